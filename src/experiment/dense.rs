@@ -1,0 +1,104 @@
+//! The dense model's run on one prompt, kept so that a change of plan computes only the pruned model.
+
+use burn::tensor::Tensor;
+
+use super::forward::{ResidualStream, forward, last_spaces};
+use super::{Control, ExperimentError};
+use crate::metrics::Spaces;
+use crate::model::sampling::{Sampler, Sampling};
+use crate::model::{Decoder, KeyValueCache};
+use crate::prune::PruningPlan;
+
+/// What a model knows after reading some text: enough to write the next token.
+#[derive(Clone, Debug)]
+pub struct DenseStep {
+    /// h and z of the last position, one row each.
+    pub spaces: Spaces,
+    /// The residual stream at the last position, `[2 · layers + 1, hidden]`.
+    pub stream: Tensor<2>,
+    /// The token that was chosen from it, once it was.
+    pub chosen: Option<u32>,
+}
+
+/// The dense model's reading of a prompt and everything it has written after it.
+#[derive(Clone, Debug)]
+pub struct DenseRun {
+    /// The prompt.
+    pub prompt_ids: Vec<u32>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// The residual stream of all prompt positions.
+    pub prompt_stream: ResidualStream,
+    /// Keys and values of the prompt.
+    pub prompt_cache: KeyValueCache,
+    /// Keys and values of the prompt and what was written.
+    cache: KeyValueCache,
+    /// One entry a generation step; the first is the end of the prompt.
+    pub steps: Vec<DenseStep>,
+    /// The source of choices, for sampling.
+    pub sampler: Sampler,
+}
+
+/// The last row of each tensor of a stream, `[2 · layers + 1, hidden]`.
+fn last_rows(stream: &ResidualStream) -> Tensor<2> {
+    let rows = stream.iter().map(|x| {
+        let [tokens, _] = x.dims();
+        x.clone().narrow(0, tokens - 1, 1)
+    });
+    Tensor::cat(rows.collect(), 0)
+}
+
+impl DenseRun {
+    /// Reads a prompt.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn read(
+        decoder: &Decoder,
+        prompt_ids: Vec<u32>,
+        sampling: Sampling,
+        control: &Control,
+    ) -> Result<Self, ExperimentError> {
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        let x = decoder.embed(&prompt_ids);
+        let dense = PruningPlan::default();
+        let prompt_stream = forward(decoder, &dense, x, 0, 0, &mut cache, control).await?;
+        let first = DenseStep {
+            spaces: last_spaces(decoder, &prompt_stream[prompt_stream.len() - 1]),
+            stream: last_rows(&prompt_stream),
+            chosen: None,
+        };
+        Ok(Self {
+            prompt_ids,
+            sampling,
+            prompt_stream,
+            prompt_cache: cache.clone(),
+            cache,
+            steps: vec![first],
+            sampler: Sampler::new(sampling),
+        })
+    }
+
+    /// Reads the token chosen at the last step, which opens the next step.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`]; the run is then as before.
+    pub async fn advance(&mut self, decoder: &Decoder, token: u32, control: &Control) -> Result<(), ExperimentError> {
+        let mut cache = self.cache.clone();
+        let start = self.prompt_ids.len() + self.steps.len() - 1;
+        let x = decoder.embed(&[token]);
+        let stream = forward(decoder, &PruningPlan::default(), x, 0, start, &mut cache, control).await?;
+        self.cache = cache;
+        self.steps.push(DenseStep {
+            spaces: last_spaces(decoder, &stream[stream.len() - 1]),
+            stream: last_rows(&stream),
+            chosen: None,
+        });
+        Ok(())
+    }
+
+    /// The tokens written so far.
+    pub fn written(&self) -> Vec<u32> {
+        self.steps.iter().filter_map(|step| step.chosen).collect()
+    }
+}

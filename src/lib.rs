@@ -1,0 +1,24 @@
+//! Prunescope: prune a small language model by hand and see where the signal is lost.
+//!
+//! The map, from the bottom up (each module may use those above it, never those below):
+//!
+//! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
+//! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed, and importance.
+//! * [`metrics`]: similarity, divergence and estimates between a dense and a pruned model's numbers.
+//! * [`settings`]: everything a visitor can set, and its serialization, the link.
+//! * [`experiment`]: a question put to the dense and the pruned model, answered in plain numbers.
+//! * [`engine`]: the protocol between page and worker, and the session behind it.
+//! * [`chart`]: plain data in, plotters drawing out.
+//! * `page` (browser only): the Leptos page. Never touches a tensor.
+
+#![warn(missing_docs)]
+
+pub mod chart;
+pub mod engine;
+pub mod experiment;
+pub mod metrics;
+pub mod model;
+#[cfg(target_arch = "wasm32")]
+pub mod page;
+pub mod prune;
+pub mod settings;

@@ -1,0 +1,336 @@
+//! All metrics of a pair of models at once: computed on the device, read back in one round trip.
+
+use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
+use serde::{Deserialize, Serialize};
+
+use super::{divergence, estimate, similarity};
+
+/// How many of the likeliest tokens of each model are reported.
+pub const TOP: usize = 10;
+
+/// One model's numbers at some positions.
+#[derive(Clone, Debug)]
+pub struct Spaces {
+    /// h, `[rows, hidden]`.
+    pub hidden: Tensor<2>,
+    /// z, `[rows, vocabulary]`.
+    pub logits: Tensor<2>,
+}
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Every quantity of the paper that compares a dense with a pruned model at one position.
+        ///
+        /// Probabilities are softmax(z / T) with the temperature T of the analysis; divergences are in nats.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+        pub struct Metrics {
+            $($(#[$doc])* pub $name: f32,)+
+        }
+
+        impl Metrics {
+            /// The metrics' names, in the order of [`Metrics::values`].
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+
+            /// All values, in the order of [`Metrics::NAMES`].
+            pub fn values(&self) -> Vec<f32> {
+                vec![$(self.$name),+]
+            }
+
+            fn from_values(values: &[f32]) -> Self {
+                let mut values = values.iter().copied();
+                Self { $($name: values.next().unwrap_or(f32::NAN)),+ }
+            }
+        }
+
+        /// The same quantities on the device, each `[rows, 1]`.
+        struct OnDevice { $($name: Tensor<2>),+ }
+
+        impl OnDevice {
+            fn pack(self) -> Tensor<2> {
+                Tensor::cat(vec![$(self.$name),+], 1)
+            }
+        }
+    };
+}
+
+metrics! {
+    /// cos(h, h̃).
+    cos_h,
+    /// cos(z, z̃).
+    cos_z,
+    /// cos(p, p̃).
+    cos_p,
+    /// KL(p ‖ p̃), dense against pruned.
+    kl_dense_pruned,
+    /// KL(p̃ ‖ p), pruned against dense.
+    kl_pruned_dense,
+    /// Theorem 1's estimate of 1 − cos(h, h̃).
+    theorem1_h,
+    /// Theorem 1's estimate of 1 − cos(z, z̃).
+    theorem1_z,
+    /// Theorem 1's estimate of 1 − cos(p, p̃).
+    theorem1_p,
+    /// Theorem 2's estimate of 1 − cos(p, p̃).
+    theorem2,
+    /// Theorem 3's estimate of KL(p ‖ p̃).
+    theorem3,
+    /// ‖Δh∥‖/‖h‖.
+    parallel_h,
+    /// ‖Δh⊥‖/‖h‖.
+    orthogonal_h,
+    /// ‖Δh⊥‖/‖Δh∥‖; 0 where Δh is 0.
+    ratio_h,
+    /// ‖Δz∥‖/‖z‖.
+    parallel_z,
+    /// ‖Δz⊥‖/‖z‖.
+    orthogonal_z,
+    /// ‖Δz⊥‖/‖Δz∥‖; 0 where Δz is 0.
+    ratio_z,
+    /// Var(Δz), all tokens alike.
+    variance_uniform,
+    /// Var_p(Δz).
+    variance_p,
+    /// Var_r(Δz), r = p²/‖p‖².
+    variance_r,
+    /// Var(Δz) over the 5 likeliest tokens of p, p renormalised.
+    variance_top5,
+    /// Var(Δz) over the 10 likeliest tokens of p, p renormalised.
+    variance_top10,
+    /// mean |Δz|.
+    delta_l1,
+    /// √mean(Δz²).
+    delta_l2,
+    /// mean |Δz| over the 5 likeliest tokens of p.
+    delta_l1_top5,
+    /// √mean(Δz²) over the 5 likeliest tokens of p.
+    delta_l2_top5,
+}
+
+/// A likely token of one model, with what both models give it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopToken {
+    /// The token.
+    pub id: u32,
+    /// Its probability in the dense model.
+    pub dense: f32,
+    /// Its probability in the pruned model.
+    pub pruned: f32,
+}
+
+/// A comparison at one position, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The dense model's likeliest tokens, likeliest first.
+    pub dense_top: Vec<TopToken>,
+    /// The pruned model's likeliest tokens, likeliest first.
+    pub pruned_top: Vec<TopToken>,
+}
+
+/// A comparison still on the device.
+pub struct Pending {
+    metrics: Tensor<2>,
+    top: Option<Top>,
+}
+
+struct Top {
+    /// Dense model's, then pruned model's, `[rows, 2k]`.
+    ids: Tensor<2, Int>,
+    /// p of those ids, `[rows, 2k]`.
+    dense: Tensor<2>,
+    /// p̃ of those ids, `[rows, 2k]`.
+    pruned: Tensor<2>,
+}
+
+/// Computes every metric of `dense` against `pruned`, row by row, on their device.
+///
+/// * `temperature` — T > 0 of the analysis.
+/// * `with_top` — also the likeliest tokens of both.
+pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+    let (h, h_pruned) = (dense.hidden.clone(), pruned.hidden.clone());
+    let (z, z_pruned) = (dense.logits.clone(), pruned.logits.clone());
+    let log_p = log_softmax(z.clone().div_scalar(temperature), 1);
+    let log_q = log_softmax(z_pruned.clone().div_scalar(temperature), 1);
+    let (p, q) = (log_p.clone().exp(), log_q.clone().exp());
+    let delta_h = h_pruned.clone().sub(h.clone());
+    let delta_z = z_pruned.clone().sub(z.clone());
+    let delta_p = q.clone().sub(p.clone());
+    let (parallel_h, orthogonal_h) = similarity::parallel_orthogonal(h.clone(), delta_h);
+    let (parallel_z, orthogonal_z) = similarity::parallel_orthogonal(z.clone(), delta_z.clone());
+    let (_, orthogonal_p) = similarity::parallel_orthogonal(p.clone(), delta_p);
+    let [_, vocabulary] = z.dims();
+    let top = TOP.min(vocabulary);
+    let (_, dense_ids) = z.clone().topk_with_indices(top, 1);
+    let variance_p = estimate::weighted_variance(p.clone(), delta_z.clone());
+    let variance_r = estimate::weighted_variance(estimate::squared_weights(p.clone()), delta_z.clone());
+    let mean = delta_z.clone().mean_dim(1);
+    let top_delta = |count: usize| {
+        let ids = dense_ids.clone().narrow(1, 0, count.min(top));
+        let weights = p.clone().gather(1, ids.clone());
+        let total = weights.clone().sum_dim(1);
+        (weights.div(total), delta_z.clone().gather(1, ids))
+    };
+    let ((weights5, delta5), (weights10, delta10)) = (top_delta(5), top_delta(10));
+    let metrics = OnDevice {
+        cos_h: similarity::cosine(h, h_pruned),
+        cos_z: similarity::cosine(z, z_pruned.clone()),
+        cos_p: similarity::cosine(p.clone(), q.clone()),
+        kl_dense_pruned: divergence::kl(log_p.clone(), log_q.clone()),
+        kl_pruned_dense: divergence::kl(log_q, log_p),
+        theorem1_h: estimate::one_minus_cosine(orthogonal_h.clone()),
+        theorem1_z: estimate::one_minus_cosine(orthogonal_z.clone()),
+        theorem1_p: estimate::one_minus_cosine(orthogonal_p),
+        theorem2: estimate::from_variance(variance_r.clone(), temperature),
+        theorem3: estimate::from_variance(variance_p.clone(), temperature),
+        ratio_h: orthogonal_h.clone().div(parallel_h.clone().add_scalar(1e-30)),
+        parallel_h,
+        orthogonal_h,
+        ratio_z: orthogonal_z.clone().div(parallel_z.clone().add_scalar(1e-30)),
+        parallel_z,
+        orthogonal_z,
+        variance_uniform: delta_z.clone().sub(mean).square().mean_dim(1),
+        variance_p,
+        variance_r,
+        variance_top5: estimate::weighted_variance(weights5, delta5.clone()),
+        variance_top10: estimate::weighted_variance(weights10, delta10),
+        delta_l1: delta_z.clone().abs().mean_dim(1),
+        delta_l2: delta_z.square().mean_dim(1).sqrt(),
+        delta_l1_top5: delta5.clone().abs().mean_dim(1),
+        delta_l2_top5: delta5.square().mean_dim(1).sqrt(),
+    };
+    let top = with_top.then(|| {
+        let (_, pruned_ids) = z_pruned.topk_with_indices(top, 1);
+        let ids = Tensor::cat(vec![dense_ids, pruned_ids], 1);
+        Top { dense: p.gather(1, ids.clone()), pruned: q.gather(1, ids.clone()), ids }
+    });
+    Pending { metrics: metrics.pack(), top }
+}
+
+/// Reads several comparisons back from the device in one round trip; one [`Comparison`] a row.
+///
+/// # Errors
+/// What the device says where it fails or is lost.
+pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> {
+    let mut transaction = Transaction::default();
+    let mut tops = vec![];
+    for one in pending {
+        transaction = transaction.register(one.metrics);
+        tops.push(one.top.is_some());
+        if let Some(top) = one.top {
+            transaction = transaction.register(top.ids).register(top.dense).register(top.pruned);
+        }
+    }
+    let mut data = transaction.execute_async().await.map_err(|error| error.to_string())?.into_iter();
+    let mut out = vec![];
+    for with_top in tops {
+        let metrics = floats(data.next())?;
+        let width = Metrics::NAMES.len();
+        let rows = metrics.len() / width;
+        let (ids, dense, pruned) = if with_top {
+            (integers(data.next())?, floats(data.next())?, floats(data.next())?)
+        } else {
+            Default::default()
+        };
+        let both = ids.len() / rows.max(1);
+        let tokens = |row: usize, from: usize, to: usize| {
+            let at = |i: usize| row * both + i;
+            (from..to).map(|i| TopToken { id: ids[at(i)], dense: dense[at(i)], pruned: pruned[at(i)] }).collect()
+        };
+        for (row, values) in metrics.chunks_exact(width).enumerate() {
+            out.push(Comparison {
+                metrics: Metrics::from_values(values),
+                dense_top: tokens(row, 0, both / 2),
+                pruned_top: tokens(row, both / 2, both),
+            });
+        }
+    }
+    Ok(out)
+}
+
+fn floats(data: Option<TensorData>) -> Result<Vec<f32>, String> {
+    let data = data.ok_or("the device returned too few results")?;
+    data.try_into_vec_as().map_err(|error| error.to_string())
+}
+
+fn integers(data: Option<TensorData>) -> Result<Vec<u32>, String> {
+    let data = data.ok_or("the device returned too few results")?;
+    data.try_into_vec_as().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use futures::executor::block_on;
+    use proptest::prelude::*;
+
+    fn spaces(hidden: &[f32], logits: &[f32]) -> Spaces {
+        let row = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), &Device::flex());
+        Spaces { hidden: row(hidden), logits: row(logits) }
+    }
+
+    fn metrics(dense: &[f32], pruned: &[f32], temperature: f32) -> Metrics {
+        let pending = compare(&spaces(dense, dense), &spaces(pruned, pruned), temperature, false);
+        block_on(read_all(vec![pending])).unwrap()[0].metrics
+    }
+
+    #[test]
+    fn a_model_equals_itself() {
+        let same = metrics(&[1.0, -2.0, 0.5, 3.0], &[1.0, -2.0, 0.5, 3.0], 1.0);
+        for (name, value) in Metrics::NAMES.iter().zip(same.values()) {
+            let want = if name.starts_with("cos") { 1.0 } else { 0.0 };
+            assert!((value - want).abs() < 1e-6, "{name} is {value}");
+        }
+    }
+
+    #[test]
+    fn top_tokens_are_those_of_each_model() {
+        let pending = compare(&spaces(&[1.0], &[0.0, 2.0, 1.0]), &spaces(&[1.0], &[3.0, 2.0, -9.0]), 1.0, true);
+        let read = block_on(read_all(vec![pending])).unwrap().remove(0);
+        let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
+        assert_eq!(ids(&read.dense_top), [1, 2, 0]);
+        assert_eq!(ids(&read.pruned_top), [0, 1, 2]);
+        let total: f32 = read.dense_top.iter().map(|token| token.dense).sum();
+        assert!((total - 1.0).abs() < 1e-6);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// KL is not negative, cosines lie in [−1, 1], and adding a constant to every logit changes no probability.
+        #[test]
+        fn bounds_hold(
+            z in proptest::collection::vec(-8f32..8.0, 12),
+            d in proptest::collection::vec(-4f32..4.0, 12),
+            shift in -3f32..3.0,
+            temperature in 0.3f32..3.0,
+        ) {
+            let moved: Vec<f32> = z.iter().zip(&d).map(|(z, d)| z + d).collect();
+            let out = metrics(&z, &moved, temperature);
+            prop_assert!(out.kl_dense_pruned >= 0.0 && out.kl_pruned_dense >= 0.0);
+            for cosine in [out.cos_h, out.cos_z, out.cos_p] {
+                prop_assert!((-1.00001..=1.00001).contains(&cosine));
+            }
+            let shifted: Vec<f32> = moved.iter().map(|z| z + shift).collect();
+            let again = metrics(&z, &shifted, temperature);
+            prop_assert!((again.cos_p - out.cos_p).abs() < 1e-4);
+            prop_assert!((again.kl_dense_pruned - out.kl_dense_pruned).abs() < 1e-3 * (1.0 + out.kl_dense_pruned));
+        }
+
+        /// For small Δz the estimates of Theorems 1, 2 and 3 meet the truth.
+        #[test]
+        fn estimates_tend_to_the_truth(
+            z in proptest::collection::vec(-3f32..3.0, 12),
+            d in proptest::collection::vec(-1f32..1.0, 12),
+            temperature in 0.5f32..2.0,
+        ) {
+            let moved: Vec<f32> = z.iter().zip(&d).map(|(z, d)| z + 0.02 * d).collect();
+            let out = metrics(&z, &moved, temperature);
+            let near = |estimate: f32, truth: f32| (estimate - truth).abs() <= 0.1 * truth.abs() + 2e-6;
+            prop_assert!(near(out.theorem1_z, 1.0 - out.cos_z), "{} {}", out.theorem1_z, 1.0 - out.cos_z);
+            prop_assert!(near(out.theorem2, 1.0 - out.cos_p), "{} {}", out.theorem2, 1.0 - out.cos_p);
+            prop_assert!(near(out.theorem3, out.kl_dense_pruned), "{} {}", out.theorem3, out.kl_dense_pruned);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Causal grouped-query self-attention with rotary positions.
+
+use burn::tensor::{Tensor, activation::softmax};
+
+use super::kv_cache::KeyValueCache;
+use super::norm::RmsNorm;
+use super::rope::{Rope, Rotation};
+
+/// An attention sublayer; matrices are `[out, in]` as the file stores them.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// Norm before the projections.
+    pub norm: RmsNorm,
+    /// `[heads · head_dim, hidden]`.
+    pub query: Tensor<2>,
+    /// `[key_value_heads · head_dim, hidden]`.
+    pub key: Tensor<2>,
+    /// `[key_value_heads · head_dim, hidden]`.
+    pub value: Tensor<2>,
+    /// `[hidden, heads · head_dim]`.
+    pub output: Tensor<2>,
+    /// Width of one head.
+    pub head_dim: usize,
+}
+
+/// What all layers of one forward pass share.
+#[derive(Clone, Debug)]
+pub struct Positions {
+    /// Cosines and sines of the tokens read.
+    pub rotation: Rotation,
+    /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none for one token.
+    pub mask: Option<Tensor<3>>,
+}
+
+impl Attention {
+    /// f(x) of this sublayer for `x`, `[tokens, hidden]`; appends to the cache of `layer`.
+    pub fn forward(&self, x: Tensor<2>, layer: usize, rope: &Rope, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+        let [tokens, _] = x.dims();
+        let width = self.head_dim;
+        let x = self.norm.forward(x);
+        let project = |weight: &Tensor<2>| {
+            let heads = weight.dims()[0] / width;
+            x.clone().matmul(weight.clone().transpose()).reshape([tokens, heads, width])
+        };
+        let query = rope.apply(project(&self.query), &positions.rotation);
+        let key = rope.apply(project(&self.key), &positions.rotation);
+        let value = project(&self.value);
+        let [_, heads, _] = query.dims();
+        let [_, groups, _] = key.dims();
+        let shared = heads / groups;
+        let (keys, values) = cache.append(layer, key.swap_dims(0, 1), value.swap_dims(0, 1));
+        let [_, context, _] = keys.dims();
+        // Query heads of one group are stacked as rows, so that a key head is never copied: [groups, shared · tokens, width].
+        let query = query
+            .reshape([tokens, groups, shared, width])
+            .permute([1, 2, 0, 3])
+            .reshape([groups, shared * tokens, width]);
+        let scores = query.matmul(keys.swap_dims(1, 2)).mul_scalar((width as f64).powf(-0.5));
+        let scores = match &positions.mask {
+            None => scores,
+            Some(mask) => scores
+                .reshape([groups * shared, tokens, context])
+                .add(mask.clone())
+                .reshape([groups, shared * tokens, context]),
+        };
+        let mixed = softmax(scores, 2).matmul(values);
+        let mixed = mixed
+            .reshape([groups, shared, tokens, width])
+            .permute([2, 0, 1, 3])
+            .reshape([tokens, heads * width]);
+        mixed.matmul(self.output.clone().transpose())
+    }
+}

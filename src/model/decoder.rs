@@ -1,0 +1,85 @@
+//! The decoder: embedding, a list of sublayers `x ← x + f(x)`, final norm, language-model head.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::attention::{Attention, Positions};
+use super::config::DecoderConfig;
+use super::kv_cache::KeyValueCache;
+use super::mlp::Mlp;
+use super::norm::RmsNorm;
+use super::rope::Rope;
+use super::sublayer::{Sublayer, SublayerKind};
+
+/// One block: two sublayers.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// First sublayer.
+    pub attention: Attention,
+    /// Second sublayer.
+    pub mlp: Mlp,
+}
+
+/// A llama-family decoder. Cloning is cheap: the weights are shared.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    /// Its shape.
+    pub config: DecoderConfig,
+    /// Token embedding, `[vocabulary, hidden]`; also the head where `head` is none.
+    pub embedding: Tensor<2>,
+    /// The blocks in order.
+    pub blocks: Vec<Block>,
+    /// The norm before the head.
+    pub norm: RmsNorm,
+    /// Separate language-model head, `[vocabulary, hidden]`.
+    pub head: Option<Tensor<2>>,
+    /// Rotary tables.
+    pub rope: Rope,
+}
+
+impl Decoder {
+    /// The device that holds the weights.
+    pub fn device(&self) -> Device {
+        self.embedding.device()
+    }
+
+    /// Embeds token ids: the residual stream before the first sublayer, `[tokens, hidden]`.
+    ///
+    /// Ids must be below the vocabulary's size (the tokenizer guarantees it).
+    pub fn embed(&self, ids: &[u32]) -> Tensor<2> {
+        let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+        let count = ids.len();
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &self.device());
+        self.embedding.clone().select(0, ids)
+    }
+
+    /// What the sublayers need to know about `tokens` tokens that follow `start` tokens already in the cache.
+    pub fn positions(&self, start: usize, tokens: usize) -> Positions {
+        let mask = (tokens > 1).then(|| {
+            let context = start + tokens;
+            let values: Vec<f32> = (0..tokens)
+                .flat_map(|row| (0..context).map(move |column| if column <= start + row { 0.0 } else { -1e9 }))
+                .collect();
+            Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device())
+        });
+        Positions { rotation: self.rope.rotation(start, tokens), mask }
+    }
+
+    /// f(x) of one sublayer on the residual stream `x`, `[tokens, hidden]`.
+    pub fn sublayer(&self, at: Sublayer, x: Tensor<2>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+        let block = &self.blocks[at.layer];
+        match at.kind {
+            SublayerKind::Attention => block.attention.forward(x, at.layer, &self.rope, positions, cache),
+            SublayerKind::Mlp => block.mlp.forward(x),
+        }
+    }
+
+    /// The hidden state h: the residual stream after the final norm, `[tokens, hidden]`.
+    pub fn final_norm(&self, x: Tensor<2>) -> Tensor<2> {
+        self.norm.forward(x)
+    }
+
+    /// The logits z = W h, `[tokens, vocabulary]`.
+    pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        hidden.matmul(self.head.as_ref().unwrap_or(&self.embedding).clone().transpose())
+    }
+}

@@ -1,0 +1,28 @@
+//! The gated feed-forward network, SwiGLU (Shazeer, 2020).
+
+use burn::tensor::{Tensor, activation::silu};
+
+use super::norm::RmsNorm;
+
+/// An MLP sublayer; matrices are `[out, in]` as the file stores them.
+#[derive(Clone, Debug)]
+pub struct Mlp {
+    /// Norm before the projections.
+    pub norm: RmsNorm,
+    /// `[feed_forward, hidden]`.
+    pub gate: Tensor<2>,
+    /// `[feed_forward, hidden]`.
+    pub up: Tensor<2>,
+    /// `[hidden, feed_forward]`.
+    pub down: Tensor<2>,
+}
+
+impl Mlp {
+    /// f(x) = W_down (silu(W_gate x̂) ∘ W_up x̂) with x̂ the normed `x`, `[tokens, hidden]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.norm.forward(x);
+        let gate = silu(x.clone().matmul(self.gate.clone().transpose()));
+        let up = x.matmul(self.up.clone().transpose());
+        gate.mul(up).matmul(self.down.clone().transpose())
+    }
+}

@@ -1,0 +1,109 @@
+//! How much a sublayer matters: 1 − cosine of the residual stream before and after it.
+//!
+//! Source: the paper's layer dropping (`importance = 1 − cos(x, x + f(x))` averaged over calibration tokens) and, for
+//! blocks, ShortGPT's block influence.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::PruningPlan;
+use crate::model::{Sublayer, SublayerKind};
+
+/// The built-in calibration text: plain English on several subjects, written for this project.
+pub const CALIBRATION_TEXT: &str = "The river rises in the hills north of the town and runs for ninety miles before it meets the sea. \
+In spring, when the snow melts, it floods the low fields, and farmers move their animals to higher ground. \
+A cell divides by copying its chromosomes and pulling the two copies apart. \
+To make the bread, mix flour, water, salt and yeast, knead the dough for ten minutes, and let it rest until it doubles in size. \
+\"I did not expect you so early,\" said Anna, and she put the letter back into the drawer. \
+def area(width, height): return width * height";
+
+/// Importance of one place where the model can be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SublayerImportance {
+    /// 1 − cos(x, x + f(x)), averaged over calibration tokens; 0 means that it changes nothing.
+    pub importance: f32,
+    /// Its rank among its kind; 0 is the least important and goes first.
+    pub rank: usize,
+}
+
+/// Importance of every attention sublayer, MLP sublayer and block of a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Importance {
+    /// By layer.
+    pub attention: Vec<SublayerImportance>,
+    /// By layer.
+    pub mlp: Vec<SublayerImportance>,
+    /// By layer: block influence.
+    pub block: Vec<SublayerImportance>,
+    /// How many tokens it was averaged over.
+    pub tokens: usize,
+}
+
+/// What "drop the n least important" drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DropKind {
+    /// Attention sublayers (the paper's Drop-nA).
+    Attention,
+    /// MLP sublayers (Drop-nM).
+    Mlp,
+    /// Whole blocks (ShortGPT).
+    Block,
+}
+
+/// Gives every value its rank from the lowest; equal values keep their order.
+fn ranked(values: &[f32]) -> Vec<SublayerImportance> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut out: Vec<_> = values.iter().map(|importance| SublayerImportance { importance: *importance, rank: 0 }).collect();
+    for (rank, layer) in order.into_iter().enumerate() {
+        out[layer].rank = rank;
+    }
+    out
+}
+
+impl Importance {
+    /// From the measured values by layer.
+    pub fn new(attention: &[f32], mlp: &[f32], block: &[f32], tokens: usize) -> Self {
+        Self { attention: ranked(attention), mlp: ranked(mlp), block: ranked(block), tokens }
+    }
+
+    /// By layer, for one kind.
+    pub fn of(&self, kind: DropKind) -> &[SublayerImportance] {
+        match kind {
+            DropKind::Attention => &self.attention,
+            DropKind::Mlp => &self.mlp,
+            DropKind::Block => &self.block,
+        }
+    }
+
+    /// `plan` with its dropped sublayers of this kind replaced by the `count` least important ones.
+    pub fn drop_least(&self, plan: &PruningPlan, kind: DropKind, count: usize) -> PruningPlan {
+        let touched = |sublayer: &Sublayer| match kind {
+            DropKind::Attention => sublayer.kind == SublayerKind::Attention,
+            DropKind::Mlp => sublayer.kind == SublayerKind::Mlp,
+            DropKind::Block => true,
+        };
+        let mut out = PruningPlan::dropping(plan.dropped().filter(|sublayer| !touched(sublayer)));
+        for (layer, _) in self.of(kind).iter().enumerate().filter(|(_, of)| of.rank < count) {
+            for sublayer in [Sublayer::attention(layer), Sublayer::mlp(layer)].into_iter().filter(touched) {
+                out.set(sublayer, true);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_important_go_first_and_other_kinds_stay() {
+        let importance = Importance::new(&[0.3, 0.1, 0.2], &[0.1, 0.2, 0.3], &[0.5, 0.4, 0.6], 10);
+        let plan: PruningPlan = "m2,a0".parse().unwrap();
+        assert_eq!(importance.drop_least(&plan, DropKind::Attention, 2).to_string(), "a1,b2");
+        assert_eq!(importance.drop_least(&plan, DropKind::Mlp, 1).to_string(), "b0");
+        assert_eq!(importance.drop_least(&plan, DropKind::Block, 1).to_string(), "b1");
+        assert_eq!(importance.drop_least(&plan, DropKind::Attention, 0).to_string(), "m2");
+    }
+}
