@@ -2,5 +2,4 @@
 
 pub mod protocol;
 pub mod session;
-#[cfg(target_arch = "wasm32")]
-pub mod client;
+

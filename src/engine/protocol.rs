@@ -71,6 +71,8 @@ pub enum Stage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
+    /// The worker listens; requests sent before this are lost.
+    Hello,
     /// The device is open.
     Device {
         /// Which.

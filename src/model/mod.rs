@@ -9,6 +9,7 @@ pub mod decoder;
 pub mod gguf;
 pub mod kv_cache;
 pub mod loader;
+pub mod manifest;
 pub mod mlp;
 pub mod norm;
 pub mod quant;

@@ -1,0 +1,154 @@
+//! Receives requests, keeps at most one job running, and tells the page what happens.
+
+use std::cell::{Cell, RefCell};
+use std::panic;
+use std::rc::Rc;
+
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use prunescope::engine::protocol::{Event, Request, Stage};
+use prunescope::engine::session::Session;
+use prunescope::experiment::{Control, LocalFuture};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
+
+use crate::device;
+use crate::download;
+
+/// Work goes on at least this long between two pauses, in milliseconds.
+const SLICE_MS: f64 = 8.0;
+
+/// The worker's global scope.
+pub fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// Milliseconds since the worker began.
+pub fn now() -> f64 {
+    scope().performance().map_or(0.0, |performance| performance.now())
+}
+
+/// Sends an event to the page.
+pub fn tell(event: &Event) {
+    if let Ok(text) = serde_json::to_string(event) {
+        // Posting a text to a live page cannot fail; a page that is gone needs no answer.
+        let _ = scope().post_message(&JsValue::from_str(&text));
+    }
+}
+
+/// Reports a failure.
+pub fn tell_failure(stage: Stage, message: String, fatal: bool) {
+    tell(&Event::Failed { stage, run: None, message, fatal });
+}
+
+/// A request with its number; the newest number is the only one that may run.
+struct Job {
+    number: u64,
+    request: Request,
+}
+
+/// Installs the message handler and serves requests until the page ends the worker.
+pub fn start() {
+    panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        let message = format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
+        tell_failure(Stage::Run, message, true);
+    }));
+    let newest = Rc::new(Cell::new(0));
+    let (sender, receiver) = unbounded();
+    listen(newest.clone(), sender);
+    spawn_local(serve(newest, receiver));
+    tell(&Event::Hello);
+}
+
+/// Numbers every request on arrival, so that what runs sees at once that it is superseded.
+fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
+    let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+        let text = message.data().as_string().unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(request) => {
+                newest.set(newest.get() + 1);
+                // The receiver lives as long as the worker.
+                let _ = sender.unbounded_send(Job { number: newest.get(), request });
+            }
+            Err(error) => tell_failure(Stage::Run, format!("the page sent a message that the engine cannot read: {error}"), false),
+        }
+    });
+    scope().set_onmessage(Some(handler.as_ref().unchecked_ref()));
+    handler.forget();
+}
+
+async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
+    let session: RefCell<Option<Session>> = RefCell::new(None);
+    while let Some(Job { number, request }) = jobs.next().await {
+        match request {
+            Request::Stop => tell(&Event::Stopped),
+            Request::Load { address, source, backend } => {
+                let Some((device, kind)) = device::open(backend).await else { continue };
+                match download::model(&address, &device).await {
+                    Ok(model) => {
+                        let loaded = Session::new(model, &source, kind, now);
+                        tell(&Event::Ready { model: Box::new(loaded.info().clone()) });
+                        session.replace(Some(loaded));
+                    }
+                    Err(message) => tell_failure(Stage::Load, message, false),
+                }
+            }
+            Request::Run { run, settings } => {
+                let Some(mut current) = session.take() else {
+                    tell(&Event::Stopped);
+                    continue;
+                };
+                let control = Control::new(newest.clone(), number, Rc::new(pause));
+                let done = if newest.get() == number {
+                    current.run(run, &settings, &control, &mut |event| tell(&event)).await.map(|_| ())
+                } else {
+                    Ok(())
+                };
+                let done = match done {
+                    Ok(()) => {
+                        tell_memory();
+                        current.widen_band(run, &control, &mut |event| tell(&event)).await
+                    }
+                    error => error,
+                };
+                if let Err(error) = done {
+                    tell(&Session::failure(run, &error));
+                }
+                session.replace(Some(current));
+            }
+        }
+        tell_memory();
+    }
+}
+
+fn tell_memory() {
+    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    let bytes = memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length();
+    tell(&Event::Memory { wasm: u64::from(bytes) });
+}
+
+thread_local! {
+    static LAST_PAUSE: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Lets waiting messages be handled, unless that was done a moment ago.
+///
+/// A message to oneself comes back at once; a timer would wait 4 ms each time.
+fn pause() -> LocalFuture {
+    if now() - LAST_PAUSE.get() < SLICE_MS {
+        return Box::pin(async {});
+    }
+    Box::pin(async {
+        if let Ok(channel) = MessageChannel::new() {
+            let came = js_sys::Promise::new(&mut |resolve, _| {
+                channel.port1().set_onmessage(Some(&resolve));
+                let _ = channel.port2().post_message(&JsValue::NULL);
+            });
+            let _ = JsFuture::from(came).await;
+            channel.port1().close();
+        }
+        LAST_PAUSE.set(now());
+    })
+}
