@@ -1,1 +1,11 @@
-fn main(){}
+//! The page's entry point. Built for the browser by Trunk; see `make serve`.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    prunescope::page::start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("prunescope: this program is a web page; run `make serve`, or the native `cargo run --example report`");
+}

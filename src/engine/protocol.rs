@@ -141,8 +141,11 @@ pub enum Event {
         /// The results.
         report: Box<Report>,
     },
-    /// Nothing runs any more.
-    Stopped,
+    /// A run ended without all its results, or nothing was running.
+    Stopped {
+        /// Number of the run, where it was a run.
+        run: Option<u64>,
+    },
     /// Something failed.
     Failed {
         /// What was running.

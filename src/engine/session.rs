@@ -201,7 +201,7 @@ impl Session {
     /// An [`Event`] for a run that ended with an error.
     pub fn failure(run: u64, error: &ExperimentError) -> Event {
         match error {
-            ExperimentError::Stopped => Event::Stopped,
+            ExperimentError::Stopped => Event::Stopped { run: Some(run) },
             other => Event::Failed {
                 stage: Stage::Run,
                 run: Some(run),

@@ -1,1 +1,69 @@
-//! page
+//! The page: Leptos components over one [`state::AppState`]. Knows the protocol and plain numbers, never a tensor.
+//!
+//! * [`state`]: the signals, and the one way to change settings.
+//! * [`client`]: the worker that runs the engine.
+//! * [`address`]: the link in the address bar, history, copying.
+//! * [`api`]: `window.prunescope` and `postMessage`.
+//! * The rest: one module a part of the page.
+
+mod address;
+mod api;
+mod chart_view;
+mod client;
+mod controls;
+mod explore;
+mod header;
+mod layer_grid;
+mod pipeline;
+mod state;
+mod status;
+mod texts;
+
+use leptos::mount::mount_to_body;
+use leptos::prelude::*;
+
+use state::AppState;
+
+/// Starts the page.
+pub fn start() {
+    console_error_panic_hook::set_once();
+    mount_to_body(App);
+}
+
+/// The whole page.
+#[component]
+fn App() -> impl IntoView {
+    let state = AppState::new();
+    provide_context(state);
+    api::install(state);
+    address::follow_history(state);
+    state.load_model();
+    remove_placeholder();
+    let embedded = state.embedded;
+    view! {
+        <div class="page" class:embedded=embedded>
+            <header::Header/>
+            <status::Notices/>
+            <main id="main">
+                <status::LoadingOrFailure/>
+                <section class="ask" aria-label="Prompt and settings">
+                    <controls::PromptPanel/>
+                    <pipeline::Pipeline/>
+                </section>
+                <layer_grid::LayerGrid/>
+                <texts::Texts/>
+                <Show when=move || !embedded>
+                    <explore::Explore/>
+                </Show>
+            </main>
+            <status::StatusLine/>
+        </div>
+    }
+}
+
+/// Takes away what `index.html` shows until the page is there.
+fn remove_placeholder() {
+    if let Some(placeholder) = document().get_element_by_id("starting") {
+        placeholder.remove();
+    }
+}

@@ -83,7 +83,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
     let session: RefCell<Option<Session>> = RefCell::new(None);
     while let Some(Job { number, request }) = jobs.next().await {
         match request {
-            Request::Stop => tell(&Event::Stopped),
+            Request::Stop => tell(&Event::Stopped { run: None }),
             Request::Load { address, source, backend } => {
                 let Some((device, kind)) = device::open(backend).await else { continue };
                 match download::model(&address, &device).await {
@@ -97,7 +97,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
             }
             Request::Run { run, settings } => {
                 let Some(mut current) = session.take() else {
-                    tell(&Event::Stopped);
+                    tell(&Event::Stopped { run: Some(run) });
                     continue;
                 };
                 let control = Control::new(newest.clone(), number, Rc::new(pause));

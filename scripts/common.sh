@@ -1,0 +1,41 @@
+# Shared by the set-up scripts: where tools go, and how a failure is told.
+# Source it; it changes nothing but the shell's options, PATH and variables.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TOOLS=$ROOT/.tools
+export PATH="$TOOLS/bin:$PATH"
+
+say() { printf '· %s\n' "$*" >&2; }
+
+# One clear sentence with the mend, and a non-zero exit.
+die() { printf 'prunescope: %s\n' "$*" >&2; exit 1; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# need TOOL HOW-TO-GET-IT
+need() { have "$1" || die "«$1» is missing: $2, then run make again."; }
+
+# Runs a command, its output kept in a log that is shown only if it fails: quietly LOG-NAME COMMAND…
+quietly() {
+    local log=$TOOLS/log/$1.log
+    shift
+    mkdir -p "$TOOLS/log"
+    "$@" >"$log" 2>&1 || { tail -n 25 "$log" >&2; return 1; }
+}
+
+# The version of a crate in Cargo.lock.
+locked_version() {
+    awk -v name="$1" '$1 == "name" { found = ($3 == "\"" name "\"") } found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' "$ROOT/Cargo.lock"
+}
+
+# Installs Debian packages, where apt and the rights to use it are there.
+apt_install() {
+    have apt-get || return 1
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        have sudo || return 1
+        as_root=(sudo -n)
+    fi
+    quietly apt-update "${as_root[@]}" apt-get update || return 1
+    quietly "apt-install" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}

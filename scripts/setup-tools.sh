@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs the build tools into .tools/bin: Trunk, the wasm-bindgen CLI in exactly the version of Cargo.lock, wasm-opt.
+. "$(dirname "$0")/common.sh"
+TRUNK=0.21.14
+BINARYEN=132.0.0
+need cargo "install Rust from https://rustup.rs"
+need npm "install Node.js 20 or newer from https://nodejs.org"
+network="check the network connection to the package registries and run make again"
+
+# Optimising a tool that runs for a second costs minutes of building: build it fast.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
+unset CARGO_TARGET_DIR RUSTFLAGS
+
+bindgen=$(locked_version wasm-bindgen)
+[ -n "$bindgen" ] || die "Cargo.lock names no wasm-bindgen: restore it with «git checkout Cargo.lock»."
+if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
+    say "Installing the wasm-bindgen CLI $bindgen…"
+    # Without --locked: its own lock file may name versions that a registry mirror lacks.
+    (cd / && quietly wasm-bindgen cargo install --force --root "$TOOLS" --version "=$bindgen" wasm-bindgen-cli) \
+        || die "the wasm-bindgen CLI $bindgen could not be installed: $network."
+fi
+if [ "$("$TOOLS/bin/trunk" --version 2>/dev/null)" != "trunk $TRUNK" ]; then
+    say "Installing Trunk $TRUNK…"
+    (cd / && quietly trunk cargo install --force --locked --root "$TOOLS" --version "=$TRUNK" trunk) \
+        || die "Trunk $TRUNK could not be installed: $network."
+fi
+if ! "$TOOLS/bin/wasm-opt" --version 2>/dev/null | grep -q "version ${BINARYEN%%.*}"; then
+    say "Installing wasm-opt (binaryen $BINARYEN)…"
+    quietly binaryen npm install --prefix "$TOOLS/binaryen" --no-audit --no-fund --ignore-scripts "binaryen@$BINARYEN" \
+        || die "wasm-opt (npm package binaryen $BINARYEN) could not be installed: $network."
+    mkdir -p "$TOOLS/bin"
+    ln -sf "$TOOLS/binaryen/node_modules/binaryen/bin/wasm-opt" "$TOOLS/bin/wasm-opt"
+    chmod +x "$TOOLS/binaryen/node_modules/binaryen/bin/wasm-opt"
+fi

@@ -1,0 +1,89 @@
+//! Pairs of horizontal bars: one token a row, the dense model's probability above the pruned one's.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::{ChartError, Frame, Ink, Theme};
+
+const FONT: f64 = 12.0;
+/// Width of the names, in CSS pixels.
+const NAMES: f64 = 110.0;
+
+/// One token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarRow {
+    /// Its text.
+    pub name: String,
+    /// Its probability in the dense model.
+    pub dense: f64,
+    /// Its probability in the pruned model.
+    pub pruned: f64,
+}
+
+/// Pairs of bars on an axis of probability.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarChart {
+    /// From top to bottom.
+    pub rows: Vec<BarRow>,
+}
+
+impl BarChart {
+    /// The end of the axis: the longest bar, a little widened.
+    pub fn end(&self) -> f64 {
+        self.rows.iter().map(|row| row.dense.max(row.pruned)).fold(0.05, f64::max).min(0.95) * 1.05
+    }
+
+    /// Draws the chart.
+    ///
+    /// * `scale` — pixels of the drawing for one CSS pixel.
+    ///
+    /// # Errors
+    /// [`ChartError`] where the backend fails.
+    pub fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        theme: Theme,
+        scale: f64,
+    ) -> Result<Frame, ChartError> {
+        let px = |css: f64| (css * scale).round() as i32;
+        area.fill(&theme.ground()).map_err(ChartError::new)?;
+        let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
+        let rows = self.rows.len().max(1) as f64;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(px(4.0))
+            .margin_right(px(14.0))
+            .x_label_area_size(px(36.0))
+            .y_label_area_size(px(NAMES))
+            .build_cartesian_2d(0.0..self.end(), rows..0.0)
+            .map_err(ChartError::new)?;
+        chart
+            .configure_mesh()
+            .disable_y_mesh()
+            .disable_y_axis()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
+            .axis_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
+            .label_style(font.clone())
+            .axis_desc_style(font.clone())
+            .x_labels(6)
+            .x_label_formatter(&|x| format!("{x:.2}"))
+            .x_desc("probability of the next token")
+            .draw()
+            .map_err(ChartError::new)?;
+        let bar = |from: f64, value: f64, ink: Ink| {
+            Rectangle::new([(0.0, from), (value, from + 0.36)], ink.colour(theme).filled())
+        };
+        for (at, row) in self.rows.iter().enumerate() {
+            let top = at as f64;
+            chart
+                .draw_series([bar(top + 0.12, row.dense, Ink::Dense), bar(top + 0.52, row.pruned, Ink::Pruned)])
+                .map_err(ChartError::new)?;
+            let (x, y) = chart.backend_coord(&(0.0, top + 0.5));
+            let (left, up) = area.get_base_pixel();
+            let style = font.clone().pos(Pos::new(HPos::Right, VPos::Center));
+            area.draw(&Text::new(row.name.clone(), (x - left - px(8.0), y - up), style)).map_err(ChartError::new)?;
+        }
+        Ok(Frame::of(chart.plotting_area().get_pixel_range()))
+    }
+}

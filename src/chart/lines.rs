@@ -1,0 +1,162 @@
+//! Lines over a numeric axis, each with an optional band.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::{ChartError, Frame, Ink, Theme};
+
+/// Width of a line in CSS pixels.
+pub(super) const STROKE: u32 = 2;
+/// Size of axis labels in CSS pixels.
+const FONT: f64 = 12.0;
+
+/// Lowest and highest value at each point of a series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    /// Lowest, one a point.
+    pub low: Vec<f64>,
+    /// Highest, one a point.
+    pub high: Vec<f64>,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name, for legend, tooltip and table.
+    pub name: String,
+    /// What it stands for.
+    pub ink: Ink,
+    /// Whether it is dashed.
+    pub dashed: bool,
+    /// Its points by rising x; a y that is not a number leaves a gap.
+    pub points: Vec<(f64, f64)>,
+    /// The spread around it.
+    pub band: Option<Band>,
+}
+
+/// Lines over one pair of axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineChart {
+    /// Name of the horizontal axis.
+    pub x_label: String,
+    /// Name of the vertical axis.
+    pub y_label: String,
+    /// Horizontal range.
+    pub x: (f64, f64),
+    /// Vertical range.
+    pub y: (f64, f64),
+    /// The lines, drawn in this order.
+    pub series: Vec<Series>,
+}
+
+impl LineChart {
+    /// A range that holds every value of the series and `at_least`, a little widened.
+    pub fn range_of(series: &[Series], at_least: (f64, f64)) -> (f64, f64) {
+        let bands = series.iter().filter_map(|line| line.band.as_ref()).flat_map(|band| band.low.iter().chain(&band.high));
+        let values = series.iter().flat_map(|line| line.points.iter().map(|(_, y)| y)).chain(bands);
+        let (low, high) = values
+            .filter(|y| y.is_finite())
+            .fold(at_least, |(low, high), y| (low.min(*y), high.max(*y)));
+        let margin = 0.03 * (high - low).max(1e-6);
+        (if low < at_least.0 { low - margin } else { low }, if high > at_least.1 { high + margin } else { high })
+    }
+
+    /// Draws the chart.
+    ///
+    /// * `scale` — pixels of the drawing for one CSS pixel.
+    ///
+    /// # Errors
+    /// [`ChartError`] where the backend fails.
+    pub fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        theme: Theme,
+        scale: f64,
+    ) -> Result<Frame, ChartError> {
+        let px = |css: f64| (css * scale).round() as i32;
+        area.fill(&theme.ground()).map_err(ChartError::new)?;
+        let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(px(8.0))
+            .margin_right(px(26.0))
+            .margin_bottom(px(2.0))
+            .margin_left(px(2.0))
+            .x_label_area_size(px(36.0))
+            .y_label_area_size(px(50.0))
+            .build_cartesian_2d(self.x.0..self.x.1.max(self.x.0 + 1.0), self.y.0..self.y.1)
+            .map_err(ChartError::new)?;
+        let digits = if self.y.1 - self.y.0 < 0.05 { 3 } else if self.y.1 - self.y.0 < 20.0 { 2 } else { 0 };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
+            .axis_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
+            .label_style(font.clone())
+            .axis_desc_style(font.clone())
+            .x_labels(8)
+            .y_labels(5)
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| format!("{y:.digits$}"))
+            .x_desc(self.x_label.as_str())
+            .y_desc(self.y_label.as_str())
+            .draw()
+            .map_err(ChartError::new)?;
+        for line in &self.series {
+            let colour = line.ink.colour(theme);
+            if let Some(band) = &line.band {
+                let edge = |ys: &[f64]| line.points.iter().zip(ys).map(|((x, _), y)| (*x, *y)).collect::<Vec<_>>();
+                let outline: Vec<_> = edge(&band.low)
+                    .into_iter()
+                    .chain(edge(&band.high).into_iter().rev())
+                    .filter(|(_, y)| y.is_finite())
+                    .collect();
+                chart.draw_series([Polygon::new(outline, colour.mix(0.18).filled())]).map_err(ChartError::new)?;
+            }
+            let style = colour.stroke_width(STROKE * px(1.0).max(1) as u32);
+            for piece in line.points.split(|(_, y)| !y.is_finite()).filter(|piece| !piece.is_empty()) {
+                let points = piece.iter().copied();
+                match (piece, line.dashed) {
+                    ([only], _) => chart.draw_series([Circle::new(*only, px(2.5), colour.filled())]).map(|_| ()),
+                    (_, true) => chart.draw_series(DashedLineSeries::new(points, px(5.0), px(4.0), style)).map(|_| ()),
+                    (_, false) => chart.draw_series(LineSeries::new(points, style)).map(|_| ()),
+                }
+                .map_err(ChartError::new)?;
+            }
+        }
+        self.name_line_ends(area, &chart, theme, scale)?;
+        Ok(Frame::of(chart.plotting_area().get_pixel_range()))
+    }
+
+    /// Writes each solid line's name at its right end, moved apart where two would overlap.
+    fn name_line_ends<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        chart: &ChartContext<'_, B, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>,
+        theme: Theme,
+        scale: f64,
+    ) -> Result<(), ChartError> {
+        let mut ends: Vec<(i32, i32, &Series)> = self
+            .series
+            .iter()
+            .filter(|line| !line.dashed)
+            .filter_map(|line| {
+                let end = line.points.iter().rev().find(|(_, y)| y.is_finite())?;
+                let (x, y) = chart.backend_coord(end);
+                Some((x, y, line))
+            })
+            .collect();
+        ends.sort_by_key(|(_, y, _)| *y);
+        let line_height = (FONT * scale) as i32;
+        let mut lowest = i32::MIN / 2;
+        for (x, y, line) in ends {
+            let y = y.max(lowest + line_height);
+            lowest = y;
+            let style = ("sans-serif", FONT * scale).into_font().color(&line.ink.colour(theme)).pos(Pos::new(HPos::Left, VPos::Center));
+            let (left, top) = area.get_base_pixel();
+            area.draw(&Text::new(line.name.clone(), (x - left + (5.0 * scale) as i32, y - top), style)).map_err(ChartError::new)?;
+        }
+        Ok(())
+    }
+}

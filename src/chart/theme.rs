@@ -1,0 +1,66 @@
+//! Colours of charts. The page's style sheet has the same ones for everything that is not a chart.
+
+use plotters::style::RGBColor;
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// Dark ink on white.
+    Light,
+    /// Light ink on a dark ground.
+    Dark,
+}
+
+/// What a line or bar stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// The hidden state h.
+    Hidden,
+    /// The logits z.
+    Logits,
+    /// The probabilities p.
+    Probabilities,
+    /// The dense model.
+    Dense,
+    /// The pruned model.
+    Pruned,
+}
+
+impl Ink {
+    /// The colour on a theme.
+    pub fn colour(self, theme: Theme) -> RGBColor {
+        let (light, dark) = match self {
+            Self::Hidden => ((37, 99, 235), (122, 162, 255)),
+            Self::Logits => ((15, 118, 94), (79, 209, 165)),
+            Self::Probabilities | Self::Pruned => ((194, 65, 12), (255, 148, 87)),
+            Self::Dense => ((71, 85, 105), (160, 174, 196)),
+        };
+        let (r, g, b) = if theme == Theme::Light { light } else { dark };
+        RGBColor(r, g, b)
+    }
+
+    /// The name of the style sheet's class with the same colour.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Hidden => "ink-hidden",
+            Self::Logits => "ink-logits",
+            Self::Probabilities => "ink-probabilities",
+            Self::Dense => "ink-dense",
+            Self::Pruned => "ink-pruned",
+        }
+    }
+}
+
+impl Theme {
+    pub(super) fn ground(self) -> RGBColor {
+        if self == Self::Light { RGBColor(255, 255, 255) } else { RGBColor(24, 28, 38) }
+    }
+
+    pub(super) fn text(self) -> RGBColor {
+        if self == Self::Light { RGBColor(71, 80, 97) } else { RGBColor(174, 184, 202) }
+    }
+
+    pub(super) fn rule(self) -> RGBColor {
+        if self == Self::Light { RGBColor(226, 230, 237) } else { RGBColor(47, 54, 70) }
+    }
+}

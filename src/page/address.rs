@@ -1,0 +1,70 @@
+//! The address bar: the settings' link, the browser's history, the clipboard.
+
+use gloo::events::EventListener;
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+
+use super::state::{AppState, HistoryEntry};
+use crate::settings::{Settings, link};
+
+/// The query of the address bar, with its question mark.
+pub fn query() -> String {
+    window().location().search().unwrap_or_default()
+}
+
+/// Whether a query asks for the compact view.
+pub fn is_embedded(query: &str) -> bool {
+    url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes()).any(|(key, value)| key == "embed" && value == "1")
+}
+
+/// The page's own address with these settings.
+fn href(settings: &Settings, embedded: bool) -> String {
+    let location = window().location();
+    let embed = if embedded { "embed=1&" } else { "" };
+    let path = location.pathname().unwrap_or_default();
+    format!("{}{path}?{embed}{}", location.origin().unwrap_or_default(), link::to_query(settings))
+}
+
+/// The link to these settings, not embedded.
+pub fn link_to(settings: &Settings) -> String {
+    href(settings, false)
+}
+
+/// An address given relative to the page, in full; the worker has another base.
+pub fn absolute(address: &str) -> Result<String, String> {
+    let base = document().base_uri().ok().flatten().unwrap_or_default();
+    url::Url::parse(&base)
+        .and_then(|base| base.join(address))
+        .map(String::from)
+        .map_err(|error| format!("{address} is not an address ({error}): give the address of a .gguf file."))
+}
+
+/// Writes settings into the address bar.
+pub fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
+    let Ok(history) = window().history() else { return };
+    let href = href(settings, embedded);
+    // Browsers refuse when the page writes very often; the next change writes again.
+    let _ = match entry {
+        HistoryEntry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&href)),
+        HistoryEntry::Same => history.replace_state_with_url(&JsValue::NULL, "", Some(&href)),
+        HistoryEntry::None => Ok(()),
+    };
+}
+
+/// Takes over the settings of the address bar when the visitor goes back or forward.
+pub fn follow_history(state: AppState) {
+    EventListener::new(&window(), "popstate", move |_| {
+        let (settings, notices) = link::from_query(&query());
+        state.notices.set(notices);
+        state.change(HistoryEntry::None, |current| *current = settings);
+    })
+    .forget();
+}
+
+/// Copies a text; says whether it worked.
+pub async fn copy(text: String) -> bool {
+    let clipboard = window().navigator().clipboard();
+    // Undefined where the page is not served securely.
+    !JsValue::from(clipboard.clone()).is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok()
+}

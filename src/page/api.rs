@@ -1,0 +1,255 @@
+//! `window.prunescope` for scripts on the page, and the same over `postMessage` for a page that embeds this one.
+//!
+//! The README documents both; settings and results are JSON of [`crate::settings::Settings`] and
+//! [`crate::experiment::report::Report`].
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use js_sys::{Function, Object, Promise, Reflect};
+use leptos::prelude::*;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{MessageEvent, Window};
+
+use super::state::{AppState, EngineStatus, HistoryEntry};
+use crate::engine::protocol::Event;
+use crate::settings::{Settings, link};
+
+/// The names that `on` knows.
+const EVENTS: [&str; 8] = ["progress", "ready", "next_token", "step", "layers", "done", "failed", "settings"];
+
+/// Promises of results that are not there yet, and callbacks.
+#[derive(Default)]
+pub struct Waiting {
+    results: Vec<(Function, Function)>,
+    ready: Vec<Function>,
+    callbacks: Rc<RefCell<BTreeMap<u32, (String, Function)>>>,
+    next_callback: u32,
+}
+
+impl Waiting {
+    /// Settles promises that an event answers; returns the callbacks to call, once nothing is borrowed any more.
+    pub fn tell(&mut self, event: &Event, newest_run: u64) -> Calls {
+        let (name, run) = match event {
+            Event::Progress { .. } => ("progress", None),
+            Event::Ready { .. } => ("ready", None),
+            Event::NextToken { run, .. } => ("next_token", Some(*run)),
+            Event::Step { run, .. } => ("step", Some(*run)),
+            Event::Layers { run, .. } => ("layers", Some(*run)),
+            Event::Done { run, .. } => ("done", Some(*run)),
+            Event::Failed { run, .. } => ("failed", *run),
+            _ => return Calls::default(),
+        };
+        if run.is_some_and(|run| run != newest_run) {
+            return Calls::default();
+        }
+        match event {
+            Event::Ready { model } => {
+                let model = to_js(model);
+                for resolve in self.ready.drain(..) {
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &model);
+                }
+            }
+            Event::Done { report, .. } => {
+                let report = to_js(report);
+                for (resolve, _) in self.results.drain(..) {
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &report);
+                }
+            }
+            Event::Failed { message, fatal: false, .. } => self.reject(message),
+            _ => {}
+        }
+        self.calls(name, || to_js(event))
+    }
+
+    /// Rejects all promises of results.
+    pub fn reject(&mut self, why: &str) {
+        for (_, reject) in self.results.drain(..) {
+            let _ = reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(why));
+        }
+    }
+
+    fn calls(&self, name: &str, detail: impl FnOnce() -> JsValue) -> Calls {
+        let callbacks: Vec<Function> =
+            self.callbacks.borrow().values().filter(|(other, _)| other == name).map(|(_, callback)| callback.clone()).collect();
+        Calls { detail: if callbacks.is_empty() { JsValue::NULL } else { detail() }, callbacks }
+    }
+}
+
+/// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed then.
+#[derive(Default)]
+#[must_use]
+pub struct Calls {
+    callbacks: Vec<Function>,
+    detail: JsValue,
+}
+
+impl Calls {
+    /// Calls them; one that fails does not keep the others from being called.
+    pub fn call(self) {
+        for callback in self.callbacks {
+            if let Err(error) = callback.call1(&JsValue::UNDEFINED, &self.detail) {
+                leptos::logging::warn!("a callback of window.prunescope failed: {error:?}");
+            }
+        }
+    }
+}
+
+/// Puts `prunescope` on the window and listens to the embedding page.
+pub fn install(state: AppState) {
+    let api = Object::new();
+    let ready = Promise::new(&mut |resolve, _| {
+        if state.engine.get_untracked() == EngineStatus::Ready {
+            let _ = resolve.call1(&JsValue::UNDEFINED, &to_js(&state.model.get_untracked()));
+        } else {
+            state.waiting.update_value(|waiting| waiting.ready.push(resolve));
+        }
+    });
+    let run = Closure::<dyn FnMut(JsValue) -> Promise>::new(move |settings| run(state, &settings));
+    let settings = Closure::<dyn FnMut() -> JsValue>::new(move || to_js(&state.settings.get_untracked()));
+    let on = Closure::<dyn FnMut(String, Function) -> Result<JsValue, JsValue>>::new(move |name, callback| on(state, name, callback));
+    let members: [(&str, &JsValue); 4] = [("ready", &ready), ("run", run.as_ref()), ("settings", settings.as_ref()), ("on", on.as_ref())];
+    for (name, value) in members {
+        let _ = Reflect::set(&api, &name.into(), value);
+    }
+    let _ = Reflect::set(&window(), &"prunescope".into(), &api);
+    run.forget();
+    settings.forget();
+    on.forget();
+    Effect::new(move |_| {
+        let settings = state.settings.get();
+        let calls = state.waiting.with_value(|waiting| waiting.calls("settings", || to_js(&settings)));
+        calls.call();
+    });
+    listen_to_parent(state, ready);
+}
+
+/// `run(settings)`: settings are those of the page, changed by the given object or link; a promise of the results.
+fn run(state: AppState, given: &JsValue) -> Promise {
+    match settings_from(&state.settings.get_untracked(), given) {
+        Err(why) => Promise::reject(&js_sys::Error::new(&why)),
+        Ok(settings) => {
+            state.waiting.update_value(|waiting| waiting.reject("a newer run took its place"));
+            let promise = Promise::new(&mut |resolve, reject| {
+                state.waiting.update_value(|waiting| waiting.results.push((resolve, reject)));
+            });
+            let before = state.newest_run.get_untracked();
+            state.change(HistoryEntry::New, |current| *current = settings);
+            let started = state.newest_run.get_untracked() != before;
+            if !started {
+                match state.engine.get_untracked() {
+                    EngineStatus::Ready => state.start_run(),
+                    EngineStatus::Down => state.load_model(),
+                    // The run starts when the model is there.
+                    EngineStatus::Starting | EngineStatus::Loading { .. } => {}
+                }
+            }
+            promise
+        }
+    }
+}
+
+/// The current settings with what an object or a link gives.
+fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String> {
+    if let Some(query) = given.as_string() {
+        let query = query.split_once('?').map_or(query.as_str(), |(_, query)| query);
+        let (settings, notices) = link::from_query(query);
+        return if notices.is_empty() { Ok(settings) } else { Err(notices.join(" ")) };
+    }
+    let text = js_sys::JSON::stringify(given).ok().and_then(|text| text.as_string()).unwrap_or_else(|| "{}".into());
+    let given: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&text).map_err(|_| "settings must be an object or a link".to_string())?;
+    let Ok(serde_json::Value::Object(mut merged)) = serde_json::to_value(current) else { return Err("no settings".into()) };
+    merged.extend(given);
+    let settings: Settings =
+        serde_json::from_value(merged.into()).map_err(|error| format!("these settings cannot be used: {error}"))?;
+    let (settings, notices) = settings.checked();
+    if notices.is_empty() { Ok(settings) } else { Err(notices.join("; ")) }
+}
+
+/// `on(name, callback)`: returns a function that ends it.
+fn on(state: AppState, name: String, callback: Function) -> Result<JsValue, JsValue> {
+    if !EVENTS.contains(&name.as_str()) {
+        return Err(js_sys::Error::new(&format!("there is no event {name}: use one of {}", EVENTS.join(", "))).into());
+    }
+    let mut off = JsValue::UNDEFINED;
+    state.waiting.update_value(|waiting| {
+        let number = waiting.next_callback;
+        waiting.next_callback += 1;
+        let callbacks = waiting.callbacks.clone();
+        callbacks.borrow_mut().insert(number, (name, callback));
+        off = Closure::once_into_js(move || {
+            callbacks.borrow_mut().remove(&number);
+        });
+    });
+    Ok(off)
+}
+
+/// Answers `{prunescope: "run" | "settings" | "on", id, …}` from the page that embeds this one.
+fn listen_to_parent(state: AppState, ready: Promise) {
+    let Some(parent) = window().parent().ok().flatten().filter(|parent| **parent != *window()) else { return };
+    let announce = parent.clone();
+    spawn_local(async move {
+        if let Ok(model) = JsFuture::from(ready).await {
+            post(&announce, &[("prunescope", "ready".into()), ("detail", model)]);
+        }
+    });
+    let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+        let data = message.data();
+        if !data.is_object() || message.source().is_none_or(|source| *source != **parent) {
+            return;
+        }
+        let get = |key: &str| Reflect::get(&data, &key.into()).unwrap_or(JsValue::UNDEFINED);
+        let (id, parent) = (get("id"), parent.clone());
+        match get("prunescope").as_string().as_deref() {
+            Some("run") => {
+                let promise = run(state, &get("settings"));
+                spawn_local(async move {
+                    match JsFuture::from(promise).await {
+                        Ok(result) => post(&parent, &[("prunescope", "result".into()), ("id", id), ("detail", result)]),
+                        Err(error) => {
+                            let why = Reflect::get(&error, &"message".into()).unwrap_or(error);
+                            post(&parent, &[("prunescope", "error".into()), ("id", id), ("message", why)]);
+                        }
+                    }
+                });
+            }
+            Some("settings") => {
+                let settings = to_js(&state.settings.get_untracked());
+                post(&parent, &[("prunescope", "result".into()), ("id", id), ("detail", settings)]);
+            }
+            Some("on") => {
+                let name = get("name").as_string().unwrap_or_default();
+                let told = name.clone();
+                let to = parent.clone();
+                let callback = Closure::<dyn FnMut(JsValue)>::new(move |detail| {
+                    post(&to, &[("prunescope", "event".into()), ("name", told.as_str().into()), ("detail", detail)]);
+                });
+                if let Err(error) = on(state, name, callback.into_js_value().unchecked_into()) {
+                    let why = Reflect::get(&error, &"message".into()).unwrap_or(error);
+                    post(&parent, &[("prunescope", "error".into()), ("id", id), ("message", why)]);
+                }
+            }
+            _ => {}
+        }
+    });
+    window().set_onmessage(Some(handler.as_ref().unchecked_ref()));
+    handler.forget();
+}
+
+/// Sends an object to the embedding page. Results hold nothing secret, so any page may embed this one.
+fn post(parent: &Window, members: &[(&str, JsValue)]) {
+    let message = Object::new();
+    for (key, value) in members {
+        let _ = Reflect::set(&message, &(*key).into(), value);
+    }
+    let _ = parent.post_message(&message, "*");
+}
+
+/// A value as a plain JavaScript object.
+fn to_js(value: &impl Serialize) -> JsValue {
+    serde_json::to_string(value).ok().and_then(|text| js_sys::JSON::parse(&text).ok()).unwrap_or(JsValue::NULL)
+}

@@ -1,0 +1,102 @@
+//! The worker that runs the engine: started, spoken to, and replaced.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use web_sys::{ErrorEvent, MessageEvent, Worker};
+
+use crate::engine::protocol::{Event, Request, Stage};
+
+/// The worker's script, beside the page (made by Trunk).
+const SCRIPT: &str = "worker_loader.js";
+
+/// The page's end of the protocol. At most one worker runs.
+#[derive(Clone, Default)]
+pub struct EngineClient {
+    running: Rc<RefCell<Option<Running>>>,
+}
+
+struct Running {
+    worker: Worker,
+    /// Requests that wait until the worker listens.
+    waiting: Option<Vec<Request>>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl EngineClient {
+    /// Starts a fresh worker with a first request, in place of the one there is.
+    ///
+    /// * `receive` — takes the worker's events.
+    pub fn start(&self, first: Request, receive: impl Fn(Event) + Clone + 'static) {
+        self.stop();
+        let failed = |why: String| Event::Failed {
+            stage: Stage::Device,
+            run: None,
+            message: format!("the engine could not start ({why}): use a current browser, or reload the page"),
+            fatal: true,
+        };
+        let worker = match Worker::new(SCRIPT) {
+            Ok(worker) => worker,
+            Err(error) => return receive(failed(format!("{error:?}"))),
+        };
+        let client = self.clone();
+        let tell = receive.clone();
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+            let text = message.data().as_string().unwrap_or_default();
+            match serde_json::from_str(&text) {
+                Ok(Event::Hello) => client.listens(),
+                Ok(event) => tell(event),
+                Err(error) => tell(failed(error.to_string())),
+            }
+        });
+        let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
+            error.prevent_default();
+            let why = error.message();
+            receive(failed(if why.is_empty() { "its files did not load".into() } else { why }));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        let running =
+            Running { worker, waiting: Some(vec![first]), _on_message: on_message, _on_error: on_error };
+        self.running.replace(Some(running));
+    }
+
+    /// Sends a request; without a worker it is dropped.
+    pub fn send(&self, request: Request) {
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            match &mut running.waiting {
+                Some(waiting) => waiting.push(request),
+                None => post(&running.worker, &request),
+            }
+        }
+    }
+
+    /// Ends the worker at once, whatever it does.
+    pub fn stop(&self) {
+        let ended = self.running.take();
+        if let Some(running) = ended {
+            running.worker.set_onmessage(None);
+            running.worker.set_onerror(None);
+            running.worker.terminate();
+            // This may be called from one of its closures, which must outlive the call.
+            gloo::timers::callback::Timeout::new(0, move || drop(running)).forget();
+        }
+    }
+
+    fn listens(&self) {
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            for request in running.waiting.take().into_iter().flatten() {
+                post(&running.worker, &request);
+            }
+        }
+    }
+}
+
+fn post(worker: &Worker, request: &Request) {
+    if let Ok(text) = serde_json::to_string(request) {
+        // Posting a text to a live worker cannot fail.
+        let _ = worker.post_message(&JsValue::from_str(&text));
+    }
+}

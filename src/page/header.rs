@@ -1,0 +1,66 @@
+//! The bar at the top: what this is, and what can be done with the whole.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement};
+
+use super::address;
+use super::state::{AppState, EngineStatus};
+
+/// The bar at the top.
+#[component]
+pub fn Header() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let copied = RwSignal::new(None::<&'static str>);
+    let copy_link = move |_| {
+        spawn_local(async move {
+            let done = address::copy(address::link_to(&state.settings.get_untracked())).await;
+            copied.set(Some(if done { "Link copied" } else { "Copy it from the address bar" }));
+            gloo::timers::future::TimeoutFuture::new(2500).await;
+            copied.set(None);
+        });
+    };
+    let busy = move || {
+        state.running.get() || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down)
+    };
+    view! {
+        <header class="top">
+            <h1><a href="./" rel="home">"Prunescope"</a></h1>
+            <p class="tagline">"Switch parts of a language model off. See where the signal breaks."</p>
+            <Show when=move || state.embedded>
+                <a class="button" target="_blank" rel="noopener" href=move || state.settings.with(address::link_to)>"Open in a tab"</a>
+            </Show>
+            <div class="actions">
+                <button id="stop" on:click=move |_| state.stop() disabled=move || !busy() aria-label="Stop what is running">"Stop"</button>
+                <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
+                <button id="export" on:click=move |_| export(state) disabled=move || state.report.with(Option::is_none)>
+                    "Export JSON"
+                </button>
+                <button id="copy-link" class="primary" on:click=copy_link>
+                    {move || copied.get().unwrap_or("Copy link")}
+                </button>
+            </div>
+        </header>
+    }
+}
+
+/// Saves the results as a file.
+fn export(state: AppState) {
+    let Some(report) = state.report.get_untracked() else { return };
+    let Ok(text) = serde_json::to_string_pretty(&report) else { return };
+    let saved = (|| -> Result<(), JsValue> {
+        let options = BlobPropertyBag::new();
+        options.set_type("application/json");
+        let blob = Blob::new_with_str_sequence_and_options(&js_sys::Array::of1(&text.into()), &options)?;
+        let address = web_sys::Url::create_object_url_with_blob(&blob)?;
+        let anchor: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+        anchor.set_href(&address);
+        anchor.set_download("prunescope.json");
+        anchor.click();
+        web_sys::Url::revoke_object_url(&address)
+    })();
+    if saved.is_err() {
+        state.notices.update(|notices| notices.push("This browser did not let the page save a file.".into()));
+    }
+}

@@ -1,0 +1,255 @@
+//! The switches: for each layer one for attention, one for the MLP and one for both; and "drop the n least important".
+
+use leptos::ev::{KeyboardEvent, MouseEvent, PointerEvent};
+use leptos::html;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement};
+
+use super::state::{AppState, HistoryEntry};
+use crate::model::{Sublayer, SublayerKind};
+use crate::prune::{DropKind, Importance, PruningPlan};
+use crate::settings::Settings;
+
+/// Rows of the grid, from top to bottom.
+const ROWS: [DropKind; 3] = [DropKind::Block, DropKind::Attention, DropKind::Mlp];
+
+/// One switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Switch {
+    kind: DropKind,
+    layer: usize,
+}
+
+impl Switch {
+    fn sublayers(self) -> impl Iterator<Item = Sublayer> {
+        let both = [Sublayer::attention(self.layer), Sublayer::mlp(self.layer)];
+        both.into_iter().filter(move |sublayer| match self.kind {
+            DropKind::Attention => sublayer.kind == SublayerKind::Attention,
+            DropKind::Mlp => sublayer.kind == SublayerKind::Mlp,
+            DropKind::Block => true,
+        })
+    }
+
+    fn is_off(self, plan: &PruningPlan) -> bool {
+        self.sublayers().all(|sublayer| plan.drops(sublayer))
+    }
+
+    fn set(self, settings: &mut Settings, off: bool) {
+        self.sublayers().for_each(|sublayer| settings.drop.set(sublayer, off));
+    }
+
+    fn name(self) -> String {
+        let kind = match self.kind {
+            DropKind::Attention => "Attention",
+            DropKind::Mlp => "MLP",
+            DropKind::Block => "Layer",
+        };
+        format!("{kind} {}", self.layer)
+    }
+
+    /// Its value in `data-switch`, and the inverse.
+    fn key(self) -> String {
+        format!("{}{}", letter(self.kind), self.layer)
+    }
+
+    fn from_element(element: &Element) -> Option<Self> {
+        let key = element.closest("[data-switch]").ok()??.get_attribute("data-switch")?;
+        let kind = ROWS.into_iter().find(|kind| key.starts_with(letter(*kind)))?;
+        Some(Self { kind, layer: key[1..].parse().ok()? })
+    }
+}
+
+/// The letter of a kind in the link's `drop=`.
+fn letter(kind: DropKind) -> char {
+    match kind {
+        DropKind::Attention => 'a',
+        DropKind::Mlp => 'm',
+        DropKind::Block => 'b',
+    }
+}
+
+/// A stroke of the pointer over the grid: everything it touches is set to the same.
+#[derive(Clone, PartialEq)]
+struct Stroke {
+    off: bool,
+    before: PruningPlan,
+}
+
+/// All switches.
+#[component]
+pub fn LayerGrid() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let stroke = RwSignal::new(None::<Stroke>);
+    let focused = RwSignal::new(Switch { kind: DropKind::Attention, layer: 0 });
+    let pointed = RwSignal::new(None::<Switch>);
+    let grid = NodeRef::<html::Div>::new();
+    let layers = Memo::new(move |_| state.layer_count());
+    let plan = Memo::new(move |_| state.settings.with(|settings| settings.drop.clone()));
+
+    let begin = move |event: PointerEvent| {
+        if event.button() != 0 {
+            return;
+        }
+        let Some(switch) = under(&event) else { return };
+        let before = plan.get_untracked();
+        let off = !switch.is_off(&before);
+        stroke.set(Some(Stroke { off, before }));
+        focused.set(switch);
+        state.change(HistoryEntry::New, |settings| switch.set(settings, off));
+    };
+    let go_on = move |event: PointerEvent| {
+        let switch = under(&event);
+        if pointed.get_untracked() != switch {
+            pointed.set(switch);
+        }
+        if let (Some(switch), Some(stroke)) = (switch, stroke.get_untracked()) {
+            state.change(HistoryEntry::Same, |settings| switch.set(settings, stroke.off));
+        }
+    };
+    let end = move |_: PointerEvent| stroke.set(None);
+    // The browser took the pointer to scroll: the touch was not meant for the switches.
+    let cancel = move |_: PointerEvent| {
+        if let Some(stroke) = stroke.get_untracked() {
+            state.change(HistoryEntry::Same, |settings| settings.drop = stroke.before);
+        }
+        stroke.set(None);
+    };
+    // Assistive technology clicks without a pointer; a pointer's click was already handled when it went down.
+    let click = move |event: MouseEvent| {
+        if event.detail() == 0
+            && let Some(switch) = event.target().and_then(|target| Switch::from_element(target.unchecked_ref()))
+        {
+            let off = !switch.is_off(&plan.get_untracked());
+            state.change(HistoryEntry::New, |settings| switch.set(settings, off));
+        }
+    };
+    let key = move |event: KeyboardEvent| {
+        let Switch { kind, layer } = focused.get_untracked();
+        let last = layers.get_untracked().saturating_sub(1);
+        let row = ROWS.iter().position(|other| *other == kind).unwrap_or(0);
+        let (row, layer) = match event.key().as_str() {
+            "ArrowLeft" => (row, layer.saturating_sub(1)),
+            "ArrowRight" => (row, (layer + 1).min(last)),
+            "ArrowUp" => (row.saturating_sub(1), layer),
+            "ArrowDown" => ((row + 1).min(ROWS.len() - 1), layer),
+            "Home" => (row, 0),
+            "End" => (row, last),
+            _ => return,
+        };
+        event.prevent_default();
+        let next = Switch { kind: ROWS[row], layer };
+        if event.shift_key() && stroke.get_untracked().is_none() {
+            // Shift carries the state of the switch that is left, as a drag would.
+            let off = focused.get_untracked().is_off(&plan.get_untracked());
+            state.change(HistoryEntry::New, |settings| next.set(settings, off));
+        }
+        focused.set(next);
+        pointed.set(Some(next));
+        if let Some(grid) = grid.get_untracked()
+            && let Ok(Some(button)) = grid.query_selector(&format!("[data-switch={}]", next.key()))
+        {
+            let _ = button.unchecked_into::<HtmlElement>().focus();
+        }
+    };
+    let switch_view = move |switch: Switch| {
+        let label = move || describe(switch, &plan.get(), state.importance.get().as_ref());
+        view! {
+            <button class="switch" data-switch=switch.key() data-kind=letter(switch.kind).to_string()
+                tabindex=move || if focused.get() == switch { "0" } else { "-1" }
+                aria-pressed=move || (!plan.with(|plan| switch.is_off(plan))).to_string()
+                aria-label=label
+                style:--shade=move || shade(switch, state.importance.get().as_ref())
+                on:focus=move |_| { focused.set(switch); pointed.set(Some(switch)); }>
+                {match switch.kind { DropKind::Block => switch.layer.to_string(), DropKind::Attention => "A".into(), DropKind::Mlp => "M".into() }}
+            </button>
+        }
+    };
+    view! {
+        <section class="panel layers" aria-labelledby="layers-title">
+            <div class="row">
+                <h2 id="layers-title">"Switch layers off"</h2>
+                <DropLeast/>
+            </div>
+            <div class="grid" id="layer-grid" role="group" aria-label="Layers: arrow keys move, space switches, shift with an arrow key switches along"
+                node_ref=grid style:--layers=move || layers.get().to_string()
+                on:pointerdown=begin on:pointermove=go_on on:pointerup=end on:pointercancel=cancel
+                on:pointerleave=move |event| { end(event); pointed.set(None); }
+                on:click=click on:keydown=key>
+                <For each=move || 0..layers.get() key=|layer| *layer children=move |layer| view! {
+                    <div class="layer">{ROWS.map(|kind| switch_view(Switch { kind, layer })).collect_view()}</div>
+                }/>
+            </div>
+            <p class="hint" id="layer-hint">
+                {move || match pointed.get() {
+                    Some(switch) => describe(switch, &plan.get(), state.importance.get().as_ref()),
+                    None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the darker, the more it does.".into(),
+                }}
+            </p>
+        </section>
+    }
+}
+
+/// The switch under a pointer; a touch keeps its first target, so the place is asked, not the event.
+fn under(event: &PointerEvent) -> Option<Switch> {
+    let at = document().element_from_point(event.client_x() as f32, event.client_y() as f32)?;
+    Switch::from_element(&at)
+}
+
+/// A switch in words.
+fn describe(switch: Switch, plan: &PruningPlan, importance: Option<&Importance>) -> String {
+    let off = if switch.is_off(plan) { "off" } else { "on" };
+    let measured = importance.and_then(|importance| importance.of(switch.kind).get(switch.layer));
+    match measured {
+        Some(of) => {
+            let place = if of.rank == 0 { "the least important".into() } else { format!("number {} from the least important", of.rank + 1) };
+            format!("{}: {off}, importance {}, {place}", switch.name(), crate::chart::short_number(f64::from(of.importance)))
+        }
+        None => format!("{}: {off}", switch.name()),
+    }
+}
+
+/// How dark a switch is: 0 for the least important of its kind, 1 for the most.
+fn shade(switch: Switch, importance: Option<&Importance>) -> String {
+    let of = importance.map(|importance| importance.of(switch.kind));
+    let rank = of.and_then(|of| of.get(switch.layer).map(|one| one.rank as f32 / of.len().saturating_sub(1).max(1) as f32));
+    format!("{:.2}", rank.unwrap_or(0.0))
+}
+
+/// The sliders "drop the n least important".
+#[component]
+fn DropLeast() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let dragging = StoredValue::new(false);
+    let slider = move |kind: DropKind, label: &'static str, id: &'static str| {
+        let count = move || {
+            let layers = state.layer_count();
+            state.settings.with(|settings| (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.drop)).count())
+        };
+        let input = move |event: leptos::ev::Event| {
+            let wanted = event_target_value(&event).parse().unwrap_or(0);
+            let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
+            dragging.set_value(true);
+            if let Some(importance) = state.importance.get_untracked() {
+                state.change(entry, |settings| settings.drop = importance.drop_least(&settings.drop, kind, wanted));
+            }
+        };
+        view! {
+            <label class="slider">
+                <span>{label}</span>
+                <input id=id type="range" min="0" max=move || state.layer_count().to_string() prop:value=move || count().to_string()
+                    disabled=move || state.importance.with(Option::is_none)
+                    on:input=input on:change=move |_| dragging.set_value(false)/>
+                <output for=id>{count}</output>
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="drop-least">
+            <legend>"Drop the least important"</legend>
+            {slider(DropKind::Attention, "attention", "drop-attention")}
+            {slider(DropKind::Mlp, "MLP", "drop-mlp")}
+            {slider(DropKind::Block, "blocks", "drop-block")}
+        </fieldset>
+    }
+}

@@ -1,0 +1,119 @@
+//! The paper's pipeline h → z → p at the first token after the prompt, with the similarity in each space.
+
+use leptos::prelude::*;
+
+use super::state::AppState;
+use crate::model::SublayerKind;
+
+/// The pipeline with its three similarities.
+#[component]
+pub fn Pipeline() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let metric = move |of: fn(&crate::metrics::Metrics) -> f32| {
+        Signal::derive(move || state.next_token.with(|next| next.as_ref().map(|next| of(&next.metrics))))
+    };
+    let winner = move |pruned: bool| {
+        state.next_token.with(|next| {
+            next.as_ref().and_then(|next| {
+                let top = if pruned { next.top.pruned.first() } else { next.top.dense.first() };
+                top.map(|token| (token.text.clone(), if pruned { token.pruned } else { token.dense }))
+            })
+        })
+    };
+    let next = move |pruned: bool| {
+        winner(pruned).map(|(text, probability)| view! { <code>{text}</code><small>{format!("{:.0} %", 100.0 * probability)}</small> })
+    };
+    let kept = move || {
+        let dropped: usize = state.settings.with(|settings| {
+            [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.drop.count(*kind)).sum()
+        });
+        (dropped, 2 * state.layer_count())
+    };
+    view! {
+        <div class="panel pipeline" class:stale=move || state.is_stale()>
+            <h2>"How much survives, from layer to word"</h2>
+            <div class="flow" id="pipeline">
+                <div class="stage">
+                    <b>{move || kept().1 - kept().0}</b>
+                    <span>{move || format!("of {} sublayers on", kept().1)}</span>
+                </div>
+                <Arrow label="layers"/>
+                <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h)
+                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(|x| format!("turned by {:.1} % of its length", 100.0 * x)))/>
+                <Arrow label="LM head"/>
+                <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z)
+                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(|x| format!("turned by {:.1} % of their length", 100.0 * x)))/>
+                <Arrow label="softmax"/>
+                <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=metric(|metrics| metrics.cos_p)
+                    detail=Signal::derive(move || metric(|metrics| metrics.kl_dense_pruned).get().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))/>
+                <Arrow label="pick"/>
+                <div class="stage next" id="next-token">
+                    <span>"dense "{move || next(false)}</span>
+                    <span>"pruned "{move || next(true)}</span>
+                </div>
+            </div>
+            <p class="verdict" id="verdict" aria-live="polite">{move || verdict(state)}</p>
+        </div>
+    }
+}
+
+#[component]
+fn Arrow(
+    /// What happens on the way.
+    label: &'static str,
+) -> impl IntoView {
+    view! { <div class="arrow"><span>{label}</span></div> }
+}
+
+/// One space with its similarity.
+#[component]
+fn Space(
+    /// Its name.
+    name: &'static str,
+    /// The letter of the paper.
+    symbol: &'static str,
+    /// Class of its colour.
+    ink: &'static str,
+    /// Id of the number.
+    id: &'static str,
+    /// Cosine similarity of the dense and the pruned model there.
+    value: Signal<Option<f32>>,
+    /// One more number.
+    detail: Signal<Option<String>>,
+) -> impl IntoView {
+    view! {
+        <div class=format!("space {ink}")>
+            <span class="name">{name}" "<i>{symbol}</i></span>
+            <b id=id data-value=move || value.get().map(|x| x.to_string()) title="Cosine similarity of the dense and the pruned model; 1 is the same">
+                {move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"))}
+            </b>
+            <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0)))></span></span>
+            <small>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</small>
+        </div>
+    }
+}
+
+/// One sentence on what the numbers mean.
+fn verdict(state: AppState) -> String {
+    let Some(metrics) = state.next_token.with(|next| next.as_ref().map(|next| next.metrics)) else {
+        return "\u{a0}".into();
+    };
+    if state.shown_plan.with(|plan| plan.is_dense()) {
+        return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
+    }
+    let part = state.steps.with(|steps| {
+        steps.iter().find(|step| step.dense.as_ref().map(|token| token.id) != step.pruned.as_ref().map(|token| token.id)).map(|step| step.step)
+    });
+    let numbers = match metrics.cos_p {
+        p if p > 0.98 => "The first token's probabilities hardly change",
+        p if p > 0.8 => "Hidden state and logits stay close; the probabilities start to slip",
+        _ if metrics.cos_z > 0.9 => "The logits still look similar, but the probabilities have come apart",
+        _ => "The signal is lost before the logits",
+    };
+    match part {
+        Some(0) => format!("{numbers}, and the texts differ from the first token on."),
+        Some(step) => format!("{numbers}; the texts part at token {}.", step + 1),
+        None if state.report.with(Option::is_some) => format!("{numbers}; the texts are the same so far."),
+        None => format!("{numbers}."),
+    }
+}

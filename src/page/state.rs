@@ -1,0 +1,360 @@
+//! The page's one state. Settings change only through [`AppState::change`]; results come only from engine events.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+
+use super::address;
+use super::api::Waiting;
+use super::client::EngineClient;
+use crate::engine::protocol::{Backend, Event, Request, Stage};
+use crate::experiment::generation::{ComparedPosition, GenerationStep};
+use crate::experiment::layerwise::LayerTransition;
+use crate::experiment::report::{ModelInfo, Report};
+use crate::metrics::Metrics;
+use crate::prune::{Importance, PruningPlan};
+use crate::settings::{BackendChoice, Settings, link};
+
+/// Where the default model is served, beside the page.
+const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
+/// Layers of the default model, for a grid before it is loaded.
+const DEFAULT_LAYERS: usize = 30;
+/// Begins the name of a model that was picked as a file.
+pub const LOCAL_FILE: &str = "file:";
+
+/// How far the engine is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineStatus {
+    /// The worker starts or opens its device.
+    Starting,
+    /// The model comes in.
+    Loading {
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The model can be asked.
+    Ready,
+    /// There is no model; [`AppState::failure`] says why.
+    Down,
+}
+
+/// Something that went wrong, and what the visitor can do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// A sentence: what is wrong and what to do.
+    pub message: String,
+    /// What was running.
+    pub stage: Stage,
+}
+
+/// Whether a change makes a new entry in the browser's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryEntry {
+    /// Back returns to what was before.
+    New,
+    /// Part of a change that already has one, such as a drag or typing.
+    Same,
+    /// The change came from the address bar.
+    None,
+}
+
+/// The page's state: signals, cheap to copy.
+#[derive(Clone, Copy)]
+pub struct AppState {
+    /// What the visitor has set.
+    pub settings: RwSignal<Settings>,
+    /// Sentences about malformed links and the like.
+    pub notices: RwSignal<Vec<String>>,
+    /// How far the engine is.
+    pub engine: RwSignal<EngineStatus>,
+    /// Where it computes, and why there.
+    pub device: RwSignal<Option<(Backend, String)>>,
+    /// The loaded model.
+    pub model: RwSignal<Option<ModelInfo>>,
+    /// What went wrong last.
+    pub failure: RwSignal<Option<Failure>>,
+    /// The number of the newest run.
+    pub newest_run: RwSignal<u64>,
+    /// Whether it is still running.
+    pub running: RwSignal<bool>,
+    /// The number of the run whose results are shown.
+    pub shown_run: RwSignal<u64>,
+    /// The plan of the run whose results are shown.
+    pub shown_plan: RwSignal<PruningPlan>,
+    /// How many tokens the prompt has.
+    pub prompt_tokens: RwSignal<usize>,
+    /// The first position after the prompt.
+    pub next_token: RwSignal<Option<ComparedPosition>>,
+    /// Generation, step by step.
+    pub steps: RwSignal<Vec<GenerationStep>>,
+    /// Both models on the dense text.
+    pub fixed_trajectory: RwSignal<Vec<Metrics>>,
+    /// Layer transitions by step of the dense text.
+    pub layers: RwSignal<BTreeMap<usize, Vec<LayerTransition>>>,
+    /// Importance of the model's sublayers.
+    pub importance: RwSignal<Option<Importance>>,
+    /// All results of the shown run.
+    pub report: RwSignal<Option<Report>>,
+    /// The worker's wasm memory in bytes.
+    pub memory: RwSignal<Option<u64>>,
+    /// Whether another page shows this one in a frame.
+    pub embedded: bool,
+    /// The CPU, after the GPU was lost in this visit.
+    backend_override: RwSignal<Option<BackendChoice>>,
+    client: StoredValue<EngineClient, LocalStorage>,
+    /// The address of the file that was picked, with its name.
+    local_file: StoredValue<Option<(String, String)>>,
+    /// Promises of results.
+    pub waiting: StoredValue<Waiting, LocalStorage>,
+}
+
+impl AppState {
+    /// The state that the address bar asks for.
+    pub fn new() -> Self {
+        let query = address::query();
+        let (settings, notices) = link::from_query(&query);
+        Self {
+            settings: RwSignal::new(settings),
+            notices: RwSignal::new(notices),
+            engine: RwSignal::new(EngineStatus::Starting),
+            device: RwSignal::new(None),
+            model: RwSignal::new(None),
+            failure: RwSignal::new(None),
+            newest_run: RwSignal::new(0),
+            running: RwSignal::new(false),
+            shown_run: RwSignal::new(0),
+            shown_plan: RwSignal::new(PruningPlan::default()),
+            prompt_tokens: RwSignal::new(0),
+            next_token: RwSignal::new(None),
+            steps: RwSignal::new(vec![]),
+            fixed_trajectory: RwSignal::new(vec![]),
+            layers: RwSignal::new(BTreeMap::new()),
+            importance: RwSignal::new(None),
+            report: RwSignal::new(None),
+            memory: RwSignal::new(None),
+            embedded: address::is_embedded(&query),
+            backend_override: RwSignal::new(None),
+            client: StoredValue::new_local(EngineClient::default()),
+            local_file: StoredValue::new(None),
+            waiting: StoredValue::new_local(Waiting::default()),
+        }
+    }
+
+    /// The number of layers of the model, or of the default model before one is loaded.
+    pub fn layer_count(&self) -> usize {
+        self.model.with(|model| model.as_ref().map_or(DEFAULT_LAYERS, |model| model.config.layers))
+    }
+
+    /// Whether what is shown belongs to an older run than the newest.
+    pub fn is_stale(&self) -> bool {
+        self.shown_run.get() != self.newest_run.get()
+    }
+
+    /// Changes the settings, the address bar with them, and starts what that asks for.
+    pub fn change(&self, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
+        let before = self.settings.get_untracked();
+        let mut settings = before.clone();
+        how(&mut settings);
+        let (settings, corrected) = settings.checked();
+        self.notices.update(|notices| notices.extend(corrected));
+        if settings == before {
+            return;
+        }
+        self.settings.set(settings.clone());
+        address::write(&settings, self.embedded, entry);
+        if settings.model != before.model || settings.backend != before.backend {
+            self.backend_override.set(None);
+            self.load_model();
+        } else if !settings.same_run(&before) {
+            self.start_run();
+        }
+    }
+
+    /// Starts a worker with the model that the settings name, in place of the one there is.
+    pub fn load_model(&self) {
+        let settings = self.settings.get_untracked();
+        let model = &settings.model;
+        self.client.with_value(EngineClient::stop);
+        self.running.set(false);
+        self.failure.set(None);
+        self.device.set(None);
+        self.memory.set(None);
+        let address = if model.is_empty() {
+            address::absolute(DEFAULT_MODEL)
+        } else if let Some(name) = model.strip_prefix(LOCAL_FILE) {
+            match self.local_file.get_value() {
+                Some((known, address)) if known == *name => Ok(address),
+                _ => Err(format!("The model is the file {name} on the sender's computer: choose that file under Model, or use the default model.")),
+            }
+        } else {
+            address::absolute(model)
+        };
+        match address {
+            Ok(address) => {
+                let state = *self;
+                let backend = self.backend_override.get_untracked().unwrap_or(settings.backend);
+                self.engine.set(EngineStatus::Starting);
+                let request = Request::Load { address, source: model.clone(), backend };
+                self.client.with_value(|client| client.start(request, move |event| state.receive(event)));
+            }
+            Err(message) => self.fail(Stage::Load, message),
+        }
+    }
+
+    /// Uses a file of the visitor's as the model.
+    pub fn use_file(&self, name: String, address: String) {
+        let model = format!("{LOCAL_FILE}{name}");
+        self.local_file.set_value(Some((name, address)));
+        if self.settings.with_untracked(|settings| settings.model == model) {
+            self.load_model();
+        } else {
+            self.change(HistoryEntry::New, |settings| settings.model = model);
+        }
+    }
+
+    /// Goes on with the CPU for this visit, without changing the link.
+    pub fn use_cpu(&self) {
+        self.backend_override.set(Some(BackendChoice::Cpu));
+        self.load_model();
+    }
+
+    /// Runs the settings, in place of what is running.
+    pub fn start_run(&self) {
+        if self.engine.get_untracked() != EngineStatus::Ready {
+            return;
+        }
+        let run = self.newest_run.get_untracked() + 1;
+        self.newest_run.set(run);
+        self.running.set(true);
+        if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|failure| failure.stage == Stage::Run)) {
+            self.failure.set(None);
+        }
+        let settings = self.settings.get_untracked();
+        self.client.with_value(|client| client.send(Request::Run { run, settings }));
+    }
+
+    /// Stops loading or running.
+    pub fn stop(&self) {
+        if self.engine.get_untracked() == EngineStatus::Ready {
+            self.client.with_value(|client| client.send(Request::Stop));
+            self.running.set(false);
+        } else if self.engine.get_untracked() != EngineStatus::Down {
+            self.client.with_value(EngineClient::stop);
+            self.fail(Stage::Load, "Loading was stopped. Press Try again to load the model.".into());
+        }
+        self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
+    }
+
+    /// Returns to the example of a first visit, on the same model and device.
+    pub fn reset(&self) {
+        self.notices.set(vec![]);
+        self.change(HistoryEntry::New, |settings| {
+            let Settings { model, backend, .. } = settings.clone();
+            *settings = Settings { model, backend, ..Settings::example() };
+        });
+    }
+
+    fn fail(&self, stage: Stage, message: String) {
+        self.engine.set(EngineStatus::Down);
+        self.running.set(false);
+        self.waiting.update_value(|waiting| waiting.reject(&message));
+        self.failure.set(Some(Failure { message, stage }));
+    }
+
+    /// Takes over what the engine tells. Events of superseded runs are dropped, so numbers never mix two plans.
+    fn receive(&self, event: Event) {
+        let newest = self.newest_run.get_untracked();
+        let calls = self.waiting.try_update_value(|waiting| waiting.tell(&event, newest));
+        self.take_over(event, newest);
+        calls.unwrap_or_default().call();
+    }
+
+    fn take_over(&self, event: Event, newest: u64) {
+        match event {
+            Event::Hello => {}
+            Event::Device { backend, reason } => self.device.set(Some((backend, reason))),
+            Event::Progress { received, total } => self.engine.set(EngineStatus::Loading { received, total }),
+            Event::Ready { model } => {
+                let model = *model;
+                if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
+                    self.importance.set(None);
+                }
+                self.keep_plan_within(model.config.layers);
+                self.model.set(Some(model));
+                self.engine.set(EngineStatus::Ready);
+                self.start_run();
+            }
+            Event::Prompt { run, ids } if run == newest => self.prompt_tokens.set(ids.len()),
+            Event::NextToken { run, compared } if run == newest => {
+                self.shown_run.set(run);
+                self.shown_plan.set(self.settings.with_untracked(|settings| settings.drop.clone()));
+                self.steps.set(vec![]);
+                self.fixed_trajectory.set(vec![]);
+                self.layers.set(BTreeMap::new());
+                self.report.set(None);
+                self.next_token.set(Some(*compared));
+            }
+            Event::Step { run, step } if run == newest => self.steps.update(|steps| steps.push(*step)),
+            Event::FixedTrajectory { run, steps } if run == newest => self.fixed_trajectory.set(steps),
+            Event::Layers { run, step, layers } if run == newest => {
+                self.layers.update(|known| {
+                    known.insert(step, layers);
+                });
+            }
+            Event::Importance { importance } => self.importance.set(Some(*importance)),
+            Event::Done { run, report } if run == newest => {
+                self.running.set(false);
+                self.report.set(Some(*report));
+            }
+            Event::Stopped { run: Some(run) } if run == newest => self.running.set(false),
+            Event::Memory { wasm } => self.memory.set(Some(wasm)),
+            Event::Failed { stage, message, fatal, run } => self.receive_failure(stage, message, fatal, run, newest),
+            Event::Prompt { .. }
+            | Event::NextToken { .. }
+            | Event::Step { .. }
+            | Event::FixedTrajectory { .. }
+            | Event::Layers { .. }
+            | Event::Done { .. }
+            | Event::Stopped { .. } => {}
+        }
+    }
+
+    fn receive_failure(&self, stage: Stage, message: String, fatal: bool, run: Option<u64>, newest: u64) {
+        if !fatal && stage == Stage::Run {
+            if run.is_none_or(|run| run == newest) {
+                self.running.set(false);
+                self.failure.set(Some(Failure { message: sentence(&message), stage }));
+            }
+            return;
+        }
+        self.client.with_value(EngineClient::stop);
+        let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
+        let may_choose = self.settings.with_untracked(|settings| settings.backend == BackendChoice::Auto);
+        if fatal && on_gpu && may_choose {
+            self.notices.update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
+            self.use_cpu();
+        } else {
+            self.fail(stage, sentence(&message));
+        }
+    }
+
+    /// Takes layers out of the plan that the model does not have, and says so.
+    fn keep_plan_within(&self, layers: usize) {
+        let (inside, outside) = self.settings.with_untracked(|settings| settings.drop.within(layers));
+        if !outside.is_dense() {
+            let notice = format!("This model has layers 0 to {}: {outside} is ignored.", layers - 1);
+            self.notices.update(|notices| notices.push(notice));
+            self.change(HistoryEntry::Same, |settings| settings.drop = inside);
+        }
+    }
+}
+
+/// A message of the engine as a sentence.
+fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}

@@ -1,0 +1,115 @@
+//! Notices, the loading bar, failures, and the line that says what runs where.
+
+use leptos::prelude::*;
+
+use super::state::{AppState, EngineStatus};
+use crate::engine::protocol::{Backend, Stage};
+
+/// Where the default model comes from.
+const DEFAULT_ORIGIN: &str = "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct";
+
+/// Sentences about what was ignored or changed, each until it is dismissed.
+#[component]
+pub fn Notices() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    view! {
+        <div class="notices" role="status">
+            {move || state.notices.get().into_iter().enumerate().map(|(at, text)| view! {
+                <p class="notice">
+                    <span>{text}</span>
+                    <button aria-label="Dismiss this notice" on:click=move |_| state.notices.update(|all| { all.remove(at); })>"×"</button>
+                </p>
+            }).collect_view()}
+        </div>
+    }
+}
+
+/// The progress of loading, or what went wrong with a way on.
+#[component]
+pub fn LoadingOrFailure() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let loading = move || match state.engine.get() {
+        EngineStatus::Starting => Some(("Starting the engine…".to_string(), None)),
+        EngineStatus::Loading { received, total } => {
+            let text = format!("Loading the model, {:.0} of {:.0} MB", megabytes(received), megabytes(total));
+            Some((text, Some(received as f64 / (total as f64).max(1.0))))
+        }
+        EngineStatus::Ready | EngineStatus::Down => None,
+    };
+    view! {
+        {move || loading().map(|(text, part)| view! {
+            <div class="loading" role="status">
+                <label for="model-progress">{text}</label>
+                <progress id="model-progress" max="1" value=part></progress>
+            </div>
+        })}
+        {move || state.failure.get().map(|failure| {
+            let down = move || state.engine.get() == EngineStatus::Down;
+            let on_gpu = failure.stage == Stage::Device;
+            let other_model = failure.stage == Stage::Load && state.settings.with_untracked(|settings| !settings.model.is_empty());
+            view! {
+                <div class="failure" role="alert">
+                    <p>{failure.message}</p>
+                    <div class="actions">
+                        <button class="primary" id="retry" on:click=move |_| if down() { state.load_model() } else { state.start_run() }>
+                            "Try again"
+                        </button>
+                        <Show when=move || on_gpu>
+                            <button id="use-cpu" on:click=move |_| state.use_cpu()>"Use the CPU"</button>
+                        </Show>
+                        <Show when=move || other_model>
+                            <button id="use-default" on:click=move |_| state.change(super::state::HistoryEntry::New, |settings| settings.model.clear())>
+                                "Use the default model"
+                            </button>
+                        </Show>
+                    </div>
+                </div>
+            }
+        })}
+    }
+}
+
+/// The line at the bottom: model, licence, device, memory.
+#[component]
+pub fn StatusLine() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let is_default = move || state.settings.with(|settings| settings.model.is_empty());
+    let model = move || {
+        state.model.get().map(|model| {
+            let config = &model.config;
+            format!(
+                "{}: {} layers, stored as {}. “Dense” means these stored weights, dequantized.",
+                config.name, config.layers, model.stored_as
+            )
+        })
+    };
+    let device = move || {
+        state.device.get().map(|(backend, reason)| {
+            let name = if backend == Backend::Cpu { "CPU with SIMD" } else { "WebGPU" };
+            view! { <span id="device" data-backend=backend.name()><b>{name}</b>". "{reason}</span> }
+        })
+    };
+    view! {
+        <footer class="status">
+            <p>
+                {model}" "
+                <Show when=is_default>
+                    <a href=DEFAULT_ORIGIN>"SmolLM2-135M-Instruct"</a>" by Hugging Face, Apache-2.0 ("
+                    <a href="models/LICENSE">"licence"</a>")."
+                </Show>
+            </p>
+            <p>
+                {device}
+                {move || state.memory.get().map(|bytes| view! {
+                    <span id="memory">" Engine memory, peak: "{format!("{:.0} MB", megabytes(bytes))}"."</span>
+                })}
+                " Everything runs in this tab; nothing is sent anywhere. After "
+                <a href="https://arxiv.org/abs/2603.24652">"He et al. 2026"</a>"."
+            </p>
+        </footer>
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

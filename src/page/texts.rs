@@ -1,0 +1,172 @@
+//! What the dense and the pruned model write, side by side, token by token.
+
+use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
+
+use super::state::AppState;
+use crate::experiment::generation::{GenerationStep, TokenText, TopTokenText};
+
+/// KL at which a token's tint is strongest, in nats.
+const FULL_TINT_KL: f32 = 8.0;
+/// How many alternatives of each model are shown.
+const ALTERNATIVES: usize = 5;
+
+/// Which of the two models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Dense,
+    Pruned,
+}
+
+impl Side {
+    fn token(self, step: &GenerationStep) -> Option<&TokenText> {
+        match self {
+            Self::Dense => step.dense.as_ref(),
+            Self::Pruned => step.pruned.as_ref(),
+        }
+    }
+}
+
+/// The token whose details are shown: its step, and where it is on the screen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Inspected {
+    step: usize,
+    left: f64,
+    below: f64,
+}
+
+/// Both texts.
+#[component]
+pub fn Texts() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let inspected = RwSignal::new(None::<Inspected>);
+    let divergence = Memo::new(move |_| {
+        state.steps.with(|steps| {
+            let id = |side: Side, step| side.token(step).map(|token| token.id);
+            steps.iter().find(|step| id(Side::Dense, step) != id(Side::Pruned, step)).map(|step| step.step)
+        })
+    });
+    view! {
+        <section class="texts" aria-label="What both models write" class:stale=move || state.is_stale()>
+            <TextPanel side=Side::Dense title="Dense model writes" id="dense-text" inspected divergence/>
+            <TextPanel side=Side::Pruned title="Pruned model writes" id="pruned-text" inspected divergence/>
+            <Details inspected/>
+        </section>
+    }
+}
+
+/// One text.
+#[component]
+fn TextPanel(side: Side, title: &'static str, id: &'static str, inspected: RwSignal<Option<Inspected>>, divergence: Memo<Option<usize>>) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let focused = RwSignal::new(0);
+    let tokens = move || {
+        let run = state.shown_run.get();
+        state.steps.with(|steps| {
+            steps
+                .iter()
+                .filter_map(|step| {
+                    let kl = step.compared.as_ref().map(|compared| compared.metrics.kl_dense_pruned);
+                    side.token(step).map(|token| (run, step.step, token.clone(), kl))
+                })
+                .collect::<Vec<_>>()
+        })
+    };
+    let key = move |event: KeyboardEvent| {
+        let next = match event.key().as_str() {
+            "ArrowLeft" => "previousElementSibling",
+            "ArrowRight" => "nextElementSibling",
+            "Escape" => return inspected.set(None),
+            _ => return,
+        };
+        event.prevent_default();
+        let sibling = event.target().and_then(|target| js_sys::Reflect::get(&target, &next.into()).ok());
+        if let Some(sibling) = sibling.and_then(|sibling| sibling.dyn_into::<HtmlElement>().ok()) {
+            let _ = sibling.focus();
+        }
+    };
+    let show = move |step: usize, target: Option<web_sys::EventTarget>| {
+        if let Some(element) = target.and_then(|target| target.dyn_into::<HtmlElement>().ok()) {
+            let place = element.get_bounding_client_rect();
+            inspected.set(Some(Inspected { step, left: place.left(), below: place.bottom() }));
+        }
+    };
+    let writing = move || state.running.get() && !state.is_stale() && state.report.with(Option::is_none) && state.fixed_trajectory.with(Vec::is_empty);
+    view! {
+        <div class="panel text" data-side=id>
+            <h2>{title}</h2>
+            <p class="tokens" id=id role="group" aria-label=title on:keydown=key>
+                <For each=tokens key=|(run, step, token, _)| (*run, *step, token.id) children=move |(_, step, token, kl)| {
+                    let is_control = token.text.starts_with("<|");
+                    let tint = kl.map_or(0.0, |kl| (kl.max(0.0) / FULL_TINT_KL).min(1.0).sqrt());
+                    let label = format!("{}, KL {}", token.text, kl.map_or("not compared".into(), |kl| format!("{kl:.3}")));
+                    view! {
+                        <span class="token" class:control=is_control class:diverges=move || divergence.get() == Some(step)
+                            role="img" aria-label=label data-step=step.to_string() style:--tint=format!("{tint:.3}")
+                            tabindex=move || if focused.get() == step { "0" } else { "-1" }
+                            on:focus=move |event| { focused.set(step); show(step, event.target()); }
+                            on:blur=move |_| inspected.set(None)
+                            on:pointerenter=move |event| show(step, event.target())
+                            on:pointerleave=move |_| inspected.set(None)>
+                            {token.text}
+                        </span>
+                    }
+                }/>
+                <Show when=writing><span class="caret" aria-hidden="true"></span></Show>
+            </p>
+            <p class="hint">
+                {move || match (side, divergence.get()) {
+                    (Side::Dense, _) => "Tint: KL of the two models' probabilities at each token. Point at one for its alternatives.".to_string(),
+                    (Side::Pruned, Some(step)) => format!("First difference: token {}.", step + 1),
+                    (Side::Pruned, None) => "\u{a0}".into(),
+                }}
+            </p>
+        </div>
+    }
+}
+
+/// The alternatives at the inspected token.
+#[component]
+fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let details = move || {
+        let at = inspected.get()?;
+        let step = state.steps.with(|steps| steps.get(at.step).cloned())?;
+        let width = window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(400.0);
+        let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(700.0);
+        let left = at.left.min(width - 340.0).max(8.0);
+        // Above the token where there is no room below it.
+        let vertical = if at.below > height - 240.0 { format!("bottom:{:.0}px", height - at.below + 30.0) } else { format!("top:{:.0}px", at.below + 6.0) };
+        let body = match step.compared {
+            Some(compared) => {
+                let metrics = compared.metrics;
+                let list = |name: &'static str, tokens: Vec<TopTokenText>, pruned: bool| view! {
+                    <div>
+                        <b>{name}</b>
+                        <ol>{tokens.into_iter().take(ALTERNATIVES).map(|token| {
+                            let probability = if pruned { token.pruned } else { token.dense };
+                            view! { <li><code>{visible(&token.text)}</code><span>{format!("{:.1} %", 100.0 * probability)}</span></li> }
+                        }).collect_view()}</ol>
+                    </div>
+                };
+                view! {
+                    <p>{format!("Token {}: cos p {:.3}, KL {:.3} nats", at.step + 1, metrics.cos_p, metrics.kl_dense_pruned)}</p>
+                    <div class="alternatives">
+                        {list("Dense", compared.top.dense, false)}
+                        {list("Pruned", compared.top.pruned, true)}
+                    </div>
+                }.into_any()
+            }
+            None => view! { <p>"The other model has ended its text; nothing is compared here."</p> }.into_any(),
+        };
+        Some(view! { <div class="details" role="tooltip" id="token-details" style=format!("left:{left:.0}px;{vertical}")>{body}</div> })
+    };
+    view! { {details} }
+}
+
+/// A token's text with its white space shown.
+pub fn visible(text: &str) -> String {
+    if text.trim().is_empty() { text.replace('\n', "⏎").replace(' ', "␣").replace('\t', "⇥") } else { text.replace('\n', "⏎") }
+}
