@@ -2,8 +2,7 @@
 //!
 //! `cargo run --release --example report -- --model FILE --prompt "…" --chat --drop a7,a26 --tokens 32`
 
-use std::fs::File;
-use std::io::Read;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -13,7 +12,7 @@ use futures::executor::block_on;
 use prunescope::engine::protocol::Backend;
 use prunescope::engine::session::Session;
 use prunescope::experiment::Control;
-use prunescope::model::{LoadedModel, ModelLoader};
+use prunescope::model::file::load;
 use prunescope::settings::Settings;
 
 const USAGE: &str = "usage: report --model FILE [--prompt TEXT] [--chat] [--drop a7,m17,b3] [--tokens N] [--temp T] \
@@ -62,7 +61,7 @@ fn run() -> Result<String, String> {
         return Err(what.clone());
     }
     let (device, kind) = open_device(&backend)?;
-    let model = load(&path, &device).map_err(|why| format!("{path}: {why}"))?;
+    let model = load(Path::new(&path), &device).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, &path, kind, milliseconds);
     let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {})).map_err(|e| e.to_string())?;
     serde_json::to_string_pretty(&report).map_err(|error| error.to_string())
@@ -79,20 +78,6 @@ fn open_device(backend: &str) -> Result<(Device, Backend), String> {
         #[cfg(not(feature = "vulkan"))]
         "vulkan" => Err("this build has no Vulkan: run it with `cargo run --release --features vulkan --example report`".into()),
         other => Err(format!("--backend cannot be {other:?}\n{USAGE}")),
-    }
-}
-
-fn load(path: &str, device: &Device) -> Result<LoadedModel, String> {
-    let mut file = File::open(path).map_err(|error| format!("{error}; give the path of a .gguf file"))?;
-    let bytes = file.metadata().map_err(|error| error.to_string())?.len();
-    let mut loader = ModelLoader::new(bytes, device);
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut chunk).map_err(|error| error.to_string())?;
-        if count == 0 {
-            return loader.finish().map_err(|error| error.to_string());
-        }
-        loader.push(&chunk[..count]).map_err(|error| error.to_string())?;
     }
 }
 

@@ -58,6 +58,11 @@ impl Manifest {
     }
 }
 
+/// Bytes as lower-case hexadecimal digits, the form of checksums here.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,8 @@ pub mod attention;
 pub mod chat;
 pub mod config;
 pub mod decoder;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod file;
 pub mod gguf;
 pub mod kv_cache;
 pub mod loader;

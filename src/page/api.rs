@@ -199,7 +199,7 @@ fn listen_to_parent(state: AppState, ready: Promise) {
     });
     let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
         let data = message.data();
-        if !data.is_object() || message.source().is_none_or(|source| *source != **parent) {
+        if !data.is_object() || message.source().is_none_or(|source| *source != ***parent) {
             return;
         }
         let get = |key: &str| Reflect::get(&data, &key.into()).unwrap_or(JsValue::UNDEFINED);

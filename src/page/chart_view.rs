@@ -3,7 +3,8 @@
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::html;
 use leptos::prelude::*;
-use leptos_use::{UseElementSizeReturn, use_element_size, use_preferred_dark};
+use leptos_use_element_size::{UseElementSizeReturn, use_element_size};
+use leptos_use_preferences::use_preferred_dark;
 use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 

@@ -87,7 +87,7 @@ fn Space(
             <b id=id data-value=move || value.get().map(|x| x.to_string()) title="Cosine similarity of the dense and the pruned model; 1 is the same">
                 {move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"))}
             </b>
-            <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0)))></span></span>
+            <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0))></span></span>
             <small>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</small>
         </div>
     }

@@ -3,5 +3,5 @@
 pub mod importance;
 pub mod plan;
 
-pub use importance::{Importance, SublayerImportance};
+pub use importance::{DropKind, Importance, SublayerImportance};
 pub use plan::{PlanError, PruningPlan};

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Reflect, Uint8Array};
 use prunescope::engine::protocol::Event;
-use prunescope::model::manifest::{Manifest, Part};
+use prunescope::model::manifest::{Manifest, Part, hexadecimal};
 use prunescope::model::{LoadedModel, ModelLoader};
 use sha2::{Digest, Sha256};
 use wasm_bindgen::{JsCast, JsValue};
@@ -73,7 +73,7 @@ impl Download {
                 }
             }
         }
-        let sum: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = hexadecimal(&digest.finalize());
         match &part.sha256 {
             Some(wanted) if *wanted != sum => Err(format!(
                 "the checksum of {} is {}… where {}… is expected, so it was damaged on the way; press Retry, or reload without the cache",

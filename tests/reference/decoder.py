@@ -1,0 +1,106 @@
+"""A llama-family forward pass in numpy, float32, and the paper's metrics in float64."""
+import numpy as np
+
+
+class Decoder:
+    def __init__(self, metadata, tensors):
+        get = lambda key: metadata[f"llama.{key}"]
+        self.layers, self.heads, self.kv_heads = get("block_count"), get("attention.head_count"), get("attention.head_count_kv")
+        self.epsilon, self.base = get("attention.layer_norm_rms_epsilon"), metadata.get("llama.rope.freq_base", 10000.0)
+        self.w = tensors
+        self.head = tensors.get("output.weight", tensors["token_embd.weight"])
+
+    def norm(self, x, name):
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + self.epsilon) * self.w[name]
+
+    def rope(self, x):
+        """Interleaved pairs, as GGUF stores the llama family. x: [tokens, heads, head_dim]."""
+        tokens, _, width = x.shape
+        angle = np.arange(tokens)[:, None] * self.base ** (-np.arange(0, width, 2) / width)
+        cos, sin = np.cos(angle)[:, None].astype(np.float32), np.sin(angle)[:, None].astype(np.float32)
+        out = np.empty_like(x)
+        out[..., 0::2] = x[..., 0::2] * cos - x[..., 1::2] * sin
+        out[..., 1::2] = x[..., 0::2] * sin + x[..., 1::2] * cos
+        return out
+
+    def attention(self, x, layer):
+        p = f"blk.{layer}."
+        n = self.norm(x, p + "attn_norm.weight")
+        split = lambda name, heads: (n @ self.w[p + name].T).reshape(len(x), heads, -1)
+        q, k = self.rope(split("attn_q.weight", self.heads)), self.rope(split("attn_k.weight", self.kv_heads))
+        v = split("attn_v.weight", self.kv_heads)
+        group = self.heads // self.kv_heads
+        k, v = np.repeat(k, group, 1), np.repeat(v, group, 1)
+        scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(q.shape[-1])
+        scores[:, np.triu(np.ones((len(x), len(x)), bool), 1)] = -np.inf
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = np.einsum("hqk,khd->qhd", scores / scores.sum(-1, keepdims=True), v)
+        return mixed.reshape(len(x), -1) @ self.w[p + "attn_output.weight"].T
+
+    def mlp(self, x, layer):
+        p = f"blk.{layer}."
+        n = self.norm(x, p + "ffn_norm.weight")
+        gate = n @ self.w[p + "ffn_gate.weight"].T
+        return (gate / (1 + np.exp(-gate)) * (n @ self.w[p + "ffn_up.weight"].T)) @ self.w[p + "ffn_down.weight"].T
+
+    def stream(self, ids, dropped):
+        """The residual stream at the last position before, between and after the sublayers: [2 * layers + 1, hidden].
+        `dropped`: indices of sublayers, 2 * layer for attention and 2 * layer + 1 for the MLP."""
+        x = self.w["token_embd.weight"][ids]
+        out = [x[-1]]
+        for index in range(2 * self.layers):
+            if index not in dropped:
+                x = x + (self.mlp if index % 2 else self.attention)(x, index // 2)
+            out.append(x[-1])
+        return np.stack(out)
+
+    def hidden(self, x):
+        return self.norm(x, "output_norm.weight")
+
+    def logits(self, hidden):
+        return hidden @ self.head.T
+
+
+def cosine(a, b):
+    return a @ b / np.sqrt((a @ a) * (b @ b))
+
+
+def variance(w, x):
+    w = w / w.sum()
+    return w @ (x - w @ x) ** 2
+
+
+def metrics(h, z, h2, z2, temperature=1.0):
+    """Every quantity of the paper's table at one position; dense (h, z) against pruned (h2, z2)."""
+    h, z, h2, z2 = (np.asarray(v, np.float64) for v in (h, z, h2, z2))
+
+    def log_softmax(x):
+        x = x / temperature - (x / temperature).max()
+        return x - np.log(np.exp(x).sum())
+
+    lp, lp2 = log_softmax(z), log_softmax(z2)
+    p, p2, dz = np.exp(lp), np.exp(lp2), z2 - z
+    top = np.argsort(-p, kind="stable")
+
+    def parts(x, x2):
+        d = x2 - x
+        along = (d @ x) / (x @ x) * x
+        size = np.linalg.norm
+        return size(along) / size(x), size(d - along) / size(x)
+
+    out = {"cos_h": cosine(h, h2), "cos_z": cosine(z, z2), "cos_p": cosine(p, p2),
+           "kl_dense_pruned": p @ (lp - lp2), "kl_pruned_dense": p2 @ (lp2 - lp)}
+    for name, (a, b) in {"h": (h, h2), "z": (z, z2), "p": (p, p2)}.items():
+        parallel, orthogonal = parts(a, b)
+        out[f"theorem1_{name}"] = orthogonal ** 2 / 2
+        if name != "p":
+            out[f"parallel_{name}"], out[f"orthogonal_{name}"] = parallel, orthogonal
+            out[f"ratio_{name}"] = orthogonal / parallel if parallel > 0 else 0.0
+    var = {"uniform": variance(np.ones_like(p), dz), "p": variance(p, dz), "r": variance(p ** 2, dz)}
+    for k in (5, 10):
+        var[f"top{k}"] = variance(p[top[:k]], dz[top[:k]])
+    out |= {f"variance_{name}": value for name, value in var.items()}
+    out |= {"theorem2": var["r"] / (2 * temperature ** 2), "theorem3": var["p"] / (2 * temperature ** 2)}
+    for name, d in {"": dz, "_top5": dz[top[:5]]}.items():
+        out[f"delta_l1{name}"], out[f"delta_l2{name}"] = np.abs(d).mean(), np.sqrt((d * d).mean())
+    return {name: float(value) for name, value in out.items()}
