@@ -1,0 +1,36 @@
+// Chromium for the tests, and what they all do with the page.
+import fs from "node:fs";
+import { chromium } from "playwright-core";
+
+/** Nothing that talks to the outside, and nothing that a container lacks. */
+const QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+/** WebGPU on Chromium's software adapter. */
+const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
+
+/** Starts Chromium; `webgpu`: "software", "real" or false. */
+export async function launch({ webgpu = false } = {}) {
+  const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
+  if (!executablePath) throw new Error("no Chromium: install it, or give its path in the variable CHROMIUM");
+  const gpu = { software: SOFTWARE_WEBGPU, real: ["--enable-unsafe-webgpu", "--enable-features=Vulkan"], false: ["--disable-gpu"] }[webgpu];
+  return chromium.launch({ executablePath, args: [...QUIET, ...gpu] });
+}
+
+/** Opens the page; console errors and page errors are collected in `page.problems`. */
+export async function open(browser, address, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, ...options.context });
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("console", (message) => message.type() === "error" && page.problems.push(message.text()));
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.setDefaultTimeout(options.timeout ?? 120_000);
+  if (options.before) await options.before(page);
+  await page.goto(address);
+  await page.waitForFunction(() => window.prunescope);
+  return page;
+}
+
+/** The results of the newest run, once it has all of them. */
+export const results = (page, settings = {}) => page.evaluate((settings) => window.prunescope.run(settings), settings);
+
+/** Waits until the shown run has all its results, started by whatever was done before. */
+export const finished = (page) => page.waitForSelector("#export:enabled");

@@ -1,0 +1,42 @@
+// A static server for the tests: serves dist/ under a sub-path, and the fixtures; knows byte ranges; can misbehave on request.
+import http from "node:http";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+/** The site is served below this path, as on GitHub Pages. */
+export const SITE = "/some/sub-path/";
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
+
+/**
+ * Starts a server on a free port of the loopback address.
+ * `faults`: a map from path to a function (request, response, file) that answers in its place.
+ */
+export async function serve() {
+  const faults = new Map();
+  const requests = [];
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    requests.push({ path: pathname, range: request.headers.range });
+    const file = pathname.startsWith("/fixtures/")
+      ? path.join(ROOT, "tests", decodeURI(pathname))
+      : path.join(ROOT, "dist", decodeURI(pathname.slice(SITE.length - 1)).replace(/\/$/, "/index.html"));
+    const fault = faults.get(pathname);
+    if (fault && fault(request, response, file)) return;
+    if ((!pathname.startsWith(SITE) && !pathname.startsWith("/fixtures/")) || !file.startsWith(ROOT) || !fs.existsSync(file) || !fs.statSync(file).isFile()) {
+      response.writeHead(404).end("not found");
+      return;
+    }
+    const size = fs.statSync(file).size;
+    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": "no-store" };
+    const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");
+    const start = range ? Number(range[1]) : 0;
+    if (range) headers["Content-Range"] = `bytes ${start}-${size - 1}/${size}`;
+    response.writeHead(range ? 206 : 200, { ...headers, "Content-Length": size - start });
+    fs.createReadStream(file, { start }).on("error", () => response.destroy()).pipe(response);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  return { origin, site: origin + SITE, faults, requests, close: () => { server.closeAllConnections(); server.close(); } };
+}
