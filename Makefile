@@ -1,0 +1,66 @@
+# Prunescope: `make serve` opens the page, `make test` runs every test. Both install what is missing, once.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# Where to serve.
+HOST ?= 127.0.0.1
+PORT ?= 8080
+# A copy of the default model on this machine, in place of fetching it.
+MODEL ?=
+export HOST PORT MODEL
+
+.PHONY: help serve build test test-native test-page test-webgpu bench fmt lint clean model reference fuzz screenshots
+
+help: ## List these targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo "  Variables: HOST=$(HOST) PORT=$(PORT) MODEL=/path/to/SmolLM2-135M-Instruct.Q4_1.gguf CHROMIUM=/path/to/browser"
+
+serve: model ## Install what is missing, build, and serve the page on http://$(HOST):$(PORT)
+	@scripts/setup-tools.sh
+	@scripts/serve.sh
+
+build: model ## Make the static site in dist/, for any host and sub-path
+	@scripts/setup-tools.sh
+	@scripts/with-wasm.sh trunk build
+
+test: test-native test-page ## Run every test
+
+test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
+	cargo test --release
+
+test-page: build ## Run the page's tests in Chromium
+	@scripts/setup-chromium.sh
+	node --test --test-reporter=spec --test-concurrency=1 tests/e2e/*.test.mjs
+
+test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium and natively on Vulkan
+	@scripts/setup-chromium.sh
+	WEBGPU=real node --test --test-reporter=spec tests/e2e/webgpu/real.mjs
+	cargo test --release --features vulkan vulkan
+
+bench: build ## Measure speed in Chromium: load, toggle, tokens per second, sizes
+	@scripts/setup-chromium.sh
+	node tests/e2e/bench.mjs
+
+screenshots: build ## Take the README's pictures anew
+	@scripts/setup-chromium.sh
+	node tests/e2e/screenshots.mjs
+
+fmt: ## Format the code
+	cargo fmt
+
+lint: ## Check formatting and lints, for this machine and for the browser
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --lib --bins -- -D warnings
+
+fuzz: ## Feed random files to the GGUF reader until stopped (needs cargo-fuzz and nightly Rust)
+	cargo +nightly fuzz run --fuzz-dir tests/fuzz gguf
+
+model: ## Fetch and verify the default model into public/models/
+	@scripts/fetch-model.py
+
+reference: model ## Compute the numbers that the engine must find, with tests/reference
+	@scripts/make-reference.sh
+
+clean: ## Remove what was built; installed tools and the model stay
+	rm -rf target dist tests/e2e/results

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs what the page's tests need: Chromium, and the test libraries from npm.
+. "$(dirname "$0")/common.sh"
+need node "install Node.js 20 or newer from https://nodejs.org"
+need npm "install Node.js 20 or newer from https://nodejs.org"
+browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+if [ -z "$browser" ]; then
+    say "Installing Chromium…"
+    apt_install chromium fonts-dejavu-core || die "Chromium is missing and could not be installed: install it, or give its path as «make test CHROMIUM=/path/to/chrome»."
+elif [ ! -x "$browser" ]; then
+    die "CHROMIUM=$browser is no program: give the path of a Chromium or Chrome."
+fi
+cd "$ROOT/tests/e2e"
+if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
+    say "Installing the test libraries…"
+    quietly npm-tests npm ci --ignore-scripts --no-audit --no-fund || die "the test libraries could not be installed with npm: check the network connection and run make again."
+    touch node_modules/.package-lock.json
+fi

@@ -1,0 +1,95 @@
+//! Damaged model files: a sentence that names what is wrong, never a panic, never memory beyond the file.
+
+mod common;
+
+use std::fs;
+
+use burn::tensor::Device;
+use prunescope::model::{LoadError, LoadedModel, ModelLoader};
+use proptest::prelude::*;
+
+fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel, LoadError> {
+    let mut loader = ModelLoader::new(bytes.len() as u64, &Device::flex());
+    for piece in bytes.chunks(chunk) {
+        loader.push(piece)?;
+    }
+    loader.finish()
+}
+
+fn tiny() -> Vec<u8> {
+    fs::read(common::tiny_model()).unwrap()
+}
+
+fn message(bytes: &[u8]) -> String {
+    load(bytes, 1 << 20).map(|_| ()).unwrap_err().to_string()
+}
+
+/// Replaces the first `from` by `to`, of the same length.
+fn replaced(from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = tiny();
+    let at = bytes.windows(from.len()).position(|window| window == from).expect("the fixture has it");
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+#[test]
+fn the_fixture_loads_in_pieces_of_any_size() {
+    for chunk in [1 << 20, 4096, 977] {
+        assert_eq!(load(&tiny(), chunk).unwrap().decoder.config.layers, 4);
+    }
+}
+
+#[test]
+fn each_kind_of_damage_is_named() {
+    assert!(message(b"").contains("truncated"), "{}", message(b""));
+    assert!(message(b"<!doctype html><html>").contains("GGUF"), "{}", message(b"<!doctype html><html>"));
+    let bytes = tiny();
+    let cut = message(&bytes[..bytes.len() - 1000]);
+    assert!(cut.contains("truncated") || cut.contains("beyond"), "{cut}");
+    let cut = message(&bytes[..500]);
+    assert!(cut.contains("truncated"), "{cut}");
+    let mut version = bytes.clone();
+    version[4] = 9;
+    assert!(message(&version).contains("version 9"), "{}", message(&version));
+    let architecture = message(&replaced(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0mamba"));
+    assert!(architecture.contains("mamba"), "{architecture}");
+    // The type of the first tensor, after its name, rank and two dimensions: Q8_0 is 8, IQ2_XXS is 16.
+    let name = b"token_embd.weight";
+    let mut storage = bytes.clone();
+    let at = storage.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 16;
+    assert_eq!(storage[at], 8);
+    storage[at] = 16;
+    assert!(message(&storage).contains("type"), "{}", message(&storage));
+    let missing = message(&replaced(b"output_norm.weight", b"output_mron.weight"));
+    assert!(missing.contains("output_norm.weight"), "{missing}");
+}
+
+#[test]
+fn counts_that_lie_are_refused() {
+    for at in [8, 16] {
+        let mut bytes = tiny();
+        bytes[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        load(&bytes, 1 << 20).map(|_| ()).unwrap_err();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Bytes of the header changed at random: an error or a model, never a panic.
+    #[test]
+    fn a_damaged_header_never_panics(changes in proptest::collection::vec((0usize..12_000, any::<u8>()), 1..6)) {
+        let mut bytes = tiny();
+        for (at, value) in changes {
+            bytes[at] = value;
+        }
+        let _ = load(&bytes, 1 << 16);
+    }
+
+    /// A file cut anywhere is refused.
+    #[test]
+    fn a_cut_file_is_refused(end in 0usize..332_000) {
+        prop_assert!(load(&tiny()[..end], 1 << 16).is_err());
+    }
+}

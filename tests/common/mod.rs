@@ -1,0 +1,34 @@
+//! What several tests need: models from disk and an engine session on the CPU.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use prunescope::engine::protocol::Backend;
+use prunescope::engine::session::Session;
+use prunescope::model::LoadedModel;
+use prunescope::model::file::load;
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The default model, put there by `make model`.
+pub fn default_model() -> PathBuf {
+    root().join("public/models/SmolLM2-135M-Instruct.Q4_1.json")
+}
+
+/// The tiny random model, kept in the repository.
+pub fn tiny_model() -> PathBuf {
+    root().join("tests/fixtures/tiny.gguf")
+}
+
+/// Loads a model onto the CPU.
+pub fn loaded(path: &Path) -> LoadedModel {
+    load(path, &Device::flex()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A session on the CPU.
+pub fn session(path: &Path) -> Session {
+    Session::new(loaded(path), "", Backend::Cpu, || 0.0)
+}

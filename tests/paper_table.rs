@@ -1,0 +1,44 @@
+//! The table "What it looks like on the default model": cosines to ±0.01, KL to ±2 % or ±0.01, the texts' first words.
+
+mod common;
+
+use std::fs;
+
+use futures::executor::block_on;
+use prunescope::experiment::Control;
+use prunescope::settings::Settings;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Row {
+    drop: String,
+    cos_h: f32,
+    cos_z: f32,
+    cos_p: f32,
+    kl: f32,
+    text: String,
+}
+
+#[test]
+fn every_row_on_the_cpu() {
+    let text = fs::read_to_string(common::root().join("tests/fixtures/paper_table.json")).unwrap();
+    let rows: Vec<Row> = serde_json::from_str(&text).unwrap();
+    assert_eq!(rows.len(), 7);
+    let mut session = common::session(&common::default_model());
+    for row in rows {
+        let settings = Settings { drop: row.drop.parse().unwrap(), tokens: 16, ..Settings::default() };
+        let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap();
+        assert_eq!(report.prompt_ids.len(), 37);
+        assert_eq!(report.prompt_ids[..5], [1, 9690, 198, 2683, 359]);
+        let found = report.next_token.metrics;
+        for (name, found, wanted) in [("h", found.cos_h, row.cos_h), ("z", found.cos_z, row.cos_z), ("p", found.cos_p, row.cos_p)] {
+            assert!((found - wanted).abs() <= 0.01, "without {:?}: cos {name} is {found}, not {wanted}", row.drop);
+        }
+        let off = (found.kl_dense_pruned - row.kl).abs();
+        assert!(off <= (0.02 * row.kl).max(0.01), "without {:?}: KL is {}, not {}", row.drop, found.kl_dense_pruned, row.kl);
+        let written = &report.generation.pruned.text;
+        assert!(written.starts_with(&row.text), "without {:?}: {written:?}, not {:?}", row.drop, row.text);
+        let differs = report.generation.first_divergence.is_some();
+        assert_eq!(differs, !row.drop.is_empty(), "without {:?}", row.drop);
+    }
+}

@@ -1,0 +1,144 @@
+//! The engine against an independent program, `tests/reference`: token ids, residual stream, logits, every metric.
+//!
+//! `make reference` computes the expected numbers into `target/reference/`.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use futures::executor::block_on;
+use prunescope::engine::protocol::Backend;
+use prunescope::engine::session::Session;
+use prunescope::experiment::Control;
+use prunescope::experiment::dense::DenseRun;
+use prunescope::experiment::forward::{forward, last_spaces};
+use prunescope::experiment::layerwise::layer_transitions;
+use prunescope::metrics::{Metrics, compare, read_all};
+use prunescope::model::file::load;
+use prunescope::model::{KeyValueCache, LoadedModel};
+use prunescope::prune::PruningPlan;
+use prunescope::settings::Settings;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Reference {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    prompt: String,
+    chat: bool,
+    drop: String,
+    ids: Vec<u32>,
+    offset: usize,
+    rows: usize,
+    hidden: usize,
+    vocabulary: usize,
+    metrics: BTreeMap<String, f64>,
+    transitions: Vec<Transition>,
+}
+
+#[derive(Deserialize)]
+struct Transition {
+    raw: BTreeMap<String, f64>,
+    with_final_norm: BTreeMap<String, f64>,
+}
+
+/// ‖found − wanted‖ / ‖wanted‖.
+fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
+    assert_eq!(found.len(), wanted.len());
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
+    (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
+}
+
+fn assert_metrics(found: &Metrics, wanted: &BTreeMap<String, f64>, tolerance: f64, place: &str) {
+    let found: BTreeMap<&str, f32> = Metrics::NAMES.iter().copied().zip(found.values()).collect();
+    assert_eq!(found.len(), wanted.len(), "the reference knows other metrics");
+    for (name, wanted) in wanted {
+        let found = f64::from(found[name.as_str()]);
+        // A ratio of two small numbers is the worst conditioned of all.
+        let slack = if name.starts_with("ratio") { 20.0 } else { 3.0 } * tolerance;
+        assert!((found - wanted).abs() <= slack * wanted.abs() + 0.02 * tolerance, "{place}: {name} is {found}, the reference has {wanted}");
+    }
+}
+
+fn rows(x: &Tensor<2>) -> Vec<f32> {
+    x.clone().into_data().try_into_vec_as().unwrap()
+}
+
+/// Runs every case of a reference and checks it within a relative error.
+fn check(model_path: &Path, name: &str, device: &Device, tolerance: f64) {
+    let model = load(model_path, device).unwrap_or_else(|error| panic!("{error}"));
+    let path = common::root().join("target/reference").join(name);
+    let read = |extension| fs::read(path.with_extension(extension)).expect("run `make reference` first");
+    let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
+    let numbers: Vec<f32> = read("f32").chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    assert!(reference.cases.len() >= 12, "three prompts and four plans");
+    let LoadedModel { decoder, .. } = load(model_path, device).unwrap();
+    let session = Session::new(model, "", Backend::Cpu, || 0.0);
+    let control = Control::unstoppable();
+    for case in &reference.cases {
+        let place = format!("{:?} without {:?}", case.prompt, case.drop);
+        let plan: PruningPlan = case.drop.parse().unwrap();
+        let settings = Settings { prompt: case.prompt.clone(), chat: case.chat, drop: plan.clone(), tokens: 1, ..Settings::default() };
+        let ids = session.prompt_ids(&settings).unwrap();
+        assert_eq!(ids, case.ids, "{place}: token ids");
+
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        let stream = block_on(forward(&decoder, &plan, decoder.embed(&ids), 0, 0, &mut cache, &control)).unwrap();
+        assert_eq!(stream.len(), case.rows);
+        for (sublayer, x) in stream.iter().enumerate() {
+            let last = rows(&x.clone().narrow(0, ids.len() - 1, 1));
+            let at = case.offset + sublayer * case.hidden;
+            let error = relative_error(&last, &numbers[at..at + case.hidden]);
+            assert!(error < tolerance, "{place}: hidden state after {sublayer} sublayers is off by {error:.2e}");
+        }
+        let pruned = last_spaces(&decoder, &stream[stream.len() - 1]);
+        let at = case.offset + case.rows * case.hidden;
+        let error = relative_error(&rows(&pruned.logits), &numbers[at..at + case.vocabulary]);
+        assert!(error < tolerance, "{place}: logits are off by {error:.2e}");
+
+        let dense = block_on(DenseRun::read(&decoder, ids, settings.sampling(), &control)).unwrap();
+        let read = block_on(read_all(vec![compare(&dense.steps[0].spaces, &pruned, 1.0, false)])).unwrap();
+        assert_metrics(&read[0].metrics, &case.metrics, tolerance, &place);
+
+        if !case.transitions.is_empty() {
+            let found = block_on(layer_transitions(&decoder, &dense.steps[0].stream, 1.0, &control)).unwrap();
+            assert_eq!(found.len(), case.transitions.len());
+            for (found, wanted) in found.iter().zip(&case.transitions) {
+                let place = format!("{place}: transition at {:?} {}", found.sublayer, found.layer);
+                assert_metrics(&found.raw, &wanted.raw, tolerance, &place);
+                assert_metrics(&found.with_final_norm, &wanted.with_final_norm, tolerance, &place);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_default_model_on_the_cpu() {
+    check(&common::default_model(), "smollm2", &Device::flex(), 1e-3);
+}
+
+#[test]
+fn the_tiny_model_on_the_cpu() {
+    check(&common::tiny_model(), "tiny", &Device::flex(), 1e-3);
+}
+
+#[cfg(feature = "vulkan")]
+#[test]
+fn the_tiny_model_on_vulkan() {
+    let device = Device::wgpu_options().init().expect("a Vulkan device");
+    check(&common::tiny_model(), "tiny", &device, 5e-3);
+}
+
+#[cfg(feature = "vulkan")]
+#[test]
+fn the_default_model_on_vulkan() {
+    let device = Device::wgpu_options().init().expect("a Vulkan device");
+    check(&common::default_model(), "smollm2", &device, 5e-3);
+}
