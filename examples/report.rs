@@ -63,7 +63,8 @@ fn run() -> Result<String, String> {
     let (device, kind) = open_device(&backend)?;
     let model = load(Path::new(&path), &device).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, &path, kind, milliseconds);
-    let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {})).map_err(|e| e.to_string())?;
+    let report =
+        block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {})).map_err(|e| e.to_string())?;
     serde_json::to_string_pretty(&report).map_err(|error| error.to_string())
 }
 
@@ -72,11 +73,15 @@ fn open_device(backend: &str) -> Result<(Device, Backend), String> {
         "cpu" => Ok((Device::flex(), Backend::Cpu)),
         #[cfg(feature = "vulkan")]
         "vulkan" => {
-            let device = Device::wgpu_options().init().map_err(|error| format!("no Vulkan device: {error}; use --backend cpu"))?;
+            let device = Device::wgpu_options()
+                .init()
+                .map_err(|error| format!("no Vulkan device: {error}; use --backend cpu"))?;
             Ok((device, Backend::WebGpu))
         }
         #[cfg(not(feature = "vulkan"))]
-        "vulkan" => Err("this build has no Vulkan: run it with `cargo run --release --features vulkan --example report`".into()),
+        "vulkan" => {
+            Err("this build has no Vulkan: run it with `cargo run --release --features vulkan --example report`".into())
+        }
         other => Err(format!("--backend cannot be {other:?}\n{USAGE}")),
     }
 }

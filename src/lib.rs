@@ -4,21 +4,28 @@
 //!
 //! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
 //! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed, and importance.
+//! * [`results`]: what the engine finds, as plain numbers: all that the page sees.
 //! * [`metrics`]: similarity, divergence and estimates between a dense and a pruned model's numbers.
 //! * [`settings`]: everything a visitor can set, and its serialization, the link.
 //! * [`experiment`]: a question put to the dense and the pruned model, answered in plain numbers.
 //! * [`engine`]: the protocol between page and worker, and the session behind it.
 //! * [`chart`]: plain data in, plotters drawing out.
 //! * `page` (browser only): the Leptos page. Never touches a tensor.
+//!
+//! What needs tensors is behind the feature `engine` (on by default). The page is built without it, so that it stays small
+//! and cannot reach past the protocol.
 
 #![warn(missing_docs)]
 
 pub mod chart;
 pub mod engine;
+#[cfg(feature = "engine")]
 pub mod experiment;
+#[cfg(feature = "engine")]
 pub mod metrics;
 pub mod model;
 #[cfg(target_arch = "wasm32")]
 pub mod page;
 pub mod prune;
+pub mod results;
 pub mod settings;

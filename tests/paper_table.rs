@@ -31,11 +31,19 @@ fn every_row_on_the_cpu() {
         assert_eq!(report.prompt_ids.len(), 37);
         assert_eq!(report.prompt_ids[..5], [1, 9690, 198, 2683, 359]);
         let found = report.next_token.metrics;
-        for (name, found, wanted) in [("h", found.cos_h, row.cos_h), ("z", found.cos_z, row.cos_z), ("p", found.cos_p, row.cos_p)] {
+        for (name, found, wanted) in
+            [("h", found.cos_h, row.cos_h), ("z", found.cos_z, row.cos_z), ("p", found.cos_p, row.cos_p)]
+        {
             assert!((found - wanted).abs() <= 0.01, "without {:?}: cos {name} is {found}, not {wanted}", row.drop);
         }
         let off = (found.kl_dense_pruned - row.kl).abs();
-        assert!(off <= (0.02 * row.kl).max(0.01), "without {:?}: KL is {}, not {}", row.drop, found.kl_dense_pruned, row.kl);
+        assert!(
+            off <= (0.02 * row.kl).max(0.01),
+            "without {:?}: KL is {}, not {}",
+            row.drop,
+            found.kl_dense_pruned,
+            row.kl
+        );
         let written = &report.generation.pruned.text;
         assert!(written.starts_with(&row.text), "without {:?}: {written:?}, not {:?}", row.drop, row.text);
         let differs = report.generation.first_divergence.is_some();

@@ -16,10 +16,11 @@ use prunescope::experiment::Control;
 use prunescope::experiment::dense::DenseRun;
 use prunescope::experiment::forward::{forward, last_spaces};
 use prunescope::experiment::layerwise::layer_transitions;
-use prunescope::metrics::{Metrics, compare, read_all};
+use prunescope::metrics::{compare, read_all};
 use prunescope::model::file::load;
 use prunescope::model::{KeyValueCache, LoadedModel};
 use prunescope::prune::PruningPlan;
+use prunescope::results::Metrics;
 use prunescope::settings::Settings;
 use serde::Deserialize;
 
@@ -63,7 +64,10 @@ fn assert_metrics(found: &Metrics, wanted: &BTreeMap<String, f64>, tolerance: f6
         let found = f64::from(found[name.as_str()]);
         // A ratio of two small numbers is the worst conditioned of all.
         let slack = if name.starts_with("ratio") { 20.0 } else { 3.0 } * tolerance;
-        assert!((found - wanted).abs() <= slack * wanted.abs() + 0.02 * tolerance, "{place}: {name} is {found}, the reference has {wanted}");
+        assert!(
+            (found - wanted).abs() <= slack * wanted.abs() + 0.02 * tolerance,
+            "{place}: {name} is {found}, the reference has {wanted}"
+        );
     }
 }
 
@@ -85,7 +89,13 @@ fn check(model_path: &Path, name: &str, device: &Device, tolerance: f64) {
     for case in &reference.cases {
         let place = format!("{:?} without {:?}", case.prompt, case.drop);
         let plan: PruningPlan = case.drop.parse().unwrap();
-        let settings = Settings { prompt: case.prompt.clone(), chat: case.chat, drop: plan.clone(), tokens: 1, ..Settings::default() };
+        let settings = Settings {
+            prompt: case.prompt.clone(),
+            chat: case.chat,
+            drop: plan.clone(),
+            tokens: 1,
+            ..Settings::default()
+        };
         let ids = session.prompt_ids(&settings).unwrap();
         assert_eq!(ids, case.ids, "{place}: token ids");
 

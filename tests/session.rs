@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use futures::executor::block_on;
 use prunescope::engine::protocol::Event;
-use prunescope::experiment::report::Report;
 use prunescope::experiment::{Control, ExperimentError};
+use prunescope::results::Report;
 use prunescope::settings::Settings;
 
 fn settings(drop: &str) -> Settings {

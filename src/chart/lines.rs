@@ -53,11 +53,10 @@ pub struct LineChart {
 impl LineChart {
     /// A range that holds every value of the series and `at_least`, a little widened.
     pub fn range_of(series: &[Series], at_least: (f64, f64)) -> (f64, f64) {
-        let bands = series.iter().filter_map(|line| line.band.as_ref()).flat_map(|band| band.low.iter().chain(&band.high));
+        let bands =
+            series.iter().filter_map(|line| line.band.as_ref()).flat_map(|band| band.low.iter().chain(&band.high));
         let values = series.iter().flat_map(|line| line.points.iter().map(|(_, y)| y)).chain(bands);
-        let (low, high) = values
-            .filter(|y| y.is_finite())
-            .fold(at_least, |(low, high), y| (low.min(*y), high.max(*y)));
+        let (low, high) = values.filter(|y| y.is_finite()).fold(at_least, |(low, high), y| (low.min(*y), high.max(*y)));
         let margin = 0.03 * (high - low).max(1e-6);
         (if low < at_least.0 { low - margin } else { low }, if high > at_least.1 { high + margin } else { high })
     }
@@ -86,7 +85,13 @@ impl LineChart {
             .y_label_area_size(px(50.0))
             .build_cartesian_2d(self.x.0..self.x.1.max(self.x.0 + 1.0), self.y.0..self.y.1)
             .map_err(ChartError::new)?;
-        let digits = if self.y.1 - self.y.0 < 0.05 { 3 } else if self.y.1 - self.y.0 < 20.0 { 2 } else { 0 };
+        let digits = if self.y.1 - self.y.0 < 0.05 {
+            3
+        } else if self.y.1 - self.y.0 < 20.0 {
+            2
+        } else {
+            0
+        };
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -133,7 +138,11 @@ impl LineChart {
     fn name_line_ends<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
-        chart: &ChartContext<'_, B, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>,
+        chart: &ChartContext<
+            '_,
+            B,
+            Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+        >,
         theme: Theme,
         scale: f64,
     ) -> Result<(), ChartError> {
@@ -153,9 +162,13 @@ impl LineChart {
         for (x, y, line) in ends {
             let y = y.max(lowest + line_height);
             lowest = y;
-            let style = ("sans-serif", FONT * scale).into_font().color(&line.ink.colour(theme)).pos(Pos::new(HPos::Left, VPos::Center));
+            let style = ("sans-serif", FONT * scale)
+                .into_font()
+                .color(&line.ink.colour(theme))
+                .pos(Pos::new(HPos::Left, VPos::Center));
             let (left, top) = area.get_base_pixel();
-            area.draw(&Text::new(line.name.clone(), (x - left + (5.0 * scale) as i32, y - top), style)).map_err(ChartError::new)?;
+            area.draw(&Text::new(line.name.clone(), (x - left + (5.0 * scale) as i32, y - top), style))
+                .map_err(ChartError::new)?;
         }
         Ok(())
     }

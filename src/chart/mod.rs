@@ -115,13 +115,20 @@ mod tests {
             chart.draw(area, Theme::Dark, 2.0).unwrap();
         });
         assert!(!text.contains("NaN"));
-        assert_eq!(text.matches(&format!("stroke-width=\"{}\"", lines::STROKE * 2)).count(), 2, "two pieces of one line");
+        assert_eq!(
+            text.matches(&format!("stroke-width=\"{}\"", lines::STROKE * 2)).count(),
+            2,
+            "two pieces of one line"
+        );
     }
 
     #[test]
     fn bars_name_their_rows() {
         let chart = BarChart {
-            rows: vec![BarRow { name: "Paris".into(), dense: 0.8, pruned: 0.1 }, BarRow { name: "Le".into(), dense: 0.0, pruned: 0.4 }],
+            rows: vec![
+                BarRow { name: "Paris".into(), dense: 0.8, pruned: 0.1 },
+                BarRow { name: "Le".into(), dense: 0.0, pruned: 0.4 },
+            ],
         };
         let text = svg(|area| {
             chart.draw(area, Theme::Light, 1.0).unwrap();
@@ -131,7 +138,10 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!(["0.1235", "12.35", "1235", "1.2e-5"], [0.123456, 12.3456, 1234.56, 0.0000123].map(short_number).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0.1235", "12.35", "1235", "1.2e-5"],
+            [0.123456, 12.3456, 1234.56, 0.0000123].map(short_number).each_ref().map(String::as_str)
+        );
         assert_eq!(short_number(0.0), "0");
     }
 }

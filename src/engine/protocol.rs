@@ -4,11 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::generation::{ComparedPosition, GenerationStep};
-use crate::experiment::layerwise::LayerTransition;
-use crate::experiment::report::{ModelInfo, Report};
-use crate::metrics::Metrics;
 use crate::prune::Importance;
+use crate::results::{ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Report};
 use crate::settings::{BackendChoice, Settings};
 
 /// What the page asks of the worker.

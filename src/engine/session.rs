@@ -6,11 +6,11 @@ use super::protocol::{Backend, Event, Stage};
 use crate::experiment::calibration::measure_importance;
 use crate::experiment::dense::DenseRun;
 use crate::experiment::generation::{PrunedRun, fixed_trajectory, generate, next_token};
-use crate::experiment::layerwise::{LayerTransition, layer_transitions};
-use crate::experiment::report::{Generation, ModelInfo, Report};
+use crate::experiment::layerwise::layer_transitions;
 use crate::experiment::{Control, ExperimentError};
 use crate::model::LoadedModel;
 use crate::prune::Importance;
+use crate::results::{Generation, GenerationStep, LayerTransition, ModelInfo, Report, Written, first_divergence};
 use crate::settings::Settings;
 
 /// Most generation steps at which measurement 1 is repeated for the band of the chart.
@@ -57,7 +57,7 @@ impl Session {
     /// A session on a loaded model.
     pub fn new(model: LoadedModel, source: &str, backend: Backend, clock: Clock) -> Self {
         Self {
-            info: ModelInfo::of(&model, source),
+            info: describe(&model, source),
             model,
             backend,
             clock,
@@ -121,7 +121,8 @@ impl Session {
         let sampling = settings.sampling();
         let temperature = settings.analysis_temperature();
         let decoder = self.model.decoder.clone();
-        let known = self.dense.as_ref().is_some_and(|dense| dense.prompt_ids == prompt_ids && dense.sampling == sampling);
+        let known =
+            self.dense.as_ref().is_some_and(|dense| dense.prompt_ids == prompt_ids && dense.sampling == sampling);
         if !known {
             self.dense = None;
             self.layers.clear();
@@ -140,16 +141,18 @@ impl Session {
         if let Some(importance) = &self.importance {
             tell(Event::Importance { importance: Box::new(importance.clone()) });
         }
-        for (step, layers) in &self.layers {
+        for (step, layers) in self.layers.range(..settings.tokens) {
             tell(Event::Layers { run, step: *step, layers: layers.clone() });
         }
         let mut on_step = |step: &_| tell(Event::Step { run, step: Box::new(Clone::clone(step)) });
         let tokenizer = &self.model.tokenizer;
         let steps =
-            generate(&decoder, tokenizer, dense, &mut pruned, settings.tokens, temperature, control, &mut on_step).await?;
+            generate(&decoder, tokenizer, dense, &mut pruned, settings.tokens, temperature, control, &mut on_step)
+                .await?;
         timer.lap("generation");
-        let mut generation = Generation::from_steps(steps, &self.model);
-        generation.fixed_trajectory = fixed_trajectory(&decoder, dense, &pruned, temperature, control).await?;
+        let mut generation = written(steps, &self.model);
+        generation.fixed_trajectory =
+            fixed_trajectory(&decoder, dense, &pruned, settings.tokens, temperature, control).await?;
         timer.lap("fixed_trajectory");
         tell(Event::FixedTrajectory { run, steps: generation.fixed_trajectory.clone() });
         if !self.layers.contains_key(&0) {
@@ -179,13 +182,19 @@ impl Session {
         Ok(report)
     }
 
-    /// Repeats measurement 1 at more steps of the dense text, for the band of the chart.
+    /// Repeats measurement 1 at more steps of the dense text's first `tokens` tokens, for the band of the chart.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.
-    pub async fn widen_band(&mut self, run: u64, control: &Control, tell: &mut dyn FnMut(Event)) -> Result<(), ExperimentError> {
+    pub async fn widen_band(
+        &mut self,
+        run: u64,
+        tokens: usize,
+        control: &Control,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), ExperimentError> {
         let Some(dense) = &self.dense else { return Ok(()) };
-        let count = dense.steps.len();
+        let count = dense.steps.len().min(tokens);
         let wanted = count.min(BAND_STEPS);
         for step in (0..wanted).map(|i| i * count / wanted) {
             if !self.layers.contains_key(&step) {
@@ -209,5 +218,29 @@ impl Session {
                 fatal: matches!(other, ExperimentError::Device { .. }),
             },
         }
+    }
+}
+
+/// What a loaded model is, for results.
+fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
+    ModelInfo {
+        source: source.into(),
+        config: model.decoder.config.clone(),
+        stored_as: model.stored_as.clone(),
+        has_chat_template: model.chat.is_some(),
+    }
+}
+
+/// Measurement 3 with the texts that its steps make.
+fn written(steps: Vec<GenerationStep>, model: &LoadedModel) -> Generation {
+    let text = |ids: Vec<u32>| Written { text: model.tokenizer.decode(&ids), ids };
+    let dense: Vec<u32> = steps.iter().filter_map(|step| step.dense.as_ref().map(|token| token.id)).collect();
+    let pruned: Vec<u32> = steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.id)).collect();
+    Generation {
+        first_divergence: first_divergence(&dense, &pruned),
+        dense: text(dense),
+        pruned: text(pruned),
+        steps,
+        fixed_trajectory: vec![],
     }
 }

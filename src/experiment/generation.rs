@@ -1,15 +1,15 @@
 //! The pruned model beside the dense one: next token, own text (measurement 3), the dense text (measurement 4).
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::dense::DenseRun;
 use super::forward::{forward, last_spaces};
 use super::{Control, ExperimentError};
-use crate::metrics::{Metrics, Spaces, TopToken, compare, read_all};
+use crate::metrics::{Spaces, TopToken, compare, read_all};
 use crate::model::sampling::{Sampler, Sampling};
 use crate::model::{Decoder, KeyValueCache, ModelTokenizer, Sublayer};
 use crate::prune::PruningPlan;
+use crate::results::{ComparedPosition, GenerationStep, Metrics, TokenText, TopTokenText, TopTokens};
 
 /// Rows of logits that are computed at once on a fixed text; bounds memory and the time between pauses.
 const ROWS_AT_ONCE: usize = 8;
@@ -33,7 +33,12 @@ impl PrunedRun {
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
-    pub async fn read(decoder: &Decoder, dense: &DenseRun, plan: &PruningPlan, control: &Control) -> Result<Self, ExperimentError> {
+    pub async fn read(
+        decoder: &Decoder,
+        dense: &DenseRun,
+        plan: &PruningPlan,
+        control: &Control,
+    ) -> Result<Self, ExperimentError> {
         let prompt_tokens = dense.prompt_ids.len();
         let (spaces, cache) = match plan.first_change() {
             None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
@@ -65,61 +70,6 @@ impl PrunedRun {
         self.spaces = last_spaces(decoder, &stream[stream.len() - 1]);
         Ok(())
     }
-}
-
-/// A token with its text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TokenText {
-    /// The token.
-    pub id: u32,
-    /// Its text; control tokens by name.
-    pub text: String,
-}
-
-/// A likely token with its text and what both models give it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TopTokenText {
-    /// The token.
-    pub id: u32,
-    /// Its text; control tokens by name.
-    pub text: String,
-    /// Its probability in the dense model.
-    pub dense: f32,
-    /// Its probability in the pruned model.
-    pub pruned: f32,
-}
-
-/// The likeliest tokens of both models at one position.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TopTokens {
-    /// The dense model's, likeliest first.
-    pub dense: Vec<TopTokenText>,
-    /// The pruned model's, likeliest first.
-    pub pruned: Vec<TopTokenText>,
-}
-
-/// Both models compared at one position.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ComparedPosition {
-    /// Every metric.
-    #[serde(flatten)]
-    pub metrics: Metrics,
-    /// The likeliest tokens of both.
-    pub top: TopTokens,
-}
-
-/// One step of generation. A model that has ended its text has no token; two models compare while both go on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GenerationStep {
-    /// Counted from 0, the token right after the prompt.
-    pub step: usize,
-    /// What the dense model wrote.
-    pub dense: Option<TokenText>,
-    /// What the pruned model wrote.
-    pub pruned: Option<TokenText>,
-    /// The comparison of what both knew before they wrote.
-    #[serde(flatten)]
-    pub compared: Option<ComparedPosition>,
 }
 
 /// The next token after the prompt, compared.
@@ -182,7 +132,8 @@ pub async fn generate(
             (Some(one), None) | (None, Some(one)) => (one, one),
             (None, None) => break,
         };
-        let read = read_all(vec![compare(a, b, temperature, true)]).await.map_err(|why| ExperimentError::Device { why })?;
+        let read =
+            read_all(vec![compare(a, b, temperature, true)]).await.map_err(|why| ExperimentError::Device { why })?;
         let compared = position(read, tokenizer);
         let likeliest = |top: &[TopTokenText]| top.first().map_or(0, |token| token.id);
         let mut dense_token = None;
@@ -225,16 +176,27 @@ pub async fn generate(
 }
 
 /// The next token: the likeliest one, or a draw, for which the logits are read back.
-async fn choose(sampling: Sampling, sampler: &mut Sampler, spaces: &Spaces, likeliest: u32) -> Result<u32, ExperimentError> {
+async fn choose(
+    sampling: Sampling,
+    sampler: &mut Sampler,
+    spaces: &Spaces,
+    likeliest: u32,
+) -> Result<u32, ExperimentError> {
     if sampling.is_greedy() {
         return Ok(likeliest);
     }
-    let data = spaces.logits.clone().into_data_async().await.map_err(|error| ExperimentError::Device { why: error.to_string() })?;
-    let logits: Vec<f32> = data.try_into_vec_as().map_err(|error| ExperimentError::Device { why: error.to_string() })?;
+    let data = spaces
+        .logits
+        .clone()
+        .into_data_async()
+        .await
+        .map_err(|error| ExperimentError::Device { why: error.to_string() })?;
+    let logits: Vec<f32> =
+        data.try_into_vec_as().map_err(|error| ExperimentError::Device { why: error.to_string() })?;
     Ok(sampler.choose(&logits))
 }
 
-/// Measurement 4: the pruned model reads the dense model's text; one [`Metrics`] a step of the dense text.
+/// Measurement 4: the pruned model reads the dense model's text; one [`Metrics`] a step of its first `tokens` tokens.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -242,21 +204,24 @@ pub async fn fixed_trajectory(
     decoder: &Decoder,
     dense: &DenseRun,
     pruned: &PrunedRun,
+    tokens: usize,
     temperature: f32,
     control: &Control,
 ) -> Result<Vec<Metrics>, ExperimentError> {
-    let written = dense.written();
-    let read = &written[..written.len().saturating_sub(1)];
+    // An earlier run may have written more.
+    let mut read = dense.written();
+    read.truncate(tokens);
+    read.pop();
     let mut pruned_rows = vec![pruned.prompt_spaces.hidden.clone()];
     if !read.is_empty() {
         let mut cache = pruned.prompt_cache.clone();
-        let x = decoder.embed(read);
+        let x = decoder.embed(&read);
         let start = dense.prompt_ids.len();
         let stream = forward(decoder, &pruned.plan, x, 0, start, &mut cache, control).await?;
         pruned_rows.push(decoder.final_norm(stream[stream.len() - 1].clone()));
     }
     let hidden = Tensor::cat(pruned_rows, 0);
-    let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).collect();
+    let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
     let mut out = vec![];
     for begin in (0..steps.len()).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;
@@ -272,22 +237,4 @@ pub async fn fixed_trajectory(
         out.extend(read.into_iter().map(|one| one.metrics));
     }
     Ok(out)
-}
-
-/// The first step at which two texts differ: another token, or one text that has ended.
-pub fn first_divergence(dense: &[u32], pruned: &[u32]) -> Option<usize> {
-    let same = dense.iter().zip(pruned).take_while(|(a, b)| a == b).count();
-    (same < dense.len().max(pruned.len())).then_some(same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_diverge_at_the_first_other_token_or_end() {
-        assert_eq!(first_divergence(&[1, 2, 3], &[1, 2, 3]), None);
-        assert_eq!(first_divergence(&[1, 2, 3], &[1, 5, 3]), Some(1));
-        assert_eq!(first_divergence(&[1, 2], &[1, 2, 3]), Some(2));
-    }
 }

@@ -4,28 +4,14 @@
 //! The paper's script applies the head to the raw residual; the "logit lens" applies the final norm first.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::{Control, ExperimentError};
-use crate::metrics::{Metrics, Spaces, compare, read_all};
-use crate::model::{Decoder, Sublayer, SublayerKind};
+use crate::metrics::{Spaces, compare, read_all};
+use crate::model::{Decoder, Sublayer};
+use crate::results::LayerTransition;
 
 /// Sublayers compared at once; bounds memory and the time between pauses.
 const ROWS_AT_ONCE: usize = 6;
-
-/// What dropping one sublayer alone does, at the last position.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LayerTransition {
-    /// The block.
-    pub layer: usize,
-    /// Attention or MLP.
-    pub sublayer: SublayerKind,
-    /// With the head on the raw residual, as the paper's script does.
-    #[serde(flatten)]
-    pub raw: Metrics,
-    /// With the final norm before the head.
-    pub with_final_norm: Metrics,
-}
 
 /// Measures every sublayer on one position.
 ///

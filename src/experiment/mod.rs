@@ -7,7 +7,6 @@ pub mod dense;
 pub mod forward;
 pub mod generation;
 pub mod layerwise;
-pub mod report;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -41,7 +40,9 @@ pub enum ExperimentError {
     #[error("the prompt is empty: write something for the model to read")]
     EmptyPrompt,
     /// More tokens than the model can read.
-    #[error("the prompt is {got} tokens and {tokens} more are to be written, but this model reads at most {most}: shorten the prompt or write fewer tokens")]
+    #[error(
+        "the prompt is {got} tokens and {tokens} more are to be written, but this model reads at most {most}: shorten the prompt or write fewer tokens"
+    )]
     PromptTooLong {
         /// Tokens in the prompt.
         got: usize,

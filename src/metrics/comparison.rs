@@ -1,9 +1,9 @@
 //! All metrics of a pair of models at once: computed on the device, read back in one round trip.
 
-use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
-use serde::{Deserialize, Serialize};
-
 use super::{divergence, estimate, similarity};
+use crate::results::Metrics;
+use crate::results::metrics::for_each_metric;
+use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
 
 /// How many of the likeliest tokens of each model are reported.
 pub const TOP: usize = 10;
@@ -17,32 +17,9 @@ pub struct Spaces {
     pub logits: Tensor<2>,
 }
 
-macro_rules! metrics {
+macro_rules! on_device {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// Every quantity of the paper that compares a dense with a pruned model at one position.
-        ///
-        /// Probabilities are softmax(z / T) with the temperature T of the analysis; divergences are in nats.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-        pub struct Metrics {
-            $($(#[$doc])* pub $name: f32,)+
-        }
-
-        impl Metrics {
-            /// The metrics' names, in the order of [`Metrics::values`].
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
-
-            /// All values, in the order of [`Metrics::NAMES`].
-            pub fn values(&self) -> Vec<f32> {
-                vec![$(self.$name),+]
-            }
-
-            fn from_values(values: &[f32]) -> Self {
-                let mut values = values.iter().copied();
-                Self { $($name: values.next().unwrap_or(f32::NAN)),+ }
-            }
-        }
-
-        /// The same quantities on the device, each `[rows, 1]`.
+        /// The fields of [`Metrics`] on the device, each `[rows, 1]`.
         struct OnDevice { $($name: Tensor<2>),+ }
 
         impl OnDevice {
@@ -53,61 +30,10 @@ macro_rules! metrics {
     };
 }
 
-metrics! {
-    /// cos(h, h̃).
-    cos_h,
-    /// cos(z, z̃).
-    cos_z,
-    /// cos(p, p̃).
-    cos_p,
-    /// KL(p ‖ p̃), dense against pruned.
-    kl_dense_pruned,
-    /// KL(p̃ ‖ p), pruned against dense.
-    kl_pruned_dense,
-    /// Theorem 1's estimate of 1 − cos(h, h̃).
-    theorem1_h,
-    /// Theorem 1's estimate of 1 − cos(z, z̃).
-    theorem1_z,
-    /// Theorem 1's estimate of 1 − cos(p, p̃).
-    theorem1_p,
-    /// Theorem 2's estimate of 1 − cos(p, p̃).
-    theorem2,
-    /// Theorem 3's estimate of KL(p ‖ p̃).
-    theorem3,
-    /// ‖Δh∥‖/‖h‖.
-    parallel_h,
-    /// ‖Δh⊥‖/‖h‖.
-    orthogonal_h,
-    /// ‖Δh⊥‖/‖Δh∥‖; 0 where Δh is 0.
-    ratio_h,
-    /// ‖Δz∥‖/‖z‖.
-    parallel_z,
-    /// ‖Δz⊥‖/‖z‖.
-    orthogonal_z,
-    /// ‖Δz⊥‖/‖Δz∥‖; 0 where Δz is 0.
-    ratio_z,
-    /// Var(Δz), all tokens alike.
-    variance_uniform,
-    /// Var_p(Δz).
-    variance_p,
-    /// Var_r(Δz), r = p²/‖p‖².
-    variance_r,
-    /// Var(Δz) over the 5 likeliest tokens of p, p renormalised.
-    variance_top5,
-    /// Var(Δz) over the 10 likeliest tokens of p, p renormalised.
-    variance_top10,
-    /// mean |Δz|.
-    delta_l1,
-    /// √mean(Δz²).
-    delta_l2,
-    /// mean |Δz| over the 5 likeliest tokens of p.
-    delta_l1_top5,
-    /// √mean(Δz²) over the 5 likeliest tokens of p.
-    delta_l2_top5,
-}
+for_each_metric!(on_device);
 
 /// A likely token of one model, with what both models give it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TopToken {
     /// The token.
     pub id: u32,
@@ -266,7 +192,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn spaces(hidden: &[f32], logits: &[f32]) -> Spaces {
-        let row = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), &Device::flex());
+        let row =
+            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), &Device::flex());
         Spaces { hidden: row(hidden), logits: row(logits) }
     }
 

@@ -8,4 +8,4 @@ pub mod divergence;
 pub mod estimate;
 pub mod similarity;
 
-pub use comparison::{Comparison, Metrics, TopToken, Spaces, compare, read_all};
+pub use comparison::{Comparison, Spaces, TopToken, compare, read_all};

@@ -34,7 +34,14 @@ pub struct Positions {
 
 impl Attention {
     /// f(x) of this sublayer for `x`, `[tokens, hidden]`; appends to the cache of `layer`.
-    pub fn forward(&self, x: Tensor<2>, layer: usize, rope: &Rope, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        layer: usize,
+        rope: &Rope,
+        positions: &Positions,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<2> {
         let [tokens, _] = x.dims();
         let width = self.head_dim;
         let x = self.norm.forward(x);
@@ -51,23 +58,23 @@ impl Attention {
         let (keys, values) = cache.append(layer, key.swap_dims(0, 1), value.swap_dims(0, 1));
         let [_, context, _] = keys.dims();
         // Query heads of one group are stacked as rows, so that a key head is never copied: [groups, shared · tokens, width].
-        let query = query
-            .reshape([tokens, groups, shared, width])
-            .permute([1, 2, 0, 3])
-            .reshape([groups, shared * tokens, width]);
+        let query = query.reshape([tokens, groups, shared, width]).permute([1, 2, 0, 3]).reshape([
+            groups,
+            shared * tokens,
+            width,
+        ]);
         let scores = query.matmul(keys.swap_dims(1, 2)).mul_scalar((width as f64).powf(-0.5));
         let scores = match &positions.mask {
             None => scores,
-            Some(mask) => scores
-                .reshape([groups * shared, tokens, context])
-                .add(mask.clone())
-                .reshape([groups, shared * tokens, context]),
+            Some(mask) => scores.reshape([groups * shared, tokens, context]).add(mask.clone()).reshape([
+                groups,
+                shared * tokens,
+                context,
+            ]),
         };
         let mixed = softmax(scores, 2).matmul(values);
-        let mixed = mixed
-            .reshape([groups, shared, tokens, width])
-            .permute([2, 0, 1, 3])
-            .reshape([tokens, heads * width]);
+        let mixed =
+            mixed.reshape([groups, shared, tokens, width]).permute([2, 0, 1, 3]).reshape([tokens, heads * width]);
         mixed.matmul(self.output.clone().transpose())
     }
 }

@@ -103,7 +103,8 @@ mod tests {
         assert!(matches!(ChatTemplate::new("{% if %}"), Err(ChatError::Syntax { .. })));
         let raising = ChatTemplate::new("{{ raise_exception('only two roles') }}").unwrap();
         assert_eq!(raising.render("x", "", ""), Err(ChatError::Render { why: "only two roles".into() }));
-        let endless = ChatTemplate::new("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}");
+        let endless =
+            ChatTemplate::new("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}");
         assert!(matches!(endless.unwrap().render("x", "", ""), Err(ChatError::Render { .. })));
     }
 }

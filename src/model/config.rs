@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::gguf::{Gguf, GgufError};
-use super::loader::LoadError;
+use super::load_error::LoadError;
 
 /// Shape and constants of a llama-family decoder. Source: GGUF specification, "LLM" keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,8 @@ impl DecoderConfig {
         let hidden = number("embedding_length", 1 << 16)?;
         let head_dim = number("attention.key_length", 1 << 12).unwrap_or(hidden / heads);
         let rotated = number("rope.dimension_count", 1 << 12).unwrap_or(head_dim);
-        if !heads.is_multiple_of(key_value_heads) || !head_dim.is_multiple_of(2) || head_dim == 0 || rotated != head_dim {
+        if !heads.is_multiple_of(key_value_heads) || !head_dim.is_multiple_of(2) || head_dim == 0 || rotated != head_dim
+        {
             return Err(LoadError::Unsupported {
                 what: format!(
                     "{heads} heads over {key_value_heads} key-value heads, of width {head_dim} with {rotated} rotated"

@@ -8,7 +8,8 @@ use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::loader::{LoadError, LoadedModel, ModelLoader};
+use super::load_error::LoadError;
+use super::loader::{LoadedModel, ModelLoader};
 use super::manifest::{Manifest, ManifestError};
 
 /// Bytes read at once.
@@ -65,7 +66,10 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, FileError> {
     for (part, _) in &parts {
         total += fs::metadata(part).map_err(|why| FileError::Read { path: part.clone(), why })?.len();
     }
-    let in_file = |path: &Path| move |why| FileError::Load { path: path.into(), why };
+    let in_file = |path: &Path| {
+        let path = path.to_path_buf();
+        move |why| FileError::Load { path, why }
+    };
     let mut loader = ModelLoader::new(total, device);
     let mut chunk = vec![0; CHUNK_BYTES];
     for (part, sha256) in &parts {

@@ -145,10 +145,32 @@ impl TensorType {
             30 => Self::BF16,
             other => {
                 let known = [
-                    (6, "Q5_0"), (7, "Q5_1"), (9, "Q8_1"), (10, "Q2_K"), (11, "Q3_K"), (12, "Q4_K"), (13, "Q5_K"),
-                    (14, "Q6_K"), (15, "Q8_K"), (16, "IQ2_XXS"), (17, "IQ2_XS"), (18, "IQ3_XXS"), (19, "IQ1_S"),
-                    (20, "IQ4_NL"), (21, "IQ3_S"), (22, "IQ2_S"), (23, "IQ4_XS"), (24, "I8"), (25, "I16"), (26, "I32"),
-                    (27, "I64"), (28, "F64"), (29, "IQ1_M"), (34, "TQ1_0"), (35, "TQ2_0"), (39, "MXFP4"),
+                    (6, "Q5_0"),
+                    (7, "Q5_1"),
+                    (9, "Q8_1"),
+                    (10, "Q2_K"),
+                    (11, "Q3_K"),
+                    (12, "Q4_K"),
+                    (13, "Q5_K"),
+                    (14, "Q6_K"),
+                    (15, "Q8_K"),
+                    (16, "IQ2_XXS"),
+                    (17, "IQ2_XS"),
+                    (18, "IQ3_XXS"),
+                    (19, "IQ1_S"),
+                    (20, "IQ4_NL"),
+                    (21, "IQ3_S"),
+                    (22, "IQ2_S"),
+                    (23, "IQ4_XS"),
+                    (24, "I8"),
+                    (25, "I16"),
+                    (26, "I32"),
+                    (27, "I64"),
+                    (28, "F64"),
+                    (29, "IQ1_M"),
+                    (34, "TQ1_0"),
+                    (35, "TQ2_0"),
+                    (39, "MXFP4"),
                 ];
                 let name = known.iter().find(|(code, _)| *code == other).map(|(_, name)| (*name).to_string());
                 return Err(name.unwrap_or_else(|| format!("number {other}")));
@@ -257,7 +279,9 @@ impl Gguf {
         let tensor_count = reader.u64()?;
         let metadata_count = reader.u64()?;
         // A tensor's entry takes at least 24 bytes, a metadata entry at least 13.
-        for (what, count, least) in [("the number of tensors", tensor_count, 24), ("the number of metadata entries", metadata_count, 13)] {
+        for (what, count, least) in
+            [("the number of tensors", tensor_count, 24), ("the number of metadata entries", metadata_count, 13)]
+        {
             if count.checked_mul(least).is_none_or(|total| total > file_bytes) {
                 return Err(GgufError::Implausible { what: what.into(), found: count });
             }
@@ -272,8 +296,12 @@ impl Gguf {
         let alignment = match metadata.get("general.alignment") {
             None => DEFAULT_ALIGNMENT,
             Some(Value::Unsigned(n)) if *n > 0 && n.is_power_of_two() && *n <= 1 << 20 => *n,
-            Some(Value::Unsigned(n)) => return Err(GgufError::Implausible { what: "`general.alignment`".into(), found: *n }),
-            Some(_) => return Err(GgufError::Metadata { key: "general.alignment".into(), wanted: "an unsigned integer" }),
+            Some(Value::Unsigned(n)) => {
+                return Err(GgufError::Implausible { what: "`general.alignment`".into(), found: *n });
+            }
+            Some(_) => {
+                return Err(GgufError::Metadata { key: "general.alignment".into(), wanted: "an unsigned integer" });
+            }
         };
         let mut tensors = Vec::new();
         for _ in 0..tensor_count {
@@ -346,7 +374,10 @@ impl Gguf {
     pub fn texts(&self, key: &str) -> Result<Vec<&str>, GgufError> {
         let wrong = || GgufError::Metadata { key: key.into(), wanted: "an array of texts" };
         let Some(Value::Array(values)) = self.metadata.get(key) else { return Err(wrong()) };
-        values.iter().map(|value| if let Value::Text(text) = value { Ok(text.as_str()) } else { Err(wrong()) }).collect()
+        values
+            .iter()
+            .map(|value| if let Value::Text(text) = value { Ok(text.as_str()) } else { Err(wrong()) })
+            .collect()
     }
 }
 
@@ -411,7 +442,10 @@ impl<'a> Reader<'a> {
                     found => return Err(GgufError::ValueType { key: key.into(), found }),
                 };
                 if depth >= MAX_ARRAY_DEPTH || count.checked_mul(least).is_none_or(|total| total > file_bytes) {
-                    return Err(GgufError::Implausible { what: format!("the length of the array `{key}`"), found: count });
+                    return Err(GgufError::Implausible {
+                        what: format!("the length of the array `{key}`"),
+                        found: count,
+                    });
                 }
                 // Grown as bytes are found, never by the count alone.
                 let mut values = Vec::new();
@@ -454,9 +488,9 @@ impl<'a> Reader<'a> {
         if !row.is_multiple_of(tensor_type.block_len()) {
             return Err(GgufError::Implausible { what: format!("the row length of tensor `{name}`"), found: row });
         }
-        let bytes = (elements / tensor_type.block_len()).checked_mul(tensor_type.block_bytes()).ok_or_else(|| {
-            GgufError::Implausible { what: format!("the size of tensor `{name}`"), found: elements }
-        })?;
+        let bytes = (elements / tensor_type.block_len())
+            .checked_mul(tensor_type.block_bytes())
+            .ok_or_else(|| GgufError::Implausible { what: format!("the size of tensor `{name}`"), found: elements })?;
         Ok(TensorInfo { name, shape, tensor_type, offset, bytes })
     }
 }

@@ -3,59 +3,23 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use thiserror::Error;
 
 use super::attention::Attention;
-use super::chat::{ChatError, ChatTemplate};
+use super::chat::ChatTemplate;
 use super::config::DecoderConfig;
 use super::decoder::{Block, Decoder};
 use super::gguf::{Gguf, GgufError, TensorInfo};
+use super::load_error::LoadError;
 use super::mlp::Mlp;
 use super::norm::RmsNorm;
 use super::quant::dequantize;
 use super::rope::Rope;
-use super::tokenizer::{ModelTokenizer, TokenizerError};
+use super::tokenizer::ModelTokenizer;
 
 /// A header longer than this is taken for a corrupt file.
 const MAX_HEADER_BYTES: usize = 256 << 20;
 /// The header is parsed anew each time this much more has come, doubling.
 const FIRST_HEADER_BYTES: usize = 1 << 20;
-
-/// Why a model could not be loaded.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum LoadError {
-    /// The file's structure.
-    #[error(transparent)]
-    Gguf(#[from] GgufError),
-    /// The tokenizer in the file.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// The chat template in the file.
-    #[error(transparent)]
-    Chat(#[from] ChatError),
-    /// An architecture that is not implemented.
-    #[error("the model's architecture is `{found}`, which is not supported yet: choose a model of architecture {known}")]
-    Architecture {
-        /// The name in the file.
-        found: String,
-        /// What would work.
-        known: String,
-    },
-    /// A known architecture with a feature that is not implemented.
-    #[error("the model uses {what}, which is not supported yet: choose another model")]
-    Unsupported {
-        /// The feature.
-        what: String,
-    },
-    /// The bytes ended early.
-    #[error("the file ended after {got} of {wanted} bytes: it is truncated; download it again")]
-    Ended {
-        /// Bytes received.
-        got: u64,
-        /// Bytes the file should have.
-        wanted: u64,
-    },
-}
 
 /// A model ready to run, with what came in its file.
 #[derive(Clone, Debug)]
@@ -179,9 +143,7 @@ impl ModelLoader {
         if next < gguf.tensors.len() {
             return Err(LoadError::Ended { got, wanted: self.file_bytes });
         }
-        let mut take = |name: String| {
-            self.tensors.remove(&name).ok_or(GgufError::MissingTensor { tensor: name })
-        };
+        let mut take = |name: String| self.tensors.remove(&name).ok_or(GgufError::MissingTensor { tensor: name });
         let norm = |weight: Tensor<2>| RmsNorm { weight, epsilon: config.norm_epsilon };
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {

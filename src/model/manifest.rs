@@ -70,7 +70,9 @@ mod tests {
     #[test]
     fn only_files_beside_the_manifest() {
         let text = |file: &str| {
-            format!(r#"{{"name":"a","licence":"b","origin":"c","sha256":"d","parts":[{{"file":"{file}","bytes":3,"sha256":null}}]}}"#)
+            format!(
+                r#"{{"name":"a","licence":"b","origin":"c","sha256":"d","parts":[{{"file":"{file}","bytes":3,"sha256":null}}]}}"#
+            )
         };
         assert_eq!(Manifest::parse(&text("x.part1")).unwrap().parts[0].bytes, 3);
         assert!(Manifest::parse(&text("../x")).is_err());

@@ -2,19 +2,27 @@
 //!
 //! Knows nothing of pruning: the forward pass takes any predicate that says which sublayers are active.
 
+#[cfg(feature = "engine")]
 pub mod attention;
 pub mod chat;
 pub mod config;
+#[cfg(feature = "engine")]
 pub mod decoder;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub mod file;
 pub mod gguf;
+#[cfg(feature = "engine")]
 pub mod kv_cache;
+pub mod load_error;
+#[cfg(feature = "engine")]
 pub mod loader;
 pub mod manifest;
+#[cfg(feature = "engine")]
 pub mod mlp;
+#[cfg(feature = "engine")]
 pub mod norm;
 pub mod quant;
+#[cfg(feature = "engine")]
 pub mod rope;
 pub mod sampling;
 pub mod sublayer;
@@ -22,8 +30,12 @@ pub mod tokenizer;
 
 pub use chat::ChatTemplate;
 pub use config::DecoderConfig;
+#[cfg(feature = "engine")]
 pub use decoder::Decoder;
+#[cfg(feature = "engine")]
 pub use kv_cache::KeyValueCache;
-pub use loader::{LoadError, LoadedModel, ModelLoader};
+pub use load_error::LoadError;
+#[cfg(feature = "engine")]
+pub use loader::{LoadedModel, ModelLoader};
 pub use sublayer::{Sublayer, SublayerKind};
 pub use tokenizer::ModelTokenizer;

@@ -52,7 +52,8 @@ impl Sampler {
         }
         order.sort_unstable_by(by_logit);
         let highest = logits[order[0] as usize];
-        let weight = |id: &u32| (f64::from(logits[*id as usize] - highest) / f64::from(self.sampling.temperature)).exp();
+        let weight =
+            |id: &u32| (f64::from(logits[*id as usize] - highest) / f64::from(self.sampling.temperature)).exp();
         let weights: Vec<f64> = order.iter().map(weight).collect();
         let total: f64 = weights.iter().sum();
         let enough = total * f64::from(self.sampling.top_p.clamp(0.0, 1.0));

@@ -17,7 +17,9 @@ pub enum TokenizerError {
     #[error(transparent)]
     Metadata(#[from] GgufError),
     /// A kind of tokenizer that is not implemented.
-    #[error("the tokenizer is of kind `{found}`, which is not supported yet: choose a model with a byte-level BPE (`gpt2`) tokenizer")]
+    #[error(
+        "the tokenizer is of kind `{found}`, which is not supported yet: choose a model with a byte-level BPE (`gpt2`) tokenizer"
+    )]
     Kind {
         /// The kind in the file.
         found: String,
@@ -86,10 +88,8 @@ impl ModelTokenizer {
             .collect::<Result<Vec<_>, _>>()?;
         let vocabulary: AHashMap<String, u32> =
             tokens.iter().enumerate().map(|(id, token)| (token.to_string(), id as u32)).collect();
-        let model = BPE::builder()
-            .vocab_and_merges(vocabulary, merges)
-            .build()
-            .map_err(|error| wrong(error.to_string()))?;
+        let model =
+            BPE::builder().vocab_and_merges(vocabulary, merges).build().map_err(|error| wrong(error.to_string()))?;
         let mut tokenizer = Tokenizer::new(model);
         tokenizer.with_pre_tokenizer(Some(splitter));
         tokenizer.with_decoder(Some(ByteLevel::default()));
@@ -109,7 +109,8 @@ impl ModelTokenizer {
             tokens.iter().enumerate().filter(move |(id, _)| types.get(*id) == Some(&wanted)).map(|(_, token)| *token)
         };
         let special: Vec<_> = of_type(CONTROL).map(|token| AddedToken::from(token, true)).collect();
-        let added: Vec<_> = of_type(USER_DEFINED).map(|token| AddedToken::from(token, false).normalized(false)).collect();
+        let added: Vec<_> =
+            of_type(USER_DEFINED).map(|token| AddedToken::from(token, false).normalized(false)).collect();
         tokenizer.add_special_tokens(&special);
         tokenizer.add_tokens(&added);
         let token_id = |key: &str| -> Option<u32> {

@@ -15,7 +15,8 @@ pub fn query() -> String {
 
 /// Whether a query asks for the compact view.
 pub fn is_embedded(query: &str) -> bool {
-    url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes()).any(|(key, value)| key == "embed" && value == "1")
+    url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
+        .any(|(key, value)| key == "embed" && value == "1")
 }
 
 /// The page's own address with these settings.

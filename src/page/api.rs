@@ -1,7 +1,7 @@
 //! `window.prunescope` for scripts on the page, and the same over `postMessage` for a page that embeds this one.
 //!
 //! The README documents both; settings and results are JSON of [`crate::settings::Settings`] and
-//! [`crate::experiment::report::Report`].
+//! [`crate::results::Report`].
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -73,8 +73,13 @@ impl Waiting {
     }
 
     fn calls(&self, name: &str, detail: impl FnOnce() -> JsValue) -> Calls {
-        let callbacks: Vec<Function> =
-            self.callbacks.borrow().values().filter(|(other, _)| other == name).map(|(_, callback)| callback.clone()).collect();
+        let callbacks: Vec<Function> = self
+            .callbacks
+            .borrow()
+            .values()
+            .filter(|(other, _)| other == name)
+            .map(|(_, callback)| callback.clone())
+            .collect();
         Calls { detail: if callbacks.is_empty() { JsValue::NULL } else { detail() }, callbacks }
     }
 }
@@ -110,8 +115,11 @@ pub fn install(state: AppState) {
     });
     let run = Closure::<dyn FnMut(JsValue) -> Promise>::new(move |settings| run(state, &settings));
     let settings = Closure::<dyn FnMut() -> JsValue>::new(move || to_js(&state.settings.get_untracked()));
-    let on = Closure::<dyn FnMut(String, Function) -> Result<JsValue, JsValue>>::new(move |name, callback| on(state, name, callback));
-    let members: [(&str, &JsValue); 4] = [("ready", &ready), ("run", run.as_ref()), ("settings", settings.as_ref()), ("on", on.as_ref())];
+    let on = Closure::<dyn FnMut(String, Function) -> Result<JsValue, JsValue>>::new(move |name, callback| {
+        on(state, name, callback)
+    });
+    let members: [(&str, &JsValue); 4] =
+        [("ready", &ready), ("run", run.as_ref()), ("settings", settings.as_ref()), ("on", on.as_ref())];
     for (name, value) in members {
         let _ = Reflect::set(&api, &name.into(), value);
     }
@@ -162,7 +170,9 @@ fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String
     let text = js_sys::JSON::stringify(given).ok().and_then(|text| text.as_string()).unwrap_or_else(|| "{}".into());
     let given: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&text).map_err(|_| "settings must be an object or a link".to_string())?;
-    let Ok(serde_json::Value::Object(mut merged)) = serde_json::to_value(current) else { return Err("no settings".into()) };
+    let Ok(serde_json::Value::Object(mut merged)) = serde_json::to_value(current) else {
+        return Err("no settings".into());
+    };
     merged.extend(given);
     let settings: Settings =
         serde_json::from_value(merged.into()).map_err(|error| format!("these settings cannot be used: {error}"))?;

@@ -44,7 +44,9 @@ impl Chart {
                     let x = chart.series.iter().find_map(|line| line.points.get(row)).map_or(0.0, |(x, _)| *x);
                     let mut cells = vec![format!("{x:.0}")];
                     for line in &chart.series {
-                        let show = |value: Option<&f64>| value.filter(|y| y.is_finite()).map_or("–".into(), |y| short_number(*y));
+                        let show = |value: Option<&f64>| {
+                            value.filter(|y| y.is_finite()).map_or("–".into(), |y| short_number(*y))
+                        };
                         cells.push(show(line.points.get(row).map(|(_, y)| y)));
                         if let Some(band) = &line.band {
                             cells.extend([show(band.low.get(row)), show(band.high.get(row))]);
@@ -56,7 +58,9 @@ impl Chart {
             }
             Self::Bars(chart) => {
                 let head = ["token", "dense", "pruned"].map(String::from).into();
-                let cells = |row: &crate::chart::BarRow| vec![row.name.clone(), short_number(row.dense), short_number(row.pruned)];
+                let cells = |row: &crate::chart::BarRow| {
+                    vec![row.name.clone(), short_number(row.dense), short_number(row.pruned)]
+                };
                 (head, chart.rows.iter().map(cells).collect())
             }
         }
@@ -75,7 +79,9 @@ impl Chart {
             Self::Lines(chart) => {
                 let points = &chart.series.first()?.points;
                 let value = frame.value_at(x, chart.x.0, chart.x.1.max(chart.x.0 + 1.0));
-                let nearest = |a: &(usize, &(f64, f64)), b: &(usize, &(f64, f64))| (a.1.0 - value).abs().total_cmp(&(b.1.0 - value).abs());
+                let nearest = |a: &(usize, &(f64, f64)), b: &(usize, &(f64, f64))| {
+                    (a.1.0 - value).abs().total_cmp(&(b.1.0 - value).abs())
+                };
                 points.iter().enumerate().min_by(nearest).map(|(row, _)| row)
             }
             Self::Bars(chart) => {
@@ -148,7 +154,9 @@ pub fn ChartView(
     });
     let point = move |event: PointerEvent| {
         let at = chart.with_untracked(|chart| {
-            chart.as_ref().and_then(|chart| chart.row_at(&frame.get_untracked(), f64::from(event.offset_x()), f64::from(event.offset_y())))
+            chart.as_ref().and_then(|chart| {
+                chart.row_at(&frame.get_untracked(), f64::from(event.offset_x()), f64::from(event.offset_y()))
+            })
         });
         row.set(at);
     };

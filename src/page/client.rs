@@ -58,8 +58,7 @@ impl EngineClient {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        let running =
-            Running { worker, waiting: Some(vec![first]), _on_message: on_message, _on_error: on_error };
+        let running = Running { worker, waiting: Some(vec![first]), _on_message: on_message, _on_error: on_error };
         self.running.replace(Some(running));
     }
 

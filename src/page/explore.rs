@@ -8,9 +8,8 @@ use super::chart_view::{Chart, ChartView};
 use super::state::{AppState, HistoryEntry};
 use super::texts::visible;
 use crate::chart::{Band, BarChart, BarRow, Ink, LineChart, Series};
-use crate::experiment::layerwise::LayerTransition;
-use crate::metrics::Metrics;
 use crate::model::SublayerKind;
+use crate::results::{ComparedPosition, LayerTransition, Metrics};
 use crate::settings::{View, link};
 
 /// The views with their names.
@@ -85,24 +84,36 @@ fn Layers() -> impl IntoView {
 }
 
 /// Three lines with bands over the layers, or nothing before there are results.
-fn layer_chart<'a>(steps: impl Iterator<Item = &'a Vec<LayerTransition>>, kind: SublayerKind, with_norm: bool) -> Option<Chart> {
+fn layer_chart<'a>(
+    steps: impl Iterator<Item = &'a Vec<LayerTransition>>,
+    kind: SublayerKind,
+    with_norm: bool,
+) -> Option<Chart> {
     let steps: Vec<Vec<&LayerTransition>> =
         steps.map(|step| step.iter().filter(|transition| transition.sublayer == kind).collect()).collect();
     let layers = steps.first()?.len();
     let line = |name: &str, ink: Ink, of: fn(&Metrics) -> f32| {
         let column = |layer: usize| {
             let pick = move |step: &Vec<&LayerTransition>| {
-                step.get(layer).map(|transition| f64::from(of(if with_norm { &transition.with_final_norm } else { &transition.raw })))
+                step.get(layer).map(|transition| {
+                    f64::from(of(if with_norm { &transition.with_final_norm } else { &transition.raw }))
+                })
             };
             steps.iter().filter_map(pick).collect::<Vec<f64>>()
         };
         let columns: Vec<Vec<f64>> = (0..layers).map(column).collect();
-        let fold = |pick: fn(f64, f64) -> f64, start: f64| columns.iter().map(|column| column.iter().copied().fold(start, pick)).collect();
+        let fold = |pick: fn(f64, f64) -> f64, start: f64| {
+            columns.iter().map(|column| column.iter().copied().fold(start, pick)).collect()
+        };
         Series {
             name: name.into(),
             ink,
             dashed: false,
-            points: columns.iter().enumerate().map(|(layer, column)| (layer as f64, column.iter().sum::<f64>() / column.len() as f64)).collect(),
+            points: columns
+                .iter()
+                .enumerate()
+                .map(|(layer, column)| (layer as f64, column.iter().sum::<f64>() / column.len() as f64))
+                .collect(),
             band: Some(Band { low: fold(f64::min, f64::INFINITY), high: fold(f64::max, f64::NEG_INFINITY) }),
         }
     };
@@ -112,7 +123,13 @@ fn layer_chart<'a>(steps: impl Iterator<Item = &'a Vec<LayerTransition>>, kind: 
         line("z", Ink::Logits, |metrics| metrics.cos_z),
     ];
     let y = LineChart::range_of(&series, (0.0, 1.0));
-    Some(Chart::Lines(LineChart { x_label: "layer".into(), y_label: "cosine similarity".into(), x: (0.0, layers as f64 - 1.0), y, series }))
+    Some(Chart::Lines(LineChart {
+        x_label: "layer".into(),
+        y_label: "cosine similarity".into(),
+        x: (0.0, layers as f64 - 1.0),
+        y,
+        series,
+    }))
 }
 
 /// Fig. 8: the metrics as generation goes on.
@@ -124,15 +141,29 @@ fn Steps() -> impl IntoView {
             let mut series = vec![];
             for line in lines {
                 let own = state.steps.with(|steps| {
-                    let value = |compared: &Option<_>| compared.as_ref().map_or(f64::NAN, |compared: &crate::experiment::generation::ComparedPosition| f64::from((line.of)(&compared.metrics)));
+                    let value = |compared: &Option<_>| {
+                        compared
+                            .as_ref()
+                            .map_or(f64::NAN, |compared: &ComparedPosition| f64::from((line.of)(&compared.metrics)))
+                    };
                     steps.iter().map(|step| (step.step as f64, value(&step.compared))).collect::<Vec<_>>()
                 });
                 let fixed = state.fixed_trajectory.with(|steps| {
-                    steps.iter().enumerate().map(|(step, metrics)| (step as f64, f64::from((line.of)(metrics)))).collect::<Vec<_>>()
+                    steps
+                        .iter()
+                        .enumerate()
+                        .map(|(step, metrics)| (step as f64, f64::from((line.of)(metrics))))
+                        .collect::<Vec<_>>()
                 });
                 series.push(Series { name: line.name.into(), ink: line.ink, dashed: false, points: own, band: None });
                 if !fixed.is_empty() {
-                    series.push(Series { name: format!("{} on the dense text", line.name), ink: line.ink, dashed: true, points: fixed, band: None });
+                    series.push(Series {
+                        name: format!("{} on the dense text", line.name),
+                        ink: line.ink,
+                        dashed: true,
+                        points: fixed,
+                        band: None,
+                    });
                 }
             }
             let last = series.iter().map(|line| line.points.len()).max().unwrap_or(0);
@@ -140,7 +171,13 @@ fn Steps() -> impl IntoView {
                 return None;
             }
             let y = LineChart::range_of(&series, at_least);
-            Some(Chart::Lines(LineChart { x_label: "generated token".into(), y_label: y_label.into(), x: (0.0, last as f64 - 1.0), y, series }))
+            Some(Chart::Lines(LineChart {
+                x_label: "generated token".into(),
+                y_label: y_label.into(),
+                x: (0.0, last as f64 - 1.0),
+                y,
+                series,
+            }))
         })
     };
     view! {
@@ -178,7 +215,11 @@ fn Tokens() -> impl IntoView {
                     tokens.push(token);
                 }
             }
-            let rows = tokens.into_iter().map(|token| BarRow { name: visible(&token.text), dense: token.dense.into(), pruned: token.pruned.into() });
+            let rows = tokens.into_iter().map(|token| BarRow {
+                name: visible(&token.text),
+                dense: token.dense.into(),
+                pruned: token.pruned.into(),
+            });
             Some(Chart::Bars(BarChart { rows: rows.collect() }))
         })
     });

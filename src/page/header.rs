@@ -21,9 +21,7 @@ pub fn Header() -> impl IntoView {
             copied.set(None);
         });
     };
-    let busy = move || {
-        state.running.get() || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down)
-    };
+    let busy = move || state.running.get() || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down);
     view! {
         <header class="top">
             <h1><a href="./" rel="home">"Prunescope"</a></h1>

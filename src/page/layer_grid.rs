@@ -202,8 +202,16 @@ fn describe(switch: Switch, plan: &PruningPlan, importance: Option<&Importance>)
     let measured = importance.and_then(|importance| importance.of(switch.kind).get(switch.layer));
     match measured {
         Some(of) => {
-            let place = if of.rank == 0 { "the least important".into() } else { format!("number {} from the least important", of.rank + 1) };
-            format!("{}: {off}, importance {}, {place}", switch.name(), crate::chart::short_number(f64::from(of.importance)))
+            let place = if of.rank == 0 {
+                "the least important".into()
+            } else {
+                format!("number {} from the least important", of.rank + 1)
+            };
+            format!(
+                "{}: {off}, importance {}, {place}",
+                switch.name(),
+                crate::chart::short_number(f64::from(of.importance))
+            )
         }
         None => format!("{}: {off}", switch.name()),
     }
@@ -212,7 +220,8 @@ fn describe(switch: Switch, plan: &PruningPlan, importance: Option<&Importance>)
 /// How dark a switch is: 0 for the least important of its kind, 1 for the most.
 fn shade(switch: Switch, importance: Option<&Importance>) -> String {
     let of = importance.map(|importance| importance.of(switch.kind));
-    let rank = of.and_then(|of| of.get(switch.layer).map(|one| one.rank as f32 / of.len().saturating_sub(1).max(1) as f32));
+    let rank =
+        of.and_then(|of| of.get(switch.layer).map(|one| one.rank as f32 / of.len().saturating_sub(1).max(1) as f32));
     format!("{:.2}", rank.unwrap_or(0.0))
 }
 
@@ -224,7 +233,9 @@ fn DropLeast() -> impl IntoView {
     let slider = move |kind: DropKind, label: &'static str, id: &'static str| {
         let count = move || {
             let layers = state.layer_count();
-            state.settings.with(|settings| (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.drop)).count())
+            state.settings.with(|settings| {
+                (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.drop)).count()
+            })
         };
         let input = move |event: leptos::ev::Event| {
             let wanted = event_target_value(&event).parse().unwrap_or(0);

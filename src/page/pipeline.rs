@@ -9,7 +9,7 @@ use crate::model::SublayerKind;
 #[component]
 pub fn Pipeline() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let metric = move |of: fn(&crate::metrics::Metrics) -> f32| {
+    let metric = move |of: fn(&crate::results::Metrics) -> f32| {
         Signal::derive(move || state.next_token.with(|next| next.as_ref().map(|next| of(&next.metrics))))
     };
     let winner = move |pruned: bool| {
@@ -21,7 +21,9 @@ pub fn Pipeline() -> impl IntoView {
         })
     };
     let next = move |pruned: bool| {
-        winner(pruned).map(|(text, probability)| view! { <code>{text}</code><small>{format!("{:.0} %", 100.0 * probability)}</small> })
+        winner(pruned).map(
+            |(text, probability)| view! { <code>{text}</code><small>{format!("{:.0} %", 100.0 * probability)}</small> },
+        )
     };
     let kept = move || {
         let dropped: usize = state.settings.with(|settings| {
@@ -102,7 +104,10 @@ fn verdict(state: AppState) -> String {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
     let part = state.steps.with(|steps| {
-        steps.iter().find(|step| step.dense.as_ref().map(|token| token.id) != step.pruned.as_ref().map(|token| token.id)).map(|step| step.step)
+        steps
+            .iter()
+            .find(|step| step.dense.as_ref().map(|token| token.id) != step.pruned.as_ref().map(|token| token.id))
+            .map(|step| step.step)
     });
     let numbers = match metrics.cos_p {
         p if p > 0.98 => "The first token's probabilities hardly change",

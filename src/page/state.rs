@@ -8,11 +8,8 @@ use super::address;
 use super::api::Waiting;
 use super::client::EngineClient;
 use crate::engine::protocol::{Backend, Event, Request, Stage};
-use crate::experiment::generation::{ComparedPosition, GenerationStep};
-use crate::experiment::layerwise::LayerTransition;
-use crate::experiment::report::{ModelInfo, Report};
-use crate::metrics::Metrics;
 use crate::prune::{Importance, PruningPlan};
+use crate::results::{ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Report};
 use crate::settings::{BackendChoice, Settings, link};
 
 /// Where the default model is served, beside the page.
@@ -186,7 +183,9 @@ impl AppState {
         } else if let Some(name) = model.strip_prefix(LOCAL_FILE) {
             match self.local_file.get_value() {
                 Some((known, address)) if known == *name => Ok(address),
-                _ => Err(format!("The model is the file {name} on the sender's computer: choose that file under Model, or use the default model.")),
+                _ => Err(format!(
+                    "The model is the file {name} on the sender's computer: choose that file under Model, or use the default model."
+                )),
             }
         } else {
             address::absolute(model)
@@ -333,7 +332,8 @@ impl AppState {
         let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
         let may_choose = self.settings.with_untracked(|settings| settings.backend == BackendChoice::Auto);
         if fatal && on_gpu && may_choose {
-            self.notices.update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
+            self.notices
+                .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
             self.use_cpu();
         } else {
             self.fail(stage, sentence(&message));

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::state::AppState;
-use crate::experiment::generation::{GenerationStep, TokenText, TopTokenText};
+use crate::results::{GenerationStep, TokenText, TopTokenText};
 
 /// KL at which a token's tint is strongest, in nats.
 const FULL_TINT_KL: f32 = 8.0;
@@ -59,7 +59,13 @@ pub fn Texts() -> impl IntoView {
 
 /// One text.
 #[component]
-fn TextPanel(side: Side, title: &'static str, id: &'static str, inspected: RwSignal<Option<Inspected>>, divergence: Memo<Option<usize>>) -> impl IntoView {
+fn TextPanel(
+    side: Side,
+    title: &'static str,
+    id: &'static str,
+    inspected: RwSignal<Option<Inspected>>,
+    divergence: Memo<Option<usize>>,
+) -> impl IntoView {
     let state = expect_context::<AppState>();
     let focused = RwSignal::new(0);
     let tokens = move || {
@@ -93,7 +99,12 @@ fn TextPanel(side: Side, title: &'static str, id: &'static str, inspected: RwSig
             inspected.set(Some(Inspected { step, left: place.left(), below: place.bottom() }));
         }
     };
-    let writing = move || state.running.get() && !state.is_stale() && state.report.with(Option::is_none) && state.fixed_trajectory.with(Vec::is_empty);
+    let writing = move || {
+        state.running.get()
+            && !state.is_stale()
+            && state.report.with(Option::is_none)
+            && state.fixed_trajectory.with(Vec::is_empty)
+    };
     view! {
         <div class="panel text" data-side=id>
             <h2>{title}</h2>
@@ -138,18 +149,24 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
         let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(700.0);
         let left = at.left.min(width - 340.0).max(8.0);
         // Above the token where there is no room below it.
-        let vertical = if at.below > height - 240.0 { format!("bottom:{:.0}px", height - at.below + 30.0) } else { format!("top:{:.0}px", at.below + 6.0) };
+        let vertical = if at.below > height - 240.0 {
+            format!("bottom:{:.0}px", height - at.below + 30.0)
+        } else {
+            format!("top:{:.0}px", at.below + 6.0)
+        };
         let body = match step.compared {
             Some(compared) => {
                 let metrics = compared.metrics;
-                let list = |name: &'static str, tokens: Vec<TopTokenText>, pruned: bool| view! {
-                    <div>
-                        <b>{name}</b>
-                        <ol>{tokens.into_iter().take(ALTERNATIVES).map(|token| {
-                            let probability = if pruned { token.pruned } else { token.dense };
-                            view! { <li><code>{visible(&token.text)}</code><span>{format!("{:.1} %", 100.0 * probability)}</span></li> }
-                        }).collect_view()}</ol>
-                    </div>
+                let list = |name: &'static str, tokens: Vec<TopTokenText>, pruned: bool| {
+                    view! {
+                        <div>
+                            <b>{name}</b>
+                            <ol>{tokens.into_iter().take(ALTERNATIVES).map(|token| {
+                                let probability = if pruned { token.pruned } else { token.dense };
+                                view! { <li><code>{visible(&token.text)}</code><span>{format!("{:.1} %", 100.0 * probability)}</span></li> }
+                            }).collect_view()}</ol>
+                        </div>
+                    }
                 };
                 view! {
                     <p>{format!("Token {}: cos p {:.3}, KL {:.3} nats", at.step + 1, metrics.cos_p, metrics.kl_dense_pruned)}</p>
@@ -161,12 +178,18 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
             }
             None => view! { <p>"The other model has ended its text; nothing is compared here."</p> }.into_any(),
         };
-        Some(view! { <div class="details" role="tooltip" id="token-details" style=format!("left:{left:.0}px;{vertical}")>{body}</div> })
+        Some(
+            view! { <div class="details" role="tooltip" id="token-details" style=format!("left:{left:.0}px;{vertical}")>{body}</div> },
+        )
     };
     view! { {details} }
 }
 
 /// A token's text with its white space shown.
 pub fn visible(text: &str) -> String {
-    if text.trim().is_empty() { text.replace('\n', "⏎").replace(' ', "␣").replace('\t', "⇥") } else { text.replace('\n', "⏎") }
+    if text.trim().is_empty() {
+        text.replace('\n', "⏎").replace(' ', "␣").replace('\t', "⇥")
+    } else {
+        text.replace('\n', "⏎")
+    }
 }

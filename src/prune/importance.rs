@@ -54,7 +54,8 @@ pub enum DropKind {
 fn ranked(values: &[f32]) -> Vec<SublayerImportance> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut out: Vec<_> = values.iter().map(|importance| SublayerImportance { importance: *importance, rank: 0 }).collect();
+    let mut out: Vec<_> =
+        values.iter().map(|importance| SublayerImportance { importance: *importance, rank: 0 }).collect();
     for (rank, layer) in order.into_iter().enumerate() {
         out[layer].rank = rank;
     }

@@ -82,7 +82,8 @@ impl PruningPlan {
         let mut errors = vec![];
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let wrong = || PlanError { part: part.chars().take(40).collect() };
-            let layer = part.get(1..).and_then(|digits| digits.parse::<usize>().ok()).filter(|layer| *layer <= MAX_LAYER);
+            let layer =
+                part.get(1..).and_then(|digits| digits.parse::<usize>().ok()).filter(|layer| *layer <= MAX_LAYER);
             match (part.as_bytes()[0], layer) {
                 (b'a', Some(layer)) => plan.set(Sublayer::attention(layer), true),
                 (b'm', Some(layer)) => plan.set(Sublayer::mlp(layer), true),

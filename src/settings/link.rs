@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn malformed_parts_are_named_and_ignored() {
-        let (settings, notices) = from_query("?drop=a7,zz&tokens=many&temp=NaN&chat=perhaps&colour=red&seed=5&tokens=9999");
+        let (settings, notices) =
+            from_query("?drop=a7,zz&tokens=many&temp=NaN&chat=perhaps&colour=red&seed=5&tokens=9999");
         assert_eq!(settings.drop.to_string(), "a7");
         assert_eq!((settings.tokens, settings.temp, settings.seed), (super::super::MAX_TOKENS, 0.0, 5));
         assert_eq!(notices.len(), 6, "{notices:#?}");
@@ -147,18 +148,20 @@ mod tests {
             ("[a-z./:]{0,12}", "\\PC{0,40}", any::<bool>(), proptest::collection::btree_set(0usize..60, 0..20)),
             (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..3),
         )
-            .prop_map(|((model, prompt, chat, drop), (tokens, temp, top_k, top_p, seed, backend, view))| Settings {
-                model,
-                prompt,
-                chat,
-                drop: PruningPlan::dropping(drop.into_iter().map(Sublayer::from_index)),
-                tokens,
-                temp,
-                top_k,
-                top_p,
-                seed,
-                backend: BACKENDS[backend].1,
-                view: VIEWS[view].1,
+            .prop_map(|((model, prompt, chat, drop), (tokens, temp, top_k, top_p, seed, backend, view))| {
+                Settings {
+                    model,
+                    prompt,
+                    chat,
+                    drop: PruningPlan::dropping(drop.into_iter().map(Sublayer::from_index)),
+                    tokens,
+                    temp,
+                    top_k,
+                    top_p,
+                    seed,
+                    backend: BACKENDS[backend].1,
+                    view: VIEWS[view].1,
+                }
             })
     }
 

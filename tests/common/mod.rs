@@ -1,11 +1,13 @@
 //! What several tests need: models from disk and an engine session on the CPU.
 
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use prunescope::engine::protocol::Backend;
 use prunescope::engine::session::Session;
-use prunescope::model::LoadedModel;
 use prunescope::model::file::load;
 
 /// The repository's root.
@@ -23,12 +25,8 @@ pub fn tiny_model() -> PathBuf {
     root().join("tests/fixtures/tiny.gguf")
 }
 
-/// Loads a model onto the CPU.
-pub fn loaded(path: &Path) -> LoadedModel {
-    load(path, &Device::flex()).unwrap_or_else(|error| panic!("{error}"))
-}
-
 /// A session on the CPU.
 pub fn session(path: &Path) -> Session {
-    Session::new(loaded(path), "", Backend::Cpu, || 0.0)
+    let model = load(path, &Device::flex()).unwrap_or_else(|error| panic!("{error}"));
+    Session::new(model, "", Backend::Cpu, || 0.0)
 }

@@ -24,7 +24,8 @@ pub async fn open(choice: BackendChoice) -> Option<(Device, Backend)> {
     let forced = choice == BackendChoice::WebGpu;
     let reason = match adapter().await {
         Adapter::None { why } if forced => {
-            let message = format!("WebGPU was asked for, but {why}: use a current browser with a GPU, or switch to the CPU");
+            let message =
+                format!("WebGPU was asked for, but {why}: use a current browser with a GPU, or switch to the CPU");
             tell_failure(Stage::Device, message, false);
             return None;
         }
@@ -62,7 +63,9 @@ async fn adapter() -> Adapter {
     let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
     let gpu = get(&scope().navigator(), "gpu");
     if !gpu.is_object() {
-        return Adapter::None { why: "this browser has no WebGPU, or the page is not served over https or from localhost" };
+        return Adapter::None {
+            why: "this browser has no WebGPU, or the page is not served over https or from localhost",
+        };
     }
     let none = Adapter::None { why: "this browser finds no graphics adapter" };
     let options = Object::new();

@@ -25,7 +25,8 @@ pub async fn model(address: &str, device: &Device) -> Result<LoadedModel, String
     let failed = |why: String| format!("The model at {address} cannot be used: {why}.");
     let path = address.split(['?', '#']).next().unwrap_or(address);
     let parts = if path.ends_with(".json") {
-        let manifest = Manifest::parse(&text(address).await.map_err(failed)?).map_err(|error| failed(error.to_string()))?;
+        let manifest =
+            Manifest::parse(&text(address).await.map_err(failed)?).map_err(|error| failed(error.to_string()))?;
         let base = &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
         manifest.parts.into_iter().map(|part| Part { file: format!("{base}{}", part.file), ..part }).collect()
     } else {
@@ -66,7 +67,10 @@ impl Download {
                         failures = 0;
                     }
                     let Some(wait) = RETRY_AFTER_MS.get(failures) else {
-                        return Err(format!("the download stopped at byte {got} of {} ({why}); check the connection, then press Retry", part.bytes));
+                        return Err(format!(
+                            "the download stopped at byte {got} of {} ({why}); check the connection, then press Retry",
+                            part.bytes
+                        ));
                     };
                     failures += 1;
                     TimeoutFuture::new(*wait).await;
@@ -96,7 +100,11 @@ impl Download {
             let read = JsFuture::from(reader.read()).await.map_err(|error| Interrupted::Cut(js_text(&error)))?;
             let done = Reflect::get(&read, &"done".into()).is_ok_and(|done| done.is_truthy());
             if done {
-                return if *got < part.bytes { Err(Interrupted::Cut("the connection closed early".into())) } else { Ok(()) };
+                return if *got < part.bytes {
+                    Err(Interrupted::Cut("the connection closed early".into()))
+                } else {
+                    Ok(())
+                };
             }
             let chunk: Uint8Array = Reflect::get(&read, &"value".into()).unwrap_or_default().unchecked_into();
             let bytes = chunk.to_vec();
@@ -104,7 +112,10 @@ impl Download {
             skip -= skipped as u64;
             let bytes = &bytes[skipped..];
             if *got + bytes.len() as u64 > part.bytes {
-                let why = format!("{} is longer than the {} bytes announced; the file on the server changed", part.file, part.bytes);
+                let why = format!(
+                    "{} is longer than the {} bytes announced; the file on the server changed",
+                    part.file, part.bytes
+                );
                 return Err(Interrupted::Final(why));
             }
             digest.update(bytes);
@@ -130,7 +141,9 @@ enum Interrupted {
 /// Asks for a file from byte `from` on.
 async fn request(address: &str, from: u64) -> Result<Response, Interrupted> {
     let init = RequestInit::new();
-    if from > 0 && let Ok(headers) = Headers::new() {
+    if from > 0
+        && let Ok(headers) = Headers::new()
+    {
         let _ = headers.set("Range", &format!("bytes={from}-"));
         init.set_headers(&headers);
     }
@@ -172,7 +185,5 @@ async fn size(address: &str) -> Result<u64, String> {
 }
 
 fn js_text(error: &JsValue) -> String {
-    error
-        .dyn_ref::<js_sys::Error>()
-        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

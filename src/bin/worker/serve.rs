@@ -52,7 +52,8 @@ struct Job {
 pub fn start() {
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
-        let message = format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
+        let message =
+            format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
         tell_failure(Stage::Run, message, true);
     }));
     let newest = Rc::new(Cell::new(0));
@@ -72,7 +73,9 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
                 // The receiver lives as long as the worker.
                 let _ = sender.unbounded_send(Job { number: newest.get(), request });
             }
-            Err(error) => tell_failure(Stage::Run, format!("the page sent a message that the engine cannot read: {error}"), false),
+            Err(error) => {
+                tell_failure(Stage::Run, format!("the page sent a message that the engine cannot read: {error}"), false)
+            }
         }
     });
     scope().set_onmessage(Some(handler.as_ref().unchecked_ref()));
@@ -109,7 +112,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
                 let done = match done {
                     Ok(()) => {
                         tell_memory();
-                        current.widen_band(run, &control, &mut |event| tell(&event)).await
+                        current.widen_band(run, settings.tokens, &control, &mut |event| tell(&event)).await
                     }
                     error => error,
                 };

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::generation::{ComparedPosition, GenerationStep, first_divergence};
-use super::layerwise::LayerTransition;
-use crate::metrics::Metrics;
-use crate::model::{DecoderConfig, LoadedModel};
+use super::Metrics;
+use super::generation::{ComparedPosition, GenerationStep};
+use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::Importance;
 use crate::settings::Settings;
 
@@ -23,18 +22,6 @@ pub struct ModelInfo {
     pub stored_as: String,
     /// Whether it brings a chat template.
     pub has_chat_template: bool,
-}
-
-impl ModelInfo {
-    /// Describes a loaded model.
-    pub fn of(model: &LoadedModel, source: &str) -> Self {
-        Self {
-            source: source.into(),
-            config: model.decoder.config.clone(),
-            stored_as: model.stored_as.clone(),
-            has_chat_template: model.chat.is_some(),
-        }
-    }
 }
 
 /// A text that one model wrote.
@@ -61,20 +48,24 @@ pub struct Generation {
     pub fixed_trajectory: Vec<Metrics>,
 }
 
-impl Generation {
-    /// From the steps of measurement 3.
-    pub fn from_steps(steps: Vec<GenerationStep>, model: &LoadedModel) -> Self {
-        let written = |ids: Vec<u32>| Written { text: model.tokenizer.decode(&ids), ids };
-        let dense: Vec<u32> = steps.iter().filter_map(|step| step.dense.as_ref().map(|token| token.id)).collect();
-        let pruned: Vec<u32> = steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.id)).collect();
-        Self {
-            first_divergence: first_divergence(&dense, &pruned),
-            dense: written(dense),
-            pruned: written(pruned),
-            steps,
-            fixed_trajectory: vec![],
-        }
-    }
+/// The first step at which two texts differ: another token, or one text that has ended.
+pub fn first_divergence(dense: &[u32], pruned: &[u32]) -> Option<usize> {
+    let same = dense.iter().zip(pruned).take_while(|(a, b)| a == b).count();
+    (same < dense.len().max(pruned.len())).then_some(same)
+}
+
+/// What dropping one sublayer alone does, at the last position.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerTransition {
+    /// The block.
+    pub layer: usize,
+    /// Attention or MLP.
+    pub sublayer: SublayerKind,
+    /// With the head on the raw residual, as the paper's script does.
+    #[serde(flatten)]
+    pub raw: Metrics,
+    /// With the final norm before the head.
+    pub with_final_norm: Metrics,
 }
 
 /// Everything one run found.
@@ -98,4 +89,16 @@ pub struct Report {
     pub importance: Option<Importance>,
     /// How long each part took, in milliseconds.
     pub timings_ms: BTreeMap<String, f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_diverge_at_the_first_other_token_or_end() {
+        assert_eq!(first_divergence(&[1, 2, 3], &[1, 2, 3]), None);
+        assert_eq!(first_divergence(&[1, 2, 3], &[1, 5, 3]), Some(1));
+        assert_eq!(first_divergence(&[1, 2], &[1, 2, 3]), Some(2));
+    }
 }
