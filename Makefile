@@ -15,11 +15,16 @@ help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo "  Variables: HOST=$(HOST) PORT=$(PORT) MODEL=/path/to/SmolLM2-135M-Instruct.Q4_1.gguf CHROMIUM=/path/to/browser"
 
-serve: model ## Install what is missing, build, and serve the page on http://$(HOST):$(PORT)
-	@scripts/setup-tools.sh
+serve: ## Install what is missing, build, and serve the page on http://$(HOST):$(PORT)
+	@scripts/serve.sh check
+	@$(MAKE) --no-print-directory build
 	@scripts/serve.sh
 
-build: model ## Make the static site in dist/, for any host and sub-path
+build: model dist/index.html ## Make the static site in dist/, for any host and sub-path
+
+# What the site is made of: nothing is built twice.
+SITE_SOURCES := $(shell find src public .cargo -type f) Cargo.toml Cargo.lock Trunk.toml index.html
+dist/index.html: $(SITE_SOURCES)
 	@scripts/setup-tools.sh
 	@scripts/with-wasm.sh trunk build
 

@@ -1,10 +1,21 @@
 #!/usr/bin/env bash
-# Builds and serves the page on $HOST:$PORT, and builds anew when a file changes.
+# Serves dist/ on $HOST:$PORT. With the word `check`: only says whether that can be done.
 . "$(dirname "$0")/common.sh"
 HOST=${HOST:-127.0.0.1} PORT=${PORT:-8080}
-case $PORT in *[!0-9]* | '') die "PORT=$PORT is not a number: use for example «make serve PORT=8081»." ;; esac
-if (exec 3<>"/dev/tcp/$HOST/$PORT") 2>/dev/null; then
-    die "port $PORT on $HOST is in use: stop what listens there, or use another with «make serve PORT=$((PORT + 1))»."
-fi
-say "Building, then serving on http://$HOST:$PORT (the first build takes 10 to 20 minutes)…"
-exec "$ROOT/scripts/with-wasm.sh" trunk serve --address "$HOST" --port "$PORT"
+need python3 "install Python 3.11 or newer from https://python.org"
+case $PORT in
+    *[!0-9]* | '') die "PORT=$PORT is not a number: use for example «make serve PORT=8081»." ;;
+esac
+[ "$PORT" -ge 1 ] && [ "$PORT" -le 65535 ] || die "PORT=$PORT is no port: use one from 1 to 65535, for example «make serve PORT=8081»."
+python3 - "$HOST" "$PORT" <<'END' || die "port $PORT on $HOST cannot be used (see above): stop what listens there, or use another with «make serve PORT=$((PORT + 1))»."
+import socket, sys
+with socket.socket() as probe:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((sys.argv[1], int(sys.argv[2])))
+    except OSError as error:
+        sys.exit(f"· {error.strerror}")
+END
+[ "${1:-}" = check ] && exit 0
+say "Prunescope is on http://$HOST:$PORT (Ctrl+C ends it)"
+exec python3 -m http.server "$PORT" --bind "$HOST" --directory "$ROOT/dist" >/dev/null 2>&1

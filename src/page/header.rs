@@ -32,7 +32,7 @@ pub fn Header() -> impl IntoView {
             <div class="actions">
                 <button id="stop" on:click=move |_| state.stop() disabled=move || !busy() aria-label="Stop what is running">"Stop"</button>
                 <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
-                <button id="export" on:click=move |_| export(state) disabled=move || state.report.with(Option::is_none)>
+                <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.report.with(Option::is_none)>
                     "Export JSON"
                 </button>
                 <button id="copy-link" class="primary" on:click=copy_link>

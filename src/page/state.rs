@@ -174,6 +174,8 @@ impl AppState {
         let settings = self.settings.get_untracked();
         let model = &settings.model;
         self.client.with_value(EngineClient::stop);
+        // What is still shown belongs to no run from here on.
+        self.newest_run.update(|run| *run += 1);
         self.running.set(false);
         self.failure.set(None);
         self.device.set(None);

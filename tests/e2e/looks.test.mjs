@@ -1,0 +1,53 @@
+// How the page looks and whether everyone can use it: sizes, light and dark, axe-core. On the tiny model.
+import test, { after, before } from "node:test";
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import { serve } from "./server.mjs";
+import { finished, launch, open } from "./browser.mjs";
+
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+let server, browser;
+
+before(async () => {
+  server = await serve();
+  browser = await launch();
+});
+after(async () => {
+  await browser.close();
+  server.close();
+});
+
+for (const [name, viewport] of [["wide", { width: 1366, height: 768 }], ["phone", { width: 360, height: 740 }]]) {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`${name}, ${colorScheme}: no axe-core violation, no sideways scrolling`, async () => {
+      for (const view of ["layers", "steps", "tokens"]) {
+        const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,q7&tokens=6&view=${view}`, { context: { viewport, colorScheme } });
+        await finished(page);
+        await page.click(".more summary");
+        await page.click(".chart summary >> nth=0");
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= viewport.width, `the page is ${width} pixels wide`);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => window.axe.run());
+        assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")} ${one.nodes[0].failureSummary}`), []);
+        assert.deepEqual(page.problems, []);
+        await page.context().close();
+      }
+    });
+  }
+}
+
+test("charts are sharp on a screen with two pixels for one", async () => {
+  const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1&tokens=4`, { context: { deviceScaleFactor: 2 } });
+  await finished(page);
+  const ratio = await page.evaluate(() => {
+    const canvas = document.querySelector("#chart-mlp canvas");
+    return canvas.width / canvas.getBoundingClientRect().width;
+  });
+  assert.ok(Math.abs(ratio - 2) < 0.02, `${ratio} pixels for one`);
+  const before = await page.evaluate(() => document.querySelector("#chart-mlp canvas").width);
+  await page.setViewportSize({ width: 700, height: 700 });
+  await page.waitForFunction((before) => document.querySelector("#chart-mlp canvas").width !== before, before);
+  await page.context().close();
+});

@@ -1,0 +1,100 @@
+// WebGPU on Chromium's software adapter, with the tiny model: the same results as on the CPU, and a lost device.
+import test, { after, before } from "node:test";
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { serve, ROOT, SITE } from "./server.mjs";
+import { finished, launch, open, results } from "./browser.mjs";
+
+let server, browser;
+/** The engine's script with a way to lose its device, and, on request, with an adapter that passes for a real one. */
+const PATCH = `
+  const request = GPUAdapter.prototype.requestDevice;
+  let device;
+  GPUAdapter.prototype.requestDevice = async function (...options) { return (device = await request.apply(this, options)); };
+  if (location.search !== undefined && self.PRETEND_REAL) {
+    Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
+    Object.defineProperty(GPUAdapter.prototype, "isFallbackAdapter", { get: () => false });
+  }
+  new BroadcastChannel("lose-device").onmessage = () => device?.destroy();
+`;
+
+before(async () => {
+  server = await serve();
+  browser = await launch({ webgpu: "software" });
+});
+after(async () => {
+  await browser.close();
+  server.close();
+});
+
+const link = (rest) => `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,m2&tokens=4${rest}`;
+const patched = (before) => {
+  server.faults.set(`${SITE}worker.js`, (request, response, file) => {
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`{${before}${PATCH}}\n${fs.readFileSync(file)}`);
+    return true;
+  });
+};
+const lose = (page) => page.evaluate(() => new BroadcastChannel("lose-device").postMessage(0));
+
+test("a software adapter is passed over, and the page says why", async () => {
+  const page = await open(browser, link(""));
+  await finished(page);
+  assert.equal(await page.getAttribute("#device", "data-backend"), "cpu");
+  assert.match(await page.textContent("#device"), /only software/);
+  await page.context().close();
+});
+
+test("WebGPU finds what the CPU finds", async () => {
+  const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000 });
+  await finished(page);
+  assert.equal(await page.getAttribute("#device", "data-backend"), "webgpu");
+  const cpuPage = await open(browser, link("&backend=cpu"));
+  for (const settings of [{ drop: "a1,m2" }, { drop: "b0,m3" }, { drop: "" }]) {
+    const gpu = await results(page, { ...settings, backend: "webgpu" });
+    const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
+    assert.equal(gpu.backend, "webgpu");
+    assert.equal(cpu.backend, "cpu");
+    assert.deepEqual(gpu.prompt_ids, cpu.prompt_ids);
+    for (const [name, value] of Object.entries(cpu.next_token)) {
+      if (name === "top" || name.startsWith("ratio")) continue;
+      assert.ok(Math.abs(gpu.next_token[name] - value) <= 5e-3 * Math.abs(value) + 1e-4, `${JSON.stringify(settings)}: ${name} is ${gpu.next_token[name]}, on the CPU ${value}`);
+    }
+    assert.deepEqual(gpu.generation.dense.ids, cpu.generation.dense.ids);
+    assert.deepEqual(gpu.generation.pruned.ids, cpu.generation.pruned.ids);
+    cpu.layers.forEach((layer, at) => assert.ok(Math.abs(gpu.layers[at].cos_p - layer.cos_p) < 5e-3));
+  }
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  await cpuPage.context().close();
+});
+
+test("a lost device that was asked for: a sentence, and Try again opens it anew", async () => {
+  patched("");
+  const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000 });
+  await finished(page);
+  await lose(page);
+  assert.match(await page.textContent(".failure p"), /GPU was lost/);
+  assert.equal((await page.evaluate(() => window.prunescope.settings())).drop, "a1,m2");
+  await page.click("#retry");
+  await finished(page);
+  assert.equal(await page.getAttribute("#device", "data-backend"), "webgpu");
+  await page.context().close();
+});
+
+test("a lost device that nobody asked for: the page goes on with the CPU", async () => {
+  patched("self.PRETEND_REAL = true;");
+  const page = await open(browser, link(""), { timeout: 300_000 });
+  await finished(page);
+  assert.equal(await page.getAttribute("#device", "data-backend"), "webgpu");
+  await lose(page);
+  await page.waitForSelector("#device[data-backend=cpu]");
+  await finished(page);
+  assert.match(await page.textContent(".notice"), /GPU was lost.*went on with the CPU/s);
+  server.faults.clear();
+  await page.context().close();
+});
+
+test("the fixture is small enough for a software adapter", () => {
+  assert.ok(fs.statSync(path.join(ROOT, "tests/fixtures/tiny.gguf")).size < 500_000);
+});
