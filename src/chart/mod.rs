@@ -55,7 +55,7 @@ impl Frame {
 /// A number with as many digits as its size needs, for tooltips and tables.
 pub fn short_number(value: f64) -> String {
     match value.abs() {
-        x if x == 0.0 => "0".into(),
+        0.0 => "0".into(),
         x if x >= 100.0 => format!("{value:.0}"),
         x if x >= 10.0 => format!("{value:.2}"),
         x if x >= 0.001 => format!("{value:.4}"),

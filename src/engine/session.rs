@@ -155,12 +155,16 @@ impl Session {
             fixed_trajectory(&decoder, dense, &pruned, settings.tokens, temperature, control).await?;
         timer.lap("fixed_trajectory");
         tell(Event::FixedTrajectory { run, steps: generation.fixed_trajectory.clone() });
-        if !self.layers.contains_key(&0) {
-            let layers = layer_transitions(&decoder, &dense.steps[0].stream, temperature, control).await?;
-            timer.lap("layers");
-            tell(Event::Layers { run, step: 0, layers: layers.clone() });
-            self.layers.insert(0, layers);
-        }
+        let layers = match self.layers.get(&0) {
+            Some(known) => known.clone(),
+            None => {
+                let layers = layer_transitions(&decoder, &dense.steps[0].stream, temperature, control).await?;
+                timer.lap("layers");
+                tell(Event::Layers { run, step: 0, layers: layers.clone() });
+                self.layers.insert(0, layers.clone());
+                layers
+            }
+        };
         if self.importance.is_none() {
             let importance = measure_importance(&decoder, tokenizer, control).await?;
             timer.lap("importance");
@@ -173,7 +177,7 @@ impl Session {
             settings: settings.clone(),
             prompt_ids,
             next_token: next,
-            layers: self.layers.get(&0).cloned().unwrap_or_default(),
+            layers,
             generation,
             importance: self.importance.clone(),
             timings_ms: timer.parts,
