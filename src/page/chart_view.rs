@@ -86,7 +86,7 @@ impl Chart {
             }
             Self::Bars(chart) => {
                 let part = (y - frame.y.0) / (frame.y.1 - frame.y.0).max(1.0);
-                (0.0..1.0).contains(&part).then(|| (part * chart.rows.len() as f64) as usize)
+                (0.0..1.0).contains(&part).then_some((part * chart.rows.len() as f64) as usize)
             }
         }
     }

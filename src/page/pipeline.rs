@@ -41,10 +41,10 @@ pub fn Pipeline() -> impl IntoView {
                 </div>
                 <Arrow label="layers"/>
                 <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h)
-                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(|x| format!("turned by {:.1} % of its length", 100.0 * x)))/>
+                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(|x| format!("turned by {:.1} %", 100.0 * x)))/>
                 <Arrow label="LM head"/>
                 <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z)
-                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(|x| format!("turned by {:.1} % of their length", 100.0 * x)))/>
+                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(|x| format!("turned by {:.1} %", 100.0 * x)))/>
                 <Arrow label="softmax"/>
                 <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=metric(|metrics| metrics.cos_p)
                     detail=Signal::derive(move || metric(|metrics| metrics.kl_dense_pruned).get().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))/>
