@@ -24,7 +24,7 @@ build: model dist/index.html ## Make the static site in dist/, for any host and 
 
 # What the site is made of: nothing is built twice.
 SITE_SOURCES := $(shell find src public .cargo -type f) Cargo.toml Cargo.lock Trunk.toml index.html
-dist/index.html: $(SITE_SOURCES)
+dist/index.html: $(SITE_SOURCES) | model
 	@scripts/setup-tools.sh
 	@scripts/with-wasm.sh trunk build
 

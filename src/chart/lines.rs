@@ -82,7 +82,7 @@ impl LineChart {
             .margin_bottom(px(2.0))
             .margin_left(px(2.0))
             .x_label_area_size(px(36.0))
-            .y_label_area_size(px(50.0))
+            .y_label_area_size(px(62.0))
             .build_cartesian_2d(self.x.0..self.x.1.max(self.x.0 + 1.0), self.y.0..self.y.1)
             .map_err(ChartError::new)?;
         let digits = if self.y.1 - self.y.0 < 0.05 {

@@ -48,9 +48,7 @@ async fn read_importance(stream: &ResidualStream, spans: &[(usize, usize)]) -> R
     };
     let means = spans.iter().map(|(from, to)| cosine(rows(&stream[*from]), rows(&stream[*to])).mean());
     let packed = Tensor::cat(means.collect(), 0).neg().add_scalar(1.0);
-    let failed = |why: String| ExperimentError::Device { why };
-    let data =
-        Transaction::default().register(packed).execute_async().await.map_err(|error| failed(error.to_string()))?;
-    let first = data.into_iter().next().ok_or_else(|| failed("the device returned nothing".into()))?;
-    first.try_into_vec_as().map_err(|error| failed(error.to_string()))
+    let data = Transaction::default().register(packed).execute_async().await.map_err(ExperimentError::device)?;
+    let first = data.into_iter().next().ok_or_else(|| ExperimentError::device("it returned nothing"))?;
+    first.try_into_vec_as().map_err(ExperimentError::device)
 }

@@ -83,7 +83,7 @@ pub async fn next_token(
     tokenizer: &ModelTokenizer,
 ) -> Result<ComparedPosition, ExperimentError> {
     let pending = compare(&dense.steps[0].spaces, &pruned.spaces, temperature, true);
-    let read = read_all(vec![pending]).await.map_err(|why| ExperimentError::Device { why })?;
+    let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
     Ok(position(read, tokenizer))
 }
 
@@ -132,8 +132,7 @@ pub async fn generate(
             (Some(one), None) | (None, Some(one)) => (one, one),
             (None, None) => break,
         };
-        let read =
-            read_all(vec![compare(a, b, temperature, true)]).await.map_err(|why| ExperimentError::Device { why })?;
+        let read = read_all(vec![compare(a, b, temperature, true)]).await.map_err(ExperimentError::device)?;
         let compared = position(read, tokenizer);
         let likeliest = |top: &[TopTokenText]| top.first().map_or(0, |token| token.id);
         let mut dense_token = None;
@@ -185,14 +184,8 @@ async fn choose(
     if sampling.is_greedy() {
         return Ok(likeliest);
     }
-    let data = spaces
-        .logits
-        .clone()
-        .into_data_async()
-        .await
-        .map_err(|error| ExperimentError::Device { why: error.to_string() })?;
-    let logits: Vec<f32> =
-        data.try_into_vec_as().map_err(|error| ExperimentError::Device { why: error.to_string() })?;
+    let data = spaces.logits.clone().into_data_async().await.map_err(ExperimentError::device)?;
+    let logits: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
     Ok(sampler.choose(&logits))
 }
 
@@ -233,7 +226,7 @@ pub async fn fixed_trajectory(
         let hidden = hidden.clone().narrow(0, begin, some.len());
         let pruned_spaces = Spaces { logits: decoder.logits(hidden.clone()), hidden };
         let pending = compare(&dense_spaces, &pruned_spaces, temperature, false);
-        let read = read_all(vec![pending]).await.map_err(|why| ExperimentError::Device { why })?;
+        let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
         out.extend(read.into_iter().map(|one| one.metrics));
     }
     Ok(out)

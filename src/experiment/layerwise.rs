@@ -41,7 +41,7 @@ pub async fn layer_transitions(
             };
             pending.push(compare(&part(1), &part(0), temperature, false));
         }
-        let read = read_all(pending).await.map_err(|why| ExperimentError::Device { why })?;
+        let read = read_all(pending).await.map_err(ExperimentError::device)?;
         let (raw, normed) = read.split_at(rows);
         for (row, (raw, normed)) in raw.iter().zip(normed).enumerate() {
             let at = Sublayer::from_index(begin + row);

@@ -25,7 +25,7 @@ pub enum ExperimentError {
     #[error("stopped")]
     Stopped,
     /// The device failed while computing.
-    #[error("the device failed while computing ({why}): try again, or switch to the CPU")]
+    #[error("the device failed while computing ({why}); it may have been lost: try again, or switch to the CPU")]
     Device {
         /// What the device says.
         why: String,
@@ -61,6 +61,16 @@ pub enum ExperimentError {
     },
 }
 
+impl ExperimentError {
+    /// A failure of the device, from what its library says: the innermost cause, without a backtrace.
+    pub fn device(error: impl ToString) -> Self {
+        let text = error.to_string();
+        let causes = text.split("Backtrace:").next().unwrap_or_default();
+        let why = causes.lines().map(str::trim).rfind(|line| !line.is_empty() && *line != "Caused by:");
+        Self::Device { why: why.unwrap_or("it gives no reason").into() }
+    }
+}
+
 /// A future that may not leave its thread.
 pub type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -92,5 +102,20 @@ impl Control {
     pub async fn checkpoint(&self) -> Result<(), ExperimentError> {
         (self.pause)().await;
         if self.newest.get() == self.mine { Ok(()) } else { Err(ExperimentError::Stopped) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_error_is_its_innermost_cause() {
+        let text =
+            "An error happened\nCaused by:\n  the buffer could not be mapped\nBacktrace:\nNo backtrace available";
+        assert_eq!(
+            ExperimentError::device(text),
+            ExperimentError::Device { why: "the buffer could not be mapped".into() }
+        );
     }
 }

@@ -183,7 +183,7 @@ pub fn LayerGrid() -> impl IntoView {
             <p class="hint" id="layer-hint">
                 {move || match pointed.get() {
                     Some(switch) => describe(switch, &plan.get(), state.importance.get().as_ref()),
-                    None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the darker, the more it does.".into(),
+                    None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more it does.".into(),
                 }}
             </p>
         </section>
