@@ -40,7 +40,11 @@ pub async fn open(choice: BackendChoice) -> Option<(Device, Backend)> {
     match Device::wgpu_options().init_with_setup_async().await {
         Ok((device, setup)) => {
             setup.device.set_device_lost_callback(|_, message| {
-                tell_failure(Stage::Device, format!("the GPU was lost ({message}): try again, or switch to the CPU"), true);
+                tell_failure(
+                    Stage::Device,
+                    format!("the GPU was lost ({message}): try again, or switch to the CPU"),
+                    true,
+                );
             });
             tell(&Event::Device { backend: Backend::WebGpu, reason: reason.into() });
             Some((device, Backend::WebGpu))
