@@ -10,7 +10,9 @@ use crate::experiment::layerwise::layer_transitions;
 use crate::experiment::{Control, ExperimentError};
 use crate::model::LoadedModel;
 use crate::prune::Importance;
-use crate::results::{Generation, GenerationStep, LayerTransition, ModelInfo, Report, Written, first_divergence};
+use crate::results::{
+    Generation, GenerationStep, LayerTransition, ModelInfo, Report, Written, first_divergence, written_ids,
+};
 use crate::settings::Settings;
 
 /// Most generation steps at which measurement 1 is repeated for the band of the chart.
@@ -138,9 +140,6 @@ impl Session {
         let next = next_token(dense, &pruned, temperature, &self.model.tokenizer).await?;
         timer.lap("toggle_to_next_token");
         tell(Event::NextToken { run, compared: Box::new(next.clone()) });
-        if let Some(importance) = &self.importance {
-            tell(Event::Importance { importance: Box::new(importance.clone()) });
-        }
         for (step, layers) in self.layers.range(..settings.tokens) {
             tell(Event::Layers { run, step: *step, layers: layers.clone() });
         }
@@ -238,8 +237,7 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
 /// Measurement 3 with the texts that its steps make.
 fn written(steps: Vec<GenerationStep>, model: &LoadedModel) -> Generation {
     let text = |ids: Vec<u32>| Written { text: model.tokenizer.decode(&ids), ids };
-    let dense: Vec<u32> = steps.iter().filter_map(|step| step.dense.as_ref().map(|token| token.id)).collect();
-    let pruned: Vec<u32> = steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.id)).collect();
+    let (dense, pruned) = written_ids(&steps);
     Generation {
         first_divergence: first_divergence(&dense, &pruned),
         dense: text(dense),

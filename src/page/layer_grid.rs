@@ -7,7 +7,6 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::state::{AppState, HistoryEntry};
-use crate::model::{Sublayer, SublayerKind};
 use crate::prune::{DropKind, Importance, PruningPlan};
 use crate::settings::Settings;
 
@@ -22,21 +21,12 @@ struct Switch {
 }
 
 impl Switch {
-    fn sublayers(self) -> impl Iterator<Item = Sublayer> {
-        let both = [Sublayer::attention(self.layer), Sublayer::mlp(self.layer)];
-        both.into_iter().filter(move |sublayer| match self.kind {
-            DropKind::Attention => sublayer.kind == SublayerKind::Attention,
-            DropKind::Mlp => sublayer.kind == SublayerKind::Mlp,
-            DropKind::Block => true,
-        })
-    }
-
     fn is_off(self, plan: &PruningPlan) -> bool {
-        self.sublayers().all(|sublayer| plan.drops(sublayer))
+        self.kind.sublayers(self.layer).all(|sublayer| plan.drops(sublayer))
     }
 
     fn set(self, settings: &mut Settings, off: bool) {
-        self.sublayers().for_each(|sublayer| settings.drop.set(sublayer, off));
+        self.kind.sublayers(self.layer).for_each(|sublayer| settings.drop.set(sublayer, off));
     }
 
     fn name(self) -> String {

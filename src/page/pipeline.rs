@@ -103,19 +103,13 @@ fn verdict(state: AppState) -> String {
     if state.shown_plan.with(|plan| plan.is_dense()) {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
-    let part = state.steps.with(|steps| {
-        steps
-            .iter()
-            .find(|step| step.dense.as_ref().map(|token| token.id) != step.pruned.as_ref().map(|token| token.id))
-            .map(|step| step.step)
-    });
     let numbers = match metrics.cos_p {
         p if p > 0.98 => "The first token's probabilities hardly change",
         p if p > 0.8 => "Hidden state and logits stay close; the probabilities start to slip",
         _ if metrics.cos_z > 0.9 => "The logits still look similar, but the probabilities have come apart",
         _ => "The signal is lost before the logits",
     };
-    match part {
+    match state.first_divergence() {
         Some(0) => format!("{numbers}, and the texts differ from the first token on."),
         Some(step) => format!("{numbers}; the texts part at token {}.", step + 1),
         None if state.report.with(Option::is_some) => format!("{numbers}; the texts are the same so far."),

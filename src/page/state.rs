@@ -9,7 +9,9 @@ use super::api::Waiting;
 use super::client::EngineClient;
 use crate::engine::protocol::{Backend, Event, Request, Stage};
 use crate::prune::{Importance, PruningPlan};
-use crate::results::{ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Report};
+use crate::results::{
+    ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Report, first_divergence, written_ids,
+};
 use crate::settings::{BackendChoice, Settings, link};
 
 /// Where the default model is served, beside the page.
@@ -147,6 +149,12 @@ impl AppState {
     /// Whether what is shown belongs to an older run than the newest.
     pub fn is_stale(&self) -> bool {
         self.shown_run.get() != self.newest_run.get()
+    }
+
+    /// The first step at which the shown texts differ.
+    pub fn first_divergence(&self) -> Option<usize> {
+        let (dense, pruned) = self.steps.with(|steps| written_ids(steps));
+        first_divergence(&dense, &pruned)
     }
 
     /// Changes the settings, the address bar with them, and starts what that asks for.

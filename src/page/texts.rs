@@ -42,12 +42,7 @@ struct Inspected {
 pub fn Texts() -> impl IntoView {
     let state = expect_context::<AppState>();
     let inspected = RwSignal::new(None::<Inspected>);
-    let divergence = Memo::new(move |_| {
-        state.steps.with(|steps| {
-            let id = |side: Side, step| side.token(step).map(|token| token.id);
-            steps.iter().find(|step| id(Side::Dense, step) != id(Side::Pruned, step)).map(|step| step.step)
-        })
-    });
+    let divergence = Memo::new(move |_| state.first_divergence());
     view! {
         <section class="texts" aria-label="What both models write" class:stale=move || state.is_stale()>
             <TextPanel side=Side::Dense title="Dense model writes" id="dense-text" inspected divergence/>

@@ -50,6 +50,23 @@ pub enum DropKind {
     Block,
 }
 
+impl DropKind {
+    /// Whether dropping things of this kind touches a sublayer.
+    pub fn touches(self, sublayer: Sublayer) -> bool {
+        match self {
+            Self::Attention => sublayer.kind == SublayerKind::Attention,
+            Self::Mlp => sublayer.kind == SublayerKind::Mlp,
+            Self::Block => true,
+        }
+    }
+
+    /// The sublayers of one layer that go with this kind.
+    pub fn sublayers(self, layer: usize) -> impl Iterator<Item = Sublayer> {
+        let both = [Sublayer::attention(layer), Sublayer::mlp(layer)];
+        both.into_iter().filter(move |sublayer| self.touches(*sublayer))
+    }
+}
+
 /// Gives every value its rank from the lowest; equal values keep their order.
 fn ranked(values: &[f32]) -> Vec<SublayerImportance> {
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -79,14 +96,9 @@ impl Importance {
 
     /// `plan` with its dropped sublayers of this kind replaced by the `count` least important ones.
     pub fn drop_least(&self, plan: &PruningPlan, kind: DropKind, count: usize) -> PruningPlan {
-        let touched = |sublayer: &Sublayer| match kind {
-            DropKind::Attention => sublayer.kind == SublayerKind::Attention,
-            DropKind::Mlp => sublayer.kind == SublayerKind::Mlp,
-            DropKind::Block => true,
-        };
-        let mut out = PruningPlan::dropping(plan.dropped().filter(|sublayer| !touched(sublayer)));
+        let mut out = PruningPlan::dropping(plan.dropped().filter(|sublayer| !kind.touches(*sublayer)));
         for (layer, _) in self.of(kind).iter().enumerate().filter(|(_, of)| of.rank < count) {
-            for sublayer in [Sublayer::attention(layer), Sublayer::mlp(layer)].into_iter().filter(touched) {
+            for sublayer in kind.sublayers(layer) {
                 out.set(sublayer, true);
             }
         }

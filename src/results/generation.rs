@@ -45,6 +45,13 @@ pub struct ComparedPosition {
     pub top: TopTokens,
 }
 
+/// What both models wrote in these steps, as token ids: dense, pruned.
+pub fn written_ids(steps: &[GenerationStep]) -> (Vec<u32>, Vec<u32>) {
+    let ids =
+        |of: fn(&GenerationStep) -> Option<&TokenText>| steps.iter().filter_map(of).map(|token| token.id).collect();
+    (ids(|step| step.dense.as_ref()), ids(|step| step.pruned.as_ref()))
+}
+
 /// One step of generation. A model that has ended its text has no token; two models compare while both go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerationStep {

@@ -4,6 +4,6 @@ pub mod generation;
 pub mod metrics;
 pub mod report;
 
-pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens};
+pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};
 pub use metrics::Metrics;
 pub use report::{Generation, LayerTransition, ModelInfo, Report, Written, first_divergence};
