@@ -1,6 +1,8 @@
 // Chromium for the tests, and what they all do with the page.
 import fs from "node:fs";
+import { after } from "node:test";
 import { chromium } from "playwright-core";
+import { serve } from "./server.mjs";
 
 /** Nothing that talks to the outside, and nothing that a container lacks. */
 const QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -13,6 +15,17 @@ export async function launch({ webgpu = false } = {}) {
   if (!executablePath) throw new Error("no Chromium: install it, or give its path in the variable CHROMIUM");
   const gpu = { software: SOFTWARE_WEBGPU, real: ["--enable-unsafe-webgpu", "--enable-features=Vulkan"], false: ["--disable-gpu"] }[webgpu];
   return chromium.launch({ executablePath, args: [...QUIET, ...gpu] });
+}
+
+/** A server and a browser for the tests of one file, ended after the last of them. */
+export async function stage(options) {
+  const server = await serve();
+  const browser = await launch(options);
+  after(async () => {
+    await browser.close();
+    server.close();
+  });
+  return { server, browser };
 }
 
 /** Opens the page; console errors and page errors are collected in `page.problems`. */

@@ -1,24 +1,16 @@
 // Bad files and bad days: a clear sentence, the page goes on, settings stay. On the tiny model.
-import test, { after, before } from "node:test";
+import test from "node:test";
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { serve, ROOT, SITE } from "./server.mjs";
-import { finished, launch, open } from "./browser.mjs";
+import { ROOT, SITE } from "./server.mjs";
+import { finished, open, stage } from "./browser.mjs";
 
 const TINY = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
 const sha256 = (data) => crypto.createHash("sha256").update(data).digest("hex");
-let server, browser;
+const { server, browser } = await stage();
 
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
 
 /** Serves some bytes under /fixtures/NAME. */
 const put = (name, bytes, headers = {}) =>

@@ -1,22 +1,13 @@
 // How the page looks and whether everyone can use it: sizes, light and dark, axe-core. On the tiny model.
-import test, { after, before } from "node:test";
+import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
-import { serve } from "./server.mjs";
-import { finished, launch, open } from "./browser.mjs";
+import { finished, open, stage } from "./browser.mjs";
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-let server, browser;
+const { server, browser } = await stage();
 
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
 
 for (const [name, viewport] of [["wide", { width: 1366, height: 768 }], ["phone", { width: 360, height: 740 }]]) {
   for (const colorScheme of ["light", "dark"]) {

@@ -1,21 +1,14 @@
 // The page with the real model on the CPU: what a visitor sees and does.
-import test, { after, before } from "node:test";
+import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { serve, ROOT } from "./server.mjs";
-import { finished, launch, open, results } from "./browser.mjs";
+import { ROOT } from "./server.mjs";
+import { finished, open, results, stage } from "./browser.mjs";
 
-let server, browser, page;
+const { server, browser } = await stage();
+let page;
 
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
 
 const number = (page, id) => page.getAttribute(`#${id}`, "data-value").then(Number);
 const drop = (page) => new URL(page.url()).searchParams.get("drop");

@@ -1,12 +1,12 @@
 // WebGPU on Chromium's software adapter, with the tiny model: the same results as on the CPU, and a lost device.
-import test, { after, before } from "node:test";
+import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { serve, ROOT, SITE } from "./server.mjs";
-import { finished, launch, open, results } from "./browser.mjs";
+import { ROOT, SITE } from "./server.mjs";
+import { finished, open, results, stage } from "./browser.mjs";
 
-let server, browser;
+const { server, browser } = await stage({ webgpu: "software" });
 /** The engine's script with a way to lose its device, and, on request, with an adapter that passes for a real one. */
 const PATCH = `
   const request = GPUAdapter.prototype.requestDevice;
@@ -19,14 +19,6 @@ const PATCH = `
   new BroadcastChannel("lose-device").onmessage = () => device?.destroy();
 `;
 
-before(async () => {
-  server = await serve();
-  browser = await launch({ webgpu: "software" });
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
 
 const link = (rest) => `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,m2&tokens=4${rest}`;
 const patched = (before) => {
