@@ -1,7 +1,8 @@
-//! The engine on the command line: prints the same JSON as the page's export.
+//! The engine on the command line: prints the same JSON as the page's export, or a measurement's results line by line.
 //!
 //! `cargo run --release --example report -- --model FILE --prompt "…" --chat --drop a7,a26 --tokens 32`
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -9,14 +10,19 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use futures::executor::block_on;
-use prunescope::engine::protocol::Backend;
+use prunescope::engine::protocol::{Backend, Event, Measurement};
 use prunescope::engine::session::Session;
 use prunescope::experiment::Control;
 use prunescope::model::file::load;
-use prunescope::settings::Settings;
+use prunescope::prune::PruningPlan;
+use prunescope::settings::{Settings, link};
+use url::form_urlencoded;
 
-const USAGE: &str = "usage: report --model FILE [--prompt TEXT] [--chat] [--drop a7,m17,b3] [--tokens N] [--temp T] \
-                     [--top-k K] [--top-p P] [--seed S] [--backend cpu|vulkan]";
+const USAGE: &str = "usage: report --model FILE [--prompt TEXT] [--chat] [--drop a7,m17,b3] \
+                     [--sparse wanda-0.5] [--quant awq4-g64] [--on attn|mlp|all] [--layers 4-20] [--calibration FILE] \
+                     [--tokens N] [--temp T] [--top-k K] [--top-p P] [--seed S] [--analysis T] [--backend cpu|vulkan] \
+                     [--measure compare|choice|retrieval|judge|sweep] [--compare NAME*PLAN]… [--sweep layers|sparsity|bits] \
+                     [--sample N]";
 
 fn main() -> ExitCode {
     match run() {
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
 fn run() -> Result<String, String> {
     let mut settings = Settings { chat: false, ..Settings::default() };
     let (mut model, mut backend) = (None, "cpu".to_string());
+    let (mut calibration, mut measure) = (String::new(), None);
+    let mut query = form_urlencoded::Serializer::new("drop=".to_string());
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         if name == "--chat" {
@@ -45,7 +53,18 @@ fn run() -> Result<String, String> {
         match name.as_str() {
             "--model" => model = Some(value),
             "--prompt" => settings.prompt = value,
-            "--drop" => settings.drop = value.parse().map_err(|error| format!("--drop: {error}"))?,
+            "--drop" => settings.plan.drop = value.parse().map_err(|error| format!("--drop: {error}"))?,
+            "--calibration" => {
+                calibration = fs::read_to_string(&value).map_err(|error| format!("{value} cannot be read: {error}"))?;
+            }
+            "--measure" => {
+                let what = serde_json::from_value(serde_json::json!({ "measure": value }));
+                measure = Some(what.map_err(|_| format!("--measure cannot be {value:?}\n{USAGE}"))?);
+            }
+            // These have the form that they have in a link.
+            "--sparse" | "--quant" | "--on" | "--layers" | "--analysis" | "--sweep" | "--sample" | "--compare" => {
+                query.append_pair(&name[2..], &value);
+            }
             "--tokens" => settings.tokens = value.parse().map_err(|e: std::num::ParseIntError| wrong(e.to_string()))?,
             "--top-k" => settings.top_k = value.parse().map_err(|e: std::num::ParseIntError| wrong(e.to_string()))?,
             "--seed" => settings.seed = value.parse().map_err(|e: std::num::ParseIntError| wrong(e.to_string()))?,
@@ -56,6 +75,13 @@ fn run() -> Result<String, String> {
         }
     }
     let path = model.ok_or_else(|| format!("--model is missing\n{USAGE}"))?;
+    let (linked, notices) = link::from_query(&query.finish());
+    if let Some(notice) = notices.first() {
+        return Err(notice.clone());
+    }
+    let drop = std::mem::take(&mut settings.plan.drop);
+    let Settings { plan, analysis, sweep, sample, compare, .. } = linked;
+    let settings = Settings { plan: PruningPlan { drop, ..plan }, analysis, sweep, sample, compare, ..settings };
     let (settings, corrected) = settings.checked();
     if let Some(what) = corrected.first() {
         return Err(what.clone());
@@ -63,9 +89,23 @@ fn run() -> Result<String, String> {
     let (device, kind) = open_device(&backend)?;
     let model = load(Path::new(&path), &device).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, &path, kind, milliseconds);
+    session.calibrate(&calibration);
+    if let Some(what) = measure {
+        return run_measurement(&mut session, &settings, what);
+    }
     let report =
         block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {})).map_err(|e| e.to_string())?;
     serde_json::to_string_pretty(&report).map_err(|error| error.to_string())
+}
+
+/// Prints each event of a measurement as it comes, one JSON object a line; progress goes to standard error.
+fn run_measurement(session: &mut Session, settings: &Settings, what: Measurement) -> Result<String, String> {
+    let mut tell = |event: Event| match &event {
+        Event::Working { what, done, total, .. } => eprint!("\r{what}: {done} of {total}          "),
+        event => println!("{}", serde_json::to_string(event).unwrap_or_default()),
+    };
+    block_on(session.measure(0, settings, what, &Control::unstoppable(), &mut tell)).map_err(|e| e.to_string())?;
+    Ok(String::new())
 }
 
 fn open_device(backend: &str) -> Result<(Device, Backend), String> {

@@ -29,3 +29,4 @@ pub mod page;
 pub mod prune;
 pub mod results;
 pub mod settings;
+pub mod tasks;

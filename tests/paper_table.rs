@@ -26,7 +26,7 @@ fn every_row_on_the_cpu() {
     assert_eq!(rows.len(), 7);
     let mut session = common::session(&common::default_model());
     for row in rows {
-        let settings = Settings { drop: row.drop.parse().unwrap(), tokens: 16, ..Settings::default() };
+        let settings = Settings { plan: row.drop.parse().unwrap(), tokens: 16, ..Settings::default() };
         let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap();
         assert_eq!(report.prompt_ids.len(), 37);
         assert_eq!(report.prompt_ids[..5], [1, 9690, 198, 2683, 359]);

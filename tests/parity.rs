@@ -92,7 +92,7 @@ fn check(model_path: &Path, name: &str, device: &Device, tolerance: f64) {
         let settings = Settings {
             prompt: case.prompt.clone(),
             chat: case.chat,
-            drop: plan.clone(),
+            plan: plan.clone(),
             tokens: 1,
             ..Settings::default()
         };

@@ -12,7 +12,7 @@ use prunescope::results::Report;
 use prunescope::settings::Settings;
 
 fn settings(drop: &str) -> Settings {
-    Settings { drop: drop.parse().unwrap(), tokens: 8, ..Settings::default() }
+    Settings { plan: drop.parse().unwrap(), tokens: 8, ..Settings::default() }
 }
 
 fn run(session: &mut prunescope::engine::session::Session, settings: &Settings) -> (Report, Vec<Event>) {

@@ -1,5 +1,9 @@
 //! What stands between page and tensors: a typed protocol and the session behind it.
 
+#[cfg(feature = "engine")]
+mod measure;
 pub mod protocol;
 #[cfg(feature = "engine")]
 pub mod session;
+#[cfg(feature = "engine")]
+mod task_book;

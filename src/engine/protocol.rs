@@ -4,9 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Matrix;
 use crate::prune::Importance;
-use crate::results::{ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Report};
+use crate::results::{
+    Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
+    ModelInfo, Quality, Report, RetrievalReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
+};
 use crate::settings::{BackendChoice, Settings};
+use crate::tasks::{Question, RetrievalSet};
 
 /// What the page asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +33,56 @@ pub enum Request {
         /// What to run.
         settings: Settings,
     },
+    /// Makes one measurement beside the main run, in place of what is running. What was already measured is told again at
+    /// once, so a measurement that was stopped goes on where it was.
+    Measure {
+        /// Number of the run.
+        run: u64,
+        /// What the page has set.
+        settings: Settings,
+        /// What to measure.
+        what: Measurement,
+    },
+    /// Uses another calibration text from the next run on.
+    Calibrate {
+        /// The text; empty is the built-in one.
+        text: String,
+    },
+    /// Uses other questions.
+    UseQuestions {
+        /// The questions; none is the built-in set.
+        questions: Vec<Question>,
+    },
+    /// Uses other passages and queries.
+    UseRetrievalSet {
+        /// The set; an empty one is the built-in set.
+        set: RetrievalSet,
+    },
     /// Stops what is running.
     Stop,
+}
+
+/// A measurement beside the main run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "measure", rename_all = "snake_case")]
+pub enum Measurement {
+    /// Each variant of the settings writes its text.
+    Compare,
+    /// Both models answer the multiple-choice questions.
+    Choice,
+    /// Both models retrieve passages.
+    Retrieval,
+    /// Both models do a sample of every task set, and a verdict follows.
+    Judge,
+    /// A sample of every task set at every point of a sweep.
+    Sweep,
+    /// A picture of one matrix under the plan.
+    Picture {
+        /// The block.
+        layer: usize,
+        /// Which of its matrices.
+        matrix: Matrix,
+    },
 }
 
 /// Where the engine computes.
@@ -123,8 +176,104 @@ pub enum Event {
         run: u64,
         /// Which step.
         step: usize,
-        /// Every sublayer.
+        /// Whether the sublayers' weights are pruned as in the plan; otherwise each is dropped.
+        edited: bool,
+        /// Every sublayer that is touched so.
         layers: Vec<LayerTransition>,
+    },
+    /// How far a long piece of work is.
+    Working {
+        /// Number of the run.
+        run: u64,
+        /// What is done.
+        what: String,
+        /// So much of it is done.
+        done: usize,
+        /// So much there is.
+        total: usize,
+    },
+    /// What the plan did to the weights.
+    Weights {
+        /// Number of the run.
+        run: u64,
+        /// Every edited matrix.
+        weights: Box<WeightReport>,
+    },
+    /// The tokens whose Δz does the most damage after the prompt.
+    Damage {
+        /// Number of the run.
+        run: u64,
+        /// The largest part first.
+        tokens: Vec<TokenWeight>,
+    },
+    /// How far both texts have collapsed.
+    Quality {
+        /// Number of the run.
+        run: u64,
+        /// Of each text.
+        quality: Box<Quality>,
+    },
+    /// One variant has written its text.
+    Variant {
+        /// Number of the run.
+        run: u64,
+        /// Its place among the variants.
+        at: usize,
+        /// What it wrote.
+        result: Box<VariantResult>,
+    },
+    /// One question answered by both models.
+    Choice {
+        /// Number of the run.
+        run: u64,
+        /// The answers.
+        result: Box<ChoiceResult>,
+    },
+    /// Retrieval by both models.
+    Retrieval {
+        /// Number of the run.
+        run: u64,
+        /// Ranks.
+        report: Box<RetrievalReport>,
+    },
+    /// One generative task done by both models.
+    Written {
+        /// Number of the run.
+        run: u64,
+        /// The texts.
+        result: Box<GenerativeResult>,
+    },
+    /// What the plan is good for.
+    Judged {
+        /// Number of the run.
+        run: u64,
+        /// One verdict a purpose.
+        advice: Vec<Advice>,
+    },
+    /// One point of a sweep.
+    SweepPoint {
+        /// Number of the run.
+        run: u64,
+        /// The scores.
+        point: Box<SweepPoint>,
+        /// Points measured, with this one.
+        done: usize,
+        /// Points of the sweep.
+        total: usize,
+    },
+    /// A picture of one matrix.
+    Picture {
+        /// Number of the run.
+        run: u64,
+        /// The picture.
+        picture: Box<MaskPicture>,
+    },
+    /// A measurement is complete.
+    Measured {
+        /// Number of the run.
+        run: u64,
+        /// Which.
+        what: Measurement,
     },
     /// Importance of every sublayer, once a model.
     Importance {

@@ -3,18 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::protocol::{Backend, Event, Stage};
-use crate::experiment::calibration::measure_importance;
+use super::task_book::TaskBook;
 use crate::experiment::dense::DenseRun;
-use crate::experiment::generation::{PrunedRun, fixed_trajectory, generate, next_token};
-use crate::experiment::layerwise::layer_transitions;
+use crate::experiment::generation::{PrunedRun, damage, dense_losses, fixed_trajectory, generate, next_token};
+use crate::experiment::importance::measure_importance;
+use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
+use crate::experiment::weights::{Calibration, PrunedDecoder};
 use crate::experiment::{Control, ExperimentError};
 use crate::model::LoadedModel;
-use crate::prune::Importance;
+use crate::prune::importance::CALIBRATION_LONG;
+use crate::prune::{Importance, PruningPlan};
 use crate::results::{
-    Generation, GenerationStep, LayerTransition, ModelInfo, Report, Written, first_divergence, written_ids,
+    Generation, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TextQuality, VariantResult,
+    Written, first_divergence, written_ids,
 };
 use crate::settings::Settings;
+use crate::tasks::{Question, RetrievalSet};
 
+/// Most calibration tokens that are read.
+const MAX_CALIBRATION_TOKENS: usize = 4096;
 /// Most generation steps at which measurement 1 is repeated for the band of the chart.
 const BAND_STEPS: usize = 8;
 /// Longest context of one run: the residual stream of every sublayer is kept for it.
@@ -25,15 +32,31 @@ pub type Clock = fn() -> f64;
 
 /// A loaded model and what is already known about the current prompt.
 pub struct Session {
-    model: LoadedModel,
+    pub(super) model: LoadedModel,
     info: ModelInfo,
     backend: Backend,
     clock: Clock,
-    dense: Option<DenseRun>,
+    pub(super) dense: Option<DenseRun>,
+    /// The newest plan's run beside `dense`.
+    pub(super) pruned: Option<PrunedRun>,
     /// Measurement 1 by dense step, for the current dense run and temperature.
     layers: BTreeMap<usize, Vec<LayerTransition>>,
     layers_temperature: f32,
-    importance: Option<Importance>,
+    pub(super) importance: Option<Importance>,
+    pub(super) calibration: Option<Calibration>,
+    calibration_text: Option<String>,
+    /// The newest plan's edited weights; plans that differ only in what they drop share them.
+    edited: Option<PrunedDecoder>,
+    /// What variants wrote beside the current dense run, at the current temperature.
+    pub(super) variants: Vec<Known>,
+    pub(super) tasks: TaskBook,
+}
+
+/// What a plan wrote.
+pub(super) struct Known {
+    pub plan: PruningPlan,
+    pub tokens: usize,
+    pub result: VariantResult,
 }
 
 /// Names the parts of a run that are timed, and keeps the times.
@@ -64,9 +87,15 @@ impl Session {
             backend,
             clock,
             dense: None,
+            pruned: None,
             layers: BTreeMap::new(),
             layers_temperature: 1.0,
             importance: None,
+            calibration: None,
+            calibration_text: None,
+            edited: None,
+            variants: vec![],
+            tasks: TaskBook::default(),
         }
     }
 
@@ -82,9 +111,10 @@ impl Session {
     pub fn prompt_ids(&self, settings: &Settings) -> Result<Vec<u32>, ExperimentError> {
         let tokenizer = &self.model.tokenizer;
         let layers = self.model.decoder.config.layers;
-        let (_, outside) = settings.drop.within(layers);
-        if !outside.is_dense() {
-            return Err(ExperimentError::NoSuchLayer { dropped: outside.to_string(), last: layers - 1 });
+        for plan in std::iter::once(&settings.plan).chain(settings.compare.iter().map(|variant| &variant.plan)) {
+            if plan.within(layers).0 != *plan {
+                return Err(ExperimentError::NoSuchLayer { plan: plan.to_string(), last: layers - 1 });
+            }
         }
         let ids = if settings.chat {
             let template = self.model.chat.as_ref().ok_or(crate::model::chat::ChatError::Missing)?;
@@ -103,10 +133,59 @@ impl Session {
         Ok(ids)
     }
 
+    /// Takes another calibration text; the empty one stands for the built-in text.
+    pub fn calibrate(&mut self, text: &str) {
+        let text = Some(text.trim().to_string()).filter(|text| !text.is_empty());
+        if text != self.calibration_text {
+            self.calibration_text = text;
+            self.calibration = None;
+            self.edited = None;
+            self.pruned = None;
+            self.variants.clear();
+            self.tasks.forget_plans();
+        }
+    }
+
+    /// The decoder that a plan leaves; edits weights only where no earlier plan had the same.
+    pub(super) async fn prune(
+        &mut self,
+        plan: &PruningPlan,
+        keep: bool,
+        run: u64,
+        control: &Control,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<PrunedDecoder, ExperimentError> {
+        if !plan.edits_weights() {
+            return Ok(PrunedDecoder::unedited(&self.model.decoder, plan));
+        }
+        if let Some(known) = self.edited.as_ref().filter(|known| known.plan.weights_only() == plan.weights_only()) {
+            return Ok(known.with_plan(plan));
+        }
+        if keep {
+            // Two edited copies at once would take a third more memory.
+            self.edited = None;
+            self.pruned = None;
+        }
+        if self.calibration.is_none() {
+            let text = self.calibration_text.as_deref().unwrap_or(CALIBRATION_LONG);
+            let mut ids = self.model.tokenizer.encode(text, false)?;
+            ids.truncate(MAX_CALIBRATION_TOKENS);
+            self.calibration = Some(Calibration::new(ids));
+        }
+        let Some(calibration) = &mut self.calibration else { return Err(ExperimentError::Stopped) };
+        let mut progress = |what: &str, done, total| tell(Event::Working { run, what: what.into(), done, total });
+        let edited = calibration.edit(&self.model.decoder, plan, control, &mut progress).await?;
+        if keep {
+            self.edited = Some(edited.clone());
+        }
+        Ok(edited)
+    }
+
     /// Runs every measurement for `settings` and tells each result as it is known.
     ///
-    /// What an earlier run knows is used again: the dense model's reading and text while prompt and sampling stay,
-    /// the importance while the model stays.
+    /// What an earlier run knows is used again: the dense model's reading and text while prompt and sampling stay, the
+    /// pruned model's while its plan stays too (another temperature of the analysis runs no model), the importance while
+    /// the model stays.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
@@ -120,69 +199,109 @@ impl Session {
         let mut timer = Timer::new(self.clock);
         let prompt_ids = self.prompt_ids(settings)?;
         tell(Event::Prompt { run, ids: prompt_ids.clone() });
-        let sampling = settings.sampling();
         let temperature = settings.analysis_temperature();
         let decoder = self.model.decoder.clone();
-        let known =
-            self.dense.as_ref().is_some_and(|dense| dense.prompt_ids == prompt_ids && dense.sampling == sampling);
-        if !known {
-            self.dense = None;
-            self.layers.clear();
-            self.dense = Some(DenseRun::read(&decoder, prompt_ids.clone(), sampling, control).await?);
-            timer.lap("dense_prompt");
-        }
+        self.read_prompt(prompt_ids.clone(), settings, control).await?;
+        timer.lap("dense_prompt");
         if self.layers_temperature != temperature {
             self.layers.clear();
+            self.variants.clear();
             self.layers_temperature = temperature;
         }
-        let Some(dense) = &mut self.dense else { return Err(ExperimentError::Stopped) };
-        let mut pruned = PrunedRun::read(&decoder, dense, &settings.drop, control).await?;
-        let next = next_token(dense, &pruned, temperature, &self.model.tokenizer).await?;
+        if self.pruned.as_ref().is_none_or(|pruned| pruned.model.plan != settings.plan) {
+            let model = self.prune(&settings.plan, true, run, control, tell).await?;
+            let Some(dense) = &self.dense else { return Err(ExperimentError::Stopped) };
+            self.pruned = Some(PrunedRun::read(model, dense, control).await?);
+        }
+        let (Some(dense), Some(pruned)) = (&mut self.dense, &mut self.pruned) else {
+            return Err(ExperimentError::Stopped);
+        };
+        let next = next_token(dense, pruned, temperature, &self.model.tokenizer).await?;
         timer.lap("toggle_to_next_token");
         tell(Event::NextToken { run, compared: Box::new(next.clone()) });
+        tell(Event::Weights { run, weights: Box::new(pruned.model.report.clone()) });
         for (step, layers) in self.layers.range(..settings.tokens) {
-            tell(Event::Layers { run, step: *step, layers: layers.clone() });
+            tell(Event::Layers { run, step: *step, edited: false, layers: layers.clone() });
         }
-        let mut on_step = |step: &_| tell(Event::Step { run, step: Box::new(Clone::clone(step)) });
-        let tokenizer = &self.model.tokenizer;
-        let steps =
-            generate(&decoder, tokenizer, dense, &mut pruned, settings.tokens, temperature, control, &mut on_step)
-                .await?;
+        let damage = damage(dense, pruned, temperature, &self.model.tokenizer).await?;
+        tell(Event::Damage { run, tokens: damage.clone() });
+        let generation = write_texts(&self.model, dense, pruned, settings, control, &mut |part| match part {
+            Part::Step(step) => tell(Event::Step { run, step: Box::new(step.clone()) }),
+            Part::FixedTrajectory(steps) => tell(Event::FixedTrajectory { run, steps: steps.to_vec() }),
+            Part::Quality(quality) => tell(Event::Quality { run, quality: Box::new(quality.clone()) }),
+        })
+        .await?;
         timer.lap("generation");
-        let mut generation = written(steps, &self.model);
-        generation.fixed_trajectory =
-            fixed_trajectory(&decoder, dense, &pruned, settings.tokens, temperature, control).await?;
-        timer.lap("fixed_trajectory");
-        tell(Event::FixedTrajectory { run, steps: generation.fixed_trajectory.clone() });
-        let layers = match self.layers.get(&0) {
-            Some(known) => known.clone(),
-            None => {
-                let layers = layer_transitions(&decoder, &dense.steps[0].stream, temperature, control).await?;
-                timer.lap("layers");
-                tell(Event::Layers { run, step: 0, layers: layers.clone() });
-                self.layers.insert(0, layers.clone());
-                layers
-            }
-        };
-        if self.importance.is_none() {
-            let importance = measure_importance(&decoder, tokenizer, control).await?;
-            timer.lap("importance");
-            tell(Event::Importance { importance: Box::new(importance.clone()) });
-            self.importance = Some(importance);
+        let mut layers = self.layers.get(&0).cloned();
+        if layers.is_none() {
+            let found = layer_transitions(&decoder, &dense.steps[0].stream, temperature, control).await?;
+            timer.lap("layers");
+            tell(Event::Layers { run, step: 0, edited: false, layers: found.clone() });
+            self.layers.insert(0, found.clone());
+            layers = Some(found);
         }
+        let mut edited_layers = vec![];
+        if settings.plan.edits_weights() {
+            let outputs = edited_outputs(&pruned.model, dense, 1, control).await?;
+            let stream = &dense.steps[0].stream;
+            edited_layers = edited_transitions(&decoder, stream, &outputs, 0, temperature, control).await?;
+            timer.lap("edited_layers");
+            tell(Event::Layers { run, step: 0, edited: true, layers: edited_layers.clone() });
+        }
+        let weights = pruned.model.report.clone();
+        let importance = self.importance(control, tell).await?;
+        timer.lap("importance");
         let report = Report {
             model: self.info.clone(),
             backend: self.backend.name().into(),
             settings: settings.clone(),
             prompt_ids,
             next_token: next,
-            layers,
+            layers: layers.unwrap_or_default(),
+            edited_layers,
+            damage,
+            weights,
             generation,
-            importance: self.importance.clone(),
+            importance: Some(importance),
             timings_ms: timer.parts,
         };
         tell(Event::Done { run, report: Box::new(report.clone()) });
         Ok(report)
+    }
+
+    /// Makes the dense run that of these settings.
+    pub(super) async fn read_prompt(
+        &mut self,
+        prompt_ids: Vec<u32>,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
+        let sampling = settings.sampling();
+        let known =
+            self.dense.as_ref().is_some_and(|dense| dense.prompt_ids == prompt_ids && dense.sampling == sampling);
+        if !known {
+            self.dense = None;
+            self.pruned = None;
+            self.layers.clear();
+            self.variants.clear();
+            self.dense = Some(DenseRun::read(&self.model.decoder, prompt_ids, sampling, control).await?);
+        }
+        Ok(())
+    }
+
+    /// The importance of every sublayer, measured once a model.
+    pub(super) async fn importance(
+        &mut self,
+        control: &Control,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Importance, ExperimentError> {
+        if let Some(known) = &self.importance {
+            return Ok(known.clone());
+        }
+        let importance = measure_importance(&self.model.decoder, &self.model.tokenizer, control).await?;
+        tell(Event::Importance { importance: Box::new(importance.clone()) });
+        self.importance = Some(importance.clone());
+        Ok(importance)
     }
 
     /// Repeats measurement 1 at more steps of the dense text's first `tokens` tokens, for the band of the chart.
@@ -196,18 +315,39 @@ impl Session {
         control: &Control,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(), ExperimentError> {
-        let Some(dense) = &self.dense else { return Ok(()) };
+        let (Some(dense), Some(pruned)) = (&self.dense, &self.pruned) else { return Ok(()) };
+        let decoder = &self.model.decoder;
         let count = dense.steps.len().min(tokens);
         let wanted = count.min(BAND_STEPS);
-        for step in (0..wanted).map(|i| i * count / wanted) {
-            if !self.layers.contains_key(&step) {
+        let steps: Vec<usize> = (0..wanted).map(|i| i * count / wanted).collect();
+        for step in &steps {
+            if !self.layers.contains_key(step) {
+                let stream = &dense.steps[*step].stream;
+                let layers = layer_transitions(decoder, stream, self.layers_temperature, control).await?;
+                tell(Event::Layers { run, step: *step, edited: false, layers: layers.clone() });
+                self.layers.insert(*step, layers);
+            }
+        }
+        if pruned.model.plan.edits_weights() {
+            let outputs = edited_outputs(&pruned.model, dense, count, control).await?;
+            for step in steps.into_iter().filter(|step| *step > 0) {
                 let stream = &dense.steps[step].stream;
-                let layers = layer_transitions(&self.model.decoder, stream, self.layers_temperature, control).await?;
-                tell(Event::Layers { run, step, layers: layers.clone() });
-                self.layers.insert(step, layers);
+                let layers =
+                    edited_transitions(decoder, stream, &outputs, step, self.layers_temperature, control).await?;
+                tell(Event::Layers { run, step, edited: true, layers });
             }
         }
         Ok(())
+    }
+
+    /// Takes other questions for multiple choice; none stands for the built-in ones.
+    pub fn use_questions(&mut self, questions: Vec<Question>) {
+        self.tasks.use_questions(questions);
+    }
+
+    /// Takes another retrieval set; an empty one stands for the built-in one.
+    pub fn use_retrieval_set(&mut self, set: RetrievalSet) {
+        self.tasks.use_retrieval_set(set);
     }
 
     /// An [`Event`] for a run that ended with an error.
@@ -234,15 +374,44 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
     }
 }
 
-/// Measurement 3 with the texts that its steps make.
-fn written(steps: Vec<GenerationStep>, model: &LoadedModel) -> Generation {
-    let text = |ids: Vec<u32>| Written { text: model.tokenizer.decode(&ids), ids };
-    let (dense, pruned) = written_ids(&steps);
-    Generation {
-        first_divergence: first_divergence(&dense, &pruned),
-        dense: text(dense),
-        pruned: text(pruned),
-        steps,
-        fixed_trajectory: vec![],
+/// A part of the texts that is known.
+pub(super) enum Part<'a> {
+    Step(&'a GenerationStep),
+    FixedTrajectory(&'a [Metrics]),
+    Quality(&'a Quality),
+}
+
+/// Measurements 3 and 4: both models write, the pruned one also reads the dense text, and both texts are judged.
+pub(super) async fn write_texts(
+    model: &LoadedModel,
+    dense: &mut DenseRun,
+    pruned: &mut PrunedRun,
+    settings: &Settings,
+    control: &Control,
+    tell: &mut dyn FnMut(Part<'_>),
+) -> Result<Generation, ExperimentError> {
+    let (decoder, tokenizer) = (&model.decoder, &model.tokenizer);
+    let temperature = settings.analysis_temperature();
+    let mut on_step = |step: &_| tell(Part::Step(step));
+    let steps =
+        generate(decoder, tokenizer, dense, pruned, settings.tokens, temperature, control, &mut on_step).await?;
+    let fixed_trajectory = fixed_trajectory(dense, pruned, settings.tokens, temperature, control).await?;
+    tell(Part::FixedTrajectory(&fixed_trajectory));
+    let (dense_ids, pruned_ids) = written_ids(&steps);
+    let mut judged = vec![];
+    for ids in [&dense_ids, &pruned_ids] {
+        judged.push(TextQuality::of(ids, dense_losses(decoder, dense, ids, control).await?));
     }
+    let mut judged = judged.into_iter();
+    let quality = Quality { dense: judged.next().unwrap_or_default(), pruned: judged.next().unwrap_or_default() };
+    tell(Part::Quality(&quality));
+    let text = |ids: Vec<u32>| Written { text: tokenizer.decode(&ids), ids };
+    Ok(Generation {
+        first_divergence: first_divergence(&dense_ids, &pruned_ids),
+        dense: text(dense_ids),
+        pruned: text(pruned_ids),
+        steps,
+        fixed_trajectory,
+        quality,
+    })
 }

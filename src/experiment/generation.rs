@@ -1,31 +1,44 @@
 //! The pruned model beside the dense one: next token, own text (measurement 3), the dense text (measurement 4).
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
 use super::dense::DenseRun;
 use super::forward::{forward, last_spaces};
+use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
+use crate::metrics::subspace::token_weights;
 use crate::metrics::{Spaces, TopToken, compare, read_all};
 use crate::model::sampling::{Sampler, Sampling};
 use crate::model::{Decoder, KeyValueCache, ModelTokenizer, Sublayer};
 use crate::prune::PruningPlan;
-use crate::results::{ComparedPosition, GenerationStep, Metrics, TokenText, TopTokenText, TopTokens};
+use crate::results::{ComparedPosition, GenerationStep, Metrics, TokenText, TokenWeight, TopTokenText, TopTokens};
 
 /// Rows of logits that are computed at once on a fixed text; bounds memory and the time between pauses.
 const ROWS_AT_ONCE: usize = 8;
+/// How many of the most damaged tokens are reported.
+const DAMAGE_TOKENS: usize = 12;
 
-/// The pruned model's reading of a prompt and of what it has written.
+/// What the pruned model knows at one step of its own text.
+#[derive(Clone, Debug)]
+pub struct PrunedStep {
+    /// h and z of the last position read.
+    pub spaces: Spaces,
+    /// The token that was chosen from it, once it was.
+    pub chosen: Option<u32>,
+}
+
+/// The pruned model's reading of a prompt and everything it has written after it.
 pub struct PrunedRun {
-    /// What it lacks.
-    pub plan: PruningPlan,
+    /// The model.
+    pub model: PrunedDecoder,
     prompt_cache: KeyValueCache,
     cache: KeyValueCache,
     prompt_tokens: usize,
-    written: usize,
-    /// h and z at the last position read.
-    pub spaces: Spaces,
-    prompt_spaces: Spaces,
+    /// One entry a step of its own text; the first is the end of the prompt.
+    pub steps: Vec<PrunedStep>,
     sampler: Sampler,
+    /// h and z on the dense model's text, once they were computed.
+    fixed: Option<Spaces>,
 }
 
 impl PrunedRun {
@@ -33,41 +46,36 @@ impl PrunedRun {
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
-    pub async fn read(
-        decoder: &Decoder,
-        dense: &DenseRun,
-        plan: &PruningPlan,
-        control: &Control,
-    ) -> Result<Self, ExperimentError> {
-        let prompt_tokens = dense.prompt_ids.len();
-        let (spaces, cache) = match plan.first_change() {
+    pub async fn read(model: PrunedDecoder, dense: &DenseRun, control: &Control) -> Result<Self, ExperimentError> {
+        let (spaces, cache) = match model.first_change() {
             None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
             Some(first) => {
                 let mut cache = dense.prompt_cache.fork_below(Sublayer::from_index(first + 1).layer);
                 let x = dense.prompt_stream[first].clone();
-                let stream = forward(decoder, plan, x, first, 0, &mut cache, control).await?;
-                (last_spaces(decoder, &stream[stream.len() - 1]), cache)
+                let stream = forward(&model.decoder, &model.plan, x, first, 0, &mut cache, control).await?;
+                (last_spaces(&model.decoder, &stream[stream.len() - 1]), cache)
             }
         };
         Ok(Self {
-            plan: plan.clone(),
+            model,
             prompt_cache: cache.clone(),
             cache,
-            prompt_tokens,
-            written: 0,
-            prompt_spaces: spaces.clone(),
-            spaces,
+            prompt_tokens: dense.prompt_ids.len(),
+            steps: vec![PrunedStep { spaces, chosen: None }],
             sampler: Sampler::new(dense.sampling),
+            fixed: None,
         })
     }
 
-    /// Reads one more token of its own text.
-    async fn advance(&mut self, decoder: &Decoder, token: u32, control: &Control) -> Result<(), ExperimentError> {
-        let x = decoder.embed(&[token]);
-        let start = self.prompt_tokens + self.written;
-        let stream = forward(decoder, &self.plan, x, 0, start, &mut self.cache, control).await?;
-        self.written += 1;
-        self.spaces = last_spaces(decoder, &stream[stream.len() - 1]);
+    /// Reads the token chosen at the last step, which opens the next step.
+    async fn advance(&mut self, token: u32, control: &Control) -> Result<(), ExperimentError> {
+        let (decoder, plan) = (&self.model.decoder, &self.model.plan);
+        let mut cache = self.cache.clone();
+        let start = self.prompt_tokens + self.steps.len() - 1;
+        let stream = forward(decoder, plan, decoder.embed(&[token]), 0, start, &mut cache, control).await?;
+        let spaces = last_spaces(decoder, &stream[stream.len() - 1]);
+        self.cache = cache;
+        self.steps.push(PrunedStep { spaces, chosen: None });
         Ok(())
     }
 }
@@ -82,7 +90,7 @@ pub async fn next_token(
     temperature: f32,
     tokenizer: &ModelTokenizer,
 ) -> Result<ComparedPosition, ExperimentError> {
-    let pending = compare(&dense.steps[0].spaces, &pruned.spaces, temperature, true);
+    let pending = compare(&dense.steps[0].spaces, &pruned.steps[0].spaces, temperature, true);
     let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
     Ok(position(read, tokenizer))
 }
@@ -105,7 +113,7 @@ fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -
 
 /// Measurement 3: both models write on their own text; `on_step` gets each step as it is known.
 ///
-/// Steps that the dense run already has are not computed again.
+/// Steps that a run already has are not computed again, only compared.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -125,7 +133,7 @@ pub async fn generate(
     for step in 0..tokens {
         control.checkpoint().await?;
         let dense_spaces = dense_goes_on.then(|| dense.steps[step].spaces.clone());
-        let pruned_spaces = pruned_goes_on.then(|| pruned.spaces.clone());
+        let pruned_spaces = pruned_goes_on.then(|| pruned.steps[step].spaces.clone());
         let (a, b) = match (&dense_spaces, &pruned_spaces) {
             (Some(a), Some(b)) => (a, b),
             // One has ended: the other is compared with itself, only to learn its likeliest token.
@@ -146,8 +154,12 @@ pub async fn generate(
         }
         let mut pruned_token = None;
         if let Some(spaces) = &pruned_spaces {
-            let sampling = dense.sampling;
-            pruned_token = Some(choose(sampling, &mut pruned.sampler, spaces, likeliest(&compared.top.pruned)).await?);
+            let token = match pruned.steps[step].chosen {
+                Some(token) => token,
+                None => choose(dense.sampling, &mut pruned.sampler, spaces, likeliest(&compared.top.pruned)).await?,
+            };
+            pruned.steps[step].chosen = Some(token);
+            pruned_token = Some(token);
         }
         let text = |id: u32| TokenText { id, text: tokenizer.piece(id).to_string() };
         let both = dense_goes_on && pruned_goes_on;
@@ -167,8 +179,8 @@ pub async fn generate(
         if let (true, Some(token)) = (dense_goes_on && dense.steps.len() == step + 1, dense_token) {
             dense.advance(decoder, token, control).await?;
         }
-        if let (true, Some(token)) = (pruned_goes_on, pruned_token) {
-            pruned.advance(decoder, token, control).await?;
+        if let (true, Some(token)) = (pruned_goes_on && pruned.steps.len() == step + 1, pruned_token) {
+            pruned.advance(token, control).await?;
         }
     }
     Ok(steps)
@@ -194,27 +206,23 @@ async fn choose(
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
 pub async fn fixed_trajectory(
-    decoder: &Decoder,
     dense: &DenseRun,
-    pruned: &PrunedRun,
+    pruned: &mut PrunedRun,
     tokens: usize,
     temperature: f32,
     control: &Control,
 ) -> Result<Vec<Metrics>, ExperimentError> {
-    // An earlier run may have written more.
-    let mut read = dense.written();
-    read.truncate(tokens);
-    read.pop();
-    let mut pruned_rows = vec![pruned.prompt_spaces.hidden.clone()];
-    if !read.is_empty() {
-        let mut cache = pruned.prompt_cache.clone();
-        let x = decoder.embed(&read);
-        let start = dense.prompt_ids.len();
-        let stream = forward(decoder, &pruned.plan, x, 0, start, &mut cache, control).await?;
-        pruned_rows.push(decoder.final_norm(stream[stream.len() - 1].clone()));
-    }
-    let hidden = Tensor::cat(pruned_rows, 0);
     let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
+    let known = pruned.fixed.as_ref().map_or(0, |spaces| spaces.hidden.dims()[0]);
+    if known < steps.len() {
+        // The last token is written, not read; an earlier run may have written more than `tokens`.
+        let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
+        let prompt = pruned.steps[0].spaces.clone();
+        let spaces =
+            read_rows(&pruned.model, prompt, &pruned.prompt_cache, dense.prompt_ids.len(), &read, control).await?;
+        pruned.fixed = Some(spaces);
+    }
+    let Some(fixed) = &pruned.fixed else { return Ok(vec![]) };
     let mut out = vec![];
     for begin in (0..steps.len()).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;
@@ -223,11 +231,108 @@ pub async fn fixed_trajectory(
             hidden: Tensor::cat(some.iter().map(|step| step.spaces.hidden.clone()).collect(), 0),
             logits: Tensor::cat(some.iter().map(|step| step.spaces.logits.clone()).collect(), 0),
         };
-        let hidden = hidden.clone().narrow(0, begin, some.len());
-        let pruned_spaces = Spaces { logits: decoder.logits(hidden.clone()), hidden };
+        let rows = |x: &Tensor<2>| x.clone().narrow(0, begin, some.len());
+        let pruned_spaces = Spaces { hidden: rows(&fixed.hidden), logits: rows(&fixed.logits) };
         let pending = compare(&dense_spaces, &pruned_spaces, temperature, false);
         let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
         out.extend(read.into_iter().map(|one| one.metrics));
     }
     Ok(out)
+}
+
+/// h and z of a model after the prompt and after each of `ids` behind it: one row more than `ids`.
+///
+/// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
+async fn read_rows(
+    model: &PrunedDecoder,
+    prompt: Spaces,
+    cache: &KeyValueCache,
+    start: usize,
+    ids: &[u32],
+    control: &Control,
+) -> Result<Spaces, ExperimentError> {
+    if ids.is_empty() {
+        return Ok(prompt);
+    }
+    let decoder = &model.decoder;
+    let mut cache = cache.clone();
+    let stream = forward(decoder, &model.plan, decoder.embed(ids), 0, start, &mut cache, control).await?;
+    let hidden = decoder.final_norm(stream[stream.len() - 1].clone());
+    let mut logits = vec![prompt.logits];
+    for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {
+        control.checkpoint().await?;
+        let rows = ROWS_AT_ONCE.min(ids.len() - begin);
+        logits.push(decoder.logits(hidden.clone().narrow(0, begin, rows)));
+    }
+    Ok(Spaces { hidden: Tensor::cat(vec![prompt.hidden, hidden], 0), logits: Tensor::cat(logits, 0) })
+}
+
+/// The dense model's loss −log p(token) at each token of a text that follows the prompt, in nats at T = 1: a measure of
+/// collapse that needs no label.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn dense_losses(
+    decoder: &Decoder,
+    dense: &DenseRun,
+    ids: &[u32],
+    control: &Control,
+) -> Result<Vec<f32>, ExperimentError> {
+    let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
+    let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
+    let prompt = dense.steps[0].spaces.clone();
+    // Its own text the dense model has read already.
+    let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
+    let logits = if known >= read.len() {
+        Tensor::cat(dense.steps.iter().take(ids.len()).map(|step| step.spaces.logits.clone()).collect(), 0)
+    } else {
+        read_rows(&model, prompt, &dense.prompt_cache, dense.prompt_ids.len(), read, control).await?.logits
+    };
+    token_losses(&logits, ids).await
+}
+
+/// −log p(id) of one id a row of logits, at T = 1.
+///
+/// # Errors
+/// A failing device.
+pub async fn token_losses(logits: &Tensor<2>, ids: &[u32]) -> Result<Vec<f32>, ExperimentError> {
+    let mut picked = vec![];
+    for (row, id) in ids.iter().enumerate() {
+        let log_p = log_softmax(logits.clone().narrow(0, row, 1), 1);
+        picked.push(log_p.narrow(1, *id as usize, 1));
+    }
+    let data = Tensor::cat(picked, 0).neg().into_data_async().await.map_err(ExperimentError::device)?;
+    data.try_into_vec_as().map_err(ExperimentError::device)
+}
+
+/// The tokens whose Δz after the prompt does the most damage.
+///
+/// # Errors
+/// A failing device.
+pub async fn damage(
+    dense: &DenseRun,
+    pruned: &PrunedRun,
+    temperature: f32,
+    tokenizer: &ModelTokenizer,
+) -> Result<Vec<TokenWeight>, ExperimentError> {
+    let both = [&dense.steps[0].spaces.logits, &pruned.steps[0].spaces.logits];
+    let both = both.into_iter().fold(Transaction::default(), |all, logits| all.register(logits.clone()));
+    let mut rows = vec![];
+    for data in both.execute_async().await.map_err(ExperimentError::device)? {
+        rows.push(data.try_into_vec_as::<f32>().map_err(ExperimentError::device)?);
+    }
+    let [z, z_pruned] = &rows[..] else { return Err(ExperimentError::device("it returned too few results")) };
+    let weights = token_weights(z, z_pruned, temperature, DAMAGE_TOKENS);
+    Ok(weights
+        .into_iter()
+        .map(|weight| TokenWeight {
+            id: weight.id,
+            text: tokenizer.piece(weight.id).to_string(),
+            p: weight.p as f32,
+            r: weight.r as f32,
+            delta_z: weight.delta_z as f32,
+            share_p: weight.share_p as f32,
+            share_r: weight.share_r as f32,
+        })
+        .collect())
 }

@@ -2,11 +2,14 @@
 //!
 //! Experiments are asynchronous so that one thread can stop them: between steps they pass a [`Control::checkpoint`].
 
-pub mod calibration;
+pub mod activations;
 pub mod dense;
 pub mod forward;
 pub mod generation;
+pub mod importance;
 pub mod layerwise;
+pub mod subject;
+pub mod weights;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -52,10 +55,12 @@ pub enum ExperimentError {
         most: usize,
     },
     /// The plan names layers that the model does not have.
-    #[error("the plan drops {dropped}, but this model has only layers 0 to {last}: remove them from the plan")]
+    #[error(
+        "the plan {plan} names layers that this model does not have; it has layers 0 to {last}: remove them from the plan"
+    )]
     NoSuchLayer {
-        /// What was to be dropped.
-        dropped: String,
+        /// The plan, written.
+        plan: String,
         /// The last layer.
         last: usize,
     },

@@ -6,6 +6,8 @@
 pub mod comparison;
 pub mod divergence;
 pub mod estimate;
+pub mod ranking;
 pub mod similarity;
+pub mod subspace;
 
 pub use comparison::{Comparison, Spaces, TopToken, compare, read_all};

@@ -42,9 +42,25 @@ impl Attention {
         positions: &Positions,
         cache: &mut KeyValueCache,
     ) -> Tensor<2> {
+        self.project(self.mix(self.norm.forward(x), layer, rope, positions, cache))
+    }
+
+    /// W_o of the mixed values, `[tokens, hidden]`.
+    pub fn project(&self, mixed: Tensor<2>) -> Tensor<2> {
+        mixed.matmul(self.output.clone().transpose())
+    }
+
+    /// The mixed values of all heads, `[tokens, heads · head_dim]`, for the normed `x`; appends to the cache of `layer`.
+    pub fn mix(
+        &self,
+        x: Tensor<2>,
+        layer: usize,
+        rope: &Rope,
+        positions: &Positions,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<2> {
         let [tokens, _] = x.dims();
         let width = self.head_dim;
-        let x = self.norm.forward(x);
         let project = |weight: &Tensor<2>| {
             let heads = weight.dims()[0] / width;
             x.clone().matmul(weight.clone().transpose()).reshape([tokens, heads, width])
@@ -73,8 +89,6 @@ impl Attention {
             ]),
         };
         let mixed = softmax(scores, 2).matmul(values);
-        let mixed =
-            mixed.reshape([groups, shared, tokens, width]).permute([2, 0, 1, 3]).reshape([tokens, heads * width]);
-        mixed.matmul(self.output.clone().transpose())
+        mixed.reshape([groups, shared, tokens, width]).permute([2, 0, 1, 3]).reshape([tokens, heads * width])
     }
 }

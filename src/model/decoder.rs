@@ -5,6 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::attention::{Attention, Positions};
 use super::config::DecoderConfig;
 use super::kv_cache::KeyValueCache;
+use super::matrix::Matrix;
 use super::mlp::Mlp;
 use super::norm::RmsNorm;
 use super::rope::Rope;
@@ -17,6 +18,35 @@ pub struct Block {
     pub attention: Attention,
     /// Second sublayer.
     pub mlp: Mlp,
+}
+
+impl Block {
+    /// One of the block's matrices.
+    pub fn matrix(&self, matrix: Matrix) -> &Tensor<2> {
+        match matrix {
+            Matrix::Query => &self.attention.query,
+            Matrix::Key => &self.attention.key,
+            Matrix::Value => &self.attention.value,
+            Matrix::Output => &self.attention.output,
+            Matrix::Gate => &self.mlp.gate,
+            Matrix::Up => &self.mlp.up,
+            Matrix::Down => &self.mlp.down,
+        }
+    }
+
+    /// Puts another matrix of the same shape in its place.
+    pub fn set_matrix(&mut self, matrix: Matrix, weights: Tensor<2>) {
+        let place = match matrix {
+            Matrix::Query => &mut self.attention.query,
+            Matrix::Key => &mut self.attention.key,
+            Matrix::Value => &mut self.attention.value,
+            Matrix::Output => &mut self.attention.output,
+            Matrix::Gate => &mut self.mlp.gate,
+            Matrix::Up => &mut self.mlp.up,
+            Matrix::Down => &mut self.mlp.down,
+        };
+        *place = weights;
+    }
 }
 
 /// A llama-family decoder. Cloning is cheap: the weights are shared.

@@ -20,9 +20,17 @@ pub struct Mlp {
 impl Mlp {
     /// f(x) = W_down (silu(W_gate x̂) ∘ W_up x̂) with x̂ the normed `x`, `[tokens, hidden]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = self.norm.forward(x);
+        self.project(self.inner(self.norm.forward(x)))
+    }
+
+    /// The inner layer silu(W_gate x̂) ∘ W_up x̂, `[tokens, feed_forward]`, for the normed x̂.
+    pub fn inner(&self, x: Tensor<2>) -> Tensor<2> {
         let gate = silu(x.clone().matmul(self.gate.clone().transpose()));
-        let up = x.matmul(self.up.clone().transpose());
-        gate.mul(up).matmul(self.down.clone().transpose())
+        gate.mul(x.matmul(self.up.clone().transpose()))
+    }
+
+    /// W_down of the inner layer, `[tokens, hidden]`.
+    pub fn project(&self, inner: Tensor<2>) -> Tensor<2> {
+        inner.matmul(self.down.clone().transpose())
     }
 }

@@ -17,6 +17,7 @@ pub mod load_error;
 #[cfg(feature = "engine")]
 pub mod loader;
 pub mod manifest;
+pub mod matrix;
 #[cfg(feature = "engine")]
 pub mod mlp;
 #[cfg(feature = "engine")]
@@ -37,5 +38,6 @@ pub use kv_cache::KeyValueCache;
 pub use load_error::LoadError;
 #[cfg(feature = "engine")]
 pub use loader::{LoadedModel, ModelLoader};
+pub use matrix::{InputSite, Matrix};
 pub use sublayer::{Sublayer, SublayerKind};
 pub use tokenizer::ModelTokenizer;

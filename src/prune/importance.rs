@@ -5,16 +5,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::PruningPlan;
+use super::dropped::DroppedSublayers;
 use crate::model::{Sublayer, SublayerKind};
 
-/// The built-in calibration text: plain English on several subjects, written for this project.
-pub const CALIBRATION_TEXT: &str = "The river rises in the hills north of the town and runs for ninety miles before it meets the sea. \
+/// The short text on which importance is measured: plain English on several subjects, written for this project.
+pub const IMPORTANCE_TEXT: &str = "The river rises in the hills north of the town and runs for ninety miles before it meets the sea. \
 In spring, when the snow melts, it floods the low fields, and farmers move their animals to higher ground. \
 A cell divides by copying its chromosomes and pulling the two copies apart. \
 To make the bread, mix flour, water, salt and yeast, knead the dough for ten minutes, and let it rest until it doubles in size. \
 \"I did not expect you so early,\" said Anna, and she put the letter back into the drawer. \
 def area(width, height): return width * height";
+
+/// The built-in text by whose activations weights are chosen: some 2,000 tokens of prose, dialogue, instructions, numbers and
+/// code, written for this project.
+pub const CALIBRATION_LONG: &str = include_str!("../../public/sets/calibration.txt");
 
 /// Importance of one place where the model can be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,9 +98,9 @@ impl Importance {
         }
     }
 
-    /// `plan` with its dropped sublayers of this kind replaced by the `count` least important ones.
-    pub fn drop_least(&self, plan: &PruningPlan, kind: DropKind, count: usize) -> PruningPlan {
-        let mut out = PruningPlan::dropping(plan.dropped().filter(|sublayer| !kind.touches(*sublayer)));
+    /// `dropped` with its sublayers of this kind replaced by the `count` least important ones.
+    pub fn drop_least(&self, dropped: &DroppedSublayers, kind: DropKind, count: usize) -> DroppedSublayers {
+        let mut out = DroppedSublayers::of(dropped.dropped().filter(|sublayer| !kind.touches(*sublayer)));
         for (layer, _) in self.of(kind).iter().enumerate().filter(|(_, of)| of.rank < count) {
             for sublayer in kind.sublayers(layer) {
                 out.set(sublayer, true);
@@ -113,7 +117,7 @@ mod tests {
     #[test]
     fn the_least_important_go_first_and_other_kinds_stay() {
         let importance = Importance::new(&[0.3, 0.1, 0.2], &[0.1, 0.2, 0.3], &[0.5, 0.4, 0.6], 10);
-        let plan: PruningPlan = "m2,a0".parse().unwrap();
+        let plan: DroppedSublayers = "m2,a0".parse().unwrap();
         assert_eq!(importance.drop_least(&plan, DropKind::Attention, 2).to_string(), "a1,b2");
         assert_eq!(importance.drop_least(&plan, DropKind::Mlp, 1).to_string(), "b0");
         assert_eq!(importance.drop_least(&plan, DropKind::Block, 1).to_string(), "b1");

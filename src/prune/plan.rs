@@ -1,117 +1,221 @@
-//! The pruning plan: the one description of what is removed.
+//! The pruning plan: the one description of what is removed or rounded.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::dropped::MAX_LAYER;
+use super::{DroppedError, DroppedSublayers, Pattern, Quantization, Sparsity};
 use crate::model::{Sublayer, SublayerKind};
-
-/// A set of dropped sublayers. Equal plans compare equal; the written form is `a7,a26,m17,b3`.
-///
-/// A dropped block is the same as both of its sublayers dropped, and is stored so.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PruningPlan {
-    dropped: BTreeSet<Sublayer>,
-}
 
 /// A part of a written plan that means nothing.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("`{part}` is not a sublayer: write a7 for attention 7, m17 for MLP 17, b3 for block 3")]
-pub struct PlanError {
-    /// The part as it was written.
+#[error("`{part}` is not {kind}: {how}")]
+pub struct PartError {
+    /// The part as it was written, cut short.
     pub part: String,
+    /// What it should have been.
+    kind: &'static str,
+    /// How it is written.
+    how: &'static str,
 }
 
-/// Layers above this are refused when a plan is read; no model this program can hold has so many.
-const MAX_LAYER: usize = 9_999;
+impl PartError {
+    pub(super) fn new(part: &str, kind: &'static str, how: &'static str) -> Self {
+        Self { part: part.chars().take(40).collect(), kind, how }
+    }
+}
+
+/// Which matrices sparsity and quantization touch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MatrixGroup {
+    /// Query, key, value, output.
+    Attention,
+    /// Gate, up, down.
+    Mlp,
+    /// All seven.
+    #[default]
+    All,
+}
+
+impl MatrixGroup {
+    /// All groups with their names in the link and for people.
+    pub const ALL: [(Self, &'static str, &'static str); 3] =
+        [(Self::All, "all", "attention and MLP"), (Self::Attention, "attn", "attention"), (Self::Mlp, "mlp", "MLP")];
+
+    /// Whether it holds the matrices of a kind of sublayer.
+    pub fn holds(self, kind: SublayerKind) -> bool {
+        match self {
+            Self::Attention => kind == SublayerKind::Attention,
+            Self::Mlp => kind == SublayerKind::Mlp,
+            Self::All => true,
+        }
+    }
+}
+
+impl fmt::Display for MatrixGroup {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(Self::ALL.iter().find(|(group, ..)| group == self).map_or("all", |(_, key, _)| key))
+    }
+}
+
+impl FromStr for MatrixGroup {
+    type Err = PartError;
+
+    fn from_str(text: &str) -> Result<Self, PartError> {
+        let found = Self::ALL.into_iter().find(|(_, key, _)| *key == text).map(|(group, ..)| group);
+        found.ok_or_else(|| PartError::new(text, "a group of matrices", "write attn, mlp or all"))
+    }
+}
+
+/// A run of layers, both ends included; the written form is `4-20`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerRange {
+    /// The first.
+    pub first: usize,
+    /// The last, not before the first.
+    pub last: usize,
+}
+
+impl fmt::Display for LayerRange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}", self.first, self.last)
+    }
+}
+
+impl FromStr for LayerRange {
+    type Err = PartError;
+
+    fn from_str(text: &str) -> Result<Self, PartError> {
+        let wrong = || PartError::new(text, "a range of layers", "write the first and the last layer, such as 4-20");
+        let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+        let layer = |text: &str| text.parse().ok().filter(|layer| *layer <= MAX_LAYER).ok_or_else(wrong);
+        let (first, last) = (layer(first)?, layer(last)?);
+        if first <= last { Ok(Self { first, last }) } else { Err(wrong()) }
+    }
+}
+
+/// What is removed from a model or rounded: dropped sublayers, sparsity and quantization together.
+///
+/// The written form joins its parts with `_`: `a7,a26_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the dense plan is `dense`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PruningPlan {
+    /// The dropped sublayers.
+    pub drop: DroppedSublayers,
+    /// Which weights are removed from the matrices, if any.
+    #[serde(with = "optional_text")]
+    pub sparse: Option<Sparsity>,
+    /// How what remains is rounded, if at all.
+    #[serde(with = "optional_text")]
+    pub quant: Option<Quantization>,
+    /// Which matrices sparsity and quantization touch.
+    #[serde(with = "text")]
+    pub on: MatrixGroup,
+    /// Which layers they touch; none is all.
+    #[serde(with = "optional_text")]
+    pub layers: Option<LayerRange>,
+}
 
 impl PruningPlan {
-    /// The plan that drops these sublayers.
-    pub fn dropping(dropped: impl IntoIterator<Item = Sublayer>) -> Self {
-        Self { dropped: dropped.into_iter().collect() }
+    /// The plan that drops these sublayers and nothing else.
+    pub fn dropping(drop: DroppedSublayers) -> Self {
+        Self { drop, ..Self::default() }
     }
 
-    /// Whether nothing is removed.
+    /// Whether nothing is removed or rounded.
     pub fn is_dense(&self) -> bool {
-        self.dropped.is_empty()
+        self.drop.is_empty() && !self.edits_weights()
     }
 
     /// Whether a sublayer is dropped.
     pub fn drops(&self, sublayer: Sublayer) -> bool {
-        self.dropped.contains(&sublayer)
+        self.drop.drops(sublayer)
     }
 
-    /// The dropped sublayers, in the order of the forward pass.
-    pub fn dropped(&self) -> impl Iterator<Item = Sublayer> + '_ {
-        self.dropped.iter().copied()
+    /// Whether any matrix has other weights than in the dense model.
+    pub fn edits_weights(&self) -> bool {
+        self.sparse.is_some_and(|sparse| sparse.pattern != Pattern::Percent(0)) || self.quant.is_some()
     }
 
-    /// How many sublayers of a kind are dropped.
-    pub fn count(&self, kind: SublayerKind) -> usize {
-        self.dropped.iter().filter(|sublayer| sublayer.kind == kind).count()
+    /// Whether the weights of a sublayer are others than in the dense model.
+    pub fn edits(&self, sublayer: Sublayer) -> bool {
+        let inside = self.layers.is_none_or(|range| (range.first..=range.last).contains(&sublayer.layer));
+        self.edits_weights() && inside && self.on.holds(sublayer.kind)
     }
 
-    /// Drops a sublayer or keeps it.
-    pub fn set(&mut self, sublayer: Sublayer, drop: bool) {
-        if drop {
-            self.dropped.insert(sublayer);
-        } else {
-            self.dropped.remove(&sublayer);
+    /// The plan without its dropped sublayers: what fixes the weights.
+    pub fn weights_only(&self) -> Self {
+        Self { drop: DroppedSublayers::default(), ..self.clone() }
+    }
+
+    /// The first sublayer of `layers` blocks at which this plan differs from the dense model, in the order of the
+    /// forward pass. Below it the residual stream is the dense one's and need not be computed again.
+    pub fn first_change(&self, layers: usize) -> Option<usize> {
+        (0..2 * layers).find(|index| {
+            let sublayer = Sublayer::from_index(*index);
+            self.drops(sublayer) || self.edits(sublayer)
+        })
+    }
+
+    /// The plan for a model of so many layers, and a sentence for each part that it cannot have.
+    pub fn within(&self, layers: usize) -> (Self, Vec<String>) {
+        let mut plan = self.clone();
+        let mut notices = vec![];
+        let (inside, outside) = self.drop.within(layers);
+        if !outside.is_empty() {
+            notices.push(format!("This model has layers 0 to {}: {outside} is ignored.", layers - 1));
+            plan.drop = inside;
         }
+        if let Some(range) = self.layers.filter(|range| range.last >= layers) {
+            notices.push(format!("This model has layers 0 to {}: the range {range} is cut there.", layers - 1));
+            plan.layers = (range.first < layers).then(|| LayerRange { first: range.first, last: layers - 1 });
+        }
+        (plan, notices)
     }
 
-    /// The first sublayer at which this plan differs from the dense model, as an index into the forward pass.
-    ///
-    /// Below it the residual stream is the dense one's and need not be computed again.
-    pub fn first_change(&self) -> Option<usize> {
-        self.dropped.iter().map(|sublayer| sublayer.index()).min()
-    }
-
-    /// The plan without layers that a model does not have, and those that were left out.
-    pub fn within(&self, layers: usize) -> (Self, Self) {
-        let (inside, outside) = self.dropped.iter().copied().partition(|sublayer| sublayer.layer < layers);
-        (Self { dropped: inside }, Self { dropped: outside })
-    }
-
-    /// Reads a written plan; parts that mean nothing are returned beside it.
-    pub fn parse_lenient(text: &str) -> (Self, Vec<PlanError>) {
-        let mut plan = Self::default();
-        let mut errors = vec![];
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let wrong = || PlanError { part: part.chars().take(40).collect() };
-            let layer =
-                part.get(1..).and_then(|digits| digits.parse::<usize>().ok()).filter(|layer| *layer <= MAX_LAYER);
-            match (part.as_bytes()[0], layer) {
-                (b'a', Some(layer)) => plan.set(Sublayer::attention(layer), true),
-                (b'm', Some(layer)) => plan.set(Sublayer::mlp(layer), true),
-                (b'b', Some(layer)) => {
-                    plan.set(Sublayer::attention(layer), true);
-                    plan.set(Sublayer::mlp(layer), true);
-                }
-                _ => errors.push(wrong()),
+    /// A short name, such as `Drop-2A`, `Wanda 50 %` or `AWQ 4-bit`.
+    pub fn name(&self) -> String {
+        let mut parts = vec![];
+        for (kind, letter) in [(SublayerKind::Attention, 'A'), (SublayerKind::Mlp, 'M')] {
+            let count = self.drop.count(kind);
+            if count > 0 {
+                parts.push(format!("Drop-{count}{letter}"));
             }
         }
-        (plan, errors)
+        if let Some(sparse) = self.sparse {
+            let pattern = match sparse.pattern {
+                Pattern::Percent(percent) => format!("{percent} %"),
+                other => other.to_string(),
+            };
+            parts.push(format!("{} {pattern}", sparse.method.name()));
+        }
+        if let Some(quant) = self.quant {
+            parts.push(format!("{} {}-bit", quant.method.key().to_uppercase(), quant.bits));
+        }
+        if parts.is_empty() { "Dense".into() } else { parts.join(" + ") }
     }
 }
+
+const ON: &str = "on-";
+const LAYERS: &str = "layers-";
+const DENSE: &str = "dense";
 
 impl fmt::Display for PruningPlan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = vec![];
-        for sublayer in &self.dropped {
-            let layer = sublayer.layer;
-            let whole = self.drops(Sublayer::attention(layer)) && self.drops(Sublayer::mlp(layer));
-            match (whole, sublayer.kind) {
-                (true, SublayerKind::Attention) => parts.push(format!("b{layer}")),
-                (true, SublayerKind::Mlp) => {}
-                (false, SublayerKind::Attention) => parts.push(format!("a{layer}")),
-                (false, SublayerKind::Mlp) => parts.push(format!("m{layer}")),
-            }
+        if !self.drop.is_empty() {
+            parts.push(self.drop.to_string());
         }
-        out.write_str(&parts.join(","))
+        parts.extend(self.sparse.map(|sparse| sparse.to_string()));
+        parts.extend(self.quant.map(|quant| quant.to_string()));
+        if self.on != MatrixGroup::All {
+            parts.push(format!("{ON}{}", self.on));
+        }
+        parts.extend(self.layers.map(|layers| format!("{LAYERS}{layers}")));
+        out.write_str(if parts.is_empty() { DENSE.into() } else { parts.join("_") }.as_str())
     }
 }
 
@@ -119,55 +223,146 @@ impl FromStr for PruningPlan {
     type Err = PlanError;
 
     fn from_str(text: &str) -> Result<Self, PlanError> {
-        let (plan, errors) = Self::parse_lenient(text);
-        errors.into_iter().next().map_or(Ok(plan), Err)
+        let mut plan = Self::default();
+        for part in text.split('_').filter(|part| !part.is_empty() && *part != DENSE) {
+            if let Some(on) = part.strip_prefix(ON) {
+                plan.on = on.parse()?;
+            } else if let Some(layers) = part.strip_prefix(LAYERS) {
+                plan.layers = Some(layers.parse()?);
+            } else if part.contains("-g") {
+                plan.quant = Some(part.parse()?);
+            } else if part.contains('-') {
+                plan.sparse = Some(part.parse()?);
+            } else {
+                plan.drop = part.parse()?;
+            }
+        }
+        Ok(plan)
     }
 }
 
-impl Serialize for PruningPlan {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// Why a written plan cannot be read.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum PlanError {
+    /// A part that is not a dropped sublayer.
+    #[error(transparent)]
+    Dropped(#[from] DroppedError),
+    /// Another part.
+    #[error(transparent)]
+    Part(#[from] PartError),
 }
 
-impl<'de> Deserialize<'de> for PruningPlan {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+/// Serializes a value by its written form.
+mod text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<T: ToString, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.to_string())
+    }
+
+    pub fn deserialize<'de, T: std::str::FromStr<Err: std::fmt::Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
+/// Serializes an optional value by its written form; none is the empty text.
+mod optional_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<T: ToString, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.as_ref().map(T::to_string).unwrap_or_default())
+    }
+
+    pub fn deserialize<'de, T: std::str::FromStr<Err: std::fmt::Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::prune::quantization::{BITS, GROUPS, QuantizationMethod};
+    use crate::prune::sparsity::{MAX_PERCENT, SparsityMethod};
     use proptest::prelude::*;
 
-    #[test]
-    fn reads_and_writes_the_link_form() {
-        let plan: PruningPlan = "m17, a7,b3,a26".parse().unwrap();
-        assert_eq!(plan.to_string(), "b3,a7,m17,a26");
-        assert!(plan.drops(Sublayer::mlp(3)) && plan.drops(Sublayer::attention(3)));
-        assert_eq!((plan.count(SublayerKind::Attention), plan.count(SublayerKind::Mlp)), (3, 2));
-        assert_eq!(plan.first_change(), Some(6));
-        assert_eq!(plan.within(10).1.to_string(), "m17,a26");
+    /// Any plan.
+    pub(crate) fn any_plan() -> impl Strategy<Value = PruningPlan> {
+        let sparse = (0usize..3, 0..MAX_PERCENT + 3).prop_map(|(method, pattern)| Sparsity {
+            method: SparsityMethod::ALL[method].0,
+            pattern: match pattern {
+                91 => Pattern::TwoOfFour,
+                92 => Pattern::FourOfEight,
+                percent => Pattern::Percent(percent),
+            },
+        });
+        let quant = (0usize..2, 0usize..4, 0usize..3).prop_map(|(method, bits, group)| Quantization {
+            method: QuantizationMethod::ALL[method].0,
+            bits: BITS[bits],
+            group: GROUPS[group],
+        });
+        let range = (0usize..40, 0usize..40).prop_map(|(first, more)| LayerRange { first, last: first + more });
+        (
+            proptest::collection::btree_set(0usize..60, 0..20),
+            proptest::option::of(sparse),
+            proptest::option::of(quant),
+            0usize..3,
+            proptest::option::of(range),
+        )
+            .prop_map(|(drop, sparse, quant, on, layers)| PruningPlan {
+                drop: DroppedSublayers::of(drop.into_iter().map(Sublayer::from_index)),
+                sparse,
+                quant,
+                on: MatrixGroup::ALL[on].0,
+                layers,
+            })
     }
 
     #[test]
-    fn names_the_part_that_means_nothing() {
-        let (plan, errors) = PruningPlan::parse_lenient("a7,x3,a,m99999999,ä1,,");
-        assert_eq!(plan.to_string(), "a7");
-        assert_eq!(errors.iter().map(|e| e.part.as_str()).collect::<Vec<_>>(), ["x3", "a", "m99999999", "ä1"]);
+    fn plans_have_short_names() {
+        let name = |text: &str| text.parse::<PruningPlan>().unwrap().name();
+        assert_eq!(name(""), "Dense");
+        assert_eq!(name("a7,a26,m3"), "Drop-2A + Drop-1M");
+        assert_eq!(name("wanda-0.5"), "Wanda 50 %");
+        assert_eq!(name("sparsegpt-2:4_on-mlp"), "SparseGPT 2:4");
+        assert_eq!(name("awq4-g64_layers-4-20"), "AWQ 4-bit");
+    }
+
+    #[test]
+    fn what_a_plan_touches() {
+        let plan: PruningPlan = "a7_magnitude-0.3_on-mlp_layers-4-20".parse().unwrap();
+        assert!(plan.edits(Sublayer::mlp(4)) && plan.edits(Sublayer::mlp(20)));
+        assert!(!plan.edits(Sublayer::mlp(3)) && !plan.edits(Sublayer::attention(4)));
+        assert_eq!(plan.first_change(30), Some(Sublayer::mlp(4).index()));
+        assert_eq!("a2,m9".parse::<PruningPlan>().unwrap().first_change(30), Some(4));
+        assert_eq!("wanda-0".parse::<PruningPlan>().unwrap().first_change(30), None);
+        let (cut, notices) = plan.within(6);
+        assert_eq!((cut.to_string().as_str(), notices.len()), ("magnitude-0.3_on-mlp_layers-4-5", 2));
+    }
+
+    #[test]
+    fn parts_that_mean_nothing_say_how_they_are_written() {
+        for text in ["wanda-0.95", "wanda-x", "gptq4-g64", "awq5-g64", "awq4-g63", "layers-9-4", "on-heads", "a7_q3"] {
+            let message = text.parse::<PruningPlan>().unwrap_err().to_string();
+            assert!(message.contains("write"), "{message}");
+        }
     }
 
     proptest! {
         #[test]
-        fn writing_and_reading_is_the_identity(indices in proptest::collection::btree_set(0usize..120, 0..40)) {
-            let plan = PruningPlan::dropping(indices.into_iter().map(Sublayer::from_index));
-            prop_assert_eq!(plan.to_string().parse::<PruningPlan>().unwrap(), plan);
+        fn writing_and_reading_is_the_identity(plan in any_plan()) {
+            prop_assert_eq!(plan.to_string().parse::<PruningPlan>().unwrap(), plan.clone());
+            let json = serde_json::to_string(&plan).unwrap();
+            prop_assert_eq!(serde_json::from_str::<PruningPlan>(&json).unwrap(), plan);
         }
 
         #[test]
         fn any_text_is_read_without_panic(text in ".{0,60}") {
-            let _ = PruningPlan::parse_lenient(&text);
+            let _ = text.parse::<PruningPlan>();
         }
     }
 }

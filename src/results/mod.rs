@@ -1,9 +1,21 @@
 //! What the engine finds, as plain numbers and texts: all that the page sees, and the documented JSON.
 
+pub mod advice;
 pub mod generation;
 pub mod metrics;
+pub mod quality;
 pub mod report;
+pub mod sweep;
+pub mod tasks;
+pub mod theorems;
+pub mod weights;
 
+pub use advice::{Advice, Verdict};
 pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};
 pub use metrics::Metrics;
-pub use report::{Generation, LayerTransition, ModelInfo, Report, Written, first_divergence};
+pub use quality::TextQuality;
+pub use report::{Generation, LayerTransition, ModelInfo, Quality, Report, VariantResult, Written, first_divergence};
+pub use sweep::{Proportion, SweepLine, SweepPoint};
+pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};
+pub use theorems::TokenWeight;
+pub use weights::{MaskPicture, MatrixReport, WeightReport};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Metrics;
 use super::generation::{ComparedPosition, GenerationStep};
+use super::{Metrics, TextQuality, TokenWeight, WeightReport};
 use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::Importance;
 use crate::settings::Settings;
@@ -46,6 +46,17 @@ pub struct Generation {
     pub steps: Vec<GenerationStep>,
     /// Measurement 4: step by step, both on the dense model's text.
     pub fixed_trajectory: Vec<Metrics>,
+    /// How far each text has collapsed.
+    pub quality: Quality,
+}
+
+/// How far each text has collapsed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// The dense model's text.
+    pub dense: TextQuality,
+    /// The pruned model's text.
+    pub pruned: TextQuality,
 }
 
 /// The first step at which two texts differ: another token, or one text that has ended.
@@ -68,6 +79,19 @@ pub struct LayerTransition {
     pub with_final_norm: Metrics,
 }
 
+/// What one variant wrote beside the dense model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VariantResult {
+    /// Its name.
+    pub name: String,
+    /// Its plan, written.
+    pub plan: String,
+    /// The first position after the prompt.
+    pub next_token: ComparedPosition,
+    /// Its text, step by step.
+    pub generation: Generation,
+}
+
 /// Everything one run found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -83,6 +107,13 @@ pub struct Report {
     pub next_token: ComparedPosition,
     /// Measurement 1: what dropping each sublayer alone does at the end of the prompt.
     pub layers: Vec<LayerTransition>,
+    /// Measurement 1 with weights pruned in place: each sublayer that the plan edits alone, its weights as the plan leaves
+    /// them; empty where it edits none.
+    pub edited_layers: Vec<LayerTransition>,
+    /// The tokens whose Δz does the most damage at the first position.
+    pub damage: Vec<TokenWeight>,
+    /// What the plan did to the weights.
+    pub weights: WeightReport,
     /// Measurements 3 and 4.
     pub generation: Generation,
     /// Importance of each sublayer and block, on the calibration text.

@@ -5,7 +5,7 @@ pub mod link;
 use serde::{Deserialize, Serialize};
 
 use crate::model::sampling::Sampling;
-use crate::prune::PruningPlan;
+use crate::prune::{DroppedSublayers, PruningPlan};
 
 /// Most tokens that one run may generate.
 pub const MAX_TOKENS: usize = 256;
@@ -13,6 +13,12 @@ pub const MAX_TOKENS: usize = 256;
 pub const MAX_TEMPERATURE: f32 = 5.0;
 /// Longest prompt in characters; a longer one is refused before it is split into tokens.
 pub const MAX_PROMPT_CHARS: usize = 20_000;
+/// Most variants that are compared at once.
+pub const MAX_VARIANTS: usize = 4;
+/// Longest name of a variant in characters.
+pub const MAX_NAME_CHARS: usize = 40;
+/// Lowest and highest temperature of the analysis.
+pub const ANALYSIS_RANGE: (f32, f32) = (0.1, 5.0);
 /// The prompt of the first visit.
 pub const EXAMPLE_PROMPT: &str = "What is the capital of France?";
 /// The plan of the first visit: two MLP sublayers of thirty, after which the default model babbles.
@@ -31,7 +37,7 @@ pub enum BackendChoice {
     WebGpu,
 }
 
-/// Which chart is open.
+/// Which view is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum View {
@@ -40,13 +46,48 @@ pub enum View {
     Layers,
     /// Metrics over generation steps (fig. 8).
     Steps,
-    /// Top tokens, dense against pruned (fig. 7).
+    /// Ground truth against the estimates of the theorems (fig. 6).
+    Theorems,
+    /// Top tokens, dense against pruned (fig. 7, left).
     Tokens,
+    /// Multiple choice: the categorical subspace (fig. 7, right).
+    Choice,
+    /// Retrieval from the final hidden state.
+    Retrieval,
+    /// Several plans side by side (figs. 5 and 9).
+    Compare,
+    /// Task scores against how much is removed (figs. 3 and 4), and what follows from them.
+    Sweep,
+    /// What the plan did to the weights.
+    Weights,
+}
+
+/// What a sweep varies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SweepAxis {
+    /// How many sublayers or blocks are dropped.
+    #[default]
+    Layers,
+    /// The share of weights removed.
+    Sparsity,
+    /// Bits of a weight.
+    Bits,
+}
+
+/// A plan with a name, to compare.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// What to call it.
+    pub name: String,
+    /// What is removed.
+    #[serde(flatten)]
+    pub plan: PruningPlan,
 }
 
 /// Everything a visitor can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     /// Address of a GGUF file or of a manifest; empty is the default model.
     pub model: String,
@@ -54,8 +95,9 @@ pub struct Settings {
     pub prompt: String,
     /// Whether the prompt goes through the model's chat template.
     pub chat: bool,
-    /// What is removed.
-    pub drop: PruningPlan,
+    /// What is removed: `drop`, `sparse`, `on`, `layers`, `quant`.
+    #[serde(flatten)]
+    pub plan: PruningPlan,
     /// How many tokens each model writes.
     pub tokens: usize,
     /// Sampling temperature; 0 is greedy.
@@ -66,10 +108,18 @@ pub struct Settings {
     pub top_p: f32,
     /// Seed of sampling.
     pub seed: u64,
+    /// Temperature of the analysis; 0 is the decoding temperature, or 1 where decoding is greedy.
+    pub analysis: f32,
     /// Where to compute.
     pub backend: BackendChoice,
-    /// Which chart is open.
+    /// Which view is open.
     pub view: View,
+    /// Plans to compare with, at most [`MAX_VARIANTS`].
+    pub compare: Vec<Variant>,
+    /// What the sweep varies.
+    pub sweep: SweepAxis,
+    /// How many items of each task set the sweep asks; 0 is all.
+    pub sample: usize,
 }
 
 impl Default for Settings {
@@ -78,14 +128,18 @@ impl Default for Settings {
             model: String::new(),
             prompt: EXAMPLE_PROMPT.into(),
             chat: true,
-            drop: PruningPlan::default(),
+            plan: PruningPlan::default(),
             tokens: 32,
             temp: 0.0,
             top_k: 0,
             top_p: 1.0,
             seed: 1,
+            analysis: 0.0,
             backend: BackendChoice::Auto,
             view: View::Layers,
+            compare: vec![],
+            sweep: SweepAxis::Layers,
+            sample: 20,
         }
     }
 }
@@ -93,8 +147,8 @@ impl Default for Settings {
 impl Settings {
     /// What a first visit shows: the example prompt with two sublayers dropped.
     pub fn example() -> Self {
-        let (drop, _) = PruningPlan::parse_lenient(EXAMPLE_PLAN);
-        Self { drop, ..Self::default() }
+        let (drop, _) = DroppedSublayers::parse_lenient(EXAMPLE_PLAN);
+        Self { plan: PruningPlan::dropping(drop), ..Self::default() }
     }
 
     /// How tokens are chosen.
@@ -102,14 +156,25 @@ impl Settings {
         Sampling { temperature: self.temp, top_k: self.top_k, top_p: self.top_p, seed: self.seed }
     }
 
-    /// The temperature of the analysis: the decoding temperature, or 1 where decoding is greedy.
+    /// The temperature of the analysis: what is set, else the decoding temperature, or 1 where decoding is greedy.
     pub fn analysis_temperature(&self) -> f32 {
-        if self.sampling().is_greedy() { 1.0 } else { self.temp }
+        if self.analysis > 0.0 {
+            self.analysis
+        } else if self.sampling().is_greedy() {
+            1.0
+        } else {
+            self.temp
+        }
     }
 
-    /// Whether these settings ask the engine for the same numbers as `other`; the open chart does not matter.
+    /// Whether these settings ask the main run for the same numbers as `other`: the open view and what it compares or
+    /// sweeps do not matter.
     pub fn same_run(&self, other: &Self) -> bool {
-        Self { view: View::default(), ..self.clone() } == Self { view: View::default(), ..other.clone() }
+        let run = |settings: &Self| {
+            let Self { view, compare, sweep, sample, .. } = Self::default();
+            Self { view, compare, sweep, sample, ..settings.clone() }
+        };
+        run(self) == run(other)
     }
 
     /// These settings with every value inside its limits, and a sentence for each that was not.
@@ -126,6 +191,23 @@ impl Settings {
         if !(0.0..=1.0).contains(&self.top_p) || self.top_p == 0.0 {
             notices.push(format!("top_p was {}, outside 0 to 1: 1 is used", self.top_p));
             self.top_p = 1.0;
+        }
+        if self.analysis != 0.0 && !(ANALYSIS_RANGE.0..=ANALYSIS_RANGE.1).contains(&self.analysis) {
+            let (low, high) = ANALYSIS_RANGE;
+            notices.push(format!("analysis was {}, outside {low} to {high}: the nearest is used", self.analysis));
+            self.analysis = if self.analysis > high { high } else { low };
+        }
+        if self.compare.len() > MAX_VARIANTS {
+            notices.push(format!(
+                "{} plans to compare are more than {MAX_VARIANTS}: the first are used",
+                self.compare.len()
+            ));
+            self.compare.truncate(MAX_VARIANTS);
+        }
+        for variant in &mut self.compare {
+            if let Some((end, _)) = variant.name.char_indices().nth(MAX_NAME_CHARS) {
+                variant.name.truncate(end);
+            }
         }
         if let Some((end, _)) = self.prompt.char_indices().nth(MAX_PROMPT_CHARS) {
             notices.push(format!("the prompt was longer than {MAX_PROMPT_CHARS} characters: the rest is cut off"));

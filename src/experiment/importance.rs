@@ -1,4 +1,4 @@
-//! Measures importance on the calibration text.
+//! Measures importance on its text.
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -6,7 +6,7 @@ use super::forward::{ResidualStream, forward};
 use super::{Control, ExperimentError};
 use crate::metrics::similarity::cosine;
 use crate::model::{Decoder, KeyValueCache, ModelTokenizer};
-use crate::prune::importance::CALIBRATION_TEXT;
+use crate::prune::importance::IMPORTANCE_TEXT;
 use crate::prune::{Importance, PruningPlan};
 
 /// Most calibration tokens read, whatever the tokenizer makes of the text.
@@ -24,7 +24,7 @@ pub async fn measure_importance(
     tokenizer: &ModelTokenizer,
     control: &Control,
 ) -> Result<Importance, ExperimentError> {
-    let mut ids = tokenizer.encode(CALIBRATION_TEXT, false)?;
+    let mut ids = tokenizer.encode(IMPORTANCE_TEXT, false)?;
     ids.truncate(MAX_CALIBRATION_TOKENS.min(decoder.config.context));
     let mut cache = KeyValueCache::new(decoder.config.layers);
     let x = decoder.embed(&ids);

@@ -1,0 +1,295 @@
+//! A decoder with the weights that a plan leaves: sparsity, then quantization of what remains.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Tensor, TensorData, Transaction};
+
+use super::activations::{Activations, Walk, hessian, index, summarize};
+use super::{Control, ExperimentError};
+use crate::model::{Decoder, InputSite, Matrix, Sublayer};
+use crate::prune::mask::{self, Thresholds};
+use crate::prune::quantize::{self, SEARCH_STEPS};
+use crate::prune::sparsegpt::{InverseFactor, SparseGpt};
+use crate::prune::{Footprint, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity, SparsityMethod};
+use crate::results::{MaskPicture, MatrixReport, WeightReport};
+
+/// Rows and columns of a mask's picture.
+const PICTURE: [usize; 2] = [48, 96];
+
+/// Tells how far a long piece of work is: what, how much is done, how much there is.
+pub type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
+
+/// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the dense decoder.
+#[derive(Clone, Debug)]
+pub struct PrunedDecoder {
+    /// The plan.
+    pub plan: PruningPlan,
+    /// The decoder with edited weights; it still holds what the plan drops.
+    pub decoder: Decoder,
+    /// What was done.
+    pub report: WeightReport,
+}
+
+impl PrunedDecoder {
+    /// A plan that edits no weights, on a decoder.
+    pub fn unedited(decoder: &Decoder, plan: &PruningPlan) -> Self {
+        let footprint = Footprint::of(plan, &decoder.config);
+        Self {
+            plan: plan.clone(),
+            decoder: decoder.clone(),
+            report: WeightReport { footprint, ..WeightReport::default() },
+        }
+    }
+
+    /// The same weights under a plan that differs only in what it drops.
+    pub fn with_plan(&self, plan: &PruningPlan) -> Self {
+        let mut out = self.clone();
+        out.plan = plan.clone();
+        out.report.footprint = Footprint::of(plan, &self.decoder.config);
+        out
+    }
+
+    /// The first sublayer at which this differs from the dense decoder.
+    pub fn first_change(&self) -> Option<usize> {
+        self.plan.first_change(self.decoder.config.layers)
+    }
+}
+
+/// What is known of a model on a calibration text, kept so that each thing is computed once.
+pub struct Calibration {
+    ids: Vec<u32>,
+    activations: Option<Activations>,
+    thresholds: HashMap<(SparsityMethod, usize, Matrix), Thresholds>,
+    factors: HashMap<(usize, InputSite), InverseFactor>,
+}
+
+impl Calibration {
+    /// For a text as token ids.
+    pub fn new(ids: Vec<u32>) -> Self {
+        Self { ids, activations: None, thresholds: HashMap::new(), factors: HashMap::new() }
+    }
+
+    /// The weights that `plan` leaves of `decoder`.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`] (what is finished by then is kept), or a failing device.
+    pub async fn edit(
+        &mut self,
+        decoder: &Decoder,
+        plan: &PruningPlan,
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<PrunedDecoder, ExperimentError> {
+        let mut out = PrunedDecoder::unedited(decoder, plan);
+        if !plan.edits_weights() {
+            return Ok(out);
+        }
+        let layers = decoder.config.layers;
+        let sites: Vec<(usize, InputSite)> = (0..layers)
+            .flat_map(|layer| InputSite::ALL.map(|site| (layer, site)))
+            .filter(|(layer, site)| {
+                let kind = site.matrices().next().map(Matrix::sublayer);
+                // Dropped ones too: whoever switches one on again should not wait.
+                kind.is_some_and(|kind| plan.edits(Sublayer { layer: *layer, kind }))
+            })
+            .collect();
+        let sparse = plan.sparse.filter(|sparse| sparse.pattern != Pattern::Percent(0));
+        let second_order = sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
+        let needs_activations = second_order
+            || sparse.is_some_and(|sparse| sparse.method == SparsityMethod::Wanda)
+            || plan.quant.is_some_and(|quant| quant.method == QuantizationMethod::ActivationAware);
+        if needs_activations {
+            self.read_text(decoder, if second_order { &sites } else { &[] }, control, progress).await?;
+            out.report.calibration_tokens = self.ids.len();
+        }
+        for (done, (layer, site)) in sites.iter().copied().enumerate() {
+            progress("Editing the weights", done, sites.len());
+            control.checkpoint().await?;
+            let matrices: Vec<Matrix> = site.matrices().collect();
+            let dense = read_matrices(decoder, layer, &matrices).await?;
+            let mut weights = dense.clone();
+            if let Some(sparse) = sparse {
+                for (matrix, weights) in matrices.iter().zip(&mut weights) {
+                    let [_, columns] = matrix.shape(&decoder.config);
+                    self.sparsify(sparse, layer, *matrix, columns, weights, control).await?;
+                }
+            }
+            if let Some(quant) = plan.quant {
+                self.quantize(quant, decoder, layer, site, &mut weights).await?;
+            }
+            for ((matrix, dense), weights) in matrices.into_iter().zip(dense).zip(weights) {
+                let shape = matrix.shape(&decoder.config);
+                out.report.matrices.push(MatrixReport {
+                    layer,
+                    matrix,
+                    sparsity: mask::sparsity(&weights) as f32,
+                    change: relative_change(&dense, &weights),
+                });
+                let tensor = Tensor::from_data(TensorData::new(weights, shape), &decoder.device());
+                out.decoder.blocks[layer].set_matrix(matrix, tensor);
+            }
+        }
+        progress("Editing the weights", sites.len(), sites.len());
+        Ok(out)
+    }
+
+    /// Reads the calibration text where that was not done, and factors the Hessians that are wanted and not known.
+    async fn read_text(
+        &mut self,
+        decoder: &Decoder,
+        factors: &[(usize, InputSite)],
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<(), ExperimentError> {
+        let wanted: Vec<_> = factors.iter().filter(|site| !self.factors.contains_key(site)).copied().collect();
+        if self.activations.is_some() && wanted.is_empty() {
+            return Ok(());
+        }
+        let mut layers = vec![];
+        let mut walk = Walk::new(decoder, &self.ids);
+        let all = decoder.config.layers;
+        loop {
+            let layer = layers.len();
+            progress("Reading the calibration text", layer, all);
+            let Some(inputs) = walk.next_layer(control).await? else { break };
+            layers.push(summarize(&inputs).await?);
+            for (_, site) in wanted.iter().filter(|(of, _)| *of == layer) {
+                control.checkpoint().await?;
+                let input = &inputs[index(*site)];
+                let [_, columns] = input.dims();
+                let factor = InverseFactor::new(&hessian(input).await?, columns);
+                self.factors.insert((layer, *site), factor);
+            }
+            // Later layers matter only to what is still wanted.
+            if self.activations.is_some() && wanted.iter().all(|(of, _)| *of <= layer) {
+                return Ok(());
+            }
+        }
+        self.activations = Some(Activations { tokens: self.ids.len(), layers });
+        Ok(())
+    }
+
+    fn site(&self, layer: usize, site: InputSite) -> Result<&super::activations::SiteActivations, ExperimentError> {
+        let layers = self.activations.as_ref().map(|activations| &activations.layers);
+        layers
+            .and_then(|layers| layers.get(layer))
+            .map(|sites| &sites[index(site)])
+            .ok_or_else(|| ExperimentError::device("it lost the calibration"))
+    }
+
+    /// Removes weights of one matrix `[rows, columns]`, in place.
+    async fn sparsify(
+        &mut self,
+        sparse: Sparsity,
+        layer: usize,
+        matrix: Matrix,
+        columns: usize,
+        weights: &mut [f32],
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
+        let (scores, line) = match sparse.method {
+            SparsityMethod::Magnitude => (mask::magnitude_scores(weights), weights.len()),
+            SparsityMethod::Wanda => (mask::wanda_scores(weights, &self.site(layer, matrix.site())?.norms), columns),
+            SparsityMethod::SparseGpt => {
+                let factor = self.factors.get(&(layer, matrix.site()));
+                let factor = factor.ok_or_else(|| ExperimentError::device("it lost the calibration"))?;
+                let mut work = SparseGpt::new(weights, factor, sparse.pattern);
+                while work.block() {
+                    control.checkpoint().await?;
+                }
+                return Ok(());
+            }
+        };
+        let mask = match (sparse.pattern, sparse.pattern.n_of_m()) {
+            (_, Some((n, m))) => mask::n_of_m_mask(&scores, columns, n, m),
+            (pattern, None) => {
+                let key = (sparse.method, layer, matrix);
+                let thresholds = self.thresholds.entry(key).or_insert_with(|| Thresholds::new(&scores, line));
+                thresholds.mask(&scores, (pattern.ratio() * 100.0).round() as u8)
+            }
+        };
+        mask::apply(weights, &mask);
+        Ok(())
+    }
+
+    /// Rounds the matrices of one site, in place; weights that are zero stay so.
+    async fn quantize(
+        &self,
+        quant: Quantization,
+        decoder: &Decoder,
+        layer: usize,
+        site: InputSite,
+        weights: &mut [Vec<f32>],
+    ) -> Result<(), ExperimentError> {
+        let group = usize::from(quant.group);
+        let rounded = |scales: &[f32], weights: &[f32]| {
+            let mut out = weights.to_vec();
+            quantize::round_scaled(&mut out, scales, quant.bits, group);
+            out.iter_mut().zip(weights).filter(|(_, before)| **before == 0.0).for_each(|(after, _)| *after = 0.0);
+            out
+        };
+        let columns = site.matrices().next().map_or(0, |matrix| matrix.shape(&decoder.config)[1]);
+        let scales = match quant.method {
+            QuantizationMethod::RoundToNearest => vec![1.0; columns],
+            QuantizationMethod::ActivationAware => {
+                let seen = self.site(layer, site)?;
+                let candidates = (0..SEARCH_STEPS)
+                    .map(|step| quantize::channel_scales(&seen.mean_abs, step as f32 / SEARCH_STEPS as f32));
+                let candidates: Vec<_> = candidates.collect();
+                let mut losses = vec![];
+                for scales in &candidates {
+                    let mut of_site = vec![];
+                    for before in weights.iter() {
+                        let mut difference = rounded(scales, before);
+                        difference.iter_mut().zip(before).for_each(|(after, before)| *after -= before);
+                        let rows = difference.len() / columns;
+                        let difference =
+                            Tensor::<2>::from_data(TensorData::new(difference, [rows, columns]), &decoder.device());
+                        of_site.push(seen.sample.clone().matmul(difference.transpose()).square().sum());
+                    }
+                    losses.push(Tensor::cat(of_site, 0).sum());
+                }
+                let data = Tensor::cat(losses, 0).into_data_async().await.map_err(ExperimentError::device)?;
+                let losses: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+                let best = losses.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(step, _)| step);
+                candidates.into_iter().nth(best).unwrap_or_default()
+            }
+        };
+        for weights in weights {
+            *weights = rounded(&scales, weights);
+        }
+        Ok(())
+    }
+}
+
+/// Matrices of one layer on the host.
+async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> Result<Vec<Vec<f32>>, ExperimentError> {
+    let mut transaction = Transaction::default();
+    for matrix in matrices {
+        transaction = transaction.register(decoder.blocks[layer].matrix(*matrix).clone());
+    }
+    let data = transaction.execute_async().await.map_err(ExperimentError::device)?;
+    data.into_iter().map(|data| data.try_into_vec_as().map_err(ExperimentError::device)).collect()
+}
+
+/// The upper left corner of a matrix as it is in a decoder.
+///
+/// # Errors
+/// A failing device.
+pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<MaskPicture, ExperimentError> {
+    let [all_rows, all_columns] = matrix.shape(&decoder.config);
+    let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
+    let corner = decoder.blocks[layer].matrix(matrix).clone().narrow(0, 0, rows).narrow(1, 0, columns);
+    let data = corner.into_data_async().await.map_err(ExperimentError::device)?;
+    let weights: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+    let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
+    let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
+    Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })
+}
+
+/// ‖after − before‖ / ‖before‖.
+fn relative_change(before: &[f32], after: &[f32]) -> f32 {
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let change: f64 = before.iter().zip(after).map(|(a, b)| square(b - a)).sum();
+    (change / before.iter().map(|x| square(*x)).sum::<f64>().max(f64::MIN_POSITIVE)).sqrt() as f32
+}

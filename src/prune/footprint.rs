@@ -1,0 +1,69 @@
+//! How much memory a plan's weights would take, so that methods of equal footprint can be compared.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Pattern, PruningPlan};
+use crate::model::{DecoderConfig, Matrix, Sublayer};
+
+/// Bits of a weight that is kept and not rounded: half precision.
+const HALF: f64 = 16.0;
+/// Bits beside each group of rounded weights: a half-precision step.
+const STEP: f64 = 16.0;
+
+/// Memory of the matrices of all blocks; norms, embedding and head are the same in every plan and left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Footprint {
+    /// Bytes of the dense model's matrices in half precision.
+    pub dense_bytes: u64,
+    /// Bytes under the plan: dropped matrices none; rounded weights their bits, a step and a zero point a group; removed
+    /// weights none, but one bit a place to say where (a bitmap, or 2:4), seven eighths for 4:8.
+    pub plan_bytes: u64,
+}
+
+impl Footprint {
+    /// Of a plan on a decoder.
+    pub fn of(plan: &PruningPlan, config: &DecoderConfig) -> Self {
+        let (mut dense, mut planned) = (0.0, 0.0);
+        for layer in 0..config.layers {
+            for matrix in Matrix::ALL {
+                let [rows, columns] = matrix.shape(config);
+                let weights = (rows * columns) as f64;
+                dense += weights * HALF;
+                let sublayer = Sublayer { layer, kind: matrix.sublayer() };
+                if !plan.drops(sublayer) {
+                    planned += weights * if plan.edits(sublayer) { bits_a_weight(plan) } else { HALF };
+                }
+            }
+        }
+        Self { dense_bytes: (dense / 8.0) as u64, plan_bytes: (planned / 8.0) as u64 }
+    }
+}
+
+/// Bits a place in an edited matrix takes on average.
+fn bits_a_weight(plan: &PruningPlan) -> f64 {
+    let value = plan.quant.map_or(HALF, |quant| f64::from(quant.bits));
+    let groups = plan.quant.map_or(0.0, |quant| (STEP + f64::from(quant.bits)) / f64::from(quant.group));
+    let (kept, places) = match plan.sparse.map(|sparse| sparse.pattern) {
+        None | Some(Pattern::Percent(0)) => (1.0, 0.0),
+        Some(pattern @ Pattern::Percent(_)) => (1.0 - pattern.ratio(), 1.0),
+        // Two bits for each of two kept of four; 70 choices of four in eight need seven bits.
+        Some(pattern @ Pattern::TwoOfFour) => (1.0 - pattern.ratio(), 1.0),
+        Some(pattern @ Pattern::FourOfEight) => (1.0 - pattern.ratio(), 7.0 / 8.0),
+    };
+    kept * value + places + groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_of_known_plans() {
+        let bits = |text: &str| bits_a_weight(&text.parse().unwrap());
+        assert_eq!(bits(""), 16.0);
+        assert_eq!(bits("wanda-0.5"), 9.0);
+        assert_eq!(bits("wanda-2:4"), 9.0);
+        assert_eq!(bits("awq4-g64"), 4.0 + 20.0 / 64.0);
+        assert_eq!(bits("wanda-4:8_rtn8-g32"), 4.0 + 7.0 / 8.0 + 24.0 / 32.0);
+    }
+}

@@ -1,0 +1,54 @@
+//! How far a text has collapsed, without knowing what it should have said.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+/// Measures of collapse of one text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TextQuality {
+    /// Different tokens over all tokens.
+    pub distinct_1: f32,
+    /// Different pairs of neighbours over all pairs (distinct-n, Li et al., 2016).
+    pub distinct_2: f32,
+    /// Share of runs of three tokens that occurred before.
+    pub repeated_3: f32,
+    /// Mean of `dense_losses`; none for an empty text.
+    pub dense_loss: Option<f32>,
+    /// −log p(token) of each token in the dense model, reading this text after the prompt, in nats at T = 1.
+    pub dense_losses: Vec<f32>,
+}
+
+impl TextQuality {
+    /// Of a text as token ids, with the dense model's loss at each.
+    pub fn of(ids: &[u32], dense_losses: Vec<f32>) -> Self {
+        let distinct = |n: usize| {
+            let all = ids.len().saturating_sub(n - 1);
+            if all == 0 { 1.0 } else { ids.windows(n).collect::<HashSet<_>>().len() as f32 / all as f32 }
+        };
+        let mean = dense_losses.iter().sum::<f32>() / dense_losses.len() as f32;
+        Self {
+            distinct_1: distinct(1),
+            distinct_2: distinct(2),
+            repeated_3: 1.0 - distinct(3),
+            dense_loss: (!dense_losses.is_empty()).then_some(mean),
+            dense_losses,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_is_seen_and_a_varied_text_is_not() {
+        let varied = TextQuality::of(&[1, 2, 3, 4, 5, 6], vec![0.5, 1.5]);
+        assert_eq!((varied.distinct_1, varied.distinct_2, varied.repeated_3), (1.0, 1.0, 0.0));
+        assert_eq!(varied.dense_loss, Some(1.0));
+        let looping = TextQuality::of(&[7, 8, 7, 8, 7, 8], vec![]);
+        assert_eq!((looping.distinct_1, looping.distinct_2, looping.repeated_3), (2.0 / 6.0, 2.0 / 5.0, 0.5));
+        assert_eq!(looping.dense_loss, None);
+        assert_eq!(TextQuality::of(&[3], vec![]).repeated_3, 0.0);
+    }
+}

@@ -1,0 +1,121 @@
+//! Task scores against how much is removed: the paper's headline picture.
+
+use serde::{Deserialize, Serialize};
+
+/// So many right of so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proportion {
+    /// Right ones.
+    pub right: usize,
+    /// All.
+    pub of: usize,
+}
+
+/// Standard normal quantile of a two-sided 95 % interval.
+const Z95: f64 = 1.96;
+
+impl Proportion {
+    /// Counts the true ones.
+    pub fn of(flags: impl IntoIterator<Item = bool>) -> Self {
+        flags
+            .into_iter()
+            .fold(Self::default(), |sum, right| Self { right: sum.right + usize::from(right), of: sum.of + 1 })
+    }
+
+    /// The share, 0 to 1; not a number where there is nothing.
+    pub fn share(self) -> f64 {
+        self.right as f64 / self.of as f64
+    }
+
+    /// Wilson's 95 % score interval (1927) of the share.
+    pub fn interval(self) -> (f64, f64) {
+        if self.of == 0 {
+            return (0.0, 1.0);
+        }
+        let (n, p, z2) = (self.of as f64, self.share(), Z95 * Z95);
+        let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+        let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n);
+        ((middle - half).max(0.0), (middle + half).min(1.0))
+    }
+}
+
+/// What grows along one line of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepLine {
+    /// Attention sublayers dropped, the least important first.
+    Attention,
+    /// MLP sublayers dropped.
+    Mlp,
+    /// Blocks dropped (ShortGPT).
+    Block,
+    /// Unstructured magnitude sparsity of all matrices, in percent.
+    Magnitude,
+    /// Unstructured Wanda sparsity of all matrices, in percent.
+    Wanda,
+    /// Round to nearest with groups of 64, by bits.
+    RoundToNearest,
+    /// AWQ with groups of 64, by bits.
+    ActivationAware,
+}
+
+impl SweepLine {
+    /// Its name in a legend.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attention => "attention",
+            Self::Mlp => "MLP",
+            Self::Block => "blocks (ShortGPT)",
+            Self::Magnitude => "magnitude",
+            Self::Wanda => "Wanda",
+            Self::RoundToNearest => "round to nearest",
+            Self::ActivationAware => "AWQ",
+        }
+    }
+}
+
+/// One measured point of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepPoint {
+    /// The line it is on.
+    pub line: SweepLine,
+    /// How many are dropped, or percent, or bits.
+    pub x: usize,
+    /// The plan, written.
+    pub plan: String,
+    /// Multiple choice by cloze scoring.
+    pub choice: Proportion,
+    /// Multiple choice by letter scoring.
+    pub letters: Proportion,
+    /// Retrieval: the right passage is first (mean pooling).
+    pub recall_1: Proportion,
+    /// Retrieval: the right passage is among the first five.
+    pub recall_5: Proportion,
+    /// Generative tasks whose text holds the exact answer.
+    pub generation: Proportion,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_known_interval() {
+        // 15 of 20: Wilson 95 % is 0.531 to 0.888.
+        let (low, high) = Proportion { right: 15, of: 20 }.interval();
+        assert!((low - 0.531).abs() < 1e-3 && (high - 0.888).abs() < 1e-3, "{low} {high}");
+        assert_eq!(Proportion::default().interval(), (0.0, 1.0));
+        assert_eq!(Proportion::of([true, false, true]), Proportion { right: 2, of: 3 });
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_holds_the_share(of in 1usize..200, part in 0f64..=1.0) {
+            let proportion = Proportion { right: (part * of as f64) as usize, of };
+            let (low, high) = proportion.interval();
+            let share = proportion.share();
+            prop_assert!(0.0 <= low && low <= share + 1e-12 && share <= high + 1e-12 && high <= 1.0);
+        }
+    }
+}

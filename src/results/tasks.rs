@@ -1,0 +1,126 @@
+//! What both models make of the task sets.
+
+use serde::{Deserialize, Serialize};
+
+use super::TopTokens;
+use super::sweep::Proportion;
+
+/// Similarity of two models on some tokens of the vocabulary, p renormalised on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubspaceMetrics {
+    /// cos(z, z̃).
+    pub cos_z: f32,
+    /// cos(p, p̃).
+    pub cos_p: f32,
+    /// KL(p ‖ p̃) in nats.
+    pub kl_dense_pruned: f32,
+}
+
+/// What one model answers to one multiple-choice question.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceAnswer {
+    /// Probability of each option's letter, renormalised on the letters.
+    pub letters: Vec<f32>,
+    /// Mean log-probability of each option's own tokens after the question without options.
+    pub cloze: Vec<f32>,
+}
+
+/// The place of the highest value, and how far it is ahead of the second.
+pub fn best(scores: &[f32]) -> (usize, f32) {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    match order[..] {
+        [] => (0, 0.0),
+        [only] => (only, 0.0),
+        [first, second, ..] => (first, scores[first] - scores[second]),
+    }
+}
+
+/// One question answered by both models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceResult {
+    /// Its place in the set.
+    pub index: usize,
+    /// The dense model's answer.
+    pub dense: ChoiceAnswer,
+    /// The pruned model's answer.
+    pub pruned: ChoiceAnswer,
+    /// Similarity at the letter's position on the whole vocabulary.
+    pub global: SubspaceMetrics,
+    /// The same on the options' letters alone: the categorical subspace.
+    pub categorical: SubspaceMetrics,
+    /// The likeliest tokens there.
+    pub top: TopTokens,
+}
+
+/// How a query and a passage become one vector from the final hidden states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The mean over the tokens but the first, whose state is an attention sink.
+    Mean,
+    /// The last token.
+    Last,
+}
+
+/// What one model retrieves with one pooling.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ranking {
+    /// By query, the rank of its own passage; 1 is the best.
+    pub ranks: Vec<usize>,
+    /// Queries whose own passage is first.
+    pub recall_1: Proportion,
+    /// Queries whose own passage is among the first five.
+    pub recall_5: Proportion,
+}
+
+/// Dense against pruned with one pooling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolingReport {
+    /// How vectors were made.
+    pub pooling: Pooling,
+    /// The dense model's ranking.
+    pub dense: Ranking,
+    /// The pruned model's ranking.
+    pub pruned: Ranking,
+    /// Kendall's τ of both models' orders of all passages, averaged over queries; 1 is the same order.
+    pub kendall_tau: f32,
+    /// Mean cosine of a text's vector in both models.
+    pub cosine: f32,
+}
+
+/// Retrieval by both models.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RetrievalReport {
+    /// Passages in the set.
+    pub passages: usize,
+    /// One entry a pooling.
+    pub poolings: Vec<PoolingReport>,
+}
+
+/// One generative task done by both models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerativeResult {
+    /// Its place in the set.
+    pub index: usize,
+    /// What the dense model wrote.
+    pub dense: String,
+    /// Whether that holds the answer.
+    pub dense_right: bool,
+    /// What the pruned model wrote.
+    pub pruned: String,
+    /// Whether that holds the answer.
+    pub pruned_right: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_and_its_margin() {
+        assert_eq!(best(&[0.25, 0.75, 0.0]), (1, 0.5));
+        assert_eq!(best(&[3.0]), (0, 0.0));
+        assert_eq!(best(&[]), (0, 0.0));
+    }
+}

@@ -1,0 +1,22 @@
+//! Which tokens' Δz does the damage, by the weights of Theorems 2 and 3.
+
+use serde::{Deserialize, Serialize};
+
+/// One token's part in the weighted variances of Δz.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenWeight {
+    /// The token.
+    pub id: u32,
+    /// Its text.
+    pub text: String,
+    /// p, its probability in the dense model: its weight in Theorem 3.
+    pub p: f32,
+    /// r = p²/‖p‖²: its weight in Theorem 2.
+    pub r: f32,
+    /// Δz of this token, less the p-weighted mean: a shift of all logits changes no probability.
+    pub delta_z: f32,
+    /// Its share of Var_p(Δz), 0 to 1.
+    pub share_p: f32,
+    /// Its share of Var_r(Δz), 0 to 1.
+    pub share_r: f32,
+}

@@ -1,0 +1,112 @@
+//! Prompts whose answer is exact, scored by looking for it in what a model writes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{LineError, read_lines};
+
+/// The built-in set, written for this project.
+pub const BUILT_IN: &str = include_str!("../../public/sets/generative.jsonl");
+/// How many tokens a model may write.
+pub const MAX_NEW_TOKENS: usize = 24;
+
+/// A prompt with its exact answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerativeTask {
+    /// What is asked.
+    pub prompt: String,
+    /// What the text must hold, as whole words; any one of several.
+    pub answers: Vec<String>,
+    /// What it is about; may be empty.
+    pub topic: String,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(alias = "question", alias = "input")]
+    prompt: String,
+    #[serde(alias = "answer", alias = "target")]
+    answers: Answers,
+    #[serde(default, alias = "category")]
+    topic: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answers {
+    One(String),
+    Number(serde_json::Number),
+    Several(Vec<String>),
+}
+
+/// Reads a set; bad lines come back with their numbers.
+pub fn parse(text: &str) -> (Vec<GenerativeTask>, Vec<LineError>) {
+    read_lines(text, |line: Line| {
+        let answers = match line.answers {
+            // GSM8K ends its worked answer with the number alone.
+            Answers::One(text) => vec![text.rsplit("####").next().unwrap_or_default().trim().to_string()],
+            Answers::Number(number) => vec![number.to_string()],
+            Answers::Several(texts) => texts,
+        };
+        if line.prompt.trim().is_empty() || answers.iter().any(|answer| words(answer).is_empty()) || answers.is_empty()
+        {
+            return Err("its prompt or answer is empty".into());
+        }
+        Ok(GenerativeTask { prompt: line.prompt, answers, topic: line.topic })
+    })
+}
+
+/// The built-in set.
+pub fn built_in() -> Vec<GenerativeTask> {
+    parse(BUILT_IN).0
+}
+
+/// A text's words and numbers in lower case, without punctuation.
+fn words(text: &str) -> Vec<String> {
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(String::from)
+        .collect()
+}
+
+impl GenerativeTask {
+    /// Whether a text holds an answer: its words in a row, whole.
+    pub fn is_right(&self, text: &str) -> bool {
+        let written = words(text);
+        self.answers.iter().any(|answer| {
+            let wanted = words(answer);
+            written.windows(wanted.len()).any(|window| window == wanted)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_set_is_whole() {
+        let (tasks, errors) = parse(BUILT_IN);
+        assert_eq!(errors, []);
+        assert!(tasks.len() >= 40, "{}", tasks.len());
+        for task in &tasks {
+            assert!(task.is_right(&task.answers[0]), "{}", task.prompt);
+            assert!(!task.is_right(""), "{}", task.prompt);
+        }
+    }
+
+    #[test]
+    fn answers_are_whole_words_in_a_row() {
+        let task =
+            |answer: &str| GenerativeTask { prompt: "?".into(), answers: vec![answer.into()], topic: String::new() };
+        assert!(task("Paris").is_right("The capital is paris."));
+        assert!(!task("Paris").is_right("The Parisians"));
+        assert!(task("1, 2, 3").is_right("Sure: 1 2 3 4"));
+        assert!(!task("42").is_right("142"));
+        let (tasks, errors) = parse(
+            "{\"question\":\"Q\",\"answer\":\"so 3+4\\n#### 7\"}\n{\"prompt\":\"Q\",\"answer\":5}\n{\"prompt\":\"\",\"answer\":\"x\"}",
+        );
+        assert_eq!(tasks.iter().map(|task| task.answers[0].as_str()).collect::<Vec<_>>(), ["7", "5"]);
+        assert_eq!(errors[0].line, 3);
+    }
+}
