@@ -16,10 +16,12 @@ use prunescope::experiment::Control;
 use prunescope::model::file::load;
 use prunescope::prune::PruningPlan;
 use prunescope::settings::{Settings, link};
+use prunescope::tasks;
 use url::form_urlencoded;
 
 const USAGE: &str = "usage: report --model FILE [--prompt TEXT] [--chat] [--drop a7,m17,b3] \
                      [--sparse wanda-0.5] [--quant awq4-g64] [--on attn|mlp|all] [--layers 4-20] [--calibration FILE] \
+                     [--questions FILE] [--retrieval-set FILE] \
                      [--tokens N] [--temp T] [--top-k K] [--top-p P] [--seed S] [--analysis T] [--backend cpu|vulkan] \
                      [--measure compare|choice|retrieval|judge|sweep] [--compare NAME*PLAN]… [--sweep layers|sparsity|bits] \
                      [--sample N]";
@@ -41,6 +43,7 @@ fn run() -> Result<String, String> {
     let mut settings = Settings { chat: false, ..Settings::default() };
     let (mut model, mut backend) = (None, "cpu".to_string());
     let (mut calibration, mut measure) = (String::new(), None);
+    let (mut questions, mut retrieval) = (vec![], tasks::RetrievalSet::default());
     let mut query = form_urlencoded::Serializer::new("drop=".to_string());
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -56,6 +59,19 @@ fn run() -> Result<String, String> {
             "--drop" => settings.plan.drop = value.parse().map_err(|error| format!("--drop: {error}"))?,
             "--calibration" => {
                 calibration = fs::read_to_string(&value).map_err(|error| format!("{value} cannot be read: {error}"))?;
+            }
+            "--questions" | "--retrieval-set" => {
+                let text = fs::read_to_string(&value).map_err(|error| format!("{value} cannot be read: {error}"))?;
+                let errors = if name == "--questions" {
+                    let (read, errors) = tasks::choice::parse(&text);
+                    questions = read;
+                    errors
+                } else {
+                    let (read, errors) = tasks::retrieval::parse(&text);
+                    retrieval = read;
+                    errors
+                };
+                errors.iter().for_each(|error| eprintln!("{value}: {error}"));
             }
             "--measure" => {
                 let what = serde_json::from_value(serde_json::json!({ "measure": value }));
@@ -90,6 +106,8 @@ fn run() -> Result<String, String> {
     let model = load(Path::new(&path), &device).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, &path, kind, milliseconds);
     session.calibrate(&calibration);
+    session.use_questions(questions);
+    session.use_retrieval_set(retrieval);
     if let Some(what) = measure {
         return run_measurement(&mut session, &settings, what);
     }

@@ -3,13 +3,15 @@
 //! The map, from the bottom up (each module may use those above it, never those below):
 //!
 //! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
-//! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed, and importance.
+//! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed or rounded, and how that is chosen.
 //! * [`results`]: what the engine finds, as plain numbers: all that the page sees.
 //! * [`metrics`]: similarity, divergence and estimates between a dense and a pruned model's numbers.
+//! * [`tasks`]: sets of questions, passages and prompts, built in or a visitor's own.
 //! * [`settings`]: everything a visitor can set, and its serialization, the link.
 //! * [`experiment`]: a question put to the dense and the pruned model, answered in plain numbers.
 //! * [`engine`]: the protocol between page and worker, and the session behind it.
 //! * [`chart`]: plain data in, plotters drawing out.
+//! * [`figure`]: the paper's figures from results: a chart and a sentence each.
 //! * `page` (browser only): the Leptos page. Never touches a tensor.
 //!
 //! What needs tensors is behind the feature `engine` (on by default). The page is built without it, so that it stays small
@@ -21,6 +23,7 @@ pub mod chart;
 pub mod engine;
 #[cfg(feature = "engine")]
 pub mod experiment;
+pub mod figure;
 #[cfg(feature = "engine")]
 pub mod metrics;
 pub mod model;

@@ -1,4 +1,4 @@
-//! Pairs of horizontal bars: one token a row, the dense model's probability above the pruned one's.
+//! Pairs of horizontal bars: one thing a row, the first value above the second.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -10,20 +10,24 @@ const FONT: f64 = 12.0;
 /// Width of the names, in CSS pixels.
 const NAMES: f64 = 110.0;
 
-/// One token.
+/// One row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BarRow {
-    /// Its text.
+    /// Its name.
     pub name: String,
-    /// Its probability in the dense model.
-    pub dense: f64,
-    /// Its probability in the pruned model.
-    pub pruned: f64,
+    /// The upper bar, such as a probability in the dense model.
+    pub first: f64,
+    /// The lower bar, such as the same in the pruned model.
+    pub second: f64,
 }
 
-/// Pairs of bars on an axis of probability.
+/// Pairs of bars on one axis from 0 to at most 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BarChart {
+    /// What the axis measures.
+    pub x_label: String,
+    /// Names and colours of the upper and the lower bars.
+    pub pair: [(String, Ink); 2],
     /// From top to bottom.
     pub rows: Vec<BarRow>,
 }
@@ -31,7 +35,7 @@ pub struct BarChart {
 impl BarChart {
     /// The end of the axis: the longest bar, a little widened.
     pub fn end(&self) -> f64 {
-        self.rows.iter().map(|row| row.dense.max(row.pruned)).fold(0.05, f64::max).min(0.95) * 1.05
+        self.rows.iter().map(|row| row.first.max(row.second)).fold(0.05, f64::max).min(0.95) * 1.05
     }
 
     /// Draws the chart.
@@ -68,7 +72,7 @@ impl BarChart {
             .axis_desc_style(font.clone())
             .x_labels(6)
             .x_label_formatter(&|x| format!("{x:.2}"))
-            .x_desc("probability of the next token")
+            .x_desc(self.x_label.as_str())
             .draw()
             .map_err(ChartError::new)?;
         let bar = |from: f64, value: f64, ink: Ink| {
@@ -77,7 +81,7 @@ impl BarChart {
         for (at, row) in self.rows.iter().enumerate() {
             let top = at as f64;
             chart
-                .draw_series([bar(top + 0.12, row.dense, Ink::Dense), bar(top + 0.52, row.pruned, Ink::Pruned)])
+                .draw_series([bar(top + 0.12, row.first, self.pair[0].1), bar(top + 0.52, row.second, self.pair[1].1)])
                 .map_err(ChartError::new)?;
             let (x, y) = chart.backend_coord(&(0.0, top + 0.5));
             let (left, up) = area.get_base_pixel();

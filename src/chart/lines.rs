@@ -48,6 +48,8 @@ pub struct LineChart {
     pub y: (f64, f64),
     /// The lines, drawn in this order.
     pub series: Vec<Series>,
+    /// Stretches of the horizontal axis that are shaded.
+    pub shaded: Vec<(f64, f64)>,
 }
 
 impl LineChart {
@@ -108,6 +110,11 @@ impl LineChart {
             .y_desc(self.y_label.as_str())
             .draw()
             .map_err(ChartError::new)?;
+        let ground = theme.rule().mix(0.55).filled();
+        for (from, to) in &self.shaded {
+            let (from, to) = (from.max(self.x.0), to.min(self.x.1.max(self.x.0 + 1.0)));
+            chart.draw_series([Rectangle::new([(from, self.y.0), (to, self.y.1)], ground)]).map_err(ChartError::new)?;
+        }
         for line in &self.series {
             let colour = line.ink.colour(theme);
             if let Some(band) = &line.band {

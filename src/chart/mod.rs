@@ -1,13 +1,19 @@
 //! Charts as plain data, drawn by `plotters` on any of its backends: a canvas in the page, SVG in tests.
 //!
-//! A chart is [`LineChart`] or [`BarChart`]; drawing it returns the [`Frame`] that turns a pointer's place into data.
+//! A [`Chart`] is one of several kinds; drawing it returns the [`Frame`] that turns a pointer's place into data.
 
+mod any;
 mod bars;
+mod heat;
 mod lines;
+mod slope;
 mod theme;
 
+pub use any::{Chart, Legend};
 pub use bars::{BarChart, BarRow};
+pub use heat::HeatMap;
 pub use lines::{Band, LineChart, Series};
+pub use slope::{Slope, SlopeChart};
 pub use theme::{Ink, Theme};
 
 use thiserror::Error;
@@ -84,6 +90,7 @@ mod tests {
             y_label: "cosine".into(),
             x: (0.0, 29.0),
             y: (0.0, 1.0),
+            shaded: vec![(3.0, 5.0)],
             series: vec![Series {
                 name: "h".into(),
                 ink: Ink::Hidden,
@@ -125,9 +132,11 @@ mod tests {
     #[test]
     fn bars_name_their_rows() {
         let chart = BarChart {
+            x_label: "probability".into(),
+            pair: [("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
             rows: vec![
-                BarRow { name: "Paris".into(), dense: 0.8, pruned: 0.1 },
-                BarRow { name: "Le".into(), dense: 0.0, pruned: 0.4 },
+                BarRow { name: "Paris".into(), first: 0.8, second: 0.1 },
+                BarRow { name: "Le".into(), first: 0.0, second: 0.4 },
             ],
         };
         let text = svg(|area| {

@@ -24,7 +24,18 @@ pub enum Ink {
     Dense,
     /// The pruned model.
     Pruned,
+    /// One of several things that are compared, counted from 0.
+    Variant(usize),
 }
+
+/// Colours of things that are compared, on light and on dark ground; told apart without red and green.
+const VARIANTS: [((u8, u8, u8), (u8, u8, u8)); 5] = [
+    ((194, 65, 12), (255, 148, 87)),
+    ((37, 99, 235), (122, 162, 255)),
+    ((15, 118, 94), (79, 209, 165)),
+    ((134, 60, 168), (205, 150, 240)),
+    ((140, 110, 10), (226, 196, 90)),
+];
 
 impl Ink {
     /// The colour on a theme.
@@ -34,6 +45,7 @@ impl Ink {
             Self::Logits => ((15, 118, 94), (79, 209, 165)),
             Self::Probabilities | Self::Pruned => ((194, 65, 12), (255, 148, 87)),
             Self::Dense => ((71, 85, 105), (160, 174, 196)),
+            Self::Variant(number) => VARIANTS[number % VARIANTS.len()],
         };
         let (r, g, b) = if theme == Theme::Light { light } else { dark };
         RGBColor(r, g, b)
@@ -47,6 +59,7 @@ impl Ink {
             Self::Probabilities => "ink-probabilities",
             Self::Dense => "ink-dense",
             Self::Pruned => "ink-pruned",
+            Self::Variant(number) => ["ink-0", "ink-1", "ink-2", "ink-3", "ink-4"][number % VARIANTS.len()],
         }
     }
 }

@@ -19,7 +19,25 @@ use crate::engine::protocol::Event;
 use crate::settings::{Settings, link};
 
 /// The names that `on` knows.
-const EVENTS: [&str; 8] = ["progress", "ready", "next_token", "step", "layers", "done", "failed", "settings"];
+const EVENTS: [&str; 17] = [
+    "progress",
+    "ready",
+    "next_token",
+    "step",
+    "layers",
+    "done",
+    "failed",
+    "settings",
+    "working",
+    "weights",
+    "variant",
+    "choice",
+    "retrieval",
+    "written",
+    "judged",
+    "sweep_point",
+    "measured",
+];
 
 /// Promises of results that are not there yet, and callbacks.
 #[derive(Default)]
@@ -41,6 +59,15 @@ impl Waiting {
             Event::Layers { run, .. } => ("layers", Some(*run)),
             Event::Done { run, .. } => ("done", Some(*run)),
             Event::Failed { run, .. } => ("failed", *run),
+            Event::Working { run, .. } => ("working", Some(*run)),
+            Event::Weights { run, .. } => ("weights", Some(*run)),
+            Event::Variant { run, .. } => ("variant", Some(*run)),
+            Event::Choice { run, .. } => ("choice", Some(*run)),
+            Event::Retrieval { run, .. } => ("retrieval", Some(*run)),
+            Event::Written { run, .. } => ("written", Some(*run)),
+            Event::Judged { run, .. } => ("judged", Some(*run)),
+            Event::SweepPoint { run, .. } => ("sweep_point", Some(*run)),
+            Event::Measured { run, .. } => ("measured", Some(*run)),
             _ => return Calls::default(),
         };
         if run.is_some_and(|run| run != newest_run) {
@@ -173,6 +200,12 @@ fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String
     let Ok(serde_json::Value::Object(mut merged)) = serde_json::to_value(current) else {
         return Err("no settings".into());
     };
+    if let Some(unknown) = given.keys().find(|key| !merged.contains_key(*key)) {
+        return Err(format!(
+            "there is no setting {unknown}: use some of {}",
+            merged.keys().cloned().collect::<Vec<_>>().join(", ")
+        ));
+    }
     merged.extend(given);
     let settings: Settings =
         serde_json::from_value(merged.into()).map_err(|error| format!("these settings cannot be used: {error}"))?;

@@ -1,4 +1,5 @@
-//! A chart on a canvas: drawn sharp at any size, with a tooltip for pointer and keyboard, and its numbers as a table.
+//! A figure on a canvas: drawn sharp at any size, with a tooltip for pointer and keyboard, what to see in it, its numbers as a
+//! table, and all of it as files.
 
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::html;
@@ -8,160 +9,84 @@ use leptos_use_preferences::use_preferred_dark;
 use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 
-use crate::chart::{BarChart, ChartError, Frame, Ink, LineChart, Theme, short_number};
+use super::export::{save_address, save_text};
+use super::state::AppState;
+use crate::chart::{Chart, ChartError, Frame, Theme};
+use crate::figure::Figure;
 
-/// A chart of either kind.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Chart {
-    /// Lines over a numeric axis.
-    Lines(LineChart),
-    /// Pairs of bars.
-    Bars(BarChart),
+/// Draws a chart on a canvas; the frame is in CSS pixels.
+fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: f64) -> Result<Frame, ChartError> {
+    let none = || ChartError { why: "this browser gives the page no canvas".into() };
+    let area = CanvasBackend::with_canvas_object(canvas).ok_or_else(none)?.into_drawing_area();
+    let drawn = chart.draw(&area, theme, scale)?;
+    let css = |(from, to): (f64, f64)| (from / scale, to / scale);
+    Ok(Frame { x: css(drawn.x), y: css(drawn.y) })
 }
 
-impl Chart {
-    /// Legend: what each colour and dash stands for.
-    fn legend(&self) -> Vec<(String, Ink, bool)> {
-        match self {
-            Self::Lines(chart) => chart.series.iter().map(|line| (line.name.clone(), line.ink, line.dashed)).collect(),
-            Self::Bars(_) => vec![("dense".into(), Ink::Dense, false), ("pruned".into(), Ink::Pruned, false)],
-        }
-    }
-
-    /// All numbers, with a header row.
-    fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
-        match self {
-            Self::Lines(chart) => {
-                let mut head = vec![chart.x_label.clone()];
-                for line in &chart.series {
-                    head.push(line.name.clone());
-                    if line.band.is_some() {
-                        head.extend([format!("{} lowest", line.name), format!("{} highest", line.name)]);
-                    }
-                }
-                let rows = chart.series.iter().map(|line| line.points.len()).max().unwrap_or(0);
-                let body = (0..rows).map(|row| {
-                    let x = chart.series.iter().find_map(|line| line.points.get(row)).map_or(0.0, |(x, _)| *x);
-                    let mut cells = vec![format!("{x:.0}")];
-                    for line in &chart.series {
-                        let show = |value: Option<&f64>| {
-                            value.filter(|y| y.is_finite()).map_or("–".into(), |y| short_number(*y))
-                        };
-                        cells.push(show(line.points.get(row).map(|(_, y)| y)));
-                        if let Some(band) = &line.band {
-                            cells.extend([show(band.low.get(row)), show(band.high.get(row))]);
-                        }
-                    }
-                    cells
-                });
-                (head, body.collect())
-            }
-            Self::Bars(chart) => {
-                let head = ["token", "dense", "pruned"].map(String::from).into();
-                let cells = |row: &crate::chart::BarRow| {
-                    vec![row.name.clone(), short_number(row.dense), short_number(row.pruned)]
-                };
-                (head, chart.rows.iter().map(cells).collect())
-            }
-        }
-    }
-
-    fn rows(&self) -> usize {
-        match self {
-            Self::Lines(chart) => chart.series.iter().map(|line| line.points.len()).max().unwrap_or(0),
-            Self::Bars(chart) => chart.rows.len(),
-        }
-    }
-
-    /// The row of the table nearest to a place within the drawing, in CSS pixels.
-    fn row_at(&self, frame: &Frame, x: f64, y: f64) -> Option<usize> {
-        match self {
-            Self::Lines(chart) => {
-                let points = &chart.series.first()?.points;
-                let value = frame.value_at(x, chart.x.0, chart.x.1.max(chart.x.0 + 1.0));
-                let nearest = |a: &(usize, &(f64, f64)), b: &(usize, &(f64, f64))| {
-                    (a.1.0 - value).abs().total_cmp(&(b.1.0 - value).abs())
-                };
-                points.iter().enumerate().min_by(nearest).map(|(row, _)| row)
-            }
-            Self::Bars(chart) => {
-                let part = (y - frame.y.0) / (frame.y.1 - frame.y.0).max(1.0);
-                (0.0..1.0).contains(&part).then_some((part * chart.rows.len() as f64) as usize)
-            }
-        }
-    }
-
-    /// Where a row's tooltip belongs, in CSS pixels from the left.
-    fn place_of(&self, frame: &Frame, row: usize) -> f64 {
-        match self {
-            Self::Lines(chart) => {
-                let x = chart.series.first().and_then(|line| line.points.get(row)).map_or(0.0, |(x, _)| *x);
-                frame.x_of(x, chart.x.0, chart.x.1.max(chart.x.0 + 1.0))
-            }
-            Self::Bars(_) => (frame.x.0 + frame.x.1) / 2.0,
-        }
-    }
-
-    fn draw(&self, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: f64) -> Result<Frame, ChartError> {
-        let none = || ChartError { why: "this browser gives the page no canvas".into() };
-        let area = CanvasBackend::with_canvas_object(canvas).ok_or_else(none)?.into_drawing_area();
-        let drawn = match self {
-            Self::Lines(chart) => chart.draw(&area, theme, scale)?,
-            Self::Bars(chart) => chart.draw(&area, theme, scale)?,
-        };
-        let css = |(from, to): (f64, f64)| (from / scale, to / scale);
-        Ok(Frame { x: css(drawn.x), y: css(drawn.y) })
-    }
-}
-
-/// A chart with its title, legend, tooltip and table.
+/// A figure with its title, legend, tooltip, sentence, table and files.
 #[component]
 pub fn ChartView(
-    /// Id of the figure.
+    /// Id of the figure, and the name of its files.
     id: &'static str,
     /// What it shows.
     title: &'static str,
-    /// The chart, once there is something to draw.
+    /// The figure, once there is something to draw.
     #[prop(into)]
-    chart: Signal<Option<Chart>>,
+    figure: Signal<Option<Figure>>,
     /// Height in CSS pixels.
     #[prop(default = 230.0)]
     height: f64,
+    /// What is said while there is nothing.
+    #[prop(into, default = Signal::stored("Computing…".to_string()))]
+    waiting: Signal<String>,
 ) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    // A memo: events that change nothing in this figure do not draw it again.
+    let figure = Memo::new(move |_| figure.get());
     let canvas = NodeRef::<html::Canvas>::new();
     let holder = NodeRef::<html::Div>::new();
     let UseElementSizeReturn { width, .. } = use_element_size(holder);
     let is_dark = use_preferred_dark();
+    let theme = move || if is_dark.get() { Theme::Dark } else { Theme::Light };
     let frame = RwSignal::new(Frame::default());
     let row = RwSignal::new(None::<usize>);
+    let table_open = RwSignal::new(false);
     Effect::new(move |_| {
-        let (Some(canvas), width) = (canvas.get(), width.get()) else { return };
-        let theme = if is_dark.get() { Theme::Dark } else { Theme::Light };
+        let (Some(canvas), width, theme) = (canvas.get(), width.get(), theme()) else { return };
         if width < 1.0 {
             return;
         }
         let scale = window().device_pixel_ratio().max(1.0);
         canvas.set_width((width * scale) as u32);
         canvas.set_height((height * scale) as u32);
-        chart.with(|chart| {
-            if let Some(chart) = chart {
-                match chart.draw(canvas, theme, scale) {
+        figure.with(|figure| {
+            if let Some(figure) = figure {
+                match draw(&figure.chart, canvas, theme, scale) {
                     Ok(drawn) => frame.set(drawn),
                     Err(error) => leptos::logging::warn!("{error}"),
                 }
             }
         });
     });
-    let point = move |event: PointerEvent| {
-        let at = chart.with_untracked(|chart| {
-            chart.as_ref().and_then(|chart| {
-                chart.row_at(&frame.get_untracked(), f64::from(event.offset_x()), f64::from(event.offset_y()))
-            })
+    let with_chart = move |then: &mut dyn FnMut(&Chart)| {
+        figure.with_untracked(|figure| {
+            if let Some(figure) = figure {
+                then(&figure.chart);
+            }
         });
-        row.set(at);
+    };
+    let point = move |event: PointerEvent| {
+        let mut at = None;
+        with_chart(&mut |chart| {
+            at = chart.row_at(&frame.get_untracked(), f64::from(event.offset_x()), f64::from(event.offset_y()));
+        });
+        if row.get_untracked() != at {
+            row.set(at);
+        }
     };
     let key = move |event: KeyboardEvent| {
-        let rows = chart.with_untracked(|chart| chart.as_ref().map_or(0, Chart::rows));
+        let mut rows = 0;
+        with_chart(&mut |chart| rows = chart.rows());
         let now = row.get_untracked();
         let next = match event.key().as_str() {
             "ArrowRight" | "ArrowDown" => now.map_or(0, |now| (now + 1).min(rows.saturating_sub(1))),
@@ -174,10 +99,9 @@ pub fn ChartView(
     };
     let tooltip = move || {
         let at = row.get()?;
-        chart.with(|chart| {
-            let chart = chart.as_ref()?;
-            let (head, body) = chart.table();
-            let cells = body.get(at)?.clone();
+        figure.with(|figure| {
+            let chart = &figure.as_ref()?.chart;
+            let cells = chart.tooltip(at);
             let frame = frame.get();
             let left = chart.place_of(&frame, at);
             let flip = left > width.get() / 2.0;
@@ -187,17 +111,31 @@ pub fn ChartView(
                     <span class="cursor" style=format!("left:{left:.1}px;top:{:.0}px;height:{:.0}px", frame.y.0, frame.y.1 - frame.y.0)></span>
                 </Show>
                 <dl class="tooltip" role="status" class:flip=flip style=format!("left:{left:.1}px")>
-                    {head.into_iter().zip(cells).map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view()}
+                    {cells.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view()}
                 </dl>
             })
         })
     };
+    let save_csv = move |_| with_chart(&mut |chart| save_text(&state, &format!("{id}.csv"), "text/csv", &chart.csv()));
+    let save_svg = move |_| {
+        let theme = if is_dark.get_untracked() { Theme::Dark } else { Theme::Light };
+        with_chart(&mut |chart| match chart.svg(theme, width.get_untracked() as u32, height as u32) {
+            Ok(text) => save_text(&state, &format!("{id}.svg"), "image/svg+xml", &text),
+            Err(error) => state.notices.update(|notices| notices.push(error.to_string())),
+        });
+    };
+    let save_png = move |_| {
+        if let Some(Ok(address)) = canvas.get_untracked().map(|canvas| canvas.to_data_url()) {
+            save_address(&state, &format!("{id}.png"), &address);
+        }
+    };
+    let none = move || figure.with(Option::is_none);
     view! {
         <figure class="chart" id=id>
             <figcaption>
                 <b>{title}</b>
                 <span class="legend">
-                    {move || chart.get().map(|chart| chart.legend().into_iter().map(|(name, ink, dashed)| view! {
+                    {move || figure.get().map(|figure| figure.chart.legend().into_iter().map(|(name, ink, dashed)| view! {
                         <span class=format!("key {}", ink.class()) class:dashed=dashed>{name}</span>
                     }).collect_view())}
                 </span>
@@ -207,24 +145,32 @@ pub fn ChartView(
                     aria-label=format!("Chart: {title}. Arrow keys read its values; a table follows.")
                     on:pointermove=point on:pointerleave=move |_| row.set(None) on:keydown=key on:blur=move |_| row.set(None)></canvas>
                 {tooltip}
-                <Show when=move || chart.with(Option::is_none)><p class="waiting">"Computing…"</p></Show>
+                <Show when=none><p class="waiting">{waiting}</p></Show>
             </div>
-            <details class="table">
-                <summary>"Numbers as a table"</summary>
-                {move || chart.get().map(|chart| {
-                    let (head, body) = chart.table();
-                    view! {
-                        <div class="scroll" tabindex="0" role="region" aria-label=format!("{title}, as a table")>
-                            <table>
-                                <thead><tr>{head.into_iter().map(|cell| view! { <th scope="col">{cell}</th> }).collect_view()}</tr></thead>
-                                <tbody>{body.into_iter().map(|cells| view! {
-                                    <tr>{cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr>
-                                }).collect_view()}</tbody>
-                            </table>
-                        </div>
-                    }
-                })}
-            </details>
+            <p class="sentence">{move || figure.with(|figure| figure.as_ref().map(|figure| figure.sentence.clone()))}</p>
+            <div class="row">
+                <details class="table" on:toggle=move |event| table_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"))>
+                    <summary>"Numbers as a table"</summary>
+                    {move || table_open.get().then(|| figure.get()).flatten().map(|figure| {
+                        let (head, body) = figure.chart.table();
+                        view! {
+                            <div class="scroll" tabindex="0" role="region" aria-label=format!("{title}, as a table")>
+                                <table>
+                                    <thead><tr>{head.into_iter().map(|cell| view! { <th scope="col">{cell}</th> }).collect_view()}</tr></thead>
+                                    <tbody>{body.into_iter().map(|cells| view! {
+                                        <tr>{cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr>
+                                    }).collect_view()}</tbody>
+                                </table>
+                            </div>
+                        }
+                    })}
+                </details>
+                <span class="save" role="group" aria-label=format!("Save: {title}")>
+                    <button data-save="png" disabled=none on:click=save_png>"PNG"</button>
+                    <button data-save="svg" disabled=none on:click=save_svg>"SVG"</button>
+                    <button data-save="csv" disabled=none on:click=save_csv>"CSV"</button>
+                </span>
+            </div>
         </figure>
     }
 }

@@ -2,10 +2,9 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement};
 
 use super::address;
+use super::export::save_text;
 use super::state::{AppState, EngineStatus};
 
 /// The bar at the top.
@@ -21,7 +20,11 @@ pub fn Header() -> impl IntoView {
             copied.set(None);
         });
     };
-    let busy = move || state.running.get() || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down);
+    let busy = move || {
+        state.running.get()
+            || state.measurements.wanted.get().is_some()
+            || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down)
+    };
     view! {
         <header class="top">
             <h1><a href="./" rel="home">"Prunescope"</a></h1>
@@ -46,19 +49,7 @@ pub fn Header() -> impl IntoView {
 /// Saves the results as a file.
 fn export(state: AppState) {
     let Some(report) = state.report.get_untracked() else { return };
-    let Ok(text) = serde_json::to_string_pretty(&report) else { return };
-    let saved = (|| -> Result<(), JsValue> {
-        let options = BlobPropertyBag::new();
-        options.set_type("application/json");
-        let blob = Blob::new_with_str_sequence_and_options(&js_sys::Array::of1(&text.into()), &options)?;
-        let address = web_sys::Url::create_object_url_with_blob(&blob)?;
-        let anchor: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
-        anchor.set_href(&address);
-        anchor.set_download("prunescope.json");
-        anchor.click();
-        web_sys::Url::revoke_object_url(&address)
-    })();
-    if saved.is_err() {
-        state.notices.update(|notices| notices.push("This browser did not let the page save a file.".into()));
+    if let Ok(text) = serde_json::to_string_pretty(&report) {
+        save_text(&state, "prunescope.json", "application/json", &text);
     }
 }

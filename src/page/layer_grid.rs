@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::state::{AppState, HistoryEntry};
-use crate::prune::{DropKind, Importance, PruningPlan};
+use crate::prune::{DropKind, DroppedSublayers, Importance};
 use crate::settings::Settings;
 
 /// Rows of the grid, from top to bottom.
@@ -21,12 +21,12 @@ struct Switch {
 }
 
 impl Switch {
-    fn is_off(self, plan: &PruningPlan) -> bool {
+    fn is_off(self, plan: &DroppedSublayers) -> bool {
         self.kind.sublayers(self.layer).all(|sublayer| plan.drops(sublayer))
     }
 
     fn set(self, settings: &mut Settings, off: bool) {
-        self.kind.sublayers(self.layer).for_each(|sublayer| settings.drop.set(sublayer, off));
+        self.kind.sublayers(self.layer).for_each(|sublayer| settings.plan.drop.set(sublayer, off));
     }
 
     fn name(self) -> String {
@@ -63,7 +63,7 @@ fn letter(kind: DropKind) -> char {
 #[derive(Clone, PartialEq)]
 struct Stroke {
     off: bool,
-    before: PruningPlan,
+    before: DroppedSublayers,
 }
 
 /// All switches.
@@ -75,7 +75,7 @@ pub fn LayerGrid() -> impl IntoView {
     let pointed = RwSignal::new(None::<Switch>);
     let grid = NodeRef::<html::Div>::new();
     let layers = Memo::new(move |_| state.layer_count());
-    let plan = Memo::new(move |_| state.settings.with(|settings| settings.drop.clone()));
+    let plan = Memo::new(move |_| state.settings.with(|settings| settings.plan.drop.clone()));
 
     let begin = move |event: PointerEvent| {
         if event.button() != 0 {
@@ -101,7 +101,7 @@ pub fn LayerGrid() -> impl IntoView {
     // The browser took the pointer to scroll: the touch was not meant for the switches.
     let cancel = move |_: PointerEvent| {
         if let Some(stroke) = stroke.get_untracked() {
-            state.change(HistoryEntry::Same, |settings| settings.drop = stroke.before);
+            state.change(HistoryEntry::Same, |settings| settings.plan.drop = stroke.before);
         }
         stroke.set(None);
     };
@@ -156,7 +156,6 @@ pub fn LayerGrid() -> impl IntoView {
         }
     };
     view! {
-        <section class="panel layers" aria-labelledby="layers-title">
             <div class="row">
                 <h2 id="layers-title">"Switch layers off"</h2>
                 <DropLeast/>
@@ -176,7 +175,6 @@ pub fn LayerGrid() -> impl IntoView {
                     None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more it does.".into(),
                 }}
             </p>
-        </section>
     }
 }
 
@@ -187,7 +185,7 @@ fn under(event: &PointerEvent) -> Option<Switch> {
 }
 
 /// A switch in words.
-fn describe(switch: Switch, plan: &PruningPlan, importance: Option<&Importance>) -> String {
+fn describe(switch: Switch, plan: &DroppedSublayers, importance: Option<&Importance>) -> String {
     let off = if switch.is_off(plan) { "off" } else { "on" };
     let measured = importance.and_then(|importance| importance.of(switch.kind).get(switch.layer));
     match measured {
@@ -224,7 +222,7 @@ fn DropLeast() -> impl IntoView {
         let count = move || {
             let layers = state.layer_count();
             state.settings.with(|settings| {
-                (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.drop)).count()
+                (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.plan.drop)).count()
             })
         };
         let input = move |event: leptos::ev::Event| {
@@ -232,7 +230,9 @@ fn DropLeast() -> impl IntoView {
             let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
             dragging.set_value(true);
             if let Some(importance) = state.importance.get_untracked() {
-                state.change(entry, |settings| settings.drop = importance.drop_least(&settings.drop, kind, wanted));
+                state.change(entry, |settings| {
+                    settings.plan.drop = importance.drop_least(&settings.plan.drop, kind, wanted)
+                });
             }
         };
         view! {

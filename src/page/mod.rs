@@ -2,6 +2,8 @@
 //!
 //! * [`state`]: the signals, and the one way to change settings.
 //! * [`client`]: the worker that runs the engine.
+//! * [`measurements`]: signals of what is measured beside the main run.
+//! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
 //! * [`api`]: `window.prunescope` and `postMessage`.
 //! * The rest: one module a part of the page.
@@ -11,13 +13,16 @@ mod api;
 mod chart_view;
 mod client;
 mod controls;
-mod explore;
+mod export;
 mod header;
 mod layer_grid;
+mod measurements;
 mod pipeline;
 mod state;
 mod status;
 mod texts;
+mod thinning;
+mod views;
 
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
@@ -50,10 +55,13 @@ fn App() -> impl IntoView {
                     <controls::PromptPanel/>
                     <pipeline::Pipeline/>
                 </section>
-                <layer_grid::LayerGrid/>
+                <section class="panel layers" aria-labelledby="layers-title">
+                    <layer_grid::LayerGrid/>
+                    <thinning::Thinning/>
+                </section>
                 <texts::Texts/>
                 <Show when=move || !embedded>
-                    <explore::Explore/>
+                    <views::Views/>
                 </Show>
             </main>
             <status::StatusLine/>

@@ -27,7 +27,7 @@ pub fn Pipeline() -> impl IntoView {
     };
     let kept = move || {
         let dropped: usize = state.settings.with(|settings| {
-            [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.drop.count(*kind)).sum()
+            [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.plan.drop.count(*kind)).sum()
         });
         (dropped, 2 * state.layer_count())
     };

@@ -7,10 +7,12 @@ use leptos::prelude::*;
 use super::address;
 use super::api::Waiting;
 use super::client::EngineClient;
+use super::measurements::Measurements;
 use crate::engine::protocol::{Backend, Event, Request, Stage};
 use crate::prune::{Importance, PruningPlan};
 use crate::results::{
-    ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Report, first_divergence, written_ids,
+    ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TokenWeight, WeightReport,
+    first_divergence, written_ids,
 };
 use crate::settings::{BackendChoice, Settings, link};
 
@@ -90,8 +92,18 @@ pub struct AppState {
     pub steps: RwSignal<Vec<GenerationStep>>,
     /// Both models on the dense text.
     pub fixed_trajectory: RwSignal<Vec<Metrics>>,
-    /// Layer transitions by step of the dense text.
+    /// How far both texts have collapsed.
+    pub quality: RwSignal<Option<Quality>>,
+    /// Layer transitions by step of the dense text, where each sublayer is dropped.
     pub layers: RwSignal<BTreeMap<usize, Vec<LayerTransition>>>,
+    /// The same where each sublayer's weights are those of the plan.
+    pub edited_layers: RwSignal<BTreeMap<usize, Vec<LayerTransition>>>,
+    /// The tokens whose Δz does the most damage after the prompt.
+    pub damage: RwSignal<Vec<TokenWeight>>,
+    /// What the plan did to the weights.
+    pub weights: RwSignal<WeightReport>,
+    /// What is measured beside the main run.
+    pub measurements: Measurements,
     /// Importance of the model's sublayers.
     pub importance: RwSignal<Option<Importance>>,
     /// All results of the shown run.
@@ -129,7 +141,12 @@ impl AppState {
             next_token: RwSignal::new(None),
             steps: RwSignal::new(vec![]),
             fixed_trajectory: RwSignal::new(vec![]),
+            quality: RwSignal::new(None),
             layers: RwSignal::new(BTreeMap::new()),
+            edited_layers: RwSignal::new(BTreeMap::new()),
+            damage: RwSignal::new(vec![]),
+            weights: RwSignal::new(WeightReport::default()),
+            measurements: Measurements::new(),
             importance: RwSignal::new(None),
             report: RwSignal::new(None),
             memory: RwSignal::new(None),
@@ -149,6 +166,11 @@ impl AppState {
     /// Whether what is shown belongs to an older run than the newest.
     pub fn is_stale(&self) -> bool {
         self.shown_run.get() != self.newest_run.get()
+    }
+
+    /// The same without following the signals.
+    pub fn is_stale_untracked(&self) -> bool {
+        self.shown_run.get_untracked() != self.newest_run.get_untracked()
     }
 
     /// The first step at which the shown texts differ.
@@ -174,6 +196,8 @@ impl AppState {
             self.load_model();
         } else if !settings.same_run(&before) {
             self.start_run();
+        } else {
+            self.measurements.follow_settings(self, &before, &settings);
         }
     }
 
@@ -241,14 +265,20 @@ impl AppState {
             self.failure.set(None);
         }
         let settings = self.settings.get_untracked();
-        self.client.with_value(|client| client.send(Request::Run { run, settings }));
+        self.send(Request::Run { run, settings });
+    }
+
+    /// Sends a request to the engine.
+    pub fn send(&self, request: Request) {
+        self.client.with_value(|client| client.send(request));
     }
 
     /// Stops loading or running.
     pub fn stop(&self) {
         if self.engine.get_untracked() == EngineStatus::Ready {
-            self.client.with_value(|client| client.send(Request::Stop));
+            self.send(Request::Stop);
             self.running.set(false);
+            self.measurements.stop();
         } else if self.engine.get_untracked() != EngineStatus::Down {
             self.client.with_value(EngineClient::stop);
             self.fail(Stage::Load, "Loading was stopped. Press Try again to load the model.".into());
@@ -268,6 +298,7 @@ impl AppState {
     fn fail(&self, stage: Stage, message: String) {
         self.engine.set(EngineStatus::Down);
         self.running.set(false);
+        self.measurements.stop();
         self.waiting.update_value(|waiting| waiting.reject(&message));
         self.failure.set(Some(Failure { message, stage }));
     }
@@ -289,7 +320,9 @@ impl AppState {
                 let model = *model;
                 if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
                     self.importance.set(None);
+                    self.measurements.forget();
                 }
+                self.measurements.send_sets(self);
                 self.keep_plan_within(model.config.layers);
                 self.model.set(Some(model));
                 self.engine.set(EngineStatus::Ready);
@@ -298,7 +331,11 @@ impl AppState {
             Event::Prompt { run, ids } if run == newest => self.prompt_tokens.set(ids.len()),
             Event::NextToken { run, compared } if run == newest => {
                 self.shown_run.set(run);
-                self.shown_plan.set(self.settings.with_untracked(|settings| settings.drop.clone()));
+                self.shown_plan.set(self.settings.with_untracked(|settings| settings.plan.clone()));
+                self.quality.set(None);
+                self.edited_layers.set(BTreeMap::new());
+                self.damage.set(vec![]);
+                self.measurements.begin_run(self);
                 self.steps.set(vec![]);
                 self.fixed_trajectory.set(vec![]);
                 self.layers.set(BTreeMap::new());
@@ -307,26 +344,28 @@ impl AppState {
             }
             Event::Step { run, step } if run == newest => self.steps.update(|steps| steps.push(*step)),
             Event::FixedTrajectory { run, steps } if run == newest => self.fixed_trajectory.set(steps),
-            Event::Layers { run, step, layers } if run == newest => {
-                self.layers.update(|known| {
+            Event::Layers { run, step, edited, layers } if run == newest => {
+                let place = if edited { self.edited_layers } else { self.layers };
+                place.update(|known| {
                     known.insert(step, layers);
                 });
             }
+            Event::Quality { run, quality } if run == newest => self.quality.set(Some(*quality)),
+            Event::Damage { run, tokens } if run == newest => self.damage.set(tokens),
+            Event::Weights { run, weights } if run == newest => self.weights.set(*weights),
             Event::Importance { importance } => self.importance.set(Some(*importance)),
             Event::Done { run, report } if run == newest => {
                 self.running.set(false);
                 self.report.set(Some(*report));
+                self.measurements.end_run(self);
             }
-            Event::Stopped { run: Some(run) } if run == newest => self.running.set(false),
+            Event::Stopped { run: Some(run) } if run == newest => {
+                self.running.set(false);
+                self.measurements.working.set(None);
+            }
             Event::Memory { wasm } => self.memory.set(Some(wasm)),
             Event::Failed { stage, message, fatal, run } => self.receive_failure(stage, message, fatal, run, newest),
-            Event::Prompt { .. }
-            | Event::NextToken { .. }
-            | Event::Step { .. }
-            | Event::FixedTrajectory { .. }
-            | Event::Layers { .. }
-            | Event::Done { .. }
-            | Event::Stopped { .. } => {}
+            event => self.measurements.receive(self, event, newest),
         }
     }
 
@@ -334,6 +373,7 @@ impl AppState {
         if !fatal && stage == Stage::Run {
             if run.is_none_or(|run| run == newest) {
                 self.running.set(false);
+                self.measurements.stop();
                 self.failure.set(Some(Failure { message: sentence(&message), stage }));
             }
             return;
@@ -350,13 +390,22 @@ impl AppState {
         }
     }
 
-    /// Takes layers out of the plan that the model does not have, and says so.
+    /// Takes layers out of the plans that the model does not have, and says so.
     fn keep_plan_within(&self, layers: usize) {
-        let (inside, outside) = self.settings.with_untracked(|settings| settings.drop.within(layers));
-        if !outside.is_dense() {
-            let notice = format!("This model has layers 0 to {}: {outside} is ignored.", layers - 1);
-            self.notices.update(|notices| notices.push(notice));
-            self.change(HistoryEntry::Same, |settings| settings.drop = inside);
+        let settings = self.settings.get_untracked();
+        let (plan, mut notices) = settings.plan.within(layers);
+        let mut compare = settings.compare.clone();
+        for variant in &mut compare {
+            let (inside, more) = variant.plan.within(layers);
+            variant.plan = inside;
+            notices.extend(more);
+        }
+        if plan != settings.plan || compare != settings.compare {
+            self.notices.update(|known| known.extend(notices));
+            self.change(HistoryEntry::Same, |settings| {
+                settings.plan = plan;
+                settings.compare = compare;
+            });
         }
     }
 }

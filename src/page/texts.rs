@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::state::AppState;
+use crate::figure::visible;
 use crate::results::{GenerationStep, TokenText, TopTokenText};
 
 /// KL at which a token's tint is strongest, in nats.
@@ -178,13 +179,4 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
         )
     };
     view! { {details} }
-}
-
-/// A token's text with its white space shown.
-pub fn visible(text: &str) -> String {
-    if text.trim().is_empty() {
-        text.replace('\n', "⏎").replace(' ', "␣").replace('\t', "⇥")
-    } else {
-        text.replace('\n', "⏎")
-    }
 }

@@ -121,8 +121,30 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
                 }
                 session.replace(Some(current));
             }
+            Request::Measure { run, settings, what } => {
+                let Some(mut current) = session.take() else {
+                    tell(&Event::Stopped { run: Some(run) });
+                    continue;
+                };
+                let control = Control::new(newest.clone(), number, Rc::new(pause));
+                let done = current.measure(run, &settings, what, &control, &mut |event| tell(&event)).await;
+                if let Err(error) = done {
+                    tell(&Session::failure(run, &error));
+                }
+                session.replace(Some(current));
+            }
+            Request::Calibrate { text } => change(&session, |current| current.calibrate(&text)),
+            Request::UseQuestions { questions } => change(&session, |current| current.use_questions(questions)),
+            Request::UseRetrievalSet { set } => change(&session, |current| current.use_retrieval_set(set)),
         }
         tell_memory();
+    }
+}
+
+/// Changes a session that is idle; without one there is nothing to change.
+fn change(session: &RefCell<Option<Session>>, how: impl FnOnce(&mut Session)) {
+    if let Some(current) = session.borrow_mut().as_mut() {
+        how(current);
     }
 }
 

@@ -1,0 +1,263 @@
+//! One chart of any kind: its drawing, legend and numbers.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::{BarChart, ChartError, Frame, HeatMap, Ink, LineChart, SlopeChart, Theme, short_number};
+
+/// What a colour and a dash stand for: name, colour, whether dashed.
+pub type Legend = (String, Ink, bool);
+
+/// A chart of any kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Chart {
+    /// Lines over a numeric axis.
+    Lines(LineChart),
+    /// Pairs of bars.
+    Bars(BarChart),
+    /// Ranks on two sides.
+    Slopes(SlopeChart),
+    /// A picture of a matrix.
+    Heat(HeatMap),
+}
+
+impl Chart {
+    /// What each colour and dash stands for.
+    pub fn legend(&self) -> Vec<Legend> {
+        match self {
+            Self::Lines(chart) => chart.series.iter().map(|line| (line.name.clone(), line.ink, line.dashed)).collect(),
+            Self::Bars(chart) => chart.pair.iter().map(|(name, ink)| (name.clone(), *ink, false)).collect(),
+            Self::Slopes(_) => {
+                vec![("as good or better".into(), Ink::Dense, false), ("worse".into(), Ink::Pruned, false)]
+            }
+            Self::Heat(_) => vec![("kept, the larger the stronger".into(), Ink::Hidden, false)],
+        }
+    }
+
+    /// Names of the table's columns.
+    fn head(&self) -> Vec<String> {
+        match self {
+            Self::Lines(chart) => {
+                let mut head = vec![chart.x_label.clone()];
+                for line in &chart.series {
+                    head.push(line.name.clone());
+                    if line.band.is_some() {
+                        head.extend([format!("{} lowest", line.name), format!("{} highest", line.name)]);
+                    }
+                }
+                head
+            }
+            Self::Bars(chart) => vec![chart.x_label.clone(), chart.pair[0].0.clone(), chart.pair[1].0.clone()],
+            Self::Slopes(chart) => vec!["query".into(), chart.sides[0].clone(), chart.sides[1].clone()],
+            Self::Heat(chart) => (0..chart.columns).map(|column| column.to_string()).collect(),
+        }
+    }
+
+    /// The horizontal places of a line chart, each once.
+    fn places(chart: &LineChart) -> Vec<f64> {
+        let mut places: Vec<f64> = chart.series.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x)).collect();
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        places
+    }
+
+    /// One row of the table; `show` writes a number.
+    fn row(&self, row: usize, show: &dyn Fn(f64) -> String) -> Vec<String> {
+        match self {
+            Self::Lines(chart) => {
+                let Some(x) = Self::places(chart).get(row).copied() else { return vec![] };
+                let mut cells = vec![format!("{x}")];
+                for line in &chart.series {
+                    let at = line.points.iter().position(|(place, _)| *place == x);
+                    let value = |y: Option<f64>| y.filter(|y| y.is_finite()).map_or(String::new(), show);
+                    cells.push(value(at.map(|at| line.points[at].1)));
+                    if let Some(band) = &line.band {
+                        cells.push(value(at.and_then(|at| band.low.get(at).copied())));
+                        cells.push(value(at.and_then(|at| band.high.get(at).copied())));
+                    }
+                }
+                cells
+            }
+            Self::Bars(chart) => {
+                chart.rows.get(row).map_or(vec![], |row| vec![row.name.clone(), show(row.first), show(row.second)])
+            }
+            Self::Slopes(chart) => chart
+                .slopes
+                .get(row)
+                .map_or(vec![], |slope| vec![slope.name.clone(), slope.left.to_string(), slope.right.to_string()]),
+            Self::Heat(chart) => chart
+                .cells
+                .chunks(chart.columns.max(1))
+                .nth(row)
+                .unwrap_or_default()
+                .iter()
+                .map(u8::to_string)
+                .collect(),
+        }
+    }
+
+    /// How many rows the table has.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Lines(chart) => Self::places(chart).len(),
+            Self::Bars(chart) => chart.rows.len(),
+            Self::Slopes(chart) => chart.slopes.len(),
+            Self::Heat(chart) => chart.cells.len().div_ceil(chart.columns.max(1)),
+        }
+    }
+
+    /// The columns' names and one row, for a tooltip.
+    pub fn tooltip(&self, row: usize) -> Vec<(String, String)> {
+        self.head().into_iter().zip(self.row(row, &short_number)).collect()
+    }
+
+    /// All numbers for people, with a header.
+    pub fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        (self.head(), (0..self.rows()).map(|row| self.row(row, &short_number)).collect())
+    }
+
+    /// All numbers as comma-separated values (RFC 4180), in full precision.
+    pub fn csv(&self) -> String {
+        let field = |text: &String| {
+            if text.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text.clone()
+            }
+        };
+        let line = |cells: &[String]| cells.iter().map(field).collect::<Vec<_>>().join(",") + "\r\n";
+        let full = |value: f64| (value as f32).to_string();
+        let body: String = (0..self.rows()).map(|row| line(&self.row(row, &full))).collect();
+        line(&self.head()) + &body
+    }
+
+    /// The row nearest to a place within the drawing.
+    pub fn row_at(&self, frame: &Frame, x: f64, y: f64) -> Option<usize> {
+        match self {
+            Self::Lines(chart) => {
+                let value = frame.value_at(x, chart.x.0, chart.x.1.max(chart.x.0 + 1.0));
+                let places = Self::places(chart);
+                let nearest =
+                    |a: &(usize, &f64), b: &(usize, &f64)| (a.1 - value).abs().total_cmp(&(b.1 - value).abs());
+                places.iter().enumerate().min_by(nearest).map(|(row, _)| row)
+            }
+            Self::Bars(chart) => {
+                let part = (y - frame.y.0) / (frame.y.1 - frame.y.0).max(1.0);
+                (0.0..1.0).contains(&part).then_some((part * chart.rows.len() as f64) as usize)
+            }
+            Self::Slopes(chart) => {
+                let part = ((x - frame.x.0) / (frame.x.1 - frame.x.0).max(1.0)).clamp(0.0, 1.0);
+                let worst = (chart.worst() as f64).ln().max(1e-9);
+                let height = |rank: usize| frame.y.0 + (rank as f64).ln() / worst * (frame.y.1 - frame.y.0);
+                let off = |at: usize| {
+                    let slope = &chart.slopes[at];
+                    (height(slope.left) * (1.0 - part) + height(slope.right) * part - y).abs()
+                };
+                (0..chart.slopes.len()).min_by(|a, b| off(*a).total_cmp(&off(*b)))
+            }
+            Self::Heat(_) => None,
+        }
+    }
+
+    /// Where a row's tooltip belongs, horizontally within the drawing.
+    pub fn place_of(&self, frame: &Frame, row: usize) -> f64 {
+        match self {
+            Self::Lines(chart) => {
+                let x = Self::places(chart).get(row).copied().unwrap_or(0.0);
+                frame.x_of(x, chart.x.0, chart.x.1.max(chart.x.0 + 1.0))
+            }
+            Self::Bars(_) | Self::Slopes(_) | Self::Heat(_) => (frame.x.0 + frame.x.1) / 2.0,
+        }
+    }
+
+    /// Draws the chart.
+    ///
+    /// * `scale` — pixels of the drawing for one CSS pixel.
+    ///
+    /// # Errors
+    /// [`ChartError`] where the backend fails.
+    pub fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        theme: Theme,
+        scale: f64,
+    ) -> Result<Frame, ChartError> {
+        match self {
+            Self::Lines(chart) => chart.draw(area, theme, scale),
+            Self::Bars(chart) => chart.draw(area, theme, scale),
+            Self::Slopes(chart) => chart.draw(area, theme, scale),
+            Self::Heat(chart) => chart.draw(area, theme),
+        }
+    }
+
+    /// The chart as an SVG document.
+    ///
+    /// # Errors
+    /// [`ChartError`] where drawing fails.
+    pub fn svg(&self, theme: Theme, width: u32, height: u32) -> Result<String, ChartError> {
+        let mut out = String::new();
+        {
+            let area = SVGBackend::with_string(&mut out, (width, height)).into_drawing_area();
+            self.draw(&area, theme, 1.0)?;
+            area.present().map_err(ChartError::new)?;
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::{BarRow, Series, Slope};
+
+    fn lines() -> Chart {
+        let line = |name: &str, points: &[(f64, f64)]| Series {
+            name: name.into(),
+            ink: Ink::Hidden,
+            dashed: false,
+            points: points.to_vec(),
+            band: None,
+        };
+        Chart::Lines(LineChart {
+            x_label: "x".into(),
+            y_label: "y".into(),
+            x: (0.0, 2.0),
+            y: (0.0, 1.0),
+            series: vec![line("a, b", &[(0.0, 0.5), (2.0, 0.25)]), line("c", &[(0.0, f64::NAN), (1.0, 1.0)])],
+            shaded: vec![],
+        })
+    }
+
+    #[test]
+    fn lines_with_other_places_share_one_table() {
+        assert_eq!(lines().csv(), "x,\"a, b\",c\r\n0,0.5,\r\n1,,1\r\n2,0.25,\r\n");
+        assert_eq!(lines().rows(), 3);
+        assert_eq!(lines().tooltip(1), [("x", "1"), ("a, b", ""), ("c", "1.0000")].map(|(a, b)| (a.into(), b.into())));
+    }
+
+    #[test]
+    fn every_kind_draws_itself_into_a_document() {
+        let bars = Chart::Bars(BarChart {
+            x_label: "p".into(),
+            pair: [("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
+            rows: vec![BarRow { name: "<b>".into(), first: 0.5, second: 0.25 }],
+        });
+        let slope = Slope { name: "Q".into(), left: 1, right: 7 };
+        let slopes = Chart::Slopes(SlopeChart { sides: ["dense".into(), "pruned".into()], slopes: vec![slope] });
+        let heat = Chart::Heat(HeatMap { columns: 2, cells: vec![0, 255, 3, 0] });
+        for (chart, holds) in [(lines(), "<polyline"), (bars, "&lt;b&gt;"), (slopes, "rank 5"), (heat, "<rect")] {
+            let text = chart.svg(Theme::Light, 400, 200).unwrap();
+            assert!(text.starts_with("<svg") && text.contains(holds), "{text}");
+            assert_eq!(chart.csv().lines().count(), chart.rows() + 1);
+        }
+    }
+
+    #[test]
+    fn the_nearest_slope_is_found() {
+        let slopes = [("a", 1, 1), ("b", 5, 5)].map(|(name, left, right)| Slope { name: name.into(), left, right });
+        let chart = Chart::Slopes(SlopeChart { sides: ["l".into(), "r".into()], slopes: slopes.to_vec() });
+        let frame = Frame { x: (0.0, 100.0), y: (0.0, 100.0) };
+        assert_eq!(chart.row_at(&frame, 50.0, 10.0), Some(0));
+        assert_eq!(chart.row_at(&frame, 50.0, 90.0), Some(1));
+    }
+}

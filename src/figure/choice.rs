@@ -1,0 +1,149 @@
+//! Multiple choice: the categorical subspace beside the whole vocabulary (fig. 7), and the score by topic.
+
+use std::collections::BTreeMap;
+
+use super::{Figure, tokens};
+use crate::chart::BarRow;
+use crate::results::tasks::best;
+use crate::results::{ChoiceAnswer, ChoiceResult, Proportion};
+use crate::tasks::Question;
+
+/// How an option is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scoring {
+    /// By the probability of its letter.
+    Letter,
+    /// By the log-probability of its text.
+    Cloze,
+}
+
+impl Scoring {
+    /// A model's scores of the options.
+    pub fn of(self, answer: &ChoiceAnswer) -> &[f32] {
+        match self {
+            Self::Letter => &answer.letters,
+            Self::Cloze => &answer.cloze,
+        }
+    }
+}
+
+/// The likeliest tokens where the letter comes.
+pub fn vocabulary(result: &ChoiceResult) -> Figure {
+    let sentence = format!(
+        "Whole vocabulary: {} of 6 likeliest tokens shared; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
+        tokens::shared(&result.top),
+        result.global.cos_z,
+        result.global.cos_p,
+        result.global.kl_dense_pruned
+    );
+    Figure { chart: tokens::bars(&result.top, "probability of the next token"), sentence }
+}
+
+/// The options' letters alone, renormalised.
+pub fn options(result: &ChoiceResult, question: &Question) -> Figure {
+    let rows = question.choices.iter().enumerate().map(|(at, text)| BarRow {
+        name: format!("{} {text}", Question::letter(at)),
+        first: result.dense.letters.get(at).copied().unwrap_or(0.0).into(),
+        second: result.pruned.letters.get(at).copied().unwrap_or(0.0).into(),
+    });
+    let (dense, pruned) = (best(&result.dense.letters), best(&result.pruned.letters));
+    let chosen = if dense.0 == pruned.0 {
+        format!("both choose {}", Question::letter(dense.0))
+    } else {
+        format!("dense chooses {}, pruned {}", Question::letter(dense.0), Question::letter(pruned.0))
+    };
+    let sentence = format!(
+        "Letters alone: {chosen}, with margins {:.2} and {:.2}; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
+        dense.1, pruned.1, result.categorical.cos_z, result.categorical.cos_p, result.categorical.kl_dense_pruned
+    );
+    Figure { chart: tokens::dense_pruned(rows.collect(), "probability among the letters"), sentence }
+}
+
+/// Scores on some questions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TopicScore {
+    /// What they are about.
+    pub topic: String,
+    /// Right answers of the dense model.
+    pub dense: Proportion,
+    /// Right answers of the pruned model.
+    pub pruned: Proportion,
+    /// Questions on which both choose the same.
+    pub agreement: Proportion,
+}
+
+/// Scores by topic, and of all questions as the last row.
+pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], scoring: Scoring) -> Vec<TopicScore> {
+    let mut topics = BTreeMap::<&str, Vec<(bool, bool, bool)>>::new();
+    let mut all = vec![];
+    for result in results.values() {
+        let Some(question) = questions.get(result.index) else { continue };
+        let (dense, pruned) = (best(scoring.of(&result.dense)).0, best(scoring.of(&result.pruned)).0);
+        let flags = (dense == question.answer, pruned == question.answer, dense == pruned);
+        topics.entry(&question.topic).or_default().push(flags);
+        all.push(flags);
+    }
+    let row = |topic: &str, flags: &[(bool, bool, bool)]| TopicScore {
+        topic: topic.into(),
+        dense: Proportion::of(flags.iter().map(|flags| flags.0)),
+        pruned: Proportion::of(flags.iter().map(|flags| flags.1)),
+        agreement: Proportion::of(flags.iter().map(|flags| flags.2)),
+    };
+    let mut rows: Vec<_> = topics.iter().map(|(topic, flags)| row(topic, flags)).collect();
+    rows.push(row("all", &all));
+    rows
+}
+
+/// What the scores say.
+pub fn summary(scores: &[TopicScore]) -> Option<String> {
+    let all = scores.last().filter(|all| all.dense.of > 0)?;
+    let (low, high) = all.pruned.interval();
+    Some(format!(
+        "Dense {} of {}, pruned {} of {} right (95 % interval {:.0} to {:.0} %); the same choice on {}.",
+        all.dense.right,
+        all.dense.of,
+        all.pruned.right,
+        all.pruned.of,
+        100.0 * low,
+        100.0 * high,
+        all.agreement.right
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::{SubspaceMetrics, TopTokens};
+
+    fn result(index: usize, dense: [f32; 2], pruned: [f32; 2]) -> ChoiceResult {
+        let answer = |letters: [f32; 2]| ChoiceAnswer { letters: letters.to_vec(), cloze: vec![-1.0, -2.0] };
+        ChoiceResult {
+            index,
+            dense: answer(dense),
+            pruned: answer(pruned),
+            global: SubspaceMetrics::default(),
+            categorical: SubspaceMetrics::default(),
+            top: TopTokens::default(),
+        }
+    }
+
+    #[test]
+    fn scores_by_topic_and_in_all() {
+        let question = |topic: &str, answer| Question {
+            question: "?".into(),
+            choices: vec!["x".into(), "y".into()],
+            answer,
+            topic: topic.into(),
+        };
+        let questions = [question("one", 0), question("two", 1)];
+        let results = BTreeMap::from([(0, result(0, [0.9, 0.1], [0.8, 0.2])), (1, result(1, [0.3, 0.7], [0.6, 0.4]))]);
+        let scores = super::scores(&results, &questions, Scoring::Letter);
+        assert_eq!(scores.len(), 3);
+        assert_eq!((scores[2].dense.right, scores[2].pruned.right, scores[2].agreement.right), (2, 1, 1));
+        assert!(summary(&scores).unwrap().contains("pruned 1 of 2"));
+        assert!(options(&results[&1], &questions[1]).sentence.contains("dense chooses b, pruned a"));
+        let cloze = super::scores(&results, &questions, Scoring::Cloze);
+        assert_eq!((cloze[2].dense.right, cloze[2].agreement.right), (1, 2));
+        assert_eq!(summary(&[]), None);
+    }
+}

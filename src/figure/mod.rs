@@ -1,0 +1,96 @@
+//! The paper's figures, made from results: a chart and a sentence that says what to see in it, with the numbers filled in.
+//!
+//! Pure functions from [`crate::results`]; the page only shows what they give.
+
+pub mod choice;
+pub mod compare;
+pub mod layers;
+pub mod retrieval;
+pub mod steps;
+pub mod sweep;
+pub mod theorems;
+pub mod tokens;
+pub mod weights;
+
+use crate::chart::{Chart, Ink, Series};
+use crate::results::{GenerationStep, Metrics};
+
+/// A chart with what to see in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// The chart.
+    pub chart: Chart,
+    /// One or two sentences with live numbers.
+    pub sentence: String,
+}
+
+/// Picks one number out of the metrics.
+pub type Pick = fn(&Metrics) -> f64;
+
+/// A solid line without a band.
+fn line(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
+    Series { name: name.into(), ink, dashed: false, points, band: None }
+}
+
+/// The same dashed.
+fn dashed(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
+    Series { dashed: true, ..line(name, ink, points) }
+}
+
+/// One metric over generation steps; a step that compares nothing is not a number.
+fn over_steps(steps: &[GenerationStep], pick: Pick) -> Vec<(f64, f64)> {
+    let value = |step: &GenerationStep| step.compared.as_ref().map_or(f64::NAN, |compared| pick(&compared.metrics));
+    steps.iter().map(|step| (step.step as f64, value(step))).collect()
+}
+
+/// Mean of the finite values.
+fn mean(points: &[(f64, f64)]) -> Option<f64> {
+    let values: Vec<f64> = points.iter().map(|(_, y)| *y).filter(|y| y.is_finite()).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The range of x that holds every series, at least one wide.
+fn x_range(series: &[Series]) -> Option<(f64, f64)> {
+    let places = || series.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x));
+    places().next()?;
+    Some((places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max)))
+}
+
+/// A token's text with its white space shown.
+pub fn visible(text: &str) -> String {
+    let white = text.trim().is_empty();
+    text.replace('\n', "⏎").replace(if white { " " } else { "\t" }, if white { "␣" } else { "⇥" })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::results::{ComparedPosition, TopTokens};
+
+    /// Steps with these values of KL and cosine, and estimates beside them.
+    pub(crate) fn steps(values: &[(f32, f32)]) -> Vec<GenerationStep> {
+        let compared = |(kl, cos): &(f32, f32)| ComparedPosition {
+            metrics: Metrics {
+                kl_dense_pruned: *kl,
+                theorem3: 0.9 * kl,
+                cos_p: *cos,
+                cos_h: 0.5 + 0.5 * cos,
+                cos_z: 0.9 + 0.1 * cos,
+                ..Metrics::default()
+            },
+            top: TopTokens::default(),
+        };
+        let step = |(step, one): (usize, &(f32, f32))| GenerationStep {
+            step,
+            dense: None,
+            pruned: None,
+            compared: Some(compared(one)),
+        };
+        values.iter().enumerate().map(step).collect()
+    }
+
+    #[test]
+    fn white_space_is_shown() {
+        assert_eq!([visible("\n"), visible("  "), visible("a\n")], ["⏎", "␣␣", "a⏎"]);
+    }
+}

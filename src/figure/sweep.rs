@@ -1,0 +1,135 @@
+//! Figs. 3 and 4: non-generative and generative scores against how much is removed.
+
+use std::collections::BTreeMap;
+
+use super::{Figure, x_range};
+use crate::chart::{Band, Chart, Ink, LineChart, Series};
+use crate::results::{Proportion, SweepLine, SweepPoint};
+use crate::settings::SweepAxis;
+
+/// What a panel shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Score {
+    /// Multiple choice, cloze scoring.
+    Choice,
+    /// Retrieval, the right passage first.
+    Retrieval,
+    /// Exact answers.
+    Generation,
+}
+
+impl Score {
+    /// Picks the score out of a point.
+    pub fn of(self, point: &SweepPoint) -> Proportion {
+        match self {
+            Self::Choice => point.choice,
+            Self::Retrieval => point.recall_1,
+            Self::Generation => point.generation,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Choice => "multiple choice",
+            Self::Retrieval => "retrieval",
+            Self::Generation => "exact answers",
+        }
+    }
+}
+
+/// Points by line and place.
+pub type Points = BTreeMap<(SweepLine, usize), SweepPoint>;
+
+/// One score against how much is removed, a line each, with its 95 % interval as a band.
+pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
+    let mut lines = BTreeMap::<SweepLine, Vec<&SweepPoint>>::new();
+    for point in points.values() {
+        lines.entry(point.line).or_default().push(point);
+    }
+    let series: Vec<Series> = lines
+        .iter()
+        .enumerate()
+        .map(|(at, (line, points))| {
+            let interval = |point: &&SweepPoint| score.of(point).interval();
+            Series {
+                name: line.name().into(),
+                ink: Ink::Variant(at),
+                dashed: false,
+                points: points.iter().map(|point| (point.x as f64, score.of(point).share())).collect(),
+                band: Some(Band {
+                    low: points.iter().map(|point| interval(point).0).collect(),
+                    high: points.iter().map(|point| interval(point).1).collect(),
+                }),
+            }
+        })
+        .collect();
+    let x = x_range(&series)?;
+    let told = lines.iter().filter_map(|(line, points)| {
+        let (first, last) = match axis {
+            // The most bits are nearest to the dense model.
+            SweepAxis::Bits => (points.last()?, points.first()?),
+            SweepAxis::Layers | SweepAxis::Sparsity => (points.first()?, points.last()?),
+        };
+        let (from, to) = (score.of(first).share(), score.of(last).share());
+        (points.len() > 1)
+            .then(|| format!("{} from {:.0} to {:.0} % at {}", line.name(), 100.0 * from, 100.0 * to, last.x))
+    });
+    let told: Vec<String> = told.collect();
+    let items = points.values().map(|point| score.of(point).of).max().unwrap_or(0);
+    let sentence = if told.is_empty() {
+        format!("{} items a point; the bands are 95 % intervals.", items)
+    } else {
+        format!("{}: {}; {items} items a point, the bands are 95 % intervals.", capital(score.name()), told.join(", "))
+    };
+    let x_label = match axis {
+        SweepAxis::Layers => "sublayers or blocks dropped, the least important first",
+        SweepAxis::Sparsity => "weights removed, percent",
+        SweepAxis::Bits => "bits of a weight",
+    };
+    let chart =
+        LineChart { x_label: x_label.into(), y_label: "right".into(), x, y: (0.0, 1.0), series, shaded: vec![] };
+    Some(Figure { chart: Chart::Lines(chart), sentence })
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_has_its_interval_and_its_fall() {
+        let point = |line, x, right| {
+            let generation = Proportion { right, of: 20 };
+            let other = Proportion { right: 15, of: 20 };
+            let plan = String::new();
+            (
+                (line, x),
+                SweepPoint {
+                    line,
+                    x,
+                    plan,
+                    choice: other,
+                    letters: other,
+                    recall_1: other,
+                    recall_5: other,
+                    generation,
+                },
+            )
+        };
+        let points = Points::from([
+            point(SweepLine::Attention, 0, 16),
+            point(SweepLine::Attention, 8, 1),
+            point(SweepLine::Mlp, 0, 16),
+        ]);
+        let figure = panel(&points, SweepAxis::Layers, Score::Generation).unwrap();
+        assert!(figure.sentence.contains("attention from 80 to 5 % at 8"), "{}", figure.sentence);
+        let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
+        assert_eq!((chart.series.len(), chart.x), (2, (0.0, 8.0)));
+        assert!(chart.series[0].band.as_ref().unwrap().low[0] < 0.8);
+        assert_eq!(panel(&Points::new(), SweepAxis::Layers, Score::Choice), None);
+    }
+}

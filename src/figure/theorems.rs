@@ -1,0 +1,180 @@
+//! Fig. 6: ground truth against the second-order estimates, where they stop being true, and which tokens' Δz does the damage.
+
+use std::collections::BTreeMap;
+
+use super::{Figure, Pick, dashed, line, x_range};
+use crate::chart::{BarChart, BarRow, Chart, Ink, LineChart, Series};
+use crate::model::SublayerKind;
+use crate::results::{GenerationStep, LayerTransition, Metrics, TokenWeight};
+
+/// An estimate further from the truth than this share of it counts as no longer true.
+pub const OFF: f64 = 0.5;
+/// Below this the truth is too small to judge an estimate by.
+const SMALL: f64 = 1e-4;
+/// Tokens in the bars.
+const BARS: usize = 10;
+
+/// One of the theorems, with its space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Estimate {
+    /// Theorem 1 for the hidden states.
+    Hidden,
+    /// Theorem 1 for the logits.
+    Logits,
+    /// Theorem 2: 1 − cos p.
+    Probabilities,
+    /// Theorem 3: KL.
+    Divergence,
+}
+
+impl Estimate {
+    fn truth(self) -> (&'static str, Ink, Pick, Pick) {
+        match self {
+            Self::Hidden => ("1 − cos h", Ink::Hidden, |m| 1.0 - f64::from(m.cos_h), |m| m.theorem1_h.into()),
+            Self::Logits => ("1 − cos z", Ink::Logits, |m| 1.0 - f64::from(m.cos_z), |m| m.theorem1_z.into()),
+            Self::Probabilities => {
+                ("1 − cos p", Ink::Probabilities, |m| 1.0 - f64::from(m.cos_p), |m| m.theorem2.into())
+            }
+            Self::Divergence => ("KL", Ink::Probabilities, |m| m.kl_dense_pruned.into(), |m| m.theorem3.into()),
+        }
+    }
+}
+
+/// Metrics at places along an axis.
+pub struct Places<'a> {
+    /// Name of the axis.
+    pub x_label: &'static str,
+    /// Place and metrics.
+    pub at: Vec<(f64, &'a Metrics)>,
+}
+
+/// Generation steps as places.
+pub fn along_steps(steps: &[GenerationStep]) -> Places<'_> {
+    let at = steps.iter().filter_map(|step| Some((step.step as f64, &step.compared.as_ref()?.metrics))).collect();
+    Places { x_label: "generated token", at }
+}
+
+/// Layers as places: each sublayer alone, at the end of the prompt.
+pub fn along_layers(layers: &BTreeMap<usize, Vec<LayerTransition>>, kind: SublayerKind) -> Places<'_> {
+    let first = layers.get(&0).map_or(&[][..], Vec::as_slice);
+    let of_kind = first.iter().filter(|transition| transition.sublayer == kind);
+    Places { x_label: "layer", at: of_kind.map(|transition| (transition.layer as f64, &transition.raw)).collect() }
+}
+
+/// Truth (solid) and estimate (dashed); shaded where the estimate is more than half the truth away.
+pub fn estimate(places: &Places<'_>, which: Estimate) -> Option<Figure> {
+    let (name, ink, truth, estimate) = which.truth();
+    let points = |pick: Pick| places.at.iter().map(|(x, metrics)| (*x, pick(metrics))).collect::<Vec<_>>();
+    let (truths, estimates) = (points(truth), points(estimate));
+    let off: Vec<f64> = truths
+        .iter()
+        .zip(&estimates)
+        .filter(|((_, truth), (_, estimate))| *truth > SMALL && (estimate - truth).abs() > OFF * truth)
+        .map(|((x, _), _)| *x)
+        .collect();
+    let largest = truths
+        .iter()
+        .zip(&estimates)
+        .filter(|((x, _), _)| !off.contains(x))
+        .map(|((_, truth), _)| *truth)
+        .fold(0.0, f64::max);
+    let sentence = match (off.len(), truths.len()) {
+        (0, _) => format!("The estimate stays within {:.0} % of the truth everywhere here.", 100.0 * OFF),
+        (n, all) if n == all => {
+            format!(
+                "Δz is too large for the second-order estimate: it is more than {:.0} % off everywhere here.",
+                100.0 * OFF
+            )
+        }
+        (n, all) => format!(
+            "The estimate is more than {:.0} % off at the {n} of {all} shaded places; elsewhere it holds, up to a truth of {largest:.3}.",
+            100.0 * OFF
+        ),
+    };
+    let series = vec![line(name, ink, truths), dashed(&format!("estimate of {name}"), ink, estimates)];
+    lines(series, places.x_label, name, off, sentence)
+}
+
+fn lines(series: Vec<Series>, x_label: &str, y_label: &str, off: Vec<f64>, sentence: String) -> Option<Figure> {
+    let x = x_range(&series)?;
+    let chart = LineChart {
+        x_label: x_label.into(),
+        y_label: y_label.into(),
+        x,
+        y: LineChart::range_of(&series, (0.0, 0.01)),
+        series,
+        shaded: off.into_iter().map(|x| (x - 0.5, x + 0.5)).collect(),
+    };
+    Some(Figure { chart: Chart::Lines(chart), sentence })
+}
+
+/// Parallel and orthogonal parts of Δh and Δz: only the orthogonal part turns the vector.
+pub fn parts(places: &Places<'_>) -> Option<Figure> {
+    let points = |pick: Pick| places.at.iter().map(|(x, metrics)| (*x, pick(metrics))).collect::<Vec<_>>();
+    let series = vec![
+        line("Δh⊥", Ink::Hidden, points(|m| m.orthogonal_h.into())),
+        dashed("Δh∥", Ink::Hidden, points(|m| m.parallel_h.into())),
+        line("Δz⊥", Ink::Logits, points(|m| m.orthogonal_z.into())),
+        dashed("Δz∥", Ink::Logits, points(|m| m.parallel_z.into())),
+    ];
+    let mean = |at: usize| super::mean(&series[at].points);
+    let (h, z) = (mean(0)? / mean(1)?.max(1e-9), mean(2)? / mean(3)?.max(1e-9));
+    let sentence = format!(
+        "Only the orthogonal part turns a vector. On average it is {h:.1} times the parallel part in h and {z:.1} times in z."
+    );
+    lines(series, places.x_label, "share of ‖x‖", vec![], sentence)
+}
+
+/// The tokens that make up the weighted variances of Δz.
+pub fn damage(tokens: &[TokenWeight]) -> Option<Figure> {
+    let first = tokens.first()?;
+    let rows = tokens.iter().take(BARS).map(|token| BarRow {
+        name: super::visible(&token.text),
+        first: token.share_p.into(),
+        second: token.share_r.into(),
+    });
+    let rows: Vec<BarRow> = rows.collect();
+    let share: f32 = tokens.iter().take(3).map(|token| token.share_p).sum();
+    let sentence = format!(
+        "Three tokens of the whole vocabulary make {:.0} % of Var_p(Δz), and so of KL. The largest is “{}”: p = {:.3}, weight r = {:.3}, Δz = {:+.2} against the mean.",
+        100.0 * share,
+        super::visible(&first.text),
+        first.p,
+        first.r,
+        first.delta_z
+    );
+    let pair = [("share of Var_p(Δz), KL".to_string(), Ink::Hidden), ("share of Var_r(Δz), cos p".into(), Ink::Pruned)];
+    Some(Figure { chart: Chart::Bars(BarChart { x_label: "share of the variance".into(), pair, rows }), sentence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::tests::steps;
+
+    #[test]
+    fn places_where_the_estimate_fails_are_shaded() {
+        let mut steps = steps(&[(0.01, 0.99), (4.0, 0.1)]);
+        steps[1].compared.as_mut().unwrap().metrics.theorem3 = 40.0;
+        let figure = estimate(&along_steps(&steps), Estimate::Divergence).unwrap();
+        let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
+        assert_eq!(chart.shaded, [(0.5, 1.5)]);
+        assert!(figure.sentence.contains("1 of 2") && figure.sentence.contains("0.010"), "{}", figure.sentence);
+    }
+
+    #[test]
+    fn the_damage_names_its_largest_token() {
+        let token = |text: &str, share_p: f32| TokenWeight {
+            id: 0,
+            text: text.into(),
+            p: 0.5,
+            r: 0.7,
+            delta_z: -1.5,
+            share_p,
+            share_r: 0.1,
+        };
+        let figure = damage(&[token("The", 0.6), token("La", 0.2), token("x", 0.1)]).unwrap();
+        assert!(figure.sentence.contains("90 %") && figure.sentence.contains("“The”"), "{}", figure.sentence);
+        assert_eq!(damage(&[]), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! Fig. 7: the likeliest tokens of both models, which change, and the options, which keep their order.
+
+use super::{Figure, visible};
+use crate::chart::{BarChart, BarRow, Chart, Ink};
+use crate::results::{Metrics, TopTokens};
+
+/// How many of each model's likeliest tokens the bars show.
+const BARS: usize = 6;
+
+/// Bars of the dense above those of the pruned model.
+pub(super) fn dense_pruned(rows: Vec<BarRow>, x_label: &str) -> Chart {
+    let pair = [("dense".to_string(), Ink::Dense), ("pruned".into(), Ink::Pruned)];
+    Chart::Bars(BarChart { x_label: x_label.into(), pair, rows })
+}
+
+/// The tokens that either model finds likeliest.
+pub(super) fn bars(top: &TopTokens, x_label: &str) -> Chart {
+    let mut tokens: Vec<_> = top.dense.iter().take(BARS).collect();
+    for token in top.pruned.iter().take(BARS) {
+        if tokens.iter().all(|other| other.id != token.id) {
+            tokens.push(token);
+        }
+    }
+    let row = |token: &crate::results::TopTokenText| BarRow {
+        name: visible(&token.text),
+        first: token.dense.into(),
+        second: token.pruned.into(),
+    };
+    dense_pruned(tokens.into_iter().map(row).collect(), x_label)
+}
+
+/// How many of the dense model's `BARS` likeliest tokens are among the pruned model's.
+pub(super) fn shared(top: &TopTokens) -> usize {
+    let ids: Vec<u32> = top.pruned.iter().take(BARS).map(|token| token.id).collect();
+    top.dense.iter().take(BARS).filter(|token| ids.contains(&token.id)).count()
+}
+
+/// The likeliest tokens right after the prompt.
+pub fn next(top: &TopTokens, metrics: &Metrics) -> Option<Figure> {
+    let first = top.dense.first()?;
+    let sentence = format!(
+        "Of the dense model's {} likeliest tokens {} are still among the pruned model's. “{}” goes from {:.1} to {:.1} %; the logits' cosine is {:.3}, the probabilities' {:.3}.",
+        BARS.min(top.dense.len()),
+        shared(top),
+        visible(&first.text),
+        100.0 * first.dense,
+        100.0 * first.pruned,
+        metrics.cos_z,
+        metrics.cos_p
+    );
+    Some(Figure { chart: bars(top, "probability of the next token"), sentence })
+}

@@ -1,0 +1,66 @@
+//! What a plan did to the weights: a picture of one matrix, and memory in words.
+
+use super::Figure;
+use crate::chart::{Chart, HeatMap};
+use crate::prune::Footprint;
+use crate::results::{MaskPicture, WeightReport};
+
+/// The corner of a matrix.
+pub fn mask(picture: &MaskPicture) -> Figure {
+    let zeros = picture.cells.iter().filter(|cell| **cell == 0).count();
+    let sentence = format!(
+        "The first {} rows and {} columns of the {} matrix of layer {}: {:.1} % of these weights are zero (white).",
+        picture.rows,
+        picture.columns,
+        picture.matrix.name(),
+        picture.layer,
+        100.0 * zeros as f64 / picture.cells.len().max(1) as f64
+    );
+    Figure { chart: Chart::Heat(HeatMap { columns: picture.columns, cells: picture.cells.clone() }), sentence }
+}
+
+/// Memory of the matrices under the plan.
+pub fn memory(footprint: &Footprint) -> String {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let saved = 100.0 * (1.0 - footprint.plan_bytes as f64 / footprint.dense_bytes.max(1) as f64);
+    format!(
+        "The blocks' matrices would take {:.0} MB in place of {:.0} MB in half precision: {saved:.0} % saved.",
+        megabytes(footprint.plan_bytes),
+        megabytes(footprint.dense_bytes)
+    )
+}
+
+/// What was done, in numbers.
+pub fn summary(report: &WeightReport) -> String {
+    let memory = memory(&report.footprint);
+    if report.matrices.is_empty() {
+        return format!("No weights are edited. {memory}");
+    }
+    let count = report.matrices.len() as f32;
+    let mean = |of: fn(&crate::results::MatrixReport) -> f32| report.matrices.iter().map(of).sum::<f32>() / count;
+    let text = if report.calibration_tokens > 0 {
+        format!(" chosen on {} calibration tokens,", report.calibration_tokens)
+    } else {
+        String::new()
+    };
+    format!(
+        "{} matrices edited,{text} on average {:.1} % zeros and a relative change of {:.3}. {memory}",
+        report.matrices.len(),
+        100.0 * mean(|matrix| matrix.sparsity),
+        mean(|matrix| matrix.change)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Matrix;
+
+    #[test]
+    fn pictures_and_memory_in_words() {
+        let picture = MaskPicture { layer: 3, matrix: Matrix::Up, rows: 1, columns: 4, cells: vec![0, 9, 0, 255] };
+        assert!(mask(&picture).sentence.contains("50.0 %"));
+        assert!(memory(&Footprint { dense_bytes: 200_000_000, plan_bytes: 50_000_000 }).contains("75 % saved"));
+        assert!(summary(&WeightReport::default()).contains("No weights"));
+    }
+}

@@ -1,0 +1,208 @@
+//! Sparsity and quantization: which weights go, how the rest is rounded, where, and by which calibration text.
+
+use std::str::FromStr;
+
+use leptos::prelude::*;
+use web_sys::HtmlTextAreaElement;
+
+use super::state::{AppState, HistoryEntry};
+use crate::figure::weights::memory;
+use crate::prune::quantization::{BITS, GROUPS};
+use crate::prune::sparsity::MAX_PERCENT;
+use crate::prune::{
+    LayerRange, MatrixGroup, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity, SparsityMethod,
+};
+
+/// The pattern that a method begins with.
+const FIRST_PATTERN: Pattern = Pattern::Percent(50);
+
+/// A menu bound to one part of the plan.
+#[component]
+fn Menu(
+    /// Its id.
+    id: &'static str,
+    /// Its name.
+    label: &'static str,
+    /// Value and text of each entry.
+    options: Vec<(String, String)>,
+    /// The chosen value.
+    chosen: Signal<String>,
+    /// Takes a chosen value.
+    choose: Callback<String>,
+    /// Whether it does nothing now.
+    #[prop(into, default = Signal::stored(false))]
+    disabled: Signal<bool>,
+) -> impl IntoView {
+    view! {
+        <select id=id aria-label=label disabled=disabled on:change=move |event| choose.run(event_target_value(&event))>
+            {options.into_iter().map(|(value, text)| {
+                let own = value.clone();
+                view! { <option value=value selected=move || chosen.get() == own>{text}</option> }
+            }).collect_view()}
+        </select>
+    }
+}
+
+fn plan_part<T: Send + Sync + 'static>(state: AppState, part: fn(&PruningPlan) -> T) -> impl Fn() -> T + Copy {
+    move || state.settings.with(|settings| part(&settings.plan))
+}
+
+fn choose(state: AppState, how: impl Fn(&mut PruningPlan, String) + Send + Sync + 'static) -> Callback<String> {
+    Callback::new(move |value: String| state.change(HistoryEntry::New, |settings| how(&mut settings.plan, value)))
+}
+
+/// The row of controls.
+#[component]
+pub fn Thinning() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let sparse = plan_part(state, |plan| plan.sparse);
+    let quant = plan_part(state, |plan| plan.quant);
+    let edits = move || sparse().is_some() || quant().is_some();
+    let entries = |none: &str, all: &[(&str, &str)]| {
+        let rest = all.iter().map(|(value, text)| (value.to_string(), text.to_string()));
+        std::iter::once((String::new(), none.to_string())).chain(rest).collect::<Vec<_>>()
+    };
+    let methods = SparsityMethod::ALL.map(|(_, key, name)| (key, name));
+    let roundings = QuantizationMethod::ALL.map(|(_, key, name)| (key, name));
+    let set_method = choose(state, |plan, key| {
+        let pattern = plan.sparse.map_or(FIRST_PATTERN, |sparse| sparse.pattern);
+        let method = SparsityMethod::ALL.into_iter().find(|(_, other, _)| *other == key).map(|(method, ..)| method);
+        plan.sparse = method.map(|method| Sparsity { method, pattern });
+    });
+    let set_pattern = choose(state, |plan, value| {
+        if let Some(sparse) = &mut plan.sparse {
+            sparse.pattern = match value.as_str() {
+                "2:4" => Pattern::TwoOfFour,
+                "4:8" => Pattern::FourOfEight,
+                _ => FIRST_PATTERN,
+            };
+        }
+    });
+    let set_rounding = choose(state, |plan, key| {
+        let Quantization { bits, group, .. } =
+            plan.quant.unwrap_or(Quantization { method: QuantizationMethod::RoundToNearest, bits: 4, group: 64 });
+        let found = QuantizationMethod::ALL.into_iter().find(|(_, other, _)| *other == key);
+        plan.quant = found.map(|(method, ..)| Quantization { method, bits, group });
+    });
+    let set_bits = choose(state, |plan, value| {
+        if let (Some(quant), Ok(bits)) = (&mut plan.quant, value.parse()) {
+            quant.bits = bits;
+        }
+    });
+    let set_group = choose(state, |plan, value| {
+        if let (Some(quant), Ok(group)) = (&mut plan.quant, value.parse()) {
+            quant.group = group;
+        }
+    });
+    let set_on = choose(state, |plan, value| plan.on = value.parse().unwrap_or_default());
+    let pattern = Signal::derive(move || match sparse().map(|sparse| sparse.pattern) {
+        None | Some(Pattern::Percent(_)) => String::new(),
+        Some(pattern) => pattern.to_string(),
+    });
+    let percent = move || match sparse().map(|sparse| sparse.pattern) {
+        Some(Pattern::Percent(percent)) => Some(percent),
+        _ => None,
+    };
+    let dragging = StoredValue::new(false);
+    let slide = move |event: leptos::ev::Event| {
+        let Ok(percent) = u8::from_str(&event_target_value(&event)) else { return };
+        let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
+        dragging.set_value(true);
+        state.change(entry, |settings| {
+            if let Some(sparse) = &mut settings.plan.sparse {
+                sparse.pattern = Pattern::Percent(percent.min(MAX_PERCENT));
+            }
+        });
+    };
+    let own = |key: &'static str| (key.to_string(), key.to_string());
+    view! {
+        <div class="thinning" role="group" aria-label="Sparsity and quantization">
+            <span class="thin">
+                <b>"Remove weights"</b>
+                <Menu id="sparse-method" label="How weights are chosen for removal" options=entries("none", &methods)
+                    chosen=Signal::derive(move || sparse().map_or(String::new(), |sparse| sparse.method.key().into())) choose=set_method/>
+                <Menu id="sparse-pattern" label="Which share of the weights" options=vec![(String::new(), "ratio".into()), own("2:4"), own("4:8")]
+                    chosen=pattern choose=set_pattern disabled=Signal::derive(move || sparse().is_none())/>
+                <input id="sparse-ratio" type="range" min="0" max=MAX_PERCENT.to_string() aria-label="Share of the weights to remove, in percent"
+                    prop:value=move || percent().unwrap_or(50).to_string() disabled=move || percent().is_none()
+                    on:input=slide on:change=move |_| dragging.set_value(false)/>
+                <output for="sparse-ratio">{move || percent().map_or("–".into(), |percent| format!("{percent} %"))}</output>
+            </span>
+            <span class="thin">
+                <b>"Round weights"</b>
+                <Menu id="quant-method" label="How weights are rounded" options=entries("none", &roundings)
+                    chosen=Signal::derive(move || quant().map_or(String::new(), |quant| quant.method.key().into())) choose=set_rounding/>
+                <Menu id="quant-bits" label="Bits of a weight" options=BITS.iter().map(|bits| (bits.to_string(), format!("{bits} bits"))).collect()
+                    chosen=Signal::derive(move || quant().map_or(4, |quant| quant.bits).to_string()) choose=set_bits
+                    disabled=Signal::derive(move || quant().is_none())/>
+                <Menu id="quant-group" label="Weights that share a scale" options=GROUPS.iter().map(|group| (group.to_string(), format!("group {group}"))).collect()
+                    chosen=Signal::derive(move || quant().map_or(64, |quant| quant.group).to_string()) choose=set_group
+                    disabled=Signal::derive(move || quant().is_none())/>
+            </span>
+            <Show when=edits>
+                <span class="thin">
+                    <b>"in"</b>
+                    <Menu id="plan-on" label="Which matrices" options=MatrixGroup::ALL.iter().map(|(_, key, name)| (key.to_string(), name.to_string())).collect()
+                        chosen=Signal::derive(move || plan_part(state, |plan| plan.on)().to_string()) choose=set_on/>
+                    <Range/>
+                    <small id="plan-memory">{move || memory(&state.weights.get().footprint)}</small>
+                </span>
+                <CalibrationText/>
+            </Show>
+        </div>
+    }
+}
+
+/// The first and last layer that sparsity and quantization touch.
+#[component]
+fn Range() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let last_layer = move || state.layer_count().saturating_sub(1);
+    let range = move || {
+        let whole = LayerRange { first: 0, last: last_layer() };
+        state.settings.with(|settings| settings.plan.layers.unwrap_or(whole))
+    };
+    let change = move |is_first: bool, event: leptos::ev::Event| {
+        let input = event_target::<web_sys::HtmlInputElement>(&event);
+        if let Ok(layer) = input.value().parse::<usize>() {
+            let (layer, LayerRange { first, last }) = (layer.min(last_layer()), range());
+            let (first, last) = if is_first { (layer, last.max(layer)) } else { (first.min(layer), layer) };
+            let whole = first == 0 && last == last_layer();
+            let layers = (!whole).then_some(LayerRange { first, last });
+            state.change(HistoryEntry::New, |settings| settings.plan.layers = layers);
+        }
+        // What cannot be used is shown as what is in use.
+        input.set_value(&if is_first { range().first } else { range().last }.to_string());
+    };
+    view! {
+        "layers"
+        <input id="layers-first" class="layer-number" type="number" min="0" max=move || last_layer().to_string() aria-label="First layer"
+            prop:value=move || range().first.to_string() on:change=move |event| change(true, event)/>
+        "to"
+        <input id="layers-last" class="layer-number" type="number" min="0" max=move || last_layer().to_string() aria-label="Last layer"
+            prop:value=move || range().last.to_string() on:change=move |event| change(false, event)/>
+    }
+}
+
+/// The text whose activations Wanda, SparseGPT and AWQ look at.
+#[component]
+fn CalibrationText() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let area = NodeRef::<leptos::html::Textarea>::new();
+    let text = state.measurements.calibration;
+    let take = move |_| {
+        if let Some(area) = area.get_untracked() {
+            let area: &HtmlTextAreaElement = &area;
+            state.measurements.calibrate(&state, area.value().trim().to_string());
+        }
+    };
+    view! {
+        <details class="more">
+            <summary>{move || if text.with(String::is_empty) { "Calibration text: built in" } else { "Calibration text: your own" }}</summary>
+            <p class="hint">"Wanda, SparseGPT and AWQ choose by what the dense model does with this text. Empty: the built-in text of some 2,000 tokens. A link does not carry your own."</p>
+            <textarea id="calibration" rows="3" node_ref=area prop:value=move || text.get() placeholder="Paste a text like those your model will read"
+                aria-label="Calibration text"></textarea>
+            <button on:click=take>"Use this text"</button>
+        </details>
+    }
+}

@@ -1,0 +1,128 @@
+//! Multiple choice: the categorical subspace beside the whole vocabulary (fig. 7), for one question and for the set.
+
+use leptos::prelude::*;
+
+use super::super::chart_view::ChartView;
+use super::super::export::read_text;
+use super::super::state::AppState;
+use crate::figure::choice::{Scoring, options, scores, summary, vocabulary};
+use crate::results::Proportion;
+use crate::results::tasks::best;
+use crate::tasks::{Question, choice};
+
+/// Most lines of a file that are named one by one.
+pub(super) const NAMED_LINES: usize = 5;
+
+/// One question in detail, and the score of all.
+#[component]
+pub fn Choice() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let measurements = state.measurements;
+    let chosen = RwSignal::new(0usize);
+    let scoring = RwSignal::new(Scoring::Cloze);
+    let result = Memo::new(move |_| measurements.choice.with(|known| known.get(&chosen.get()).cloned()));
+    let question = move || measurements.questions.with(|all| all.get(chosen.get()).cloned());
+    let whole = Signal::derive(move || result.get().map(|result| vocabulary(&result)));
+    let letters = Signal::derive(move || Some(options(&result.get()?, &question()?)));
+    let table = Memo::new(move |_| {
+        measurements.choice.with(|known| measurements.questions.with(|all| scores(known, all, scoring.get())))
+    });
+    let pick = move |event: leptos::ev::Event| {
+        read_text(state, &event, move |name, text| {
+            let (questions, errors) = choice::parse(&text);
+            tell_lines(&state, &name, &errors, questions.len());
+            if !questions.is_empty() {
+                chosen.set(0);
+                measurements.use_questions(&state, questions);
+            }
+        });
+    };
+    let answers = move || {
+        let (result, question) = (result.get()?, question()?);
+        let answer = |scores: &[f32]| {
+            let (at, margin) = best(scores);
+            let mark = if at == question.answer { "right" } else { "wrong" };
+            format!("{} ({mark}, margin {margin:.2})", question.choices.get(at).cloned().unwrap_or_default())
+        };
+        let row = |name: &'static str, scoring: Scoring| {
+            view! { <tr><th scope="row">{name}</th><td>{answer(scoring.of(&result.dense))}</td><td>{answer(scoring.of(&result.pruned))}</td></tr> }
+        };
+        Some(view! {
+            <table id="choice-answers">
+                <thead><tr><th scope="col">"scored by"</th><th scope="col">"dense answers"</th><th scope="col">"pruned answers"</th></tr></thead>
+                <tbody>{row("letter", Scoring::Letter)}{row("cloze", Scoring::Cloze)}</tbody>
+            </table>
+        })
+    };
+    let step = move |by: usize| {
+        let all = measurements.questions.with_untracked(Vec::len).max(1);
+        chosen.update(|at| *at = (*at + by) % all);
+    };
+    view! {
+        <p class="lead">
+            "One step, nothing fed back. The whole vocabulary moves, but a multiple-choice answer reads only the options, whose order is stable."
+        </p>
+        <div class="options">
+            <label>
+                "Question "
+                <select id="choice-question" on:change=move |event| chosen.set(event_target_value(&event).parse().unwrap_or(0))>
+                    {move || measurements.questions.get().into_iter().enumerate().map(|(at, one)| view! {
+                        <option value=at.to_string() selected=move || chosen.get() == at>{format!("{}. {}", at + 1, one.question.chars().take(80).collect::<String>())}</option>
+                    }).collect_view()}
+                </select>
+            </label>
+            <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
+            <button class="chip" on:click=move |_| step(1)>"next"</button>
+        </div>
+        <p id="choice-text">{move || question().map(|question| {
+            let list = question.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}", Question::letter(at)));
+            format!("{} {}", question.question, list.collect::<Vec<_>>().join("  "))
+        })}</p>
+        <div class="scroll" tabindex="0" role="region" aria-label="What both models answer">{answers}</div>
+        <div class="charts two">
+            <ChartView id="chart-vocabulary" title="Whole vocabulary, where the letter comes" figure=whole height=330.0/>
+            <ChartView id="chart-options" title="The options alone" figure=letters height=330.0/>
+        </div>
+        <h2>"All questions"</h2>
+        <div class="options">
+            <label>
+                "Scored by "
+                <select id="choice-scoring" on:change=move |event| scoring.set(if event_target_value(&event) == "letter" { Scoring::Letter } else { Scoring::Cloze })>
+                    <option value="cloze">"cloze: the likeliest option text"</option>
+                    <option value="letter">"letter: the likeliest letter"</option>
+                </select>
+            </label>
+            <label class="own-file">
+                "Your own questions (JSON lines with question, choices, answer) "
+                <input id="choice-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
+            </label>
+            <button class="chip" on:click=move |_| { chosen.set(0); measurements.use_questions(&state, vec![]) }>"built-in questions"</button>
+        </div>
+        <p class="sentence" id="choice-summary">{move || table.with(|table| summary(table))}</p>
+        <div class="scroll" tabindex="0" role="region" aria-label="Score by topic">
+            <table id="choice-scores">
+                <thead><tr><th scope="col">"topic"</th><th scope="col">"dense right"</th><th scope="col">"pruned right"</th><th scope="col">"same choice"</th></tr></thead>
+                <tbody>{move || table.get().into_iter().map(|row| view! {
+                    <tr><th scope="row">{if row.topic.is_empty() { "–".to_string() } else { row.topic }}</th><td>{part(row.dense)}</td><td>{part(row.pruned)}</td><td>{part(row.agreement)}</td></tr>
+                }).collect_view()}</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// A proportion as people read it.
+pub(super) fn part(proportion: Proportion) -> String {
+    if proportion.of == 0 { "–".into() } else { format!("{} of {}", proportion.right, proportion.of) }
+}
+
+/// Names the lines of a file that were skipped.
+pub(super) fn tell_lines(state: &AppState, name: &str, errors: &[crate::tasks::LineError], read: usize) {
+    let mut told: Vec<String> = errors.iter().take(NAMED_LINES).map(|error| format!("{name}: {error}.")).collect();
+    if errors.len() > NAMED_LINES {
+        told.push(format!("{name}: {} more lines are skipped.", errors.len() - NAMED_LINES));
+    }
+    if read == 0 {
+        told.push(format!("{name} holds nothing that can be used; what was there before stays."));
+    }
+    state.notices.update(|notices| notices.extend(told));
+}

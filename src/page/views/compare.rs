@@ -1,0 +1,139 @@
+//! Several plans side by side: six metrics over the text (fig. 9) and the table of answers (fig. 5).
+
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use super::super::chart_view::ChartView;
+use super::super::state::{AppState, HistoryEntry};
+use crate::chart::{Ink, short_number};
+use crate::figure::compare::{PANELS, panel_of};
+use crate::prune::{DropKind, DroppedSublayers, Footprint, PruningPlan};
+use crate::settings::{MAX_VARIANTS, Variant};
+
+/// The plans of the paper's figs. 5 and 9 that need no importance.
+const PRESET: [&str; 3] = ["awq4-g64", "wanda-0.5", "wanda-4:8"];
+
+/// The variants, their charts and their answers.
+#[component]
+pub fn Compare() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let variants = Memo::new(move |_| state.settings.with(|settings| settings.compare.clone()));
+    let full = move || variants.with(|variants| variants.len() >= MAX_VARIANTS);
+    let add = move |_| {
+        let plan = state.settings.with_untracked(|settings| settings.plan.clone());
+        state.change(HistoryEntry::New, |settings| settings.compare.push(Variant { name: plan.name(), plan }));
+    };
+    let preset = move |plans: Vec<PruningPlan>| {
+        state.change(HistoryEntry::New, |settings| {
+            settings.compare = plans.into_iter().map(|plan| Variant { name: plan.name(), plan }).collect();
+        });
+    };
+    let drop_least = move |kind: DropKind, count: usize| {
+        let none = DroppedSublayers::default();
+        state
+            .importance
+            .get_untracked()
+            .map(|importance| PruningPlan::dropping(importance.drop_least(&none, kind, count)))
+    };
+    let methods = move |_| {
+        let edits = PRESET.iter().filter_map(|text| text.parse().ok());
+        preset(drop_least(DropKind::Attention, 8).into_iter().chain(edits).collect());
+    };
+    let drops = move |_| {
+        let wanted = [(DropKind::Attention, 4), (DropKind::Attention, 8), (DropKind::Mlp, 4), (DropKind::Mlp, 8)];
+        preset(wanted.into_iter().filter_map(|(kind, count)| drop_least(kind, count)).collect());
+    };
+    let none = move || variants.with(Vec::is_empty);
+    let waiting = Signal::derive(move || if none() { "Add a plan to compare." } else { "Computing…" }.to_string());
+    let unmeasured = move || state.importance.with(Option::is_none);
+    view! {
+        <p class="lead">"Up to four plans answer the same question; all lines are against the dense model. The plans are in the link."</p>
+        <div class="options">
+            <button id="compare-add" disabled=full on:click=add>"Add the current plan"</button>
+            <button id="compare-methods" disabled=unmeasured on:click=methods>"Drop-8A, 4-bit, 50 %, 4:8"</button>
+            <button id="compare-drops" disabled=unmeasured on:click=drops>"Drop-4A, 8A, 4M, 8M"</button>
+        </div>
+        <div class="variants" id="variants">
+            {move || variants.get().into_iter().enumerate().map(|(at, variant)| view! { <Chip at variant/> }).collect_view()}
+        </div>
+        <div class="charts three">
+            {PANELS.iter().map(|panel| {
+                let figure = Signal::derive(move || state.measurements.variants.with(|known| {
+                    panel_of(panel, known.iter().map(|(at, variant)| (*at, variant)))
+                }));
+                view! { <ChartView id=panel.id title=panel.title figure waiting height=200.0/> }
+            }).collect_view()}
+        </div>
+        <h2>"The same question, answered by each"</h2>
+        <Answers/>
+    }
+}
+
+/// One variant: its name, and what can be done with it.
+#[component]
+fn Chip(at: usize, variant: Variant) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let plan = variant.plan.clone();
+    let shown = variant.plan.to_string();
+    let rename = move |event: leptos::ev::Event| {
+        let name = event_target::<HtmlInputElement>(&event).value();
+        state.change(HistoryEntry::New, |settings| {
+            if let Some(variant) = settings.compare.get_mut(at) {
+                variant.name = if name.trim().is_empty() { variant.plan.name() } else { name };
+            }
+        });
+    };
+    let edit = move |_| state.change(HistoryEntry::New, |settings| settings.plan = plan.clone());
+    let remove = move |_| {
+        state.change(HistoryEntry::New, |settings| {
+            if at < settings.compare.len() {
+                settings.compare.remove(at);
+            }
+        });
+    };
+    view! {
+        <span class=format!("variant {}", Ink::Variant(at).class())>
+            <input class="key" type="text" aria-label="Name of the variant" prop:value=variant.name on:change=rename/>
+            <code title=shown.clone()>{shown.clone()}</code>
+            <button class="chip" on:click=edit>"edit"</button>
+            <button class="chip" aria-label="Remove this variant" on:click=remove>"×"</button>
+        </span>
+    }
+}
+
+/// Fig. 5: what each plan writes.
+#[component]
+fn Answers() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let rows = move || {
+        let known = state.measurements.variants.get();
+        let config = state.model.get().map(|model| model.config);
+        let compare = state.settings.with(|settings| settings.compare.clone());
+        let dense = known.values().next().map(|variant| {
+            view! { <tr><th scope="row">"Dense"</th><td class="answer">{variant.generation.dense.text.clone()}</td><td>"1"</td><td>"0"</td><td>"0 %"</td></tr> }
+        });
+        let of_variant = known.into_iter().filter_map(|(at, variant)| {
+            let footprint = Footprint::of(&compare.get(at)?.plan, config.as_ref()?);
+            let saved = 100.0 * (1.0 - footprint.plan_bytes as f64 / footprint.dense_bytes.max(1) as f64);
+            let metrics = variant.next_token.metrics;
+            Some(view! {
+                <tr>
+                    <th scope="row">{variant.name}</th>
+                    <td class="answer">{variant.generation.pruned.text}</td>
+                    <td>{short_number(metrics.cos_p.into())}</td>
+                    <td>{short_number(metrics.kl_dense_pruned.into())}</td>
+                    <td>{format!("{saved:.0} %")}</td>
+                </tr>
+            })
+        });
+        view! { {dense}{of_variant.collect_view()} }
+    };
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="What each plan writes">
+            <table class="answers" id="answers">
+                <thead><tr><th scope="col">"plan"</th><th scope="col">"writes"</th><th scope="col">"cos p, first token"</th><th scope="col">"KL, first token"</th><th scope="col">"memory saved"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}

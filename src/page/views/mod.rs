@@ -1,0 +1,123 @@
+//! Below the first screen: one view a module, each with its own link.
+
+mod choice;
+mod compare;
+mod layers;
+mod retrieval;
+mod steps;
+mod sweep;
+mod theorems;
+mod tokens;
+mod weights;
+
+use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::state::{AppState, HistoryEntry};
+use crate::settings::{ANALYSIS_RANGE, View, link};
+
+/// The views with their names.
+const VIEWS: [(View, &str); 9] = [
+    (View::Layers, "Layer by layer"),
+    (View::Steps, "Token by token"),
+    (View::Theorems, "Theorems"),
+    (View::Tokens, "Top tokens"),
+    (View::Choice, "Multiple choice"),
+    (View::Retrieval, "Retrieval"),
+    (View::Compare, "Compare"),
+    (View::Sweep, "Sweep and advice"),
+    (View::Weights, "Weights"),
+];
+
+/// The tabs and the open view.
+#[component]
+pub fn Views() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let open = Memo::new(move |_| state.settings.with(|settings| settings.view));
+    let choose = move |view: View| state.change(HistoryEntry::New, |settings| settings.view = view);
+    let key = move |event: KeyboardEvent| {
+        let at = VIEWS.iter().position(|(view, _)| *view == open.get_untracked()).unwrap_or(0);
+        let next = match event.key().as_str() {
+            "ArrowRight" => (at + 1) % VIEWS.len(),
+            "ArrowLeft" => (at + VIEWS.len() - 1) % VIEWS.len(),
+            _ => return,
+        };
+        event.prevent_default();
+        choose(VIEWS[next].0);
+        let tab = document().get_element_by_id(&format!("tab-{}", link::view_name(VIEWS[next].0)));
+        if let Some(tab) = tab {
+            let _ = tab.unchecked_into::<web_sys::HtmlElement>().focus();
+        }
+    };
+    view! {
+        <section class="panel explore" aria-label="Charts" class:stale=move || state.is_stale()>
+            <div class="tabs" role="tablist" aria-label="Charts" on:keydown=key>
+                {VIEWS.map(|(view, name)| view! {
+                    <button role="tab" id=format!("tab-{}", link::view_name(view)) aria-controls="view"
+                        aria-selected=move || (open.get() == view).to_string() tabindex=move || if open.get() == view { "0" } else { "-1" }
+                        on:click=move |_| choose(view)>{name}</button>
+                }).collect_view()}
+            </div>
+            <div class="row between">
+                <Temperature/>
+                <Progress/>
+            </div>
+            <div id="view" role="tabpanel" aria-labelledby=move || format!("tab-{}", link::view_name(open.get()))>
+                {move || match open.get() {
+                    View::Layers => view! { <layers::Layers/> }.into_any(),
+                    View::Steps => view! { <steps::Steps/> }.into_any(),
+                    View::Theorems => view! { <theorems::Theorems/> }.into_any(),
+                    View::Tokens => view! { <tokens::Tokens/> }.into_any(),
+                    View::Choice => view! { <choice::Choice/> }.into_any(),
+                    View::Retrieval => view! { <retrieval::Retrieval/> }.into_any(),
+                    View::Compare => view! { <compare::Compare/> }.into_any(),
+                    View::Sweep => view! { <sweep::Sweep/> }.into_any(),
+                    View::Weights => view! { <weights::Weights/> }.into_any(),
+                }}
+            </div>
+        </section>
+    }
+}
+
+/// The temperature of the analysis: redraws every number in probability space.
+#[component]
+fn Temperature() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let dragging = StoredValue::new(false);
+    let slide = move |event: leptos::ev::Event| {
+        let Ok(value) = event_target_value(&event).parse::<f32>() else { return };
+        let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
+        dragging.set_value(true);
+        state.change(entry, |settings| settings.analysis = value);
+    };
+    let value = move || state.settings.with(crate::settings::Settings::analysis_temperature);
+    let is_set = move || state.settings.with(|settings| settings.analysis > 0.0);
+    view! {
+        <span class="slider">
+            <label for="analysis">"Temperature of the analysis"</label>
+            <input id="analysis" type="range" min=ANALYSIS_RANGE.0.to_string() max="3" step="0.1" prop:value=move || value().to_string()
+                on:input=slide on:change=move |_| dragging.set_value(false)/>
+            <output for="analysis">{move || format!("{:.1}", value())}</output>
+            <Show when=is_set>
+                <button class="chip" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.analysis = 0.0)>"as decoding"</button>
+            </Show>
+        </span>
+    }
+}
+
+/// How far a long piece of work is.
+#[component]
+fn Progress() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let working = state.measurements.working;
+    view! {
+        <span class="working" role="status">
+            {move || working.get().map(|work| view! {
+                <label for="work-progress">{format!("{}, {} of {}", work.what, work.done, work.total)}</label>
+                <progress id="work-progress" max=work.total.to_string() value=work.done.to_string()></progress>
+                <button class="chip" id="stop-work" on:click=move |_| state.stop()>"Stop"</button>
+            })}
+        </span>
+    }
+}

@@ -1,0 +1,58 @@
+//! Retrieval: reads the hidden state directly, so it survives.
+
+use leptos::prelude::*;
+
+use super::super::chart_view::ChartView;
+use super::super::export::read_text;
+use super::super::state::AppState;
+use super::choice::tell_lines;
+use crate::figure::retrieval::ranks;
+use crate::results::tasks::Pooling;
+use crate::tasks::{RetrievalSet, retrieval};
+
+/// Slope charts of ranks, for both poolings.
+#[component]
+pub fn Retrieval() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let measurements = state.measurements;
+    let figure = move |pooling: Pooling| {
+        Signal::derive(move || {
+            let report = measurements.retrieval.get()?;
+            let queries: Vec<String> =
+                measurements.retrieval_set.with(|set| set.queries.iter().map(|(query, _)| query.clone()).collect());
+            Some(ranks(report.poolings.iter().find(|report| report.pooling == pooling)?, &queries))
+        })
+    };
+    let pick = move |event: leptos::ev::Event| {
+        read_text(state, &event, move |name, text| {
+            let (set, errors) = retrieval::parse(&text);
+            let usable = if set.passages.is_empty() { 0 } else { set.queries.len() };
+            tell_lines(&state, &name, &errors, usable);
+            if usable > 0 {
+                measurements.use_retrieval_set(&state, set);
+            }
+        });
+    };
+    let size = move || {
+        measurements.retrieval_set.with(|set| {
+            format!("{} passages and {} queries, each answered by one passage.", set.passages.len(), set.queries.len())
+        })
+    };
+    view! {
+        <p class="lead">
+            "Passages and queries become vectors from the final hidden states, less the mean of all passages, and are ranked by cosine. Nothing goes through softmax and nothing is fed back. "
+            {size}
+        </p>
+        <div class="options">
+            <label class="own-file">
+                "Your own set (JSON lines: id and passage, or query and answer) "
+                <input id="retrieval-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
+            </label>
+            <button class="chip" on:click=move |_| measurements.use_retrieval_set(&state, RetrievalSet::default())>"built-in set"</button>
+        </div>
+        <div class="charts two">
+            <ChartView id="chart-mean" title="Rank of the right passage, mean of the tokens" figure=figure(Pooling::Mean) height=330.0/>
+            <ChartView id="chart-last" title="Rank of the right passage, last token" figure=figure(Pooling::Last) height=330.0/>
+        </div>
+    }
+}

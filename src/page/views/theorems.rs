@@ -1,0 +1,62 @@
+//! Fig. 6: ground truth against the estimates of Theorems 1 to 3, over steps or layers.
+
+use leptos::prelude::*;
+
+use super::super::chart_view::ChartView;
+use super::super::state::AppState;
+use crate::figure::Figure;
+use crate::figure::theorems::{Estimate, Places, along_layers, along_steps, damage, estimate, parts};
+use crate::model::SublayerKind;
+
+/// What the horizontal axis is.
+#[derive(Clone, Copy, PartialEq)]
+enum Along {
+    Steps,
+    Layers(SublayerKind),
+}
+
+/// Truth and estimate, parallel and orthogonal parts, and the tokens behind them.
+#[component]
+pub fn Theorems() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let along = RwSignal::new(Along::Steps);
+    let figure = move |of: fn(&Places<'_>) -> Option<Figure>| {
+        Signal::derive(move || match along.get() {
+            Along::Steps => state.steps.with(|steps| of(&along_steps(steps))),
+            Along::Layers(kind) => {
+                let edited = state.shown_plan.with(|plan| plan.edits_weights());
+                let layers = if edited { state.edited_layers } else { state.layers };
+                layers.with(|layers| of(&along_layers(layers, kind)))
+            }
+        })
+    };
+    let choose = move |event: leptos::ev::Event| {
+        along.set(match event_target_value(&event).as_str() {
+            "attention" => Along::Layers(SublayerKind::Attention),
+            "mlp" => Along::Layers(SublayerKind::Mlp),
+            _ => Along::Steps,
+        });
+    };
+    let tokens = Signal::derive(move || state.damage.with(|tokens| damage(tokens)));
+    view! {
+        <p class="lead">
+            "Solid: measured. Dashed: the second-order estimate from Δz. They lie on each other while Δz is small; where they part by more than half, the place is shaded."
+        </p>
+        <label class="options">
+            "Along "
+            <select id="theorems-along" on:change=choose>
+                <option value="steps">"the generated tokens"</option>
+                <option value="attention">"the layers: each attention sublayer alone"</option>
+                <option value="mlp">"the layers: each MLP sublayer alone"</option>
+            </select>
+        </label>
+        <div class="charts two">
+            <ChartView id="chart-theorem3" title="Theorem 3: KL ≈ Var_p(Δz) / 2T²" figure=figure(|places| estimate(places, Estimate::Divergence))/>
+            <ChartView id="chart-theorem2" title="Theorem 2: 1 − cos p ≈ Var_r(Δz) / 2T²" figure=figure(|places| estimate(places, Estimate::Probabilities))/>
+            <ChartView id="chart-theorem1-z" title="Theorem 1 for the logits" figure=figure(|places| estimate(places, Estimate::Logits))/>
+            <ChartView id="chart-theorem1-h" title="Theorem 1 for the hidden states" figure=figure(|places| estimate(places, Estimate::Hidden))/>
+            <ChartView id="chart-parts" title="Parallel and orthogonal parts" figure=figure(parts)/>
+            <ChartView id="chart-damage" title="Which tokens' Δz does the damage, right after the prompt" figure=tokens height=330.0/>
+        </div>
+    }
+}

@@ -1,0 +1,20 @@
+//! Fig. 7, left: the likeliest tokens after the prompt in both models.
+
+use leptos::prelude::*;
+
+use super::super::chart_view::ChartView;
+use super::super::state::AppState;
+use crate::figure::tokens::next;
+
+/// Bars of both models' likeliest tokens.
+#[component]
+pub fn Tokens() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let figure = Signal::derive(move || {
+        state.next_token.with(|compared| compared.as_ref().and_then(|compared| next(&compared.top, &compared.metrics)))
+    });
+    view! {
+        <p class="lead">"The tokens that either model finds likeliest right after the prompt, with the probability that each gives them."</p>
+        <ChartView id="chart-tokens" title="Next token: dense against pruned" figure height=380.0/>
+    }
+}
