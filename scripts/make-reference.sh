@@ -13,12 +13,20 @@ fi
 export PYTHONPATH=$packages PYTHONDONTWRITEBYTECODE=1
 out=$ROOT/target/reference
 mkdir -p "$out"
+# make_one PROGRAM MODEL RESULT…: computes $out/RESULT.json and what lies beside it
 make_one() {
-    if [ -z "$(find "$ROOT/tests/reference" "$1" -name '*' -type f -newer "$out/$2.f32" 2>/dev/null | head -n 1)" ] && [ -e "$out/$2.f32" ]; then
+    local program=$1 model=$2 result=$3
+    shift 3
+    if [ -z "$(find "$ROOT/tests/reference" "$ROOT/public/sets" "$model" -type f -newer "$out/$result.json" 2>/dev/null | head -n 1)" ] && [ -e "$out/$result.json" ]; then
         return
     fi
-    say "Computing the reference numbers for $2…"
-    python3 "$ROOT/tests/reference/make.py" "$1" "$out/$2"
+    say "Computing the reference numbers $result…"
+    python3 "$ROOT/tests/reference/$program.py" "$model" "$out/$result" "$@"
 }
-make_one "$ROOT/tests/fixtures/tiny.gguf" tiny
-make_one "$ROOT/public/models/SmolLM2-135M-Instruct.Q4_1.json" smollm2
+tiny=$ROOT/tests/fixtures/tiny.gguf
+smollm2=$ROOT/public/models/SmolLM2-135M-Instruct.Q4_1.json
+make_one make "$tiny" tiny
+make_one make "$smollm2" smollm2
+# Methods on one layer each: one early layer of the real model has every shape.
+make_one methods "$tiny" tiny-methods 2
+make_one methods "$smollm2" smollm2-methods 3

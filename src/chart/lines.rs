@@ -11,6 +11,9 @@ pub(super) const STROKE: u32 = 2;
 /// Size of axis labels in CSS pixels.
 const FONT: f64 = 12.0;
 
+/// Longest name, in characters, that is written at the end of its line; the legend has them all.
+const SHORT_NAME: usize = 3;
+
 /// Lowest and highest value at each point of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
@@ -80,7 +83,7 @@ impl LineChart {
         let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
         let mut chart = ChartBuilder::on(area)
             .margin_top(px(8.0))
-            .margin_right(px(26.0))
+            .margin_right(px(32.0))
             .margin_bottom(px(2.0))
             .margin_left(px(2.0))
             .x_label_area_size(px(36.0))
@@ -141,7 +144,7 @@ impl LineChart {
         Ok(Frame::of(chart.plotting_area().get_pixel_range()))
     }
 
-    /// Writes each solid line's name at its right end, moved apart where two would overlap.
+    /// Writes each solid line's name at its right end where it is short, moved apart where two would overlap.
     fn name_line_ends<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
@@ -156,7 +159,7 @@ impl LineChart {
         let mut ends: Vec<(i32, i32, &Series)> = self
             .series
             .iter()
-            .filter(|line| !line.dashed)
+            .filter(|line| !line.dashed && line.name.chars().count() <= SHORT_NAME)
             .filter_map(|line| {
                 let end = line.points.iter().rev().find(|(_, y)| y.is_finite())?;
                 let (x, y) = chart.backend_coord(end);

@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::tasks::{Question, RetrievalSet};
 
 /// Most calibration tokens that are read.
-const MAX_CALIBRATION_TOKENS: usize = 4096;
+pub const MAX_CALIBRATION_TOKENS: usize = 4096;
 /// Most generation steps at which measurement 1 is repeated for the band of the chart.
 const BAND_STEPS: usize = 8;
 /// Longest context of one run: the residual stream of every sublayer is kept for it.
@@ -167,7 +167,7 @@ impl Session {
             self.pruned = None;
         }
         if self.calibration.is_none() {
-            let text = self.calibration_text.as_deref().unwrap_or(CALIBRATION_LONG);
+            let text = self.calibration_text.as_deref().unwrap_or(CALIBRATION_LONG.trim());
             let mut ids = self.model.tokenizer.encode(text, false)?;
             ids.truncate(MAX_CALIBRATION_TOKENS);
             self.calibration = Some(Calibration::new(ids));

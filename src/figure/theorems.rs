@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Figure, Pick, dashed, line, x_range};
-use crate::chart::{BarChart, BarRow, Chart, Ink, LineChart, Series};
+use crate::chart::{BarChart, BarRow, Chart, Ink, LineChart, Series, short_number};
 use crate::model::SublayerKind;
 use crate::results::{GenerationStep, LayerTransition, Metrics, TokenWeight};
 
@@ -72,12 +72,8 @@ pub fn estimate(places: &Places<'_>, which: Estimate) -> Option<Figure> {
         .filter(|((_, truth), (_, estimate))| *truth > SMALL && (estimate - truth).abs() > OFF * truth)
         .map(|((x, _), _)| *x)
         .collect();
-    let largest = truths
-        .iter()
-        .zip(&estimates)
-        .filter(|((x, _), _)| !off.contains(x))
-        .map(|((_, truth), _)| *truth)
-        .fold(0.0, f64::max);
+    let failing = truths.iter().filter(|(x, _)| off.contains(x)).map(|(_, truth)| *truth);
+    let smallest = failing.fold(f64::INFINITY, f64::min);
     let sentence = match (off.len(), truths.len()) {
         (0, _) => format!("The estimate stays within {:.0} % of the truth everywhere here.", 100.0 * OFF),
         (n, all) if n == all => {
@@ -87,8 +83,9 @@ pub fn estimate(places: &Places<'_>, which: Estimate) -> Option<Figure> {
             )
         }
         (n, all) => format!(
-            "The estimate is more than {:.0} % off at the {n} of {all} shaded places; elsewhere it holds, up to a truth of {largest:.3}.",
-            100.0 * OFF
+            "The estimate is more than {:.0} % off at the {n} of {all} shaded places, where the truth is {} or more.",
+            100.0 * OFF,
+            short_number(smallest)
         ),
     };
     let series = vec![line(name, ink, truths), dashed(&format!("estimate of {name}"), ink, estimates)];
@@ -159,7 +156,11 @@ mod tests {
         let figure = estimate(&along_steps(&steps), Estimate::Divergence).unwrap();
         let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
         assert_eq!(chart.shaded, [(0.5, 1.5)]);
-        assert!(figure.sentence.contains("1 of 2") && figure.sentence.contains("0.010"), "{}", figure.sentence);
+        assert!(
+            figure.sentence.contains("1 of 2") && figure.sentence.contains("4.0000 or more"),
+            "{}",
+            figure.sentence
+        );
     }
 
     #[test]

@@ -24,8 +24,11 @@ class Decoder:
         return out
 
     def attention(self, x, layer):
-        p = f"blk.{layer}."
-        n = self.norm(x, p + "attn_norm.weight")
+        return self.mix(self.norm(x, f"blk.{layer}.attn_norm.weight"), layer) @ self.w[f"blk.{layer}.attn_output.weight"].T
+
+    def mix(self, n, layer):
+        """What all heads see of the normed stream n."""
+        p, x = f"blk.{layer}.", n
         split = lambda name, heads: (n @ self.w[p + name].T).reshape(len(x), heads, -1)
         q, k = self.rope(split("attn_q.weight", self.heads)), self.rope(split("attn_k.weight", self.kv_heads))
         v = split("attn_v.weight", self.kv_heads)
@@ -35,13 +38,16 @@ class Decoder:
         scores[:, np.triu(np.ones((len(x), len(x)), bool), 1)] = -np.inf
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         mixed = np.einsum("hqk,khd->qhd", scores / scores.sum(-1, keepdims=True), v)
-        return mixed.reshape(len(x), -1) @ self.w[p + "attn_output.weight"].T
+        return mixed.reshape(len(x), -1)
 
     def mlp(self, x, layer):
+        return self.inner(self.norm(x, f"blk.{layer}.ffn_norm.weight"), layer) @ self.w[f"blk.{layer}.ffn_down.weight"].T
+
+    def inner(self, n, layer):
+        """The MLP's inner layer for the normed stream n."""
         p = f"blk.{layer}."
-        n = self.norm(x, p + "ffn_norm.weight")
         gate = n @ self.w[p + "ffn_gate.weight"].T
-        return (gate / (1 + np.exp(-gate)) * (n @ self.w[p + "ffn_up.weight"].T)) @ self.w[p + "ffn_down.weight"].T
+        return gate / (1 + np.exp(-gate)) * (n @ self.w[p + "ffn_up.weight"].T)
 
     def stream(self, ids, dropped):
         """The residual stream at the last position before, between and after the sublayers: [2 * layers + 1, hidden].
