@@ -77,12 +77,6 @@ fn check(path: &Path, name: &str) {
             let second_order = plan.sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
             let (most, tolerance) = if second_order { (SPARSE_GPT_TIES, 1e-3) } else { (TIES, 1e-5) };
             assert!(share <= most, "{place}: {ties} of {} weights go another way", found.len());
-            let second_order = plan.sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
-            let (most, tolerance) = if second_order { (SPARSE_GPT_TIES, 1e-3) } else { (TIES, 1e-5) };
-            assert!(share <= most, "{place}: {ties} of {} weights go another way", found.len());
-            let others = found.iter().zip(wanted).filter(|(a, b)| !tie(**a, **b));
-            let off: f64 = others.map(|(a, b)| square(a - b)).sum();
-            let relative = (off / found.len() as f64).sqrt() / size;
             // SparseGPT passes a removed weight's error on to the rest of its row, so a row with a near tie has other weights.
             let columns = if second_order { case.matrix.shape(&model.decoder.config)[1] } else { 1 };
             let (mut off, mut compared) = (0.0, 0);

@@ -107,26 +107,24 @@ impl Calibration {
             control.checkpoint().await?;
             let matrices: Vec<Matrix> = site.matrices().collect();
             let dense = read_matrices(decoder, layer, &matrices).await?;
-            let mut weights = dense.clone();
-            if let Some(sparse) = sparse {
-                for (matrix, weights) in matrices.iter().zip(&mut weights) {
-                    let [_, columns] = matrix.shape(&decoder.config);
-                    self.sparsify(sparse, layer, *matrix, columns, weights, control).await?;
-                }
+            let mut edited = vec![];
+            for (matrix, weights) in matrices.iter().zip(&dense) {
+                edited.push(match sparse {
+                    Some(sparse) => {
+                        let [_, columns] = matrix.shape(&decoder.config);
+                        self.sparsify(sparse, layer, *matrix, columns, weights, control).await?
+                    }
+                    None => weights.clone(),
+                });
             }
             if let Some(quant) = plan.quant {
-                self.quantize(quant, decoder, layer, site, &mut weights).await?;
+                self.quantize(quant, decoder, layer, site, &mut edited).await?;
             }
-            for ((matrix, dense), weights) in matrices.into_iter().zip(dense).zip(weights) {
-                let shape = matrix.shape(&decoder.config);
-                out.report.matrices.push(MatrixReport {
-                    layer,
-                    matrix,
-                    sparsity: mask::sparsity(&weights) as f32,
-                    change: relative_change(&dense, &weights),
-                });
-                let tensor = Tensor::from_data(TensorData::new(weights, shape), &decoder.device());
-                out.decoder.blocks[layer].set_matrix(matrix, tensor);
+            for ((matrix, dense), weights) in matrices.into_iter().zip(dense).zip(edited) {
+                let (sparsity, change) = mask::effect(&dense, &weights);
+                out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
+                let data = TensorData::new(weights, matrix.shape(&decoder.config));
+                out.decoder.blocks[layer].set_matrix(matrix, Tensor::from_data(data, &decoder.device()));
             }
         }
         progress("Editing the weights", sites.len(), sites.len());
@@ -177,39 +175,42 @@ impl Calibration {
             .ok_or_else(|| ExperimentError::device("it lost the calibration"))
     }
 
-    /// Removes weights of one matrix `[rows, columns]`, in place.
+    /// One matrix without the weights that go.
     async fn sparsify(
         &mut self,
         sparse: Sparsity,
         layer: usize,
         matrix: Matrix,
         columns: usize,
-        weights: &mut [f32],
+        weights: &[f32],
         control: &Control,
-    ) -> Result<(), ExperimentError> {
-        let (scores, line) = match sparse.method {
-            SparsityMethod::Magnitude => (mask::magnitude_scores(weights), weights.len()),
-            SparsityMethod::Wanda => (mask::wanda_scores(weights, &self.site(layer, matrix.site())?.norms), columns),
-            SparsityMethod::SparseGpt => {
-                let factor = self.factors.get(&(layer, matrix.site()));
-                let factor = factor.ok_or_else(|| ExperimentError::device("it lost the calibration"))?;
-                let mut work = SparseGpt::new(weights, factor, sparse.pattern);
-                while work.block() {
-                    control.checkpoint().await?;
-                }
-                return Ok(());
+    ) -> Result<Vec<f32>, ExperimentError> {
+        let lost = || ExperimentError::device("it lost the calibration");
+        if sparse.method == SparsityMethod::SparseGpt {
+            let factor = self.factors.get(&(layer, matrix.site())).ok_or_else(lost)?;
+            let mut out = weights.to_vec();
+            let mut work = SparseGpt::new(&mut out, factor, sparse.pattern);
+            while work.block() {
+                control.checkpoint().await?;
             }
+            return Ok(out);
+        }
+        let by_row = sparse.method == SparsityMethod::Wanda;
+        let (norms, line) = if by_row {
+            (self.site(layer, matrix.site())?.norms.clone(), columns)
+        } else {
+            (vec![1.0; columns], weights.len())
         };
-        let mask = match (sparse.pattern, sparse.pattern.n_of_m()) {
-            (_, Some((n, m))) => mask::n_of_m_mask(&scores, columns, n, m),
-            (pattern, None) => {
-                let key = (sparse.method, layer, matrix);
-                let thresholds = self.thresholds.entry(key).or_insert_with(|| Thresholds::new(&scores, line));
-                thresholds.mask(&scores, (pattern.ratio() * 100.0).round() as u8)
-            }
-        };
-        mask::apply(weights, &mask);
-        Ok(())
+        if let Some((n, m)) = sparse.pattern.n_of_m() {
+            return Ok(mask::prune_n_of_m(weights, &norms, n, m));
+        }
+        let key = (sparse.method, layer, matrix);
+        if !self.thresholds.contains_key(&key) {
+            let thresholds = Thresholds::new(weights, &norms, line);
+            self.thresholds.insert(key, thresholds);
+        }
+        let thresholds = self.thresholds.get(&key).ok_or_else(lost)?;
+        Ok(thresholds.prune(weights, &norms, (sparse.pattern.ratio() * 100.0).round() as u8))
     }
 
     /// Rounds the matrices of one site, in place; weights that are zero stay so.
@@ -285,11 +286,4 @@ pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<
     let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
     let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
     Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })
-}
-
-/// ‖after − before‖ / ‖before‖.
-fn relative_change(before: &[f32], after: &[f32]) -> f32 {
-    let square = |x: f32| f64::from(x) * f64::from(x);
-    let change: f64 = before.iter().zip(after).map(|(a, b)| square(b - a)).sum();
-    (change / before.iter().map(|x| square(*x)).sum::<f64>().max(f64::MIN_POSITIVE)).sqrt() as f32
 }

@@ -6,15 +6,15 @@
 /// Exponents α that the search tries are 0, 1/20, … 19/20; 0 is plain rounding.
 pub const SEARCH_STEPS: usize = 20;
 
-/// Rounds each group of `group` neighbours in a row to `2^bits` evenly spaced values between its lowest and highest.
+/// Rounds each group of `group` neighbours in a row to `2^bits` evenly spaced values between its lowest and highest, 0 included.
 ///
 /// w ≈ (q − zero) · step with step = (max − min) / (2ᵇ − 1), zero = −round(min / step) clamped to the range of q.
 pub fn round_to_nearest(weights: &mut [f32], columns: usize, bits: u8, group: usize) {
     let top = f32::from((1u16 << bits) - 1);
     for row in weights.chunks_exact_mut(columns) {
         for group in row.chunks_mut(group) {
-            let (low, high) =
-                group.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), w| (low.min(*w), high.max(*w)));
+            // The range holds 0: a group on one side of it would lose its far end to the clamped zero point.
+            let (low, high) = group.iter().fold((0f32, 0f32), |(low, high), w| (low.min(*w), high.max(*w)));
             let step = (high - low).max(1e-5) / top;
             let zero = (-(low / step).round_ties_even()).clamp(0.0, top);
             for weight in group {

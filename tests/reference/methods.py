@@ -105,7 +105,7 @@ def round_groups(w, bits, group):
     top = 2 ** bits - 1
     for begin in range(0, w.shape[1], group):
         part = w[:, begin:begin + group]
-        low, high = part.min(1, keepdims=True), part.max(1, keepdims=True)
+        low, high = np.minimum(part.min(1, keepdims=True), 0), np.maximum(part.max(1, keepdims=True), 0)
         step = np.maximum(high - low, np.float32(1e-5)) / np.float32(top)
         zero = np.clip(-np.round(low / step), 0, top)
         out[:, begin:begin + group] = (np.clip(np.round(part / step) + zero, 0, top) - zero) * step
