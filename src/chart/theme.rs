@@ -28,13 +28,16 @@ pub enum Ink {
     Variant(usize),
 }
 
+/// Red, green, blue.
+type Rgb = (u8, u8, u8);
+
 /// Colours of things that are compared, on light and on dark ground; told apart without red and green.
-const VARIANTS: [((u8, u8, u8), (u8, u8, u8)); 5] = [
-    ((194, 65, 12), (255, 148, 87)),
-    ((37, 99, 235), (122, 162, 255)),
-    ((15, 118, 94), (79, 209, 165)),
-    ((134, 60, 168), (205, 150, 240)),
-    ((140, 110, 10), (226, 196, 90)),
+const VARIANTS: [[Rgb; 2]; 5] = [
+    [(194, 65, 12), (255, 148, 87)],
+    [(37, 99, 235), (122, 162, 255)],
+    [(15, 118, 94), (79, 209, 165)],
+    [(134, 60, 168), (205, 150, 240)],
+    [(140, 110, 10), (226, 196, 90)],
 ];
 
 impl Ink {
@@ -45,7 +48,7 @@ impl Ink {
             Self::Logits => ((15, 118, 94), (79, 209, 165)),
             Self::Probabilities | Self::Pruned => ((194, 65, 12), (255, 148, 87)),
             Self::Dense => ((71, 85, 105), (160, 174, 196)),
-            Self::Variant(number) => VARIANTS[number % VARIANTS.len()],
+            Self::Variant(number) => VARIANTS[number % VARIANTS.len()].into(),
         };
         let (r, g, b) = if theme == Theme::Light { light } else { dark };
         RGBColor(r, g, b)

@@ -1,5 +1,6 @@
 //! The task sets, and what each plan has answered so far: nothing is asked twice.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::experiment::subject::{Answered, Embedding, Subject};
@@ -140,9 +141,9 @@ impl TaskBook {
         let queries = sample.queries.iter().map(|at| (offset + at, &self.retrieval.queries[*at].0));
         let total = sample.passages.len() + sample.queries.len();
         for (done, (place, text)) in passages.chain(queries).enumerate() {
-            if !answers.embeddings.contains_key(&place) {
+            if let Entry::Vacant(missing) = answers.embeddings.entry(place) {
                 progress("Retrieval", done, total);
-                answers.embeddings.insert(place, subject.embed(text, control).await?);
+                missing.insert(subject.embed(text, control).await?);
             }
         }
         Ok(())

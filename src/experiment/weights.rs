@@ -205,11 +205,7 @@ impl Calibration {
             return Ok(mask::prune_n_of_m(weights, &norms, n, m));
         }
         let key = (sparse.method, layer, matrix);
-        if !self.thresholds.contains_key(&key) {
-            let thresholds = Thresholds::new(weights, &norms, line);
-            self.thresholds.insert(key, thresholds);
-        }
-        let thresholds = self.thresholds.get(&key).ok_or_else(lost)?;
+        let thresholds = self.thresholds.entry(key).or_insert_with(|| Thresholds::new(weights, &norms, line));
         Ok(thresholds.prune(weights, &norms, (sparse.pattern.ratio() * 100.0).round() as u8))
     }
 

@@ -52,6 +52,7 @@ pub fn Pipeline() -> impl IntoView {
                 <div class="stage next" id="next-token">
                     <span>"dense "{move || next(false)}</span>
                     <span>"pruned "{move || next(true)}</span>
+                    <small title="The chosen token is appended to the input; so errors feed back">"↺ back to the input"</small>
                 </div>
             </div>
             <p class="verdict" id="verdict" aria-live="polite">{move || verdict(state)}</p>

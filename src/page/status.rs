@@ -69,6 +69,26 @@ pub fn LoadingOrFailure() -> impl IntoView {
     }
 }
 
+/// How far a long piece of work is, with a way to stop it.
+#[component]
+pub fn Progress(
+    /// Whether the work is part of the main run; otherwise it is a measurement beside it.
+    of_run: bool,
+) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let working = move || state.measurements.working.get().filter(|_| state.running.get() == of_run);
+    let id = if of_run { "run-progress" } else { "measure-progress" };
+    view! {
+        <span class="working" role="status">
+            {move || working().map(|work| view! {
+                <label for=id>{format!("{}, {} of {}", work.what, work.done, work.total)}</label>
+                <progress id=id max=work.total.to_string() value=work.done.to_string()></progress>
+                <button class="chip" on:click=move |_| state.stop()>"Stop"</button>
+            })}
+        </span>
+    }
+}
+
 /// The line at the bottom: model, licence, device, memory.
 #[component]
 pub fn StatusLine() -> impl IntoView {

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use web_sys::HtmlTextAreaElement;
 
 use super::state::{AppState, HistoryEntry};
+use super::status::Progress;
 use crate::figure::weights::memory;
 use crate::prune::quantization::{BITS, GROUPS};
 use crate::prune::sparsity::MAX_PERCENT;
@@ -149,6 +150,7 @@ pub fn Thinning() -> impl IntoView {
                 </span>
                 <CalibrationText/>
             </Show>
+            <Progress of_run=true/>
         </div>
     }
 }

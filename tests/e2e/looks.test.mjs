@@ -12,10 +12,11 @@ const { server, browser } = await stage();
 for (const [name, viewport] of [["wide", { width: 1366, height: 768 }], ["phone", { width: 360, height: 740 }]]) {
   for (const colorScheme of ["light", "dark"]) {
     test(`${name}, ${colorScheme}: no axe-core violation, no sideways scrolling`, async () => {
-      for (const view of ["layers", "steps", "tokens"]) {
-        const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,q7&tokens=6&view=${view}`, { context: { viewport, colorScheme } });
+      for (const view of ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "weights"]) {
+        const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,q7&sparse=magnitude-0.5&compare=One*a2&tokens=6&view=${view}`, { context: { viewport, colorScheme } });
         await finished(page);
-        await page.click(".more summary");
+        await page.click(".prompt .more summary");
+        await page.click(".thinning .more summary");
         await page.click(".chart summary >> nth=0");
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(width <= viewport.width, `the page is ${width} pixels wide`);

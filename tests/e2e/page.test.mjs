@@ -112,7 +112,7 @@ test("the charts show what was computed, as picture, tooltip and table", async (
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return new Set(Array.from({ length: data.length / 4 }, (_, i) => data[4 * i] * 65536 + data[4 * i + 1] * 256 + data[4 * i + 2])).size;
   }, id);
-  for (const [view, ids] of [["layers", ["chart-attention", "chart-mlp"]], ["steps", ["chart-hidden-logits", "chart-probabilities", "chart-kl"]], ["tokens", ["chart-tokens"]]]) {
+  for (const [view, ids] of [["layers", ["chart-attention", "chart-mlp"]], ["steps", ["chart-hidden-logits", "chart-probabilities", "chart-kl", "chart-collapse"]], ["tokens", ["chart-tokens"]]]) {
     await page.click(`#tab-${view}`);
     assert.equal(new URL(page.url()).searchParams.get("view") ?? "layers", view);
     for (const id of ids) {
@@ -205,11 +205,14 @@ test("the exported JSON has the documented keys", async () => {
   await finished(page);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export")]);
   const report = JSON.parse(fs.readFileSync(await download.path(), "utf8"));
-  for (const key of ["model", "backend", "settings", "prompt_ids", "next_token", "layers", "generation", "importance", "timings_ms"]) assert.ok(key in report, key);
+  for (const key of ["model", "backend", "settings", "prompt_ids", "next_token", "layers", "edited_layers", "damage", "weights", "generation", "importance", "timings_ms"]) assert.ok(key in report, key);
   for (const key of ["cos_h", "cos_z", "cos_p", "kl_dense_pruned", "kl_pruned_dense", "theorem1_h", "theorem2", "theorem3", "parallel_h", "orthogonal_h", "top"]) assert.ok(key in report.next_token, key);
   for (const key of ["layer", "sublayer", "cos_p", "with_final_norm"]) assert.ok(key in report.layers[0], key);
   for (const key of ["dense", "pruned", "first_divergence", "steps", "fixed_trajectory"]) assert.ok(key in report.generation, key);
   const documented = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
+  for (const key of [...Object.keys(report), ...Object.keys(report.generation), ...Object.keys(report.settings), ...Object.keys(report.generation.quality.dense), ...Object.keys(report.damage[0])]) {
+    assert.ok(documented.includes(`\`${key}\``), `the README says nothing of ${key}`);
+  }
   for (const key of Object.keys(report.next_token)) assert.ok(documented.includes(`\`${key}\``), `the README says nothing of ${key}`);
 });
 
@@ -218,7 +221,7 @@ test("a link restores everything, and says what it ignores", async () => {
   const first = await open(browser, `${server.site}?${query}`);
   await finished(first);
   const settings = await first.evaluate(() => window.prunescope.settings());
-  assert.deepEqual(settings, { model: "", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens" });
+  assert.deepEqual(settings, { model: "", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, compare: [], sweep: "layers", sample: 20 });
   assert.equal(await first.getAttribute("#tab-tokens", "aria-selected"), "true");
   const text = await first.textContent("#pruned-text");
   await first.context().grantPermissions(["clipboard-read", "clipboard-write"]);

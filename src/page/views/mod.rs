@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::state::{AppState, HistoryEntry};
+use super::status::Progress;
 use crate::settings::{ANALYSIS_RANGE, View, link};
 
 /// The views with their names.
@@ -61,7 +62,7 @@ pub fn Views() -> impl IntoView {
             </div>
             <div class="row between">
                 <Temperature/>
-                <Progress/>
+                <Progress of_run=false/>
             </div>
             <div id="view" role="tabpanel" aria-labelledby=move || format!("tab-{}", link::view_name(open.get()))>
                 {move || match open.get() {
@@ -102,22 +103,6 @@ fn Temperature() -> impl IntoView {
             <Show when=is_set>
                 <button class="chip" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.analysis = 0.0)>"as decoding"</button>
             </Show>
-        </span>
-    }
-}
-
-/// How far a long piece of work is.
-#[component]
-fn Progress() -> impl IntoView {
-    let state = expect_context::<AppState>();
-    let working = state.measurements.working;
-    view! {
-        <span class="working" role="status">
-            {move || working.get().map(|work| view! {
-                <label for="work-progress">{format!("{}, {} of {}", work.what, work.done, work.total)}</label>
-                <progress id="work-progress" max=work.total.to_string() value=work.done.to_string()></progress>
-                <button class="chip" id="stop-work" on:click=move |_| state.stop()>"Stop"</button>
-            })}
         </span>
     }
 }
