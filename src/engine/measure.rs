@@ -142,6 +142,7 @@ impl Session {
         let dense = self.dense_decoder();
         let temperature = settings.analysis_temperature();
         let total = self.tasks.questions();
+        self.tasks.make_room(&settings.plan);
         for place in 0..total {
             for model in [&dense, &pruned] {
                 let subject = Subject::new(model, &self.model);
@@ -167,6 +168,7 @@ impl Session {
         let pruned = self.prune(&settings.plan, true, run, control, tell).await?;
         let dense = self.dense_decoder();
         let sample = self.tasks.retrieval_sample(0);
+        self.tasks.make_room(&settings.plan);
         for (name, model) in [("dense", &dense), ("pruned", &pruned)] {
             let subject = Subject::new(model, &self.model);
             let mut progress = |what: &str, done, total| {
@@ -226,15 +228,13 @@ impl Session {
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
             if self.tasks.scores(&plan, settings.sample).is_none() {
                 let model = self.prune(&plan, false, run, control, tell).await?;
+                self.tasks.make_room(&plan);
                 let subject = Subject::new(&model, &self.model);
                 let mut progress = |what: &str, part, of| {
                     let what = format!("{} {x}: {what}", line.name());
                     tell(Event::Working { run, what, done: part, total: of });
                 };
                 self.tasks.evaluate(&subject, settings.sample, control, &mut progress).await?;
-                if !plan.is_dense() && plan != settings.plan {
-                    self.tasks.slim(&plan);
-                }
             }
             if let Some(scores) = self.tasks.scores(&plan, settings.sample) {
                 let point = SweepPoint {

@@ -16,6 +16,9 @@ use crate::tasks::{self, GenerativeTask, Question, RetrievalSet};
 /// How many of each model's likeliest tokens a question reports.
 const TOP: usize = 8;
 
+/// Most plans whose answers are kept; some half a megabyte each.
+const MOST_PLANS: usize = 128;
+
 /// What one plan has answered, by place in the sets.
 #[derive(Default)]
 struct Answers {
@@ -81,9 +84,13 @@ impl TaskBook {
         self.plans.retain(|plan, _| plan.is_dense());
     }
 
-    /// Drops the large part of what a plan answered: the logits behind its letters.
-    pub fn slim(&mut self, plan: &PruningPlan) {
-        if let Some(answers) = self.plans.get_mut(plan) {
+    /// Keeps memory bounded before `plan` answers: of other plans than it and the dense one the logits behind their letters
+    /// go, and all of them go where they are too many.
+    pub fn make_room(&mut self, plan: &PruningPlan) {
+        if self.plans.len() > MOST_PLANS {
+            self.plans.retain(|other, _| other == plan || other.is_dense());
+        }
+        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != plan && !other.is_dense()) {
             answers.choice.values_mut().for_each(|answered| answered.logits = vec![]);
         }
     }

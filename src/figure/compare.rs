@@ -1,4 +1,4 @@
-//! Fig. 9: six metrics over generation steps, one line a variant.
+//! Fig. 9: metrics over generation steps, one line a variant.
 
 use super::{Figure, Pick, line, mean, over_steps, x_range};
 use crate::chart::{Chart, Ink, LineChart, Series, short_number};
@@ -13,9 +13,11 @@ pub struct Panel {
     unit: &'static str,
     at_least: (f64, f64),
     pick: Pick,
+    /// Whether both models read the dense text.
+    fixed: bool,
 }
 
-/// The six panels of the figure.
+/// The six panels of the paper's figure.
 pub const PANELS: [Panel; 6] = [
     panel("compare-h", "Cosine of hidden states", "cosine", (0.0, 1.0), |m| m.cos_h as f64),
     panel("compare-z", "Cosine of logits", "cosine", (0.0, 1.0), |m| m.cos_z as f64),
@@ -25,14 +27,39 @@ pub const PANELS: [Panel; 6] = [
     panel("compare-kl", "KL(dense ‖ pruned)", "nats", (0.0, 0.1), |m| m.kl_dense_pruned as f64),
 ];
 
+/// Six more: without feedback, by the theorems, and how far vectors turn.
+pub const MORE: [Panel; 6] = [
+    Panel {
+        fixed: true,
+        ..panel("compare-fixed-p", "Cosine of p on the dense text", "cosine", (0.0, 1.0), |m| m.cos_p as f64)
+    },
+    Panel {
+        fixed: true,
+        ..panel("compare-fixed-kl", "KL on the dense text", "nats", (0.0, 0.1), |m| m.kl_dense_pruned as f64)
+    },
+    panel("compare-theorem3", "Theorem 3's estimate of KL", "nats", (0.0, 0.1), |m| m.theorem3 as f64),
+    panel("compare-theorem2", "Theorem 2's estimate of 1 − cos p", "1 − cos p", (0.0, 0.1), |m| m.theorem2 as f64),
+    panel("compare-turn-h", "Δh⊥: how far h turns", "share of ‖h‖", (0.0, 0.5), |m| m.orthogonal_h as f64),
+    panel("compare-turn-z", "Δz⊥: how far z turns", "share of ‖z‖", (0.0, 0.5), |m| m.orthogonal_z as f64),
+];
+
 const fn panel(id: &'static str, title: &'static str, unit: &'static str, at_least: (f64, f64), pick: Pick) -> Panel {
-    Panel { id, title, unit, at_least, pick }
+    Panel { id, title, unit, at_least, pick, fixed: false }
 }
 
 /// One panel with a line for each variant, in the variant's colour.
 pub fn panel_of<'a>(panel: &Panel, variants: impl Iterator<Item = (usize, &'a VariantResult)>) -> Option<Figure> {
     let series: Vec<Series> = variants
-        .map(|(at, variant)| line(&variant.name, Ink::Variant(at), over_steps(&variant.generation.steps, panel.pick)))
+        .map(|(at, variant)| {
+            let generation = &variant.generation;
+            let points = if panel.fixed {
+                let steps = generation.fixed_trajectory.iter().enumerate();
+                steps.map(|(step, metrics)| (step as f64, (panel.pick)(metrics))).collect()
+            } else {
+                over_steps(&generation.steps, panel.pick)
+            };
+            line(&variant.name, Ink::Variant(at), points)
+        })
         .collect();
     let x = x_range(&series)?;
     let means = series.iter().filter_map(|line| Some(format!("{} {}", line.name, short_number(mean(&line.points)?))));
@@ -46,4 +73,35 @@ pub fn panel_of<'a>(panel: &Panel, variants: impl Iterator<Item = (usize, &'a Va
         shaded: vec![],
     };
     Some(Figure { chart: Chart::Lines(chart), sentence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::tests::steps;
+    use crate::results::{ComparedPosition, Generation, Metrics, TopTokens};
+
+    #[test]
+    fn a_panel_has_a_line_for_each_variant() {
+        let variant = |name: &str, values: &[(f32, f32)]| VariantResult {
+            name: name.into(),
+            plan: String::new(),
+            next_token: ComparedPosition { metrics: Metrics::default(), top: TopTokens::default() },
+            generation: Generation {
+                steps: steps(values),
+                fixed_trajectory: vec![Metrics { kl_dense_pruned: 0.25, ..Metrics::default() }],
+                ..Generation::default()
+            },
+        };
+        let both = [variant("drop", &[(1.0, 0.5), (3.0, 0.1)]), variant("four bits", &[(0.1, 0.9)])];
+        let figure = panel_of(&PANELS[5], both.iter().enumerate()).unwrap();
+        assert_eq!(figure.sentence, "Mean: drop 2.0000, four bits 0.1000.");
+        let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
+        assert_eq!((chart.series.len(), chart.x), (2, (0.0, 1.0)));
+        assert_eq!(
+            panel_of(&MORE[1], both.iter().enumerate()).unwrap().sentence,
+            "Mean: drop 0.2500, four bits 0.2500."
+        );
+        assert_eq!(panel_of(&PANELS[0], [].into_iter()), None);
+    }
 }

@@ -49,9 +49,10 @@ fn mean(points: &[(f64, f64)]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The range of x that holds every series, at least one wide.
+/// The range of x that holds every value of every series.
 fn x_range(series: &[Series]) -> Option<(f64, f64)> {
-    let places = || series.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x));
+    let values = || series.iter().flat_map(|line| line.points.iter().filter(|(_, y)| y.is_finite()));
+    let places = || values().map(|(x, _)| *x);
     places().next()?;
     Some((places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max)))
 }

@@ -82,7 +82,7 @@ pub fn kl(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
         }
         None => format!("Mean KL is {own:.2} nats so far."),
     };
-    figure(series, "KL(dense ‖ pruned), nats", (0.0, 0.1), sentence)
+    figure(series, "nats", (0.0, 0.1), sentence)
 }
 
 /// The dense model's surprise at each token of both texts: a measure of collapse that needs no label.
@@ -100,7 +100,7 @@ pub fn collapse(quality: &Quality) -> Option<Figure> {
         100.0 * quality.pruned.repeated_3,
         100.0 * quality.dense.repeated_3,
     );
-    figure(series, "−log p(token) in the dense model, nats", (0.0, 1.0), sentence)
+    figure(series, "−log p of the dense model", (0.0, 1.0), sentence)
 }
 
 #[cfg(test)]

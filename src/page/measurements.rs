@@ -218,7 +218,7 @@ impl Measurements {
         state.send(Request::UseQuestions { questions: questions.clone() });
         self.questions.set(if questions.is_empty() { tasks::choice::built_in() } else { questions });
         self.choice.set(BTreeMap::new());
-        self.start(state, Measurement::Choice);
+        self.start_after_message(state, Measurement::Choice);
     }
 
     /// Uses another retrieval set; an empty one is the built-in set.
@@ -228,7 +228,16 @@ impl Measurements {
         state.send(Request::UseRetrievalSet { set: set.clone() });
         self.retrieval_set.set(if own { set } else { tasks::retrieval::built_in() });
         self.retrieval.set(None);
-        self.start(state, Measurement::Retrieval);
+        self.start_after_message(state, Measurement::Retrieval);
+    }
+
+    /// Asks for a measurement after a message that stopped what was running.
+    fn start_after_message(&self, state: &AppState, what: Measurement) {
+        let was_running = state.running.get_untracked();
+        self.start(state, what);
+        if was_running {
+            state.start_run();
+        }
     }
 
     /// Uses another calibration text; the empty one is the built-in text.

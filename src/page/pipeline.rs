@@ -31,6 +31,9 @@ pub fn Pipeline() -> impl IntoView {
         });
         (dropped, 2 * state.layer_count())
     };
+    let thinned = move || {
+        state.settings.with(|settings| settings.plan.edits_weights().then(|| settings.plan.weights_only().name()))
+    };
     view! {
         <div class="panel pipeline" class:stale=move || state.is_stale()>
             <h2>"How much survives, from layer to word"</h2>
@@ -38,6 +41,7 @@ pub fn Pipeline() -> impl IntoView {
                 <div class="stage">
                     <b>{move || kept().1 - kept().0}</b>
                     <span>{move || format!("of {} sublayers on", kept().1)}</span>
+                    <small>{thinned}</small>
                 </div>
                 <Arrow label="layers"/>
                 <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h)

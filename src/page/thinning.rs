@@ -201,7 +201,7 @@ fn CalibrationText() -> impl IntoView {
     view! {
         <details class="more">
             <summary>{move || if text.with(String::is_empty) { "Calibration text: built in" } else { "Calibration text: your own" }}</summary>
-            <p class="hint">"Wanda, SparseGPT and AWQ choose by what the dense model does with this text. Empty: the built-in text of some 2,000 tokens. A link does not carry your own."</p>
+            <p class="hint">"Wanda, SparseGPT and AWQ choose by what the dense model does with this text. Empty: the built-in text of some 2,100 tokens. At most 4,096 tokens are read. A link does not carry your own."</p>
             <textarea id="calibration" rows="3" node_ref=area prop:value=move || text.get() placeholder="Paste a text like those your model will read"
                 aria-label="Calibration text"></textarea>
             <button on:click=take>"Use this text"</button>

@@ -37,6 +37,19 @@ async function measure(name, webgpu, query) {
     const { generation, timings_ms } = await results(page, { drop });
     return (1000 * generation.pruned.ids.length) / timings_ms.generation;
   };
+  const slides = [];
+  if (!query.includes("tiny")) {
+    await results(page, { drop: "", sparse: "wanda-0.4" });
+    for (const sparse of ["wanda-0.5", "wanda-0.6", "wanda-0.5"]) {
+      slides.push(await page.evaluate((sparse) => new Promise((done) => {
+        const began = performance.now();
+        const off = window.prunescope.on("next_token", () => { off(); done(performance.now() - began); });
+        window.prunescope.run({ sparse }).catch(() => {});
+      }), sparse));
+    }
+    await results(page, { sparse: "", drop: "a1" });
+    console.log(`${name}: sparsity slider (Wanda, all matrices) to new numbers ${median(slides).toFixed(0)} ms (median of ${slides.length})`);
+  }
   // The dense text is known by now: only the pruned model writes.
   const pruned = await speed(query.includes("tiny") ? "m2" : "m17,m16");
   const both = await page.evaluate(() => window.prunescope.run({ drop: "a1", prompt: "Tell me about the moon." }));

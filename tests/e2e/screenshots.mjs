@@ -1,10 +1,24 @@
-// Takes the README's pictures of the built page with the real model.
+// Takes the README's pictures of the built page with the real model. With the word `sweep`: only the picture of a whole sweep of
+// dropped sublayers, which takes half an hour on two cores, and its points as JSON lines on standard output.
 import path from "node:path";
 import { serve, ROOT } from "./server.mjs";
 import { finished, launch, open } from "./browser.mjs";
 
 const server = await serve();
 const browser = await launch();
+if (process.argv[2] === "sweep") {
+  const page = await open(browser, `${server.site}?drop=&tokens=8&view=sweep&sample=20`, { timeout: 3 * 3_600_000, context: { viewport: { width: 1366, height: 900 } } });
+  await finished(page);
+  await page.exposeFunction("tell", (point) => console.log(JSON.stringify(point)));
+  await page.evaluate(() => window.prunescope.on("sweep_point", (event) => window.tell({ at: performance.now(), ...event.point })));
+  await page.click("#sweep-start");
+  await page.waitForFunction(() => /^(\d+) of \1 points/.test(document.querySelector("#sweep-progress").textContent));
+  await page.locator(".charts").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/sweep.png") });
+  console.error(page.problems, await page.textContent("#memory"));
+  await browser.close();
+  server.close();
+  process.exit();
+}
 const shots = [
   ["wide", { viewport: { width: 1366, height: 768 } }, "", false],
   ["dark", { viewport: { width: 1366, height: 768 }, colorScheme: "dark" }, "?drop=a7,a26,a28,a29", true],

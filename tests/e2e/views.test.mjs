@@ -188,6 +188,8 @@ test("compare: up to four variants, their six panels, their answers, and their l
   await page.waitForFunction(() => document.querySelectorAll("#answers tbody tr").length === 5, null, { timeout: 180_000 });
   assert.ok(await page.isDisabled("#compare-add"), "four are enough");
   for (const id of ["h", "z", "p", "dz", "var", "kl"]) assert.match(await drawn(page, `compare-${id}`), /AWQ 4-bit/);
+  await page.check("#compare-more");
+  assert.match(await drawn(page, "compare-fixed-kl"), /Wanda 50 %/);
   await page.fill(".variant input >> nth=1", "Four bits");
   await page.press(".variant input >> nth=1", "Enter");
   await page.waitForFunction(() => document.querySelector("#answers tbody").textContent.includes("Four bits"));

@@ -42,7 +42,7 @@ test("WebGPU finds what the CPU finds", async () => {
   await finished(page);
   assert.equal(await page.getAttribute("#device", "data-backend"), "webgpu");
   const cpuPage = await open(browser, link("&backend=cpu"));
-  for (const settings of [{ drop: "a1,m2" }, { drop: "b0,m3" }, { drop: "" }]) {
+  for (const settings of [{ drop: "a1,m2" }, { drop: "b0,m3" }, { drop: "" }, { drop: "a1", sparse: "magnitude-2:4", quant: "rtn4-g32" }]) {
     const gpu = await results(page, { ...settings, backend: "webgpu" });
     const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
     assert.equal(gpu.backend, "webgpu");
@@ -54,6 +54,7 @@ test("WebGPU finds what the CPU finds", async () => {
     }
     assert.deepEqual(gpu.generation.dense.ids, cpu.generation.dense.ids);
     assert.deepEqual(gpu.generation.pruned.ids, cpu.generation.pruned.ids);
+    assert.deepEqual(gpu.weights, cpu.weights);
     cpu.layers.forEach((layer, at) => assert.ok(Math.abs(gpu.layers[at].cos_p - layer.cos_p) < 5e-3));
   }
   assert.deepEqual(page.problems, []);

@@ -6,7 +6,7 @@ use web_sys::HtmlInputElement;
 use super::super::chart_view::ChartView;
 use super::super::state::{AppState, HistoryEntry};
 use crate::chart::{Ink, short_number};
-use crate::figure::compare::{PANELS, panel_of};
+use crate::figure::compare::{MORE, PANELS, Panel, panel_of};
 use crate::prune::{DropKind, DroppedSublayers, Footprint, PruningPlan};
 use crate::settings::{MAX_VARIANTS, Variant};
 
@@ -45,6 +45,19 @@ pub fn Compare() -> impl IntoView {
     };
     let none = move || variants.with(Vec::is_empty);
     let waiting = Signal::derive(move || if none() { "Add a plan to compare." } else { "Computing…" }.to_string());
+    let more = RwSignal::new(false);
+    let panels = move |some: &'static [Panel]| {
+        let view = |panel: &'static Panel| {
+            let figure = Signal::derive(move || {
+                state
+                    .measurements
+                    .variants
+                    .with(|known| panel_of(panel, known.iter().map(|(at, variant)| (*at, variant))))
+            });
+            view! { <ChartView id=panel.id title=panel.title figure waiting height=200.0/> }
+        };
+        some.iter().map(view).collect_view()
+    };
     let unmeasured = move || state.importance.with(Option::is_none);
     view! {
         <p class="lead">"Up to four plans answer the same question; all lines are against the dense model. The plans are in the link."</p>
@@ -56,14 +69,12 @@ pub fn Compare() -> impl IntoView {
         <div class="variants" id="variants">
             {move || variants.get().into_iter().enumerate().map(|(at, variant)| view! { <Chip at variant/> }).collect_view()}
         </div>
-        <div class="charts three">
-            {PANELS.iter().map(|panel| {
-                let figure = Signal::derive(move || state.measurements.variants.with(|known| {
-                    panel_of(panel, known.iter().map(|(at, variant)| (*at, variant)))
-                }));
-                view! { <ChartView id=panel.id title=panel.title figure waiting height=200.0/> }
-            }).collect_view()}
-        </div>
+        <div class="charts three">{panels(&PANELS)}</div>
+        <label class="check">
+            <input type="checkbox" id="compare-more" prop:checked=move || more.get() on:change=move |event| more.set(event_target_checked(&event))/>
+            "more: on the dense text, the theorems' estimates, how far the vectors turn"
+        </label>
+        <Show when=move || more.get()><div class="charts three">{panels(&MORE)}</div></Show>
         <h2>"The same question, answered by each"</h2>
         <Answers/>
     }
