@@ -1,7 +1,8 @@
 //! Measurements beside the main run: variants, task sets, the sweep.
 
 use super::protocol::{Event, Measurement};
-use super::session::{Known, Session, write_texts};
+use super::session::{Known, Session};
+use super::writing::write_texts;
 use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::subject::Subject;
 use crate::experiment::weights::{PrunedDecoder, picture};
@@ -57,6 +58,21 @@ pub fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine,
     points
 }
 
+/// One measurement that was asked for.
+struct Job<'a> {
+    run: u64,
+    settings: &'a Settings,
+    control: &'a Control,
+    tell: &'a mut dyn FnMut(Event),
+}
+
+impl Job<'_> {
+    /// Tells how far a piece of work is.
+    fn working(&mut self, what: String, done: usize, total: usize) {
+        (self.tell)(Event::Working { run: self.run, what, done, total });
+    }
+}
+
 impl Session {
     /// Makes one measurement and tells each result as it is known; what an earlier one knows is told at once.
     ///
@@ -70,31 +86,30 @@ impl Session {
         control: &Control,
         tell: &mut dyn FnMut(Event),
     ) -> Result<(), ExperimentError> {
+        let mut job = Job { run, settings, control, tell };
         match what {
-            Measurement::Compare => self.compare_variants(run, settings, control, tell).await?,
-            Measurement::Choice => self.choose(run, settings, control, tell).await?,
-            Measurement::Retrieval => self.retrieve(run, settings, control, tell).await?,
-            Measurement::Judge => self.judge(run, settings, control, tell).await?,
-            Measurement::Sweep => self.sweep(run, settings, control, tell).await?,
-            Measurement::Picture { layer, matrix } => self.draw(run, settings, layer, matrix, control, tell).await?,
+            Measurement::Compare => self.compare_variants(&mut job).await?,
+            Measurement::Choice => self.choose(&mut job).await?,
+            Measurement::Retrieval => self.retrieve(&mut job).await?,
+            Measurement::Judge => self.judge(&mut job).await?,
+            Measurement::Sweep => self.sweep(&mut job).await?,
+            Measurement::Picture { layer, matrix } => self.draw(layer, matrix, &mut job).await?,
         }
-        tell(Event::Measured { run, what });
+        (job.tell)(Event::Measured { run, what });
         Ok(())
     }
 
-    fn dense_decoder(&self) -> PrunedDecoder {
-        PrunedDecoder::unedited(&self.model.decoder, &PruningPlan::default())
+    /// The dense decoder and the one that the settings' plan leaves, with room for what they answer.
+    async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder; 2], ExperimentError> {
+        let pruned = self.prune(&job.settings.plan, true, job.run, job.control, job.tell).await?;
+        self.tasks.make_room(&job.settings.plan);
+        Ok([PrunedDecoder::unedited(&self.model.decoder, &PruningPlan::default()), pruned])
     }
 
-    async fn compare_variants(
-        &mut self,
-        run: u64,
-        settings: &Settings,
-        control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), ExperimentError> {
+    async fn compare_variants(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let settings = job.settings;
         let ids = self.prompt_ids(settings)?;
-        self.read_prompt(ids, settings, control).await?;
+        self.read_prompt(ids, settings, job.control).await?;
         let temperature = settings.analysis_temperature();
         for (at, variant) in settings.compare.iter().enumerate() {
             let same = |known: &&Known| known.plan == variant.plan && known.tokens == settings.tokens;
@@ -102,141 +117,103 @@ impl Session {
             let mut result = match known {
                 Some(known) => known,
                 None => {
-                    let working = Event::Working {
-                        run,
-                        what: format!("Variant {}", variant.name),
-                        done: at,
-                        total: settings.compare.len(),
-                    };
-                    tell(working);
-                    let model = self.prune(&variant.plan, false, run, control, tell).await?;
+                    job.working(format!("Variant {}", variant.name), at, settings.compare.len());
+                    let model = self.prune(&variant.plan, false, job.run, job.control, job.tell).await?;
                     let Some(dense) = &mut self.dense else { return Err(ExperimentError::Stopped) };
-                    let mut pruned = PrunedRun::read(model, dense, control).await?;
+                    let mut pruned = PrunedRun::read(model, dense, job.control).await?;
                     let next = next_token(dense, &pruned, temperature, &self.model.tokenizer).await?;
                     let generation =
-                        write_texts(&self.model, dense, &mut pruned, settings, control, &mut |_| {}).await?;
+                        write_texts(&self.model, dense, &mut pruned, settings, job.control, &mut |_| {}).await?;
                     let plan = variant.plan.to_string();
                     let result = VariantResult { name: variant.name.clone(), plan, next_token: next, generation };
-                    self.variants.push(Known {
-                        plan: variant.plan.clone(),
-                        tokens: settings.tokens,
-                        result: result.clone(),
-                    });
+                    let (plan, tokens) = (variant.plan.clone(), settings.tokens);
+                    self.variants.push(Known { plan, tokens, result: result.clone() });
                     result
                 }
             };
             result.name.clone_from(&variant.name);
-            tell(Event::Variant { run, at, result: Box::new(result) });
+            (job.tell)(Event::Variant { run: job.run, at, result: Box::new(result) });
         }
         Ok(())
     }
 
-    async fn choose(
-        &mut self,
-        run: u64,
-        settings: &Settings,
-        control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), ExperimentError> {
-        let pruned = self.prune(&settings.plan, true, run, control, tell).await?;
-        let dense = self.dense_decoder();
-        let temperature = settings.analysis_temperature();
+    async fn choose(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let models = self.both(job).await?;
+        let (plan, temperature) = (&job.settings.plan, job.settings.analysis_temperature());
         let total = self.tasks.questions();
-        self.tasks.make_room(&settings.plan);
         for place in 0..total {
-            for model in [&dense, &pruned] {
+            for model in &models {
                 let subject = Subject::new(model, &self.model);
-                self.tasks.answer(&subject, &[place], control, &mut |_, _, _| {}).await?;
+                self.tasks.answer(&subject, &[place], job.control, &mut |_, _, _| {}).await?;
             }
-            let letters = Subject::new(&dense, &self.model).letter_ids(self.tasks.options(place))?;
-            let tokenizer = &self.model.tokenizer;
-            if let Some(result) = self.tasks.choice_result(&settings.plan, place, temperature, &letters, tokenizer) {
-                tell(Event::Choice { run, result: Box::new(result) });
+            let letters = Subject::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
+            let result = self.tasks.choice_result(plan, place, temperature, &letters, &self.model.tokenizer);
+            if let Some(result) = result {
+                (job.tell)(Event::Choice { run: job.run, result: Box::new(result) });
             }
-            tell(Event::Working { run, what: "Multiple choice".into(), done: place + 1, total });
+            job.working("Multiple choice".into(), place + 1, total);
         }
         Ok(())
     }
 
-    async fn retrieve(
-        &mut self,
-        run: u64,
-        settings: &Settings,
-        control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), ExperimentError> {
-        let pruned = self.prune(&settings.plan, true, run, control, tell).await?;
-        let dense = self.dense_decoder();
+    async fn retrieve(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let models = self.both(job).await?;
         let sample = self.tasks.retrieval_sample(0);
-        self.tasks.make_room(&settings.plan);
-        for (name, model) in [("dense", &dense), ("pruned", &pruned)] {
+        for model in &models {
             let subject = Subject::new(model, &self.model);
-            let mut progress = |what: &str, done, total| {
-                tell(Event::Working { run, what: format!("{what}, {name} model"), done, total });
-            };
+            let name = model.plan.name();
+            let control = job.control;
+            let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
             self.tasks.embed(&subject, &sample, control, &mut progress).await?;
         }
-        if let Some(report) = self.tasks.retrieval_report(&settings.plan, &sample) {
-            tell(Event::Retrieval { run, report: Box::new(report) });
+        if let Some(report) = self.tasks.retrieval_report(&job.settings.plan, &sample) {
+            (job.tell)(Event::Retrieval { run: job.run, report: Box::new(report) });
         }
         Ok(())
     }
 
-    async fn judge(
-        &mut self,
-        run: u64,
-        settings: &Settings,
-        control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), ExperimentError> {
-        let pruned = self.prune(&settings.plan, true, run, control, tell).await?;
-        let dense = self.dense_decoder();
-        for (name, model) in [("dense", &dense), ("pruned", &pruned)] {
+    async fn judge(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let models = self.both(job).await?;
+        let (plan, count) = (&job.settings.plan, job.settings.sample);
+        for model in &models {
             let subject = Subject::new(model, &self.model);
-            let mut progress = |what: &str, done, total| {
-                tell(Event::Working { run, what: format!("{what}, {name} model"), done, total });
-            };
-            self.tasks.evaluate(&subject, settings.sample, control, &mut progress).await?;
+            let name = model.plan.name();
+            let control = job.control;
+            let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
+            self.tasks.evaluate(&subject, count, control, &mut progress).await?;
         }
-        for place in self.tasks.generative_sample(settings.sample) {
-            if let Some(result) = self.tasks.generative_result(&settings.plan, place) {
-                tell(Event::Written { run, result: Box::new(result) });
+        for place in self.tasks.generative_sample(count) {
+            if let Some(result) = self.tasks.generative_result(plan, place) {
+                (job.tell)(Event::Written { run: job.run, result: Box::new(result) });
             }
         }
-        let of = |plan: &PruningPlan| self.tasks.scores(plan, settings.sample);
-        if let (Some(dense), Some(pruned)) = (of(&PruningPlan::default()), of(&settings.plan)) {
+        let of = |plan: &PruningPlan| self.tasks.scores(plan, count);
+        if let (Some(dense), Some(pruned)) = (of(&PruningPlan::default()), of(plan)) {
             let advice = vec![
                 Advice::new("Retrieval", "right passage first", dense.recall_1, pruned.recall_1),
                 Advice::new("Classification", "right choices, cloze", dense.choice, pruned.choice),
                 Advice::new("Generation", "exact answers", dense.generation, pruned.generation),
             ];
-            tell(Event::Judged { run, advice });
+            (job.tell)(Event::Judged { run: job.run, advice });
         }
         Ok(())
     }
 
-    async fn sweep(
-        &mut self,
-        run: u64,
-        settings: &Settings,
-        control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), ExperimentError> {
-        let importance = self.importance(control, tell).await?;
-        let points = sweep_points(settings.sweep, &importance);
+    async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let count = job.settings.sample;
+        let importance = self.importance(job.control, job.tell).await?;
+        let points = sweep_points(job.settings.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
-            if self.tasks.scores(&plan, settings.sample).is_none() {
-                let model = self.prune(&plan, false, run, control, tell).await?;
+            if self.tasks.scores(&plan, count).is_none() {
+                let model = self.prune(&plan, false, job.run, job.control, job.tell).await?;
                 self.tasks.make_room(&plan);
                 let subject = Subject::new(&model, &self.model);
-                let mut progress = |what: &str, part, of| {
-                    let what = format!("{} {x}: {what}", line.name());
-                    tell(Event::Working { run, what, done: part, total: of });
-                };
-                self.tasks.evaluate(&subject, settings.sample, control, &mut progress).await?;
+                let control = job.control;
+                let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
+                self.tasks.evaluate(&subject, count, control, &mut progress).await?;
             }
-            if let Some(scores) = self.tasks.scores(&plan, settings.sample) {
+            if let Some(scores) = self.tasks.scores(&plan, count) {
                 let point = SweepPoint {
                     line,
                     x,
@@ -247,25 +224,17 @@ impl Session {
                     recall_5: scores.recall_5,
                     generation: scores.generation,
                 };
-                tell(Event::SweepPoint { run, point: Box::new(point), done: done + 1, total });
+                (job.tell)(Event::SweepPoint { run: job.run, point: Box::new(point), done: done + 1, total });
             }
         }
         Ok(())
     }
 
-    async fn draw(
-        &mut self,
-        run: u64,
-        settings: &Settings,
-        layer: usize,
-        matrix: Matrix,
-        control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<(), ExperimentError> {
-        let pruned = self.prune(&settings.plan, true, run, control, tell).await?;
+    async fn draw(&mut self, layer: usize, matrix: Matrix, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let [_, pruned] = self.both(job).await?;
         if layer < pruned.decoder.config.layers {
             let picture = picture(&pruned.decoder, layer, matrix).await?;
-            tell(Event::Picture { run, picture: Box::new(picture) });
+            (job.tell)(Event::Picture { run: job.run, picture: Box::new(picture) });
         }
         Ok(())
     }

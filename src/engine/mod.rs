@@ -7,3 +7,5 @@ pub mod protocol;
 pub mod session;
 #[cfg(feature = "engine")]
 mod task_book;
+#[cfg(feature = "engine")]
+mod writing;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::protocol::{Backend, Event, Stage};
 use super::task_book::TaskBook;
+use super::writing::{Part, write_texts};
 use crate::experiment::dense::DenseRun;
-use crate::experiment::generation::{PrunedRun, damage, dense_losses, fixed_trajectory, generate, next_token};
+use crate::experiment::generation::{PrunedRun, damage, next_token};
 use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
 use crate::experiment::weights::{Calibration, PrunedDecoder};
@@ -13,10 +14,7 @@ use crate::experiment::{Control, ExperimentError};
 use crate::model::LoadedModel;
 use crate::prune::importance::CALIBRATION_LONG;
 use crate::prune::{Importance, PruningPlan};
-use crate::results::{
-    Generation, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TextQuality, VariantResult,
-    Written, first_divergence, written_ids,
-};
+use crate::results::{LayerTransition, ModelInfo, Report, VariantResult};
 use crate::settings::Settings;
 use crate::tasks::{Question, RetrievalSet};
 
@@ -372,46 +370,4 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
         stored_as: model.stored_as.clone(),
         has_chat_template: model.chat.is_some(),
     }
-}
-
-/// A part of the texts that is known.
-pub(super) enum Part<'a> {
-    Step(&'a GenerationStep),
-    FixedTrajectory(&'a [Metrics]),
-    Quality(&'a Quality),
-}
-
-/// Measurements 3 and 4: both models write, the pruned one also reads the dense text, and both texts are judged.
-pub(super) async fn write_texts(
-    model: &LoadedModel,
-    dense: &mut DenseRun,
-    pruned: &mut PrunedRun,
-    settings: &Settings,
-    control: &Control,
-    tell: &mut dyn FnMut(Part<'_>),
-) -> Result<Generation, ExperimentError> {
-    let (decoder, tokenizer) = (&model.decoder, &model.tokenizer);
-    let temperature = settings.analysis_temperature();
-    let mut on_step = |step: &_| tell(Part::Step(step));
-    let steps =
-        generate(decoder, tokenizer, dense, pruned, settings.tokens, temperature, control, &mut on_step).await?;
-    let fixed_trajectory = fixed_trajectory(dense, pruned, settings.tokens, temperature, control).await?;
-    tell(Part::FixedTrajectory(&fixed_trajectory));
-    let (dense_ids, pruned_ids) = written_ids(&steps);
-    let mut judged = vec![];
-    for ids in [&dense_ids, &pruned_ids] {
-        judged.push(TextQuality::of(ids, dense_losses(decoder, dense, ids, control).await?));
-    }
-    let mut judged = judged.into_iter();
-    let quality = Quality { dense: judged.next().unwrap_or_default(), pruned: judged.next().unwrap_or_default() };
-    tell(Part::Quality(&quality));
-    let text = |ids: Vec<u32>| Written { text: tokenizer.decode(&ids), ids };
-    Ok(Generation {
-        first_divergence: first_divergence(&dense_ids, &pruned_ids),
-        dense: text(dense_ids),
-        pruned: text(pruned_ids),
-        steps,
-        fixed_trajectory,
-        quality,
-    })
 }
