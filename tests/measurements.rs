@@ -94,6 +94,17 @@ fn dropping_and_editing_combine_and_dropping_alone_keeps_the_edit() {
 }
 
 #[test]
+fn a_model_without_any_sublayer_repeats_what_the_embedding_says() {
+    let all = settings("b0,b1,b2,b3");
+    let (report, _) = run(&mut session(), &all);
+    // Nothing mixes tokens any more: what follows depends on the last token of the prompt alone.
+    let other = Settings { prompt: "Quite another question?".into(), ..all };
+    let (again, _) = run(&mut session(), &other);
+    assert_ne!(report.prompt_ids, again.prompt_ids);
+    assert_eq!(report.generation.pruned, again.generation.pruned);
+}
+
+#[test]
 fn another_temperature_of_the_analysis_gives_what_a_fresh_session_gives() {
     let mut used = session();
     run(&mut used, &settings("m2"));

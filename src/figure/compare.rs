@@ -82,6 +82,25 @@ mod tests {
     use crate::results::{ComparedPosition, Generation, Metrics, TopTokens};
 
     #[test]
+    fn variants_lie_over_another_figure() {
+        let text = steps(&[(1.0, 0.5), (3.0, 0.1)]);
+        let own = crate::figure::steps::kl(&steps(&[(0.5, 0.9)]), &[]);
+        let variant = VariantResult {
+            name: "drop".into(),
+            plan: String::new(),
+            next_token: ComparedPosition { metrics: Metrics::default(), top: TopTokens::default() },
+            generation: Generation { steps: text, ..Generation::default() },
+        };
+        let over = [variant];
+        let both = crate::figure::overlaid(own, over.iter().enumerate(), |variant| {
+            crate::figure::of_variant(variant, |metrics| metrics.kl_dense_pruned.into())
+        });
+        let Some(Figure { chart: Chart::Lines(chart), .. }) = both else { panic!("lines") };
+        assert_eq!((chart.series.len(), chart.x), (2, (0.0, 1.0)));
+        assert!(chart.y.1 >= 3.0 && chart.series[1].name == "drop");
+    }
+
+    #[test]
     fn a_panel_has_a_line_for_each_variant() {
         let variant = |name: &str, values: &[(f32, f32)]| VariantResult {
             name: name.into(),

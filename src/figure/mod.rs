@@ -12,8 +12,8 @@ pub mod theorems;
 pub mod tokens;
 pub mod weights;
 
-use crate::chart::{Chart, Ink, Series};
-use crate::results::{GenerationStep, Metrics};
+use crate::chart::{Chart, Ink, LineChart, Series};
+use crate::results::{GenerationStep, Metrics, VariantResult};
 
 /// A chart with what to see in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,30 @@ fn dashed(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
 fn over_steps(steps: &[GenerationStep], pick: Pick) -> Vec<(f64, f64)> {
     let value = |step: &GenerationStep| step.compared.as_ref().map_or(f64::NAN, |compared| pick(&compared.metrics));
     steps.iter().map(|step| (step.step as f64, value(step))).collect()
+}
+
+/// A figure over generation steps with one more line for each variant, in the variant's colour.
+///
+/// * `points` — the line of a variant.
+pub fn overlaid<'a>(
+    figure: Option<Figure>,
+    variants: impl Iterator<Item = (usize, &'a VariantResult)>,
+    points: impl Fn(&VariantResult) -> Vec<(f64, f64)>,
+) -> Option<Figure> {
+    let mut figure = figure?;
+    if let Chart::Lines(chart) = &mut figure.chart {
+        let at_least = chart.y;
+        chart.series.extend(variants.map(|(at, variant)| line(&variant.name, Ink::Variant(at), points(variant))));
+        let (first, last) = x_range(&chart.series).unwrap_or(chart.x);
+        chart.x = (chart.x.0.min(first), chart.x.1.max(last));
+        chart.y = LineChart::range_of(&chart.series, at_least);
+    }
+    Some(figure)
+}
+
+/// One metric of a variant over its own text.
+pub fn of_variant(variant: &VariantResult, pick: Pick) -> Vec<(f64, f64)> {
+    over_steps(&variant.generation.steps, pick)
 }
 
 /// Mean of the finite values.

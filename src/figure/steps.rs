@@ -2,7 +2,7 @@
 
 use super::{Figure, Pick, dashed, line, mean, over_steps, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use crate::results::{GenerationStep, Metrics, Quality};
+use crate::results::{GenerationStep, Metrics, Quality, TextQuality};
 
 /// One metric's line on the own text, and dashed on the dense text.
 fn both(name: &str, ink: Ink, steps: &[GenerationStep], fixed: &[Metrics], pick: Pick) -> Vec<Series> {
@@ -40,12 +40,11 @@ pub fn hidden_and_logits(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<
 pub fn probabilities(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
     let series = both("p", Ink::Probabilities, steps, fixed, |metrics| metrics.cos_p.into());
     let p = mean(&series[0].points)?;
-    let same = series[0].points.iter().take_while(|(_, p)| *p > 0.9).count();
-    let sentence = match (series.get(1).and_then(|fixed| mean(&fixed.points)), same) {
-        (Some(fixed), _) => format!(
+    let sentence = match series.get(1).and_then(|fixed| mean(&fixed.points)) {
+        Some(fixed) => format!(
             "The probabilities keep {p:.2} on average on the pruned model's own text, {fixed:.2} when it reads the dense text."
         ),
-        (None, _) => format!("The probabilities keep {p:.2} on average so far."),
+        None => format!("The probabilities keep {p:.2} on average so far."),
     };
     figure(series, "cosine similarity", (0.0, 1.0), sentence)
 }
@@ -85,12 +84,16 @@ pub fn kl(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
     figure(series, "nats", (0.0, 0.1), sentence)
 }
 
+/// The dense model's surprise at each token of one text.
+pub fn losses(text: &TextQuality) -> Vec<(f64, f64)> {
+    text.dense_losses.iter().enumerate().map(|(at, loss)| (at as f64, f64::from(*loss))).collect()
+}
+
 /// The dense model's surprise at each token of both texts: a measure of collapse that needs no label.
 pub fn collapse(quality: &Quality) -> Option<Figure> {
-    let points = |losses: &[f32]| losses.iter().enumerate().map(|(at, loss)| (at as f64, f64::from(*loss))).collect();
     let series = vec![
-        line("dense text", Ink::Dense, points(&quality.dense.dense_losses)),
-        line("pruned text", Ink::Pruned, points(&quality.pruned.dense_losses)),
+        line("dense text", Ink::Dense, losses(&quality.dense)),
+        line("pruned text", Ink::Pruned, losses(&quality.pruned)),
     ];
     let (dense, pruned) = (quality.dense.dense_loss?, quality.pruned.dense_loss?);
     let sentence = format!(

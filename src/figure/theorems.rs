@@ -28,6 +28,11 @@ pub enum Estimate {
 }
 
 impl Estimate {
+    /// The number that is estimated.
+    pub fn measured(self) -> Pick {
+        self.truth().2
+    }
+
     fn truth(self) -> (&'static str, Ink, Pick, Pick) {
         match self {
             Self::Hidden => ("1 − cos h", Ink::Hidden, |m| 1.0 - f64::from(m.cos_h), |m| m.theorem1_h.into()),

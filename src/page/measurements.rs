@@ -145,7 +145,7 @@ impl Measurements {
         match settings.view {
             View::Choice => Some(Measurement::Choice),
             View::Retrieval => Some(Measurement::Retrieval),
-            View::Compare if !settings.compare.is_empty() => Some(Measurement::Compare),
+            View::Compare | View::Steps | View::Theorems if !settings.compare.is_empty() => Some(Measurement::Compare),
             View::Weights if settings.plan.edits_weights() => {
                 let (layer, matrix) = self.pictured.get_untracked();
                 Some(Measurement::Picture { layer, matrix })
@@ -190,10 +190,8 @@ impl Measurements {
         let opened = now.view != before.view || now.compare != before.compare;
         let idle =
             self.wanted.get_untracked().is_none_or(|what| !matches!(what, Measurement::Sweep | Measurement::Judge));
-        if opened && idle {
-            if let Some(what) = self.automatic(now) {
-                self.start(state, what);
-            }
+        if let Some(what) = self.automatic(now).filter(|_| opened && idle) {
+            self.start(state, what);
         }
     }
 
@@ -286,7 +284,7 @@ impl Measurements {
                 let missing = match settings.view {
                     View::Choice => self.choice.with_untracked(BTreeMap::is_empty),
                     View::Retrieval => self.retrieval.with_untracked(Option::is_none),
-                    View::Compare => self.variants.with_untracked(BTreeMap::is_empty),
+                    View::Compare | View::Steps | View::Theorems => self.variants.with_untracked(BTreeMap::is_empty),
                     _ => false,
                 };
                 if let Some(what) = self.automatic(&settings).filter(|_| missing) {

@@ -197,6 +197,12 @@ test("compare: up to four variants, their six panels, their answers, and their l
   await page.waitForFunction(() => document.querySelectorAll("#answers tbody tr").length === 4);
   const names = query(page).getAll("compare");
   assert.deepEqual(names, ["Four bits*awq4-g64", "Wanda 50 %*wanda-0.5", "Wanda 4:8*wanda-4:8"]);
+  for (const [view, id] of [["steps", "chart-kl"], ["theorems", "chart-theorem3"]]) {
+    await page.click(`#tab-${view}`);
+    await page.waitForFunction((id) => /Four bits/.test(document.querySelector(`#${id} .legend`)?.textContent), id);
+  }
+  await page.click("#tab-compare");
+  await page.waitForFunction(() => document.querySelectorAll("#answers tbody tr").length === 4);
   const again = await open(browser, page.url());
   await again.waitForFunction(() => document.querySelectorAll("#answers tbody tr").length === 4);
   assert.equal(await again.textContent("#answers"), await page.textContent("#answers"));

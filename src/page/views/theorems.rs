@@ -4,9 +4,10 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
-use crate::figure::Figure;
 use crate::figure::theorems::{Estimate, Places, along_layers, along_steps, damage, estimate, parts};
+use crate::figure::{Figure, of_variant, overlaid};
 use crate::model::SublayerKind;
+use crate::results::VariantResult;
 
 /// What the horizontal axis is.
 #[derive(Clone, Copy, PartialEq)]
@@ -20,16 +21,28 @@ enum Along {
 pub fn Theorems() -> impl IntoView {
     let state = expect_context::<AppState>();
     let along = RwSignal::new(Along::Steps);
-    let figure = move |of: fn(&Places<'_>) -> Option<Figure>| {
-        Signal::derive(move || match along.get() {
-            Along::Steps => state.steps.with(|steps| of(&along_steps(steps))),
-            Along::Layers(kind) => {
-                let edited = state.shown_plan.with(|plan| plan.edits_weights());
-                let layers = if edited { state.edited_layers } else { state.layers };
-                layers.with(|layers| of(&along_layers(layers, kind)))
+    let at_places = move |of: &dyn Fn(&Places<'_>) -> Option<Figure>| match along.get() {
+        Along::Steps => state.steps.with(|steps| of(&along_steps(steps))),
+        Along::Layers(kind) => {
+            let edited = state.shown_plan.with(|plan| plan.edits_weights());
+            let layers = if edited { state.edited_layers } else { state.layers };
+            layers.with(|layers| of(&along_layers(layers, kind)))
+        }
+    };
+    let estimated = move |which: Estimate| {
+        Signal::derive(move || {
+            let own = at_places(&|places| estimate(places, which));
+            let line = |variant: &VariantResult| of_variant(variant, which.measured());
+            match along.get() {
+                Along::Steps => state
+                    .measurements
+                    .variants
+                    .with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line)),
+                Along::Layers(_) => own,
             }
         })
     };
+    let turned = Signal::derive(move || at_places(&parts));
     let choose = move |event: leptos::ev::Event| {
         along.set(match event_target_value(&event).as_str() {
             "attention" => Along::Layers(SublayerKind::Attention),
@@ -51,11 +64,11 @@ pub fn Theorems() -> impl IntoView {
             </select>
         </label>
         <div class="charts two">
-            <ChartView id="chart-theorem3" title="Theorem 3: KL ≈ Var_p(Δz) / 2T²" figure=figure(|places| estimate(places, Estimate::Divergence))/>
-            <ChartView id="chart-theorem2" title="Theorem 2: 1 − cos p ≈ Var_r(Δz) / 2T²" figure=figure(|places| estimate(places, Estimate::Probabilities))/>
-            <ChartView id="chart-theorem1-z" title="Theorem 1 for the logits" figure=figure(|places| estimate(places, Estimate::Logits))/>
-            <ChartView id="chart-theorem1-h" title="Theorem 1 for the hidden states" figure=figure(|places| estimate(places, Estimate::Hidden))/>
-            <ChartView id="chart-parts" title="Parallel and orthogonal parts" figure=figure(parts)/>
+            <ChartView id="chart-theorem3" title="Theorem 3: KL ≈ Var_p(Δz) / 2T²" figure=estimated(Estimate::Divergence)/>
+            <ChartView id="chart-theorem2" title="Theorem 2: 1 − cos p ≈ Var_r(Δz) / 2T²" figure=estimated(Estimate::Probabilities)/>
+            <ChartView id="chart-theorem1-z" title="Theorem 1 for the logits" figure=estimated(Estimate::Logits)/>
+            <ChartView id="chart-theorem1-h" title="Theorem 1 for the hidden states" figure=estimated(Estimate::Hidden)/>
+            <ChartView id="chart-parts" title="Parallel and orthogonal parts" figure=turned/>
             <ChartView id="chart-damage" title="Which tokens' Δz does the damage, right after the prompt" figure=tokens height=330.0/>
         </div>
     }
