@@ -19,6 +19,8 @@ if (process.argv[2] === "sweep") {
   server.close();
   process.exit();
 }
+// Fig. 9: eight attention sublayers dropped, 4-bit, half of the weights removed freely and 4:8, on one prompt.
+const FIG9 = ["Drop-8A*a7,a26,a25,a28,a29,a8,a6,a20", "AWQ 4-bit*awq4-g64", "Wanda 50 %*wanda-0.5", "Wanda 4:8*wanda-4:8"];
 const shots = [
   ["wide", { viewport: { width: 1366, height: 768 } }, "", false],
   ["dark", { viewport: { width: 1366, height: 768 }, colorScheme: "dark" }, "?drop=a7,a26,a28,a29", true],
@@ -32,5 +34,8 @@ for (const [name, context, query, fullPage] of shots) {
   await page.screenshot({ path: path.join(ROOT, `tests/e2e/screenshots/${name}.png`), fullPage });
   await page.context().close();
 }
+const page = await open(browser, `${server.site}?drop=&view=compare&${FIG9.map((plan) => `compare=${encodeURIComponent(plan)}`).join("&")}`, { timeout: 600_000, context: { viewport: { width: 1366, height: 768 } } });
+await page.waitForFunction(() => document.querySelectorAll("#answers tbody tr").length === 5);
+await page.locator("#view").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/compare.png") });
 await browser.close();
 server.close();
