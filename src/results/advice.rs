@@ -78,7 +78,10 @@ impl Advice {
             100.0 * high
         );
         let rule = match verdict {
-            Verdict::Safe => format!("at most {:.0} points are lost", 100.0 * SAFE_LOSS),
+            Verdict::Safe => format!(
+                "at most {:.0} points are lost on these items, and the interval says how far that carries",
+                100.0 * SAFE_LOSS
+            ),
             Verdict::Risky if dense.of < FEWEST_ITEMS => format!("fewer than {FEWEST_ITEMS} items cannot show safety"),
             Verdict::Risky => format!(
                 "more than {:.0} points are lost, but not surely more than half of the dense score",

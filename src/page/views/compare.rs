@@ -142,7 +142,7 @@ fn Answers() -> impl IntoView {
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label="What each plan writes">
             <table class="answers" id="answers">
-                <thead><tr><th scope="col">"plan"</th><th scope="col">"writes"</th><th scope="col">"cos p, first token"</th><th scope="col">"KL, first token"</th><th scope="col">"memory saved"</th></tr></thead>
+                <thead><tr><th scope="col">"plan"</th><th scope="col" class="answer">"writes"</th><th scope="col">"cos p, first token"</th><th scope="col">"KL, first token"</th><th scope="col">"memory saved"</th></tr></thead>
                 <tbody>{rows}</tbody>
             </table>
         </div>

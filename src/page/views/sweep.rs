@@ -126,7 +126,7 @@ fn Judgement() -> impl IntoView {
                 <summary>"Prompts with exact answers, and what both models wrote"</summary>
                 <div class="scroll" tabindex="0" role="region" aria-label="Exact answers">
                     <table class="answers">
-                        <thead><tr><th scope="col">"prompt"</th><th scope="col">"dense"</th><th scope="col">"pruned"</th></tr></thead>
+                        <thead><tr><th scope="col">"prompt"</th><th scope="col" class="answer">"dense"</th><th scope="col" class="answer">"pruned"</th></tr></thead>
                         <tbody>{tasks}</tbody>
                     </table>
                 </div>
