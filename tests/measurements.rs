@@ -280,15 +280,32 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     let dense: Vec<_> = all.iter().filter(|(point, ..)| point.x == 0).map(|(point, ..)| point.choice).collect();
     assert!(dense.len() == 3 && dense.windows(2).all(|pair| pair[0] == pair[1]), "all lines begin at the dense model");
     assert!(all.iter().all(|(point, ..)| point.choice.of == 2 && point.recall_1.of == 2 && point.generation.of == 2));
-    let wanted = Settings { sweep: SweepAxis::Bits, ..settings };
-    let bits = points(&measure(&mut session, &wanted, Measurement::Sweep));
-    assert_eq!(
-        bits.iter()
-            .filter(|(point, ..)| point.line == SweepLine::RoundToNearest)
-            .map(|(point, ..)| point.x)
-            .collect::<Vec<_>>(),
-        [8, 4, 3, 2]
-    );
+}
+
+#[test]
+fn every_axis_has_all_its_points_in_a_fresh_session() {
+    let steps = |line: SweepLine| match line {
+        SweepLine::Magnitude | SweepLine::Wanda => vec![0, 10, 20, 30, 40, 50, 60, 70, 80],
+        SweepLine::RoundToNearest | SweepLine::ActivationAware => vec![16, 8, 4, 3, 2],
+        _ => vec![0, 1, 2, 3, 4],
+    };
+    for (sweep, lines) in [
+        (SweepAxis::Layers, vec![SweepLine::Attention, SweepLine::Mlp, SweepLine::Block]),
+        (SweepAxis::Sparsity, vec![SweepLine::Magnitude, SweepLine::Wanda]),
+        (SweepAxis::Bits, vec![SweepLine::RoundToNearest, SweepLine::ActivationAware]),
+    ] {
+        let events = measure(&mut session(), &Settings { sweep, sample: 1, ..settings("") }, Measurement::Sweep);
+        for line in lines {
+            let found: Vec<usize> = events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::SweepPoint { point, .. } if point.line == line => Some(point.x),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(found, steps(line), "{line:?}");
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::prune::{
 use crate::results::{Advice, SweepLine, SweepPoint, VariantResult};
 use crate::settings::{Settings, SweepAxis};
 
+/// Bits that stand for weights that are not rounded.
+const UNROUNDED: usize = 16;
 /// Group size of the quantization sweep.
 const SWEEP_GROUP: u16 = 64;
 
@@ -37,10 +39,11 @@ pub fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine,
         })
     };
     let bits = |line, method| {
-        crate::prune::quantization::BITS.into_iter().map(move |bits| {
+        let rounded = crate::prune::quantization::BITS.into_iter().map(move |bits| {
             let quant = Some(Quantization { method, bits, group: SWEEP_GROUP });
             (line, usize::from(bits), PruningPlan { quant, ..PruningPlan::default() })
-        })
+        });
+        std::iter::once((line, UNROUNDED, PruningPlan::default())).chain(rounded)
     };
     let mut points: Vec<_> = match axis {
         SweepAxis::Layers => drops(SweepLine::Attention, DropKind::Attention, 12)
@@ -54,7 +57,7 @@ pub fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine,
             .chain(bits(SweepLine::ActivationAware, QuantizationMethod::ActivationAware))
             .collect(),
     };
-    points.sort_by_key(|(_, x, _)| if axis == SweepAxis::Bits { 8 - *x } else { *x });
+    points.sort_by_key(|(_, x, _)| if axis == SweepAxis::Bits { UNROUNDED - *x } else { *x });
     points
 }
 

@@ -212,6 +212,16 @@ impl TaskBook {
 
     /// Retrieval by both models on a sample, where both have embedded it.
     pub fn retrieval_report(&self, plan: &PruningPlan, sample: &RetrievalSample) -> Option<RetrievalReport> {
+        self.compare_plans(&PruningPlan::default(), plan, sample)
+    }
+
+    /// Retrieval by two plans on a sample.
+    fn compare_plans(
+        &self,
+        dense: &PruningPlan,
+        plan: &PruningPlan,
+        sample: &RetrievalSample,
+    ) -> Option<RetrievalReport> {
         let offset = self.retrieval.passages.len();
         let places: Vec<usize> =
             sample.passages.iter().copied().chain(sample.queries.iter().map(|at| offset + at)).collect();
@@ -234,7 +244,7 @@ impl TaskBook {
                     })
                     .collect()
             };
-            Some(compare_retrieval(pooling, &vectors(&PruningPlan::default())?, &vectors(plan)?, &own))
+            Some(compare_retrieval(pooling, &vectors(dense)?, &vectors(plan)?, &own))
         };
         let poolings: Option<Vec<_>> = [Pooling::Mean, Pooling::Last].into_iter().map(report).collect();
         Some(RetrievalReport { passages: sample.passages.len(), poolings: poolings? })
@@ -290,7 +300,8 @@ impl TaskBook {
                 .collect();
             flags.map(Proportion::of)
         };
-        let report = self.retrieval_report(plan, &self.retrieval_sample(count))?;
+        // Its own ranks are wanted, whatever the dense model has done.
+        let report = self.compare_plans(plan, plan, &self.retrieval_sample(count))?;
         let written: Option<Vec<bool>> = self
             .generative_sample(count)
             .into_iter()

@@ -84,7 +84,7 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
     let x_label = match axis {
         SweepAxis::Layers => "sublayers or blocks dropped, the least important first",
         SweepAxis::Sparsity => "weights removed, percent",
-        SweepAxis::Bits => "bits of a weight",
+        SweepAxis::Bits => "bits of a weight (16: not rounded)",
     };
     let chart =
         LineChart { x_label: x_label.into(), y_label: "right".into(), x, y: (0.0, 1.0), series, shaded: vec![] };

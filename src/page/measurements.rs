@@ -106,7 +106,13 @@ impl Measurements {
             self.pace.set_value(None);
             self.time_left.set(None);
         }
-        if !state.running.get_untracked() && !state.is_stale_untracked() {
+        if state.running.get_untracked() {
+            return;
+        }
+        if state.is_stale_untracked() {
+            // A run that was stopped before its first results: the measurement follows it.
+            state.start_run();
+        } else {
             self.send(state, what);
         }
     }

@@ -79,7 +79,7 @@ impl SweepLine {
 pub struct SweepPoint {
     /// The line it is on.
     pub line: SweepLine,
-    /// How many are dropped, or percent, or bits.
+    /// How many are dropped, or percent, or bits (16: not rounded).
     pub x: usize,
     /// The plan, written.
     pub plan: String,

@@ -123,7 +123,8 @@ test("the charts show what was computed, as picture, tooltip and table", async (
       await page.keyboard.press("ArrowRight");
       assert.ok((await page.textContent(`#${id} .tooltip`)).length > 3);
       await page.click(`#${id} summary`);
-      assert.ok((await page.locator(`#${id} tbody tr`).count()) > 1);
+      // The table is made when it is opened.
+      await page.locator(`#${id} tbody tr`).nth(1).waitFor();
     }
   }
   const report = await page.evaluate(() => window.prunescope.run({ view: "layers" }));
