@@ -27,13 +27,7 @@ pub struct SiteActivations {
 }
 
 /// What all input sites see: by layer, in the order of [`InputSite::ALL`].
-#[derive(Clone, Debug)]
-pub struct Activations {
-    /// How many tokens were read.
-    pub tokens: usize,
-    /// By layer and site.
-    pub layers: Vec<[SiteActivations; 4]>,
-}
+pub type Activations = Vec<[SiteActivations; 4]>;
 
 /// Takes the calibration text through the decoder layer by layer, so that the inputs of one layer at a time are held.
 pub struct Walk<'a> {

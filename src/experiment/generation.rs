@@ -279,13 +279,13 @@ pub async fn dense_losses(
     control: &Control,
 ) -> Result<Vec<f32>, ExperimentError> {
     let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
-    let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
-    let prompt = dense.steps[0].spaces.clone();
     // Its own text the dense model has read already.
     let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
     let logits = if known >= read.len() {
         Tensor::cat(dense.steps.iter().take(ids.len()).map(|step| step.spaces.logits.clone()).collect(), 0)
     } else {
+        let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
+        let prompt = dense.steps[0].spaces.clone();
         read_rows(&model, prompt, &dense.prompt_cache, dense.prompt_ids.len(), read, control).await?.logits
     };
     token_losses(&logits, ids).await

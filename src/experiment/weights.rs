@@ -163,13 +163,13 @@ impl Calibration {
                 return Ok(());
             }
         }
-        self.activations = Some(Activations { tokens: self.ids.len(), layers });
+        self.activations = Some(layers);
         Ok(())
     }
 
     fn site(&self, layer: usize, site: InputSite) -> Result<&super::activations::SiteActivations, ExperimentError> {
-        let layers = self.activations.as_ref().map(|activations| &activations.layers);
-        layers
+        self.activations
+            .as_ref()
             .and_then(|layers| layers.get(layer))
             .map(|sites| &sites[index(site)])
             .ok_or_else(|| ExperimentError::device("it lost the calibration"))

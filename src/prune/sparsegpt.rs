@@ -76,11 +76,6 @@ impl InverseFactor {
         let begin = i * self.n - i * i.saturating_sub(1) / 2;
         &self.rows[begin..begin + self.n - i]
     }
-
-    /// Bytes it takes.
-    pub fn bytes(&self) -> usize {
-        4 * self.rows.len()
-    }
 }
 
 /// A matrix in the middle of being pruned: [`SparseGpt::block`] does the next columns.
