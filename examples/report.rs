@@ -11,7 +11,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use futures::executor::block_on;
 use prunescope::engine::protocol::{Backend, Event, Measurement};
-use prunescope::engine::session::Session;
+use prunescope::engine::session::{Session, storage};
 use prunescope::experiment::Control;
 use prunescope::model::file::load;
 use prunescope::prune::PruningPlan;
@@ -103,7 +103,7 @@ fn run() -> Result<String, String> {
         return Err(what.clone());
     }
     let (device, kind) = open_device(&backend)?;
-    let model = load(Path::new(&path), &device).map_err(|error| error.to_string())?;
+    let model = load(Path::new(&path), &device, storage(kind)).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, &path, kind, milliseconds);
     session.calibrate(&calibration);
     session.use_questions(questions);

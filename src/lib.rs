@@ -2,6 +2,7 @@
 //!
 //! The map, from the bottom up (each module may use those above it, never those below):
 //!
+//! * [`kernel`]: matrix products on quantized weights and attention on plain slices: the CPU's hot path.
 //! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
 //! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed or rounded, and how that is chosen.
 //! * [`results`]: what the engine finds, as plain numbers: all that the page sees.
@@ -24,6 +25,8 @@ pub mod engine;
 #[cfg(feature = "engine")]
 pub mod experiment;
 pub mod figure;
+#[cfg(feature = "engine")]
+pub mod kernel;
 #[cfg(feature = "engine")]
 pub mod metrics;
 pub mod model;

@@ -6,10 +6,10 @@ use std::fs;
 
 use burn::tensor::Device;
 use proptest::prelude::*;
-use prunescope::model::{LoadError, LoadedModel, ModelLoader};
+use prunescope::model::{LoadError, LoadedModel, ModelLoader, Storage};
 
 fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel, LoadError> {
-    let mut loader = ModelLoader::new(bytes.len() as u64, &Device::flex());
+    let mut loader = ModelLoader::new(bytes.len() as u64, &Device::flex(), Storage::Packed);
     for piece in bytes.chunks(chunk) {
         loader.push(piece)?;
     }

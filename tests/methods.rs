@@ -13,7 +13,7 @@ use futures::executor::block_on;
 use prunescope::engine::session::MAX_CALIBRATION_TOKENS;
 use prunescope::experiment::Control;
 use prunescope::experiment::weights::Calibration;
-use prunescope::model::Matrix;
+use prunescope::model::{Matrix, Storage};
 use prunescope::model::file::load;
 use prunescope::prune::importance::CALIBRATION_LONG;
 use prunescope::prune::{LayerRange, PruningPlan, SparsityMethod};
@@ -40,7 +40,7 @@ const TIES: f64 = 1e-4;
 const SPARSE_GPT_TIES: f64 = 5e-4;
 
 fn check(path: &Path, name: &str) {
-    let model = load(path, &Device::flex()).unwrap_or_else(|error| panic!("{error}"));
+    let model = load(path, &Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
     let file = common::root().join("target/reference").join(name);
     let read = |extension| fs::read(file.with_extension(extension)).expect("run `make reference` first");
     let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
@@ -63,7 +63,7 @@ fn check(path: &Path, name: &str) {
         for case in cases {
             let place = format!("{name}, {text}, {}", case.matrix.name());
             let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).clone();
-            let found: Vec<f32> = weights.into_data().try_into_vec_as().unwrap();
+            let found = block_on(weights.values()).unwrap();
             let wanted = &numbers[case.offset..case.offset + case.count];
             assert_eq!(found.len(), wanted.len(), "{place}");
             let square = |x: f32| f64::from(x) * f64::from(x);

@@ -18,7 +18,7 @@ use prunescope::experiment::forward::{forward, last_spaces};
 use prunescope::experiment::layerwise::layer_transitions;
 use prunescope::metrics::{compare, read_all};
 use prunescope::model::file::load;
-use prunescope::model::{KeyValueCache, LoadedModel};
+use prunescope::model::{KeyValueCache, LoadedModel, Storage};
 use prunescope::prune::PruningPlan;
 use prunescope::results::Metrics;
 use prunescope::settings::Settings;
@@ -76,14 +76,14 @@ fn rows(x: &Tensor<2>) -> Vec<f32> {
 }
 
 /// Runs every case of a reference and checks it within a relative error.
-fn check(model_path: &Path, name: &str, device: &Device, tolerance: f64) {
-    let model = load(model_path, device).unwrap_or_else(|error| panic!("{error}"));
+fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, tolerance: f64) {
+    let model = load(model_path, device, storage).unwrap_or_else(|error| panic!("{error}"));
     let path = common::root().join("target/reference").join(name);
     let read = |extension| fs::read(path.with_extension(extension)).expect("run `make reference` first");
     let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
     let numbers: Vec<f32> = read("f32").chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     assert!(reference.cases.len() >= 12, "three prompts and four plans");
-    let LoadedModel { decoder, .. } = load(model_path, device).unwrap();
+    let LoadedModel { decoder, .. } = load(model_path, device, storage).unwrap();
     let session = Session::new(model, "", Backend::Cpu, || 0.0);
     let control = Control::unstoppable();
     for case in &reference.cases {
@@ -131,24 +131,34 @@ fn check(model_path: &Path, name: &str, device: &Device, tolerance: f64) {
 
 #[test]
 fn the_default_model_on_the_cpu() {
-    check(&common::default_model(), "smollm2", &Device::flex(), 1e-3);
+    check(&common::default_model(), "smollm2", &Device::flex(), Storage::Packed, 1e-3);
 }
 
 #[test]
 fn the_tiny_model_on_the_cpu() {
-    check(&common::tiny_model(), "tiny", &Device::flex(), 1e-3);
+    check(&common::tiny_model(), "tiny", &Device::flex(), Storage::Packed, 1e-3);
+}
+
+#[test]
+fn the_default_model_by_plain_burn() {
+    check(&common::default_model(), "smollm2", &Device::flex(), Storage::Tensors, 1e-3);
+}
+
+#[test]
+fn the_tiny_model_by_plain_burn() {
+    check(&common::tiny_model(), "tiny", &Device::flex(), Storage::Tensors, 1e-3);
 }
 
 #[cfg(feature = "vulkan")]
 #[test]
 fn the_tiny_model_on_vulkan() {
     let device = Device::wgpu_options().init().expect("a Vulkan device");
-    check(&common::tiny_model(), "tiny", &device, 5e-3);
+    check(&common::tiny_model(), "tiny", &device, Storage::Tensors, 5e-3);
 }
 
 #[cfg(feature = "vulkan")]
 #[test]
 fn the_default_model_on_vulkan() {
     let device = Device::wgpu_options().init().expect("a Vulkan device");
-    check(&common::default_model(), "smollm2", &device, 5e-3);
+    check(&common::default_model(), "smollm2", &device, Storage::Tensors, 5e-3);
 }

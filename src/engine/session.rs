@@ -11,7 +11,7 @@ use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
 use crate::experiment::weights::{Calibration, PrunedDecoder};
 use crate::experiment::{Control, ExperimentError};
-use crate::model::LoadedModel;
+use crate::model::{LoadedModel, Storage};
 use crate::prune::importance::CALIBRATION_LONG;
 use crate::prune::{Importance, PruningPlan};
 use crate::results::{LayerTransition, ModelInfo, Report, VariantResult};
@@ -27,6 +27,14 @@ const MAX_CONTEXT: usize = 1024;
 
 /// Milliseconds since some fixed moment; the host says, since clocks differ between a browser and a native program.
 pub type Clock = fn() -> f64;
+
+/// How a backend holds a model's weights.
+pub fn storage(backend: Backend) -> Storage {
+    match backend {
+        Backend::Cpu => Storage::Packed,
+        Backend::WebGpu => Storage::Tensors,
+    }
+}
 
 /// A loaded model and what is already known about the current prompt.
 pub struct Session {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Tensor, TensorData, Transaction};
+use burn::tensor::{Tensor, TensorData};
 
 use super::activations::{Activations, Walk, hessian, index, summarize};
 use super::{Control, ExperimentError};
@@ -123,8 +123,8 @@ impl Calibration {
             for ((matrix, dense), weights) in matrices.into_iter().zip(dense).zip(edited) {
                 let (sparsity, change) = mask::effect(&dense, &weights);
                 out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
-                let data = TensorData::new(weights, matrix.shape(&decoder.config));
-                out.decoder.blocks[layer].set_matrix(matrix, Tensor::from_data(data, &decoder.device()));
+                let weights = decoder.blocks[layer].matrix(matrix).with_values(weights);
+                out.decoder.blocks[layer].set_matrix(matrix, weights);
             }
         }
         progress("Editing the weights", sites.len(), sites.len());
@@ -241,7 +241,7 @@ impl Calibration {
                         difference.iter_mut().zip(before).for_each(|(after, before)| *after -= before);
                         let rows = difference.len() / columns;
                         let difference =
-                            Tensor::<2>::from_data(TensorData::new(difference, [rows, columns]), &decoder.device());
+                            Tensor::<2>::from_data(TensorData::new(difference, [rows, columns]), &decoder.device);
                         of_site.push(seen.sample.clone().matmul(difference.transpose()).square().sum());
                     }
                     losses.push(Tensor::cat(of_site, 0).sum());
@@ -261,12 +261,11 @@ impl Calibration {
 
 /// Matrices of one layer on the host.
 async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> Result<Vec<Vec<f32>>, ExperimentError> {
-    let mut transaction = Transaction::default();
+    let mut out = vec![];
     for matrix in matrices {
-        transaction = transaction.register(decoder.blocks[layer].matrix(*matrix).clone());
+        out.push(decoder.blocks[layer].matrix(*matrix).values().await.map_err(ExperimentError::device)?);
     }
-    let data = transaction.execute_async().await.map_err(ExperimentError::device)?;
-    data.into_iter().map(|data| data.try_into_vec_as().map_err(ExperimentError::device)).collect()
+    Ok(out)
 }
 
 /// The upper left corner of a matrix as it is in a decoder.
@@ -276,9 +275,9 @@ async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> 
 pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<MaskPicture, ExperimentError> {
     let [all_rows, all_columns] = matrix.shape(&decoder.config);
     let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
-    let corner = decoder.blocks[layer].matrix(matrix).clone().narrow(0, 0, rows).narrow(1, 0, columns);
-    let data = corner.into_data_async().await.map_err(ExperimentError::device)?;
-    let weights: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+    let weights = decoder.blocks[layer].matrix(matrix).values().await.map_err(ExperimentError::device)?;
+    let weights: Vec<f32> =
+        weights.chunks_exact(all_columns).take(rows).flat_map(|row| &row[..columns]).copied().collect();
     let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
     let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
     Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })

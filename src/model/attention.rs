@@ -3,8 +3,11 @@
 use burn::tensor::{Tensor, activation::softmax};
 
 use super::kv_cache::KeyValueCache;
+use super::linear::{Linear, host_tensor, host_values, multiply};
 use super::norm::RmsNorm;
 use super::rope::{Rope, Rotation};
+use crate::kernel::attention::{Heads, attend, rotate};
+use crate::kernel::{Inputs, PackedMatrix};
 
 /// An attention sublayer; matrices are `[out, in]` as the file stores them.
 #[derive(Clone, Debug)]
@@ -12,24 +15,29 @@ pub struct Attention {
     /// Norm before the projections.
     pub norm: RmsNorm,
     /// `[heads · head_dim, hidden]`.
-    pub query: Tensor<2>,
+    pub query: Linear,
     /// `[key_value_heads · head_dim, hidden]`.
-    pub key: Tensor<2>,
+    pub key: Linear,
     /// `[key_value_heads · head_dim, hidden]`.
-    pub value: Tensor<2>,
+    pub value: Linear,
     /// `[hidden, heads · head_dim]`.
-    pub output: Tensor<2>,
+    pub output: Linear,
     /// Width of one head.
     pub head_dim: usize,
 }
 
 /// What all layers of one forward pass share.
 #[derive(Clone, Debug)]
-pub struct Positions {
-    /// Cosines and sines of the tokens read.
-    pub rotation: Rotation,
-    /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none for one token.
-    pub mask: Option<Tensor<3>>,
+pub enum Positions {
+    /// For a device.
+    Tensors {
+        /// Cosines and sines of the tokens read.
+        rotation: Rotation,
+        /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none for one token.
+        mask: Option<Tensor<3>>,
+    },
+    /// For the host: cosines and sines of each pair, each `[tokens, head_dim / 2]`.
+    Angles([Vec<f32>; 2]),
 }
 
 impl Attention {
@@ -47,7 +55,7 @@ impl Attention {
 
     /// W_o of the mixed values, `[tokens, hidden]`.
     pub fn project(&self, mixed: Tensor<2>) -> Tensor<2> {
-        mixed.matmul(self.output.clone().transpose())
+        self.output.apply(mixed)
     }
 
     /// The mixed values of all heads, `[tokens, heads · head_dim]`, for the normed `x`; appends to the cache of `layer`.
@@ -59,14 +67,53 @@ impl Attention {
         positions: &Positions,
         cache: &mut KeyValueCache,
     ) -> Tensor<2> {
+        match (positions, &self.query, &self.key, &self.value) {
+            (Positions::Tensors { rotation, mask }, ..) => {
+                self.mix_tensors(x, layer, rope, rotation, mask.as_ref(), cache)
+            }
+            (Positions::Angles(angles), Linear::Packed(query), Linear::Packed(key), Linear::Packed(value)) => {
+                self.mix_rows(x, layer, angles, [query, key, value], cache)
+            }
+            (Positions::Angles(_), ..) => unreachable!("a decoder holds all its matrices in one way"),
+        }
+    }
+
+    fn mix_rows(
+        &self,
+        x: Tensor<2>,
+        layer: usize,
+        [cos, sin]: &[Vec<f32>; 2],
+        matrices: [&PackedMatrix; 3],
+        cache: &mut KeyValueCache,
+    ) -> Tensor<2> {
+        let [tokens, columns] = x.dims();
+        let inputs = Inputs::new(host_values(x), columns);
+        let width = self.head_dim;
+        let [mut query, mut key, value] = matrices.map(|matrix| multiply(matrix, &inputs));
+        let [queries, keys, _] = matrices.map(|matrix| matrix.shape()[0] / width);
+        rotate(&mut query, queries, width, cos, sin);
+        rotate(&mut key, keys, width, cos, sin);
+        let rows = cache.append_rows(layer, &key, &value, keys * width);
+        host_tensor(attend(&query, &rows.keys, &rows.values, Heads { queries, keys, width }), tokens)
+    }
+
+    fn mix_tensors(
+        &self,
+        x: Tensor<2>,
+        layer: usize,
+        rope: &Rope,
+        rotation: &Rotation,
+        mask: Option<&Tensor<3>>,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<2> {
         let [tokens, _] = x.dims();
         let width = self.head_dim;
-        let project = |weight: &Tensor<2>| {
-            let heads = weight.dims()[0] / width;
-            x.clone().matmul(weight.clone().transpose()).reshape([tokens, heads, width])
+        let project = |weight: &Linear| {
+            let heads = weight.shape()[0] / width;
+            weight.apply(x.clone()).reshape([tokens, heads, width])
         };
-        let query = rope.apply(project(&self.query), &positions.rotation);
-        let key = rope.apply(project(&self.key), &positions.rotation);
+        let query = rope.apply(project(&self.query), rotation);
+        let key = rope.apply(project(&self.key), rotation);
         let value = project(&self.value);
         let [_, heads, _] = query.dims();
         let [_, groups, _] = key.dims();
@@ -80,7 +127,7 @@ impl Attention {
             width,
         ]);
         let scores = query.matmul(keys.swap_dims(1, 2)).mul_scalar((width as f64).powf(-0.5));
-        let scores = match &positions.mask {
+        let scores = match mask {
             None => scores,
             Some(mask) => scores.reshape([groups * shared, tokens, context]).add(mask.clone()).reshape([
                 groups,

@@ -1,10 +1,11 @@
 //! The decoder: embedding, a list of sublayers `x ← x + f(x)`, final norm, language-model head.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::attention::{Attention, Positions};
 use super::config::DecoderConfig;
 use super::kv_cache::KeyValueCache;
+use super::linear::{Linear, Storage};
 use super::matrix::Matrix;
 use super::mlp::Mlp;
 use super::norm::RmsNorm;
@@ -22,7 +23,7 @@ pub struct Block {
 
 impl Block {
     /// One of the block's matrices.
-    pub fn matrix(&self, matrix: Matrix) -> &Tensor<2> {
+    pub fn matrix(&self, matrix: Matrix) -> &Linear {
         match matrix {
             Matrix::Query => &self.attention.query,
             Matrix::Key => &self.attention.key,
@@ -35,7 +36,7 @@ impl Block {
     }
 
     /// Puts another matrix of the same shape in its place.
-    pub fn set_matrix(&mut self, matrix: Matrix, weights: Tensor<2>) {
+    pub fn set_matrix(&mut self, matrix: Matrix, weights: Linear) {
         let place = match matrix {
             Matrix::Query => &mut self.attention.query,
             Matrix::Key => &mut self.attention.key,
@@ -55,43 +56,42 @@ pub struct Decoder {
     /// Its shape.
     pub config: DecoderConfig,
     /// Token embedding, `[vocabulary, hidden]`; also the head where `head` is none.
-    pub embedding: Tensor<2>,
+    pub embedding: Linear,
     /// The blocks in order.
     pub blocks: Vec<Block>,
     /// The norm before the head.
     pub norm: RmsNorm,
     /// Separate language-model head, `[vocabulary, hidden]`.
-    pub head: Option<Tensor<2>>,
+    pub head: Option<Linear>,
     /// Rotary tables.
     pub rope: Rope,
+    /// How the weights are held.
+    pub storage: Storage,
+    /// The device that computes.
+    pub device: Device,
 }
 
 impl Decoder {
-    /// The device that holds the weights.
-    pub fn device(&self) -> Device {
-        self.embedding.device()
-    }
-
     /// Embeds token ids: the residual stream before the first sublayer, `[tokens, hidden]`.
     ///
     /// Ids must be below the vocabulary's size (the tokenizer guarantees it).
     pub fn embed(&self, ids: &[u32]) -> Tensor<2> {
-        let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
-        let count = ids.len();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &self.device());
-        self.embedding.clone().select(0, ids)
+        self.embedding.select(ids)
     }
 
     /// What the sublayers need to know about `tokens` tokens that follow `start` tokens already in the cache.
     pub fn positions(&self, start: usize, tokens: usize) -> Positions {
+        if self.storage == Storage::Packed {
+            return Positions::Angles(self.rope.angles(start, tokens));
+        }
         let mask = (tokens > 1).then(|| {
             let context = start + tokens;
             let values: Vec<f32> = (0..tokens)
                 .flat_map(|row| (0..context).map(move |column| if column <= start + row { 0.0 } else { -1e9 }))
                 .collect();
-            Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device())
+            Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device)
         });
-        Positions { rotation: self.rope.rotation(start, tokens), mask }
+        Positions::Tensors { rotation: self.rope.rotation(start, tokens), mask }
     }
 
     /// f(x) of one sublayer on the residual stream `x`, `[tokens, hidden]`.
@@ -110,6 +110,6 @@ impl Decoder {
 
     /// The logits z = W h, `[tokens, vocabulary]`.
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        hidden.matmul(self.head.as_ref().unwrap_or(&self.embedding).clone().transpose())
+        self.head.as_ref().unwrap_or(&self.embedding).apply(hidden)
     }
 }

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::linear::Storage;
 use super::load_error::LoadError;
 use super::loader::{LoadedModel, ModelLoader};
 use super::manifest::{Manifest, ManifestError};
@@ -54,7 +55,7 @@ pub enum FileError {
 ///
 /// # Errors
 /// [`FileError`], as a sentence that names the file and what to do.
-pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, FileError> {
+pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedModel, FileError> {
     let parts: Vec<(PathBuf, Option<String>)> = if path.extension().is_some_and(|extension| extension == "json") {
         let text = fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why })?;
         let manifest = Manifest::parse(&text).map_err(|why| FileError::Manifest { path: path.into(), why })?;
@@ -70,7 +71,7 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, FileError> {
         let path = path.to_path_buf();
         move |why| FileError::Load { path, why }
     };
-    let mut loader = ModelLoader::new(total, device);
+    let mut loader = ModelLoader::new(total, device, storage);
     let mut chunk = vec![0; CHUNK_BYTES];
     for (part, sha256) in &parts {
         let failed = |why| FileError::Read { path: part.clone(), why };

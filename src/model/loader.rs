@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
 use super::attention::Attention;
 use super::chat::ChatTemplate;
 use super::config::DecoderConfig;
 use super::decoder::{Block, Decoder};
 use super::gguf::{Gguf, GgufError, TensorInfo};
+use super::linear::{Linear, Scale, Storage};
 use super::load_error::LoadError;
 use super::mlp::Mlp;
 use super::norm::RmsNorm;
-use super::quant::dequantize;
 use super::rope::Rope;
 use super::tokenizer::ModelTokenizer;
 
@@ -50,19 +50,23 @@ pub struct ModelLoader {
     pending: Vec<u8>,
     at: u64,
     state: State,
-    tensors: HashMap<String, Tensor<2>>,
+    storage: Storage,
+    matrices: HashMap<String, Linear>,
+    scales: HashMap<String, Scale>,
 }
 
 impl ModelLoader {
-    /// A loader for a file of `file_bytes` bytes onto `device`.
-    pub fn new(file_bytes: u64, device: &Device) -> Self {
+    /// A loader for a file of `file_bytes` bytes onto `device`; packed storage is for the CPU's device only.
+    pub fn new(file_bytes: u64, device: &Device, storage: Storage) -> Self {
         Self {
             device: device.clone(),
             file_bytes,
             pending: Vec::new(),
             at: 0,
             state: State::Header { try_at: FIRST_HEADER_BYTES },
-            tensors: HashMap::new(),
+            storage,
+            matrices: HashMap::new(),
+            scales: HashMap::new(),
         }
     }
 
@@ -119,12 +123,18 @@ impl ModelLoader {
                 if self.pending.len() < end {
                     return Ok(());
                 }
-                let values = dequantize(tensor.tensor_type, &self.pending[begin..end]);
+                let stored = &self.pending[begin..end];
+                let [rows, columns] = matrix_shape(tensor);
+                if rows == 1 {
+                    let scale = Scale::from_file(tensor.tensor_type, stored, self.storage, &self.device);
+                    self.scales.insert(tensor.name.clone(), scale);
+                } else {
+                    let shape = [rows as usize, columns as usize];
+                    let matrix = Linear::from_file(tensor.tensor_type, stored, shape, self.storage, &self.device);
+                    self.matrices.insert(tensor.name.clone(), matrix);
+                }
                 self.pending = Vec::new();
                 self.at = tensor.offset + tensor.bytes;
-                let [rows, columns] = matrix_shape(tensor);
-                let data = TensorData::new(values, [rows as usize, columns as usize]);
-                self.tensors.insert(tensor.name.clone(), Tensor::from_data(data, &self.device));
                 *next += 1;
                 Ok(())
             }
@@ -143,14 +153,17 @@ impl ModelLoader {
         if next < gguf.tensors.len() {
             return Err(LoadError::Ended { got, wanted: self.file_bytes });
         }
-        let mut take = |name: String| self.tensors.remove(&name).ok_or(GgufError::MissingTensor { tensor: name });
-        let norm = |weight: Tensor<2>| RmsNorm { weight, epsilon: config.norm_epsilon };
+        let mut take = |name: String| self.matrices.remove(&name).ok_or(GgufError::MissingTensor { tensor: name });
+        let mut norm = |name: String| match self.scales.remove(&name) {
+            Some(weight) => Ok(RmsNorm { weight, epsilon: config.norm_epsilon }),
+            None => Err(GgufError::MissingTensor { tensor: name }),
+        };
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             let mut part = |part: &str| take(format!("blk.{layer}.{part}.weight"));
             blocks.push(Block {
                 attention: Attention {
-                    norm: norm(part("attn_norm")?),
+                    norm: norm(format!("blk.{layer}.attn_norm.weight"))?,
                     query: part("attn_q")?,
                     key: part("attn_k")?,
                     value: part("attn_v")?,
@@ -158,7 +171,7 @@ impl ModelLoader {
                     head_dim: config.head_dim,
                 },
                 mlp: Mlp {
-                    norm: norm(part("ffn_norm")?),
+                    norm: norm(format!("blk.{layer}.ffn_norm.weight"))?,
                     gate: part("ffn_gate")?,
                     up: part("ffn_up")?,
                     down: part("ffn_down")?,
@@ -171,10 +184,12 @@ impl ModelLoader {
         let decoder = Decoder {
             embedding: take("token_embd.weight".into())?,
             blocks,
-            norm: norm(take("output_norm.weight".into())?),
+            norm: norm("output_norm.weight".into())?,
             head: take("output.weight".into()).ok(),
             rope: Rope::new(config.head_dim, config.rope_base, &self.device),
             config: *config,
+            storage: self.storage,
+            device: self.device,
         };
         Ok(LoadedModel {
             decoder,

@@ -2,7 +2,10 @@
 
 use burn::tensor::{Tensor, activation::silu};
 
+use super::linear::{Linear, host_tensor, host_values, multiply};
 use super::norm::RmsNorm;
+use crate::kernel::Inputs;
+use crate::kernel::elementwise::silu_times;
 
 /// An MLP sublayer; matrices are `[out, in]` as the file stores them.
 #[derive(Clone, Debug)]
@@ -10,11 +13,11 @@ pub struct Mlp {
     /// Norm before the projections.
     pub norm: RmsNorm,
     /// `[feed_forward, hidden]`.
-    pub gate: Tensor<2>,
+    pub gate: Linear,
     /// `[feed_forward, hidden]`.
-    pub up: Tensor<2>,
+    pub up: Linear,
     /// `[hidden, feed_forward]`.
-    pub down: Tensor<2>,
+    pub down: Linear,
 }
 
 impl Mlp {
@@ -25,12 +28,18 @@ impl Mlp {
 
     /// The inner layer silu(W_gate x̂) ∘ W_up x̂, `[tokens, feed_forward]`, for the normed x̂.
     pub fn inner(&self, x: Tensor<2>) -> Tensor<2> {
-        let gate = silu(x.clone().matmul(self.gate.clone().transpose()));
-        gate.mul(x.matmul(self.up.clone().transpose()))
+        if let (Linear::Packed(gate), Linear::Packed(up)) = (&self.gate, &self.up) {
+            let [rows, columns] = x.dims();
+            let inputs = Inputs::new(host_values(x), columns);
+            let mut inner = multiply(gate, &inputs);
+            silu_times(&mut inner, &multiply(up, &inputs));
+            return host_tensor(inner, rows);
+        }
+        silu(self.gate.apply(x.clone())).mul(self.up.apply(x))
     }
 
     /// W_down of the inner layer, `[tokens, hidden]`.
     pub fn project(&self, inner: Tensor<2>) -> Tensor<2> {
-        inner.matmul(self.down.clone().transpose())
+        self.down.apply(inner)
     }
 }

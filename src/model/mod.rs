@@ -13,6 +13,8 @@ pub mod file;
 pub mod gguf;
 #[cfg(feature = "engine")]
 pub mod kv_cache;
+#[cfg(feature = "engine")]
+pub mod linear;
 pub mod load_error;
 #[cfg(feature = "engine")]
 pub mod loader;
@@ -35,6 +37,8 @@ pub use config::DecoderConfig;
 pub use decoder::Decoder;
 #[cfg(feature = "engine")]
 pub use kv_cache::KeyValueCache;
+#[cfg(feature = "engine")]
+pub use linear::{Linear, Storage};
 pub use load_error::LoadError;
 #[cfg(feature = "engine")]
 pub use loader::{LoadedModel, ModelLoader};

@@ -2,11 +2,14 @@
 
 use burn::tensor::Tensor;
 
+use super::linear::{Scale, host_tensor, host_values};
+use crate::kernel::elementwise::rms_norm;
+
 /// `x · w / √(mean(x²) + ε)` over the last dimension.
 #[derive(Clone, Debug)]
 pub struct RmsNorm {
-    /// Scale, `[1, hidden]`.
-    pub weight: Tensor<2>,
+    /// w.
+    pub weight: Scale,
     /// ε, added under the root.
     pub epsilon: f64,
 }
@@ -14,7 +17,11 @@ pub struct RmsNorm {
 impl RmsNorm {
     /// Normalizes each row of `x`, `[tokens, hidden]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        if let Some(weight) = &self.weight.values {
+            let [rows, _] = x.dims();
+            return host_tensor(rms_norm(&host_values(x), weight, self.epsilon as f32), rows);
+        }
         let scale = x.clone().square().mean_dim(1).add_scalar(self.epsilon).sqrt().recip();
-        x.mul(scale).mul(self.weight.clone())
+        x.mul(scale).mul(self.weight.tensor.clone())
     }
 }

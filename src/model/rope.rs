@@ -6,13 +6,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 /// Tables for the rotation of queries and keys.
 ///
-/// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small
+/// On a device the rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small
 /// matrix product instead of strided slices, the same on every device.
 #[derive(Clone, Debug)]
 pub struct Rope {
     /// `[head_dim, head_dim]`.
     swap: Tensor<2>,
-    /// Angle of each column at position 1.
+    /// Angle of each pair at position 1.
     frequencies: Vec<f64>,
 }
 
@@ -31,20 +31,27 @@ impl Rope {
             swap[(pair + 1) * head_dim + pair] = -1.0;
             swap[pair * head_dim + pair + 1] = 1.0;
         }
-        let frequencies = (0..head_dim).map(|i| base.powf(-((i / 2 * 2) as f64) / head_dim as f64)).collect();
+        let frequencies = (0..head_dim / 2).map(|i| base.powf(-((2 * i) as f64) / head_dim as f64)).collect();
         Self { swap: Tensor::from_data(TensorData::new(swap, [head_dim, head_dim]), device), frequencies }
+    }
+
+    /// Cosines and sines of each pair at `tokens` positions from `start` on, each `[tokens, head_dim / 2]`.
+    pub fn angles(&self, start: usize, tokens: usize) -> [Vec<f32>; 2] {
+        [f64::cos, f64::sin].map(|function: fn(f64) -> f64| {
+            (start..start + tokens)
+                .flat_map(|position| self.frequencies.iter().map(move |w| function(position as f64 * w) as f32))
+                .collect()
+        })
     }
 
     /// The rotation of `tokens` positions from `start` on.
     pub fn rotation(&self, start: usize, tokens: usize) -> Rotation {
         let device = self.swap.device();
-        let table = |f: fn(f64) -> f64| {
-            let values: Vec<f32> = (start..start + tokens)
-                .flat_map(|position| self.frequencies.iter().map(move |w| f(position as f64 * w) as f32))
-                .collect();
-            Tensor::from_data(TensorData::new(values, [tokens, 1, self.frequencies.len()]), &device)
-        };
-        Rotation { cos: table(f64::cos), sin: table(f64::sin) }
+        let [cos, sin] = self.angles(start, tokens).map(|pairs| {
+            let columns: Vec<f32> = pairs.into_iter().flat_map(|x| [x, x]).collect();
+            Tensor::from_data(TensorData::new(columns, [tokens, 1, 2 * self.frequencies.len()]), &device)
+        });
+        Rotation { cos, sin }
     }
 
     /// Rotates `x`, `[tokens, heads, head_dim]`.
@@ -58,17 +65,23 @@ impl Rope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::attention::rotate;
 
     #[test]
     fn turns_each_pair_by_its_own_angle() {
         let device = Device::flex();
         let rope = Rope::new(4, 100.0, &device);
-        let x = Tensor::<3>::from_data([[[1.0, 0.0, 0.0, 2.0]], [[1.0, 0.0, 0.0, 2.0]]], &device);
+        let rows = [1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 2.0];
+        let x = Tensor::<3>::from_data(TensorData::new(rows.to_vec(), [2, 1, 4]), &device);
         let out = rope.apply(x, &rope.rotation(0, 2)).into_data().try_into_vec::<f32>().unwrap();
         assert_eq!(&out[..4], &[1.0, 0.0, 0.0, 2.0]);
         let (a, b) = (1f32, 0.1f32);
         for (got, want) in out[4..].iter().zip([a.cos(), a.sin(), -2.0 * b.sin(), 2.0 * b.cos()]) {
             assert!((got - want).abs() < 1e-6, "{got} {want}");
         }
+        let mut on_host = rows;
+        let [cos, sin] = rope.angles(0, 2);
+        rotate(&mut on_host, 1, 4, &cos, &sin);
+        assert!(on_host.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use prunescope::engine::protocol::Backend;
 use prunescope::engine::session::Session;
+use prunescope::model::Storage;
 use prunescope::model::file::load;
 
 /// The repository's root.
@@ -27,6 +28,6 @@ pub fn tiny_model() -> PathBuf {
 
 /// A session on the CPU.
 pub fn session(path: &Path) -> Session {
-    let model = load(path, &Device::flex()).unwrap_or_else(|error| panic!("{error}"));
+    let model = load(path, &Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
     Session::new(model, "", Backend::Cpu, || 0.0)
 }

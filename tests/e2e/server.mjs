@@ -7,29 +7,35 @@ import { fileURLToPath } from "node:url";
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 /** The site is served below this path, as on GitHub Pages. */
 export const SITE = "/some/sub-path/";
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
+
+/** What makes a page cross-origin isolated, so that it may share memory between threads. */
+const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 /**
  * Starts a server on a free port of the loopback address.
  * `faults`: a map from path to a function (request, response, file) that answers in its place.
+ * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated; `cached`: the browser may keep files.
  */
-export async function serve() {
+export async function serve({ mounts = {}, isolated = false, cached = false } = {}) {
+  const folders = { "/fixtures/": path.join(ROOT, "tests/fixtures"), ...mounts };
   const faults = new Map();
   const requests = [];
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     requests.push({ path: pathname, range: request.headers.range });
-    const file = pathname.startsWith("/fixtures/")
-      ? path.join(ROOT, "tests", decodeURI(pathname))
+    const mount = Object.keys(folders).find((prefix) => pathname.startsWith(prefix));
+    const file = mount
+      ? path.join(folders[mount], decodeURI(pathname.slice(mount.length)))
       : path.join(ROOT, "dist", decodeURI(pathname.slice(SITE.length - 1)).replace(/\/$/, "/index.html"));
     const fault = faults.get(pathname);
     if (fault && fault(request, response, file)) return;
-    if ((!pathname.startsWith(SITE) && !pathname.startsWith("/fixtures/")) || !file.startsWith(ROOT) || !fs.existsSync(file) || !fs.statSync(file).isFile()) {
+    if ((!pathname.startsWith(SITE) && !mount) || !file.startsWith(ROOT) || !fs.existsSync(file) || !fs.statSync(file).isFile()) {
       response.writeHead(404).end("not found");
       return;
     }
     const size = fs.statSync(file).size;
-    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": "no-store" };
+    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": cached ? "max-age=600" : "no-store", ...(isolated ? ISOLATION : {}) };
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");
     const start = range ? Number(range[1]) : 0;
     if (range) headers["Content-Range"] = `bytes ${start}-${size - 1}/${size}`;

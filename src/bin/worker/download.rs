@@ -5,7 +5,7 @@ use gloo::timers::future::TimeoutFuture;
 use js_sys::{Reflect, Uint8Array};
 use prunescope::engine::protocol::Event;
 use prunescope::model::manifest::{Manifest, Part, hexadecimal};
-use prunescope::model::{LoadedModel, ModelLoader};
+use prunescope::model::{LoadedModel, ModelLoader, Storage};
 use sha2::{Digest, Sha256};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -21,7 +21,7 @@ const PROGRESS_EVERY_MS: f64 = 50.0;
 /// Downloads a model from a `.gguf` file or a `.json` manifest onto a device.
 ///
 /// The error is a sentence that names the address, what is wrong and what to do.
-pub async fn model(address: &str, device: &Device) -> Result<LoadedModel, String> {
+pub async fn model(address: &str, device: &Device, storage: Storage) -> Result<LoadedModel, String> {
     let failed = |why: String| format!("The model at {address} cannot be used: {why}.");
     let path = address.split(['?', '#']).next().unwrap_or(address);
     let parts = if path.ends_with(".json") {
@@ -33,7 +33,7 @@ pub async fn model(address: &str, device: &Device) -> Result<LoadedModel, String
         vec![Part { file: address.into(), bytes: size(address).await.map_err(failed)?, sha256: None }]
     };
     let mut download = Download {
-        loader: ModelLoader::new(parts.iter().map(|part| part.bytes).sum(), device),
+        loader: ModelLoader::new(parts.iter().map(|part| part.bytes).sum(), device, storage),
         received: 0,
         total: parts.iter().map(|part| part.bytes).sum(),
         told: 0.0,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use prunescope::engine::protocol::{Event, Request, Stage};
-use prunescope::engine::session::Session;
+use prunescope::engine::session::{Session, storage};
 use prunescope::experiment::{Control, LocalFuture};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -89,7 +89,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
             Request::Stop => tell(&Event::Stopped { run: None }),
             Request::Load { address, source, backend } => {
                 let Some((device, kind)) = device::open(backend).await else { continue };
-                match download::model(&address, &device).await {
+                match download::model(&address, &device, storage(kind)).await {
                     Ok(model) => {
                         let loaded = Session::new(model, &source, kind, now);
                         tell(&Event::Ready { model: Box::new(loaded.info().clone()) });

@@ -1,0 +1,22 @@
+//! The CPU's hot path: matrix products on quantized weights, attention and element-wise functions on plain slices.
+//!
+//! One code for native programs and WebAssembly: 128-bit vectors through `wide`. Nothing here knows of models or tensors;
+//! plain burn does the same on other devices and is what the tests compare with.
+//!
+//! * [`packed`]: weights that stay quantized in memory, and what may lie over them: a mask, a scale of the inputs.
+//! * [`inputs`]: rows of activations, rounded to 16 bits a block, so that products are integer dot products.
+//! * [`multiply`]: the matrix product of both.
+//! * [`attention`]: rotation, scores, softmax, mixing.
+//! * [`elementwise`]: norm, SwiGLU, and sums that others share.
+
+pub mod attention;
+pub mod elementwise;
+pub mod inputs;
+pub mod multiply;
+pub mod packed;
+
+pub use inputs::Inputs;
+pub use packed::PackedMatrix;
+
+/// Weights in a block: they share a scale, and so do the inputs that they meet.
+pub const BLOCK: usize = 32;

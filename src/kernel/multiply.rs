@@ -1,0 +1,290 @@
+//! The matrix product y = x Wᵀ of packed weights and rows of inputs.
+
+use std::ops::Range;
+
+use wide::f32x4;
+
+use super::BLOCK;
+use super::elementwise::dot;
+use super::inputs::{DIGIT, Digits, FEW, InputRow, Inputs, Lanes};
+use super::packed::{Codes, PackedMatrix, unpack_eight, unpack_four, unpack_mask};
+
+/// Columns of weights that are unpacked at once, and rows: what a first-level cache holds beside some inputs.
+const UNPACKED_COLUMNS: usize = 512;
+const UNPACKED_ROWS: usize = 8;
+/// Rows of weights and rows of inputs whose sums are kept in registers at once.
+const TILE: [usize; 2] = [2, 4];
+
+impl PackedMatrix {
+    /// y = x Wᵀ: `[inputs.rows(), rows]`, written to `out`.
+    pub fn multiply(&self, inputs: &Inputs, out: &mut [f32]) {
+        let [rows, _] = self.shape();
+        if let (1..=FEW, true) = (inputs.rows(), inputs.are_integers()) {
+            match inputs.rows() {
+                1 => self.few::<1>(inputs, out),
+                2 => self.few::<2>(inputs, out),
+                _ => self.few::<FEW>(inputs, out),
+            }
+        } else {
+            self.many(inputs, 0..rows, out);
+        }
+    }
+
+    /// The product with `N` rows of inputs as integers: each weight is read once, and unpacked for its use only.
+    fn few<const N: usize>(&self, inputs: &Inputs, out: &mut [f32]) {
+        let [rows, columns] = self.shape();
+        let blocks = columns / BLOCK;
+        let x: [InputRow<'_>; N] = std::array::from_fn(|i| inputs.row(i));
+        for row in 0..rows {
+            let span = row * blocks..(row + 1) * blocks;
+            let mask = self.mask().map(|mask| &mask[span.clone()]);
+            let y = match self.codes() {
+                Codes::Full(values) => {
+                    let weights = &values[row * columns..(row + 1) * columns];
+                    std::array::from_fn(|i| dot(weights, x[i].values))
+                }
+                Codes::Four { codes, scales, minimums } => {
+                    let (codes, scales, minimums) = (&codes[span.clone()], &scales[span.clone()], &minimums[span]);
+                    WeightRow { codes, scales, minimums, mask }.times(&x, unpack_four)
+                }
+                Codes::Eight { codes, scales } => {
+                    let (codes, scales) = (&codes[span.clone()], &scales[span]);
+                    WeightRow { codes, scales, minimums: &[], mask }.times(&x, unpack_eight)
+                }
+            };
+            for (i, y) in y.into_iter().enumerate() {
+                out[i * rows + row] = y;
+            }
+        }
+    }
+
+    /// The product with many rows of inputs: weights are unpacked to floats, a piece at a time, and used for all of them.
+    fn many(&self, inputs: &Inputs, rows: Range<usize>, out: &mut [f32]) {
+        let [all_rows, columns] = self.shape();
+        let pieces = columns.div_ceil(UNPACKED_COLUMNS);
+        let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
+        let mut unpacked = vec![0.0; UNPACKED_ROWS * width];
+        out.fill(0.0);
+        for first in rows.clone().step_by(UNPACKED_ROWS) {
+            let some = UNPACKED_ROWS.min(rows.end - first);
+            for begin in (0..columns).step_by(width) {
+                let span = begin..(begin + width).min(columns);
+                let size = span.len();
+                for (row, weights) in unpacked.chunks_exact_mut(size).take(some).enumerate() {
+                    self.read_columns(first + row, span.clone(), weights);
+                }
+                for x in (0..inputs.rows()).step_by(TILE[1]) {
+                    for row in (0..some).step_by(TILE[0]) {
+                        let weights = &unpacked[row * size..];
+                        let at = x * all_rows + first + row;
+                        let tile = [TILE[0].min(some - row), TILE[1].min(inputs.rows() - x)];
+                        let place = Place { out: &mut out[at..], stride: all_rows };
+                        match tile {
+                            TILE => add_tile::<2, 4>(weights, inputs, x, span.clone(), place),
+                            [2, 3] => add_tile::<2, 3>(weights, inputs, x, span.clone(), place),
+                            [2, 2] => add_tile::<2, 2>(weights, inputs, x, span.clone(), place),
+                            [2, _] => add_tile::<2, 1>(weights, inputs, x, span.clone(), place),
+                            [_, 4] => add_tile::<1, 4>(weights, inputs, x, span.clone(), place),
+                            [_, 3] => add_tile::<1, 3>(weights, inputs, x, span.clone(), place),
+                            [_, 2] => add_tile::<1, 2>(weights, inputs, x, span.clone(), place),
+                            _ => add_tile::<1, 1>(weights, inputs, x, span.clone(), place),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a tile's sums go: `[rows of inputs, rows of weights]`.
+struct Place<'a> {
+    out: &'a mut [f32],
+    stride: usize,
+}
+
+/// Adds the product of `R` rows of unpacked weights and some columns of `T` rows of inputs.
+#[inline(always)]
+fn add_tile<const R: usize, const T: usize>(
+    weights: &[f32],
+    inputs: &Inputs,
+    first: usize,
+    columns: Range<usize>,
+    place: Place<'_>,
+) {
+    let size = columns.len();
+    let w: [&[f32]; R] = std::array::from_fn(|row| &weights[row * size..(row + 1) * size]);
+    let x: [&[f32]; T] = std::array::from_fn(|i| &inputs.row(first + i).values[columns.clone()]);
+    let fours = size / 4;
+    let (w4, x4) = (w.map(|w| &w.as_chunks::<4>().0[..fours]), x.map(|x| &x.as_chunks::<4>().0[..fours]));
+    let mut sums = [[f32x4::ZERO; T]; R];
+    for k in 0..fours {
+        let w: [f32x4; R] = std::array::from_fn(|row| f32x4::new(w4[row][k]));
+        for i in 0..T {
+            let x = f32x4::new(x4[i][k]);
+            for row in 0..R {
+                sums[row][i] += w[row] * x;
+            }
+        }
+    }
+    for row in 0..R {
+        for i in 0..T {
+            let rest: f32 = (4 * fours..size).map(|k| w[row][k] * x[i][k]).sum();
+            place.out[i * place.stride + row] += sums[row][i].reduce_add() + rest;
+        }
+    }
+}
+
+/// One row of weights of whole blocks.
+struct WeightRow<'a, C> {
+    codes: &'a [C],
+    scales: &'a [f32],
+    /// Empty where all are 0.
+    minimums: &'a [f32],
+    mask: Option<&'a [u32]>,
+}
+
+/// Σ weight · input of a block in four parts, in units of the inputs' scale. Both sums are exact in i32: 128 · 32767 · 32 < 2³¹.
+#[inline(always)]
+fn block_dot(weights: &Lanes, inputs: &Digits) -> f32x4 {
+    let sum = |digit: &Lanes| {
+        let halves = [0, 2].map(|i| weights[i].dot(digit[i]) + weights[i + 1].dot(digit[i + 1]));
+        f32x4::from_i32x4(halves[0] + halves[1])
+    };
+    sum(&inputs.high) + sum(&inputs.low) * f32x4::splat(1.0 / DIGIT)
+}
+
+impl<C> WeightRow<'_, C> {
+    /// The row's product with `N` rows of inputs.
+    #[inline(always)]
+    fn times<const N: usize>(&self, x: &[InputRow<'_>; N], unpack: impl Fn(&C) -> Lanes) -> [f32; N] {
+        match self.mask {
+            None => self.all(x, unpack),
+            Some(mask) => self.kept(mask, x, unpack),
+        }
+    }
+
+    /// Without a mask; minimums meet whole blocks, whose sums are known.
+    #[inline(always)]
+    fn all<const N: usize>(&self, x: &[InputRow<'_>; N], unpack: impl Fn(&C) -> Lanes) -> [f32; N] {
+        let blocks = self.codes.len();
+        let scales = &self.scales[..blocks];
+        let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
+        let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
+        let mut sums = [f32x4::ZERO; N];
+        for block in 0..blocks {
+            let weights = unpack(&self.codes[block]);
+            for i in 0..N {
+                let sum = block_dot(&weights, &inputs[i][block]);
+                sums[i] += sum * f32x4::splat(scales[block] * input_scales[i][block]);
+            }
+        }
+        std::array::from_fn(|i| sums[i].reduce_add() + dot(self.minimums, &x[i].sums[..self.minimums.len()]))
+    }
+
+    /// Of the weights that a mask keeps.
+    #[inline(always)]
+    fn kept<const N: usize>(&self, mask: &[u32], x: &[InputRow<'_>; N], unpack: impl Fn(&C) -> Lanes) -> [f32; N] {
+        let blocks = self.codes.len();
+        let (scales, mask) = (&self.scales[..blocks], &mask[..blocks]);
+        let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
+        let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
+        let mut sums = [f32x4::ZERO; N];
+        for block in 0..blocks {
+            let (all, kept) = (unpack(&self.codes[block]), unpack_mask(mask[block]));
+            let weights = std::array::from_fn(|i| all[i] & kept[i]);
+            for i in 0..N {
+                let input = &inputs[i][block];
+                let mut sum = block_dot(&weights, input) * f32x4::splat(scales[block]);
+                if let Some(minimum) = self.minimums.get(block) {
+                    // The mask is −1 where a weight stays, so its product is minus the sum of the inputs that meet one.
+                    sum -= block_dot(&kept, input) * f32x4::splat(*minimum);
+                }
+                sums[i] += sum * f32x4::splat(input_scales[i][block]);
+            }
+        }
+        sums.map(f32x4::reduce_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gguf::TensorType;
+    use half::f16;
+    use proptest::prelude::*;
+
+    /// Bytes of `blocks` blocks of a quantized tensor.
+    fn stored(tensor_type: TensorType, blocks: usize) -> impl Strategy<Value = Vec<u8>> {
+        let bytes = tensor_type.block_bytes() as usize;
+        proptest::collection::vec(any::<u8>(), blocks * bytes).prop_map(move |mut all| {
+            for (at, block) in all.chunks_exact_mut(bytes).enumerate() {
+                let header = [f16::from_f32(0.01 + at as f32 * 1e-3), f16::from_f32(-0.07)].map(f16::to_le_bytes).concat();
+                let length = bytes - if tensor_type == TensorType::Q8_0 { 32 } else { 16 };
+                block[..length].copy_from_slice(&header[..length]);
+            }
+            all
+        })
+    }
+
+    /// Inputs of which one in each row is far larger than the others.
+    fn inputs(rows: usize, columns: usize) -> impl Strategy<Value = Vec<f32>> {
+        let row = (proptest::collection::vec(-1f32..1.0, columns), 0..columns, 1f32..5000.0);
+        proptest::collection::vec(row, rows).prop_map(|rows| {
+            rows.into_iter()
+                .flat_map(|(mut row, at, outlier)| {
+                    row[at] *= outlier;
+                    row
+                })
+                .collect()
+        })
+    }
+
+    /// Largest error of a product beside what its terms add up to without their signs.
+    fn error(matrix: &PackedMatrix, x: &[f32]) -> f64 {
+        let [rows, columns] = matrix.shape();
+        let inputs = Inputs::new(x.to_vec(), columns);
+        let mut found = vec![f32::NAN; inputs.rows() * rows];
+        matrix.multiply(&inputs, &mut found);
+        let values = matrix.values();
+        let mut worst = 0f64;
+        for (x, found) in x.chunks_exact(columns).zip(found.chunks_exact(rows)) {
+            for (weights, found) in values.chunks_exact(columns).zip(found) {
+                let terms = || weights.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                let size = terms().map(f64::abs).sum::<f64>().max(1e-9);
+                worst = worst.max((f64::from(*found) - terms().sum::<f64>()).abs() / size);
+            }
+        }
+        worst
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn products_of_all_formats_are_right(
+            four in stored(TensorType::Q4_1, 5 * 3),
+            offset in stored(TensorType::Q4_0, 5 * 3),
+            eight in stored(TensorType::Q8_0, 5 * 3),
+            full in proptest::collection::vec(-1f32..1.0, 5 * 96),
+            mask in proptest::collection::vec(any::<u32>(), 5 * 3),
+            rows in 1usize..8,
+            x in inputs(7, 96),
+        ) {
+            let x = &x[..rows * 96];
+            for matrix in [
+                PackedMatrix::from_file(TensorType::Q4_1, &four, 5, 96),
+                PackedMatrix::from_file(TensorType::Q4_0, &offset, 5, 96),
+                PackedMatrix::from_file(TensorType::Q8_0, &eight, 5, 96),
+                PackedMatrix::from_values(full, 96),
+            ] {
+                prop_assert!(error(&matrix, x) < 1e-5, "{}", error(&matrix, x));
+                let masked = matrix.masked(mask.clone());
+                for (at, (before, after)) in matrix.values().into_iter().zip(masked.values()).enumerate() {
+                    let kept = mask[at / BLOCK] >> (at % BLOCK) & 1 == 1;
+                    prop_assert_eq!(after.to_bits(), if kept { before.to_bits() } else { 0 });
+                }
+                prop_assert!(error(&masked, x) < 1e-5, "{}", error(&masked, x));
+            }
+        }
+    }
+}

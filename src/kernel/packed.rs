@@ -1,0 +1,209 @@
+//! Weights that stay quantized in memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use half::f16;
+use wide::{i16x8, u16x8};
+
+use super::BLOCK;
+use super::inputs::{Lanes, place};
+use crate::model::gguf::TensorType;
+use crate::model::quant::dequantize;
+
+/// How the weights of a matrix are held. A block is [`BLOCK`] neighbours in a row.
+#[derive(Clone, Debug)]
+pub enum Codes {
+    /// w = scale · q + minimum with q of 0 to 15: low nibbles are the first half of a block, high nibbles the second.
+    Four {
+        /// By block.
+        codes: Vec<[u8; BLOCK / 2]>,
+        /// By block.
+        scales: Vec<f32>,
+        /// By block.
+        minimums: Vec<f32>,
+    },
+    /// w = scale · q with q of −128 to 127.
+    Eight {
+        /// By block.
+        codes: Vec<[i8; BLOCK]>,
+        /// By block.
+        scales: Vec<f32>,
+    },
+    /// Weights as they are.
+    Full(Vec<f32>),
+}
+
+/// A matrix `[rows, columns]` whose weights stay quantized, under a mask if it has one. Clones share the weights.
+#[derive(Clone, Debug)]
+pub struct PackedMatrix {
+    rows: usize,
+    columns: usize,
+    codes: Arc<Codes>,
+    /// One bit a weight, one word a block: 0 where the weight is gone.
+    mask: Option<Arc<Vec<u32>>>,
+}
+
+impl PackedMatrix {
+    /// From a tensor's bytes in a file, whole rows of blocks.
+    pub fn from_file(tensor_type: TensorType, bytes: &[u8], rows: usize, columns: usize) -> Self {
+        let blocks = bytes.chunks_exact(tensor_type.block_bytes() as usize);
+        let half = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
+        let codes = match tensor_type {
+            TensorType::Q4_0 | TensorType::Q4_1 => {
+                let at = if tensor_type == TensorType::Q4_0 { 2 } else { 4 };
+                let (mut codes, mut scales, mut minimums) = (vec![], vec![], vec![]);
+                codes.reserve_exact(blocks.len());
+                scales.reserve_exact(blocks.len());
+                minimums.reserve_exact(blocks.len());
+                for block in blocks {
+                    let mut nibbles = [0; BLOCK / 2];
+                    nibbles.copy_from_slice(&block[at..at + BLOCK / 2]);
+                    codes.push(nibbles);
+                    scales.push(half(block));
+                    minimums.push(if at == 2 { -8.0 * half(block) } else { half(&block[2..]) });
+                }
+                Codes::Four { codes, scales, minimums }
+            }
+            TensorType::Q8_0 => {
+                let (mut codes, mut scales) = (vec![], vec![]);
+                codes.reserve_exact(blocks.len());
+                scales.reserve_exact(blocks.len());
+                for block in blocks {
+                    let mut bytes = [0; BLOCK];
+                    bytes.iter_mut().zip(&block[2..]).for_each(|(to, from)| *to = *from as i8);
+                    codes.push(bytes);
+                    scales.push(half(block));
+                }
+                Codes::Eight { codes, scales }
+            }
+            TensorType::F32 | TensorType::F16 | TensorType::BF16 => Codes::Full(dequantize(tensor_type, bytes)),
+        };
+        Self { rows, columns, codes: Arc::new(codes), mask: None }
+    }
+
+    /// From weights as they are, row after row.
+    pub fn from_values(values: Vec<f32>, columns: usize) -> Self {
+        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(Codes::Full(values)), mask: None }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.rows, self.columns]
+    }
+
+    /// How the weights are held.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// The mask, one word a block, where there is one.
+    pub fn mask(&self) -> Option<&[u32]> {
+        self.mask.as_deref().map(Vec::as_slice)
+    }
+
+    /// The same weights under a mask, one word a block, bit i for the block's weight i.
+    ///
+    /// Only for rows of whole blocks; the mask of a matrix of full weights is applied to them.
+    pub fn masked(&self, mask: Vec<u32>) -> Self {
+        match &*self.codes {
+            Codes::Full(values) => {
+                let kept = |(at, value): (usize, &f32)| if mask[at / BLOCK] >> (at % BLOCK) & 1 == 1 { *value } else { 0.0 };
+                Self::from_values(values.iter().enumerate().map(kept).collect(), self.columns)
+            }
+            _ => Self { mask: Some(Arc::new(mask)), ..self.clone() },
+        }
+    }
+
+    /// Bytes that this matrix takes beside what it shares with `other`.
+    pub fn bytes_beside(&self, other: &Self) -> usize {
+        let codes = match &*self.codes {
+            _ if Arc::ptr_eq(&self.codes, &other.codes) => 0,
+            Codes::Four { codes, .. } => codes.len() * (BLOCK / 2 + 8),
+            Codes::Eight { codes, .. } => codes.len() * (BLOCK + 4),
+            Codes::Full(values) => values.len() * 4,
+        };
+        codes + self.mask().map_or(0, |mask| mask.len() * 4)
+    }
+
+    /// The weights of one row, as they are used, into `out`.
+    pub fn read_row(&self, row: usize, out: &mut [f32]) {
+        self.read_columns(row, 0..self.columns, out);
+    }
+
+    /// Some columns of one row, whole blocks unless the weights are full, into `out`.
+    pub fn read_columns(&self, row: usize, columns: Range<usize>, out: &mut [f32]) {
+        let first = row * (self.columns / BLOCK) + columns.start / BLOCK;
+        let (outs, _) = out.as_chunks_mut::<BLOCK>();
+        match &*self.codes {
+            Codes::Full(values) => {
+                let start = row * self.columns;
+                return out.copy_from_slice(&values[start + columns.start..start + columns.end]);
+            }
+            Codes::Four { codes, scales, minimums } => {
+                let blocks = codes[first..].iter().zip(&scales[first..]).zip(&minimums[first..]);
+                for (((codes, scale), minimum), out) in blocks.zip(outs) {
+                    let (low, high) = out.split_at_mut(BLOCK / 2);
+                    for (byte, (low, high)) in codes.iter().zip(low.iter_mut().zip(high)) {
+                        *low = scale * f32::from(byte & 15) + minimum;
+                        *high = scale * f32::from(byte >> 4) + minimum;
+                    }
+                }
+            }
+            Codes::Eight { codes, scales } => {
+                for ((codes, scale), out) in codes[first..].iter().zip(&scales[first..]).zip(outs) {
+                    codes.iter().zip(out).for_each(|(code, out)| *out = scale * f32::from(*code));
+                }
+            }
+        }
+        if let Some(mask) = self.mask() {
+            let (outs, _) = out.as_chunks_mut::<BLOCK>();
+            for (word, out) in mask[first..].iter().zip(outs) {
+                for (bit, out) in out.iter_mut().enumerate() {
+                    // All ones or none, without a branch; a product would keep the sign of a removed weight.
+                    *out = f32::from_bits(out.to_bits() & (word >> bit & 1).wrapping_neg());
+                }
+            }
+        }
+    }
+
+    /// All weights, row after row.
+    pub fn values(&self) -> Vec<f32> {
+        let mut out = vec![0.0; self.rows * self.columns];
+        out.chunks_exact_mut(self.columns.max(1)).enumerate().for_each(|(row, out)| self.read_row(row, out));
+        out
+    }
+}
+
+/// The codes of a block of nibbles in the order of [`Lanes`].
+#[inline(always)]
+pub fn unpack_four(codes: &[u8; BLOCK / 2]) -> Lanes {
+    let both: u16x8 = bytemuck::cast(*codes);
+    let low = u16x8::splat(15);
+    bytemuck::cast([both & low, (both >> 8) & low, (both >> 4) & low, both >> 12])
+}
+
+/// The codes of a block of bytes in the order of [`Lanes`].
+#[inline(always)]
+pub fn unpack_eight(codes: &[i8; BLOCK]) -> Lanes {
+    let [first, second]: [i16x8; 2] = bytemuck::cast(*codes);
+    [(first << 8) >> 8, first >> 8, (second << 8) >> 8, second >> 8]
+}
+
+const fn bits(vector: usize) -> [i16; 8] {
+    let mut out = [0; 8];
+    let mut lane = 0;
+    while lane < 8 {
+        out[lane] = (1u16 << (place(vector, lane) % 16)) as i16;
+        lane += 1;
+    }
+    out
+}
+
+/// A word of a mask in the order of [`Lanes`]: all ones where the weight stays, 0 where it is gone.
+#[inline(always)]
+pub fn unpack_mask(word: u32) -> Lanes {
+    let (even, odd) = (i16x8::new(const { bits(0) }), i16x8::new(const { bits(1) }));
+    let (first, second) = (i16x8::splat(word as i16), i16x8::splat((word >> 16) as i16));
+    [(first & even).simd_eq(even), (first & odd).simd_eq(odd), (second & even).simd_eq(even), (second & odd).simd_eq(odd)]
+}

@@ -1,0 +1,146 @@
+//! A weight matrix where the model runs: packed on the CPU, a tensor on any other device.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::gguf::TensorType;
+use super::quant::dequantize;
+use crate::kernel::{Inputs, PackedMatrix};
+
+/// How a model's weights are held and its products computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Quantized as in the file, by the kernels of [`crate::kernel`]: the CPU's way.
+    Packed,
+    /// f32 tensors, by plain burn: any device's way, and the reference that tests compare the kernels with.
+    Tensors,
+}
+
+/// A matrix `[out, in]`. Clones share the weights.
+#[derive(Clone, Debug)]
+pub enum Linear {
+    /// On the host.
+    Packed(PackedMatrix),
+    /// On a device.
+    Tensor(Tensor<2>),
+}
+
+impl Linear {
+    /// From a tensor's bytes in a file.
+    pub fn from_file(
+        tensor_type: TensorType,
+        bytes: &[u8],
+        [rows, columns]: [usize; 2],
+        storage: Storage,
+        device: &Device,
+    ) -> Self {
+        match storage {
+            Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
+            Storage::Tensors => {
+                let data = TensorData::new(dequantize(tensor_type, bytes), [rows, columns]);
+                Self::Tensor(Tensor::from_data(data, device))
+            }
+        }
+    }
+
+    /// Other weights of the same shape, held in the same way.
+    pub fn with_values(&self, values: Vec<f32>) -> Self {
+        match self {
+            Self::Packed(weights) => Self::Packed(PackedMatrix::from_values(values, weights.shape()[1])),
+            Self::Tensor(weights) => {
+                Self::Tensor(Tensor::from_data(TensorData::new(values, weights.dims()), &weights.device()))
+            }
+        }
+    }
+
+    /// Rows (outputs) and columns (inputs).
+    pub fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::Packed(weights) => weights.shape(),
+            Self::Tensor(weights) => weights.dims(),
+        }
+    }
+
+    /// x Wᵀ for `x`, `[rows, in]`.
+    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Packed(weights) => {
+                let [rows, columns] = x.dims();
+                host_tensor(multiply(weights, &Inputs::new(host_values(x), columns)), rows)
+            }
+            Self::Tensor(weights) => x.matmul(weights.clone().transpose()),
+        }
+    }
+
+    /// Some rows of the matrix, `[ids, in]`.
+    pub fn select(&self, ids: &[u32]) -> Tensor<2> {
+        match self {
+            Self::Packed(weights) => {
+                let [_, columns] = weights.shape();
+                let mut out = vec![0.0; ids.len() * columns];
+                for (id, row) in ids.iter().zip(out.chunks_exact_mut(columns)) {
+                    weights.read_row(*id as usize, row);
+                }
+                host_tensor(out, ids.len())
+            }
+            Self::Tensor(weights) => {
+                let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+                let count = ids.len();
+                weights.clone().select(0, Tensor::from_data(TensorData::new(ids, [count]), &weights.device()))
+            }
+        }
+    }
+
+    /// All weights, row after row, read back from the device.
+    ///
+    /// # Errors
+    /// What the device says where it fails.
+    pub async fn values(&self) -> Result<Vec<f32>, String> {
+        match self {
+            Self::Packed(weights) => Ok(weights.values()),
+            Self::Tensor(weights) => {
+                let data = weights.clone().into_data_async().await.map_err(|error| error.to_string())?;
+                data.try_into_vec_as().map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// x Wᵀ of packed weights.
+pub(super) fn multiply(weights: &PackedMatrix, inputs: &Inputs) -> Vec<f32> {
+    let mut out = vec![0.0; inputs.rows() * weights.shape()[0]];
+    weights.multiply(inputs, &mut out);
+    out
+}
+
+/// A tensor's numbers, where it is on the host already.
+///
+/// Never waits: only for tensors of the CPU's device, whose reading cannot fail.
+pub(crate) fn host_values(x: Tensor<2>) -> Vec<f32> {
+    x.into_data().try_into_vec_as().unwrap_or_default()
+}
+
+/// Rows of numbers as a tensor of the CPU's device.
+pub(crate) fn host_tensor(values: Vec<f32>, rows: usize) -> Tensor<2> {
+    let columns = values.len() / rows.max(1);
+    Tensor::from_data(TensorData::new(values, [rows, columns]), &Device::flex())
+}
+
+/// A row of weights that is used element by element, such as a norm's: on the device, and on the host where that computes.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    /// `[1, hidden]`.
+    pub tensor: Tensor<2>,
+    /// The same numbers, for packed storage.
+    pub values: Option<Arc<[f32]>>,
+}
+
+impl Scale {
+    /// From a tensor's bytes in a file.
+    pub fn from_file(tensor_type: TensorType, bytes: &[u8], storage: Storage, device: &Device) -> Self {
+        let values = dequantize(tensor_type, bytes);
+        let tensor = Tensor::from_data(TensorData::new(values.clone(), [1, values.len()]), device);
+        Self { tensor, values: (storage == Storage::Packed).then(|| values.into()) }
+    }
+}

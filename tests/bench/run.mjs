@@ -1,0 +1,172 @@
+// `make bench`: the page and its peer, wllama, on the same file in the same Chromium, taking turns. Prints a table of medians
+// and writes every number to target/bench/report.json. Options: --runs N (default 3), --quick (no 512-token prompts, no slider),
+// --webgpu (also both on a real WebGPU adapter).
+import fs from "node:fs";
+import path from "node:path";
+import os from "node:os";
+import zlib from "node:zlib";
+import { launchMeasured } from "./browser.mjs";
+import { serve, ROOT } from "../e2e/server.mjs";
+import { open } from "../e2e/browser.mjs";
+
+const options = process.argv.slice(2);
+const RUNS = Number(options[options.indexOf("--runs") + 1]) || 3;
+const QUICK = options.includes("--quick");
+const PROMPTS = QUICK ? [32, 128] : [32, 128, 512];
+const DECODE = 64;
+const TOGGLES = { first: "a0", middle: "m15", last: "m29" };
+/** English in which one word is about one token. */
+const WORDS = "the river rises in the hills north of the town and runs for many miles before it meets the sea in spring when the snow melts it floods the low fields and farmers move their animals to higher ground".split(" ");
+/** A text of about so many tokens; `salt` makes it new, so that no cache of prompts helps. */
+const text = (tokens, salt) => Array.from({ length: tokens }, (_, i) => WORDS[(i * 7 + salt * 13 + ((i * i) >> 3)) % WORDS.length]).join(" ");
+
+/** The model's file whole, for the peer. */
+function wholeModel() {
+  const folder = path.join(ROOT, "target/bench");
+  fs.mkdirSync(folder, { recursive: true });
+  const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, "public/models/SmolLM2-135M-Instruct.Q4_1.json")));
+  const parts = manifest.parts.map((part) => fs.readFileSync(path.join(ROOT, "public/models", part.file)));
+  fs.writeFileSync(path.join(folder, "model.gguf"), Buffer.concat(parts));
+  return folder;
+}
+
+/** Bytes of everything that is served, by kind. */
+function sizes() {
+  const rows = {};
+  const add = (name, bytes) => {
+    const brotli = zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 11, [zlib.constants.BROTLI_PARAM_LGWIN]: 24 } });
+    rows[name] = { raw: bytes.length, gzip: zlib.gzipSync(bytes, { level: 9 }).length, brotli: brotli.length };
+  };
+  const dist = path.join(ROOT, "dist");
+  for (const file of fs.readdirSync(dist)) {
+    if (/\.(wasm|js|css|html)$/.test(file)) add(file.replace(/-[0-9a-f]{16}/, ""), fs.readFileSync(path.join(dist, file)));
+  }
+  const peer = path.join(ROOT, "tests/bench/node_modules/@wllama/wllama/esm");
+  add("peer: wllama.wasm", fs.readFileSync(path.join(peer, "wasm/wllama.wasm")));
+  add("peer: index.js", fs.readFileSync(path.join(peer, "index.js")));
+  return rows;
+}
+
+/** Times between the steps of a text, as tokens a second. */
+const written = (page, settings) => page.evaluate((settings) => new Promise((done, failed) => {
+  const times = [];
+  const off = window.prunescope.on("step", () => times.push(performance.now()));
+  window.prunescope.run(settings).then((report) => {
+    off();
+    done({ rate: (1000 * (times.length - 1)) / (times.at(-1) - times[0]), steps: times.length, text: report.generation.dense.text });
+  }, failed);
+}), settings);
+
+/** From a change of settings to new numbers of the next token, in milliseconds. */
+const change = (page, settings) => page.evaluate((settings) => new Promise((done) => {
+  const began = performance.now();
+  const off = window.prunescope.on("next_token", () => { off(); done(performance.now() - began); });
+  window.prunescope.run(settings).catch(() => {});
+}), settings);
+
+const results = (page, settings) => page.evaluate((settings) => window.prunescope.run(settings), settings);
+
+async function ours(server, { threads, webgpu, salt }) {
+  const browser = await launchMeasured({ webgpu });
+  const out = {};
+  try {
+    const address = `${server.site}?tokens=1&chat=0&drop=&prompt=Hello&backend=${webgpu ? "webgpu" : "cpu"}${threads > 1 ? `&threads=${threads}` : ""}`;
+    let began = performance.now();
+    const page = await open(browser, address, { timeout: 600_000 });
+    await page.evaluate(() => window.prunescope.ready);
+    out["load, ms"] = performance.now() - began;
+    await results(page);
+    began = performance.now();
+    await page.reload();
+    await page.waitForFunction(() => window.prunescope);
+    await page.evaluate(() => window.prunescope.ready);
+    out["load again, ms"] = performance.now() - began;
+    await results(page);
+    for (const tokens of PROMPTS) {
+      const report = await results(page, { chat: false, prompt: text(tokens, salt), tokens: 1, drop: "" });
+      out[`prefill ${tokens}, tokens/s`] = (1000 * report.prompt_ids.length) / report.timings_ms.dense_prompt;
+    }
+    out["decode, tokens/s"] = (await written(page, { chat: true, prompt: "Tell me a long story about the sea and a ship.", tokens: DECODE, drop: "" })).rate;
+    out["pair, tokens/s"] = (await written(page, { prompt: "Tell me a long story about the moon and a cow.", drop: "a12,m17" })).rate;
+    await results(page, { chat: false, prompt: text(40, salt), tokens: 1, drop: "m20" });
+    for (const [name, drop] of Object.entries(TOGGLES)) out[`toggle ${name}, ms`] = await change(page, { drop });
+    if (!QUICK) {
+      await results(page, { drop: "", sparse: "wanda-0.4" });
+      out["slider, ms"] = await change(page, { sparse: "wanda-0.5" });
+    }
+    out["memory, MB"] = browser.peakMemory() / 1e6;
+    if (page.problems.length > 0) throw new Error(page.problems.join("\n"));
+  } finally {
+    await browser.close();
+  }
+  return out;
+}
+
+async function peer(server, { threads, webgpu, salt }) {
+  const browser = await launchMeasured({ webgpu });
+  const out = {};
+  try {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    page.setDefaultTimeout(600_000);
+    const visit = async () => {
+      await page.goto(`${server.origin}/bench/peer.html`);
+      await page.waitForFunction(() => window.peer);
+      return page.evaluate(([address, threads, gpu]) => window.peer.load(address, threads, gpu), [`${server.origin}/model/model.gguf`, threads, Boolean(webgpu)]);
+    };
+    let began = performance.now();
+    const loaded = await visit();
+    out["load, ms"] = performance.now() - began;
+    if (loaded.threads !== threads) throw new Error(`the peer runs ${loaded.threads} threads in place of ${threads}`);
+    began = performance.now();
+    await visit();
+    out["load again, ms"] = performance.now() - began;
+    const complete = (prompt, tokens) => page.evaluate(([prompt, tokens]) => window.peer.complete(prompt, tokens), [prompt, tokens]);
+    await complete("Hello", 2);
+    for (const tokens of PROMPTS) {
+      out[`prefill ${tokens}, tokens/s`] = (await complete(text(tokens, salt), 1)).timings.prompt_per_second;
+    }
+    const story = await complete("Tell me a long story about the sea and a ship.", DECODE);
+    out["decode, tokens/s"] = story.timings.predicted_per_second;
+    out["memory, MB"] = browser.peakMemory() / 1e6;
+  } finally {
+    await browser.close();
+  }
+  return out;
+}
+
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+const spread = (numbers) => `${Math.min(...numbers).toPrecision(3)} to ${Math.max(...numbers).toPrecision(3)}`;
+
+function table(title, mine, theirs) {
+  console.log(`\n## ${title}\n\n| row | Prunescope | spread | wllama | spread | ratio |\n| --- | --- | --- | --- | --- | --- |`);
+  for (const name of Object.keys(mine[0])) {
+    const [a, b] = [mine, theirs].map((runs) => runs.map((run) => run[name]).filter((value) => value !== undefined));
+    const number = (values) => (values.length > 0 ? median(values).toPrecision(3) : "–");
+    const ratio = b.length > 0 ? `${(median(a) / median(b)).toFixed(2)}` : "–";
+    console.log(`| ${name} | ${number(a)} | ${spread(a)} | ${number(b)} | ${b.length > 0 ? spread(b) : "–"} | ${ratio} |`);
+  }
+}
+
+const mounts = { "/bench/": path.join(ROOT, "tests/bench"), "/model/": wholeModel() };
+const report = { machine: `${os.cpus()[0].model}, ${os.cpus().length} cores`, date: new Date().toISOString(), peer: "wllama 3.13.0", sizes: sizes(), configurations: {} };
+console.log(`# ${report.machine}, ${report.date}\n\n| file | raw, MB | gzip | brotli |\n| --- | --- | --- | --- |`);
+for (const [name, size] of Object.entries(report.sizes)) {
+  console.log(`| ${name} | ${[size.raw, size.gzip, size.brotli].map((bytes) => (bytes / 1e6).toFixed(3)).join(" | ")} |`);
+}
+const configurations = [{ title: "CPU, one thread", isolated: false, threads: 1 }];
+if (options.includes("--threads")) configurations.push({ title: `CPU, ${os.cpus().length} threads`, isolated: true, threads: os.cpus().length });
+if (options.includes("--webgpu")) configurations.push({ title: "WebGPU", isolated: true, threads: 1, webgpu: "real" });
+for (const { title, isolated, threads, webgpu = false } of configurations) {
+  const server = await serve({ mounts, isolated });
+  const runs = { ours: [], peer: [] };
+  for (let run = 0; run < RUNS; run++) {
+    runs.ours.push(await ours(server, { threads, webgpu, salt: run }));
+    runs.peer.push(await peer(server, { threads, webgpu, salt: run }));
+    console.error(`${title}: run ${run + 1} of ${RUNS}`, JSON.stringify({ ours: runs.ours.at(-1), peer: runs.peer.at(-1) }));
+  }
+  server.close();
+  report.configurations[title] = runs;
+  table(title, runs.ours, runs.peer);
+}
+fs.writeFileSync(path.join(ROOT, "target/bench/report.json"), JSON.stringify(report, null, 1));
