@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
-use wide::{i16x8, u16x8};
+use wide::{f32x4, i16x8, i32x4, u16x8, u32x4};
 
 use super::BLOCK;
 use super::inputs::{Lanes, place};
@@ -138,21 +138,25 @@ impl PackedMatrix {
         match &*self.codes {
             Codes::Full(values) => {
                 let start = row * self.columns;
-                return out.copy_from_slice(&values[start + columns.start..start + columns.end]);
+                out.copy_from_slice(&values[start + columns.start..start + columns.end]);
             }
             Codes::Four { codes, scales, minimums } => {
                 let blocks = codes[first..].iter().zip(&scales[first..]).zip(&minimums[first..]);
                 for (((codes, scale), minimum), out) in blocks.zip(outs) {
-                    let (low, high) = out.split_at_mut(BLOCK / 2);
-                    for (byte, (low, high)) in codes.iter().zip(low.iter_mut().zip(high)) {
-                        *low = scale * f32::from(byte & 15) + minimum;
-                        *high = scale * f32::from(byte >> 4) + minimum;
-                    }
+                    let words: u32x4 = bytemuck::cast(*codes);
+                    let code = |nibble: u32| bytemuck::cast((words >> (4 * nibble)) & u32x4::splat(15));
+                    let low = [0, 2, 4, 6].map(|nibble| scaled(code(nibble), *scale, *minimum));
+                    let high = [1, 3, 5, 7].map(|nibble| scaled(code(nibble), *scale, *minimum));
+                    *out = bytemuck::cast([f32x4::transpose(low), f32x4::transpose(high)]);
                 }
             }
             Codes::Eight { codes, scales } => {
                 for ((codes, scale), out) in codes[first..].iter().zip(&scales[first..]).zip(outs) {
-                    codes.iter().zip(out).for_each(|(code, out)| *out = scale * f32::from(*code));
+                    let halves: [i32x4; 2] = bytemuck::cast(*codes);
+                    let half = |words: i32x4| {
+                        f32x4::transpose([24, 16, 8, 0].map(|shift: i32| scaled((words << shift) >> 24, *scale, 0.0)))
+                    };
+                    *out = bytemuck::cast(halves.map(half));
                 }
             }
         }
@@ -173,6 +177,11 @@ impl PackedMatrix {
         out.chunks_exact_mut(self.columns.max(1)).enumerate().for_each(|(row, out)| self.read_row(row, out));
         out
     }
+}
+
+#[inline(always)]
+fn scaled(codes: i32x4, scale: f32, minimum: f32) -> f32x4 {
+    f32x4::from_i32x4(codes) * f32x4::splat(scale) + f32x4::splat(minimum)
 }
 
 /// The codes of a block of nibbles in the order of [`Lanes`].

@@ -1,9 +1,11 @@
 //! All metrics of a pair of models at once: computed on the device, read back in one round trip.
 
+use super::host::{Row, compare_rows};
 use super::{divergence, estimate, similarity};
+use crate::model::linear::host_values;
 use crate::results::Metrics;
 use crate::results::metrics::for_each_metric;
-use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
+use burn::tensor::{Device, Int, Tensor, TensorData, Transaction, activation::log_softmax};
 
 /// How many of the likeliest tokens of each model are reported.
 pub const TOP: usize = 10;
@@ -54,8 +56,16 @@ pub struct Comparison {
     pub pruned_top: Vec<TopToken>,
 }
 
-/// A comparison still on the device.
-pub struct Pending {
+/// Comparisons, one a row, that may be on the device still.
+pub enum Pending {
+    /// On the device.
+    Tensors(OnDeviceRows),
+    /// On the host.
+    Known(Vec<Comparison>),
+}
+
+/// Results on the device.
+pub struct OnDeviceRows {
     metrics: Tensor<2>,
     top: Option<Top>,
 }
@@ -74,6 +84,25 @@ struct Top {
 /// * `temperature` — T > 0 of the analysis.
 /// * `with_top` — also the likeliest tokens of both.
 pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+    if dense.logits.device() != Device::flex() {
+        return compare_tensors(dense, pruned, temperature, with_top);
+    }
+    let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
+    let (dense, pruned) = (on_host(dense), on_host(pruned));
+    let compared = rows(&dense)
+        .zip(rows(&pruned))
+        .map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top));
+    Pending::Known(compared.collect())
+}
+
+/// The rows of h and z, each with its width.
+fn rows([(hidden, hidden_width), (logits, width)]: &[(Vec<f32>, usize); 2]) -> impl Iterator<Item = Row<'_>> {
+    let rows = hidden.chunks_exact((*hidden_width).max(1)).zip(logits.chunks_exact((*width).max(1)));
+    rows.map(|(hidden, logits)| Row { hidden, logits })
+}
+
+/// The same by plain tensor operations, on any device.
+pub fn compare_tensors(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
     let (h, h_pruned) = (dense.hidden.clone(), pruned.hidden.clone());
     let (z, z_pruned) = (dense.logits.clone(), pruned.logits.clone());
     let log_p = log_softmax(z.clone().div_scalar(temperature), 1);
@@ -130,7 +159,7 @@ pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool
         let ids = Tensor::cat(vec![dense_ids, pruned_ids], 1);
         Top { dense: p.gather(1, ids.clone()), pruned: q.gather(1, ids.clone()), ids }
     });
-    Pending { metrics: metrics.pack(), top }
+    Pending::Tensors(OnDeviceRows { metrics: metrics.pack(), top })
 }
 
 /// Reads several comparisons back from the device in one round trip; one [`Comparison`] a row.
@@ -139,17 +168,26 @@ pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool
 /// What the device says where it fails or is lost.
 pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> {
     let mut transaction = Transaction::default();
-    let mut tops = vec![];
-    for one in pending {
-        transaction = transaction.register(one.metrics);
-        tops.push(one.top.is_some());
-        if let Some(top) = one.top {
-            transaction = transaction.register(top.ids).register(top.dense).register(top.pruned);
+    let mut waiting = false;
+    for one in &pending {
+        let Pending::Tensors(one) = one else { continue };
+        waiting = true;
+        transaction = transaction.register(one.metrics.clone());
+        if let Some(top) = &one.top {
+            transaction = transaction.register(top.ids.clone()).register(top.dense.clone()).register(top.pruned.clone());
         }
     }
-    let mut data = transaction.execute_async().await.map_err(|error| error.to_string())?.into_iter();
+    let read = if waiting { transaction.execute_async().await.map_err(|error| error.to_string())? } else { vec![] };
+    let mut data = read.into_iter();
     let mut out = vec![];
-    for with_top in tops {
+    for one in pending {
+        let with_top = match one {
+            Pending::Known(compared) => {
+                out.extend(compared);
+                continue;
+            }
+            Pending::Tensors(one) => one.top.is_some(),
+        };
         let metrics = floats(data.next())?;
         let width = Metrics::NAMES.len();
         let rows = metrics.len() / width;
@@ -187,7 +225,6 @@ fn integers(data: Option<TensorData>) -> Result<Vec<u32>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
     use futures::executor::block_on;
     use proptest::prelude::*;
 
@@ -197,9 +234,16 @@ mod tests {
         Spaces { hidden: row(hidden), logits: row(logits) }
     }
 
+    /// By plain tensor operations; by the host's readings it must be the same.
     fn metrics(dense: &[f32], pruned: &[f32], temperature: f32) -> Metrics {
-        let pending = compare(&spaces(dense, dense), &spaces(pruned, pruned), temperature, false);
-        block_on(read_all(vec![pending])).unwrap()[0].metrics
+        let (dense, pruned) = (spaces(dense, dense), spaces(pruned, pruned));
+        let [by_tensors, by_rows] =
+            [compare_tensors, compare].map(|compare| compare(&dense, &pruned, temperature, false));
+        let read = block_on(read_all(vec![by_tensors, by_rows])).unwrap();
+        for (name, (a, b)) in Metrics::NAMES.iter().zip(read[0].metrics.values().iter().zip(read[1].metrics.values())) {
+            assert!((a - b).abs() <= 1e-3 * a.abs() + 2e-6, "{name}: {a} by tensors, {b} by rows");
+        }
+        read[0].metrics
     }
 
     #[test]

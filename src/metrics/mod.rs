@@ -6,6 +6,7 @@
 pub mod comparison;
 pub mod divergence;
 pub mod estimate;
+pub mod host;
 pub mod ranking;
 pub mod similarity;
 pub mod subspace;

@@ -1,6 +1,6 @@
 // `make bench`: the page and its peer, wllama, on the same file in the same Chromium, taking turns. Prints a table of medians
 // and writes every number to target/bench/report.json. Options: --runs N (default 3), --quick (no 512-token prompts, no slider),
-// --webgpu (also both on a real WebGPU adapter).
+// --alone (the peer does not run), --threads (also both with all cores), --webgpu (also both on a real WebGPU adapter).
 import fs from "node:fs";
 import path from "node:path";
 import os from "node:os";
@@ -34,7 +34,7 @@ function wholeModel() {
 function sizes() {
   const rows = {};
   const add = (name, bytes) => {
-    const brotli = zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 11, [zlib.constants.BROTLI_PARAM_LGWIN]: 24 } });
+    const brotli = zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: QUICK ? 5 : 11, [zlib.constants.BROTLI_PARAM_LGWIN]: 24 } });
     rows[name] = { raw: bytes.length, gzip: zlib.gzipSync(bytes, { level: 9 }).length, brotli: brotli.length };
   };
   const dist = path.join(ROOT, "dist");
@@ -87,14 +87,16 @@ async function ours(server, { threads, webgpu, salt }) {
       out[`prefill ${tokens}, tokens/s`] = (1000 * report.prompt_ids.length) / report.timings_ms.dense_prompt;
     }
     out["decode, tokens/s"] = (await written(page, { chat: true, prompt: "Tell me a long story about the sea and a ship.", tokens: DECODE, drop: "" })).rate;
+    out["memory, MB"] = browser.peakMemory() / 1e6;
     out["pair, tokens/s"] = (await written(page, { prompt: "Tell me a long story about the moon and a cow.", drop: "a12,m17" })).rate;
     await results(page, { chat: false, prompt: text(40, salt), tokens: 1, drop: "m20" });
     for (const [name, drop] of Object.entries(TOGGLES)) out[`toggle ${name}, ms`] = await change(page, { drop });
     if (!QUICK) {
       await results(page, { drop: "", sparse: "wanda-0.4" });
       out["slider, ms"] = await change(page, { sparse: "wanda-0.5" });
+      out["memory with Wanda, MB"] = browser.peakMemory() / 1e6;
+      out["decode with Wanda, tokens/s"] = (await written(page, { chat: true, prompt: "Tell me a long story about the sun.", tokens: 16 })).rate;
     }
-    out["memory, MB"] = browser.peakMemory() / 1e6;
     if (page.problems.length > 0) throw new Error(page.problems.join("\n"));
   } finally {
     await browser.close();
@@ -162,7 +164,7 @@ for (const { title, isolated, threads, webgpu = false } of configurations) {
   const runs = { ours: [], peer: [] };
   for (let run = 0; run < RUNS; run++) {
     runs.ours.push(await ours(server, { threads, webgpu, salt: run }));
-    runs.peer.push(await peer(server, { threads, webgpu, salt: run }));
+    if (!options.includes("--alone")) runs.peer.push(await peer(server, { threads, webgpu, salt: run }));
     console.error(`${title}: run ${run + 1} of ${RUNS}`, JSON.stringify({ ours: runs.ours.at(-1), peer: runs.peer.at(-1) }));
   }
   server.close();

@@ -1,0 +1,287 @@
+//! All metrics of a pair of models in three readings of the logits, for models that run on the host.
+//!
+//! The same numbers as [`super::comparison`] gives with plain tensor operations, at a tenth of the cost.
+
+use wide::f32x4;
+
+use super::comparison::{Comparison, TOP, TopToken};
+use crate::results::Metrics;
+
+/// Numbers that are summed in f32 before the sum goes on in f64.
+const CHUNK: usize = 512;
+/// Keeps a division by a norm finite where a row is all zeros.
+const TINY: f64 = 1e-30;
+
+/// One model's h and z at one position.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// h.
+    pub hidden: &'a [f32],
+    /// z.
+    pub logits: &'a [f32],
+}
+
+/// `N` sums over two rows of numbers at once: f32 within a chunk, f64 between chunks.
+#[inline(always)]
+fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f32x4; N]) -> [f64; N] {
+    let mut totals = [0f64; N];
+    let mut add = |part: [f32x4; N]| totals.iter_mut().zip(part).for_each(|(total, x)| *total += f64::from(x.reduce_add()));
+    for (a, b) in a.chunks(CHUNK).zip(b.chunks(CHUNK)) {
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+        let mut part = [f32x4::ZERO; N];
+        for (a, b) in a.iter().zip(b) {
+            for (part, x) in part.iter_mut().zip(term(f32x4::new(*a), f32x4::new(*b))) {
+                *part += x;
+            }
+        }
+        add(part);
+        for (a, b) in a_rest.iter().zip(b_rest) {
+            // The other lanes must not count: their terms may not be 0 where a and b are.
+            add(term(f32x4::splat(*a), f32x4::splat(*b)).map(|x| x * f32x4::new([1.0, 0.0, 0.0, 0.0])));
+        }
+    }
+    totals
+}
+
+/// How two vectors x and x + Δ lie to each other.
+struct Angle {
+    cosine: f64,
+    parallel: f64,
+    orthogonal: f64,
+}
+
+impl Angle {
+    fn between(x: &[f32], y: &[f32]) -> Self {
+        // Scaled by the largest entry, so that no square vanishes or overflows in f32.
+        let largest = |x: &[f32]| x.iter().fold(1e-30f32, |largest, x| largest.max(x.abs()));
+        let (x_size, y_size) = (largest(x), largest(y));
+        let (x_unit, y_unit) = (f32x4::splat(1.0 / x_size), f32x4::splat(1.0 / y_size));
+        let [xx, yy, xy, dx] = sums(x, y, |x, y| {
+            let (a, b) = (x * x_unit, y * y_unit);
+            [a * a, b * b, a * b, (y - x) * x_unit * a]
+        });
+        let share = dx / (xx + TINY);
+        let part = f32x4::splat(share as f32);
+        let [across] = sums(x, y, |x, y| {
+            let across = ((y - x) - part * x) * x_unit;
+            [across * across]
+        });
+        let length = (xx + TINY).sqrt();
+        Self {
+            cosine: xy / ((xx * yy).sqrt() + TINY),
+            parallel: share.abs() * xx.sqrt() / length,
+            orthogonal: across.sqrt() / length,
+        }
+    }
+
+    fn ratio(&self) -> f64 {
+        self.orthogonal / (self.parallel + TINY)
+    }
+
+    fn theorem1(&self) -> f64 {
+        self.orthogonal * self.orthogonal / 2.0
+    }
+}
+
+/// p = softmax(z / T), unnormalised.
+struct Softmax {
+    /// exp((z − max z) / T).
+    e: Vec<f32>,
+    total: f64,
+    /// log Σ exp(z / T).
+    log_total: f64,
+}
+
+impl Softmax {
+    fn of(z: &[f32], temperature: f32) -> Self {
+        let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut e = z.to_vec();
+        let (fours, rest) = e.as_chunks_mut::<4>();
+        for x in fours {
+            *x = ((f32x4::new(*x) - f32x4::splat(largest)) / f32x4::splat(temperature)).exp().to_array();
+        }
+        rest.iter_mut().for_each(|x| *x = ((*x - largest) / temperature).exp());
+        let [total] = sums(&e, &e, |e, _| [e]);
+        Self { e, total, log_total: f64::from(largest) / f64::from(temperature) + total.ln() }
+    }
+}
+
+/// The places of the largest numbers, largest first; of equal ones the first.
+pub fn largest(z: &[f32], count: usize) -> Vec<usize> {
+    let mut best: Vec<usize> = Vec::with_capacity(count + 1);
+    let mut least = f32::NEG_INFINITY;
+    for (at, value) in z.iter().enumerate() {
+        if best.len() < count || *value > least {
+            let place = best.partition_point(|other| z[*other] >= *value);
+            best.insert(place, at);
+            best.truncate(count);
+            least = best.last().map_or(least, |last| z[*last]);
+        }
+    }
+    best
+}
+
+/// Every metric of `dense` against `pruned` at one position.
+///
+/// * `temperature` — T > 0 of the analysis.
+/// * `with_top` — also the likeliest tokens of both.
+pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top: bool) -> Comparison {
+    let (z, y) = (dense.logits, pruned.logits);
+    let count = z.len() as f64;
+    let t = f64::from(temperature);
+    let hidden = Angle::between(dense.hidden, pruned.hidden);
+    let logits = Angle::between(z, y);
+    let (p, q) = (Softmax::of(z, temperature), Softmax::of(y, temperature));
+    let probabilities = {
+        // In units in which p's largest entry is 1, both with one scale.
+        let scale = f32x4::splat((p.total / q.total) as f32);
+        let [ee, ff, ef, de] = sums(&p.e, &q.e, |e, f| [e * e, f * f, e * f, (f * scale - e) * e]);
+        let share = de / ee;
+        let part = f32x4::splat(share as f32);
+        let [across] = sums(&p.e, &q.e, |e, f| {
+            let across = (f * scale - e) - part * e;
+            [across * across]
+        });
+        Angle { cosine: ef / (ee * ff).sqrt(), parallel: share.abs(), orthogonal: (across / ee).sqrt() }
+    };
+    let [delta, absolute, squared] = sums(z, y, |z, y| [y - z, (y - z).abs(), (y - z) * (y - z)]);
+    let mean = delta / count;
+    let (weighted_p, weighted_r) = weighted_variances(z, y, &p.e);
+    let shift = f32x4::splat(mean as f32);
+    let [uniform] = sums(z, y, |z, y| {
+        let x = y - z - shift;
+        [x * x]
+    });
+    let (kl_dense_pruned, kl_pruned_dense) = divergences(z, y, &p, &q, t);
+    let dense_top = largest(z, TOP.min(z.len()));
+    let top = |count: usize| {
+        let places = &dense_top[..count.min(dense_top.len())];
+        let total: f64 = places.iter().map(|at| f64::from(p.e[*at])).sum();
+        let terms = || places.iter().map(|at| (f64::from(p.e[*at]) / total, f64::from(y[*at] - z[*at])));
+        let mean: f64 = terms().map(|(weight, x)| weight * x).sum();
+        let variance: f64 = terms().map(|(weight, x)| weight * (x - mean) * (x - mean)).sum();
+        let count = places.len().max(1) as f64;
+        let l1 = terms().map(|(_, x)| x.abs()).sum::<f64>() / count;
+        (variance, l1, (terms().map(|(_, x)| x * x).sum::<f64>() / count).sqrt())
+    };
+    let ((variance_top5, delta_l1_top5, delta_l2_top5), (variance_top10, ..)) = (top(5), top(10));
+    let second_order = |variance: f64| variance / (2.0 * t * t);
+    let metrics = Metrics {
+        cos_h: hidden.cosine as f32,
+        cos_z: logits.cosine as f32,
+        cos_p: probabilities.cosine as f32,
+        kl_dense_pruned: kl_dense_pruned as f32,
+        kl_pruned_dense: kl_pruned_dense as f32,
+        theorem1_h: hidden.theorem1() as f32,
+        theorem1_z: logits.theorem1() as f32,
+        theorem1_p: probabilities.theorem1() as f32,
+        theorem2: second_order(weighted_r) as f32,
+        theorem3: second_order(weighted_p) as f32,
+        ratio_h: hidden.ratio() as f32,
+        parallel_h: hidden.parallel as f32,
+        orthogonal_h: hidden.orthogonal as f32,
+        ratio_z: logits.ratio() as f32,
+        parallel_z: logits.parallel as f32,
+        orthogonal_z: logits.orthogonal as f32,
+        variance_uniform: (uniform / count) as f32,
+        variance_p: weighted_p as f32,
+        variance_r: weighted_r as f32,
+        variance_top5: variance_top5 as f32,
+        variance_top10: variance_top10 as f32,
+        delta_l1: (absolute / count) as f32,
+        delta_l2: (squared / count).sqrt() as f32,
+        delta_l1_top5: delta_l1_top5 as f32,
+        delta_l2_top5: delta_l2_top5 as f32,
+    };
+    let tokens = |places: Vec<usize>| -> Vec<TopToken> {
+        let share = |softmax: &Softmax, at: usize| (f64::from(softmax.e[at]) / softmax.total) as f32;
+        places
+            .into_iter()
+            .map(|at| TopToken { id: at as u32, dense: share(&p, at), pruned: share(&q, at) })
+            .collect()
+    };
+    let (dense_top, pruned_top) = if with_top {
+        let pruned_top = largest(y, TOP.min(y.len()));
+        (tokens(dense_top), tokens(pruned_top))
+    } else {
+        Default::default()
+    };
+    Comparison { metrics, dense_top, pruned_top }
+}
+
+/// Var_p(Δz) and Var_r(Δz) with r = p²/‖p‖²; `e` is p, unnormalised.
+fn weighted_variances(z: &[f32], y: &[f32], e: &[f32]) -> (f64, f64) {
+    let delta: Vec<f32> = z.iter().zip(y).map(|(z, y)| y - z).collect();
+    let [total, squares, of_p, of_r] = sums(e, &delta, |e, d| [e, e * e, e * d, e * e * d]);
+    let (mean_p, mean_r) = (f32x4::splat((of_p / total) as f32), f32x4::splat((of_r / squares) as f32));
+    let [var_p, var_r] = sums(e, &delta, |e, d| {
+        let (from_p, from_r) = (d - mean_p, d - mean_r);
+        [e * from_p * from_p, e * e * from_r * from_r]
+    });
+    (var_p / total, var_r / squares)
+}
+
+/// KL(p ‖ q) and KL(q ‖ p).
+fn divergences(z: &[f32], y: &[f32], p: &Softmax, q: &Softmax, t: f64) -> (f64, f64) {
+    let inverse = f32x4::splat((1.0 / t) as f32);
+    let shift = f32x4::splat((q.log_total - p.log_total) as f32);
+    // log p − log q of every token.
+    let mut ratio = vec![0f32; z.len()];
+    let (ratios, rest) = ratio.as_chunks_mut::<4>();
+    let (zs, ys) = (z.as_chunks::<4>().0, y.as_chunks::<4>().0);
+    for ((ratio, z), y) in ratios.iter_mut().zip(zs).zip(ys) {
+        *ratio = ((f32x4::new(*z) - f32x4::new(*y)) * inverse + shift).to_array();
+    }
+    let from = z.len() - rest.len();
+    for (at, ratio) in rest.iter_mut().enumerate() {
+        *ratio = (f64::from(z[from + at] - y[from + at]) / t + q.log_total - p.log_total) as f32;
+    }
+    let [forward] = sums(&p.e, &ratio, |e, ratio| [e * ratio]);
+    let [backward] = sums(&q.e, &ratio, |e, ratio| [e * ratio]);
+    ((forward / p.total).max(0.0), (-backward / q.total).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Spaces;
+    use crate::metrics::comparison::{compare_tensors, read_all};
+    use burn::tensor::{Device, Tensor, TensorData};
+    use futures::executor::block_on;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_largest_come_first_and_of_equal_ones_the_first() {
+        assert_eq!(largest(&[1.0, 5.0, 3.0, 5.0, 0.0], 3), [1, 3, 2]);
+        assert_eq!(largest(&[1.0], 3), [0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Plain tensor operations are the readable reference.
+        #[test]
+        fn the_same_as_with_tensors(
+            z in proptest::collection::vec(-8f32..8.0, 1031),
+            d in proptest::collection::vec(-2f32..2.0, 1031),
+            temperature in 0.3f32..3.0,
+        ) {
+            let y: Vec<f32> = z.iter().zip(&d).map(|(z, d)| z + d).collect();
+            let tensor = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [1, x.len()]), &Device::flex());
+            let spaces = |x: &[f32]| Spaces { hidden: tensor(&x[..100]), logits: tensor(x) };
+            let pending = compare_tensors(&spaces(&z), &spaces(&y), temperature, true);
+            let wanted = block_on(read_all(vec![pending])).unwrap().remove(0);
+            let [dense, pruned] = [&z, &y].map(|x| Row { hidden: &x[..100], logits: x });
+            let found = compare_rows(dense, pruned, temperature, true);
+            for (name, (a, b)) in Metrics::NAMES.iter().zip(found.metrics.values().iter().zip(wanted.metrics.values())) {
+                prop_assert!((a - b).abs() <= 2e-4 * b.abs() + 1e-6, "{name}: {a} in place of {b}");
+            }
+            let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
+            prop_assert_eq!(ids(&found.dense_top), ids(&wanted.dense_top));
+            prop_assert_eq!(ids(&found.pruned_top), ids(&wanted.pruned_top));
+            for (a, b) in found.pruned_top.iter().zip(&wanted.pruned_top) {
+                prop_assert!((a.dense - b.dense).abs() < 1e-5 && (a.pruned - b.pruned).abs() < 1e-5);
+            }
+        }
+    }
+}
