@@ -32,7 +32,7 @@ pub struct DenseRun {
     /// Keys and values of the prompt.
     pub prompt_cache: KeyValueCache,
     /// Keys and values of the prompt and what was written.
-    cache: KeyValueCache,
+    pub cache: KeyValueCache,
     /// One entry a generation step; the first is the end of the prompt.
     pub steps: Vec<DenseStep>,
     /// The source of choices, for sampling.
@@ -84,11 +84,11 @@ impl DenseRun {
     /// # Errors
     /// [`ExperimentError::Stopped`]; the run is then as before.
     pub async fn advance(&mut self, decoder: &Decoder, token: u32, control: &Control) -> Result<(), ExperimentError> {
-        let mut cache = self.cache.clone();
         let start = self.prompt_ids.len() + self.steps.len() - 1;
+        // What a stopped pass has left there.
+        self.cache.truncate(start);
         let x = decoder.embed(&[token]);
-        let stream = forward(decoder, &PruningPlan::default(), x, 0, start, &mut cache, control).await?;
-        self.cache = cache;
+        let stream = forward(decoder, &PruningPlan::default(), x, 0, start, &mut self.cache, control).await?;
         self.steps.push(DenseStep {
             spaces: last_spaces(decoder, &stream[stream.len() - 1]),
             stream: last_rows(&stream),

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
-use super::dense::DenseRun;
+use super::dense::{DenseRun, DenseStep};
 use super::forward::{forward, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
@@ -50,7 +50,7 @@ impl PrunedRun {
         let (spaces, cache) = match model.first_change() {
             None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
             Some(first) => {
-                let mut cache = dense.prompt_cache.fork_below(Sublayer::from_index(first + 1).layer);
+                let mut cache = dense.prompt_cache.fork_below(layers_below(first));
                 let x = dense.prompt_stream[first].clone();
                 let stream = forward(&model.decoder, &model.plan, x, first, 0, &mut cache, control).await?;
                 (last_spaces(&model.decoder, &stream[stream.len() - 1]), cache)
@@ -68,16 +68,42 @@ impl PrunedRun {
     }
 
     /// Reads the token chosen at the last step, which opens the next step.
-    async fn advance(&mut self, token: u32, control: &Control) -> Result<(), ExperimentError> {
+    ///
+    /// * `beside` — the dense run, where it has read the same text so far: below the first change both models are one.
+    async fn advance(
+        &mut self,
+        token: u32,
+        beside: Option<&DenseRun>,
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
         let (decoder, plan) = (&self.model.decoder, &self.model.plan);
-        let mut cache = self.cache.clone();
-        let start = self.prompt_tokens + self.steps.len() - 1;
-        let stream = forward(decoder, plan, decoder.embed(&[token]), 0, start, &mut cache, control).await?;
-        let spaces = last_spaces(decoder, &stream[stream.len() - 1]);
-        self.cache = cache;
+        let step = self.steps.len();
+        let start = self.prompt_tokens + step - 1;
+        // What a stopped pass has left there.
+        self.cache.truncate(start);
+        let spaces = match (beside.and_then(|dense| Some((dense, dense.steps.get(step)?))), self.model.first_change()) {
+            (Some((_, same)), None) => same.spaces.clone(),
+            (beside, first) => {
+                let first = first.unwrap_or(0);
+                let (x, first) = match beside {
+                    Some((dense, same)) => {
+                        self.cache.append_from(&dense.cache, layers_below(first), start);
+                        (same.stream.clone().narrow(0, first, 1), first)
+                    }
+                    None => (decoder.embed(&[token]), 0),
+                };
+                let stream = forward(decoder, plan, x, first, start, &mut self.cache, control).await?;
+                last_spaces(decoder, &stream[stream.len() - 1])
+            }
+        };
         self.steps.push(PrunedStep { spaces, chosen: None });
         Ok(())
     }
+}
+
+/// How many layers have their attention below sublayer `first`: their keys and values are the dense model's.
+fn layers_below(first: usize) -> usize {
+    Sublayer::from_index(first + 1).layer
 }
 
 /// The next token after the prompt, compared.
@@ -130,6 +156,7 @@ pub async fn generate(
 ) -> Result<Vec<GenerationStep>, ExperimentError> {
     let mut steps: Vec<GenerationStep> = vec![];
     let (mut dense_goes_on, mut pruned_goes_on) = (true, true);
+    let mut same_text = true;
     for step in 0..tokens {
         control.checkpoint().await?;
         let dense_spaces = dense_goes_on.then(|| dense.steps[step].spaces.clone());
@@ -163,6 +190,7 @@ pub async fn generate(
         }
         let text = |id: u32| TokenText { id, text: tokenizer.piece(id).to_string() };
         let both = dense_goes_on && pruned_goes_on;
+        same_text &= dense_token == pruned_token;
         let this = GenerationStep {
             step,
             dense: dense_token.map(text),
@@ -180,7 +208,7 @@ pub async fn generate(
             dense.advance(decoder, token, control).await?;
         }
         if let (true, Some(token)) = (pruned_goes_on && pruned.steps.len() == step + 1, pruned_token) {
-            pruned.advance(token, control).await?;
+            pruned.advance(token, same_text.then_some(&*dense), control).await?;
         }
     }
     Ok(steps)
@@ -215,11 +243,18 @@ pub async fn fixed_trajectory(
     let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
     let known = pruned.fixed.as_ref().map_or(0, |spaces| spaces.hidden.dims()[0]);
     if known < steps.len() {
-        // The last token is written, not read; an earlier run may have written more than `tokens`.
-        let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
         let prompt = pruned.steps[0].spaces.clone();
-        let spaces =
-            read_rows(&pruned.model, prompt, &pruned.prompt_cache, dense.prompt_ids.len(), &read, control).await?;
+        let spaces = match pruned.model.first_change() {
+            None => dense_rows(&steps),
+            // The last token is written, not read.
+            Some(_) if steps.len() == 1 => prompt,
+            Some(first) => {
+                // Below the first change the pruned model reads as the dense one did.
+                let rows = steps[1..].iter().map(|step| step.stream.clone().narrow(0, first, 1));
+                let (start, x) = (dense.prompt_ids.len(), Tensor::cat(rows.collect(), 0));
+                read_rows(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?
+            }
+        };
         pruned.fixed = Some(spaces);
     }
     let Some(fixed) = &pruned.fixed else { return Ok(vec![]) };
@@ -227,10 +262,7 @@ pub async fn fixed_trajectory(
     for begin in (0..steps.len()).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;
         let some = &steps[begin..(begin + ROWS_AT_ONCE).min(steps.len())];
-        let dense_spaces = Spaces {
-            hidden: Tensor::cat(some.iter().map(|step| step.spaces.hidden.clone()).collect(), 0),
-            logits: Tensor::cat(some.iter().map(|step| step.spaces.logits.clone()).collect(), 0),
-        };
+        let dense_spaces = dense_rows(some);
         let rows = |x: &Tensor<2>| x.clone().narrow(0, begin, some.len());
         let pruned_spaces = Spaces { hidden: rows(&fixed.hidden), logits: rows(&fixed.logits) };
         let pending = compare(&dense_spaces, &pruned_spaces, temperature, false);
@@ -240,28 +272,36 @@ pub async fn fixed_trajectory(
     Ok(out)
 }
 
-/// h and z of a model after the prompt and after each of `ids` behind it: one row more than `ids`.
+/// The dense model's h and z at some steps, one row each.
+fn dense_rows(steps: &[&DenseStep]) -> Spaces {
+    Spaces {
+        hidden: Tensor::cat(steps.iter().map(|step| step.spaces.hidden.clone()).collect(), 0),
+        logits: Tensor::cat(steps.iter().map(|step| step.spaces.logits.clone()).collect(), 0),
+    }
+}
+
+/// h and z of a model after the prompt and after each token behind it: one row more than `x`.
 ///
 /// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
+/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`.
 async fn read_rows(
     model: &PrunedDecoder,
     prompt: Spaces,
     cache: &KeyValueCache,
     start: usize,
-    ids: &[u32],
+    x: Tensor<2>,
+    first: usize,
     control: &Control,
 ) -> Result<Spaces, ExperimentError> {
-    if ids.is_empty() {
-        return Ok(prompt);
-    }
+    let [tokens, _] = x.dims();
     let decoder = &model.decoder;
     let mut cache = cache.clone();
-    let stream = forward(decoder, &model.plan, decoder.embed(ids), 0, start, &mut cache, control).await?;
+    let stream = forward(decoder, &model.plan, x, first, start, &mut cache, control).await?;
     let hidden = decoder.final_norm(stream[stream.len() - 1].clone());
     let mut logits = vec![prompt.logits];
-    for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {
+    for begin in (0..tokens).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;
-        let rows = ROWS_AT_ONCE.min(ids.len() - begin);
+        let rows = ROWS_AT_ONCE.min(tokens - begin);
         logits.push(decoder.logits(hidden.clone().narrow(0, begin, rows)));
     }
     Ok(Spaces { hidden: Tensor::cat(vec![prompt.hidden, hidden], 0), logits: Tensor::cat(logits, 0) })
@@ -286,7 +326,8 @@ pub async fn dense_losses(
     } else {
         let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
         let prompt = dense.steps[0].spaces.clone();
-        read_rows(&model, prompt, &dense.prompt_cache, dense.prompt_ids.len(), read, control).await?.logits
+        let (start, x) = (dense.prompt_ids.len(), decoder.embed(read));
+        read_rows(&model, prompt, &dense.prompt_cache, start, x, 0, control).await?.logits
     };
     token_losses(&logits, ids).await
 }

@@ -95,6 +95,7 @@ impl Calibration {
             .collect();
         let sparse = plan.sparse.filter(|sparse| sparse.pattern != Pattern::Percent(0));
         let second_order = sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
+        let only_removes = !second_order && plan.quant.is_none();
         let needs_activations = second_order
             || sparse.is_some_and(|sparse| sparse.method == SparsityMethod::Wanda)
             || plan.quant.is_some_and(|quant| quant.method == QuantizationMethod::ActivationAware);
@@ -123,7 +124,8 @@ impl Calibration {
             for ((matrix, dense), weights) in matrices.into_iter().zip(dense).zip(edited) {
                 let (sparsity, change) = mask::effect(&dense, &weights);
                 out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
-                let weights = decoder.blocks[layer].matrix(matrix).with_values(weights);
+                let before = decoder.blocks[layer].matrix(matrix);
+                let weights = if only_removes { before.without_zeros_of(weights) } else { before.with_values(weights) };
                 out.decoder.blocks[layer].set_matrix(matrix, weights);
             }
         }

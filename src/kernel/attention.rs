@@ -49,22 +49,30 @@ pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: Heads) -> Vec<
                 *score = dot(query, &key[at..at + width]) * scale;
             }
             softmax(scores);
-            for (weight, value) in scores.iter().zip(values.chunks_exact(stride)) {
-                add_times(out, &value[at..at + width], *weight);
-            }
+            mix(scores, values, stride, at, out);
         }
     }
     out
 }
 
-/// out += x · factor.
+/// out = Σ weight · value, over rows `stride` apart of which `out.len()` numbers from `at` on count.
 #[inline(always)]
-fn add_times(out: &mut [f32], x: &[f32], factor: f32) {
-    let (fours, rest) = out.split_at_mut(out.len() / 4 * 4);
-    let (x_fours, x_rest) = x.split_at(fours.len());
-    for (out, x) in fours.chunks_exact_mut(4).zip(x_fours.chunks_exact(4)) {
-        let sum = four(out) + four(x) * f32x4::splat(factor);
-        out.copy_from_slice(&sum.to_array());
+fn mix(weights: &[f32], values: &[f32], stride: usize, at: usize, out: &mut [f32]) {
+    let (pieces, rest) = out.as_chunks_mut::<16>();
+    let at_rest = at + 16 * pieces.len();
+    for (piece, out) in pieces.iter_mut().enumerate() {
+        let at = at + 16 * piece;
+        let mut sums = [f32x4::ZERO; 4];
+        for (weight, value) in weights.iter().zip(values.chunks_exact(stride)) {
+            let value = &value[at..at + 16];
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum += four(&value[4 * i..4 * i + 4]) * f32x4::splat(*weight);
+            }
+        }
+        *out = bytemuck::cast(sums);
     }
-    rest.iter_mut().zip(x_rest).for_each(|(out, x)| *out += x * factor);
+    for (i, out) in rest.iter_mut().enumerate() {
+        let terms = weights.iter().zip(values.chunks_exact(stride));
+        *out = terms.map(|(weight, value)| weight * value[at_rest + i]).sum();
+    }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wide::f32x4;
 
 use super::BLOCK;
-use super::elementwise::dot;
+use super::elementwise::{dot, four};
 use super::inputs::{DIGIT, Digits, FEW, InputRow, Inputs, Lanes};
 use super::packed::{Codes, PackedMatrix, unpack_eight, unpack_four, unpack_mask};
 
@@ -110,21 +110,25 @@ struct Place<'a> {
 fn add_tile<const R: usize, const T: usize>(weights: &[f32], x: &[&[f32]; TILE[1]], size: usize, place: Place<'_>) {
     let w: [&[f32]; R] = std::array::from_fn(|row| &weights[row * size..(row + 1) * size]);
     let x: [&[f32]; T] = std::array::from_fn(|i| x[i]);
-    let fours = size / 4;
-    let (w4, x4) = (w.map(|w| &w.as_chunks::<4>().0[..fours]), x.map(|x| &x.as_chunks::<4>().0[..fours]));
+    // Sixteen at a time, so that one step of the pointers serves four vectors.
+    let steps = size / 16;
+    let (w16, x16) = (w.map(|w| &w.as_chunks::<16>().0[..steps]), x.map(|x| &x.as_chunks::<16>().0[..steps]));
     let mut sums = [[f32x4::ZERO; T]; R];
-    for k in 0..fours {
-        let w: [f32x4; R] = std::array::from_fn(|row| f32x4::new(w4[row][k]));
-        for i in 0..T {
-            let x = f32x4::new(x4[i][k]);
-            for row in 0..R {
-                sums[row][i] += w[row] * x;
+    for k in 0..steps {
+        let (w, x) = (w16.map(|w| &w[k]), x16.map(|x| &x[k]));
+        for part in (0..16).step_by(4) {
+            let w: [f32x4; R] = std::array::from_fn(|row| four(&w[row][part..part + 4]));
+            for i in 0..T {
+                let x = four(&x[i][part..part + 4]);
+                for row in 0..R {
+                    sums[row][i] += w[row] * x;
+                }
             }
         }
     }
     for row in 0..R {
         for i in 0..T {
-            let rest: f32 = (4 * fours..size).map(|k| w[row][k] * x[i][k]).sum();
+            let rest: f32 = (16 * steps..size).map(|k| w[row][k] * x[i][k]).sum();
             place.out[i * place.stride + row] += sums[row][i].reduce_add() + rest;
         }
     }

@@ -115,6 +115,20 @@ impl PackedMatrix {
         }
     }
 
+    /// The same weights without those that are 0 in `values`: a mask over the shared codes, where they are quantized.
+    pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
+        if matches!(*self.codes, Codes::Full(_)) {
+            return Self::from_values(values, self.columns);
+        }
+        let (blocks, _) = values.as_chunks::<BLOCK>();
+        let word = |block: &[f32; BLOCK]| {
+            let fours: [f32x4; BLOCK / 4] = bytemuck::cast(*block);
+            let zeros = |four: f32x4| four.simd_eq(f32x4::ZERO).to_bitmask();
+            !fours.iter().enumerate().fold(0, |word, (at, four)| word | zeros(*four) << (4 * at))
+        };
+        self.masked(blocks.iter().map(word).collect())
+    }
+
     /// Bytes that this matrix takes beside what it shares with `other`.
     pub fn bytes_beside(&self, other: &Self) -> usize {
         let codes = match &*self.codes {

@@ -63,6 +63,23 @@ impl KeyValueCache {
         rows
     }
 
+    /// Appends what another cache has of one position, in its first `layers` layers.
+    pub fn append_from(&mut self, other: &Self, layers: usize, position: usize) {
+        for (layer, theirs) in other.layers.iter().enumerate().take(layers) {
+            match theirs {
+                Layer::Empty => {}
+                Layer::Tensors(keys, values) => {
+                    let at = |x: &Tensor<3>| x.clone().narrow(1, position, 1);
+                    self.append(layer, at(keys), at(values));
+                }
+                Layer::Rows(rows) => {
+                    let span = position * rows.width..(position + 1) * rows.width;
+                    self.append_rows(layer, &rows.keys[span.clone()], &rows.values[span], rows.width);
+                }
+            }
+        }
+    }
+
     /// Forgets all but the first `tokens` tokens, such as those of a pass that was stopped.
     pub fn truncate(&mut self, tokens: usize) {
         for layer in &mut self.layers {
@@ -109,5 +126,7 @@ mod tests {
         fork.truncate(1);
         assert_eq!(fork.append_rows(0, &[9.0, 9.0], &[9.0, 9.0], 2).values, [3.0, 4.0, 9.0, 9.0]);
         assert_eq!(cache.append_rows(0, &[], &[], 2).keys, [1.0, 2.0]);
+        cache.append_from(&fork, 1, 1);
+        assert_eq!(cache.append_rows(0, &[], &[], 2).keys, [1.0, 2.0, 9.0, 9.0]);
     }
 }

@@ -54,6 +54,14 @@ impl Linear {
         }
     }
 
+    /// The same weights without those that are 0 in `values`, which is otherwise the same: shares them where it can.
+    pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
+        match self {
+            Self::Packed(weights) => Self::Packed(weights.without_zeros_of(values)),
+            Self::Tensor(_) => self.with_values(values),
+        }
+    }
+
     /// Rows (outputs) and columns (inputs).
     pub fn shape(&self) -> [usize; 2] {
         match self {

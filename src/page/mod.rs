@@ -5,6 +5,7 @@
 //! * [`measurements`]: signals of what is measured beside the main run.
 //! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
+//! * [`offline`]: visits without network.
 //! * [`api`]: `window.prunescope` and `postMessage`.
 //! * The rest: one module a part of the page.
 
@@ -17,6 +18,7 @@ mod export;
 mod header;
 mod layer_grid;
 mod measurements;
+mod offline;
 mod pipeline;
 mod state;
 mod status;
@@ -42,7 +44,10 @@ fn App() -> impl IntoView {
     provide_context(state);
     api::install(state);
     address::follow_history(state);
-    state.load_model();
+    wasm_bindgen_futures::spawn_local(async move {
+        offline::prepare().await;
+        state.load_model();
+    });
     remove_placeholder();
     let embedded = state.embedded;
     view! {

@@ -56,20 +56,29 @@ impl Thresholds {
         for ((weights, out), thresholds) in lines.zip(self.values.chunks_exact(STEPS)) {
             let threshold = thresholds[usize::from(percent.min(MAX_PERCENT))];
             let rows = || weights.chunks_exact(norms.len());
-            let below: usize = rows()
-                .map(|row| {
-                    row.iter().zip(norms).map(|(w, norm)| u32::from(w.abs() * norm < threshold)).sum::<u32>() as usize
-                })
-                .sum();
+            let scores = |row: &'_ [f32], is: fn(f32, f32) -> bool| -> usize {
+                row.iter().zip(norms).map(|(w, norm)| u32::from(is(w.abs() * norm, threshold))).sum::<u32>() as usize
+            };
+            let below: usize = rows().map(|row| scores(row, |score, threshold| score < threshold)).sum();
             let mut ties = count(self.line, percent).saturating_sub(below);
             for (row, out) in rows().zip(out.chunks_exact_mut(norms.len())) {
-                for ((weight, norm), out) in row.iter().zip(norms).zip(out) {
-                    let score = weight.abs() * norm;
-                    // Without a branch, for speed: which way a weight goes cannot be guessed.
-                    *out = if score < threshold { 0.0 } else { *weight };
-                    if score == threshold && ties > 0 {
-                        ties -= 1;
-                        *out = 0.0;
+                let equal = scores(row, |score, threshold| score == threshold);
+                let all = row.iter().zip(norms).zip(out);
+                // Without a branch, for speed: which way a weight goes cannot be guessed. Rows where some ties go and some
+                // stay are rare.
+                if equal <= ties {
+                    ties -= equal;
+                    all.for_each(|((w, norm), out)| *out = if w.abs() * norm <= threshold { 0.0 } else { *w });
+                } else if ties == 0 {
+                    all.for_each(|((w, norm), out)| *out = if w.abs() * norm < threshold { 0.0 } else { *w });
+                } else {
+                    for ((weight, norm), out) in all {
+                        let score = weight.abs() * norm;
+                        *out = if score < threshold { 0.0 } else { *weight };
+                        if score == threshold && ties > 0 {
+                            ties -= 1;
+                            *out = 0.0;
+                        }
                     }
                 }
             }

@@ -72,7 +72,7 @@ async function ours(server, { threads, webgpu, salt }) {
   try {
     const address = `${server.site}?tokens=1&chat=0&drop=&prompt=Hello&backend=${webgpu ? "webgpu" : "cpu"}${threads > 1 ? `&threads=${threads}` : ""}`;
     let began = performance.now();
-    const page = await open(browser, address, { timeout: 600_000 });
+    const page = await open(browser, address, { timeout: 600_000, context: { serviceWorkers: "allow" } });
     await page.evaluate(() => window.prunescope.ready);
     out["load, ms"] = performance.now() - began;
     await results(page);

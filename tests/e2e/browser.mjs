@@ -30,7 +30,8 @@ export async function stage(options) {
 
 /** Opens the page; console errors and page errors are collected in `page.problems`. */
 export async function open(browser, address, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, ...options.context });
+  // Without the service worker unless a test is about it: a test's faults must meet every request.
+  const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, serviceWorkers: "block", ...options.context });
   const page = await context.newPage();
   page.problems = [];
   page.on("console", (message) => message.type() === "error" && page.problems.push(message.text()));

@@ -28,7 +28,12 @@ pub async fn model(address: &str, device: &Device, storage: Storage) -> Result<L
         let manifest =
             Manifest::parse(&text(address).await.map_err(failed)?).map_err(|error| failed(error.to_string()))?;
         let base = &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
-        manifest.parts.into_iter().map(|part| Part { file: format!("{base}{}", part.file), ..part }).collect()
+        // The address changes with the content, so that whoever keeps a copy never has to ask for it again.
+        let address = |part: &Part| {
+            let sum = part.sha256.iter().map(|sum| format!("?sha256={sum}")).collect::<String>();
+            format!("{base}{}{sum}", part.file)
+        };
+        manifest.parts.into_iter().map(|part| Part { file: address(&part), ..part }).collect()
     } else {
         vec![Part { file: address.into(), bytes: size(address).await.map_err(failed)?, sha256: None }]
     };
@@ -81,7 +86,7 @@ impl Download {
         match &part.sha256 {
             Some(wanted) if *wanted != sum => Err(format!(
                 "the checksum of {} is {}… where {}… is expected, so it was damaged on the way; press Retry, or reload without the cache",
-                part.file.rsplit('/').next().unwrap_or(&part.file),
+                part.file.rsplit('/').next().unwrap_or(&part.file).split('?').next().unwrap_or_default(),
                 &sum[..12],
                 wanted.chars().take(12).collect::<String>()
             )),

@@ -1,0 +1,50 @@
+// A second visit without network, and what the first one costs in bytes.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import test from "node:test";
+import zlib from "node:zlib";
+import { launch, open, results } from "./browser.mjs";
+import { ROOT, serve } from "./server.mjs";
+
+/** Most bytes of WebAssembly that a visit may download, compressed as static hosts do. */
+const WASM_BUDGET = 3_400_000;
+
+test("the page's WebAssembly stays within its budget", () => {
+  const dist = path.join(ROOT, "dist");
+  const files = fs.readdirSync(dist).filter((name) => name.endsWith(".wasm"));
+  assert.equal(files.length, 2, `page and worker: ${files}`);
+  const compressed = (file) => zlib.brotliCompressSync(fs.readFileSync(path.join(dist, file)), { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 9, [zlib.constants.BROTLI_PARAM_LGWIN]: 24 } }).length;
+  const sizes = files.map((file) => [file, compressed(file)]);
+  const total = sizes.reduce((total, [, size]) => total + size, 0);
+  assert.ok(total <= WASM_BUDGET, `${JSON.stringify(sizes)}: ${total} bytes, the budget is ${WASM_BUDGET}`);
+});
+
+test("a second visit answers without network", async () => {
+  const server = await serve();
+  const browser = await launch();
+  try {
+    const address = `${server.site}?backend=cpu&tokens=2&drop=a3&prompt=Hello`;
+    const page = await open(browser, address, { context: { serviceWorkers: "allow" } });
+    const first = await results(page);
+    const parts = JSON.parse(fs.readFileSync(path.join(ROOT, "public/models/SmolLM2-135M-Instruct.Q4_1.json"))).parts;
+    const wanted = [...parts.map((part) => part.file), "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "prunescope-"];
+    await page.waitForFunction(async (wanted) => {
+      const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url.replace(/[/]$/, "/index.html"));
+      return wanted.every((name) => keys.some((key) => key.includes(name)));
+    }, wanted);
+    server.close();
+    await page.reload();
+    await page.waitForFunction(() => window.prunescope);
+    const again = await results(page);
+    assert.deepEqual(again.next_token, first.next_token);
+    // Another link to the same page, too.
+    await page.goto(address.replace("drop=a3", "drop=m5"));
+    await page.waitForFunction(() => window.prunescope);
+    assert.equal((await results(page)).settings.drop, "m5");
+    assert.deepEqual(page.problems.filter((problem) => !problem.includes("Failed to load resource")), []);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+});
