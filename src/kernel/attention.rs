@@ -19,7 +19,8 @@ pub struct Heads {
 /// * `cos`, `sin` — `[tokens, width / 2]`. Source: RoFormer (Su et al., 2021), eq. 34.
 pub fn rotate(x: &mut [f32], heads: usize, width: usize, cos: &[f32], sin: &[f32]) {
     let pairs = width / 2;
-    for (row, (cos, sin)) in x.chunks_exact_mut(heads * width).zip(cos.chunks_exact(pairs).zip(sin.chunks_exact(pairs))) {
+    for (row, (cos, sin)) in x.chunks_exact_mut(heads * width).zip(cos.chunks_exact(pairs).zip(sin.chunks_exact(pairs)))
+    {
         for head in row.chunks_exact_mut(width) {
             for (pair, (cos, sin)) in head.chunks_exact_mut(2).zip(cos.iter().zip(sin)) {
                 let (a, b) = (pair[0], pair[1]);

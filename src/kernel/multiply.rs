@@ -86,10 +86,10 @@ impl PackedMatrix {
                             TILE => add_tile::<2, 4>(weights, &values, size, place),
                             [2, 3] => add_tile::<2, 3>(weights, &values, size, place),
                             [2, 2] => add_tile::<2, 2>(weights, &values, size, place),
-                            [2, _] => add_tile::<2, 1>(weights, &values, size, place),
-                            [_, 4] => add_tile::<1, 4>(weights, &values, size, place),
-                            [_, 3] => add_tile::<1, 3>(weights, &values, size, place),
-                            [_, 2] => add_tile::<1, 2>(weights, &values, size, place),
+                            [2, 1] => add_tile::<2, 1>(weights, &values, size, place),
+                            [1, 4] => add_tile::<1, 4>(weights, &values, size, place),
+                            [1, 3] => add_tile::<1, 3>(weights, &values, size, place),
+                            [1, 2] => add_tile::<1, 2>(weights, &values, size, place),
                             _ => add_tile::<1, 1>(weights, &values, size, place),
                         }
                     }
@@ -111,12 +111,12 @@ fn add_tile<const R: usize, const T: usize>(weights: &[f32], x: &[&[f32]; TILE[1
     let w: [&[f32]; R] = std::array::from_fn(|row| &weights[row * size..(row + 1) * size]);
     let x: [&[f32]; T] = std::array::from_fn(|i| x[i]);
     // Sixteen at a time, so that one step of the pointers serves four vectors.
-    let steps = size / 16;
-    let (w16, x16) = (w.map(|w| &w.as_chunks::<16>().0[..steps]), x.map(|x| &x.as_chunks::<16>().0[..steps]));
+    let steps = size / 8;
+    let (w16, x16) = (w.map(|w| &w.as_chunks::<8>().0[..steps]), x.map(|x| &x.as_chunks::<8>().0[..steps]));
     let mut sums = [[f32x4::ZERO; T]; R];
     for k in 0..steps {
         let (w, x) = (w16.map(|w| &w[k]), x16.map(|x| &x[k]));
-        for part in (0..16).step_by(4) {
+        for part in (0..8).step_by(4) {
             let w: [f32x4; R] = std::array::from_fn(|row| four(&w[row][part..part + 4]));
             for i in 0..T {
                 let x = four(&x[i][part..part + 4]);
@@ -128,7 +128,7 @@ fn add_tile<const R: usize, const T: usize>(weights: &[f32], x: &[&[f32]; TILE[1
     }
     for row in 0..R {
         for i in 0..T {
-            let rest: f32 = (16 * steps..size).map(|k| w[row][k] * x[i][k]).sum();
+            let rest: f32 = (8 * steps..size).map(|k| w[row][k] * x[i][k]).sum();
             place.out[i * place.stride + row] += sums[row][i].reduce_add() + rest;
         }
     }
@@ -170,15 +170,20 @@ impl<C> WeightRow<'_, C> {
         let scales = &self.scales[..blocks];
         let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
         let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
+        let input_sums: [&[f32]; N] = std::array::from_fn(|i| &x[i].sums[..blocks]);
         let mut sums = [f32x4::ZERO; N];
+        let mut low = [0f32; N];
         for block in 0..blocks {
             let weights = unpack(&self.codes[block]);
             for i in 0..N {
                 let sum = block_dot(&weights, &inputs[i][block]);
                 sums[i] += sum * f32x4::splat(scales[block] * input_scales[i][block]);
+                if let Some(minimum) = self.minimums.get(block) {
+                    low[i] += minimum * input_sums[i][block];
+                }
             }
         }
-        std::array::from_fn(|i| sums[i].reduce_add() + dot(self.minimums, &x[i].sums[..self.minimums.len()]))
+        std::array::from_fn(|i| sums[i].reduce_add() + low[i])
     }
 
     /// Of the weights that a mask keeps.
@@ -218,7 +223,8 @@ mod tests {
         let bytes = tensor_type.block_bytes() as usize;
         proptest::collection::vec(any::<u8>(), blocks * bytes).prop_map(move |mut all| {
             for (at, block) in all.chunks_exact_mut(bytes).enumerate() {
-                let header = [f16::from_f32(0.01 + at as f32 * 1e-3), f16::from_f32(-0.07)].map(f16::to_le_bytes).concat();
+                let header =
+                    [f16::from_f32(0.01 + at as f32 * 1e-3), f16::from_f32(-0.07)].map(f16::to_le_bytes).concat();
                 let length = bytes - if tensor_type == TensorType::Q8_0 { 32 } else { 16 };
                 block[..length].copy_from_slice(&header[..length]);
             }

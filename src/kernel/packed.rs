@@ -108,7 +108,8 @@ impl PackedMatrix {
     pub fn masked(&self, mask: Vec<u32>) -> Self {
         match &*self.codes {
             Codes::Full(values) => {
-                let kept = |(at, value): (usize, &f32)| if mask[at / BLOCK] >> (at % BLOCK) & 1 == 1 { *value } else { 0.0 };
+                let kept =
+                    |(at, value): (usize, &f32)| if mask[at / BLOCK] >> (at % BLOCK) & 1 == 1 { *value } else { 0.0 };
                 Self::from_values(values.iter().enumerate().map(kept).collect(), self.columns)
             }
             _ => Self { mask: Some(Arc::new(mask)), ..self.clone() },
@@ -228,5 +229,10 @@ const fn bits(vector: usize) -> [i16; 8] {
 pub fn unpack_mask(word: u32) -> Lanes {
     let (even, odd) = (i16x8::new(const { bits(0) }), i16x8::new(const { bits(1) }));
     let (first, second) = (i16x8::splat(word as i16), i16x8::splat((word >> 16) as i16));
-    [(first & even).simd_eq(even), (first & odd).simd_eq(odd), (second & even).simd_eq(even), (second & odd).simd_eq(odd)]
+    [
+        (first & even).simd_eq(even),
+        (first & odd).simd_eq(odd),
+        (second & even).simd_eq(even),
+        (second & odd).simd_eq(odd),
+    ]
 }

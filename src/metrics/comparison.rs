@@ -89,9 +89,8 @@ pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool
     }
     let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
     let (dense, pruned) = (on_host(dense), on_host(pruned));
-    let compared = rows(&dense)
-        .zip(rows(&pruned))
-        .map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top));
+    let compared =
+        rows(&dense).zip(rows(&pruned)).map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top));
     Pending::Known(compared.collect())
 }
 
@@ -174,7 +173,8 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
         waiting = true;
         transaction = transaction.register(one.metrics.clone());
         if let Some(top) = &one.top {
-            transaction = transaction.register(top.ids.clone()).register(top.dense.clone()).register(top.pruned.clone());
+            transaction =
+                transaction.register(top.ids.clone()).register(top.dense.clone()).register(top.pruned.clone());
         }
     }
     let read = if waiting { transaction.execute_async().await.map_err(|error| error.to_string())? } else { vec![] };

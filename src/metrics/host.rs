@@ -25,7 +25,8 @@ pub struct Row<'a> {
 #[inline(always)]
 fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f32x4; N]) -> [f64; N] {
     let mut totals = [0f64; N];
-    let mut add = |part: [f32x4; N]| totals.iter_mut().zip(part).for_each(|(total, x)| *total += f64::from(x.reduce_add()));
+    let mut add =
+        |part: [f32x4; N]| totals.iter_mut().zip(part).for_each(|(total, x)| *total += f64::from(x.reduce_add()));
     for (a, b) in a.chunks(CHUNK).zip(b.chunks(CHUNK)) {
         let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
         let mut part = [f32x4::ZERO; N];
@@ -195,10 +196,7 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
     };
     let tokens = |places: Vec<usize>| -> Vec<TopToken> {
         let share = |softmax: &Softmax, at: usize| (f64::from(softmax.e[at]) / softmax.total) as f32;
-        places
-            .into_iter()
-            .map(|at| TopToken { id: at as u32, dense: share(&p, at), pruned: share(&q, at) })
-            .collect()
+        places.into_iter().map(|at| TopToken { id: at as u32, dense: share(&p, at), pruned: share(&q, at) }).collect()
     };
     let (dense_top, pruned_top) = if with_top {
         let pruned_top = largest(y, TOP.min(y.len()));

@@ -11,7 +11,8 @@ use crate::figure::weights::memory;
 use crate::prune::quantization::{BITS, GROUPS};
 use crate::prune::sparsity::MAX_PERCENT;
 use crate::prune::{
-    LayerRange, MatrixGroup, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity, SparsityMethod,
+    Footprint, LayerRange, MatrixGroup, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity,
+    SparsityMethod,
 };
 
 /// The pattern that a method begins with.
@@ -116,6 +117,11 @@ pub fn Thinning() -> impl IntoView {
         });
     };
     let own = |key: &'static str| (key.to_string(), key.to_string());
+    // Follows the finger: it needs the plan and the model's shape, no run.
+    let footprint = move || {
+        let plan = state.settings.with(|settings| settings.plan.clone());
+        state.model.with(|model| model.as_ref().map(|model| Footprint::of(&plan, &model.config)).unwrap_or_default())
+    };
     view! {
         <div class="thinning" role="group" aria-label="Sparsity and quantization">
             <span class="thin">
@@ -146,7 +152,7 @@ pub fn Thinning() -> impl IntoView {
                     <Menu id="plan-on" label="Which matrices" options=MatrixGroup::ALL.iter().map(|(_, key, name)| (key.to_string(), name.to_string())).collect()
                         chosen=Signal::derive(move || plan_part(state, |plan| plan.on)().to_string()) choose=set_on/>
                     <Range/>
-                    <small id="plan-memory">{move || memory(&state.weights.get().footprint)}</small>
+                    <small id="plan-memory">{move || memory(&footprint())}</small>
                 </span>
                 <CalibrationText/>
             </Show>
