@@ -9,7 +9,7 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
-.PHONY: help serve build test test-native test-page test-webgpu bench fmt lint clean model reference fuzz screenshots
+.PHONY: help serve build test test-native test-page test-webgpu bench bench-native fmt lint clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,9 +42,14 @@ test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium an
 	WEBGPU=real node --test --test-reporter=spec tests/e2e/webgpu/real.mjs
 	cargo test --release --features vulkan vulkan
 
-bench: build ## Measure speed in Chromium: load, toggle, tokens per second, sizes
-	@scripts/setup-chromium.sh
-	node tests/e2e/bench.mjs
+# Options of the bench, such as BENCH="--quick --alone"; tests/bench/run.mjs lists them.
+BENCH ?=
+bench: build ## Measure speed in Chromium beside wllama: load, prefill, decode, toggle, memory, sizes
+	@scripts/setup-chromium.sh tests/bench
+	node tests/bench/run.mjs $(BENCH)
+
+bench-native: model ## Measure the native engine, with the roofline beside it
+	cargo bench --bench native
 
 screenshots: build ## Take the README's pictures anew
 	@scripts/setup-chromium.sh

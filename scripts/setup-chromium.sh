@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the page's tests need: Chromium, and the test libraries from npm.
+# Installs what the page's tests need: Chromium, and the test libraries from npm; those of other folders too: setup-chromium.sh [FOLDER…]
 . "$(dirname "$0")/common.sh"
 need node "install Node.js 20 or newer from https://nodejs.org"
 need npm "install Node.js 20 or newer from https://nodejs.org"
@@ -10,9 +10,11 @@ if [ -z "$browser" ]; then
 elif [ ! -x "$browser" ]; then
     die "CHROMIUM=$browser is no program: give the path of a Chromium or Chrome."
 fi
-cd "$ROOT/tests/e2e"
-if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
-    say "Installing the test libraries…"
-    quietly npm-tests npm ci --ignore-scripts --no-audit --no-fund || die "the test libraries could not be installed with npm: check the network connection and run make again."
-    touch node_modules/.package-lock.json
-fi
+for folder in tests/e2e "$@"; do
+    cd "$ROOT/$folder"
+    if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
+        say "Installing the libraries of $folder…"
+        quietly npm-tests npm ci --ignore-scripts --no-audit --no-fund || die "the libraries of $folder could not be installed with npm: check the network connection and run make again."
+        touch node_modules/.package-lock.json
+    fi
+done

@@ -245,19 +245,21 @@ mod tests {
         })
     }
 
-    /// Largest error of a product beside what its terms add up to without their signs.
+    /// Largest error of a product beside the largest that it could be: the sum of the inputs, all times the largest weight.
     fn error(matrix: &PackedMatrix, x: &[f32]) -> f64 {
         let [rows, columns] = matrix.shape();
         let inputs = Inputs::new(x.to_vec(), columns);
         let mut found = vec![f32::NAN; inputs.rows() * rows];
         matrix.multiply(&inputs, &mut found);
         let values = matrix.values();
+        // Codes and minimum of a block may cancel: its weights are as exact as the larger of them.
+        let largest = values.iter().fold(0.15f32, |largest, w| largest.max(w.abs()));
         let mut worst = 0f64;
         for (x, found) in x.chunks_exact(columns).zip(found.chunks_exact(rows)) {
+            let size = x.iter().map(|x| f64::from(x.abs())).sum::<f64>().max(1e-9) * f64::from(largest);
             for (weights, found) in values.chunks_exact(columns).zip(found) {
-                let terms = || weights.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
-                let size = terms().map(f64::abs).sum::<f64>().max(1e-9);
-                worst = worst.max((f64::from(*found) - terms().sum::<f64>()).abs() / size);
+                let wanted: f64 = weights.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                worst = worst.max((f64::from(*found) - wanted).abs() / size);
             }
         }
         worst
@@ -283,13 +285,13 @@ mod tests {
                 PackedMatrix::from_file(TensorType::Q8_0, &eight, 5, 96),
                 PackedMatrix::from_values(full, 96),
             ] {
-                prop_assert!(error(&matrix, x) < 5e-5, "{}", error(&matrix, x));
+                prop_assert!(error(&matrix, x) < 2e-6, "{}", error(&matrix, x));
                 let masked = matrix.masked(mask.clone());
                 for (at, (before, after)) in matrix.values().into_iter().zip(masked.values()).enumerate() {
                     let kept = mask[at / BLOCK] >> (at % BLOCK) & 1 == 1;
                     prop_assert_eq!(after.to_bits(), if kept { before.to_bits() } else { 0 });
                 }
-                prop_assert!(error(&masked, x) < 5e-5, "{}", error(&masked, x));
+                prop_assert!(error(&masked, x) < 2e-6, "{}", error(&masked, x));
             }
         }
     }

@@ -130,17 +130,6 @@ impl PackedMatrix {
         self.masked(blocks.iter().map(word).collect())
     }
 
-    /// Bytes that this matrix takes beside what it shares with `other`.
-    pub fn bytes_beside(&self, other: &Self) -> usize {
-        let codes = match &*self.codes {
-            _ if Arc::ptr_eq(&self.codes, &other.codes) => 0,
-            Codes::Four { codes, .. } => codes.len() * (BLOCK / 2 + 8),
-            Codes::Eight { codes, .. } => codes.len() * (BLOCK + 4),
-            Codes::Full(values) => values.len() * 4,
-        };
-        codes + self.mask().map_or(0, |mask| mask.len() * 4)
-    }
-
     /// The weights of one row, as they are used, into `out`.
     pub fn read_row(&self, row: usize, out: &mut [f32]) {
         self.read_columns(row, 0..self.columns, out);

@@ -30,14 +30,18 @@ pub struct Attention {
 #[derive(Clone, Debug)]
 pub enum Positions {
     /// For a device.
-    Tensors {
-        /// Cosines and sines of the tokens read.
-        rotation: Rotation,
-        /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none for one token.
-        mask: Option<Tensor<3>>,
-    },
+    Tensors(Box<TensorPositions>),
     /// For the host: cosines and sines of each pair, each `[tokens, head_dim / 2]`.
     Angles([Vec<f32>; 2]),
+}
+
+/// Positions on a device.
+#[derive(Clone, Debug)]
+pub struct TensorPositions {
+    /// Cosines and sines of the tokens read.
+    pub rotation: Rotation,
+    /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none for one token.
+    pub mask: Option<Tensor<3>>,
 }
 
 impl Attention {
@@ -68,9 +72,7 @@ impl Attention {
         cache: &mut KeyValueCache,
     ) -> Tensor<2> {
         match (positions, &self.query, &self.key, &self.value) {
-            (Positions::Tensors { rotation, mask }, ..) => {
-                self.mix_tensors(x, layer, rope, rotation, mask.as_ref(), cache)
-            }
+            (Positions::Tensors(positions), ..) => self.mix_tensors(x, layer, rope, positions, cache),
             (Positions::Angles(angles), Linear::Packed(query), Linear::Packed(key), Linear::Packed(value)) => {
                 self.mix_rows(x, layer, angles, [query, key, value], cache)
             }
@@ -102,8 +104,7 @@ impl Attention {
         x: Tensor<2>,
         layer: usize,
         rope: &Rope,
-        rotation: &Rotation,
-        mask: Option<&Tensor<3>>,
+        TensorPositions { rotation, mask }: &TensorPositions,
         cache: &mut KeyValueCache,
     ) -> Tensor<2> {
         let [tokens, _] = x.dims();
@@ -118,7 +119,7 @@ impl Attention {
         let [_, heads, _] = query.dims();
         let [_, groups, _] = key.dims();
         let shared = heads / groups;
-        let (keys, values) = cache.append(layer, key.swap_dims(0, 1), value.swap_dims(0, 1));
+        let [keys, values] = cache.append(layer, key.swap_dims(0, 1), value.swap_dims(0, 1));
         let [_, context, _] = keys.dims();
         // Query heads of one group are stacked as rows, so that a key head is never copied: [groups, shared · tokens, width].
         let query = query.reshape([tokens, groups, shared, width]).permute([1, 2, 0, 3]).reshape([

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::attention::{Attention, Positions};
+use super::attention::{Attention, Positions, TensorPositions};
 use super::config::DecoderConfig;
 use super::kv_cache::KeyValueCache;
 use super::linear::{Linear, Storage};
@@ -91,7 +91,7 @@ impl Decoder {
                 .collect();
             Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device)
         });
-        Positions::Tensors { rotation: self.rope.rotation(start, tokens), mask }
+        Positions::Tensors(Box::new(TensorPositions { rotation: self.rope.rotation(start, tokens), mask }))
     }
 
     /// f(x) of one sublayer on the residual stream `x`, `[tokens, hidden]`.

@@ -17,7 +17,7 @@ pub struct KeyValueCache {
 enum Layer {
     Empty,
     /// On a device, each `[key_value_heads, tokens, head_dim]`.
-    Tensors(Tensor<3>, Tensor<3>),
+    Tensors(Box<[Tensor<3>; 2]>),
     /// On the host.
     Rows(Arc<Rows>),
 }
@@ -40,12 +40,15 @@ impl KeyValueCache {
     }
 
     /// Appends one layer's keys and values and returns all of that layer.
-    pub fn append(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+    pub fn append(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) -> [Tensor<3>; 2] {
         let all = match std::mem::replace(&mut self.layers[layer], Layer::Empty) {
-            Layer::Tensors(k, v) => (Tensor::cat(vec![k, keys], 1), Tensor::cat(vec![v, values], 1)),
-            _ => (keys, values),
+            Layer::Tensors(known) => {
+                let [k, v] = *known;
+                [Tensor::cat(vec![k, keys], 1), Tensor::cat(vec![v, values], 1)]
+            }
+            _ => [keys, values],
         };
-        self.layers[layer] = Layer::Tensors(all.0.clone(), all.1.clone());
+        self.layers[layer] = Layer::Tensors(Box::new(all.clone()));
         all
     }
 
@@ -68,9 +71,9 @@ impl KeyValueCache {
         for (layer, theirs) in other.layers.iter().enumerate().take(layers) {
             match theirs {
                 Layer::Empty => {}
-                Layer::Tensors(keys, values) => {
-                    let at = |x: &Tensor<3>| x.clone().narrow(1, position, 1);
-                    self.append(layer, at(keys), at(values));
+                Layer::Tensors(known) => {
+                    let [keys, values] = known.each_ref().map(|x| x.clone().narrow(1, position, 1));
+                    self.append(layer, keys, values);
                 }
                 Layer::Rows(rows) => {
                     let span = position * rows.width..(position + 1) * rows.width;
@@ -85,12 +88,13 @@ impl KeyValueCache {
         for layer in &mut self.layers {
             match layer {
                 Layer::Empty => {}
-                Layer::Tensors(keys, values) => {
-                    let [_, have, _] = keys.dims();
+                Layer::Tensors(known) => {
+                    let [_, have, _] = known[0].dims();
                     if tokens == 0 {
                         *layer = Layer::Empty;
                     } else if tokens < have {
-                        *layer = Layer::Tensors(keys.clone().narrow(1, 0, tokens), values.clone().narrow(1, 0, tokens));
+                        let first = known.each_ref().map(|x| x.clone().narrow(1, 0, tokens));
+                        *layer = Layer::Tensors(Box::new(first));
                     }
                 }
                 Layer::Rows(shared) => {

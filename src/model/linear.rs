@@ -23,7 +23,7 @@ pub enum Linear {
     /// On the host.
     Packed(PackedMatrix),
     /// On a device.
-    Tensor(Tensor<2>),
+    Tensor(Box<Tensor<2>>),
 }
 
 impl Linear {
@@ -39,7 +39,7 @@ impl Linear {
             Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
             Storage::Tensors => {
                 let data = TensorData::new(dequantize(tensor_type, bytes), [rows, columns]);
-                Self::Tensor(Tensor::from_data(data, device))
+                Self::Tensor(Box::new(Tensor::from_data(data, device)))
             }
         }
     }
@@ -49,7 +49,8 @@ impl Linear {
         match self {
             Self::Packed(weights) => Self::Packed(PackedMatrix::from_values(values, weights.shape()[1])),
             Self::Tensor(weights) => {
-                Self::Tensor(Tensor::from_data(TensorData::new(values, weights.dims()), &weights.device()))
+                let data = TensorData::new(values, weights.dims());
+                Self::Tensor(Box::new(Tensor::from_data(data, &weights.device())))
             }
         }
     }
@@ -77,7 +78,7 @@ impl Linear {
                 let [rows, columns] = x.dims();
                 host_tensor(multiply(weights, &Inputs::new(host_values(x), columns)), rows)
             }
-            Self::Tensor(weights) => x.matmul(weights.clone().transpose()),
+            Self::Tensor(weights) => x.matmul(weights.as_ref().clone().transpose()),
         }
     }
 
@@ -95,7 +96,7 @@ impl Linear {
             Self::Tensor(weights) => {
                 let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
                 let count = ids.len();
-                weights.clone().select(0, Tensor::from_data(TensorData::new(ids, [count]), &weights.device()))
+                weights.as_ref().clone().select(0, Tensor::from_data(TensorData::new(ids, [count]), &weights.device()))
             }
         }
     }
@@ -108,7 +109,7 @@ impl Linear {
         match self {
             Self::Packed(weights) => Ok(weights.values()),
             Self::Tensor(weights) => {
-                let data = weights.clone().into_data_async().await.map_err(|error| error.to_string())?;
+                let data = weights.as_ref().clone().into_data_async().await.map_err(|error| error.to_string())?;
                 data.try_into_vec_as().map_err(|error| error.to_string())
             }
         }
