@@ -277,9 +277,10 @@ async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> 
 pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<MaskPicture, ExperimentError> {
     let [all_rows, all_columns] = matrix.shape(&decoder.config);
     let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
-    let weights = decoder.blocks[layer].matrix(matrix).values().await.map_err(ExperimentError::device)?;
-    let weights: Vec<f32> =
-        weights.chunks_exact(all_columns).take(rows).flat_map(|row| &row[..columns]).copied().collect();
+    let ids: Vec<u32> = (0..rows as u32).collect();
+    let corner = decoder.blocks[layer].matrix(matrix).select(&ids).narrow(1, 0, columns);
+    let data = corner.into_data_async().await.map_err(ExperimentError::device)?;
+    let weights: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
     let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
     let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
     Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })

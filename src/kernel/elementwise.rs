@@ -46,21 +46,22 @@ pub fn silu_times(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// e^((x − max x) / T) of a row in place; returns max x.
+pub fn exponentials(row: &mut [f32], temperature: f32) -> f32 {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (fours, rest) = row.as_chunks_mut::<4>();
+    for x in fours {
+        *x = ((f32x4::new(*x) - f32x4::splat(largest)) / f32x4::splat(temperature)).exp().to_array();
+    }
+    rest.iter_mut().for_each(|x| *x = ((*x - largest) / temperature).exp());
+    largest
+}
+
 /// Softmax of a row in place.
 pub fn softmax(row: &mut [f32]) {
-    let largest = row.iter().fold(f32::NEG_INFINITY, |largest, x| largest.max(*x));
-    let mut sums = f32x4::ZERO;
-    let (fours, rest) = row.split_at_mut(row.len() / 4 * 4);
-    for x in fours.chunks_exact_mut(4) {
-        let e = (four(x) - f32x4::splat(largest)).exp();
-        sums += e;
-        x.copy_from_slice(&e.to_array());
-    }
-    let mut sum = sums.reduce_add();
-    for x in rest {
-        *x = (*x - largest).exp();
-        sum += *x;
-    }
-    let inverse = 1.0 / sum;
+    exponentials(row, 1.0);
+    let (fours, rest) = row.as_chunks::<4>();
+    let sums = fours.iter().fold(f32x4::ZERO, |sums, x| sums + f32x4::new(*x));
+    let inverse = 1.0 / rest.iter().fold(sums.reduce_add(), |sum, x| sum + x);
     row.iter_mut().for_each(|x| *x *= inverse);
 }

@@ -3,8 +3,8 @@
 //! One code for native programs and WebAssembly: 128-bit vectors through `wide`. Nothing here knows of models or tensors;
 //! plain burn does the same on other devices and is what the tests compare with.
 //!
-//! * [`packed`]: weights that stay quantized in memory, and what may lie over them: a mask, a scale of the inputs.
-//! * [`inputs`]: rows of activations, rounded to 16 bits a block, so that products are integer dot products.
+//! * [`packed`]: weights that stay quantized in memory, and the mask that may lie over them.
+//! * [`inputs`]: rows of activations, few ones as integers of two 16-bit digits.
 //! * [`multiply`]: the matrix product of both.
 //! * [`attention`]: rotation, scores, softmax, mixing.
 //! * [`elementwise`]: norm, SwiGLU, and sums that others share.

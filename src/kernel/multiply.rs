@@ -1,7 +1,5 @@
 //! The matrix product y = x Wᵀ of packed weights and rows of inputs.
 
-use std::ops::Range;
-
 use wide::f32x4;
 
 use super::BLOCK;
@@ -18,7 +16,6 @@ const TILE: [usize; 2] = [2, 4];
 impl PackedMatrix {
     /// y = x Wᵀ: `[inputs.rows(), rows]`, written to `out`.
     pub fn multiply(&self, inputs: &Inputs, out: &mut [f32]) {
-        let [rows, _] = self.shape();
         if let (1..=FEW, true) = (inputs.rows(), inputs.are_integers()) {
             match inputs.rows() {
                 1 => self.few::<1>(inputs, out),
@@ -26,7 +23,7 @@ impl PackedMatrix {
                 _ => self.few::<FEW>(inputs, out),
             }
         } else {
-            self.many(inputs, 0..rows, out);
+            self.many(inputs, out);
         }
     }
 
@@ -59,14 +56,14 @@ impl PackedMatrix {
     }
 
     /// The product with many rows of inputs: weights are unpacked to floats, a piece at a time, and used for all of them.
-    fn many(&self, inputs: &Inputs, rows: Range<usize>, out: &mut [f32]) {
-        let [all_rows, columns] = self.shape();
+    fn many(&self, inputs: &Inputs, out: &mut [f32]) {
+        let [rows, columns] = self.shape();
         let pieces = columns.div_ceil(UNPACKED_COLUMNS);
         let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
         let mut unpacked = vec![0.0; UNPACKED_ROWS * width];
         out.fill(0.0);
-        for first in rows.clone().step_by(UNPACKED_ROWS) {
-            let some = UNPACKED_ROWS.min(rows.end - first);
+        for first in (0..rows).step_by(UNPACKED_ROWS) {
+            let some = UNPACKED_ROWS.min(rows - first);
             for begin in (0..columns).step_by(width) {
                 let span = begin..(begin + width).min(columns);
                 let size = span.len();
@@ -79,9 +76,9 @@ impl PackedMatrix {
                     });
                     for row in (0..some).step_by(TILE[0]) {
                         let weights = &unpacked[row * size..];
-                        let at = x * all_rows + first + row;
+                        let at = x * rows + first + row;
                         let tile = [TILE[0].min(some - row), TILE[1].min(inputs.rows() - x)];
-                        let place = Place { out: &mut out[at..], stride: all_rows };
+                        let place = Place { out: &mut out[at..], stride: rows };
                         match tile {
                             TILE => add_tile::<2, 4>(weights, &values, size, place),
                             [2, 3] => add_tile::<2, 3>(weights, &values, size, place),

@@ -5,6 +5,7 @@
 use wide::f32x4;
 
 use super::comparison::{Comparison, TOP, TopToken};
+use crate::kernel::elementwise::exponentials;
 use crate::results::Metrics;
 
 /// Numbers that are summed in f32 before the sum goes on in f64.
@@ -52,19 +53,20 @@ struct Angle {
 }
 
 impl Angle {
-    fn between(x: &[f32], y: &[f32]) -> Self {
+    /// x against `scale` times y.
+    fn between(x: &[f32], y: &[f32], scale: f32) -> Self {
         // Scaled by the largest entry, so that no square vanishes or overflows in f32.
         let largest = |x: &[f32]| x.iter().fold(1e-30f32, |largest, x| largest.max(x.abs()));
         let (x_size, y_size) = (largest(x), largest(y));
-        let (x_unit, y_unit) = (f32x4::splat(1.0 / x_size), f32x4::splat(1.0 / y_size));
+        let (x_unit, y_unit, scale) = (f32x4::splat(1.0 / x_size), f32x4::splat(1.0 / y_size), f32x4::splat(scale));
         let [xx, yy, xy, dx] = sums(x, y, |x, y| {
             let (a, b) = (x * x_unit, y * y_unit);
-            [a * a, b * b, a * b, (y - x) * x_unit * a]
+            [a * a, b * b, a * b, (y * scale - x) * x_unit * a]
         });
         let share = dx / (xx + TINY);
         let part = f32x4::splat(share as f32);
         let [across] = sums(x, y, |x, y| {
-            let across = ((y - x) - part * x) * x_unit;
+            let across = ((y * scale - x) - part * x) * x_unit;
             [across * across]
         });
         let length = (xx + TINY).sqrt();
@@ -95,13 +97,8 @@ struct Softmax {
 
 impl Softmax {
     fn of(z: &[f32], temperature: f32) -> Self {
-        let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut e = z.to_vec();
-        let (fours, rest) = e.as_chunks_mut::<4>();
-        for x in fours {
-            *x = ((f32x4::new(*x) - f32x4::splat(largest)) / f32x4::splat(temperature)).exp().to_array();
-        }
-        rest.iter_mut().for_each(|x| *x = ((*x - largest) / temperature).exp());
+        let largest = exponentials(&mut e, temperature);
         let [total] = sums(&e, &e, |e, _| [e]);
         Self { e, total, log_total: f64::from(largest) / f64::from(temperature) + total.ln() }
     }
@@ -130,21 +127,11 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
     let (z, y) = (dense.logits, pruned.logits);
     let count = z.len() as f64;
     let t = f64::from(temperature);
-    let hidden = Angle::between(dense.hidden, pruned.hidden);
-    let logits = Angle::between(z, y);
+    let hidden = Angle::between(dense.hidden, pruned.hidden, 1.0);
+    let logits = Angle::between(z, y, 1.0);
     let (p, q) = (Softmax::of(z, temperature), Softmax::of(y, temperature));
-    let probabilities = {
-        // In units in which p's largest entry is 1, both with one scale.
-        let scale = f32x4::splat((p.total / q.total) as f32);
-        let [ee, ff, ef, de] = sums(&p.e, &q.e, |e, f| [e * e, f * f, e * f, (f * scale - e) * e]);
-        let share = de / ee;
-        let part = f32x4::splat(share as f32);
-        let [across] = sums(&p.e, &q.e, |e, f| {
-            let across = (f * scale - e) - part * e;
-            [across * across]
-        });
-        Angle { cosine: ef / (ee * ff).sqrt(), parallel: share.abs(), orthogonal: (across / ee).sqrt() }
-    };
+    // Both unnormalised, so that p's largest entry is 1.
+    let probabilities = Angle::between(&p.e, &q.e, (p.total / q.total) as f32);
     let [delta, absolute, squared] = sums(z, y, |z, y| [y - z, (y - z).abs(), (y - z) * (y - z)]);
     let mean = delta / count;
     let (weighted_p, weighted_r) = weighted_variances(z, y, &p.e);

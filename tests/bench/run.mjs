@@ -79,11 +79,11 @@ async function firstPaint(browser, address) {
 
 const results = (page, settings) => page.evaluate((settings) => window.prunescope.run(settings), settings);
 
-async function ours(server, { threads, webgpu, salt }) {
+async function ours(server, { webgpu, salt }) {
   const browser = await launchMeasured({ webgpu });
   const out = {};
   try {
-    const address = `${server.site}?tokens=1&chat=0&drop=&prompt=Hello&backend=${webgpu ? "webgpu" : "cpu"}${threads > 1 ? `&threads=${threads}` : ""}`;
+    const address = `${server.site}?tokens=1&chat=0&drop=&prompt=Hello&backend=${webgpu ? "webgpu" : "cpu"}`;
     let began = performance.now();
     const page = await open(browser, address, { timeout: 600_000, context: { serviceWorkers: "allow" } });
     await page.evaluate(() => window.prunescope.ready);
@@ -177,7 +177,7 @@ for (const { title, isolated, threads, webgpu = false } of configurations) {
   const server = await serve({ mounts, isolated });
   const runs = { ours: [], peer: [] };
   for (let run = 0; run < RUNS; run++) {
-    runs.ours.push(await ours(server, { threads, webgpu, salt: run }));
+    runs.ours.push(await ours(server, { webgpu, salt: run }));
     if (!options.includes("--alone")) runs.peer.push(await peer(server, { threads, webgpu, salt: run }));
     console.error(`${title}: run ${run + 1} of ${RUNS}`, JSON.stringify({ ours: runs.ours.at(-1), peer: runs.peer.at(-1) }));
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 /** The site is served below this path, as on GitHub Pages. */
 export const SITE = "/some/sub-path/";
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
 
 /** What makes a page cross-origin isolated, so that it may share memory between threads. */
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
@@ -15,9 +15,9 @@ const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-E
 /**
  * Starts a server on a free port of the loopback address.
  * `faults`: a map from path to a function (request, response, file) that answers in its place.
- * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated; `cached`: the browser may keep files.
+ * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated.
  */
-export async function serve({ mounts = {}, isolated = false, cached = false } = {}) {
+export async function serve({ mounts = {}, isolated = false } = {}) {
   const folders = { "/fixtures/": path.join(ROOT, "tests/fixtures"), ...mounts };
   const faults = new Map();
   const requests = [];
@@ -35,7 +35,7 @@ export async function serve({ mounts = {}, isolated = false, cached = false } = 
       return;
     }
     const size = fs.statSync(file).size;
-    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": cached ? "max-age=600" : "no-store", ...(isolated ? ISOLATION : {}) };
+    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": "no-store", ...(isolated ? ISOLATION : {}) };
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");
     const start = range ? Number(range[1]) : 0;
     if (range) headers["Content-Range"] = `bytes ${start}-${size - 1}/${size}`;
