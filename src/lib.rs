@@ -3,6 +3,7 @@
 //! The map, from the bottom up (each module may use those above it, never those below):
 //!
 //! * [`kernel`]: matrix products on quantized weights and attention on plain slices: the CPU's hot path.
+//! * `gpu` (feature `gpu`): the same for a GPU, in CubeCL.
 //! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
 //! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed or rounded, and how that is chosen.
 //! * [`results`]: what the engine finds, as plain numbers: all that the page sees.
@@ -13,6 +14,7 @@
 //! * [`engine`]: the protocol between page and worker, and the session behind it.
 //! * [`chart`]: plain data in, plotters drawing out.
 //! * [`figure`]: the paper's figures from results: a chart and a sentence each.
+//! * `worker` (browser only): the engine's home, a dedicated worker.
 //! * `page` (browser only): the Leptos page. Never touches a tensor.
 //!
 //! What needs tensors is behind the feature `engine` (on by default). The page is built without it, so that it stays small
@@ -25,6 +27,8 @@ pub mod engine;
 #[cfg(feature = "engine")]
 pub mod experiment;
 pub mod figure;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 #[cfg(feature = "engine")]
 pub mod kernel;
 #[cfg(feature = "engine")]
@@ -36,3 +40,5 @@ pub mod prune;
 pub mod results;
 pub mod settings;
 pub mod tasks;
+#[cfg(all(target_arch = "wasm32", feature = "engine"))]
+pub mod worker;

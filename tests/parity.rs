@@ -149,16 +149,36 @@ fn the_tiny_model_by_plain_burn() {
     check(&common::tiny_model(), "tiny", &Device::flex(), Storage::Tensors, 1e-3);
 }
 
-#[cfg(feature = "vulkan")]
-#[test]
-fn the_tiny_model_on_vulkan() {
-    let device = Device::wgpu_options().init().expect("a Vulkan device");
-    check(&common::tiny_model(), "tiny", &device, Storage::Tensors, 5e-3);
-}
+/// On whatever GPU there is; for a software one: `VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json`.
+#[cfg(feature = "gpu")]
+mod on_a_gpu {
+    use std::sync::LazyLock;
 
-#[cfg(feature = "vulkan")]
-#[test]
-fn the_default_model_on_vulkan() {
-    let device = Device::wgpu_options().init().expect("a Vulkan device");
-    check(&common::default_model(), "smollm2", &device, Storage::Tensors, 5e-3);
+    use super::*;
+
+    /// Opened once for all tests of this program.
+    fn gpu() -> Device {
+        static GPU: LazyLock<Device> = LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
+        GPU.clone()
+    }
+
+    #[test]
+    fn the_tiny_model() {
+        check(&common::tiny_model(), "tiny", &gpu(), Storage::Blocks, 1e-3);
+    }
+
+    #[test]
+    fn the_default_model() {
+        check(&common::default_model(), "smollm2", &gpu(), Storage::Blocks, 1e-3);
+    }
+
+    #[test]
+    fn the_tiny_model_by_plain_burn() {
+        check(&common::tiny_model(), "tiny", &gpu(), Storage::Tensors, 5e-3);
+    }
+
+    #[test]
+    fn the_default_model_by_plain_burn() {
+        check(&common::default_model(), "smollm2", &gpu(), Storage::Tensors, 5e-3);
+    }
 }

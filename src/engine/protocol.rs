@@ -10,7 +10,7 @@ use crate::results::{
     Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
     ModelInfo, Quality, Report, RetrievalReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
 };
-use crate::settings::{BackendChoice, Settings};
+use crate::settings::Settings;
 use crate::tasks::{Question, RetrievalSet};
 
 /// What the page asks of the worker.
@@ -24,7 +24,7 @@ pub enum Request {
         /// What to call it in results; empty for the default model.
         source: String,
         /// Where to compute.
-        backend: BackendChoice,
+        device: DeviceChoice,
     },
     /// Runs every measurement for these settings, in place of what is running.
     Run {
@@ -103,6 +103,17 @@ impl Backend {
             Self::WebGpu => "webgpu",
         }
     }
+}
+
+/// Where the page wants the engine to compute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceChoice {
+    /// Where.
+    pub backend: Backend,
+    /// Why there, as a sentence.
+    pub reason: String,
+    /// Whether the visitor asked for it, so that another must not take its place.
+    pub required: bool,
 }
 
 /// What was running when something failed.

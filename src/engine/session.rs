@@ -32,6 +32,9 @@ pub type Clock = fn() -> f64;
 pub fn storage(backend: Backend) -> Storage {
     match backend {
         Backend::Cpu => Storage::Packed,
+        #[cfg(feature = "gpu")]
+        Backend::WebGpu => Storage::Blocks,
+        #[cfg(not(feature = "gpu"))]
         Backend::WebGpu => Storage::Tensors,
     }
 }

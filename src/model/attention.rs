@@ -31,6 +31,9 @@ pub struct Attention {
 pub enum Positions {
     /// For a device.
     Tensors(Box<TensorPositions>),
+    /// For the kernels of a GPU: cosines, then sines, of each pair, `[tokens, head_dim]`.
+    #[cfg(feature = "gpu")]
+    Blocks(Box<Tensor<2>>),
     /// For the host: cosines and sines of each pair, each `[tokens, head_dim / 2]`.
     Angles([Vec<f32>; 2]),
 }
@@ -73,11 +76,23 @@ impl Attention {
     ) -> Tensor<2> {
         match (positions, &self.query, &self.key, &self.value) {
             (Positions::Tensors(positions), ..) => self.mix_tensors(x, layer, rope, positions, cache),
+            #[cfg(feature = "gpu")]
+            (Positions::Blocks(angles), ..) => self.mix_blocks(x, layer, angles, cache),
             (Positions::Angles(angles), Linear::Packed(query), Linear::Packed(key), Linear::Packed(value)) => {
                 self.mix_rows(x, layer, angles, [query, key, value], cache)
             }
             (Positions::Angles(_), ..) => unreachable!("a decoder holds all its matrices in one way"),
         }
+    }
+
+    #[cfg(feature = "gpu")]
+    fn mix_blocks(&self, x: Tensor<2>, layer: usize, angles: &Tensor<2>, cache: &mut KeyValueCache) -> Tensor<2> {
+        use crate::gpu::ops::{Heads, attend};
+        let [query, key, value] = [&self.query, &self.key, &self.value].map(|matrix| matrix.apply(x.clone()));
+        let width = self.head_dim;
+        let heads = Heads { queries: query.dims()[1] / width, keys: key.dims()[1] / width, width };
+        let all = cache.append_turned(layer, key, value, angles.clone());
+        attend(query, all, angles.clone(), heads)
     }
 
     fn mix_rows(

@@ -84,6 +84,14 @@ impl Decoder {
         if self.storage == Storage::Packed {
             return Positions::Angles(self.rope.angles(start, tokens));
         }
+        #[cfg(feature = "gpu")]
+        if self.storage == Storage::Blocks {
+            let [cos, sin] = self.rope.angles(start, tokens);
+            let half = cos.len() / tokens.max(1);
+            let rows = cos.chunks(half).zip(sin.chunks(half)).flat_map(|(cos, sin)| [cos, sin].concat()).collect();
+            let data = TensorData::new::<f32, _>(rows, [tokens, 2 * half]);
+            return Positions::Blocks(Box::new(Tensor::from_data(data, &self.device)));
+        }
         let mask = (tokens > 1).then(|| {
             let context = start + tokens;
             let values: Vec<f32> = (0..tokens)

@@ -16,7 +16,8 @@ pub struct KeyValueCache {
 #[derive(Clone, Debug)]
 enum Layer {
     Empty,
-    /// On a device, each `[key_value_heads, tokens, head_dim]`.
+    /// On a device, each `[key_value_heads, tokens, head_dim]`, or `[1, tokens, key_value_heads · head_dim]` for the kernels of
+    /// a GPU.
     Tensors(Box<[Tensor<3>; 2]>),
     /// On the host.
     Rows(Arc<Rows>),
@@ -49,6 +50,25 @@ impl KeyValueCache {
             _ => [keys, values],
         };
         self.layers[layer] = Layer::Tensors(Box::new(all.clone()));
+        all
+    }
+
+    /// Appends one layer's keys, not yet turned, and values, each `[tokens, key_value_heads · head_dim]`, by the kernels of a GPU,
+    /// and returns all of that layer.
+    #[cfg(feature = "gpu")]
+    pub fn append_turned(
+        &mut self,
+        layer: usize,
+        keys: Tensor<2>,
+        values: Tensor<2>,
+        angles: Tensor<2>,
+    ) -> [Tensor<2>; 2] {
+        let known = match std::mem::replace(&mut self.layers[layer], Layer::Empty) {
+            Layer::Tensors(known) => Some(known.map(|x| x.squeeze_dim(0))),
+            _ => None,
+        };
+        let all = crate::gpu::ops::append(known, [keys, values], angles);
+        self.layers[layer] = Layer::Tensors(Box::new(all.clone().map(|x| x.unsqueeze_dim(0))));
         all
     }
 

@@ -1,4 +1,4 @@
-//! A weight matrix where the model runs: packed on the CPU, a tensor on any other device.
+//! A weight matrix where the model runs: packed on the CPU, in blocks of codes on a GPU, a plain tensor anywhere.
 
 use std::sync::Arc;
 
@@ -6,6 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gguf::TensorType;
 use super::quant::dequantize;
+#[cfg(feature = "gpu")]
+use crate::gpu::blocks::BlockMatrix;
 use crate::kernel::{Inputs, PackedMatrix};
 
 /// How a model's weights are held and its products computed.
@@ -13,6 +15,9 @@ use crate::kernel::{Inputs, PackedMatrix};
 pub enum Storage {
     /// Quantized as in the file, by the kernels of [`crate::kernel`]: the CPU's way.
     Packed,
+    /// Quantized as in the file, by the kernels of [`crate::gpu`]: a GPU's way.
+    #[cfg(feature = "gpu")]
+    Blocks,
     /// f32 tensors, by plain burn: any device's way, and the reference that tests compare the kernels with.
     Tensors,
 }
@@ -22,6 +27,9 @@ pub enum Storage {
 pub enum Linear {
     /// On the host.
     Packed(PackedMatrix),
+    /// Quantized on a GPU.
+    #[cfg(feature = "gpu")]
+    Blocks(Box<BlockMatrix>),
     /// On a device.
     Tensor(Box<Tensor<2>>),
 }
@@ -37,21 +45,29 @@ impl Linear {
     ) -> Self {
         match storage {
             Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
-            Storage::Tensors => {
-                let data = TensorData::new(dequantize(tensor_type, bytes), [rows, columns]);
-                Self::Tensor(Box::new(Tensor::from_data(data, device)))
+            #[cfg(feature = "gpu")]
+            Storage::Blocks => {
+                let packed = PackedMatrix::from_file(tensor_type, bytes, rows, columns);
+                match BlockMatrix::upload(&packed, device) {
+                    Some(blocks) => Self::Blocks(Box::new(blocks)),
+                    None => Self::on_device(packed.values(), [rows, columns], device),
+                }
             }
+            Storage::Tensors => Self::on_device(dequantize(tensor_type, bytes), [rows, columns], device),
         }
+    }
+
+    fn on_device(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Self {
+        Self::Tensor(Box::new(Tensor::from_data(TensorData::new(values, shape), device)))
     }
 
     /// Other weights of the same shape, held in the same way.
     pub fn with_values(&self, values: Vec<f32>) -> Self {
         match self {
             Self::Packed(weights) => Self::Packed(PackedMatrix::from_values(values, weights.shape()[1])),
-            Self::Tensor(weights) => {
-                let data = TensorData::new(values, weights.dims());
-                Self::Tensor(Box::new(Tensor::from_data(data, &weights.device())))
-            }
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => Self::on_device(values, weights.shape(), &weights.device()),
+            Self::Tensor(weights) => Self::on_device(values, weights.dims(), &weights.device()),
         }
     }
 
@@ -59,6 +75,8 @@ impl Linear {
     pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
         match self {
             Self::Packed(weights) => Self::Packed(weights.without_zeros_of(values)),
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => Self::Blocks(Box::new(weights.without_zeros_of(&values))),
             Self::Tensor(_) => self.with_values(values),
         }
     }
@@ -67,6 +85,8 @@ impl Linear {
     pub fn shape(&self) -> [usize; 2] {
         match self {
             Self::Packed(weights) => weights.shape(),
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => weights.shape(),
             Self::Tensor(weights) => weights.dims(),
         }
     }
@@ -78,6 +98,8 @@ impl Linear {
                 let [rows, columns] = x.dims();
                 host_tensor(multiply(weights, &Inputs::new(host_values(x), columns)), rows)
             }
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => weights.apply(x),
             Self::Tensor(weights) => x.matmul(weights.as_ref().clone().transpose()),
         }
     }
@@ -93,6 +115,8 @@ impl Linear {
                 }
                 host_tensor(out, ids.len())
             }
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => weights.select(ids),
             Self::Tensor(weights) => {
                 let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
                 let count = ids.len();
@@ -108,12 +132,16 @@ impl Linear {
     pub async fn values(&self) -> Result<Vec<f32>, String> {
         match self {
             Self::Packed(weights) => Ok(weights.values()),
-            Self::Tensor(weights) => {
-                let data = weights.as_ref().clone().into_data_async().await.map_err(|error| error.to_string())?;
-                data.try_into_vec_as().map_err(|error| error.to_string())
-            }
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => read_back(weights.weights()).await,
+            Self::Tensor(weights) => read_back(weights.as_ref().clone()).await,
         }
     }
+}
+
+async fn read_back(x: Tensor<2>) -> Result<Vec<f32>, String> {
+    let data = x.into_data_async().await.map_err(|error| error.to_string())?;
+    data.try_into_vec_as().map_err(|error| error.to_string())
 }
 
 /// x Wᵀ of packed weights.
@@ -143,6 +171,8 @@ pub struct Scale {
     pub tensor: Tensor<2>,
     /// The same numbers, for packed storage.
     pub values: Option<Arc<[f32]>>,
+    /// How the model around it is held.
+    pub storage: Storage,
 }
 
 impl Scale {
@@ -150,6 +180,6 @@ impl Scale {
     pub fn from_file(tensor_type: TensorType, bytes: &[u8], storage: Storage, device: &Device) -> Self {
         let values = dequantize(tensor_type, bytes);
         let tensor = Tensor::from_data(TensorData::new(values.clone(), [1, values.len()]), device);
-        Self { tensor, values: (storage == Storage::Packed).then(|| values.into()) }
+        Self { tensor, values: (storage == Storage::Packed).then(|| values.into()), storage }
     }
 }

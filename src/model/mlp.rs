@@ -35,6 +35,10 @@ impl Mlp {
             silu_times(&mut inner, &multiply(up, &inputs));
             return host_tensor(inner, rows);
         }
+        #[cfg(feature = "gpu")]
+        if let Linear::Blocks(up) = &self.up {
+            return up.apply_gated(x.clone(), self.gate.apply(x));
+        }
         silu(self.gate.apply(x.clone())).mul(self.up.apply(x))
     }
 

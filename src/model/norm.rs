@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "gpu")]
+use super::linear::Storage;
 use super::linear::{Scale, host_tensor, host_values};
 use crate::kernel::elementwise::rms_norm;
 
@@ -20,6 +22,10 @@ impl RmsNorm {
         if let Some(weight) = &self.weight.values {
             let [rows, _] = x.dims();
             return host_tensor(rms_norm(&host_values(x), weight, self.epsilon as f32), rows);
+        }
+        #[cfg(feature = "gpu")]
+        if self.weight.storage == Storage::Blocks {
+            return crate::gpu::ops::rms_norm(x, self.weight.tensor.clone(), self.epsilon as f32);
         }
         let scale = x.clone().square().mean_dim(1).add_scalar(self.epsilon).sqrt().recip();
         x.mul(scale).mul(self.weight.tensor.clone())

@@ -6,10 +6,15 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
-use crate::engine::protocol::{Event, Request, Stage};
+use crate::engine::protocol::{Backend, Event, Request, Stage};
 
-/// The worker's script, beside the page (made by Trunk).
-const SCRIPT: &str = "worker_loader.js";
+/// The worker's script for a backend, beside the page (made by Trunk).
+fn script(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Cpu => "worker_loader.js",
+        Backend::WebGpu => "worker_webgpu_loader.js",
+    }
+}
 
 /// The page's end of the protocol. At most one worker runs.
 #[derive(Clone, Default)]
@@ -28,8 +33,9 @@ struct Running {
 impl EngineClient {
     /// Starts a fresh worker with a first request, in place of the one there is.
     ///
+    /// * `backend` — where it will compute.
     /// * `receive` — takes the worker's events.
-    pub fn start(&self, first: Request, receive: impl Fn(Event) + Clone + 'static) {
+    pub fn start(&self, backend: Backend, first: Request, receive: impl Fn(Event) + Clone + 'static) {
         self.stop();
         let failed = |why: String| Event::Failed {
             stage: Stage::Device,
@@ -37,7 +43,7 @@ impl EngineClient {
             message: format!("the engine could not start ({why}): use a current browser, or reload the page"),
             fatal: true,
         };
-        let worker = match Worker::new(SCRIPT) {
+        let worker = match Worker::new(script(backend)) {
             Ok(worker) => worker,
             Err(error) => return receive(failed(format!("{error:?}"))),
         };

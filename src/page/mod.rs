@@ -2,6 +2,7 @@
 //!
 //! * [`state`]: the signals, and the one way to change settings.
 //! * [`client`]: the worker that runs the engine.
+//! * [`device`]: WebGPU or the CPU.
 //! * [`measurements`]: signals of what is measured beside the main run.
 //! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
@@ -14,6 +15,7 @@ mod api;
 mod chart_view;
 mod client;
 mod controls;
+mod device;
 mod export;
 mod header;
 mod layer_grid;

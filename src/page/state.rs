@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 
 use super::address;
 use super::api::Waiting;
 use super::client::EngineClient;
+use super::device;
 use super::measurements::Measurements;
 use crate::engine::protocol::{Backend, Event, Request, Stage};
 use crate::prune::{Importance, PruningPlan};
@@ -226,13 +228,28 @@ impl AppState {
         };
         match address {
             Ok(address) => {
-                let state = *self;
                 let backend = self.backend_override.get_untracked().unwrap_or(settings.backend);
                 self.engine.set(EngineStatus::Starting);
-                let request = Request::Load { address, source: model.clone(), backend };
-                self.client.with_value(|client| client.start(request, move |event| state.receive(event)));
+                spawn_local(self.start_engine(address, settings.model, backend));
             }
             Err(message) => self.fail(Stage::Load, message),
+        }
+    }
+
+    /// Starts the worker that fits the device, unless the visitor wants something else by the time the device is known.
+    async fn start_engine(self, address: String, source: String, backend: BackendChoice) {
+        let load = self.newest_run.get_untracked();
+        let device = device::choose(backend).await;
+        if self.newest_run.get_untracked() != load || self.engine.get_untracked() != EngineStatus::Starting {
+            return;
+        }
+        match device {
+            Ok(device) => self.client.with_value(|client| {
+                let backend = device.backend;
+                let request = Request::Load { address, source, device };
+                client.start(backend, request, move |event| self.receive(event));
+            }),
+            Err(message) => self.fail(Stage::Device, message),
         }
     }
 

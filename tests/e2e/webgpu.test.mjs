@@ -7,23 +7,23 @@ import { ROOT, SITE } from "./server.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 
 const { server, browser } = await stage({ webgpu: "software" });
-/** The engine's script with a way to lose its device, and, on request, with an adapter that passes for a real one. */
-const PATCH = `
+/** Put before the engine's script: a way to lose its device. */
+const LOSABLE = `{
   const request = GPUAdapter.prototype.requestDevice;
   let device;
   GPUAdapter.prototype.requestDevice = async function (...options) { return (device = await request.apply(this, options)); };
-  if (location.search !== undefined && self.PRETEND_REAL) {
-    Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
-    Object.defineProperty(GPUAdapter.prototype, "isFallbackAdapter", { get: () => false });
-  }
   new BroadcastChannel("lose-device").onmessage = () => device?.destroy();
-`;
-
+}`;
+/** In the page: an adapter that passes for a real one. */
+const pretendReal = (page) => page.addInitScript(() => {
+  Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
+  Object.defineProperty(GPUAdapter.prototype, "isFallbackAdapter", { get: () => false });
+});
 
 const link = (rest) => `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,m2&tokens=4${rest}`;
-const patched = (before) => {
-  server.faults.set(`${SITE}worker.js`, (request, response, file) => {
-    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`{${before}${PATCH}}\n${fs.readFileSync(file)}`);
+const losable = () => {
+  server.faults.set(`${SITE}worker_webgpu.js`, (request, response, file) => {
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${LOSABLE}\n${fs.readFileSync(file)}`);
     return true;
   });
 };
@@ -34,6 +34,7 @@ test("a software adapter is passed over, and the page says why", async () => {
   await finished(page);
   assert.equal(await page.getAttribute("#device", "data-backend"), "cpu");
   assert.match(await page.textContent("#device"), /only software/);
+  assert.ok(!server.requests.some(({ path }) => path.includes("worker_webgpu")), "the CPU's engine is all that is fetched");
   await page.context().close();
 });
 
@@ -63,7 +64,7 @@ test("WebGPU finds what the CPU finds", async () => {
 });
 
 test("a lost device that was asked for: a sentence, and Try again opens it anew", async () => {
-  patched("");
+  losable();
   const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000 });
   await finished(page);
   await lose(page);
@@ -76,8 +77,8 @@ test("a lost device that was asked for: a sentence, and Try again opens it anew"
 });
 
 test("a lost device that nobody asked for: the page goes on with the CPU", async () => {
-  patched("self.PRETEND_REAL = true;");
-  const page = await open(browser, link(""), { timeout: 300_000 });
+  losable();
+  const page = await open(browser, link(""), { timeout: 300_000, before: pretendReal });
   await finished(page);
   assert.equal(await page.getAttribute("#device", "data-backend"), "webgpu");
   await lose(page);

@@ -1,17 +1,17 @@
 //! Streams a model's bytes from the network into the loader: resumes what is cut, verifies checksums, tells progress.
 
+use crate::engine::protocol::Event;
+use crate::model::manifest::{Manifest, Part, hexadecimal};
+use crate::model::{LoadedModel, ModelLoader, Storage};
 use burn::tensor::Device;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Reflect, Uint8Array};
-use prunescope::engine::protocol::Event;
-use prunescope::model::manifest::{Manifest, Part, hexadecimal};
-use prunescope::model::{LoadedModel, ModelLoader, Storage};
 use sha2::{Digest, Sha256};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, Response};
 
-use crate::serve::{now, scope, tell};
+use super::{now, scope, tell};
 
 /// How often a download without progress is tried again, and how long to wait before each try.
 const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];

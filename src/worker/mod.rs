@@ -1,36 +1,42 @@
-//! Receives requests, keeps at most one job running, and tells the page what happens.
+//! The engine's home in the browser: a dedicated worker that runs a [`Session`]. Receives requests, keeps at most one job
+//! running, and tells the page what happens.
+//!
+//! Messages are JSON texts: [`Request`] in, [`Event`] out. Two programs start it: `worker` computes on the CPU only and is a
+//! fraction of the size, `worker_webgpu` on WebGPU too; the page chooses ([`DeviceChoice`]).
+//!
+//! [`DeviceChoice`]: crate::engine::protocol::DeviceChoice
+
+mod device;
+mod download;
 
 use std::cell::{Cell, RefCell};
 use std::panic;
 use std::rc::Rc;
 
+use crate::engine::protocol::{Event, Request, Stage};
+use crate::engine::session::{Session, storage};
+use crate::experiment::{Control, LocalFuture};
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use prunescope::engine::protocol::{Event, Request, Stage};
-use prunescope::engine::session::{Session, storage};
-use prunescope::experiment::{Control, LocalFuture};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
-
-use crate::device;
-use crate::download;
 
 /// Work goes on at least this long between two pauses, in milliseconds.
 const SLICE_MS: f64 = 8.0;
 
 /// The worker's global scope.
-pub fn scope() -> DedicatedWorkerGlobalScope {
+fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
 /// Milliseconds since the worker began.
-pub fn now() -> f64 {
+fn now() -> f64 {
     scope().performance().map_or(0.0, |performance| performance.now())
 }
 
 /// Sends an event to the page.
-pub fn tell(event: &Event) {
+fn tell(event: &Event) {
     if let Ok(text) = serde_json::to_string(event) {
         // Posting a text to a live page cannot fail; a page that is gone needs no answer.
         let _ = scope().post_message(&JsValue::from_str(&text));
@@ -38,8 +44,13 @@ pub fn tell(event: &Event) {
 }
 
 /// Reports a failure.
-pub fn tell_failure(stage: Stage, message: String, fatal: bool) {
+fn tell_failure(stage: Stage, message: String, fatal: bool) {
     tell(&Event::Failed { stage, run: None, message, fatal });
+}
+
+unsafe extern "C" {
+    /// Runs what must run before `main`, such as the registration of burn's kernels. Made by the linker.
+    fn __wasm_call_ctors();
 }
 
 /// A request with its number; the newest number is the only one that may run.
@@ -48,8 +59,11 @@ struct Job {
     request: Request,
 }
 
-/// Installs the message handler and serves requests until the page ends the worker.
+/// Installs the message handler and serves requests until the page ends the worker. Called once, by the program's `main`.
 pub fn start() {
+    // SAFETY: nothing ran before. Because it is called here, the linker does not put a call in front of every exported
+    // function, which cost a fifth of the engine's time.
+    unsafe { __wasm_call_ctors() };
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         let message =
@@ -87,8 +101,8 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
     while let Some(Job { number, request }) = jobs.next().await {
         match request {
             Request::Stop => tell(&Event::Stopped { run: None }),
-            Request::Load { address, source, backend } => {
-                let Some((device, kind)) = device::open(backend).await else { continue };
+            Request::Load { address, source, device } => {
+                let Some((device, kind)) = device::open(device).await else { continue };
                 match download::model(&address, &device, storage(kind)).await {
                     Ok(model) => {
                         let loaded = Session::new(model, &source, kind, now);

@@ -1,0 +1,301 @@
+//! Programs for the device. Numbers are f32; matrices are rows one after the other.
+
+use burn_cubecl::cubecl;
+use cubecl::prelude::*;
+
+/// Units that share one output of [`product`].
+pub const LANES: u32 = 16;
+/// Outputs of one cube of [`product`].
+pub const OUTPUTS: u32 = 8;
+/// Units of one cube of [`rms_norm`] and [`attend`].
+pub const UNITS: u32 = 64;
+/// Stands for −∞ where a score must not count.
+const NEVER: f32 = -1e30;
+
+/// One code of a word as a number: nibbles of 0 to 15, or signed bytes.
+#[cube]
+fn code(word: i32, place: u32, #[comptime] bits: u32) -> f32 {
+    if bits == 4 {
+        f32::cast_from((word >> i32::cast_from(4 * place)) & 15)
+    } else {
+        f32::cast_from((word << i32::cast_from(24 - 8 * place)) >> 24)
+    }
+}
+
+/// The place in its block of one code of a word.
+///
+/// In blocks of nibbles the low ones are the first half and the high ones the second.
+#[cube]
+fn place_in_block(word_in_block: u32, place: u32, #[comptime] bits: u32) -> u32 {
+    if bits == 4 { 4 * word_in_block + place / 2 + 16 * (place % 2) } else { 4 * word_in_block + place }
+}
+
+/// x Wᵀ for a few rows x: each output is shared by [`LANES`] units, each of which takes every [`LANES`]-th word of codes.
+///
+/// `scales` has the scale and the minimum of each block in turn. Gated, the output is silu(gate) times the product.
+#[cube(launch_unchecked)]
+pub fn product(
+    x: &[f32],
+    codes: &[i32],
+    scales: &[f32],
+    mask: &[i32],
+    gate: &[f32],
+    out: &mut [f32],
+    columns: u32,
+    rows: u32,
+    #[comptime] bits: u32,
+    #[comptime] masked: bool,
+    #[comptime] gated: bool,
+) {
+    let per_word = comptime!(32 / bits);
+    let words_in_block = comptime!(32 / per_word);
+    let lane = UNIT_POS_X;
+    let output = CUBE_POS_X * OUTPUTS + UNIT_POS_Y;
+    let token = CUBE_POS_Y;
+    let words = columns / per_word;
+    let mut sum = 0.0f32;
+    if output < rows {
+        let mut at = lane;
+        while at < words {
+            let block = at / words_in_block;
+            let word_in_block = at % words_in_block;
+            let block_of_matrix = output * (columns / 32) + block;
+            let word = codes[(output * words + at) as usize];
+            let base = token * columns + block * 32;
+            let mut dot = 0.0f32;
+            let mut total = 0.0f32;
+            #[unroll]
+            for place in 0..per_word {
+                let in_block = place_in_block(word_in_block, place, bits);
+                let mut input = x[(base + in_block) as usize];
+                if masked {
+                    let kept = (mask[block_of_matrix as usize] >> i32::cast_from(in_block)) & 1;
+                    input *= f32::cast_from(kept);
+                }
+                dot += input * code(word, place, bits);
+                total += input;
+            }
+            let scale = scales[(2 * block_of_matrix) as usize];
+            let minimum = scales[(2 * block_of_matrix + 1) as usize];
+            sum += dot * scale + total * minimum;
+            at += LANES;
+        }
+    }
+    let mut sums = Shared::new_slice(comptime!((LANES * OUTPUTS) as usize));
+    let first = (UNIT_POS_Y * LANES) as usize;
+    sums[first + lane as usize] = sum;
+    sync_cube();
+    if lane == 0 && output < rows {
+        let mut whole = 0.0f32;
+        for other in 0..LANES as usize {
+            whole += sums[first + other];
+        }
+        let at = (token * rows + output) as usize;
+        if gated {
+            let gate = gate[at];
+            out[at] = whole * gate / (1.0 + (-gate).exp());
+        } else {
+            out[at] = whole;
+        }
+    }
+}
+
+/// The weights as numbers: one unit a word of codes.
+#[cube(launch_unchecked)]
+pub fn dequantize(
+    codes: &[i32],
+    scales: &[f32],
+    mask: &[i32],
+    out: &mut [f32],
+    words: u32,
+    #[comptime] bits: u32,
+    #[comptime] masked: bool,
+) {
+    let per_word = comptime!(32 / bits);
+    let words_in_block = comptime!(32 / per_word);
+    let at = ABSOLUTE_POS as u32;
+    if at < words {
+        let block = at / words_in_block;
+        let word = codes[at as usize];
+        let scale = scales[(2 * block) as usize];
+        let minimum = scales[(2 * block + 1) as usize];
+        #[unroll]
+        for place in 0..per_word {
+            let in_block = place_in_block(at % words_in_block, place, bits);
+            let mut weight = code(word, place, bits) * scale + minimum;
+            if masked {
+                if (mask[block as usize] >> i32::cast_from(in_block)) & 1 == 0 {
+                    weight = 0.0;
+                }
+            }
+            out[(block * 32 + in_block) as usize] = weight;
+        }
+    }
+}
+
+/// `x · w / √(mean(x²) + ε)`: one cube a row.
+#[cube(launch_unchecked)]
+pub fn rms_norm(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, epsilon: f32) {
+    let base = CUBE_POS_X * columns;
+    let mut sum = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < columns {
+        let value = x[(base + at) as usize];
+        sum += value * value;
+        at += UNITS;
+    }
+    let mut sums = Shared::new_slice(comptime!(UNITS as usize));
+    sums[UNIT_POS_X as usize] = sum;
+    sync_cube();
+    let mut whole = 0.0f32;
+    for other in 0..UNITS as usize {
+        whole += sums[other];
+    }
+    let scale = 1.0 / (whole / f32::cast_from(columns) + epsilon).sqrt();
+    let mut at = UNIT_POS_X;
+    while at < columns {
+        out[(base + at) as usize] = x[(base + at) as usize] * scale * weight[at as usize];
+        at += UNITS;
+    }
+}
+
+/// silu(gate) ∘ up.
+#[cube(launch_unchecked)]
+pub fn silu_times(gate: &[f32], up: &[f32], out: &mut [f32], count: u32) {
+    if (ABSOLUTE_POS as u32) < count {
+        let gate = gate[ABSOLUTE_POS];
+        out[ABSOLUTE_POS] = up[ABSOLUTE_POS] * gate / (1.0 + (-gate).exp());
+    }
+}
+
+/// One number of a row whose neighbouring pairs turn; `angles` has a row's cosines, then its sines.
+#[cube]
+fn turned(x: &[f32], at: u32, in_head: u32, angles: &[f32], angle_row: u32, head_dim: u32) -> f32 {
+    let pair = in_head / 2;
+    let cos = angles[(angle_row * head_dim + pair) as usize];
+    let sin = angles[(angle_row * head_dim + head_dim / 2 + pair) as usize];
+    let value = x[at as usize];
+    if in_head % 2 == 0 { value * cos - x[(at + 1) as usize] * sin } else { value * cos + x[(at - 1) as usize] * sin }
+}
+
+/// The rows of a cache followed by new ones, keys turned by their positions: one unit a number of the new cache.
+#[cube(launch_unchecked)]
+pub fn append(
+    known_keys: &[f32],
+    known_values: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    angles: &[f32],
+    all_keys: &mut [f32],
+    all_values: &mut [f32],
+    known: u32,
+    count: u32,
+    width: u32,
+    head_dim: u32,
+) {
+    let at = ABSOLUTE_POS as u32;
+    if at < count {
+        if at < known {
+            all_keys[at as usize] = known_keys[at as usize];
+            all_values[at as usize] = known_values[at as usize];
+        } else {
+            let new = at - known;
+            let in_head = new % width % head_dim;
+            all_keys[at as usize] = turned(keys, new, in_head, angles, new / width, head_dim);
+            all_values[at as usize] = values[new as usize];
+        }
+    }
+}
+
+/// Causal attention of one token and one query head a cube; queries are turned here.
+///
+/// Keys are taken [`UNITS`] at a time: each unit scores one of them, then sums its own numbers of the values (the running
+/// maximum and sum are those of FlashAttention, Dao et al., 2022).
+#[cube(launch_unchecked)]
+pub fn attend(
+    queries: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    angles: &[f32],
+    out: &mut [f32],
+    start: u32,
+    query_heads: u32,
+    key_heads: u32,
+    scale: f32,
+    #[comptime] head_dim: u32,
+) {
+    let token = CUBE_POS_X;
+    let head = CUBE_POS_Y;
+    let unit = UNIT_POS_X;
+    let row = (token * query_heads + head) * head_dim;
+    let width = key_heads * head_dim;
+    let group = head / (query_heads / key_heads) * head_dim;
+    let context = start + token + 1;
+
+    let mut query = Shared::new_slice(comptime!(head_dim as usize));
+    let mut at = unit;
+    while at < head_dim {
+        query[at as usize] = turned(queries, row + at, at, angles, token, head_dim) * scale;
+        at += UNITS;
+    }
+    let mut scores = Shared::new_slice(comptime!(UNITS as usize));
+    let own = comptime!(head_dim.div_ceil(UNITS));
+    let mut sums = Array::<f32>::new(comptime!(own as usize));
+    #[unroll]
+    for i in 0..own {
+        sums[i as usize] = 0.0f32;
+    }
+    let mut highest = f32::new(NEVER);
+    let mut whole = 0.0f32;
+    sync_cube();
+
+    let mut first = 0u32;
+    while first < context {
+        let key = first + unit;
+        let mut score = f32::new(NEVER);
+        if key < context {
+            score = 0.0f32;
+            let base = key * width + group;
+            for at in 0..head_dim {
+                score += query[at as usize] * keys[(base + at) as usize];
+            }
+        }
+        scores[unit as usize] = score;
+        sync_cube();
+        let before = highest;
+        for other in 0..UNITS as usize {
+            highest = max(highest, scores[other]);
+        }
+        sync_cube();
+        scores[unit as usize] = (score - highest).exp();
+        sync_cube();
+        let kept = (before - highest).exp();
+        whole *= kept;
+        #[unroll]
+        for i in 0..own {
+            sums[i as usize] *= kept;
+        }
+        let count = min(UNITS, context - first);
+        for other in 0..count {
+            let weight = scores[other as usize];
+            whole += weight;
+            let base = (first + other) * width + group;
+            #[unroll]
+            for i in 0..own {
+                let at = i * UNITS + unit;
+                if at < head_dim {
+                    sums[i as usize] += weight * values[(base + at) as usize];
+                }
+            }
+        }
+        sync_cube();
+        first += UNITS;
+    }
+    #[unroll]
+    for i in 0..own {
+        let at = i * UNITS + unit;
+        if at < head_dim {
+            out[(row + at) as usize] = sums[i as usize] / whole;
+        }
+    }
+}

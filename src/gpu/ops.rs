@@ -1,0 +1,335 @@
+//! Launches the kernels: burn's backend extension, and functions on burn's tensors over it.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::{Int, Shape, Tensor};
+use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::CubeBackend;
+
+use super::kernels::{self, LANES, OUTPUTS, UNITS};
+
+/// How the codes of a matrix are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Rows of the matrix.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Bits of one code: 4 or 8.
+    pub bits: u32,
+    /// Whether the mask counts.
+    pub masked: bool,
+}
+
+/// Heads of an attention sublayer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// Query heads.
+    pub queries: usize,
+    /// Key and value heads; each serves the same number of query heads.
+    pub keys: usize,
+    /// Width of a head.
+    pub width: usize,
+}
+
+/// What the kernels add to a backend.
+#[backend_extension(Cube)]
+pub trait DecoderOps: Backend {
+    /// See [`rms_norm`].
+    fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, epsilon: f32) -> FloatTensor<Self>;
+    /// See [`product`].
+    fn product(
+        x: FloatTensor<Self>,
+        codes: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        mask: IntTensor<Self>,
+        gate: FloatTensor<Self>,
+        layout: Layout,
+        gated: bool,
+    ) -> FloatTensor<Self>;
+    /// See [`dequantize`].
+    fn dequantize(codes: IntTensor<Self>, scales: FloatTensor<Self>, mask: IntTensor<Self>, layout: Layout) -> FloatTensor<Self>;
+    /// See [`silu_times`].
+    fn silu_times(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`append`].
+    fn append(
+        known_keys: FloatTensor<Self>,
+        known_values: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        angles: FloatTensor<Self>,
+        known: usize,
+        head_dim: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// See [`attend`].
+    fn attend(
+        queries: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        angles: FloatTensor<Self>,
+        heads: Heads,
+    ) -> FloatTensor<Self>;
+}
+
+fn rows(shape: &[usize]) -> (usize, usize) {
+    let columns = shape.last().copied().unwrap_or(0);
+    (shape.iter().product::<usize>() / columns.max(1), columns)
+}
+
+fn like(x: &CubeTensor, shape: [usize; 2]) -> CubeTensor {
+    empty_device_contiguous_dtype(x.client.clone(), x.device.clone(), Shape::new(shape), x.dtype)
+}
+
+fn buffer(x: CubeTensor) -> BufferArg {
+    into_contiguous(x).into_buffer_arg()
+}
+
+/// How many cubes of how many units for so many numbers.
+fn by_number(client: &burn_cubecl::cubecl::client::Client, count: usize) -> (CubeCount, CubeDim) {
+    let dim = CubeDim::new(client, count);
+    (calculate_cube_count_elemwise(client, count, dim), dim)
+}
+
+// The kernels check their own bounds against the counts they are given, so launching without burn's checks is sound.
+impl DecoderOps for CubeBackend {
+    fn rms_norm(x: CubeTensor, weight: CubeTensor, epsilon: f32) -> CubeTensor {
+        let (count, columns) = rows(x.meta.shape());
+        let out = like(&x, [count, columns]);
+        let client = x.client.clone();
+        unsafe {
+            kernels::rms_norm::launch_unchecked(
+                &client,
+                CubeCount::Static(count as u32, 1, 1),
+                CubeDim::new_1d(UNITS),
+                buffer(x),
+                buffer(weight),
+                buffer(out.clone()),
+                columns as u32,
+                epsilon,
+            );
+        }
+        out
+    }
+
+    fn product(
+        x: CubeTensor,
+        codes: CubeTensor,
+        scales: CubeTensor,
+        mask: CubeTensor,
+        gate: CubeTensor,
+        layout: Layout,
+        gated: bool,
+    ) -> CubeTensor {
+        let (count, _) = rows(x.meta.shape());
+        let out = like(&x, [count, layout.rows]);
+        let client = x.client.clone();
+        let cubes = layout.rows.div_ceil(OUTPUTS as usize) as u32;
+        unsafe {
+            kernels::product::launch_unchecked(
+                &client,
+                CubeCount::Static(cubes, count as u32, 1),
+                CubeDim::new_2d(LANES, OUTPUTS),
+                buffer(x),
+                buffer(codes),
+                buffer(scales),
+                buffer(mask),
+                buffer(gate),
+                buffer(out.clone()),
+                layout.columns as u32,
+                layout.rows as u32,
+                layout.bits,
+                layout.masked,
+                gated,
+            );
+        }
+        out
+    }
+
+    fn dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
+        let out = like(&scales, [layout.rows, layout.columns]);
+        let client = scales.client.clone();
+        let words = layout.rows * layout.columns / (32 / layout.bits as usize);
+        let (cubes, dim) = by_number(&client, words);
+        unsafe {
+            kernels::dequantize::launch_unchecked(
+                &client,
+                cubes,
+                dim,
+                buffer(codes),
+                buffer(scales),
+                buffer(mask),
+                buffer(out.clone()),
+                words as u32,
+                layout.bits,
+                layout.masked,
+            );
+        }
+        out
+    }
+
+    fn silu_times(gate: CubeTensor, up: CubeTensor) -> CubeTensor {
+        let (count, columns) = rows(up.meta.shape());
+        let out = like(&up, [count, columns]);
+        let client = up.client.clone();
+        let (cubes, dim) = by_number(&client, count * columns);
+        unsafe {
+            kernels::silu_times::launch_unchecked(
+                &client,
+                cubes,
+                dim,
+                buffer(gate),
+                buffer(up),
+                buffer(out.clone()),
+                (count * columns) as u32,
+            );
+        }
+        out
+    }
+
+    fn append(
+        known_keys: CubeTensor,
+        known_values: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        angles: CubeTensor,
+        known: usize,
+        head_dim: usize,
+    ) -> (CubeTensor, CubeTensor) {
+        let (new, width) = rows(keys.meta.shape());
+        let count = (known + new) * width;
+        let [all_keys, all_values] = [&keys, &values].map(|x| like(x, [known + new, width]));
+        let client = keys.client.clone();
+        let (cubes, dim) = by_number(&client, count);
+        unsafe {
+            kernels::append::launch_unchecked(
+                &client,
+                cubes,
+                dim,
+                buffer(known_keys),
+                buffer(known_values),
+                buffer(keys),
+                buffer(values),
+                buffer(angles),
+                buffer(all_keys.clone()),
+                buffer(all_values.clone()),
+                (known * width) as u32,
+                count as u32,
+                width as u32,
+                head_dim as u32,
+            );
+        }
+        (all_keys, all_values)
+    }
+
+    fn attend(queries: CubeTensor, keys: CubeTensor, values: CubeTensor, angles: CubeTensor, heads: Heads) -> CubeTensor {
+        let (tokens, columns) = rows(queries.meta.shape());
+        let (context, _) = rows(keys.meta.shape());
+        let out = like(&queries, [tokens, columns]);
+        let client = queries.client.clone();
+        unsafe {
+            kernels::attend::launch_unchecked(
+                &client,
+                CubeCount::Static(tokens as u32, heads.queries as u32, 1),
+                CubeDim::new_1d(UNITS),
+                buffer(queries),
+                buffer(keys),
+                buffer(values),
+                buffer(angles),
+                buffer(out.clone()),
+                (context - tokens) as u32,
+                heads.queries as u32,
+                heads.keys as u32,
+                (heads.width as f32).powf(-0.5),
+                heads.width as u32,
+            );
+        }
+        out
+    }
+}
+
+/// Each row of `x`, `[rows, columns]`, normed: `x · w / √(mean(x²) + ε)`.
+pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f32) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::rms_norm(x.into_dispatch(), weight.into_dispatch(), epsilon))
+}
+
+/// A matrix on the device: codes, `[scale, minimum]` of each block, a mask of one word a block (any tensor where it does not
+/// count).
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Words of codes.
+    pub codes: Tensor<1, Int>,
+    /// Two numbers a block.
+    pub scales: Tensor<1>,
+    /// One word a block.
+    pub mask: Tensor<1, Int>,
+    /// What they mean.
+    pub layout: Layout,
+}
+
+/// x Wᵀ for a few rows x, times silu(gate) where there is a gate: `[rows of x, rows of W]`.
+pub fn product(x: Tensor<2>, weights: &Stored, gate: Option<Tensor<2>>) -> Tensor<2> {
+    let gated = gate.is_some();
+    let gate = gate.unwrap_or_else(|| x.clone());
+    let Stored { codes, scales, mask, layout } = weights.clone();
+    Tensor::from_dispatch(Dispatch::product(
+        x.into_dispatch(),
+        codes.into_dispatch(),
+        scales.into_dispatch(),
+        mask.into_dispatch(),
+        gate.into_dispatch(),
+        layout,
+        gated,
+    ))
+}
+
+/// The weights as numbers, `[rows, columns]`.
+pub fn dequantize(weights: &Stored) -> Tensor<2> {
+    let Stored { codes, scales, mask, layout } = weights.clone();
+    let [scales, codes, mask] = [scales.into_dispatch(), codes.into_dispatch(), mask.into_dispatch()];
+    Tensor::from_dispatch(Dispatch::dequantize(codes, scales, mask, layout))
+}
+
+/// silu(gate) ∘ up.
+pub fn silu_times(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::silu_times(gate.into_dispatch(), up.into_dispatch()))
+}
+
+/// The keys and values of a cache followed by new ones, each `[tokens, key_value_heads · head_dim]`; new keys are turned.
+///
+/// * `known` — the cache's, if it has any.
+/// * `angles` — cosines, then sines, of the new tokens, `[tokens, head_dim]`.
+pub fn append(known: Option<[Tensor<2>; 2]>, [keys, values]: [Tensor<2>; 2], angles: Tensor<2>) -> [Tensor<2>; 2] {
+    let count = known.as_ref().map_or(0, |[keys, _]| keys.dims()[0]);
+    // A program needs all its buffers; of these nothing is read.
+    let [known_keys, known_values] = known.unwrap_or_else(|| [keys.clone(), values.clone()]);
+    let [_, head_dim] = angles.dims();
+    let (keys, values) = Dispatch::append(
+        known_keys.into_dispatch(),
+        known_values.into_dispatch(),
+        keys.into_dispatch(),
+        values.into_dispatch(),
+        angles.into_dispatch(),
+        count,
+        head_dim,
+    );
+    [Tensor::from_dispatch(keys), Tensor::from_dispatch(values)]
+}
+
+/// Causal attention: the mixed values of all heads, `[tokens, query_heads · head_dim]`.
+///
+/// * `queries` — of the last tokens of the context, not yet turned, `[tokens, query_heads · head_dim]`.
+/// * `cache` — keys and values of the context, each `[context, key_value_heads · head_dim]`.
+/// * `angles` — cosines, then sines, of these tokens, `[tokens, head_dim]`.
+pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor<2>, heads: Heads) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::attend(
+        queries.into_dispatch(),
+        keys.into_dispatch(),
+        values.into_dispatch(),
+        angles.into_dispatch(),
+        heads,
+    ))
+}

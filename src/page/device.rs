@@ -1,0 +1,65 @@
+//! Chooses between WebGPU and the CPU before the engine is loaded: each has its own program, and most of the bytes of one is
+//! what compiles shaders.
+
+use js_sys::{Function, Object, Promise, Reflect};
+use leptos::prelude::window;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::engine::protocol::{Backend, DeviceChoice};
+use crate::settings::BackendChoice;
+
+/// What the browser offers.
+enum Adapter {
+    None { why: &'static str },
+    Software,
+    Real,
+}
+
+/// Where to compute.
+///
+/// The error is a sentence, where WebGPU was asked for and there is none.
+pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
+    let cpu = |reason: String| Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false });
+    if choice == BackendChoice::Cpu {
+        return cpu("The link or the menu asks for the CPU.".into());
+    }
+    let required = choice == BackendChoice::WebGpu;
+    let reason = match adapter().await {
+        Adapter::None { why } if required => {
+            return Err(format!(
+                "WebGPU was asked for, but {why}: use a current browser with a GPU, or switch to the CPU."
+            ));
+        }
+        Adapter::None { why } => return cpu(format!("No WebGPU: {why}.")),
+        Adapter::Software if !required => {
+            return cpu("This browser's WebGPU is only software, slower than the CPU engine.".into());
+        }
+        Adapter::Software => "WebGPU was asked for; this adapter is only software, far slower than the CPU engine.",
+        Adapter::Real if required => "WebGPU was asked for.",
+        Adapter::Real => "This browser has a real WebGPU adapter.",
+    };
+    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required })
+}
+
+/// Asks the browser for an adapter, through plain JavaScript values: `web-sys` has WebGPU only behind an unstable flag.
+async fn adapter() -> Adapter {
+    let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
+    let gpu = get(&window().navigator(), "gpu");
+    if !gpu.is_object() {
+        return Adapter::None {
+            why: "this browser has no WebGPU, or the page is not served over https or from localhost",
+        };
+    }
+    let none = Adapter::None { why: "this browser finds no graphics adapter" };
+    let options = Object::new();
+    let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
+    let Ok(request) = get(&gpu, "requestAdapter").dyn_into::<Function>() else { return none };
+    let Ok(promise) = request.call1(&gpu, &options).and_then(|value| value.dyn_into::<Promise>()) else { return none };
+    let Ok(adapter) = JsFuture::from(promise).await else { return none };
+    if !adapter.is_object() {
+        return none;
+    }
+    let software = [get(&get(&adapter, "info"), "isFallbackAdapter"), get(&adapter, "isFallbackAdapter")];
+    if software.iter().any(|value| value.is_truthy()) { Adapter::Software } else { Adapter::Real }
+}
