@@ -58,7 +58,11 @@ impl BlockMatrix {
 
     /// silu(gate) ∘ x Wᵀ.
     pub fn apply_gated(&self, x: Tensor<2>, gate: Tensor<2>) -> Tensor<2> {
-        if self.multiplies_codes(&x) { ops::product(x, &self.0, Some(gate)) } else { ops::silu_times(gate, self.apply(x)) }
+        if self.multiplies_codes(&x) {
+            ops::product(x, &self.0, Some(gate))
+        } else {
+            ops::silu_times(gate, self.apply(x))
+        }
     }
 
     fn multiplies_codes(&self, x: &Tensor<2>) -> bool {
@@ -108,4 +112,66 @@ impl BlockMatrix {
 fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::tests::{assert_close, gpu, numbers, read, tensor};
+    use crate::kernel::elementwise;
+    use crate::model::gguf::TensorType;
+
+    /// Bytes of blocks with scales and minimums near those of real models.
+    fn stored(tensor_type: TensorType, blocks: usize) -> Vec<u8> {
+        let bytes = tensor_type.block_bytes() as usize;
+        let random = numbers(blocks * bytes, 11);
+        let mut all: Vec<u8> = random.iter().map(|x| (x * 997.0) as i32 as u8).collect();
+        for (at, block) in all.chunks_exact_mut(bytes).enumerate() {
+            block[..2].copy_from_slice(&half::f16::from_f32(0.01 + at as f32 * 1e-5).to_le_bytes());
+            if tensor_type == TensorType::Q4_1 {
+                block[2..4].copy_from_slice(&half::f16::from_f32(-0.07).to_le_bytes());
+            }
+        }
+        all
+    }
+
+    /// x Wᵀ by the definition.
+    fn wanted(x: &[f32], values: &[f32], columns: usize) -> Vec<f32> {
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() as f32;
+        x.chunks_exact(columns).flat_map(|x| values.chunks_exact(columns).map(move |row| dot(x, row))).collect()
+    }
+
+    /// Every format, with and without a mask, with few rows and many; sizes that fill no cube evenly.
+    #[test]
+    fn multiplies_as_the_host_does() {
+        let [rows, columns] = [13, 160];
+        for tensor_type in [TensorType::Q4_0, TensorType::Q4_1, TensorType::Q8_0] {
+            let bytes = stored(tensor_type, rows * columns / 32);
+            let whole = PackedMatrix::from_file(tensor_type, &bytes, rows, columns);
+            let kept: Vec<f32> =
+                whole.values().iter().enumerate().map(|(at, w)| if at % 3 == 1 { 0.0 } else { *w }).collect();
+            let blocks = BlockMatrix::upload(&whole, &gpu()).unwrap();
+            assert_close(&read(blocks.weights()), &whole.values(), 1e-6);
+            for (matrix, values) in [
+                (blocks.clone(), whole.values()),
+                (blocks.without_zeros_of(&kept), kept.clone()),
+                (BlockMatrix::upload(&whole.without_zeros_of(kept.clone()), &gpu()).unwrap(), kept),
+            ] {
+                assert_eq!(matrix.shape(), [rows, columns]);
+                let ids = [12u32, 0, 5];
+                let picked: Vec<f32> =
+                    ids.iter().flat_map(|id| values[*id as usize * columns..][..columns].to_vec()).collect();
+                assert_close(&read(matrix.select(&ids)), &picked, 1e-6);
+                for count in [1, 3, FEW_ROWS, FEW_ROWS + 1] {
+                    let (x, gate) = (numbers(count * columns, 12), numbers(count * rows, 13));
+                    let plain = wanted(&x, &values, columns);
+                    assert_close(&read(matrix.apply(tensor(&x, count))), &plain, 1e-4);
+                    let mut gated = gate.clone();
+                    elementwise::silu_times(&mut gated, &plain);
+                    assert_close(&read(matrix.apply_gated(tensor(&x, count), tensor(&gate, count))), &gated, 1e-4);
+                }
+            }
+        }
+    }
 }

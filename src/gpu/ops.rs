@@ -3,14 +3,15 @@
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Int, Shape, Tensor};
+use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::CubeBackend;
 
 use super::kernels::{self, LANES, OUTPUTS, UNITS};
+use crate::kernel::attention::Heads;
 
 /// How the codes of a matrix are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +24,6 @@ pub struct Layout {
     pub bits: u32,
     /// Whether the mask counts.
     pub masked: bool,
-}
-
-/// Heads of an attention sublayer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heads {
-    /// Query heads.
-    pub queries: usize,
-    /// Key and value heads; each serves the same number of query heads.
-    pub keys: usize,
-    /// Width of a head.
-    pub width: usize,
 }
 
 /// What the kernels add to a backend.
@@ -52,7 +42,12 @@ pub trait DecoderOps: Backend {
         gated: bool,
     ) -> FloatTensor<Self>;
     /// See [`dequantize`].
-    fn dequantize(codes: IntTensor<Self>, scales: FloatTensor<Self>, mask: IntTensor<Self>, layout: Layout) -> FloatTensor<Self>;
+    fn dequantize(
+        codes: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        mask: IntTensor<Self>,
+        layout: Layout,
+    ) -> FloatTensor<Self>;
     /// See [`silu_times`].
     fn silu_times(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
     /// See [`append`].
@@ -225,7 +220,13 @@ impl DecoderOps for CubeBackend {
         (all_keys, all_values)
     }
 
-    fn attend(queries: CubeTensor, keys: CubeTensor, values: CubeTensor, angles: CubeTensor, heads: Heads) -> CubeTensor {
+    fn attend(
+        queries: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        angles: CubeTensor,
+        heads: Heads,
+    ) -> CubeTensor {
         let (tokens, columns) = rows(queries.meta.shape());
         let (context, _) = rows(keys.meta.shape());
         let out = like(&queries, [tokens, columns]);
@@ -332,4 +333,70 @@ pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor
         angles.into_dispatch(),
         heads,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::tests::{assert_close, numbers, read, tensor};
+    use crate::kernel::{attention, elementwise};
+
+    #[test]
+    fn norms_as_the_host_does() {
+        for (rows, columns) in [(1, 32), (3, 576), (2, 50)] {
+            let (x, weight) = (numbers(rows * columns, 1), numbers(columns, 2));
+            let found = rms_norm(tensor(&x, rows), tensor(&weight, 1), 1e-5);
+            assert_close(&read(found), &elementwise::rms_norm(&x, &weight, 1e-5), 1e-5);
+        }
+    }
+
+    #[test]
+    fn gates_as_the_host_does() {
+        let (gate, up) = (numbers(5 * 37, 3), numbers(5 * 37, 4));
+        let mut wanted = gate.clone();
+        elementwise::silu_times(&mut wanted, &up);
+        assert_close(&read(silu_times(tensor(&gate, 5), tensor(&up, 5))), &wanted, 1e-5);
+    }
+
+    /// Contexts around the number of keys that are taken at a time; heads narrower and wider than a cube has units.
+    #[test]
+    fn attends_as_the_host_does() {
+        for (start, tokens) in [(0, 1), (0, 65), (62, 1), (63, 1), (64, 1), (130, 7)] {
+            for heads in [
+                Heads { queries: 9, keys: 3, width: 64 },
+                Heads { queries: 2, keys: 2, width: 16 },
+                Heads { queries: 4, keys: 1, width: 80 },
+            ] {
+                let Heads { queries, keys: groups, width } = heads;
+                let angle = numbers((start + tokens) * width / 2, 5);
+                let [cos, sin] =
+                    [f32::cos, f32::sin].map(|of: fn(f32) -> f32| angle.iter().map(|x| of(9.0 * x)).collect());
+                let (cos, sin): (Vec<f32>, Vec<f32>) = (cos, sin);
+                let query = numbers(tokens * queries * width, 6);
+                let [keys, values] = [7, 8].map(|salt| numbers((start + tokens) * groups * width, salt));
+
+                let (mut turned, mut turned_keys) = (query.clone(), keys.clone());
+                let pairs = start * width / 2;
+                attention::rotate(&mut turned, queries, width, &cos[pairs..], &sin[pairs..]);
+                attention::rotate(&mut turned_keys, groups, width, &cos, &sin);
+                let wanted = attention::attend(&turned, &turned_keys, &values, heads);
+
+                let angles = |from: usize, to: usize| {
+                    let half = width / 2;
+                    let row = |at: usize| [&cos[at * half..(at + 1) * half], &sin[at * half..(at + 1) * half]].concat();
+                    tensor(&(from..to).flat_map(row).collect::<Vec<f32>>(), to - from)
+                };
+                let part = |x: &[f32], from: usize, to: usize| {
+                    tensor(&x[from * groups * width..to * groups * width], to - from)
+                };
+                let rows = |from, to| [part(&keys, from, to), part(&values, from, to)];
+                let known = (start > 0).then(|| append(None, rows(0, start), angles(0, start)));
+                let all = append(known, rows(start, start + tokens), angles(start, start + tokens));
+                assert_close(&read(all[0].clone()), &turned_keys, 1e-5);
+                assert_close(&read(all[1].clone()), &values, 0.0);
+                let found = attend(tensor(&query, tokens), all, angles(start, start + tokens), heads);
+                assert_close(&read(found), &wanted, 1e-5);
+            }
+        }
+    }
 }

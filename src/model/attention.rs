@@ -87,7 +87,7 @@ impl Attention {
 
     #[cfg(feature = "gpu")]
     fn mix_blocks(&self, x: Tensor<2>, layer: usize, angles: &Tensor<2>, cache: &mut KeyValueCache) -> Tensor<2> {
-        use crate::gpu::ops::{Heads, attend};
+        use crate::gpu::ops::attend;
         let [query, key, value] = [&self.query, &self.key, &self.value].map(|matrix| matrix.apply(x.clone()));
         let width = self.head_dim;
         let heads = Heads { queries: query.dims()[1] / width, keys: key.dims()[1] / width, width };
