@@ -14,8 +14,8 @@ use crate::prune::PruningPlan;
 pub struct DenseStep {
     /// h and z of the last position, one row each.
     pub spaces: Spaces,
-    /// The residual stream at the last position, `[2 · layers + 1, hidden]`.
-    pub stream: Tensor<2>,
+    /// The residual stream at the last position, `[1, hidden]` each.
+    pub stream: ResidualStream,
     /// The token that was chosen from it, once it was.
     pub chosen: Option<u32>,
 }
@@ -39,13 +39,13 @@ pub struct DenseRun {
     pub sampler: Sampler,
 }
 
-/// The last row of each tensor of a stream, `[2 · layers + 1, hidden]`.
-fn last_rows(stream: &ResidualStream) -> Tensor<2> {
-    let rows = stream.iter().map(|x| {
+/// The last row of each tensor of a stream.
+fn last_rows(stream: &ResidualStream) -> ResidualStream {
+    let last = |x: &Tensor<2>| {
         let [tokens, _] = x.dims();
-        x.clone().narrow(0, tokens - 1, 1)
-    });
-    Tensor::cat(rows.collect(), 0)
+        if tokens == 1 { x.clone() } else { x.clone().narrow(0, tokens - 1, 1) }
+    };
+    stream.iter().map(last).collect()
 }
 
 impl DenseRun {

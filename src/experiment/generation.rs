@@ -1,6 +1,6 @@
 //! The pruned model beside the dense one: next token, own text (measurement 3), the dense text (measurement 4).
 
-use burn::tensor::{Tensor, Transaction, activation::log_softmax};
+use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
 use super::forward::{forward, last_spaces};
@@ -88,7 +88,7 @@ impl PrunedRun {
                 let (x, first) = match beside {
                     Some((dense, same)) => {
                         self.cache.append_from(&dense.cache, layers_below(first), start);
-                        (same.stream.clone().narrow(0, first, 1), first)
+                        (same.stream[first].clone(), first)
                     }
                     None => (decoder.embed(&[token]), 0),
                 };
@@ -250,7 +250,7 @@ pub async fn fixed_trajectory(
             Some(_) if steps.len() == 1 => prompt,
             Some(first) => {
                 // Below the first change the pruned model reads as the dense one did.
-                let rows = steps[1..].iter().map(|step| step.stream.clone().narrow(0, first, 1));
+                let rows = steps[1..].iter().map(|step| step.stream[first].clone());
                 let (start, x) = (dense.prompt_ids.len(), Tensor::cat(rows.collect(), 0));
                 read_rows(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?
             }
@@ -337,12 +337,11 @@ pub async fn dense_losses(
 /// # Errors
 /// A failing device.
 pub async fn token_losses(logits: &Tensor<2>, ids: &[u32]) -> Result<Vec<f32>, ExperimentError> {
-    let mut picked = vec![];
-    for (row, id) in ids.iter().enumerate() {
-        let log_p = log_softmax(logits.clone().narrow(0, row, 1), 1);
-        picked.push(log_p.narrow(1, *id as usize, 1));
-    }
-    let data = Tensor::cat(picked, 0).neg().into_data_async().await.map_err(ExperimentError::device)?;
+    let count = ids.len();
+    let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [count, 1]);
+    let log_p = log_softmax(logits.clone().narrow(0, 0, count), 1);
+    let picked = log_p.gather(1, Tensor::from_data(places, &logits.device())).neg();
+    let data = picked.into_data_async().await.map_err(ExperimentError::device)?;
     data.try_into_vec_as().map_err(ExperimentError::device)
 }
 

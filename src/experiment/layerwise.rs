@@ -7,6 +7,7 @@
 use burn::tensor::Tensor;
 
 use super::dense::DenseRun;
+use super::forward::ResidualStream;
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::metrics::comparison::Pending;
@@ -19,13 +20,13 @@ const ROWS_AT_ONCE: usize = 12;
 
 /// Measures dropping every sublayer alone, on one position.
 ///
-/// * `stream` — the dense residual stream at that position, `[2 · layers + 1, hidden]`.
+/// * `stream` — the dense residual stream at that position, `[1, hidden]` each.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
 pub async fn layer_transitions(
     decoder: &Decoder,
-    stream: &Tensor<2>,
+    stream: &ResidualStream,
     temperature: f32,
     control: &Control,
 ) -> Result<Vec<LayerTransition>, ExperimentError> {
@@ -34,7 +35,7 @@ pub async fn layer_transitions(
     for begin in (0..sublayers).step_by(ROWS_AT_ONCE) {
         let rows = ROWS_AT_ONCE.min(sublayers - begin);
         // One row more than sublayers: each row is the output of one and the input of the next.
-        let residual = stream.clone().narrow(0, begin, rows + 1);
+        let residual = Tensor::cat(stream[begin..=begin + rows].to_vec(), 0);
         let mut pending = vec![];
         for hidden in [residual.clone(), decoder.final_norm(residual)] {
             control.checkpoint().await?;
@@ -74,7 +75,7 @@ pub async fn edited_outputs(
             continue;
         }
         control.checkpoint().await?;
-        let written = dense.steps[1..steps].iter().map(|step| step.stream.clone().narrow(0, index, 1));
+        let written = dense.steps[1..steps].iter().map(|step| step.stream[index].clone());
         let x = Tensor::cat(std::iter::once(dense.prompt_stream[index].clone()).chain(written).collect(), 0);
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let y = x.clone().add(decoder.sublayer(at, x, &positions, &mut cache));
@@ -85,14 +86,14 @@ pub async fn edited_outputs(
 
 /// Measures pruning each edited sublayer's weights alone, on one position.
 ///
-/// * `stream` — the dense residual stream at that position, `[2 · layers + 1, hidden]`.
+/// * `stream` — the dense residual stream at that position, `[1, hidden]` each.
 /// * `edited` — what [`edited_outputs`] gives; row `row` of it is that position.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
 pub async fn edited_transitions(
     decoder: &Decoder,
-    stream: &Tensor<2>,
+    stream: &ResidualStream,
     edited: &[(Sublayer, Tensor<2>)],
     row: usize,
     temperature: f32,
@@ -100,7 +101,7 @@ pub async fn edited_transitions(
 ) -> Result<Vec<LayerTransition>, ExperimentError> {
     let mut out = vec![];
     for some in edited.chunks(ROWS_AT_ONCE) {
-        let dense = Tensor::cat(some.iter().map(|(at, _)| stream.clone().narrow(0, at.index() + 1, 1)).collect(), 0);
+        let dense = Tensor::cat(some.iter().map(|(at, _)| stream[at.index() + 1].clone()).collect(), 0);
         let pruned = Tensor::cat(some.iter().map(|(_, rows)| rows.clone().narrow(0, row, 1)).collect(), 0);
         let mut pending = vec![];
         for with_norm in [false, true] {

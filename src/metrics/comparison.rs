@@ -56,13 +56,29 @@ pub struct Comparison {
     pub pruned_top: Vec<TopToken>,
 }
 
+/// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the hundred small
+/// programs that plain tensor operations launch cost more, however few the rows.
+const FEW_ROWS: usize = 4;
+
 /// Comparisons, one a row, that may be on the device still.
 pub enum Pending {
     /// On the device.
     Tensors(Box<OnDeviceRows>),
+    /// To be compared on the host, once h and z of both are there.
+    Rows(Box<RowsToRead>),
     /// On the host.
     Known(Vec<Comparison>),
 }
+
+/// h and z of a dense and a pruned model on the device.
+pub struct RowsToRead {
+    spaces: [Spaces; 2],
+    temperature: f32,
+    with_top: bool,
+}
+
+/// h and z on the host, each with its width.
+type OnHost = [(Vec<f32>, usize); 2];
 
 /// Results on the device.
 pub struct OnDeviceRows {
@@ -79,23 +95,28 @@ struct Top {
     pruned: Tensor<2>,
 }
 
-/// Computes every metric of `dense` against `pruned`, row by row, on their device.
+/// Computes every metric of `dense` against `pruned`, row by row, where that is cheapest.
 ///
 /// * `temperature` — T > 0 of the analysis.
 /// * `with_top` — also the likeliest tokens of both.
 pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
-    if dense.logits.device() != Device::flex() {
-        return compare_tensors(dense, pruned, temperature, with_top);
+    if dense.logits.device() == Device::flex() {
+        let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
+        return Pending::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top));
     }
-    let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
-    let (dense, pruned) = (on_host(dense), on_host(pruned));
-    let compared =
-        rows(&dense).zip(rows(&pruned)).map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top));
-    Pending::Known(compared.collect())
+    let [rows, _] = dense.logits.dims();
+    if rows <= FEW_ROWS {
+        return Pending::Rows(Box::new(RowsToRead { spaces: [dense.clone(), pruned.clone()], temperature, with_top }));
+    }
+    compare_tensors(dense, pruned, temperature, with_top)
+}
+
+fn compare_on_host(dense: &OnHost, pruned: &OnHost, temperature: f32, with_top: bool) -> Vec<Comparison> {
+    rows(dense).zip(rows(pruned)).map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top)).collect()
 }
 
 /// The rows of h and z, each with its width.
-fn rows([(hidden, hidden_width), (logits, width)]: &[(Vec<f32>, usize); 2]) -> impl Iterator<Item = Row<'_>> {
+fn rows([(hidden, hidden_width), (logits, width)]: &OnHost) -> impl Iterator<Item = Row<'_>> {
     let rows = hidden.chunks_exact((*hidden_width).max(1)).zip(logits.chunks_exact((*width).max(1)));
     rows.map(|(hidden, logits)| Row { hidden, logits })
 }
@@ -169,12 +190,21 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
     let mut transaction = Transaction::default();
     let mut waiting = false;
     for one in &pending {
-        let Pending::Tensors(one) = one else { continue };
-        waiting = true;
-        transaction = transaction.register(one.metrics.clone());
-        if let Some(top) = &one.top {
-            transaction =
-                transaction.register(top.ids.clone()).register(top.dense.clone()).register(top.pruned.clone());
+        waiting |= !matches!(one, Pending::Known(_));
+        match one {
+            Pending::Known(_) => {}
+            Pending::Rows(rows) => {
+                for Spaces { hidden, logits } in &rows.spaces {
+                    transaction = transaction.register(hidden.clone()).register(logits.clone());
+                }
+            }
+            Pending::Tensors(one) => {
+                transaction = transaction.register(one.metrics.clone());
+                if let Some(top) = &one.top {
+                    transaction =
+                        transaction.register(top.ids.clone()).register(top.dense.clone()).register(top.pruned.clone());
+                }
+            }
         }
     }
     let read = if waiting { transaction.execute_async().await.map_err(|error| error.to_string())? } else { vec![] };
@@ -184,6 +214,17 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
         let with_top = match one {
             Pending::Known(compared) => {
                 out.extend(compared);
+                continue;
+            }
+            Pending::Rows(rows) => {
+                let RowsToRead { spaces: [dense, pruned], temperature, with_top } = *rows;
+                let mut on_host = |spaces: Spaces| {
+                    let [_, hidden] = spaces.hidden.dims();
+                    let [_, logits] = spaces.logits.dims();
+                    Ok::<_, String>([(floats(data.next())?, hidden), (floats(data.next())?, logits)])
+                };
+                let (dense, pruned) = (on_host(dense)?, on_host(pruned)?);
+                out.extend(compare_on_host(&dense, &pruned, temperature, with_top));
                 continue;
             }
             Pending::Tensors(one) => one.top.is_some(),
