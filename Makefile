@@ -9,7 +9,7 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
-.PHONY: help serve build test test-native test-page test-webgpu bench bench-native fmt lint clean model reference fuzz screenshots
+.PHONY: help serve build test test-native test-page test-kernels test-webgpu bench bench-native fmt lint clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +28,7 @@ dist/index.html: $(SITE_SOURCES) | model
 	@scripts/setup-tools.sh
 	@scripts/with-wasm.sh trunk build
 
-test: test-native test-page ## Run every test
+test: test-native test-page test-kernels ## Run every test
 
 test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
 	cargo test --release
@@ -37,10 +37,14 @@ test-page: build ## Run the page's tests in Chromium
 	@scripts/setup-chromium.sh
 	node --test --test-reporter=spec --test-concurrency=1 tests/e2e/*.test.mjs
 
+test-kernels: model reference ## Hold the GPU's kernels to the CPU's, on Chromium's software adapter
+	@scripts/setup-chromium.sh
+	@scripts/with-software-gpu.sh cargo test --release --features webgpu --lib --test parity -- gpu:: --skip default_model
+
 test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium and natively on Vulkan
 	@scripts/setup-chromium.sh
 	WEBGPU=real node --test --test-reporter=spec tests/e2e/webgpu/real.mjs
-	cargo test --release --features vulkan vulkan
+	cargo test --release --features vulkan --lib --test parity -- gpu::
 
 # Options of the bench, such as BENCH="--quick --alone"; tests/bench/run.mjs lists them.
 BENCH ?=
@@ -61,7 +65,8 @@ fmt: ## Format the code
 lint: ## Check formatting and lints, for this machine and for the browser
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --lib --bins -- -D warnings
+	cargo clippy --release --all-targets --features webgpu -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bins -- -D warnings
 
 fuzz: ## Feed random files to the GGUF reader until stopped (needs cargo-fuzz and nightly Rust)
 	cargo +nightly fuzz run --fuzz-dir tests/fuzz gguf

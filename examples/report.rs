@@ -22,7 +22,7 @@ use url::form_urlencoded;
 const USAGE: &str = "usage: report --model FILE [--prompt TEXT] [--chat] [--drop a7,m17,b3] \
                      [--sparse wanda-0.5] [--quant awq4-g64] [--on attn|mlp|all] [--layers 4-20] [--calibration FILE] \
                      [--questions FILE] [--retrieval-set FILE] \
-                     [--tokens N] [--temp T] [--top-k K] [--top-p P] [--seed S] [--analysis T] [--backend cpu|vulkan] \
+                     [--tokens N] [--temp T] [--top-k K] [--top-p P] [--seed S] [--analysis T] [--backend cpu|gpu] \
                      [--measure compare|choice|retrieval|judge|sweep] [--compare NAME*PLAN]… [--sweep layers|sparsity|bits] \
                      [--sample N]";
 
@@ -129,16 +129,15 @@ fn run_measurement(session: &mut Session, settings: &Settings, what: Measurement
 fn open_device(backend: &str) -> Result<(Device, Backend), String> {
     match backend {
         "cpu" => Ok((Device::flex(), Backend::Cpu)),
-        #[cfg(feature = "vulkan")]
-        "vulkan" => {
-            let device = Device::wgpu_options()
-                .init()
-                .map_err(|error| format!("no Vulkan device: {error}; use --backend cpu"))?;
+        #[cfg(feature = "gpu")]
+        "gpu" => {
+            let device =
+                Device::wgpu_options().init().map_err(|error| format!("no GPU: {error}; use --backend cpu"))?;
             Ok((device, Backend::WebGpu))
         }
-        #[cfg(not(feature = "vulkan"))]
-        "vulkan" => {
-            Err("this build has no Vulkan: run it with `cargo run --release --features vulkan --example report`".into())
+        #[cfg(not(feature = "gpu"))]
+        "gpu" => {
+            Err("this build knows no GPU: run it with `cargo run --release --features vulkan --example report`".into())
         }
         other => Err(format!("--backend cannot be {other:?}\n{USAGE}")),
     }

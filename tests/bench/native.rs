@@ -1,6 +1,6 @@
 //! The native engine's speed, on the rows of `make bench`, with the roofline beside it: `cargo bench`.
 //!
-//! On Vulkan: `BACKEND=vulkan cargo bench --features vulkan`.
+//! On a GPU: `BACKEND=gpu cargo bench --features vulkan`; by plain burn on f32 weights: `BACKEND=gpu-tensors`.
 
 use std::sync::LazyLock;
 
@@ -27,8 +27,10 @@ fn main() {
 fn model() -> LoadedModel {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/public/models/SmolLM2-135M-Instruct.Q4_1.json");
     let (device, storage) = match std::env::var("BACKEND").as_deref() {
-        #[cfg(feature = "vulkan")]
-        Ok("vulkan") => (Device::wgpu_options().init().expect("a Vulkan device"), Storage::Tensors),
+        #[cfg(feature = "gpu")]
+        Ok("gpu") => (Device::wgpu_options().init().expect("a GPU"), Storage::Blocks),
+        #[cfg(feature = "gpu")]
+        Ok("gpu-tensors") => (Device::wgpu_options().init().expect("a GPU"), Storage::Tensors),
         Ok("burn") => (Device::flex(), Storage::Tensors),
         _ => (Device::flex(), Storage::Packed),
     };
