@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::activations::{Activations, Walk, hessian, index, summarize};
 use super::{Control, ExperimentError};
+use crate::kernel::BLOCK;
 use crate::model::{Decoder, InputSite, Matrix, Sublayer};
 use crate::prune::mask::{self, Thresholds};
 use crate::prune::quantize::{self, SEARCH_STEPS};
@@ -118,14 +119,26 @@ impl Calibration {
                     None => weights.clone(),
                 });
             }
+            let mut grids = vec![];
             if let Some(quant) = plan.quant {
+                if quant.method == QuantizationMethod::RoundToNearest && quant.bits <= 4 {
+                    let of = |(matrix, weights): (&Matrix, &Vec<f32>)| {
+                        let [_, columns] = matrix.shape(&decoder.config);
+                        quantize::grid(weights, columns, quant.bits, usize::from(quant.group), BLOCK)
+                    };
+                    grids = matrices.iter().zip(&edited).map(of).collect();
+                }
                 self.quantize(quant, decoder, layer, site, &mut edited).await?;
             }
-            for ((matrix, dense), weights) in matrices.into_iter().zip(dense).zip(edited) {
+            for (at, ((matrix, dense), weights)) in matrices.into_iter().zip(dense).zip(edited).enumerate() {
                 let (sparsity, change) = mask::effect(&dense, &weights);
                 out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
                 let before = decoder.blocks[layer].matrix(matrix);
-                let weights = if only_removes { before.without_zeros_of(weights) } else { before.with_values(weights) };
+                let weights = match grids.get(at) {
+                    _ if only_removes => before.without_zeros_of(weights),
+                    Some(grid) => before.on_grid(weights, grid),
+                    None => before.with_values(weights),
+                };
                 out.decoder.blocks[layer].set_matrix(matrix, weights);
             }
         }

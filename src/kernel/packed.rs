@@ -87,6 +87,23 @@ impl PackedMatrix {
         Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(Codes::Full(values)), mask: None }
     }
 
+    /// From weights of at most 16 evenly spaced values a block, held as codes.
+    ///
+    /// * `grid` — the step and the lowest value of each block; rows are whole blocks.
+    pub fn on_grid(values: &[f32], columns: usize, grid: &[[f32; 2]]) -> Self {
+        let (blocks, _) = values.as_chunks::<BLOCK>();
+        let code = |value: f32, [step, lowest]: [f32; 2]| ((value - lowest) / step).round().clamp(0.0, 15.0) as u8;
+        let nibbles = |(block, grid): (&[f32; BLOCK], &[f32; 2])| {
+            std::array::from_fn(|at| code(block[at], *grid) | code(block[at + BLOCK / 2], *grid) << 4)
+        };
+        let codes = Codes::Four {
+            codes: blocks.iter().zip(grid).map(nibbles).collect(),
+            scales: grid.iter().map(|[step, _]| *step).collect(),
+            minimums: grid.iter().map(|[_, lowest]| *lowest).collect(),
+        };
+        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
+    }
+
     /// Rows and columns.
     pub fn shape(&self) -> [usize; 2] {
         [self.rows, self.columns]

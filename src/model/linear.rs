@@ -8,7 +8,7 @@ use super::gguf::TensorType;
 use super::quant::dequantize;
 #[cfg(feature = "gpu")]
 use crate::gpu::blocks::BlockMatrix;
-use crate::kernel::{Inputs, PackedMatrix};
+use crate::kernel::{BLOCK, Inputs, PackedMatrix};
 
 /// How a model's weights are held and its products computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,26 @@ impl Linear {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => Self::on_device(values, weights.shape(), &weights.device()),
             Self::Tensor(weights) => Self::on_device(values, weights.dims(), &weights.device()),
+        }
+    }
+
+    /// Other weights of the same shape and at most 16 evenly spaced values a block, as codes where the matrix is held so.
+    ///
+    /// * `grid` — the step and the lowest value of each block of [`BLOCK`] neighbours.
+    pub fn on_grid(&self, values: Vec<f32>, grid: &[[f32; 2]]) -> Self {
+        let [_, columns] = self.shape();
+        if !columns.is_multiple_of(BLOCK) {
+            return self.with_values(values);
+        }
+        match self {
+            Self::Packed(_) => Self::Packed(PackedMatrix::on_grid(&values, columns, grid)),
+            #[cfg(feature = "gpu")]
+            Self::Blocks(weights) => {
+                let packed = PackedMatrix::on_grid(&values, columns, grid);
+                BlockMatrix::upload(&packed, &weights.device())
+                    .map_or_else(|| self.with_values(values), |blocks| Self::Blocks(Box::new(blocks)))
+            }
+            Self::Tensor(_) => self.with_values(values),
         }
     }
 

@@ -10,18 +10,36 @@ pub const SEARCH_STEPS: usize = 20;
 ///
 /// w ≈ (q − zero) · step with step = (max − min) / (2ᵇ − 1), zero = −round(min / step) clamped to the range of q.
 pub fn round_to_nearest(weights: &mut [f32], columns: usize, bits: u8, group: usize) {
-    let top = f32::from((1u16 << bits) - 1);
+    let top = top(bits);
     for row in weights.chunks_exact_mut(columns) {
         for group in row.chunks_mut(group) {
-            // The range holds 0: a group on one side of it would lose its far end to the clamped zero point.
-            let (low, high) = group.iter().fold((0f32, 0f32), |(low, high), w| (low.min(*w), high.max(*w)));
-            let step = (high - low).max(1e-5) / top;
-            let zero = (-(low / step).round_ties_even()).clamp(0.0, top);
+            let (step, zero) = step_and_zero(group, top);
             for weight in group {
                 *weight = (((*weight / step).round_ties_even() + zero).clamp(0.0, top) - zero) * step;
             }
         }
     }
+}
+
+fn top(bits: u8) -> f32 {
+    f32::from((1u16 << bits) - 1)
+}
+
+fn step_and_zero(group: &[f32], top: f32) -> (f32, f32) {
+    // The range holds 0: a group on one side of it would lose its far end to the clamped zero point.
+    let (low, high) = group.iter().fold((0f32, 0f32), |(low, high), w| (low.min(*w), high.max(*w)));
+    let step = (high - low).max(1e-5) / top;
+    (step, (-(low / step).round_ties_even()).clamp(0.0, top))
+}
+
+/// The values that [`round_to_nearest`] leaves for these weights, as a matrix in blocks of codes holds them: the step and the
+/// lowest value of each block of `block` neighbours, of which a group has some.
+pub fn grid(weights: &[f32], columns: usize, bits: u8, group: usize, block: usize) -> Vec<[f32; 2]> {
+    let of_group = |group: &[f32]| {
+        let (step, zero) = step_and_zero(group, top(bits));
+        std::iter::repeat_n([step, -zero * step], group.len().div_ceil(block))
+    };
+    weights.chunks_exact(columns).flat_map(|row| row.chunks(group).flat_map(of_group)).collect()
 }
 
 /// AWQ's scale of each input channel, s_j = mean|X_j|^α, divided by √(max s · min s).
@@ -97,6 +115,26 @@ mod tests {
                     values.dedup();
                     prop_assert!(values.len() <= 1 << bits);
                 }
+            }
+        }
+
+        /// Held as codes, rounded weights are what they were; those at 0 exactly.
+        #[cfg(feature = "engine")]
+        #[test]
+        fn rounded_weights_lie_on_their_grid(
+            mut weights in proptest::collection::vec(-3f32..3.0, 2 * 160),
+            bits in 1usize..4,
+            group in 0usize..3,
+        ) {
+            use crate::kernel::{BLOCK, PackedMatrix};
+            let (bits, group) = (super::super::quantization::BITS[bits], usize::from(super::super::quantization::GROUPS[group]));
+            weights[5] = 0.0;
+            let grid = grid(&weights, 160, bits, group, BLOCK);
+            prop_assert_eq!(grid.len(), weights.len() / BLOCK);
+            round_to_nearest(&mut weights, 160, bits, group);
+            let held = PackedMatrix::on_grid(&weights, 160, &grid).values();
+            for (held, weight) in held.iter().zip(&weights) {
+                prop_assert!((held - weight).abs() <= 2e-6 && (*weight != 0.0 || *held == 0.0), "{held} for {weight}");
             }
         }
     }
