@@ -12,6 +12,9 @@ die() { printf 'prunescope: %s\n' "$*" >&2; exit 1; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# The browser of the tests; empty where there is none.
+find_chromium() { printf '%s' "${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}"; }
+
 # need TOOL HOW-TO-GET-IT
 need() { have "$1" || die "«$1» is missing: $2, then run make again."; }
 

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 need node "install Node.js 20 or newer from https://nodejs.org"
 need npm "install Node.js 20 or newer from https://nodejs.org"
-browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+browser=$(find_chromium)
 if [ -z "$browser" ]; then
     say "Installing Chromium…"
     apt_install chromium fonts-dejavu-core || die "Chromium is missing and could not be installed: install it, or give its path as «make test CHROMIUM=/path/to/chrome»."

@@ -6,6 +6,7 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::{Control, ExperimentError};
+use crate::model::linear::read_back;
 use crate::model::{Decoder, InputSite, KeyValueCache};
 
 /// Tokens that pass through a sublayer between two pauses.
@@ -85,8 +86,7 @@ impl<'a> Walk<'a> {
 /// A failing device.
 pub async fn hessian(inputs: &Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
     let product = inputs.clone().transpose().matmul(inputs.clone());
-    let data = product.into_data_async().await.map_err(ExperimentError::device)?;
-    data.try_into_vec_as().map_err(ExperimentError::device)
+    read_back(product).await.map_err(ExperimentError::device)
 }
 
 /// Norms, means and samples of one layer's sites, in one readback.

@@ -8,6 +8,7 @@ use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::metrics::subspace::token_weights;
 use crate::metrics::{Spaces, TopToken, compare, read_all};
+use crate::model::linear::read_back;
 use crate::model::sampling::{Sampler, Sampling};
 use crate::model::{Decoder, KeyValueCache, ModelTokenizer, Sublayer};
 use crate::prune::PruningPlan;
@@ -224,8 +225,7 @@ async fn choose(
     if sampling.is_greedy() {
         return Ok(likeliest);
     }
-    let data = spaces.logits.clone().into_data_async().await.map_err(ExperimentError::device)?;
-    let logits: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+    let logits = read_back(spaces.logits.clone()).await.map_err(ExperimentError::device)?;
     Ok(sampler.choose(&logits))
 }
 
@@ -341,8 +341,7 @@ pub async fn token_losses(logits: &Tensor<2>, ids: &[u32]) -> Result<Vec<f32>, E
     let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [count, 1]);
     let log_p = log_softmax(logits.clone().narrow(0, 0, count), 1);
     let picked = log_p.gather(1, Tensor::from_data(places, &logits.device())).neg();
-    let data = picked.into_data_async().await.map_err(ExperimentError::device)?;
-    data.try_into_vec_as().map_err(ExperimentError::device)
+    read_back(picked).await.map_err(ExperimentError::device)
 }
 
 /// The tokens whose Δz after the prompt does the most damage.

@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 use super::forward::{forward, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
+use crate::model::linear::read_back;
 use crate::model::{ChatTemplate, KeyValueCache, LoadedModel, ModelTokenizer};
 use crate::results::ChoiceAnswer;
 use crate::tasks::generative::MAX_NEW_TOKENS;
@@ -76,9 +77,8 @@ impl<'a> Subject<'a> {
     /// [`ExperimentError::Stopped`], or a failing device.
     pub async fn answer(&self, question: &Question, control: &Control) -> Result<Answered, ExperimentError> {
         let read = self.read(&self.ids(&question.letter_prompt())?, None, control).await?;
-        let data = last_spaces(&self.model.decoder, &read.last).logits.into_data_async().await;
-        let logits: Vec<f32> =
-            data.map_err(ExperimentError::device)?.try_into_vec_as().map_err(ExperimentError::device)?;
+        let logits = last_spaces(&self.model.decoder, &read.last).logits;
+        let logits = read_back(logits).await.map_err(ExperimentError::device)?;
         let of_letters: Vec<f32> =
             self.letter_ids(question.choices.len())?.iter().map(|id| logits[*id as usize]).collect();
         let letters = crate::metrics::subspace::softmax(&of_letters, 1.0).into_iter().map(|p| p as f32).collect();
@@ -136,8 +136,7 @@ impl<'a> Subject<'a> {
         let skip = usize::from(ids.len() > 1);
         let mean = hidden.clone().narrow(0, skip, ids.len() - skip).mean_dim(0);
         let both = Tensor::cat(vec![mean, hidden.narrow(0, ids.len() - 1, 1)], 0);
-        let data = both.into_data_async().await.map_err(ExperimentError::device)?;
-        let mut mean: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+        let mut mean = read_back(both).await.map_err(ExperimentError::device)?;
         let last = mean.split_off(mean.len() / 2);
         Ok(Embedding { mean, last })
     }

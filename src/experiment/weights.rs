@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::activations::{Activations, Walk, hessian, index, summarize};
 use super::{Control, ExperimentError};
 use crate::kernel::BLOCK;
+use crate::model::linear::read_back;
 use crate::model::{Decoder, InputSite, Matrix, Sublayer};
 use crate::prune::mask::{self, Thresholds};
 use crate::prune::quantize::{self, SEARCH_STEPS};
@@ -119,17 +120,10 @@ impl Calibration {
                     None => weights.clone(),
                 });
             }
-            let mut grids = vec![];
-            if let Some(quant) = plan.quant {
-                if quant.method == QuantizationMethod::RoundToNearest && quant.bits <= 4 {
-                    let of = |(matrix, weights): (&Matrix, &Vec<f32>)| {
-                        let [_, columns] = matrix.shape(&decoder.config);
-                        quantize::grid(weights, columns, quant.bits, usize::from(quant.group), BLOCK)
-                    };
-                    grids = matrices.iter().zip(&edited).map(of).collect();
-                }
-                self.quantize(quant, decoder, layer, site, &mut edited).await?;
-            }
+            let grids = match plan.quant {
+                Some(quant) => self.quantize(quant, decoder, layer, site, &mut edited).await?,
+                None => vec![],
+            };
             for (at, ((matrix, dense), weights)) in matrices.into_iter().zip(dense).zip(edited).enumerate() {
                 let (sparsity, change) = mask::effect(&dense, &weights);
                 out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
@@ -225,6 +219,8 @@ impl Calibration {
     }
 
     /// Rounds the matrices of one site, in place; weights that are zero stay so.
+    ///
+    /// Returns the [`quantize::grid`] of each where its blocks have at most 16 values, evenly spaced; else nothing.
     async fn quantize(
         &self,
         quant: Quantization,
@@ -232,7 +228,7 @@ impl Calibration {
         layer: usize,
         site: InputSite,
         weights: &mut [Vec<f32>],
-    ) -> Result<(), ExperimentError> {
+    ) -> Result<Vec<Vec<[f32; 2]>>, ExperimentError> {
         let group = usize::from(quant.group);
         let rounded = |scales: &[f32], weights: &[f32]| {
             let mut out = weights.to_vec();
@@ -241,8 +237,15 @@ impl Calibration {
             out
         };
         let columns = site.matrices().next().map_or(0, |matrix| matrix.shape(&decoder.config)[1]);
+        let mut grids = vec![];
         let scales = match quant.method {
-            QuantizationMethod::RoundToNearest => vec![1.0; columns],
+            QuantizationMethod::RoundToNearest => {
+                if quant.bits <= 4 {
+                    let grid = |weights: &Vec<f32>| quantize::grid(weights, columns, quant.bits, group, BLOCK);
+                    grids = weights.iter().map(grid).collect();
+                }
+                vec![1.0; columns]
+            }
             QuantizationMethod::ActivationAware => {
                 let seen = self.site(layer, site)?;
                 let candidates = (0..SEARCH_STEPS)
@@ -261,8 +264,8 @@ impl Calibration {
                     }
                     losses.push(Tensor::cat(of_site, 0).sum());
                 }
-                let data = Tensor::cat(losses, 0).into_data_async().await.map_err(ExperimentError::device)?;
-                let losses: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+                let losses = Tensor::cat(losses, 0).unsqueeze();
+                let losses = read_back(losses).await.map_err(ExperimentError::device)?;
                 let best = losses.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(step, _)| step);
                 candidates.into_iter().nth(best).unwrap_or_default()
             }
@@ -270,7 +273,7 @@ impl Calibration {
         for weights in weights {
             *weights = rounded(&scales, weights);
         }
-        Ok(())
+        Ok(grids)
     }
 }
 
@@ -292,8 +295,7 @@ pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<
     let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
     let ids: Vec<u32> = (0..rows as u32).collect();
     let corner = decoder.blocks[layer].matrix(matrix).select(&ids).narrow(1, 0, columns);
-    let data = corner.into_data_async().await.map_err(ExperimentError::device)?;
-    let weights: Vec<f32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+    let weights = read_back(corner).await.map_err(ExperimentError::device)?;
     let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
     let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
     Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })

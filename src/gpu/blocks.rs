@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::ops::{self, Layout, Stored};
-use crate::kernel::PackedMatrix;
-use crate::kernel::packed::Codes;
+use crate::kernel::packed::{Codes, mask_of};
+use crate::kernel::{BLOCK, PackedMatrix};
 
 /// Up to so many rows are multiplied with the codes themselves; for more the weights are first turned into numbers, a matrix
 /// at a time, and multiplied by burn.
@@ -20,23 +20,23 @@ impl BlockMatrix {
     /// The same matrix on a device; none where its weights are not quantized.
     pub fn upload(matrix: &PackedMatrix, device: &Device) -> Option<Self> {
         let [rows, columns] = matrix.shape();
-        let (bits, words, scales): (u32, Vec<i32>, Vec<f32>) = match matrix.codes() {
+        let (bits, codes, scales): (u32, Vec<i32>, Vec<f32>) = match matrix.codes() {
             Codes::Four { codes, scales, minimums } => {
                 let pairs = scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, *minimum]);
                 (4, codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 4]>(*block)).collect(), pairs.collect())
             }
             Codes::Eight { codes, scales } => {
-                let words = codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 8]>(*block)).collect();
-                (8, words, scales.iter().flat_map(|scale| [*scale, 0.0]).collect())
+                let words = codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 8]>(*block));
+                (8, words.collect(), scales.iter().flat_map(|scale| [*scale, 0.0]).collect())
             }
             Codes::Full(_) => return None,
         };
-        let mask = matrix.mask().map(|mask| mask.iter().map(|word| *word as i32).collect::<Vec<i32>>());
-        let layout = Layout { rows, columns, bits, masked: mask.is_some() };
+        let layout = Layout { rows, columns, bits, masked: matrix.mask().is_some() };
         Some(Self(Stored {
-            codes: integers(words, device),
+            codes: integers(codes, device),
             scales: Tensor::from_data(TensorData::from(scales.as_slice()), device),
-            mask: integers(mask.unwrap_or_else(|| vec![0]), device),
+            // A program needs all its buffers; without a mask nothing is read of it.
+            mask: words(matrix.mask().unwrap_or(&[0]), device),
             layout,
         }))
     }
@@ -82,12 +82,12 @@ impl BlockMatrix {
             let [count] = x.dims();
             x.clone().reshape([count / width, width]).select(0, self.ids(ids)).reshape([ids.len() * width])
         };
-        let blocks = columns / 32;
+        let blocks = columns / BLOCK;
         let [numbers] = self.0.scales.dims();
         let scales = self.0.scales.clone().reshape([numbers / (2 * blocks), 2 * blocks]).select(0, self.ids(ids));
         let mask = if masked { pick(&self.0.mask, blocks) } else { self.0.mask.clone() };
         ops::dequantize(&Stored {
-            codes: pick(&self.0.codes, columns * bits as usize / 32),
+            codes: pick(&self.0.codes, columns * bits as usize / i32::BITS as usize),
             scales: scales.reshape([ids.len() * 2 * blocks]),
             mask,
             layout: Layout { rows: ids.len(), ..self.0.layout },
@@ -95,18 +95,19 @@ impl BlockMatrix {
     }
 
     fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
-        integers(ids.iter().map(|id| *id as i32).collect(), &self.device())
+        words(ids, &self.device())
     }
 
     /// The same weights without those that are 0 in `values`: a mask over the shared codes.
     pub fn without_zeros_of(&self, values: &[f32]) -> Self {
-        let word = |block: &[f32]| {
-            block.iter().enumerate().fold(0u32, |word, (bit, value)| word | u32::from(*value != 0.0) << bit) as i32
-        };
-        let mask = values.chunks_exact(32).map(word).collect();
         let layout = Layout { masked: true, ..self.0.layout };
-        Self(Stored { mask: integers(mask, &self.device()), layout, ..self.0.clone() })
+        Self(Stored { mask: words(&mask_of(values), &self.device()), layout, ..self.0.clone() })
     }
+}
+
+/// Words bit by bit: the device's integers have a sign.
+fn words(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    integers(values.iter().map(|word| *word as i32).collect(), device)
 }
 
 fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
@@ -147,7 +148,7 @@ mod tests {
     fn multiplies_as_the_host_does() {
         let [rows, columns] = [13, 160];
         for tensor_type in [TensorType::Q4_0, TensorType::Q4_1, TensorType::Q8_0] {
-            let bytes = stored(tensor_type, rows * columns / 32);
+            let bytes = stored(tensor_type, rows * columns / BLOCK);
             let whole = PackedMatrix::from_file(tensor_type, &bytes, rows, columns);
             let kept: Vec<f32> =
                 whole.values().iter().enumerate().map(|(at, w)| if at % 3 == 1 { 0.0 } else { *w }).collect();

@@ -12,6 +12,8 @@ pub const LANES: u32 = 16;
 pub const OUTPUTS: u32 = 8;
 /// Units of one cube of [`rms_norm`] and [`attend`].
 pub const UNITS: u32 = 64;
+/// Weights of a block.
+const BLOCK: u32 = crate::kernel::BLOCK as u32;
 /// Stands for −∞ where a score must not count.
 const NEVER: f32 = -1e30;
 
@@ -33,6 +35,11 @@ fn place_in_block(word_in_block: u32, place: u32, #[comptime] bits: u32) -> u32 
     if bits == 4 { 4 * word_in_block + place / 2 + 16 * (place % 2) } else { 4 * word_in_block + place }
 }
 
+#[cube]
+fn silu(x: f32) -> f32 {
+    x / (1.0 + (-x).exp())
+}
+
 /// x Wᵀ for a few rows x: each output is shared by [`LANES`] units, each of which takes every [`LANES`]-th word of codes.
 ///
 /// `scales` has the scale and the minimum of each block in turn. Gated, the output is silu(gate) times the product.
@@ -51,7 +58,7 @@ pub fn product(
     #[comptime] gated: bool,
 ) {
     let per_word = comptime!(32 / bits);
-    let words_in_block = comptime!(32 / per_word);
+    let words_in_block = comptime!(BLOCK / per_word);
     let lane = UNIT_POS_X;
     let output = CUBE_POS_X * OUTPUTS + UNIT_POS_Y;
     let token = CUBE_POS_Y;
@@ -62,9 +69,9 @@ pub fn product(
         while at < words {
             let block = at / words_in_block;
             let word_in_block = at % words_in_block;
-            let block_of_matrix = output * (columns / 32) + block;
+            let block_of_matrix = output * (columns / BLOCK) + block;
             let word = codes[(output * words + at) as usize];
-            let base = token * columns + block * 32;
+            let base = token * columns + block * BLOCK;
             let mut dot = 0.0f32;
             let mut total = 0.0f32;
             #[unroll]
@@ -95,8 +102,7 @@ pub fn product(
         }
         let at = (token * rows + output) as usize;
         if gated {
-            let gate = gate[at];
-            out[at] = whole * gate / (1.0 + (-gate).exp());
+            out[at] = silu(gate[at]) * whole;
         } else {
             out[at] = whole;
         }
@@ -115,7 +121,7 @@ pub fn dequantize(
     #[comptime] masked: bool,
 ) {
     let per_word = comptime!(32 / bits);
-    let words_in_block = comptime!(32 / per_word);
+    let words_in_block = comptime!(BLOCK / per_word);
     let at = ABSOLUTE_POS as u32;
     if at < words {
         let block = at / words_in_block;
@@ -131,7 +137,7 @@ pub fn dequantize(
                     weight = 0.0;
                 }
             }
-            out[(block * 32 + in_block) as usize] = weight;
+            out[(block * BLOCK + in_block) as usize] = weight;
         }
     }
 }
@@ -166,8 +172,7 @@ pub fn rms_norm(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, epsilo
 #[cube(launch_unchecked)]
 pub fn silu_times(gate: &[f32], up: &[f32], out: &mut [f32], count: u32) {
     if (ABSOLUTE_POS as u32) < count {
-        let gate = gate[ABSOLUTE_POS];
-        out[ABSOLUTE_POS] = up[ABSOLUTE_POS] * gate / (1.0 + (-gate).exp());
+        out[ABSOLUTE_POS] = silu(gate[ABSOLUTE_POS]) * up[ABSOLUTE_POS];
     }
 }
 

@@ -5,6 +5,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Int, Shape, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
@@ -84,7 +85,7 @@ fn buffer(x: CubeTensor) -> BufferArg {
 }
 
 /// How many cubes of how many units for so many numbers.
-fn by_number(client: &burn_cubecl::cubecl::client::Client, count: usize) -> (CubeCount, CubeDim) {
+fn by_number(client: &Client, count: usize) -> (CubeCount, CubeDim) {
     let dim = CubeDim::new(client, count);
     (calculate_cube_count_elemwise(client, count, dim), dim)
 }

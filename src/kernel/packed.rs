@@ -138,13 +138,7 @@ impl PackedMatrix {
         if matches!(*self.codes, Codes::Full(_)) {
             return Self::from_values(values, self.columns);
         }
-        let (blocks, _) = values.as_chunks::<BLOCK>();
-        let word = |block: &[f32; BLOCK]| {
-            let fours: [f32x4; BLOCK / 4] = bytemuck::cast(*block);
-            let zeros = |four: f32x4| four.simd_eq(f32x4::ZERO).to_bitmask();
-            !fours.iter().enumerate().fold(0, |word, (at, four)| word | zeros(*four) << (4 * at))
-        };
-        self.masked(blocks.iter().map(word).collect())
+        self.masked(mask_of(&values))
     }
 
     /// The weights of one row, as they are used, into `out`.
@@ -198,6 +192,17 @@ impl PackedMatrix {
         out.chunks_exact_mut(self.columns.max(1)).enumerate().for_each(|(row, out)| self.read_row(row, out));
         out
     }
+}
+
+/// The mask that keeps what is not 0: one word a block.
+pub fn mask_of(values: &[f32]) -> Vec<u32> {
+    let (blocks, _) = values.as_chunks::<BLOCK>();
+    let word = |block: &[f32; BLOCK]| {
+        let fours: [f32x4; BLOCK / 4] = bytemuck::cast(*block);
+        let zeros = |four: f32x4| four.simd_eq(f32x4::ZERO).to_bitmask();
+        !fours.iter().enumerate().fold(0, |word, (at, four)| word | zeros(*four) << (4 * at))
+    };
+    blocks.iter().map(word).collect()
 }
 
 #[inline(always)]

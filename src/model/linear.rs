@@ -46,14 +46,17 @@ impl Linear {
         match storage {
             Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
             #[cfg(feature = "gpu")]
-            Storage::Blocks => {
-                let packed = PackedMatrix::from_file(tensor_type, bytes, rows, columns);
-                match BlockMatrix::upload(&packed, device) {
-                    Some(blocks) => Self::Blocks(Box::new(blocks)),
-                    None => Self::on_device(packed.values(), [rows, columns], device),
-                }
-            }
+            Storage::Blocks => Self::upload(&PackedMatrix::from_file(tensor_type, bytes, rows, columns), device),
             Storage::Tensors => Self::on_device(dequantize(tensor_type, bytes), [rows, columns], device),
+        }
+    }
+
+    /// In blocks of codes where the weights are quantized.
+    #[cfg(feature = "gpu")]
+    fn upload(matrix: &PackedMatrix, device: &Device) -> Self {
+        match BlockMatrix::upload(matrix, device) {
+            Some(blocks) => Self::Blocks(Box::new(blocks)),
+            None => Self::on_device(matrix.values(), matrix.shape(), device),
         }
     }
 
@@ -82,11 +85,7 @@ impl Linear {
         match self {
             Self::Packed(_) => Self::Packed(PackedMatrix::on_grid(&values, columns, grid)),
             #[cfg(feature = "gpu")]
-            Self::Blocks(weights) => {
-                let packed = PackedMatrix::on_grid(&values, columns, grid);
-                BlockMatrix::upload(&packed, &weights.device())
-                    .map_or_else(|| self.with_values(values), |blocks| Self::Blocks(Box::new(blocks)))
-            }
+            Self::Blocks(weights) => Self::upload(&PackedMatrix::on_grid(&values, columns, grid), &weights.device()),
             Self::Tensor(_) => self.with_values(values),
         }
     }
@@ -159,7 +158,11 @@ impl Linear {
     }
 }
 
-async fn read_back(x: Tensor<2>) -> Result<Vec<f32>, String> {
+/// A tensor's numbers, read back from its device.
+///
+/// # Errors
+/// What the device says where it fails.
+pub(crate) async fn read_back(x: Tensor<2>) -> Result<Vec<f32>, String> {
     let data = x.into_data_async().await.map_err(|error| error.to_string())?;
     data.try_into_vec_as().map_err(|error| error.to_string())
 }
@@ -184,22 +187,31 @@ pub(crate) fn host_tensor(values: Vec<f32>, rows: usize) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, [rows, columns]), &Device::flex())
 }
 
-/// A row of weights that is used element by element, such as a norm's: on the device, and on the host where that computes.
+/// A row of weights that is used element by element, such as a norm's, where the model runs.
 #[derive(Clone, Debug)]
-pub struct Scale {
-    /// `[1, hidden]`.
-    pub tensor: Tensor<2>,
-    /// The same numbers, for packed storage.
-    pub values: Option<Arc<[f32]>>,
-    /// How the model around it is held.
-    pub storage: Storage,
+pub enum Scale {
+    /// On the host.
+    Packed(Arc<[f32]>),
+    /// For the kernels of a GPU, `[1, hidden]`.
+    #[cfg(feature = "gpu")]
+    Blocks(Box<Tensor<2>>),
+    /// On a device, `[1, hidden]`.
+    Tensor(Box<Tensor<2>>),
 }
 
 impl Scale {
     /// From a tensor's bytes in a file.
     pub fn from_file(tensor_type: TensorType, bytes: &[u8], storage: Storage, device: &Device) -> Self {
         let values = dequantize(tensor_type, bytes);
-        let tensor = Tensor::from_data(TensorData::new(values.clone(), [1, values.len()]), device);
-        Self { tensor, values: (storage == Storage::Packed).then(|| values.into()), storage }
+        let on_device = |values: Vec<f32>| {
+            let shape = [1, values.len()];
+            Box::new(Tensor::from_data(TensorData::new(values, shape), device))
+        };
+        match storage {
+            Storage::Packed => Self::Packed(values.into()),
+            #[cfg(feature = "gpu")]
+            Storage::Blocks => Self::Blocks(on_device(values)),
+            Storage::Tensors => Self::Tensor(on_device(values)),
+        }
     }
 }

@@ -2,8 +2,6 @@
 
 use burn::tensor::Tensor;
 
-#[cfg(feature = "gpu")]
-use super::linear::Storage;
 use super::linear::{Scale, host_tensor, host_values};
 use crate::kernel::elementwise::rms_norm;
 
@@ -19,15 +17,17 @@ pub struct RmsNorm {
 impl RmsNorm {
     /// Normalizes each row of `x`, `[tokens, hidden]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        if let Some(weight) = &self.weight.values {
-            let [rows, _] = x.dims();
-            return host_tensor(rms_norm(&host_values(x), weight, self.epsilon as f32), rows);
+        match &self.weight {
+            Scale::Packed(weight) => {
+                let [rows, _] = x.dims();
+                host_tensor(rms_norm(&host_values(x), weight, self.epsilon as f32), rows)
+            }
+            #[cfg(feature = "gpu")]
+            Scale::Blocks(weight) => crate::gpu::ops::rms_norm(x, weight.as_ref().clone(), self.epsilon as f32),
+            Scale::Tensor(weight) => {
+                let scale = x.clone().square().mean_dim(1).add_scalar(self.epsilon).sqrt().recip();
+                x.mul(scale).mul(weight.as_ref().clone())
+            }
         }
-        #[cfg(feature = "gpu")]
-        if self.weight.storage == Storage::Blocks {
-            return crate::gpu::ops::rms_norm(x, self.weight.tensor.clone(), self.epsilon as f32);
-        }
-        let scale = x.clone().square().mean_dim(1).add_scalar(self.epsilon).sqrt().recip();
-        x.mul(scale).mul(self.weight.tensor.clone())
     }
 }
