@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use prunescope::model::{LoadError, LoadedModel, ModelLoader, Storage};
 
 fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel, LoadError> {
-    let mut loader = ModelLoader::new(bytes.len() as u64, &Device::flex(), Storage::Packed);
+    let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed);
+    loader.begin_file(bytes.len() as u64)?;
     for piece in bytes.chunks(chunk) {
         loader.push(piece)?;
     }

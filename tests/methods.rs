@@ -62,7 +62,7 @@ fn check(path: &Path, name: &str) {
         let edited = block_on(calibration.edit(&model.decoder, &plan, &control, &mut |_, _, _| {})).unwrap();
         for case in cases {
             let place = format!("{name}, {text}, {}", case.matrix.name());
-            let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).clone();
+            let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).unwrap().weights.clone();
             let found = block_on(weights.values()).unwrap();
             let wanted = &numbers[case.offset..case.offset + case.count];
             assert_eq!(found.len(), wanted.len(), "{place}");

@@ -100,7 +100,7 @@ fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, toler
         assert_eq!(ids, case.ids, "{place}: token ids");
 
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let stream = block_on(forward(&decoder, &plan, decoder.embed(&ids), 0, 0, &mut cache, &control)).unwrap();
+        let stream = block_on(forward(&decoder, &plan, decoder.embed(&ids, 0), 0, 0, &mut cache, &control)).unwrap();
         assert_eq!(stream.len(), case.rows);
         for (sublayer, x) in stream.iter().enumerate() {
             let last = rows(&x.clone().narrow(0, ids.len() - 1, 1));
@@ -152,15 +152,8 @@ fn the_tiny_model_by_plain_burn() {
 /// On whatever GPU there is; for a software one: `VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json`.
 #[cfg(feature = "gpu")]
 mod on_a_gpu {
-    use std::sync::LazyLock;
-
+    use super::common::gpu;
     use super::*;
-
-    /// Opened once for all tests of this program.
-    fn gpu() -> Device {
-        static GPU: LazyLock<Device> = LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
-        GPU.clone()
-    }
 
     #[test]
     fn the_tiny_model() {

@@ -42,7 +42,7 @@ impl<'a> Walk<'a> {
     /// Begins before the first layer. Texts longer than the model's context are read in pieces.
     pub fn new(decoder: &'a Decoder, ids: &[u32]) -> Self {
         let sequence = decoder.config.context.min(MAX_SEQUENCE);
-        Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids)).collect(), layer: 0 }
+        Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids, 0)).collect(), layer: 0 }
     }
 
     /// The inputs of the next layer's sites, each `[tokens, columns]`, in the order of [`InputSite::ALL`]; none after the
@@ -64,11 +64,12 @@ impl<'a> Walk<'a> {
                 let [count, _] = x.dims();
                 let normed = attention.norm.forward(x.clone());
                 let positions = self.decoder.positions(start, count);
-                let mixed = attention.mix(normed.clone(), self.layer, &self.decoder.rope, &positions, &mut cache);
-                let x = x.add(attention.project(mixed.clone()));
-                let normed_again = mlp.norm.forward(x.clone());
+                let mixed = attention.mix(normed.clone(), self.layer, &positions, &mut cache);
+                let between = x.clone().add(attention.project(mixed.clone()));
+                let read = if self.decoder.config.parallel { x } else { between.clone() };
+                let normed_again = mlp.norm.forward(read);
                 let inner = mlp.inner(normed_again.clone());
-                out.push(x.add(mlp.project(inner.clone())));
+                out.push(between.add(mlp.project(inner.clone())));
                 for (site, input) in sites.iter_mut().zip([normed, mixed, normed_again, inner]) {
                     site.push(input);
                 }

@@ -60,7 +60,7 @@ impl DenseRun {
         control: &Control,
     ) -> Result<Self, ExperimentError> {
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let x = decoder.embed(&prompt_ids);
+        let x = decoder.embed(&prompt_ids, 0);
         let dense = PruningPlan::default();
         let prompt_stream = forward(decoder, &dense, x, 0, 0, &mut cache, control).await?;
         let first = DenseStep {
@@ -87,7 +87,7 @@ impl DenseRun {
         let start = self.prompt_ids.len() + self.steps.len() - 1;
         // What a stopped pass has left there.
         self.cache.truncate(start);
-        let x = decoder.embed(&[token]);
+        let x = decoder.embed(&[token], start);
         let stream = forward(decoder, &PruningPlan::default(), x, 0, start, &mut self.cache, control).await?;
         self.steps.push(DenseStep {
             spaces: last_spaces(decoder, &stream[stream.len() - 1]),

@@ -14,7 +14,8 @@ pub type ResidualStream = Vec<Tensor<2>>;
 
 /// Passes `x` through the sublayers from `first` on, skipping what `plan` drops.
 ///
-/// * `x` — the residual stream before sublayer `first`, `[tokens, hidden]`.
+/// * `x` — the residual stream before sublayer `first`, `[tokens, hidden]`; where a block's sublayers are parallel, `first` is an
+///   attention.
 /// * `start` — how many tokens are in `cache` before these.
 ///
 /// Returns the residual stream before `first`, after it, and so on to the end.
@@ -44,8 +45,8 @@ pub async fn forward(
         stream.push(if plan.drops(at) {
             x
         } else {
-            let change = decoder.sublayer(at, x.clone(), &positions, cache);
-            x.add(change)
+            let input = stream[decoder.reads(at) - first].clone();
+            x.add(decoder.sublayer(at, input, &positions, cache))
         });
     }
     Ok(stream)

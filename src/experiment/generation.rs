@@ -91,7 +91,7 @@ impl PrunedRun {
                         self.cache.append_from(&dense.cache, layers_below(first), start);
                         (same.stream[first].clone(), first)
                     }
-                    None => (decoder.embed(&[token]), 0),
+                    None => (decoder.embed(&[token], start), 0),
                 };
                 let stream = forward(decoder, plan, x, first, start, &mut self.cache, control).await?;
                 last_spaces(decoder, &stream[stream.len() - 1])
@@ -326,7 +326,7 @@ pub async fn dense_losses(
     } else {
         let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
         let prompt = dense.steps[0].spaces.clone();
-        let (start, x) = (dense.prompt_ids.len(), decoder.embed(read));
+        let (start, x) = (dense.prompt_ids.len(), decoder.embed(read, dense.prompt_ids.len()));
         read_rows(&model, prompt, &dense.prompt_cache, start, x, 0, control).await?.logits
     };
     token_losses(&logits, ids).await

@@ -27,7 +27,7 @@ pub async fn measure_importance(
     let mut ids = tokenizer.encode(IMPORTANCE_TEXT, false)?;
     ids.truncate(MAX_CALIBRATION_TOKENS.min(decoder.config.context));
     let mut cache = KeyValueCache::new(decoder.config.layers);
-    let x = decoder.embed(&ids);
+    let x = decoder.embed(&ids, 0);
     let stream = forward(decoder, &PruningPlan::default(), x, 0, 0, &mut cache, control).await?;
     let layers = decoder.config.layers;
     let spans = |from: fn(usize) -> (usize, usize)| (0..layers).map(from).collect::<Vec<_>>();

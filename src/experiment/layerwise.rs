@@ -75,10 +75,12 @@ pub async fn edited_outputs(
             continue;
         }
         control.checkpoint().await?;
-        let written = dense.steps[1..steps].iter().map(|step| step.stream[index].clone());
-        let x = Tensor::cat(std::iter::once(dense.prompt_stream[index].clone()).chain(written).collect(), 0);
+        let stream_at = |index: usize| {
+            let written = dense.steps[1..steps].iter().map(|step| step.stream[index].clone());
+            Tensor::cat(std::iter::once(dense.prompt_stream[index].clone()).chain(written).collect(), 0)
+        };
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let y = x.clone().add(decoder.sublayer(at, x, &positions, &mut cache));
+        let y = stream_at(index).add(decoder.sublayer(at, stream_at(decoder.reads(at)), &positions, &mut cache));
         out.push((at, y.narrow(0, prompt - 1, steps)));
     }
     Ok(out)

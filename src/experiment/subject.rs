@@ -56,7 +56,7 @@ impl<'a> Subject<'a> {
 
     fn ids(&self, text: &str) -> Result<Vec<u32>, ExperimentError> {
         let mut ids = self.tokenizer.encode(text, false)?;
-        let most = MAX_TASK_TOKENS.min(self.model.decoder.config.context - MAX_NEW_TOKENS);
+        let most = MAX_TASK_TOKENS.min(self.model.decoder.config.context.saturating_sub(MAX_NEW_TOKENS));
         if ids.len() > most {
             ids.drain(..ids.len() - most);
         }
@@ -67,7 +67,8 @@ impl<'a> Subject<'a> {
         let decoder = &self.model.decoder;
         let start = before.map_or(0, |read| read.tokens);
         let mut cache = before.map_or_else(|| KeyValueCache::new(decoder.config.layers), |read| read.cache.clone());
-        let stream = forward(decoder, &self.model.plan, decoder.embed(ids), 0, start, &mut cache, control).await?;
+        let stream =
+            forward(decoder, &self.model.plan, decoder.embed(ids, start), 0, start, &mut cache, control).await?;
         Ok(Read { last: stream[stream.len() - 1].clone(), cache, tokens: start + ids.len() })
     }
 

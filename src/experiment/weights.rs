@@ -51,9 +51,11 @@ impl PrunedDecoder {
         out
     }
 
-    /// The first sublayer at which this differs from the dense decoder.
+    /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or the first
+    /// of that block, where a block's sublayers are parallel.
     pub fn first_change(&self) -> Option<usize> {
-        self.plan.first_change(self.decoder.config.layers)
+        let first = self.plan.first_change(self.decoder.config.layers)?;
+        Some(self.decoder.reads(Sublayer::from_index(first)))
     }
 }
 
@@ -108,7 +110,7 @@ impl Calibration {
         for (done, (layer, site)) in sites.iter().copied().enumerate() {
             progress("Editing the weights", done, sites.len());
             control.checkpoint().await?;
-            let matrices: Vec<Matrix> = site.matrices().collect();
+            let matrices: Vec<Matrix> = decoder.config.matrices().filter(|matrix| matrix.site() == site).collect();
             let dense = read_matrices(decoder, layer, &matrices).await?;
             let mut edited = vec![];
             for (matrix, weights) in matrices.iter().zip(&dense) {
@@ -127,7 +129,7 @@ impl Calibration {
             for (at, ((matrix, dense), weights)) in matrices.into_iter().zip(dense).zip(edited).enumerate() {
                 let (sparsity, change) = mask::effect(&dense, &weights);
                 out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
-                let before = decoder.blocks[layer].matrix(matrix);
+                let Some(before) = decoder.blocks[layer].matrix(matrix) else { continue };
                 let weights = match grids.get(at) {
                     _ if only_removes => before.without_zeros_of(weights),
                     Some(grid) => before.on_grid(weights, grid),
@@ -281,7 +283,8 @@ impl Calibration {
 async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> Result<Vec<Vec<f32>>, ExperimentError> {
     let mut out = vec![];
     for matrix in matrices {
-        out.push(decoder.blocks[layer].matrix(*matrix).values().await.map_err(ExperimentError::device)?);
+        let Some(matrix) = decoder.blocks[layer].matrix(*matrix) else { continue };
+        out.push(matrix.weights.values().await.map_err(ExperimentError::device)?);
     }
     Ok(out)
 }
@@ -294,8 +297,13 @@ pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<
     let [all_rows, all_columns] = matrix.shape(&decoder.config);
     let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
     let ids: Vec<u32> = (0..rows as u32).collect();
-    let corner = decoder.blocks[layer].matrix(matrix).select(&ids).narrow(1, 0, columns);
-    let weights = read_back(corner).await.map_err(ExperimentError::device)?;
+    let weights = match decoder.blocks[layer].matrix(matrix) {
+        Some(matrix) => {
+            let corner = matrix.weights.select(&ids).narrow(1, 0, columns);
+            read_back(corner).await.map_err(ExperimentError::device)?
+        }
+        None => vec![],
+    };
     let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
     let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
     Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })

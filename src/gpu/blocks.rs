@@ -25,11 +25,17 @@ impl BlockMatrix {
                 let pairs = scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, *minimum]);
                 (4, codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 4]>(*block)).collect(), pairs.collect())
             }
-            Codes::Eight { codes, scales } => {
+            Codes::Eight { codes, scales, minimums } => {
                 let words = codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 8]>(*block));
-                (8, words.collect(), scales.iter().flat_map(|scale| [*scale, 0.0]).collect())
+                let minimums = minimums.iter().copied().chain(std::iter::repeat(0.0));
+                (
+                    8,
+                    words.collect(),
+                    scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, minimum]).collect(),
+                )
             }
-            Codes::Full(_) => return None,
+            // Floats, and scales finer than a block, which the kernels do not know.
+            Codes::Halves { .. } | Codes::Sixteen { .. } | Codes::Full(_) => return None,
         };
         let layout = Layout { rows, columns, bits, masked: matrix.mask().is_some() };
         Some(Self(Stored {
@@ -120,7 +126,8 @@ mod tests {
     use super::*;
     use crate::gpu::tests::{assert_close, gpu, numbers, read, tensor};
     use crate::kernel::elementwise;
-    use crate::model::gguf::TensorType;
+    use crate::model::family::Activation;
+    use crate::model::tensor::TensorType;
 
     /// Bytes of blocks with scales and minimums near those of real models.
     fn stored(tensor_type: TensorType, blocks: usize) -> Vec<u8> {
@@ -169,7 +176,8 @@ mod tests {
                     let plain = wanted(&x, &values, columns);
                     assert_close(&read(matrix.apply(tensor(&x, count))), &plain, 1e-4);
                     let mut gated = gate.clone();
-                    elementwise::silu_times(&mut gated, &plain);
+                    elementwise::activate(Activation::Silu, &mut gated);
+                    elementwise::times(&mut gated, &plain);
                     assert_close(&read(matrix.apply_gated(tensor(&x, count), tensor(&gate, count))), &gated, 1e-4);
                 }
             }

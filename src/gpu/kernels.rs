@@ -176,14 +176,22 @@ pub fn silu_times(gate: &[f32], up: &[f32], out: &mut [f32], count: u32) {
     }
 }
 
-/// One number of a row whose neighbouring pairs turn; `angles` has a row's cosines, then its sines.
+/// One number of a row of which, in each head, the first `turning` numbers turn as neighbouring pairs; `angles` has a row's
+/// cosines, then its sines.
 #[cube]
-fn turned(x: &[f32], at: u32, in_head: u32, angles: &[f32], angle_row: u32, head_dim: u32) -> f32 {
-    let pair = in_head / 2;
-    let cos = angles[(angle_row * head_dim + pair) as usize];
-    let sin = angles[(angle_row * head_dim + head_dim / 2 + pair) as usize];
-    let value = x[at as usize];
-    if in_head % 2 == 0 { value * cos - x[(at + 1) as usize] * sin } else { value * cos + x[(at - 1) as usize] * sin }
+fn turned(x: &[f32], at: u32, in_head: u32, angles: &[f32], angle_row: u32, turning: u32) -> f32 {
+    let mut out = x[at as usize];
+    if in_head < turning {
+        let pair = in_head / 2;
+        let cos = angles[(angle_row * turning + pair) as usize];
+        let sin = angles[(angle_row * turning + turning / 2 + pair) as usize];
+        if in_head % 2 == 0 {
+            out = out * cos - x[(at + 1) as usize] * sin;
+        } else {
+            out = out * cos + x[(at - 1) as usize] * sin;
+        }
+    }
+    out
 }
 
 /// The rows of a cache followed by new ones, keys turned by their positions: one unit a number of the new cache.
@@ -200,6 +208,7 @@ pub fn append(
     count: u32,
     width: u32,
     head_dim: u32,
+    turning: u32,
 ) {
     let at = ABSOLUTE_POS as u32;
     if at < count {
@@ -209,7 +218,7 @@ pub fn append(
         } else {
             let new = at - known;
             let in_head = new % width % head_dim;
-            all_keys[at as usize] = turned(keys, new, in_head, angles, new / width, head_dim);
+            all_keys[at as usize] = turned(keys, new, in_head, angles, new / width, turning);
             all_values[at as usize] = values[new as usize];
         }
     }
@@ -217,7 +226,7 @@ pub fn append(
 
 /// Causal attention of one token and one query head a cube; queries are turned here.
 ///
-/// Keys are taken [`UNITS`] at a time: each unit scores one of them, then sums its own numbers of the values (the running
+/// A token sees itself and those before it, `window` in all. Keys are taken [`UNITS`] at a time: each unit scores one of them, then sums its own numbers of the values (the running
 /// maximum and sum are those of FlashAttention, Dao et al., 2022).
 #[cube(launch_unchecked)]
 pub fn attend(
@@ -230,6 +239,8 @@ pub fn attend(
     query_heads: u32,
     key_heads: u32,
     scale: f32,
+    window: u32,
+    turning: u32,
     #[comptime] head_dim: u32,
 ) {
     let token = CUBE_POS_X;
@@ -243,7 +254,7 @@ pub fn attend(
     let mut query = Shared::new_slice(comptime!(head_dim as usize));
     let mut at = unit;
     while at < head_dim {
-        query[at as usize] = turned(queries, row + at, at, angles, token, head_dim) * scale;
+        query[at as usize] = turned(queries, row + at, at, angles, token, turning) * scale;
         at += UNITS;
     }
     let mut scores = Shared::new_slice(comptime!(UNITS as usize));
@@ -258,6 +269,9 @@ pub fn attend(
     sync_cube();
 
     let mut first = 0u32;
+    if context > window {
+        first = context - window;
+    }
     while first < context {
         let key = first + unit;
         let mut score = f32::new(NEVER);

@@ -196,6 +196,7 @@ impl DecoderOps for CubeBackend {
         head_dim: usize,
     ) -> (CubeTensor, CubeTensor) {
         let (new, width) = rows(keys.meta.shape());
+        let (_, turning) = rows(angles.meta.shape());
         let count = (known + new) * width;
         let [all_keys, all_values] = [&keys, &values].map(|x| like(x, [known + new, width]));
         let client = keys.client.clone();
@@ -216,6 +217,7 @@ impl DecoderOps for CubeBackend {
                 count as u32,
                 width as u32,
                 head_dim as u32,
+                turning as u32,
             );
         }
         (all_keys, all_values)
@@ -230,6 +232,7 @@ impl DecoderOps for CubeBackend {
     ) -> CubeTensor {
         let (tokens, columns) = rows(queries.meta.shape());
         let (context, _) = rows(keys.meta.shape());
+        let (_, turning) = rows(angles.meta.shape());
         let out = like(&queries, [tokens, columns]);
         let client = queries.client.clone();
         unsafe {
@@ -245,7 +248,9 @@ impl DecoderOps for CubeBackend {
                 (context - tokens) as u32,
                 heads.queries as u32,
                 heads.keys as u32,
-                (heads.width as f32).powf(-0.5),
+                heads.scale,
+                u32::try_from(heads.window).unwrap_or(u32::MAX),
+                turning as u32,
                 heads.width as u32,
             );
         }
@@ -303,12 +308,16 @@ pub fn silu_times(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
 /// The keys and values of a cache followed by new ones, each `[tokens, key_value_heads · head_dim]`; new keys are turned.
 ///
 /// * `known` — the cache's, if it has any.
-/// * `angles` — cosines, then sines, of the new tokens, `[tokens, head_dim]`.
-pub fn append(known: Option<[Tensor<2>; 2]>, [keys, values]: [Tensor<2>; 2], angles: Tensor<2>) -> [Tensor<2>; 2] {
+/// * `angles` — cosines, then sines, of the new tokens' pairs that turn, `[tokens, dimensions]`.
+pub fn append(
+    known: Option<[Tensor<2>; 2]>,
+    [keys, values]: [Tensor<2>; 2],
+    angles: Tensor<2>,
+    head_dim: usize,
+) -> [Tensor<2>; 2] {
     let count = known.as_ref().map_or(0, |[keys, _]| keys.dims()[0]);
     // A program needs all its buffers; of these nothing is read.
     let [known_keys, known_values] = known.unwrap_or_else(|| [keys.clone(), values.clone()]);
-    let [_, head_dim] = angles.dims();
     let (keys, values) = Dispatch::append(
         known_keys.into_dispatch(),
         known_values.into_dispatch(),
@@ -325,7 +334,7 @@ pub fn append(known: Option<[Tensor<2>; 2]>, [keys, values]: [Tensor<2>; 2], ang
 ///
 /// * `queries` — of the last tokens of the context, not yet turned, `[tokens, query_heads · head_dim]`.
 /// * `cache` — keys and values of the context, each `[context, key_value_heads · head_dim]`.
-/// * `angles` — cosines, then sines, of these tokens, `[tokens, head_dim]`.
+/// * `angles` — cosines, then sines, of these tokens' pairs that turn, `[tokens, dimensions]`.
 pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor<2>, heads: Heads) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::attend(
         queries.into_dispatch(),
@@ -341,6 +350,7 @@ mod tests {
     use super::*;
     use crate::gpu::tests::{assert_close, numbers, read, tensor};
     use crate::kernel::{attention, elementwise};
+    use crate::model::family::Activation;
 
     #[test]
     fn norms_as_the_host_does() {
@@ -355,21 +365,24 @@ mod tests {
     fn gates_as_the_host_does() {
         let (gate, up) = (numbers(5 * 37, 3), numbers(5 * 37, 4));
         let mut wanted = gate.clone();
-        elementwise::silu_times(&mut wanted, &up);
+        elementwise::activate(Activation::Silu, &mut wanted);
+        elementwise::times(&mut wanted, &up);
         assert_close(&read(silu_times(tensor(&gate, 5), tensor(&up, 5))), &wanted, 1e-5);
     }
 
-    /// Contexts around the number of keys that are taken at a time; heads narrower and wider than a cube has units.
+    /// Contexts around the number of keys that are taken at a time, and windows of them; heads narrower and wider than a cube
+    /// has units, of which some turn in part.
     #[test]
     fn attends_as_the_host_does() {
         for (start, tokens) in [(0, 1), (0, 65), (62, 1), (63, 1), (64, 1), (130, 7)] {
-            for heads in [
-                Heads { queries: 9, keys: 3, width: 64 },
-                Heads { queries: 2, keys: 2, width: 16 },
-                Heads { queries: 4, keys: 1, width: 80 },
+            for (heads, turning) in [
+                (Heads { queries: 9, keys: 3, width: 64, scale: 0.125, window: usize::MAX }, 64),
+                (Heads { queries: 2, keys: 2, width: 16, scale: 0.3, window: 5 }, 4),
+                (Heads { queries: 4, keys: 1, width: 80, scale: 0.1, window: 70 }, 80),
             ] {
-                let Heads { queries, keys: groups, width } = heads;
-                let angle = numbers((start + tokens) * width / 2, 5);
+                let Heads { queries, keys: groups, width, .. } = heads;
+                let half = turning / 2;
+                let angle = numbers((start + tokens) * half, 5);
                 let [cos, sin] =
                     [f32::cos, f32::sin].map(|of: fn(f32) -> f32| angle.iter().map(|x| of(9.0 * x)).collect());
                 let (cos, sin): (Vec<f32>, Vec<f32>) = (cos, sin);
@@ -377,13 +390,12 @@ mod tests {
                 let [keys, values] = [7, 8].map(|salt| numbers((start + tokens) * groups * width, salt));
 
                 let (mut turned, mut turned_keys) = (query.clone(), keys.clone());
-                let pairs = start * width / 2;
+                let pairs = start * half;
                 attention::rotate(&mut turned, queries, width, &cos[pairs..], &sin[pairs..]);
                 attention::rotate(&mut turned_keys, groups, width, &cos, &sin);
                 let wanted = attention::attend(&turned, &turned_keys, &values, heads);
 
                 let angles = |from: usize, to: usize| {
-                    let half = width / 2;
                     let row = |at: usize| [&cos[at * half..(at + 1) * half], &sin[at * half..(at + 1) * half]].concat();
                     tensor(&(from..to).flat_map(row).collect::<Vec<f32>>(), to - from)
                 };
@@ -391,8 +403,8 @@ mod tests {
                     tensor(&x[from * groups * width..to * groups * width], to - from)
                 };
                 let rows = |from, to| [part(&keys, from, to), part(&values, from, to)];
-                let known = (start > 0).then(|| append(None, rows(0, start), angles(0, start)));
-                let all = append(known, rows(start, start + tokens), angles(start, start + tokens));
+                let known = (start > 0).then(|| append(None, rows(0, start), angles(0, start), width));
+                let all = append(known, rows(start, start + tokens), angles(start, start + tokens), width);
                 assert_close(&read(all[0].clone()), &turned_keys, 1e-5);
                 assert_close(&read(all[1].clone()), &values, 0.0);
                 let found = attend(tensor(&query, tokens), all, angles(start, start + tokens), heads);

@@ -4,7 +4,7 @@ use super::elementwise::{dot, four, softmax};
 use wide::f32x4;
 
 /// The shape of an attention sublayer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Heads {
     /// Query heads.
     pub queries: usize,
@@ -12,13 +12,20 @@ pub struct Heads {
     pub keys: usize,
     /// Width of one head.
     pub width: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// How many tokens a token sees, itself and those before it.
+    pub window: usize,
 }
 
-/// Turns each interleaved pair of every head of `x`, `[tokens, heads · width]`, by its position's angles.
+/// Turns the first interleaved pairs of every head of `x`, `[tokens, heads · width]`, by its position's angles.
 ///
-/// * `cos`, `sin` — `[tokens, width / 2]`. Source: RoFormer (Su et al., 2021), eq. 34.
+/// * `cos`, `sin` — `[tokens, pairs]`. Source: RoFormer (Su et al., 2021), eq. 34.
 pub fn rotate(x: &mut [f32], heads: usize, width: usize, cos: &[f32], sin: &[f32]) {
-    let pairs = width / 2;
+    let pairs = cos.len() / (x.len() / (heads * width)).max(1);
+    if pairs == 0 {
+        return;
+    }
     for (row, (cos, sin)) in x.chunks_exact_mut(heads * width).zip(cos.chunks_exact(pairs).zip(sin.chunks_exact(pairs)))
     {
         for head in row.chunks_exact_mut(width) {
@@ -31,21 +38,23 @@ pub fn rotate(x: &mut [f32], heads: usize, width: usize, cos: &[f32], sin: &[f32
     }
 }
 
-/// softmax(q Kᵀ / √width) V of each token of `query`, `[tokens, queries · width]`, the last ones of those in the cache.
+/// softmax(scale · q Kᵀ) V of each token of `query`, `[tokens, queries · width]`, the last ones of those in the cache.
 ///
-/// * `keys`, `values` — `[context, keys · width]`; token t of the query sees all but the last `tokens − 1 − t`.
+/// * `keys`, `values` — `[context, keys · width]`; token t of the query sees all but the last `tokens − 1 − t`,
+///   and of these a window.
 pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: Heads) -> Vec<f32> {
-    let Heads { queries, keys: groups, width } = heads;
+    let Heads { queries, keys: groups, width, scale, window } = heads;
     let (row, stride) = (queries * width, groups * width);
     let (tokens, context) = (query.len() / row, keys.len() / stride);
-    let scale = 1.0 / (width as f32).sqrt();
     let mut out = vec![0.0; query.len()];
     let mut scores = vec![0.0; context];
     for (token, (query, out)) in query.chunks_exact(row).zip(out.chunks_exact_mut(row)).enumerate() {
         let seen = context - tokens + token + 1;
+        let first = seen.saturating_sub(window);
+        let (keys, values) = (&keys[first * stride..], &values[first * stride..]);
         for (head, (query, out)) in query.chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate() {
             let at = head / (queries / groups) * width;
-            let scores = &mut scores[..seen];
+            let scores = &mut scores[..seen - first];
             for (score, key) in scores.iter_mut().zip(keys.chunks_exact(stride)) {
                 *score = dot(query, &key[at..at + width]) * scale;
             }

@@ -2,6 +2,8 @@
 
 use wide::f32x4;
 
+use crate::model::family::Activation;
+
 /// Four numbers of a slice.
 #[inline(always)]
 pub fn four(slice: &[f32]) -> f32x4 {
@@ -32,18 +34,60 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     out
 }
 
-/// silu(gate) ∘ up, in place of `gate`; silu(x) = x / (1 + e⁻ˣ).
-pub fn silu_times(gate: &mut [f32], up: &[f32]) {
-    let (gates, gate_rest) = gate.split_at_mut(gate.len() / 4 * 4);
-    let (ups, up_rest) = up.split_at(gates.len());
-    for (gate, up) in gates.chunks_exact_mut(4).zip(ups.chunks_exact(4)) {
-        let x = four(gate);
-        let y = x / (f32x4::ONE + (-x).exp()) * four(up);
-        gate.copy_from_slice(&y.to_array());
+/// LayerNorm of each row of `x`: the same of x less its mean, plus a bias (none where it is empty). Source: Ba et al., 2016.
+pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
+    let mut centred = x.to_vec();
+    for row in centred.chunks_exact_mut(weight.len()) {
+        let mean = row.iter().sum::<f32>() / row.len() as f32;
+        row.iter_mut().for_each(|x| *x -= mean);
     }
-    for (gate, up) in gate_rest.iter_mut().zip(up_rest) {
-        *gate = *gate / (1.0 + (-*gate).exp()) * up;
+    let mut out = rms_norm(&centred, weight, epsilon);
+    if !bias.is_empty() {
+        out.chunks_exact_mut(bias.len()).for_each(|row| row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias));
     }
+    out
+}
+
+/// √(2/π) and the cubic term of the GELU by a hyperbolic tangent.
+pub const GELU_TANH: [f32; 2] = [0.797_884_6, 0.044_715];
+
+/// The function of an MLP, in place.
+pub fn activate(activation: Activation, x: &mut [f32]) {
+    match activation {
+        Activation::Silu => each(x, |x| x / (f32x4::ONE + (-x).exp())),
+        // x (1 + tanh u) / 2 = x / (1 + e⁻²ᵘ).
+        Activation::GeluTanh => each(x, |x| {
+            let [a, b] = GELU_TANH.map(f32x4::splat);
+            x / (f32x4::ONE + (f32x4::splat(-2.0) * a * (x + b * x * x * x)).exp())
+        }),
+        Activation::Gelu => each(x, |x| {
+            let half = f32x4::splat(0.5) * x;
+            half + half * error_function(x * f32x4::splat(std::f32::consts::FRAC_1_SQRT_2))
+        }),
+    }
+}
+
+/// erf(x) to 1.5e-7. Source: Abramowitz and Stegun, 7.1.26.
+fn error_function(x: f32x4) -> f32x4 {
+    let size = x.abs();
+    let t = f32x4::ONE / (f32x4::ONE + f32x4::splat(0.327_591_1) * size);
+    let terms = [1.061_405_4, -1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6].map(f32x4::splat);
+    let series = terms.iter().fold(f32x4::ZERO, |sum, term| sum * t + *term) * t;
+    let positive = f32x4::ONE - series * (-(size * size)).exp();
+    positive.copysign(x)
+}
+
+/// A function of each number, four at a time.
+#[inline(always)]
+fn each(x: &mut [f32], function: impl Fn(f32x4) -> f32x4) {
+    let (fours, rest) = x.as_chunks_mut::<4>();
+    fours.iter_mut().for_each(|x| *x = function(f32x4::new(*x)).to_array());
+    rest.iter_mut().for_each(|x| *x = function(f32x4::splat(*x)).to_array()[0]);
+}
+
+/// x ∘ y, in place of `x`.
+pub fn times(x: &mut [f32], y: &[f32]) {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x *= y);
 }
 
 /// e^((x − max x) / T) of a row in place; returns max x.
@@ -64,4 +108,35 @@ pub fn softmax(row: &mut [f32]) {
     let sums = fours.iter().fold(f32x4::ZERO, |sums, x| sums + f32x4::new(*x));
     let inverse = 1.0 / rest.iter().fold(sums.reduce_add(), |sum, x| sum + x);
     row.iter_mut().for_each(|x| *x *= inverse);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_at_known_places() {
+        // Values of torch.nn.functional in double precision.
+        let x = [-3.0f32, -0.5, 0.0, 0.7, 2.5];
+        for (activation, wanted) in [
+            (Activation::Silu, [-0.142_277_62, -0.188_770_33, 0.0, 0.467_731_5, 2.310_354]),
+            (Activation::Gelu, [-0.004_049_694, -0.154_268_77, 0.0, 0.530_625_6, 2.484_475_8]),
+            (Activation::GeluTanh, [-0.003_637_392, -0.154_285_99, 0.0, 0.530_570_15, 2.484_915_7]),
+        ] {
+            let mut found = x;
+            activate(activation, &mut found);
+            for (found, wanted) in found.iter().zip(wanted) {
+                assert!((found - wanted).abs() < 5e-7, "{activation:?}: {found} {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn layer_norm_has_mean_and_variance_of_its_weights() {
+        let out = layer_norm(&[1.0, 2.0, 3.0, 6.0], &[1.0, 1.0, 2.0, 1.0], &[0.0, 0.5, 0.0, 0.0], 0.0);
+        let unit = 3.5f32.sqrt();
+        for (found, wanted) in out.iter().zip([-2.0 / unit, -1.0 / unit + 0.5, 0.0, 3.0 / unit]) {
+            assert!((found - wanted).abs() < 1e-6, "{out:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The matrix product y = x Wᵀ of packed weights and rows of inputs.
 
-use wide::f32x4;
+use wide::{f32x4, i32x4};
 
 use super::BLOCK;
 use super::elementwise::{dot, four};
@@ -32,6 +32,7 @@ impl PackedMatrix {
         let [rows, columns] = self.shape();
         let blocks = columns / BLOCK;
         let x: [InputRow<'_>; N] = std::array::from_fn(|i| inputs.row(i));
+        let mut unpacked = vec![0.0; if matches!(self.codes(), Codes::Sixteen { .. }) { columns } else { 0 }];
         for row in 0..rows {
             let span = row * blocks..(row + 1) * blocks;
             let mask = self.mask().map(|mask| &mask[span.clone()]);
@@ -44,9 +45,18 @@ impl PackedMatrix {
                     let (codes, scales, minimums) = (&codes[span.clone()], &scales[span.clone()], &minimums[span]);
                     WeightRow { codes, scales, minimums, mask }.times(&x, unpack_four)
                 }
-                Codes::Eight { codes, scales } => {
+                Codes::Eight { codes, scales, minimums } => {
+                    let minimums = minimums.get(span.clone()).unwrap_or_default();
                     let (codes, scales) = (&codes[span.clone()], &scales[span]);
-                    WeightRow { codes, scales, minimums: &[], mask }.times(&x, unpack_eight)
+                    WeightRow { codes, scales, minimums, mask }.times(&x, unpack_eight)
+                }
+                Codes::Halves { codes, scales, minimums } => {
+                    let minimums = minimums.get(span.clone()).unwrap_or_default();
+                    halves(&codes[span.clone()], &scales[span], minimums, mask, &x)
+                }
+                Codes::Sixteen { .. } => {
+                    self.read_row(row, &mut unpacked);
+                    std::array::from_fn(|i| dot(&unpacked, x[i].values))
                 }
             };
             for (i, y) in y.into_iter().enumerate() {
@@ -144,10 +154,50 @@ struct WeightRow<'a, C> {
 #[inline(always)]
 fn block_dot(weights: &Lanes, inputs: &Digits) -> f32x4 {
     let sum = |digit: &Lanes| {
-        let halves = [0, 2].map(|i| weights[i].dot(digit[i]) + weights[i + 1].dot(digit[i + 1]));
-        f32x4::from_i32x4(halves[0] + halves[1])
+        let [first, second] = half_dots(weights, digit);
+        f32x4::from_i32x4(first + second)
     };
     sum(&inputs.high) + sum(&inputs.low) * f32x4::splat(1.0 / DIGIT)
+}
+
+/// The same with a factor for each half.
+#[inline(always)]
+fn scaled_dot(weights: &Lanes, inputs: &Digits, factors: [f32; 2]) -> f32x4 {
+    let sum = |digit: &Lanes| {
+        let [first, second] = half_dots(weights, digit).map(f32x4::from_i32x4);
+        first * f32x4::splat(factors[0]) + second * f32x4::splat(factors[1])
+    };
+    sum(&inputs.high) + sum(&inputs.low) * f32x4::splat(1.0 / DIGIT)
+}
+
+#[inline(always)]
+fn half_dots(weights: &Lanes, digit: &Lanes) -> [i32x4; 2] {
+    [0, 2].map(|i| weights[i].dot(digit[i]) + weights[i + 1].dot(digit[i + 1]))
+}
+
+/// A row whose blocks have a scale and a minimum for each half, with `N` rows of inputs.
+fn halves<const N: usize>(
+    codes: &[[i8; BLOCK]],
+    scales: &[[f32; 2]],
+    minimums: &[[f32; 2]],
+    mask: Option<&[u32]>,
+    x: &[InputRow<'_>; N],
+) -> [f32; N] {
+    let mut sums = [f32x4::ZERO; N];
+    for (block, codes) in codes.iter().enumerate() {
+        let (all, kept) = (unpack_eight(codes), unpack_mask(mask.map_or(u32::MAX, |mask| mask[block])));
+        let weights = std::array::from_fn(|i| all[i] & kept[i]);
+        for i in 0..N {
+            let input = &x[i].digits[block];
+            let mut sum = scaled_dot(&weights, input, scales[block]);
+            if let Some(minimum) = minimums.get(block) {
+                // As in [`WeightRow::kept`].
+                sum -= scaled_dot(&kept, input, *minimum);
+            }
+            sums[i] += sum * f32x4::splat(x[i].scales[block]);
+        }
+    }
+    sums.map(f32x4::reduce_add)
 }
 
 impl<C> WeightRow<'_, C> {
@@ -211,7 +261,7 @@ impl<C> WeightRow<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::gguf::TensorType;
+    use crate::model::tensor::TensorType;
     use half::f16;
     use proptest::prelude::*;
 
@@ -276,7 +326,10 @@ mod tests {
             x in inputs(7, 96),
         ) {
             let x = &x[..rows * 96];
+            let sixteen: Vec<u8> = full.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect();
             for matrix in [
+                PackedMatrix::from_file(TensorType::F16, &sixteen, 5, 96),
+                PackedMatrix::from_file(TensorType::BF16, &sixteen, 5, 96),
                 PackedMatrix::from_file(TensorType::Q4_1, &four, 5, 96),
                 PackedMatrix::from_file(TensorType::Q4_0, &offset, 5, 96),
                 PackedMatrix::from_file(TensorType::Q8_0, &eight, 5, 96),
@@ -289,6 +342,35 @@ mod tests {
                     prop_assert_eq!(after.to_bits(), if kept { before.to_bits() } else { 0 });
                 }
                 prop_assert!(error(&masked, x) < 2e-6, "{}", error(&masked, x));
+            }
+        }
+
+        /// Random blocks of every type that is packed otherwise than in files: the same weights, and products of them.
+        #[test]
+        fn repacked_types_are_what_they_were(
+            codes in proptest::collection::vec(any::<u8>(), 3 * 2 * 292),
+            rows in 1usize..5,
+            x in inputs(4, 512),
+            mask in proptest::collection::vec(any::<u32>(), 3 * 16),
+        ) {
+            use TensorType::*;
+            for (tensor_type, floats) in [
+                (Q2_K, vec![80, 82]), (Q3_K, vec![108]), (Q4_K, vec![0, 2]), (Q5_K, vec![0, 2]), (Q6_K, vec![208]),
+                (IQ4_NL, vec![0]), (IQ4_XS, vec![0]), (Q5_0, vec![0]), (Q5_1, vec![0, 2]),
+            ] {
+                let size = tensor_type.block_bytes() as usize;
+                let count = 3 * 512 / tensor_type.block_len() as usize;
+                let mut bytes: Vec<u8> = codes.iter().copied().cycle().take(count * size).collect();
+                for block in bytes.chunks_exact_mut(size) {
+                    for at in &floats {
+                        block[*at..at + 2].copy_from_slice(&f16::from_f32(0.0004).to_le_bytes());
+                    }
+                }
+                let matrix = PackedMatrix::from_file(tensor_type, &bytes, 3, 512);
+                prop_assert_eq!(matrix.values(), crate::model::quant::dequantize(tensor_type, &bytes), "{:?}", tensor_type);
+                prop_assert!(error(&matrix, &x[..rows * 512]) < 2e-6, "{tensor_type:?} {}", error(&matrix, x.as_slice()));
+                let masked = matrix.masked(mask.clone());
+                prop_assert!(error(&masked, &x[..rows * 512]) < 2e-6, "{tensor_type:?} masked {}", error(&masked, x.as_slice()));
             }
         }
     }

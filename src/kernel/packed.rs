@@ -8,8 +8,8 @@ use wide::{f32x4, i16x8, i32x4, u16x8, u32x4};
 
 use super::BLOCK;
 use super::inputs::{Lanes, place};
-use crate::model::gguf::TensorType;
-use crate::model::quant::dequantize;
+use crate::model::quant::{Unpacked, dequantize};
+use crate::model::tensor::TensorType;
 
 /// How the weights of a matrix are held. A block is [`BLOCK`] neighbours in a row.
 #[derive(Clone, Debug)]
@@ -23,12 +23,30 @@ pub enum Codes {
         /// By block.
         minimums: Vec<f32>,
     },
-    /// w = scale · q with q of −128 to 127.
+    /// w = scale · q + minimum with q of −128 to 127.
     Eight {
         /// By block.
         codes: Vec<[i8; BLOCK]>,
         /// By block.
         scales: Vec<f32>,
+        /// By block; empty where all are 0.
+        minimums: Vec<f32>,
+    },
+    /// The same with a scale and a minimum for each half of a block.
+    Halves {
+        /// By block.
+        codes: Vec<[i8; BLOCK]>,
+        /// By block.
+        scales: Vec<[f32; 2]>,
+        /// By block; empty where all are 0.
+        minimums: Vec<[f32; 2]>,
+    },
+    /// 16-bit floats, row after row.
+    Sixteen {
+        /// Their bits.
+        words: Vec<u16>,
+        /// Whether they are bfloat16; else IEEE, of which infinities are not kept.
+        brain: bool,
     },
     /// Weights as they are.
     Full(Vec<f32>),
@@ -75,9 +93,14 @@ impl PackedMatrix {
                     codes.push(bytes);
                     scales.push(half(block));
                 }
-                Codes::Eight { codes, scales }
+                Codes::Eight { codes, scales, minimums: vec![] }
             }
-            TensorType::F32 | TensorType::F16 | TensorType::BF16 => Codes::Full(dequantize(tensor_type, bytes)),
+            TensorType::F32 => Codes::Full(dequantize(tensor_type, bytes)),
+            TensorType::F16 | TensorType::BF16 => Codes::Sixteen {
+                words: bytes.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]])).collect(),
+                brain: tensor_type == TensorType::BF16,
+            },
+            other => repacked(other, bytes),
         };
         Self { rows, columns, codes: Arc::new(codes), mask: None }
     }
@@ -121,24 +144,38 @@ impl PackedMatrix {
 
     /// The same weights under a mask, one word a block, bit i for the block's weight i.
     ///
-    /// Only for rows of whole blocks; the mask of a matrix of full weights is applied to them.
+    /// Only for rows of whole blocks; the mask of a matrix of floats is applied to them.
     pub fn masked(&self, mask: Vec<u32>) -> Self {
-        match &*self.codes {
-            Codes::Full(values) => {
-                let kept =
-                    |(at, value): (usize, &f32)| if mask[at / BLOCK] >> (at % BLOCK) & 1 == 1 { *value } else { 0.0 };
-                Self::from_values(values.iter().enumerate().map(kept).collect(), self.columns)
-            }
-            _ => Self { mask: Some(Arc::new(mask)), ..self.clone() },
+        let keeps = |at: usize| mask[at / BLOCK] >> (at % BLOCK) & 1 == 1;
+        if matches!(*self.codes, Codes::Full(_) | Codes::Sixteen { .. }) {
+            return self.with_kept(keeps);
         }
+        Self { mask: Some(Arc::new(mask)), ..self.clone() }
+    }
+
+    /// The same floats without those at places that are not kept.
+    fn with_kept(&self, keeps: impl Fn(usize) -> bool) -> Self {
+        let codes = match &*self.codes {
+            Codes::Full(values) => {
+                let kept = values.iter().enumerate().map(|(at, value)| if keeps(at) { *value } else { 0.0 });
+                Codes::Full(kept.collect())
+            }
+            Codes::Sixteen { words, brain } => {
+                let kept = words.iter().enumerate().map(|(at, word)| if keeps(at) { *word } else { 0 });
+                Codes::Sixteen { words: kept.collect(), brain: *brain }
+            }
+            quantized => quantized.clone(),
+        };
+        Self { codes: Arc::new(codes), ..self.clone() }
     }
 
     /// The same weights without those that are 0 in `values`: a mask over the shared codes, where they are quantized.
     pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
-        if matches!(*self.codes, Codes::Full(_)) {
-            return Self::from_values(values, self.columns);
+        match *self.codes {
+            Codes::Full(_) => Self::from_values(values, self.columns),
+            Codes::Sixteen { .. } => self.with_kept(|at| values[at] != 0.0),
+            _ => self.masked(mask_of(&values)),
         }
-        self.masked(mask_of(&values))
     }
 
     /// The weights of one row, as they are used, into `out`.
@@ -165,13 +202,25 @@ impl PackedMatrix {
                     *out = bytemuck::cast([f32x4::transpose(low), f32x4::transpose(high)]);
                 }
             }
-            Codes::Eight { codes, scales } => {
-                for ((codes, scale), out) in codes[first..].iter().zip(&scales[first..]).zip(outs) {
-                    let halves: [i32x4; 2] = bytemuck::cast(*codes);
-                    let half = |words: i32x4| {
-                        f32x4::transpose([24, 16, 8, 0].map(|shift: i32| scaled((words << shift) >> 24, *scale, 0.0)))
-                    };
-                    *out = bytemuck::cast(halves.map(half));
+            Codes::Eight { codes, scales, minimums } => {
+                for (at, (codes, out)) in codes[first..].iter().zip(outs).enumerate() {
+                    let minimum = minimums.get(first + at).copied().unwrap_or(0.0);
+                    *out = read_eight(codes, [scales[first + at]; 2], [minimum; 2]);
+                }
+            }
+            Codes::Halves { codes, scales, minimums } => {
+                for (at, (codes, out)) in codes[first..].iter().zip(outs).enumerate() {
+                    let minimums = minimums.get(first + at).copied().unwrap_or_default();
+                    *out = read_eight(codes, scales[first + at], minimums);
+                }
+            }
+            Codes::Sixteen { words, brain } => {
+                let start = row * self.columns;
+                let words = &words[start + columns.start..start + columns.end];
+                if *brain {
+                    out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_bits(u32::from(*word) << 16));
+                } else {
+                    out.iter_mut().zip(words).for_each(|(out, word)| *out = read_half(*word));
                 }
             }
         }
@@ -192,6 +241,62 @@ impl PackedMatrix {
         out.chunks_exact_mut(self.columns.max(1)).enumerate().for_each(|(row, out)| self.read_row(row, out));
         out
     }
+}
+
+/// Blocks of a quantized type whose codes are arranged otherwise in files.
+fn repacked(tensor_type: TensorType, bytes: &[u8]) -> Codes {
+    let (size, count) = (tensor_type.block_bytes() as usize, tensor_type.block_len() as usize / BLOCK);
+    let blocks = bytes.len() / size * count;
+    let mut codes = Vec::with_capacity(blocks);
+    let mut scales = Vec::with_capacity(blocks);
+    let mut unpacked = Unpacked::default();
+    for stored in bytes.chunks_exact(size) {
+        unpacked.read(tensor_type, stored);
+        for (block, halves) in
+            unpacked.codes.as_chunks::<BLOCK>().0.iter().zip(unpacked.scales.as_chunks::<2>().0).take(count)
+        {
+            codes.push(*block);
+            scales.push(*halves);
+        }
+    }
+    let least = |of: &[[f32; 2]; 2]| of.map(|[_, minimum]| minimum);
+    let has_minimums = scales.iter().any(|of| least(of) != [0.0; 2]);
+    let minimums = scales.iter().filter(|_| has_minimums).map(least);
+    let firsts = scales.iter().map(|[[scale, _], _]| *scale);
+    match tensor_type {
+        TensorType::Q4_K => Codes::Four {
+            codes: codes
+                .iter()
+                .map(|block| std::array::from_fn(|at| block[at] as u8 | (block[at + BLOCK / 2] as u8) << 4))
+                .collect(),
+            scales: firsts.collect(),
+            minimums: scales.iter().map(|of| least(of)[0]).collect(),
+        },
+        TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K => Codes::Halves {
+            minimums: minimums.collect(),
+            scales: scales.iter().map(|of| of.map(|[scale, _]| scale)).collect(),
+            codes,
+        },
+        _ => Codes::Eight { minimums: minimums.map(|[first, _]| first).collect(), scales: firsts.collect(), codes },
+    }
+}
+
+/// A block of bytes as weights, with a scale and a minimum for each half.
+#[inline(always)]
+fn read_eight(codes: &[i8; BLOCK], scales: [f32; 2], minimums: [f32; 2]) -> [f32; BLOCK] {
+    let halves: [i32x4; 2] = bytemuck::cast(*codes);
+    let half = |at: usize| {
+        let read = |shift: i32| scaled((halves[at] << shift) >> 24, scales[at], minimums[at]);
+        f32x4::transpose([24, 16, 8, 0].map(read))
+    };
+    bytemuck::cast([half(0), half(1)])
+}
+
+/// A 16-bit IEEE float: its exponent is moved by a product, which is right for subnormal numbers too.
+#[inline(always)]
+fn read_half(word: u16) -> f32 {
+    let (sign, rest) = (u32::from(word & 0x8000) << 16, u32::from(word & 0x7fff) << 13);
+    f32::from_bits((f32::from_bits(rest) * f32::from_bits(0x7780_0000)).to_bits() | sign)
 }
 
 /// The mask that keeps what is not 0: one word a block.

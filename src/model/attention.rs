@@ -1,19 +1,19 @@
-//! Causal grouped-query self-attention with rotary positions.
+//! Causal grouped-query self-attention with rotary or learned positions, over the whole context or a window of it.
 
 use burn::tensor::{Tensor, activation::softmax};
 
 use super::kv_cache::KeyValueCache;
-use super::linear::{Linear, host_tensor, host_values, multiply};
-use super::norm::RmsNorm;
-use super::rope::{Rope, Rotation};
+use super::linear::{Linear, Weights, host_tensor, host_values};
+use super::norm::Norm;
+use super::rope::Rotation;
 use crate::kernel::attention::{Heads, attend, rotate};
 use crate::kernel::{Inputs, PackedMatrix};
 
-/// An attention sublayer; matrices are `[out, in]` as the file stores them.
+/// An attention sublayer; matrices are `[out, in]`, rows of query and key in interleaved pairs.
 #[derive(Clone, Debug)]
 pub struct Attention {
     /// Norm before the projections.
-    pub norm: RmsNorm,
+    pub norm: Norm,
     /// `[heads · head_dim, hidden]`.
     pub query: Linear,
     /// `[key_value_heads · head_dim, hidden]`.
@@ -22,77 +22,91 @@ pub struct Attention {
     pub value: Linear,
     /// `[hidden, heads · head_dim]`.
     pub output: Linear,
-    /// Width of one head.
-    pub head_dim: usize,
+    /// Norms of each head of queries and of keys, where the family has them.
+    pub head_norms: Option<[Norm; 2]>,
+    /// Norm of the output, where the family has it.
+    pub norm_after: Option<Norm>,
+    /// Its heads, and what they see.
+    pub heads: Heads,
+    /// Whether it sees a window only, so that it takes the positions of windows.
+    pub windowed: bool,
 }
 
-/// What all layers of one forward pass share.
+/// What all layers of one forward pass share: where its tokens stand.
 #[derive(Clone, Debug)]
-pub enum Positions {
+pub struct Positions {
+    /// For layers that see the whole context.
+    pub whole: PositionTable,
+    /// For layers that see a window.
+    pub windowed: Option<PositionTable>,
+}
+
+/// Positions as a device takes them.
+#[derive(Clone, Debug)]
+pub enum PositionTable {
     /// For a device.
     Tensors(Box<TensorPositions>),
-    /// For the kernels of a GPU: cosines, then sines, of each pair, `[tokens, head_dim]`.
+    /// For the kernels of a GPU: cosines, then sines, of each pair, `[tokens, dimensions]`.
     #[cfg(feature = "gpu")]
     Blocks(Box<Tensor<2>>),
-    /// For the host: cosines and sines of each pair, each `[tokens, head_dim / 2]`.
+    /// For the host: cosines and sines of each pair, each `[tokens, dimensions / 2]`.
     Angles([Vec<f32>; 2]),
 }
 
 /// Positions on a device.
 #[derive(Clone, Debug)]
 pub struct TensorPositions {
-    /// Cosines and sines of the tokens read.
-    pub rotation: Rotation,
-    /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none for one token.
+    /// Cosines and sines of the tokens read; none where positions are learned.
+    pub rotation: Option<Rotation>,
+    /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not; none where it may
+    /// look everywhere.
     pub mask: Option<Tensor<3>>,
 }
 
 impl Attention {
     /// f(x) of this sublayer for `x`, `[tokens, hidden]`; appends to the cache of `layer`.
-    pub fn forward(
-        &self,
-        x: Tensor<2>,
-        layer: usize,
-        rope: &Rope,
-        positions: &Positions,
-        cache: &mut KeyValueCache,
-    ) -> Tensor<2> {
-        self.project(self.mix(self.norm.forward(x), layer, rope, positions, cache))
+    pub fn forward(&self, x: Tensor<2>, layer: usize, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+        self.project(self.mix(self.norm.forward(x), layer, positions, cache))
     }
 
-    /// W_o of the mixed values, `[tokens, hidden]`.
+    /// W_o of the mixed values, and the norm after it, `[tokens, hidden]`.
     pub fn project(&self, mixed: Tensor<2>) -> Tensor<2> {
-        self.output.apply(mixed)
+        let out = self.output.apply(mixed);
+        match &self.norm_after {
+            Some(norm) => norm.forward(out),
+            None => out,
+        }
     }
 
     /// The mixed values of all heads, `[tokens, heads · head_dim]`, for the normed `x`; appends to the cache of `layer`.
-    pub fn mix(
-        &self,
-        x: Tensor<2>,
-        layer: usize,
-        rope: &Rope,
-        positions: &Positions,
-        cache: &mut KeyValueCache,
-    ) -> Tensor<2> {
-        match (positions, &self.query, &self.key, &self.value) {
-            (Positions::Tensors(positions), ..) => self.mix_tensors(x, layer, rope, positions, cache),
+    pub fn mix(&self, x: Tensor<2>, layer: usize, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+        let table = positions.windowed.as_ref().filter(|_| self.windowed).unwrap_or(&positions.whole);
+        match (table, &self.query.weights, &self.key.weights, &self.value.weights) {
+            (PositionTable::Tensors(positions), ..) => self.mix_tensors(x, layer, positions, cache),
             #[cfg(feature = "gpu")]
-            (Positions::Blocks(angles), ..) => self.mix_blocks(x, layer, angles, cache),
-            (Positions::Angles(angles), Linear::Packed(query), Linear::Packed(key), Linear::Packed(value)) => {
+            (PositionTable::Blocks(angles), ..) => self.mix_blocks(x, layer, angles, cache),
+            (PositionTable::Angles(angles), Weights::Packed(query), Weights::Packed(key), Weights::Packed(value)) => {
                 self.mix_rows(x, layer, angles, [query, key, value], cache)
             }
-            (Positions::Angles(_), ..) => unreachable!("a decoder holds all its matrices in one way"),
+            (PositionTable::Angles(_), ..) => unreachable!("a decoder holds all its matrices in one way"),
+        }
+    }
+
+    /// Queries, keys and values of the normed `x`, heads normed where they are.
+    fn projections(&self, x: Tensor<2>) -> [Tensor<2>; 3] {
+        let [query, key, value] = [&self.query, &self.key, &self.value].map(|matrix| matrix.apply(x.clone()));
+        match &self.head_norms {
+            Some([of_query, of_key]) => [of_query.by_head(query), of_key.by_head(key), value],
+            None => [query, key, value],
         }
     }
 
     #[cfg(feature = "gpu")]
     fn mix_blocks(&self, x: Tensor<2>, layer: usize, angles: &Tensor<2>, cache: &mut KeyValueCache) -> Tensor<2> {
         use crate::gpu::ops::attend;
-        let [query, key, value] = [&self.query, &self.key, &self.value].map(|matrix| matrix.apply(x.clone()));
-        let width = self.head_dim;
-        let heads = Heads { queries: query.dims()[1] / width, keys: key.dims()[1] / width, width };
-        let all = cache.append_turned(layer, key, value, angles.clone());
-        attend(query, all, angles.clone(), heads)
+        let [query, key, value] = self.projections(x);
+        let all = cache.append_turned(layer, key, value, angles.clone(), self.heads.width);
+        attend(query, all, angles.clone(), self.heads)
     }
 
     fn mix_rows(
@@ -100,39 +114,41 @@ impl Attention {
         x: Tensor<2>,
         layer: usize,
         [cos, sin]: &[Vec<f32>; 2],
-        matrices: [&PackedMatrix; 3],
+        [query, key, value]: [&PackedMatrix; 3],
         cache: &mut KeyValueCache,
     ) -> Tensor<2> {
         let [tokens, columns] = x.dims();
         let inputs = Inputs::new(host_values(x), columns);
-        let width = self.head_dim;
-        let [mut query, mut key, value] = matrices.map(|matrix| multiply(matrix, &inputs));
-        let [queries, keys, _] = matrices.map(|matrix| matrix.shape()[0] / width);
+        let Heads { queries, keys, width, .. } = self.heads;
+        let mut query = self.query.multiply(query, &inputs);
+        let mut key = self.key.multiply(key, &inputs);
+        let value = self.value.multiply(value, &inputs);
+        if let Some([of_query, of_key]) = &self.head_norms {
+            query = of_query.host_rows(&query);
+            key = of_key.host_rows(&key);
+        }
         rotate(&mut query, queries, width, cos, sin);
         rotate(&mut key, keys, width, cos, sin);
         let rows = cache.append_rows(layer, &key, &value, keys * width);
-        host_tensor(attend(&query, &rows.keys, &rows.values, Heads { queries, keys, width }), tokens)
+        host_tensor(attend(&query, &rows.keys, &rows.values, self.heads), tokens)
     }
 
     fn mix_tensors(
         &self,
         x: Tensor<2>,
         layer: usize,
-        rope: &Rope,
         TensorPositions { rotation, mask }: &TensorPositions,
         cache: &mut KeyValueCache,
     ) -> Tensor<2> {
         let [tokens, _] = x.dims();
-        let width = self.head_dim;
-        let project = |weight: &Linear| {
-            let heads = weight.shape()[0] / width;
-            weight.apply(x.clone()).reshape([tokens, heads, width])
+        let Heads { queries: heads, keys: groups, width, scale, .. } = self.heads;
+        let [query, key, value] = self.projections(x);
+        let turn = |x: Tensor<2>, heads: usize| {
+            let x = x.reshape([tokens, heads, width]);
+            rotation.as_ref().map_or(x.clone(), |rotation| rotation.apply(x))
         };
-        let query = rope.apply(project(&self.query), rotation);
-        let key = rope.apply(project(&self.key), rotation);
-        let value = project(&self.value);
-        let [_, heads, _] = query.dims();
-        let [_, groups, _] = key.dims();
+        let (query, key) = (turn(query, heads), turn(key, groups));
+        let value = value.reshape([tokens, groups, width]);
         let shared = heads / groups;
         let [keys, values] = cache.append(layer, key.swap_dims(0, 1), value.swap_dims(0, 1));
         let [_, context, _] = keys.dims();
@@ -142,7 +158,7 @@ impl Attention {
             shared * tokens,
             width,
         ]);
-        let scores = query.matmul(keys.swap_dims(1, 2)).mul_scalar((width as f64).powf(-0.5));
+        let scores = query.matmul(keys.swap_dims(1, 2)).mul_scalar(scale);
         let scores = match mask {
             None => scores,
             Some(mask) => scores.reshape([groups * shared, tokens, context]).add(mask.clone()).reshape([

@@ -2,13 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::attention::{Attention, Positions, TensorPositions};
+use super::attention::{Attention, PositionTable, Positions, TensorPositions};
 use super::config::DecoderConfig;
 use super::kv_cache::KeyValueCache;
 use super::linear::{Linear, Storage};
 use super::matrix::Matrix;
 use super::mlp::Mlp;
-use super::norm::RmsNorm;
+use super::norm::Norm;
 use super::rope::Rope;
 use super::sublayer::{Sublayer, SublayerKind};
 
@@ -22,17 +22,17 @@ pub struct Block {
 }
 
 impl Block {
-    /// One of the block's matrices.
-    pub fn matrix(&self, matrix: Matrix) -> &Linear {
-        match matrix {
+    /// One of the block's matrices, where its family has it.
+    pub fn matrix(&self, matrix: Matrix) -> Option<&Linear> {
+        Some(match matrix {
             Matrix::Query => &self.attention.query,
             Matrix::Key => &self.attention.key,
             Matrix::Value => &self.attention.value,
             Matrix::Output => &self.attention.output,
-            Matrix::Gate => &self.mlp.gate,
+            Matrix::Gate => return self.mlp.gate.as_ref(),
             Matrix::Up => &self.mlp.up,
             Matrix::Down => &self.mlp.down,
-        }
+        })
     }
 
     /// Puts another matrix of the same shape in its place.
@@ -42,7 +42,7 @@ impl Block {
             Matrix::Key => &mut self.attention.key,
             Matrix::Value => &mut self.attention.value,
             Matrix::Output => &mut self.attention.output,
-            Matrix::Gate => &mut self.mlp.gate,
+            Matrix::Gate => return self.mlp.gate = Some(weights),
             Matrix::Up => &mut self.mlp.up,
             Matrix::Down => &mut self.mlp.down,
         };
@@ -50,21 +50,25 @@ impl Block {
     }
 }
 
-/// A llama-family decoder. Cloning is cheap: the weights are shared.
+/// A decoder of any family. Cloning is cheap: the weights are shared.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     /// Its shape.
     pub config: DecoderConfig,
     /// Token embedding, `[vocabulary, hidden]`; also the head where `head` is none.
     pub embedding: Linear,
+    /// Learned positions, `[context, hidden]`, where the family has them.
+    pub position_embedding: Option<Linear>,
     /// The blocks in order.
     pub blocks: Vec<Block>,
     /// The norm before the head.
-    pub norm: RmsNorm,
+    pub norm: Norm,
     /// Separate language-model head, `[vocabulary, hidden]`.
     pub head: Option<Linear>,
-    /// Rotary tables.
-    pub rope: Rope,
+    /// How heads turn in layers that see the whole context; none where positions are learned.
+    pub rope: Option<Rope>,
+    /// The same in layers that see a window.
+    pub window_rope: Option<Rope>,
     /// How the weights are held.
     pub storage: Storage,
     /// The device that computes.
@@ -75,38 +79,74 @@ impl Decoder {
     /// Embeds token ids: the residual stream before the first sublayer, `[tokens, hidden]`.
     ///
     /// Ids must be below the vocabulary's size (the tokenizer guarantees it).
-    pub fn embed(&self, ids: &[u32]) -> Tensor<2> {
-        self.embedding.select(ids)
+    ///
+    /// * `start` — how many tokens come before these.
+    pub fn embed(&self, ids: &[u32], start: usize) -> Tensor<2> {
+        let mut x = self.embedding.weights.select(ids);
+        if self.config.embedding_scale != 1.0 {
+            x = x.mul_scalar(self.config.embedding_scale);
+        }
+        match &self.position_embedding {
+            None => x,
+            Some(positions) => {
+                // The session keeps texts within the context.
+                let last = self.config.context.saturating_sub(1);
+                let places: Vec<u32> = (start..start + ids.len()).map(|place| place.min(last) as u32).collect();
+                x.add(positions.weights.select(&places))
+            }
+        }
     }
 
     /// What the sublayers need to know about `tokens` tokens that follow `start` tokens already in the cache.
     pub fn positions(&self, start: usize, tokens: usize) -> Positions {
+        Positions {
+            whole: self.position_table(self.rope.as_ref(), None, start, tokens),
+            windowed: self
+                .config
+                .window
+                .map(|window| self.position_table(self.window_rope.as_ref(), Some(window), start, tokens)),
+        }
+    }
+
+    fn position_table(&self, rope: Option<&Rope>, window: Option<usize>, start: usize, tokens: usize) -> PositionTable {
+        let angles = || rope.map(|rope| rope.angles(start, tokens));
         if self.storage == Storage::Packed {
-            return Positions::Angles(self.rope.angles(start, tokens));
+            return PositionTable::Angles(angles().unwrap_or_default());
         }
         #[cfg(feature = "gpu")]
         if self.storage == Storage::Blocks {
-            let [cos, sin] = self.rope.angles(start, tokens);
+            // A pair that does not turn, where positions are learned: the kernels turn at least one.
+            let [cos, sin] = angles().unwrap_or_else(|| [vec![1.0; tokens], vec![0.0; tokens]]);
             let half = cos.len() / tokens.max(1);
             let rows = cos.chunks(half).zip(sin.chunks(half)).flat_map(|(cos, sin)| [cos, sin].concat()).collect();
             let data = TensorData::new::<f32, _>(rows, [tokens, 2 * half]);
-            return Positions::Blocks(Box::new(Tensor::from_data(data, &self.device)));
+            return PositionTable::Blocks(Box::new(Tensor::from_data(data, &self.device)));
         }
-        let mask = (tokens > 1).then(|| {
-            let context = start + tokens;
+        let context = start + tokens;
+        let mask = (tokens > 1 || window.is_some_and(|window| context > window)).then(|| {
+            let sees = |row: usize, column: usize| {
+                column <= start + row && window.is_none_or(|window| column + window > start + row)
+            };
             let values: Vec<f32> = (0..tokens)
-                .flat_map(|row| (0..context).map(move |column| if column <= start + row { 0.0 } else { -1e9 }))
+                .flat_map(|row| (0..context).map(move |column| if sees(row, column) { 0.0 } else { -1e9 }))
                 .collect();
             Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device)
         });
-        Positions::Tensors(Box::new(TensorPositions { rotation: self.rope.rotation(start, tokens), mask }))
+        let rotation = rope.map(|rope| rope.rotation(start, tokens, &self.device));
+        PositionTable::Tensors(Box::new(TensorPositions { rotation, mask }))
     }
 
-    /// f(x) of one sublayer on the residual stream `x`, `[tokens, hidden]`.
+    /// Which place of the residual stream a sublayer reads: the one before it, but for the MLP of a block whose sublayers are
+    /// parallel, which reads what the attention reads.
+    pub fn reads(&self, at: Sublayer) -> usize {
+        if self.config.parallel { Sublayer::attention(at.layer).index() } else { at.index() }
+    }
+
+    /// f(x) of one sublayer on the residual stream `x` that it [reads](Self::reads), `[tokens, hidden]`.
     pub fn sublayer(&self, at: Sublayer, x: Tensor<2>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
         let block = &self.blocks[at.layer];
         match at.kind {
-            SublayerKind::Attention => block.attention.forward(x, at.layer, &self.rope, positions, cache),
+            SublayerKind::Attention => block.attention.forward(x, at.layer, positions, cache),
             SublayerKind::Mlp => block.mlp.forward(x),
         }
     }

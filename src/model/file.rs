@@ -1,4 +1,4 @@
-//! Models from files on disk, for native programs: a `.gguf` file, or a manifest with its parts beside it.
+//! Models from files on disk, for native programs: a `.gguf` file, a manifest with its parts beside it, a folder.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,6 +12,7 @@ use super::linear::Storage;
 use super::load_error::LoadError;
 use super::loader::{LoadedModel, ModelLoader};
 use super::manifest::{Manifest, ManifestError};
+use super::repository::{Repository, RepositoryFile, SelectionError, select};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -41,6 +42,14 @@ pub enum FileError {
         /// Which.
         path: PathBuf,
     },
+    /// The folder has no model.
+    #[error("{path} cannot be used: {why}")]
+    Selection {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: SelectionError,
+    },
     /// What is in the file cannot be used.
     #[error("{path} cannot be used: {why}")]
     Load {
@@ -51,29 +60,77 @@ pub enum FileError {
     },
 }
 
-/// Loads a model onto a device.
+/// Bytes that follow each other: a file, or the parts of one.
+struct Pieces {
+    bytes: u64,
+    paths: Vec<(PathBuf, Option<String>)>,
+}
+
+impl Pieces {
+    fn new(paths: Vec<(PathBuf, Option<String>)>) -> Result<Self, FileError> {
+        let mut bytes = 0;
+        for (path, _) in &paths {
+            bytes += fs::metadata(path).map_err(|why| FileError::Read { path: path.clone(), why })?.len();
+        }
+        Ok(Self { bytes, paths })
+    }
+}
+
+/// Loads a model onto a device: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository is.
 ///
 /// # Errors
 /// [`FileError`], as a sentence that names the file and what to do.
 pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedModel, FileError> {
-    let parts: Vec<(PathBuf, Option<String>)> = if path.extension().is_some_and(|extension| extension == "json") {
-        let text = fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why })?;
-        let manifest = Manifest::parse(&text).map_err(|why| FileError::Manifest { path: path.into(), why })?;
-        manifest.parts.into_iter().map(|part| (path.with_file_name(part.file), part.sha256)).collect()
+    let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
+    let in_file = |why| FileError::Load { path: path.into(), why };
+    let mut repository = None;
+    let files = if path.is_dir() {
+        let selection = select(&listing(path)?, None).map_err(|why| FileError::Selection { path: path.into(), why })?;
+        if !selection.texts.is_empty() {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let mut texts = Repository { name, ..Repository::default() };
+            for text in &selection.texts {
+                texts.set(&text.path, read(&path.join(&text.path))?);
+            }
+            repository = Some(texts);
+        }
+        let file = |file: &RepositoryFile| Pieces::new(vec![(path.join(&file.path), None)]);
+        selection.weights.iter().map(file).collect::<Result<Vec<_>, _>>()?
+    } else if path.extension().is_some_and(|extension| extension == "json") {
+        let manifest = Manifest::parse(&read(path)?).map_err(|why| FileError::Manifest { path: path.into(), why })?;
+        let parts = manifest.parts.into_iter().map(|part| (path.with_file_name(part.file), part.sha256));
+        vec![Pieces::new(parts.collect())?]
     } else {
-        vec![(path.into(), None)]
+        vec![Pieces::new(vec![(path.into(), None)])?]
     };
-    let mut total = 0;
-    for (part, _) in &parts {
-        total += fs::metadata(part).map_err(|why| FileError::Read { path: part.clone(), why })?.len();
+    let mut loader = ModelLoader::new(files.len(), device, storage);
+    if let Some(repository) = repository {
+        loader.describe(repository).map_err(in_file)?;
     }
-    let in_file = |path: &Path| {
-        let path = path.to_path_buf();
-        move |why| FileError::Load { path, why }
-    };
-    let mut loader = ModelLoader::new(total, device, storage);
+    for file in &files {
+        loader.begin_file(file.bytes).map_err(in_file)?;
+        push(&mut loader, file)?;
+    }
+    loader.finish().map_err(in_file)
+}
+
+/// The files of a folder, as the hub lists those of a repository.
+fn listing(path: &Path) -> Result<Vec<RepositoryFile>, FileError> {
+    let failed = |why| FileError::Read { path: path.into(), why };
+    let mut out = vec![];
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let bytes = entry.metadata().map_err(failed)?.len();
+        out.push(RepositoryFile { path: entry.file_name().to_string_lossy().into_owned(), bytes, sha256: None });
+    }
+    out.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(out)
+}
+
+/// Streams a file into the loader, checking what has a checksum.
+fn push(loader: &mut ModelLoader, file: &Pieces) -> Result<(), FileError> {
     let mut chunk = vec![0; CHUNK_BYTES];
-    for (part, sha256) in &parts {
+    for (part, sha256) in &file.paths {
         let failed = |why| FileError::Read { path: part.clone(), why };
         let mut file = File::open(part).map_err(failed)?;
         let mut digest = Sha256::new();
@@ -85,12 +142,12 @@ pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedMode
             if sha256.is_some() {
                 digest.update(&chunk[..count]);
             }
-            loader.push(&chunk[..count]).map_err(in_file(part))?;
+            loader.push(&chunk[..count]).map_err(|why| FileError::Load { path: part.clone(), why })?;
         }
         let sum = super::manifest::hexadecimal(&digest.finalize());
         if sha256.as_ref().is_some_and(|wanted| *wanted != sum) {
             return Err(FileError::Checksum { path: part.clone() });
         }
     }
-    loader.finish().map_err(in_file(path))
+    Ok(())
 }

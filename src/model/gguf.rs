@@ -1,4 +1,4 @@
-//! GGUF version 3: header, metadata and tensor directory, as pure parsing.
+//! GGUF versions 2 and 3: header, metadata and tensor directory, as pure parsing.
 //!
 //! Source: the GGUF specification in the ggml repository (`docs/gguf.md`).
 //! Nothing here allocates by a number from the file before checking that so many bytes are there, and no offset is
@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+
+use super::tensor::{TensorInfo, TensorType};
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
@@ -33,7 +35,9 @@ pub enum GgufError {
         found: [u8; 4],
     },
     /// A version this reader does not know.
-    #[error("the file is GGUF version {found}, and only version 3 is read: convert it with a current llama.cpp")]
+    #[error(
+        "the file is GGUF version {found}, and only versions 2 and 3 are read: convert it with a current llama.cpp"
+    )]
     Version {
         /// The version in the file.
         found: u32,
@@ -61,14 +65,14 @@ pub enum GgufError {
         found: u64,
     },
     /// A tensor type that this program does not read.
-    #[error(
-        "tensor `{tensor}` has type {found}, which is not supported: use a file with F32, F16, BF16, Q8_0, Q4_0 or Q4_1 tensors"
-    )]
+    #[error("tensor `{tensor}` has type {found}, which is not supported: use a file with tensors of types {known}")]
     TensorType {
         /// The tensor's name.
         tensor: String,
         /// The type's name, or its number.
         found: String,
+        /// What would work.
+        known: String,
     },
     /// A tensor that would lie outside the file.
     #[error(
@@ -98,116 +102,6 @@ pub enum GgufError {
         /// What was expected.
         wanted: &'static str,
     },
-    /// A tensor that is needed and missing.
-    #[error("tensor `{tensor}` is missing: this file is not a whole model of its architecture")]
-    MissingTensor {
-        /// The tensor's name.
-        tensor: String,
-    },
-    /// A tensor with other dimensions than the metadata promises.
-    #[error("tensor `{tensor}` has shape {found:?} where the metadata promises {wanted:?}: the file is corrupt")]
-    Shape {
-        /// The tensor's name.
-        tensor: String,
-        /// Rows and columns in the file, outermost first.
-        found: Vec<u64>,
-        /// Rows and columns by the metadata, outermost first.
-        wanted: Vec<u64>,
-    },
-}
-
-/// How a tensor's numbers are stored. Source: `ggml.h`, `enum ggml_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TensorType {
-    /// 32-bit IEEE float.
-    F32,
-    /// 16-bit IEEE float.
-    F16,
-    /// bfloat16.
-    BF16,
-    /// 32 weights: an f16 scale, 32 signed bytes.
-    Q8_0,
-    /// 32 weights: an f16 scale, 16 bytes of nibbles, offset 8.
-    Q4_0,
-    /// 32 weights: an f16 scale, an f16 minimum, 16 bytes of nibbles.
-    Q4_1,
-}
-
-impl TensorType {
-    /// From the number in a file; the error is the type's name where it is known.
-    fn from_number(number: u32) -> Result<Self, String> {
-        Ok(match number {
-            0 => Self::F32,
-            1 => Self::F16,
-            2 => Self::Q4_0,
-            3 => Self::Q4_1,
-            8 => Self::Q8_0,
-            30 => Self::BF16,
-            other => {
-                let known = [
-                    (6, "Q5_0"),
-                    (7, "Q5_1"),
-                    (9, "Q8_1"),
-                    (10, "Q2_K"),
-                    (11, "Q3_K"),
-                    (12, "Q4_K"),
-                    (13, "Q5_K"),
-                    (14, "Q6_K"),
-                    (15, "Q8_K"),
-                    (16, "IQ2_XXS"),
-                    (17, "IQ2_XS"),
-                    (18, "IQ3_XXS"),
-                    (19, "IQ1_S"),
-                    (20, "IQ4_NL"),
-                    (21, "IQ3_S"),
-                    (22, "IQ2_S"),
-                    (23, "IQ4_XS"),
-                    (24, "I8"),
-                    (25, "I16"),
-                    (26, "I32"),
-                    (27, "I64"),
-                    (28, "F64"),
-                    (29, "IQ1_M"),
-                    (34, "TQ1_0"),
-                    (35, "TQ2_0"),
-                    (39, "MXFP4"),
-                ];
-                let name = known.iter().find(|(code, _)| *code == other).map(|(_, name)| (*name).to_string());
-                return Err(name.unwrap_or_else(|| format!("number {other}")));
-            }
-        })
-    }
-
-    /// Weights in a block.
-    pub const fn block_len(self) -> u64 {
-        match self {
-            Self::F32 | Self::F16 | Self::BF16 => 1,
-            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 => 32,
-        }
-    }
-
-    /// Bytes of a block.
-    pub const fn block_bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::BF16 => 2,
-            Self::Q8_0 => 34,
-            Self::Q4_0 => 18,
-            Self::Q4_1 => 20,
-        }
-    }
-
-    /// The name as llama.cpp writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "F32",
-            Self::F16 => "F16",
-            Self::BF16 => "BF16",
-            Self::Q8_0 => "Q8_0",
-            Self::Q4_0 => "Q4_0",
-            Self::Q4_1 => "Q4_1",
-        }
-    }
 }
 
 /// A metadata value.
@@ -225,28 +119,6 @@ pub enum Value {
     Text(String),
     /// Values of one type.
     Array(Vec<Value>),
-}
-
-/// Where a tensor is and what it looks like.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TensorInfo {
-    /// Its name, such as `blk.0.attn_q.weight`.
-    pub name: String,
-    /// Dimensions, outermost first (`[rows, columns]`; the file stores them innermost first).
-    pub shape: Vec<u64>,
-    /// How its numbers are stored.
-    pub tensor_type: TensorType,
-    /// First byte, counted from the beginning of the file.
-    pub offset: u64,
-    /// Length in bytes.
-    pub bytes: u64,
-}
-
-impl TensorInfo {
-    /// How many numbers it holds.
-    pub fn elements(&self) -> u64 {
-        self.shape.iter().product()
-    }
 }
 
 /// A parsed header: everything but the tensors' bytes.
@@ -273,7 +145,7 @@ impl Gguf {
             return Err(GgufError::Magic { found: [magic[0], magic[1], magic[2], magic[3]] });
         }
         let version = reader.u32()?;
-        if version != 3 {
+        if !(2..=3).contains(&version) {
             return Err(GgufError::Version { found: version });
         }
         let tensor_count = reader.u64()?;
@@ -354,6 +226,16 @@ impl Gguf {
             Some(Value::Float(x)) => Ok(*x),
             _ => Err(GgufError::Metadata { key: key.into(), wanted: "a number" }),
         }
+    }
+
+    /// An array of floats from the metadata.
+    ///
+    /// # Errors
+    /// [`GgufError::Metadata`] where it is missing or something else.
+    pub fn floats(&self, key: &str) -> Result<Vec<f64>, GgufError> {
+        let wrong = || GgufError::Metadata { key: key.into(), wanted: "an array of numbers" };
+        let Some(Value::Array(values)) = self.metadata.get(key) else { return Err(wrong()) };
+        values.iter().map(|value| if let Value::Float(x) = value { Ok(*x) } else { Err(wrong()) }).collect()
     }
 
     /// A text from the metadata.
@@ -482,8 +364,11 @@ impl<'a> Reader<'a> {
         let row = shape[0];
         shape.reverse();
         let number = self.u32()?;
-        let tensor_type =
-            TensorType::from_number(number).map_err(|found| GgufError::TensorType { tensor: name.clone(), found })?;
+        let tensor_type = TensorType::from_number(number).map_err(|found| GgufError::TensorType {
+            tensor: name.clone(),
+            found,
+            known: TensorType::names(),
+        })?;
         let offset = self.u64()?;
         if !row.is_multiple_of(tensor_type.block_len()) {
             return Err(GgufError::Implausible { what: format!("the row length of tensor `{name}`"), found: row });
@@ -558,7 +443,7 @@ mod tests {
         assert!(matches!(Gguf::parse(&file[..100], size), Err(GgufError::Truncated { .. })));
         assert!(matches!(Gguf::parse(&file, size - 1), Err(GgufError::OutOfFile { .. })));
         let kind = file.windows(9).position(|w| w == [&1u64.to_le_bytes()[..], b"y"].concat()).unwrap() + 9 + 4 + 16;
-        assert!(matches!(with(kind, &12u32.to_le_bytes()), GgufError::TensorType { found, .. } if found == "Q4_K"));
+        assert!(matches!(with(kind, &16u32.to_le_bytes()), GgufError::TensorType { found, .. } if found == "IQ2_XXS"));
         assert!(matches!(with(kind + 4, &0u64.to_le_bytes()), GgufError::Overlap { .. }));
         assert!(matches!(with(kind + 4, &u64::MAX.to_le_bytes()), GgufError::OutOfFile { .. }));
     }

@@ -55,6 +55,8 @@ impl KeyValueCache {
 
     /// Appends one layer's keys, not yet turned, and values, each `[tokens, key_value_heads · head_dim]`, by the kernels of a GPU,
     /// and returns all of that layer.
+    ///
+    /// * `angles` — cosines, then sines, of each pair that turns, `[tokens, dimensions]`.
     #[cfg(feature = "gpu")]
     pub fn append_turned(
         &mut self,
@@ -62,12 +64,13 @@ impl KeyValueCache {
         keys: Tensor<2>,
         values: Tensor<2>,
         angles: Tensor<2>,
+        head_dim: usize,
     ) -> [Tensor<2>; 2] {
         let known = match std::mem::replace(&mut self.layers[layer], Layer::Empty) {
             Layer::Tensors(known) => Some(known.map(|x| x.squeeze_dim(0))),
             _ => None,
         };
-        let all = crate::gpu::ops::append(known, [keys, values], angles);
+        let all = crate::gpu::ops::append(known, [keys, values], angles, head_dim);
         self.layers[layer] = Layer::Tensors(Box::new(all.clone().map(|x| x.unsqueeze_dim(0))));
         all
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::gguf::TensorType;
 use super::quant::dequantize;
+use super::tensor::StoredMatrix;
 #[cfg(feature = "gpu")]
 use crate::gpu::blocks::BlockMatrix;
 use crate::kernel::{BLOCK, Inputs, PackedMatrix};
@@ -22,9 +22,18 @@ pub enum Storage {
     Tensors,
 }
 
-/// A matrix `[out, in]`. Clones share the weights.
+/// A matrix `[out, in]`, and what is added to its product. Clones share the weights.
 #[derive(Clone, Debug)]
-pub enum Linear {
+pub struct Linear {
+    /// The matrix.
+    pub weights: Weights,
+    /// Added to every row of outputs, where there is something to add.
+    pub bias: Option<RowWeights>,
+}
+
+/// How the weights of a matrix are held.
+#[derive(Clone, Debug)]
+pub enum Weights {
     /// On the host.
     Packed(PackedMatrix),
     /// Quantized on a GPU.
@@ -34,15 +43,69 @@ pub enum Linear {
     Tensor(Box<Tensor<2>>),
 }
 
+impl From<Weights> for Linear {
+    fn from(weights: Weights) -> Self {
+        Self { weights, bias: None }
+    }
+}
+
 impl Linear {
+    /// The matrix with other weights of the same shape, and the same bias.
+    fn with(&self, weights: Weights) -> Self {
+        Self { weights, bias: self.bias.clone() }
+    }
+
+    /// Other weights of the same shape, held in the same way.
+    pub fn with_values(&self, values: Vec<f32>) -> Self {
+        self.with(self.weights.with_values(values))
+    }
+
+    /// Other weights of the same shape and at most 16 evenly spaced values a block, as codes where the matrix is held so.
+    ///
+    /// * `grid` — the step and the lowest value of each block of [`BLOCK`] neighbours.
+    pub fn on_grid(&self, values: Vec<f32>, grid: &[[f32; 2]]) -> Self {
+        self.with(self.weights.on_grid(values, grid))
+    }
+
+    /// The same weights without those that are 0 in `values`, which is otherwise the same: shares them where it can.
+    pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
+        self.with(self.weights.without_zeros_of(values))
+    }
+
+    /// x Wᵀ + bias for `x`, `[rows, in]`.
+    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        match (&self.weights, &self.bias) {
+            (Weights::Packed(weights), Some(_)) => {
+                let [rows, columns] = x.dims();
+                host_tensor(self.multiply(weights, &Inputs::new(host_values(x), columns)), rows)
+            }
+            (weights, bias) => {
+                let product = weights.apply(x);
+                match bias {
+                    Some(RowWeights::Device(bias)) => product.add(bias.as_ref().clone()),
+                    _ => product,
+                }
+            }
+        }
+    }
+
+    /// x Wᵀ + bias of packed weights, those of this matrix.
+    pub(super) fn multiply(&self, weights: &PackedMatrix, inputs: &Inputs) -> Vec<f32> {
+        let mut out = multiply(weights, inputs);
+        if let Some(RowWeights::Host(bias)) = &self.bias {
+            for row in out.chunks_exact_mut(bias.len()) {
+                row.iter_mut().zip(bias.iter()).for_each(|(out, bias)| *out += bias);
+            }
+        }
+        out
+    }
+}
+
+impl Weights {
     /// From a tensor's bytes in a file.
-    pub fn from_file(
-        tensor_type: TensorType,
-        bytes: &[u8],
-        [rows, columns]: [usize; 2],
-        storage: Storage,
-        device: &Device,
-    ) -> Self {
+    pub fn from_file(stored: &StoredMatrix<'_>, storage: Storage, device: &Device) -> Self {
+        let StoredMatrix { tensor_type, bytes, shape: [rows, columns] } = stored;
+        let (tensor_type, rows, columns) = (*tensor_type, *rows, *columns);
         match storage {
             Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
             #[cfg(feature = "gpu")]
@@ -64,8 +127,7 @@ impl Linear {
         Self::Tensor(Box::new(Tensor::from_data(TensorData::new(values, shape), device)))
     }
 
-    /// Other weights of the same shape, held in the same way.
-    pub fn with_values(&self, values: Vec<f32>) -> Self {
+    fn with_values(&self, values: Vec<f32>) -> Self {
         match self {
             Self::Packed(weights) => Self::Packed(PackedMatrix::from_values(values, weights.shape()[1])),
             #[cfg(feature = "gpu")]
@@ -74,10 +136,7 @@ impl Linear {
         }
     }
 
-    /// Other weights of the same shape and at most 16 evenly spaced values a block, as codes where the matrix is held so.
-    ///
-    /// * `grid` — the step and the lowest value of each block of [`BLOCK`] neighbours.
-    pub fn on_grid(&self, values: Vec<f32>, grid: &[[f32; 2]]) -> Self {
+    fn on_grid(&self, values: Vec<f32>, grid: &[[f32; 2]]) -> Self {
         let [_, columns] = self.shape();
         if !columns.is_multiple_of(BLOCK) {
             return self.with_values(values);
@@ -90,8 +149,7 @@ impl Linear {
         }
     }
 
-    /// The same weights without those that are 0 in `values`, which is otherwise the same: shares them where it can.
-    pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
+    fn without_zeros_of(&self, values: Vec<f32>) -> Self {
         match self {
             Self::Packed(weights) => Self::Packed(weights.without_zeros_of(values)),
             #[cfg(feature = "gpu")]
@@ -111,7 +169,7 @@ impl Linear {
     }
 
     /// x Wᵀ for `x`, `[rows, in]`.
-    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+    fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Packed(weights) => {
                 let [rows, columns] = x.dims();
@@ -168,7 +226,7 @@ pub(crate) async fn read_back(x: Tensor<2>) -> Result<Vec<f32>, String> {
 }
 
 /// x Wᵀ of packed weights.
-pub(super) fn multiply(weights: &PackedMatrix, inputs: &Inputs) -> Vec<f32> {
+fn multiply(weights: &PackedMatrix, inputs: &Inputs) -> Vec<f32> {
     let mut out = vec![0.0; inputs.rows() * weights.shape()[0]];
     weights.multiply(inputs, &mut out);
     out
@@ -187,31 +245,30 @@ pub(crate) fn host_tensor(values: Vec<f32>, rows: usize) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, [rows, columns]), &Device::flex())
 }
 
-/// A row of weights that is used element by element, such as a norm's, where the model runs.
+/// A row of weights that is used element by element, such as a norm's or a bias, where the model runs.
 #[derive(Clone, Debug)]
-pub enum Scale {
+pub enum RowWeights {
     /// On the host.
-    Packed(Arc<[f32]>),
-    /// For the kernels of a GPU, `[1, hidden]`.
-    #[cfg(feature = "gpu")]
-    Blocks(Box<Tensor<2>>),
-    /// On a device, `[1, hidden]`.
-    Tensor(Box<Tensor<2>>),
+    Host(Arc<[f32]>),
+    /// On a device, `[1, columns]`.
+    Device(Box<Tensor<2>>),
 }
 
-impl Scale {
-    /// From a tensor's bytes in a file.
-    pub fn from_file(tensor_type: TensorType, bytes: &[u8], storage: Storage, device: &Device) -> Self {
-        let values = dequantize(tensor_type, bytes);
-        let on_device = |values: Vec<f32>| {
-            let shape = [1, values.len()];
-            Box::new(Tensor::from_data(TensorData::new(values, shape), device))
-        };
-        match storage {
-            Storage::Packed => Self::Packed(values.into()),
-            #[cfg(feature = "gpu")]
-            Storage::Blocks => Self::Blocks(on_device(values)),
-            Storage::Tensors => Self::Tensor(on_device(values)),
+impl RowWeights {
+    /// From the numbers themselves.
+    pub fn new(values: Vec<f32>, storage: Storage, device: &Device) -> Self {
+        if storage == Storage::Packed {
+            return Self::Host(values.into());
+        }
+        let shape = [1, values.len()];
+        Self::Device(Box::new(Tensor::from_data(TensorData::new(values, shape), device)))
+    }
+
+    /// How many numbers there are.
+    pub fn columns(&self) -> usize {
+        match self {
+            Self::Host(values) => values.len(),
+            Self::Device(values) => values.dims()[1],
         }
     }
 }

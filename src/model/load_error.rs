@@ -3,7 +3,9 @@
 use thiserror::Error;
 
 use super::chat::ChatError;
+use super::family::Family;
 use super::gguf::GgufError;
+use super::safetensors::SafetensorsError;
 use super::tokenizer::TokenizerError;
 
 /// Why a model could not be loaded.
@@ -18,9 +20,20 @@ pub enum LoadError {
     /// The chat template in the file.
     #[error(transparent)]
     Chat(#[from] ChatError),
+    /// The header of a safetensors file.
+    #[error(transparent)]
+    Safetensors(#[from] SafetensorsError),
+    /// A file of a repository that cannot be used.
+    #[error("the repository's {file} cannot be used ({why}): choose another revision or another model")]
+    Repository {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
     /// An architecture that is not implemented.
     #[error(
-        "the model's architecture is `{found}`, which is not supported yet: choose a model of architecture {known}"
+        "the model's architecture is `{found}`, which is not supported: choose a model of one of the architectures {known}"
     )]
     Architecture {
         /// The name in the file.
@@ -34,6 +47,37 @@ pub enum LoadError {
         /// The feature.
         what: String,
     },
+    /// A tensor that is needed and missing.
+    #[error("tensor `{tensor}` is missing: this is not a whole model of its architecture; get all of its files")]
+    MissingTensor {
+        /// The tensor's name in GGUF.
+        tensor: String,
+    },
+    /// A tensor with other dimensions than the configuration promises.
+    #[error(
+        "tensor `{tensor}` has shape {found:?} where the model's configuration promises {wanted:?}: the file is corrupt"
+    )]
+    Shape {
+        /// The tensor's name.
+        tensor: String,
+        /// Dimensions in the file, outermost first.
+        found: Vec<u64>,
+        /// Rows and columns by the configuration.
+        wanted: Vec<u64>,
+    },
+    /// A model in several files of which not all were given.
+    #[error("the model is split over {wanted} files, and {got} were given: give all of them")]
+    Split {
+        /// Files given.
+        got: usize,
+        /// Files of the model.
+        wanted: usize,
+    },
+    /// A safetensors file without what describes it.
+    #[error(
+        "a .safetensors file holds weights only: give its repository, or drop config.json and tokenizer.json together with it"
+    )]
+    Undescribed,
     /// The bytes ended early.
     #[error("the file ended after {got} of {wanted} bytes: it is truncated; download it again")]
     Ended {
@@ -42,4 +86,11 @@ pub enum LoadError {
         /// Bytes the file should have.
         wanted: u64,
     },
+}
+
+impl LoadError {
+    /// An architecture that is not known.
+    pub fn architecture(found: &str) -> Self {
+        Self::Architecture { found: found.into(), known: Family::known() }
+    }
 }

@@ -1,6 +1,6 @@
 //! From a stream of file bytes to a model on a device, holding no weight twice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use burn::tensor::Device;
 
@@ -8,88 +8,148 @@ use super::attention::Attention;
 use super::chat::ChatTemplate;
 use super::config::DecoderConfig;
 use super::decoder::{Block, Decoder};
-use super::gguf::{Gguf, GgufError, TensorInfo};
-use super::linear::{Linear, Scale, Storage};
+use super::gguf::{Gguf, GgufError, MAGIC};
+use super::layout::{self, Format, Part, Place};
+use super::linear::{Linear, RowWeights, Storage, Weights};
 use super::load_error::LoadError;
 use super::mlp::Mlp;
-use super::norm::RmsNorm;
+use super::norm::Norm;
+use super::quant::dequantize;
+use super::repository::Repository;
 use super::rope::Rope;
+use super::safetensors::{self, SafetensorsError};
+use super::tensor::{StoredMatrix, TensorInfo};
 use super::tokenizer::ModelTokenizer;
+use crate::kernel::attention::Heads;
 
 /// A header longer than this is taken for a corrupt file.
 const MAX_HEADER_BYTES: usize = 256 << 20;
 /// The header is parsed anew each time this much more has come, doubling.
 const FIRST_HEADER_BYTES: usize = 1 << 20;
 
-/// A model ready to run, with what came in its file.
+/// A model ready to run, with what came in its files.
 #[derive(Clone, Debug)]
 pub struct LoadedModel {
     /// The decoder on its device.
     pub decoder: Decoder,
     /// Text to ids and back.
     pub tokenizer: ModelTokenizer,
-    /// The file's chat template, where it has one.
+    /// The model's chat template, where it has one.
     pub chat: Option<ChatTemplate>,
-    /// How the weights are stored in the file, such as `"Q4_1, Q8_0, F32"`.
+    /// How the weights are stored in the files, such as `"Q4_1, Q8_0, F32"`.
     pub stored_as: String,
 }
 
-/// What is waited for.
+/// What is waited for in a file.
 enum State {
     Header { try_at: usize },
-    Tensors { gguf: Box<Gguf>, config: Box<DecoderConfig>, next: usize },
+    Tensors { directory: Vec<(TensorInfo, Option<Place>)>, next: usize },
 }
 
-/// Builds a model from the file's bytes as they arrive.
-///
-/// At most one tensor's stored bytes are held beside the tensors already on the device.
-pub struct ModelLoader {
-    device: Device,
+/// One file as its bytes arrive.
+struct Incoming {
     file_bytes: u64,
     /// Bytes received and not yet used; the first has file offset `at`.
     pending: Vec<u8>,
     at: u64,
     state: State,
+}
+
+/// Builds a model from its files' bytes as they arrive.
+///
+/// At most one tensor's stored bytes are held beside the tensors already on the device.
+pub struct ModelLoader {
+    device: Device,
     storage: Storage,
-    matrices: HashMap<String, Linear>,
-    scales: HashMap<String, Scale>,
+    /// How many files the model has.
+    files: usize,
+    begun: usize,
+    incoming: Option<Incoming>,
+    repository: Option<Repository>,
+    config: Option<DecoderConfig>,
+    /// The first file's header, where it is GGUF.
+    gguf: Option<Gguf>,
+    parts: Parts,
+    stored_as: BTreeSet<&'static str>,
+}
+
+/// The parts of a decoder by their names in GGUF.
+#[derive(Default)]
+struct Parts {
+    matrices: HashMap<String, Weights>,
+    rows: HashMap<String, RowWeights>,
+    /// What frequencies of rotary positions are divided by.
+    factors: Vec<f32>,
 }
 
 impl ModelLoader {
-    /// A loader for a file of `file_bytes` bytes onto `device`; packed storage is for the CPU's device only.
-    pub fn new(file_bytes: u64, device: &Device, storage: Storage) -> Self {
+    /// A loader of a model in so many files onto `device`; packed storage is for the CPU's device only.
+    pub fn new(files: usize, device: &Device, storage: Storage) -> Self {
         Self {
             device: device.clone(),
-            file_bytes,
-            pending: Vec::new(),
-            at: 0,
-            state: State::Header { try_at: FIRST_HEADER_BYTES },
             storage,
-            matrices: HashMap::new(),
-            scales: HashMap::new(),
+            files,
+            begun: 0,
+            incoming: None,
+            repository: None,
+            config: None,
+            gguf: None,
+            parts: Parts::default(),
+            stored_as: BTreeSet::new(),
         }
     }
 
-    /// Takes the next bytes of the file.
+    /// Takes what describes a model whose weights are in safetensors files.
+    ///
+    /// # Errors
+    /// As soon as it is clear that the model cannot be used.
+    pub fn describe(&mut self, repository: Repository) -> Result<(), LoadError> {
+        self.config = Some(DecoderConfig::from_hub(&repository.config, &repository.name)?);
+        self.repository = Some(repository);
+        Ok(())
+    }
+
+    /// Begins the next file, of so many bytes.
+    ///
+    /// # Errors
+    /// Where the file before it is not complete.
+    pub fn begin_file(&mut self, file_bytes: u64) -> Result<(), LoadError> {
+        self.end_file()?;
+        self.begun += 1;
+        let state = State::Header { try_at: FIRST_HEADER_BYTES };
+        self.incoming = Some(Incoming { file_bytes, pending: Vec::new(), at: 0, state });
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), LoadError> {
+        match self.incoming.take() {
+            None => Ok(()),
+            Some(Incoming { state: State::Tensors { directory, next }, .. }) if next == directory.len() => Ok(()),
+            Some(file) => Err(LoadError::Ended { got: file.at + file.pending.len() as u64, wanted: file.file_bytes }),
+        }
+    }
+
+    /// Takes the next bytes of the file that was begun.
     ///
     /// # Errors
     /// As soon as the bytes show that the file cannot be used.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), LoadError> {
         while !bytes.is_empty() {
-            let wanted = match &self.state {
+            let Some(file) = &mut self.incoming else { return Ok(()) };
+            let wanted = match &file.state {
                 State::Header { try_at } => *try_at,
-                State::Tensors { gguf, next, .. } => match gguf.tensors.get(*next) {
+                State::Tensors { directory, next } => match directory.get(*next) {
                     None => return Ok(()),
-                    Some(tensor) => (tensor.offset + tensor.bytes - self.at) as usize,
+                    Some((tensor, _)) => (tensor.offset + tensor.bytes - file.at) as usize,
                 },
             };
-            let (now, later) = bytes.split_at(bytes.len().min(wanted - self.pending.len()));
-            if self.pending.is_empty() {
-                self.pending.reserve_exact(wanted);
+            let (now, later) = bytes.split_at(bytes.len().min(wanted - file.pending.len()));
+            if file.pending.is_empty() {
+                file.pending.reserve_exact(wanted);
             }
-            self.pending.extend_from_slice(now);
+            file.pending.extend_from_slice(now);
             bytes = later;
-            if self.pending.len() == wanted || self.at + self.pending.len() as u64 >= self.file_bytes {
+            if file.pending.len() == wanted || file.at + file.pending.len() as u64 >= file.file_bytes {
                 self.advance()?;
             }
         }
@@ -98,141 +158,207 @@ impl ModelLoader {
 
     /// Uses the pending bytes: parses the header, or puts the next tensor on the device.
     fn advance(&mut self) -> Result<(), LoadError> {
-        match &mut self.state {
-            State::Header { try_at } => match Gguf::parse(&self.pending, self.file_bytes) {
-                Ok(gguf) => {
-                    let config = DecoderConfig::from_gguf(&gguf)?;
-                    check_shapes(&gguf, &config)?;
-                    self.state = State::Tensors { gguf: Box::new(gguf), config: Box::new(config), next: 0 };
+        let Some(mut file) = self.incoming.take() else { return Ok(()) };
+        match &mut file.state {
+            State::Header { try_at } => match self.header(&file.pending, file.file_bytes) {
+                Ok(directory) => {
                     // What followed the header already belongs to the tensors.
-                    let first = std::mem::take(&mut self.pending);
+                    let first = std::mem::take(&mut file.pending);
+                    file.state = State::Tensors { directory, next: 0 };
+                    self.incoming = Some(file);
                     self.push(&first)
                 }
-                Err(GgufError::Truncated { .. })
-                    if (self.pending.len() as u64) < self.file_bytes && *try_at < MAX_HEADER_BYTES =>
-                {
+                Err(
+                    LoadError::Gguf(GgufError::Truncated { .. })
+                    | LoadError::Safetensors(SafetensorsError::Truncated { .. }),
+                ) if (file.pending.len() as u64) < file.file_bytes && *try_at < MAX_HEADER_BYTES => {
                     *try_at *= 2;
+                    self.incoming = Some(file);
                     Ok(())
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             },
-            State::Tensors { gguf, next, .. } => {
-                let Some(tensor) = gguf.tensors.get(*next) else { return Ok(()) };
-                let begin = (tensor.offset - self.at) as usize;
-                let end = begin + tensor.bytes as usize;
-                if self.pending.len() < end {
-                    return Ok(());
+            State::Tensors { directory, next } => {
+                if let Some((tensor, place)) = directory.get(*next) {
+                    let begin = (tensor.offset - file.at) as usize;
+                    let end = begin + tensor.bytes as usize;
+                    if file.pending.len() >= end {
+                        if let Some(place) = place {
+                            self.take(tensor, place, &file.pending[begin..end]);
+                        }
+                        file.pending = Vec::new();
+                        file.at = tensor.offset + tensor.bytes;
+                        *next += 1;
+                    }
                 }
-                let stored = &self.pending[begin..end];
-                let [rows, columns] = matrix_shape(tensor);
-                if rows == 1 {
-                    let scale = Scale::from_file(tensor.tensor_type, stored, self.storage, &self.device);
-                    self.scales.insert(tensor.name.clone(), scale);
-                } else {
-                    let shape = [rows as usize, columns as usize];
-                    let matrix = Linear::from_file(tensor.tensor_type, stored, shape, self.storage, &self.device);
-                    self.matrices.insert(tensor.name.clone(), matrix);
-                }
-                self.pending = Vec::new();
-                self.at = tensor.offset + tensor.bytes;
-                *next += 1;
+                self.incoming = Some(file);
                 Ok(())
             }
         }
     }
 
-    /// The model, once every byte has been pushed.
+    /// The tensors of a file and where each belongs, from the file's first bytes.
+    fn header(&mut self, bytes: &[u8], file_bytes: u64) -> Result<Vec<(TensorInfo, Option<Place>)>, LoadError> {
+        let (format, tensors) = if bytes.starts_with(&MAGIC) || !safetensors::recognises(bytes) {
+            let gguf = Gguf::parse(bytes, file_bytes)?;
+            let split = gguf.unsigned("split.count").map_or(1, |count| count.max(1) as usize);
+            if split > self.files {
+                return Err(LoadError::Split { got: self.files, wanted: split });
+            }
+            let tensors = gguf.tensors.clone();
+            if self.gguf.is_none() {
+                self.config = Some(DecoderConfig::from_gguf(&gguf)?);
+                self.gguf = Some(gguf);
+            }
+            (Format::Gguf, tensors)
+        } else {
+            if self.repository.is_none() {
+                return Err(LoadError::Undescribed);
+            }
+            (Format::Safetensors, safetensors::parse(bytes, file_bytes)?)
+        };
+        let Some(config) = &self.config else { return Err(LoadError::Undescribed) };
+        let mut directory = vec![];
+        for tensor in tensors {
+            let place = layout::place(config, format, &tensor.name);
+            if let Some(place) = &place {
+                place.check(config, &tensor)?;
+            }
+            directory.push((tensor, place));
+        }
+        if self.files == 1 {
+            // Better known before the weights have come.
+            let has =
+                |name: &String| directory.iter().any(|(_, place)| place.as_ref().is_some_and(|p| p.name == *name));
+            if let Some(tensor) = layout::needed(config).into_iter().find(|name| !has(name)) {
+                return Err(LoadError::MissingTensor { tensor });
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Puts a tensor where it belongs.
+    fn take(&mut self, tensor: &TensorInfo, place: &Place, bytes: &[u8]) {
+        let Some(config) = &self.config else { return };
+        self.stored_as.insert(tensor.tensor_type.name());
+        let shape = tensor.matrix_shape().map(|n| n as usize);
+        let stored = StoredMatrix { tensor_type: tensor.tensor_type, bytes: bytes.into(), shape };
+        for Part { name, stored, plus_one } in place.parts(config, stored) {
+            let is_row = name.ends_with(".bias") || name.contains("norm") || name.starts_with("rope_freqs");
+            if !is_row {
+                self.parts.matrices.insert(name, Weights::from_file(&stored, self.storage, &self.device));
+                continue;
+            }
+            let mut values = dequantize(stored.tensor_type, &stored.bytes);
+            if plus_one {
+                values.iter_mut().for_each(|value| *value += 1.0);
+            }
+            if name.starts_with("rope_freqs") {
+                self.parts.factors = values;
+            } else {
+                self.parts.rows.insert(name, RowWeights::new(values, self.storage, &self.device));
+            }
+        }
+    }
+
+    /// The model, once every byte of every file has been pushed.
     ///
     /// # Errors
-    /// A file that ended early, and a tokenizer or chat template that cannot be built.
+    /// A file that ended early, a part that is missing, and a tokenizer or chat template that cannot be built.
     pub fn finish(mut self) -> Result<LoadedModel, LoadError> {
-        let got = self.at + self.pending.len() as u64;
-        let State::Tensors { gguf, config, next } = self.state else {
-            return Err(LoadError::Ended { got, wanted: self.file_bytes });
-        };
-        if next < gguf.tensors.len() {
-            return Err(LoadError::Ended { got, wanted: self.file_bytes });
+        self.end_file()?;
+        if self.begun < self.files {
+            return Err(LoadError::Split { got: self.begun, wanted: self.files });
         }
-        let mut take = |name: String| self.matrices.remove(&name).ok_or(GgufError::MissingTensor { tensor: name });
-        let mut norm = |name: String| match self.scales.remove(&name) {
-            Some(weight) => Ok(RmsNorm { weight, epsilon: config.norm_epsilon }),
-            None => Err(GgufError::MissingTensor { tensor: name }),
+        let Some(config) = self.config.take() else { return Err(LoadError::Ended { got: 0, wanted: 0 }) };
+        let (tokenizer, chat) = match (&self.gguf, &self.repository) {
+            (Some(gguf), _) => (ModelTokenizer::from_gguf(gguf)?, ChatTemplate::from_gguf(gguf)?),
+            (None, Some(repository)) => (
+                ModelTokenizer::from_hub(repository, config.vocabulary)?,
+                repository.chat_template()?.map(|template| ChatTemplate::new(&template)).transpose()?,
+            ),
+            (None, None) => return Err(LoadError::Undescribed),
         };
+        let decoder = self.parts.decoder(config, self.storage, &self.device)?;
+        Ok(LoadedModel { decoder, tokenizer, chat, stored_as: Vec::from_iter(self.stored_as).join(", ") })
+    }
+}
+
+impl Parts {
+    fn matrix(&mut self, path: &str) -> Result<Linear, LoadError> {
+        let tensor = format!("{path}.weight");
+        let weights = self.matrices.remove(&tensor).ok_or(LoadError::MissingTensor { tensor })?;
+        Ok(Linear { weights, bias: self.rows.remove(&format!("{path}.bias")) })
+    }
+
+    fn norm(&mut self, path: &str, config: &DecoderConfig, _storage: Storage) -> Result<Norm, LoadError> {
+        let tensor = format!("{path}.weight");
+        Ok(Norm {
+            weight: self.rows.remove(&tensor).ok_or(LoadError::MissingTensor { tensor })?,
+            bias: self.rows.remove(&format!("{path}.bias")),
+            epsilon: config.norm_epsilon,
+            centred: config.family.centres(),
+            #[cfg(feature = "gpu")]
+            storage: _storage,
+        })
+    }
+
+    /// The norm of a part that not every family has.
+    fn norm_if_any(&mut self, path: &str, config: &DecoderConfig, storage: Storage) -> Result<Option<Norm>, LoadError> {
+        let is_there = self.rows.contains_key(&format!("{path}.weight"));
+        is_there.then(|| self.norm(path, config, storage)).transpose()
+    }
+
+    fn decoder(mut self, config: DecoderConfig, storage: Storage, device: &Device) -> Result<Decoder, LoadError> {
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
-            let mut part = |part: &str| take(format!("blk.{layer}.{part}.weight"));
+            let path = |part: &str| format!("blk.{layer}.{part}");
+            let of_query = self.norm_if_any(&path("attn_q_norm"), &config, storage)?;
+            let of_key = self.norm_if_any(&path("attn_k_norm"), &config, storage)?;
+            let window = config.window_of(layer);
+            let heads = Heads {
+                queries: config.heads,
+                keys: config.key_value_heads,
+                width: config.head_dim,
+                scale: config.attention_scale as f32,
+                window: window.unwrap_or(usize::MAX),
+            };
             blocks.push(Block {
                 attention: Attention {
-                    norm: norm(format!("blk.{layer}.attn_norm.weight"))?,
-                    query: part("attn_q")?,
-                    key: part("attn_k")?,
-                    value: part("attn_v")?,
-                    output: part("attn_output")?,
-                    head_dim: config.head_dim,
+                    norm: self.norm(&path("attn_norm"), &config, storage)?,
+                    query: self.matrix(&path("attn_q"))?,
+                    key: self.matrix(&path("attn_k"))?,
+                    value: self.matrix(&path("attn_v"))?,
+                    output: self.matrix(&path("attn_output"))?,
+                    head_norms: of_query.zip(of_key).map(|(query, key)| [query, key]),
+                    norm_after: self.norm_if_any(&path("post_attention_norm"), &config, storage)?,
+                    heads,
+                    windowed: window.is_some(),
                 },
                 mlp: Mlp {
-                    norm: norm(format!("blk.{layer}.ffn_norm.weight"))?,
-                    gate: part("ffn_gate")?,
-                    up: part("ffn_up")?,
-                    down: part("ffn_down")?,
+                    norm: self.norm(&path("ffn_norm"), &config, storage)?,
+                    gate: if config.family.gated() { Some(self.matrix(&path("ffn_gate"))?) } else { None },
+                    up: self.matrix(&path("ffn_up"))?,
+                    down: self.matrix(&path("ffn_down"))?,
+                    activation: config.activation,
+                    norm_after: self.norm_if_any(&path("post_ffw_norm"), &config, storage)?,
                 },
             });
         }
-        let mut stored: Vec<&str> = gguf.tensors.iter().map(|tensor| tensor.tensor_type.name()).collect();
-        stored.sort_unstable();
-        stored.dedup();
-        let decoder = Decoder {
-            embedding: take("token_embd.weight".into())?,
+        let rope = |windowed| config.rotary.as_ref().map(|rotary| Rope::new(rotary, windowed, &self.factors));
+        let (rope, window_rope) = (rope(false), config.window.and_then(|_| rope(true)));
+        let position_embedding = if config.rotary.is_none() { Some(self.matrix("position_embd")?) } else { None };
+        Ok(Decoder {
+            embedding: self.matrix("token_embd")?,
+            position_embedding,
             blocks,
-            norm: norm("output_norm.weight".into())?,
-            head: take("output.weight".into()).ok(),
-            rope: Rope::new(config.head_dim, config.rope_base, &self.device),
-            config: *config,
-            storage: self.storage,
-            device: self.device,
-        };
-        Ok(LoadedModel {
-            decoder,
-            tokenizer: ModelTokenizer::from_gguf(&gguf)?,
-            chat: ChatTemplate::from_gguf(&gguf)?,
-            stored_as: stored.join(", "),
+            norm: self.norm("output_norm", &config, storage)?,
+            head: self.matrix("output").ok(),
+            rope,
+            window_rope,
+            config,
+            storage,
+            device: device.clone(),
         })
     }
-}
-
-/// Rows and columns; a vector is one row.
-fn matrix_shape(tensor: &TensorInfo) -> [u64; 2] {
-    let columns = tensor.shape.last().copied().unwrap_or(1);
-    [tensor.elements() / columns.max(1), columns]
-}
-
-/// Every tensor that the architecture needs is there, with the shape that the metadata promises.
-fn check_shapes(gguf: &Gguf, config: &DecoderConfig) -> Result<(), GgufError> {
-    let (hidden, inner) = (config.hidden as u64, config.feed_forward as u64);
-    let queries = (config.heads * config.head_dim) as u64;
-    let keys = (config.key_value_heads * config.head_dim) as u64;
-    let vocabulary = config.vocabulary as u64;
-    let parts = [
-        ("attn_norm", [1, hidden]),
-        ("attn_q", [queries, hidden]),
-        ("attn_k", [keys, hidden]),
-        ("attn_v", [keys, hidden]),
-        ("attn_output", [hidden, queries]),
-        ("ffn_norm", [1, hidden]),
-        ("ffn_gate", [inner, hidden]),
-        ("ffn_up", [inner, hidden]),
-        ("ffn_down", [hidden, inner]),
-    ];
-    let of_blocks = (0..config.layers)
-        .flat_map(|layer| parts.iter().map(move |(part, shape)| (format!("blk.{layer}.{part}.weight"), *shape)));
-    let outside = [("token_embd.weight".to_string(), [vocabulary, hidden]), ("output_norm.weight".into(), [1, hidden])];
-    let find = |name: &str| gguf.tensors.iter().find(|tensor| tensor.name == name);
-    let separate_head = find("output.weight").map(|_| ("output.weight".to_string(), [vocabulary, hidden]));
-    for (name, wanted) in of_blocks.chain(outside).chain(separate_head) {
-        let Some(tensor) = find(&name) else { return Err(GgufError::MissingTensor { tensor: name }) };
-        if matrix_shape(tensor) != wanted {
-            return Err(GgufError::Shape { tensor: name, found: tensor.shape.clone(), wanted: wanted.to_vec() });
-        }
-    }
-    Ok(())
 }

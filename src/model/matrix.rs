@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SublayerKind;
 
-/// One of the seven matrices of a block. Serialized by its name in GGUF.
+/// One of the matrices of a block; families without a gate have six. Serialized by its name in GGUF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Matrix {
     /// W_q, `[heads · head_dim, hidden]`.

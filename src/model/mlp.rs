@@ -1,49 +1,86 @@
-//! The gated feed-forward network, SwiGLU (Shazeer, 2020).
+//! The feed-forward network: gated, as SwiGLU (Shazeer, 2020), or one matrix up and one down.
 
-use burn::tensor::{Tensor, activation::silu};
+use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu, silu};
 
-use super::linear::{Linear, host_tensor, host_values, multiply};
-use super::norm::RmsNorm;
+use super::family::Activation;
+use super::linear::{Linear, Weights, host_tensor, host_values};
+use super::norm::Norm;
 use crate::kernel::Inputs;
-use crate::kernel::elementwise::silu_times;
+use crate::kernel::elementwise::{GELU_TANH, activate, times};
 
-/// An MLP sublayer; matrices are `[out, in]` as the file stores them.
+/// An MLP sublayer; matrices are `[out, in]`.
 #[derive(Clone, Debug)]
 pub struct Mlp {
     /// Norm before the projections.
-    pub norm: RmsNorm,
-    /// `[feed_forward, hidden]`.
-    pub gate: Linear,
+    pub norm: Norm,
+    /// `[feed_forward, hidden]`, where the family has it.
+    pub gate: Option<Linear>,
     /// `[feed_forward, hidden]`.
     pub up: Linear,
     /// `[hidden, feed_forward]`.
     pub down: Linear,
+    /// σ.
+    pub activation: Activation,
+    /// Norm of the output, where the family has it.
+    pub norm_after: Option<Norm>,
 }
 
 impl Mlp {
-    /// f(x) = W_down (silu(W_gate x̂) ∘ W_up x̂) with x̂ the normed `x`, `[tokens, hidden]`.
+    /// f(x) = W_down (σ(W_gate x̂) ∘ W_up x̂), or W_down σ(W_up x̂), with x̂ the normed `x`, `[tokens, hidden]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         self.project(self.inner(self.norm.forward(x)))
     }
 
-    /// The inner layer silu(W_gate x̂) ∘ W_up x̂, `[tokens, feed_forward]`, for the normed x̂.
+    /// The inner layer, `[tokens, feed_forward]`, for the normed x̂.
     pub fn inner(&self, x: Tensor<2>) -> Tensor<2> {
-        if let (Linear::Packed(gate), Linear::Packed(up)) = (&self.gate, &self.up) {
+        if let Weights::Packed(up) = &self.up.weights {
             let [rows, columns] = x.dims();
             let inputs = Inputs::new(host_values(x), columns);
-            let mut inner = multiply(gate, &inputs);
-            silu_times(&mut inner, &multiply(up, &inputs));
+            let up = self.up.multiply(up, &inputs);
+            let inner = match &self.gate {
+                Some(gate) => {
+                    let Weights::Packed(weights) = &gate.weights else { return host_tensor(up, rows) };
+                    let mut inner = gate.multiply(weights, &inputs);
+                    activate(self.activation, &mut inner);
+                    times(&mut inner, &up);
+                    inner
+                }
+                None => {
+                    let mut inner = up;
+                    activate(self.activation, &mut inner);
+                    inner
+                }
+            };
             return host_tensor(inner, rows);
         }
+        let Some(gate) = &self.gate else { return self.activated(self.up.apply(x)) };
+        let gate = gate.apply(x.clone());
         #[cfg(feature = "gpu")]
-        if let Linear::Blocks(up) = &self.up {
-            return up.apply_gated(x.clone(), self.gate.apply(x));
+        if let (Weights::Blocks(up), Activation::Silu, None) = (&self.up.weights, self.activation, &self.up.bias) {
+            return up.apply_gated(x, gate);
         }
-        silu(self.gate.apply(x.clone())).mul(self.up.apply(x))
+        self.activated(gate).mul(self.up.apply(x))
     }
 
-    /// W_down of the inner layer, `[tokens, hidden]`.
+    fn activated(&self, x: Tensor<2>) -> Tensor<2> {
+        match self.activation {
+            Activation::Silu => silu(x),
+            Activation::Gelu => gelu(x),
+            Activation::GeluTanh => {
+                let [a, b] = GELU_TANH.map(f64::from);
+                let inner = x.clone().add(x.clone().powi_scalar(3).mul_scalar(b)).mul_scalar(a);
+                x.mul_scalar(0.5).mul(inner.tanh().add_scalar(1.0))
+            }
+        }
+    }
+
+    /// W_down of the inner layer, and the norm after it, `[tokens, hidden]`.
     pub fn project(&self, inner: Tensor<2>) -> Tensor<2> {
-        self.down.apply(inner)
+        let out = self.down.apply(inner);
+        match &self.norm_after {
+            Some(norm) => norm.forward(out),
+            None => out,
+        }
     }
 }

@@ -8,11 +8,15 @@ pub mod chat;
 pub mod config;
 #[cfg(feature = "engine")]
 pub mod decoder;
+pub mod family;
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub mod file;
 pub mod gguf;
+mod gguf_tokenizer;
 #[cfg(feature = "engine")]
 pub mod kv_cache;
+#[cfg(feature = "engine")]
+pub mod layout;
 #[cfg(feature = "engine")]
 pub mod linear;
 pub mod load_error;
@@ -25,20 +29,24 @@ pub mod mlp;
 #[cfg(feature = "engine")]
 pub mod norm;
 pub mod quant;
+pub mod repository;
 #[cfg(feature = "engine")]
 pub mod rope;
+pub mod safetensors;
 pub mod sampling;
 pub mod sublayer;
+pub mod tensor;
 pub mod tokenizer;
 
 pub use chat::ChatTemplate;
 pub use config::DecoderConfig;
 #[cfg(feature = "engine")]
 pub use decoder::Decoder;
+pub use family::Family;
 #[cfg(feature = "engine")]
 pub use kv_cache::KeyValueCache;
 #[cfg(feature = "engine")]
-pub use linear::{Linear, Storage};
+pub use linear::{Linear, Storage, Weights};
 pub use load_error::LoadError;
 #[cfg(feature = "engine")]
 pub use loader::{LoadedModel, ModelLoader};

@@ -1,14 +1,13 @@
-//! Text to token ids and back, from a GGUF file's own metadata.
-//!
-//! Byte-level BPE through the `tokenizers` crate. Source of the pre-tokenizers: llama.cpp, `llama-vocab.cpp`.
+//! Text to token ids and back, by the `tokenizers` crate: from a repository's `tokenizer.json`, or from GGUF metadata.
 
-use ahash::AHashMap;
+use serde_json::Value as Json;
 use thiserror::Error;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::{byte_level::ByteLevel, digits::Digits, sequence::Sequence};
-use tokenizers::{AddedToken, PreTokenizerWrapper, Tokenizer};
+use tokenizers::Tokenizer;
 
 use super::gguf::{Gguf, GgufError, Value};
+use super::gguf_tokenizer;
+use super::load_error::LoadError;
+use super::repository::Repository;
 
 /// Why a tokenizer could not be built or used.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -17,15 +16,15 @@ pub enum TokenizerError {
     #[error(transparent)]
     Metadata(#[from] GgufError),
     /// A kind of tokenizer that is not implemented.
-    #[error(
-        "the tokenizer is of kind `{found}`, which is not supported yet: choose a model with a byte-level BPE (`gpt2`) tokenizer"
-    )]
+    #[error("the tokenizer is of kind `{found}`, which is not supported: choose a model with one of {known}")]
     Kind {
         /// The kind in the file.
         found: String,
+        /// What would work.
+        known: String,
     },
     /// Vocabulary and merges that do not fit together.
-    #[error("the tokenizer in the file cannot be built ({why}): the file is corrupt; download it again")]
+    #[error("the model's tokenizer cannot be built ({why}): the file is corrupt; download it again")]
     Build {
         /// What the tokenizers crate says.
         why: String,
@@ -38,10 +37,10 @@ pub enum TokenizerError {
     },
 }
 
-/// `tokenizer.ggml.token_type` of control tokens such as `<|im_start|>`.
-const CONTROL: u64 = 3;
-/// `tokenizer.ggml.token_type` of tokens added by the model's author, matched before BPE.
-const USER_DEFINED: u64 = 4;
+/// Tokens that end a text in some models though their files do not say so.
+const ENDS: [&str; 5] = ["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>"];
+/// The character that SentencePiece writes for a space.
+const SPACE: char = '\u{2581}';
 
 /// A model's tokenizer.
 #[derive(Clone, Debug)]
@@ -51,92 +50,94 @@ pub struct ModelTokenizer {
     control: Vec<bool>,
     /// Tokens that end a text.
     pub stop: Vec<u32>,
-    /// Token put before every text, where the file asks for it.
+    /// Token put before every text, where the model asks for it.
     bos: Option<u32>,
     /// Text of the beginning-of-sequence token, for the chat template.
     pub bos_text: String,
     /// Text of the end-of-sequence token, for the chat template.
     pub eos_text: String,
+    /// Ids below this have an embedding.
+    vocabulary: usize,
 }
 
 impl ModelTokenizer {
-    /// Builds the tokenizer that a file describes.
+    /// Builds the tokenizer that a GGUF file describes.
     ///
     /// # Errors
     /// Missing metadata, an unknown kind, or merges that name no token.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, TokenizerError> {
-        let kind = gguf.text("tokenizer.ggml.model")?;
-        if kind != "gpt2" {
-            return Err(TokenizerError::Kind { found: kind.into() });
-        }
-        let pre = gguf.text("tokenizer.ggml.pre").unwrap_or("default");
-        let byte_level = |regex| PreTokenizerWrapper::from(ByteLevel::new(false, true, regex));
-        let splitter = match pre {
-            "smollm" => Sequence::new(vec![PreTokenizerWrapper::from(Digits::new(true)), byte_level(true)]),
-            "gpt-2" | "gpt2" | "default" => Sequence::new(vec![byte_level(true)]),
-            other => return Err(TokenizerError::Kind { found: format!("gpt2 with pre-tokenizer {other}") }),
-        };
         let tokens = gguf.texts("tokenizer.ggml.tokens")?;
-        let wrong = |why: String| TokenizerError::Build { why };
-        let merges = gguf
-            .texts("tokenizer.ggml.merges")?
-            .into_iter()
-            .map(|merge| {
-                let pair = merge.split_once(' ').map(|(a, b)| (a.to_string(), b.to_string()));
-                pair.ok_or_else(|| wrong(format!("the merge {merge:?} is not two tokens")))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let vocabulary: AHashMap<String, u32> =
-            tokens.iter().enumerate().map(|(id, token)| (token.to_string(), id as u32)).collect();
-        let model =
-            BPE::builder().vocab_and_merges(vocabulary, merges).build().map_err(|error| wrong(error.to_string()))?;
-        let mut tokenizer = Tokenizer::new(model);
-        tokenizer.with_pre_tokenizer(Some(splitter));
-        tokenizer.with_decoder(Some(ByteLevel::default()));
-        let types: Vec<u64> = match gguf.metadata.get("tokenizer.ggml.token_type") {
-            Some(Value::Array(values)) => values
-                .iter()
-                .map(|value| match value {
-                    Value::Unsigned(n) => *n,
-                    Value::Signed(n) => *n as u64,
-                    _ => 0,
-                })
-                .collect(),
-            _ => vec![],
-        };
-        let of_type = |wanted: u64| {
-            let types = &types;
-            tokens.iter().enumerate().filter(move |(id, _)| types.get(*id) == Some(&wanted)).map(|(_, token)| *token)
-        };
-        let special: Vec<_> = of_type(CONTROL).map(|token| AddedToken::from(token, true)).collect();
-        let added: Vec<_> =
-            of_type(USER_DEFINED).map(|token| AddedToken::from(token, false).normalized(false)).collect();
-        tokenizer.add_special_tokens(&special);
-        tokenizer.add_tokens(&added);
-        let token_id = |key: &str| -> Option<u32> {
+        let tokenizer = gguf_tokenizer::build(gguf, &tokens)?;
+        let id = |key: &str| -> Option<u32> {
             let id = gguf.unsigned(&format!("tokenizer.ggml.{key}_token_id")).ok()?;
             u32::try_from(id).ok().filter(|id| (*id as usize) < tokens.len())
         };
         let text = |id: Option<u32>| id.map(|id| tokens[id as usize].to_string()).unwrap_or_default();
-        let (bos, eos) = (token_id("bos"), token_id("eos"));
-        let mut stop: Vec<u32> = ["eos", "eot", "eom"].iter().filter_map(|key| token_id(key)).collect();
-        for end_of_text in ["<|endoftext|>", "<|im_end|>"] {
-            stop.extend(tokens.iter().position(|token| *token == end_of_text).map(|id| id as u32));
-        }
-        stop.sort_unstable();
-        stop.dedup();
-        let add_bos = matches!(gguf.metadata.get("tokenizer.ggml.add_bos_token"), Some(Value::Bool(true)));
+        let (bos, eos) = (id("bos"), id("eos"));
+        let adds_bos = match gguf.metadata.get("tokenizer.ggml.add_bos_token") {
+            Some(Value::Bool(adds)) => *adds,
+            _ => gguf.text("tokenizer.ggml.model") == Ok("llama"),
+        };
         let mut this = Self {
             tokenizer,
             pieces: vec![],
-            control: (0..tokens.len()).map(|id| types.get(id) == Some(&CONTROL)).collect(),
-            stop,
-            bos: bos.filter(|_| add_bos),
+            control: gguf_tokenizer::control(gguf, tokens.len()),
+            stop: ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect(),
+            bos: bos.filter(|_| adds_bos),
             bos_text: text(bos),
             eos_text: text(eos),
+            vocabulary: tokens.len(),
         };
-        this.pieces = (0..tokens.len() as u32).map(|id| this.decode_piece(id, tokens[id as usize])).collect();
+        this.complete();
         Ok(this)
+    }
+
+    /// Builds the tokenizer of a repository.
+    ///
+    /// * `vocabulary` — tokens that have an embedding.
+    ///
+    /// # Errors
+    /// A `tokenizer.json` that the tokenizers crate does not read, and texts that are not JSON.
+    pub fn from_hub(repository: &Repository, vocabulary: usize) -> Result<Self, LoadError> {
+        let tokenizer: Tokenizer = repository.tokenizer.parse().map_err(|error: tokenizers::Error| {
+            LoadError::Repository { file: "tokenizer.json".into(), why: error.to_string() }
+        })?;
+        let settings = repository.tokenizer_settings()?;
+        let named = |key: &str| match &settings[key] {
+            Json::String(text) => text.clone(),
+            token => token["content"].as_str().unwrap_or_default().to_string(),
+        };
+        let (bos_text, eos_text) = (named("bos_token"), named("eos_token"));
+        // What the tokenizer itself puts before a text.
+        let before = tokenizer.encode("", true).ok().and_then(|encoding| encoding.get_ids().first().copied());
+        let size = tokenizer.get_vocab_size(true).min(vocabulary);
+        let mut control = vec![false; size];
+        for (id, token) in tokenizer.get_added_tokens_decoder() {
+            if let Some(place) = control.get_mut(id as usize) {
+                *place = token.special;
+            }
+        }
+        let mut this = Self {
+            bos: before.filter(|id| tokenizer.token_to_id(&bos_text) == Some(*id)),
+            stop: repository.stop_ids()?,
+            tokenizer,
+            pieces: vec![],
+            control,
+            bos_text,
+            eos_text,
+            vocabulary,
+        };
+        this.complete();
+        Ok(this)
+    }
+
+    /// What follows from the vocabulary: the pieces, and which tokens end a text.
+    fn complete(&mut self) {
+        let ends = ENDS.iter().map(|text| (*text).to_string()).chain([self.eos_text.clone()]);
+        self.stop.extend(ends.filter_map(|end| self.tokenizer.token_to_id(&end)).collect::<Vec<u32>>());
+        self.stop.sort_unstable();
+        self.stop.dedup();
+        self.pieces = (0..self.control.len() as u32).map(|id| self.read_piece(id)).collect();
     }
 
     /// The token ids of a text. Special tokens written out in it are recognised, as a chat template needs.
@@ -144,12 +145,16 @@ impl ModelTokenizer {
     /// * `chat` — the text comes from a chat template, which writes its own beginning-of-sequence token.
     ///
     /// # Errors
-    /// Where the tokenizers crate refuses the text.
+    /// Where the tokenizers crate refuses the text, or a token has no embedding.
     pub fn encode(&self, text: &str, chat: bool) -> Result<Vec<u32>, TokenizerError> {
         let encoding =
             self.tokenizer.encode(text, false).map_err(|error| TokenizerError::Encode { why: error.to_string() })?;
         let bos = self.bos.filter(|_| !chat);
-        Ok(bos.into_iter().chain(encoding.get_ids().iter().copied()).collect())
+        let ids: Vec<u32> = bos.into_iter().chain(encoding.get_ids().iter().copied()).collect();
+        match ids.iter().find(|id| **id as usize >= self.vocabulary) {
+            Some(id) => Err(TokenizerError::Encode { why: format!("the model knows no token {id}") }),
+            None => Ok(ids),
+        }
     }
 
     /// The text of token ids without control tokens; bytes that are not UTF-8 become U+FFFD.
@@ -167,7 +172,15 @@ impl ModelTokenizer {
         self.control.get(id as usize).copied().unwrap_or(false)
     }
 
-    fn decode_piece(&self, id: u32, name: &str) -> String {
-        if self.is_control(id) { name.to_string() } else { self.tokenizer.decode(&[id], false).unwrap_or_default() }
+    fn read_piece(&self, id: u32) -> String {
+        let name = self.tokenizer.id_to_token(id).unwrap_or_default();
+        if self.is_control(id) {
+            name
+        } else if name.contains(SPACE) {
+            // Decoded alone, the space that begins a piece is taken for that before a text.
+            name.replace(SPACE, " ")
+        } else {
+            self.tokenizer.decode(&[id], false).unwrap_or_default()
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Pattern, PruningPlan};
-use crate::model::{DecoderConfig, Matrix, Sublayer};
+use crate::model::{DecoderConfig, Sublayer};
 
 /// Bits of a weight that is kept and not rounded: half precision.
 const HALF: f64 = 16.0;
@@ -25,7 +25,7 @@ impl Footprint {
     pub fn of(plan: &PruningPlan, config: &DecoderConfig) -> Self {
         let (mut dense, mut planned) = (0.0, 0.0);
         for layer in 0..config.layers {
-            for matrix in Matrix::ALL {
+            for matrix in config.matrices() {
                 let [rows, columns] = matrix.shape(config);
                 let weights = (rows * columns) as f64;
                 dense += weights * HALF;

@@ -26,6 +26,14 @@ pub fn tiny_model() -> PathBuf {
     root().join("tests/fixtures/tiny.gguf")
 }
 
+/// Whatever GPU there is, opened once for all tests of a program.
+#[cfg(feature = "gpu")]
+pub fn gpu() -> Device {
+    static GPU: std::sync::LazyLock<Device> =
+        std::sync::LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
+    GPU.clone()
+}
+
 /// A session on the CPU.
 pub fn session(path: &Path) -> Session {
     let model = load(path, &Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));

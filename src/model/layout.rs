@@ -1,0 +1,238 @@
+//! From the tensors of files to the parts of a decoder: where each belongs, in which order its rows stand there.
+//!
+//! The parts have their names in GGUF. Fused matrices are split, and rows of query and key brought into interleaved pairs,
+//! whatever family and format they come from, so that one rotation serves all.
+
+use super::config::DecoderConfig;
+use super::family::Change;
+use super::load_error::LoadError;
+use super::tensor::{StoredMatrix, TensorInfo, TensorType};
+
+/// What kind of file a tensor comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// GGUF, with rows as llama.cpp's converter leaves them.
+    Gguf,
+    /// Safetensors, with rows as transformers has them.
+    Safetensors,
+}
+
+/// A tensor that the decoder needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// Its name in GGUF.
+    pub name: String,
+    /// How it differs from a GGUF file's.
+    pub change: Change,
+    /// Whether halves of heads must be brought into pairs.
+    halves: bool,
+}
+
+/// A tensor for a part of the decoder.
+pub struct Part<'a> {
+    /// The part's name in GGUF, such as `blk.0.attn_q.weight`.
+    pub name: String,
+    /// Its numbers.
+    pub stored: StoredMatrix<'a>,
+    /// Whether 1 is to be added to them.
+    pub plus_one: bool,
+}
+
+/// Where a tensor of a file belongs; none where nothing needs it.
+pub fn place(config: &DecoderConfig, format: Format, name: &str) -> Option<Place> {
+    let (name, change) = match format {
+        Format::Gguf => (name.to_string(), Change::Same),
+        Format::Safetensors => config.family.gguf_name(name)?,
+    };
+    let layer = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
+    if layer.is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers)) {
+        return None;
+    }
+    let part = part_of(&name);
+    let turns =
+        ["attn_q", "attn_k", "attn_qkv", "attn_q_norm", "attn_k_norm"].contains(&part) && config.rotary.is_some();
+    let halves = turns && (format == Format::Safetensors || !config.family.interleaved_in_gguf());
+    Some(Place { name, change, halves })
+}
+
+/// `attn_q` of `blk.0.attn_q.weight`.
+fn part_of(name: &str) -> &str {
+    let name = name.rsplit_once('.').map_or(name, |(path, _)| path);
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Rows and columns that a part must have, where it is known; none for one that nothing reads.
+pub fn shape_of(config: &DecoderConfig, name: &str) -> Option<[usize; 2]> {
+    let (hidden, inner) = (config.hidden, config.feed_forward);
+    let queries = config.heads * config.head_dim;
+    let keys = config.key_value_heads * config.head_dim;
+    let [rows, columns] = match part_of(name) {
+        "token_embd" | "output" => [config.vocabulary, hidden],
+        "position_embd" => [config.context, hidden],
+        "attn_q" => [queries, hidden],
+        "attn_k" | "attn_v" => [keys, hidden],
+        "attn_qkv" => [queries + 2 * keys, hidden],
+        "attn_output" => [hidden, queries],
+        "ffn_gate" | "ffn_up" => [inner, hidden],
+        "ffn_down" => [hidden, inner],
+        "attn_norm" | "ffn_norm" | "output_norm" | "post_attention_norm" | "post_ffw_norm" => [hidden, 1],
+        "attn_q_norm" | "attn_k_norm" => [config.head_dim, 1],
+        "rope_freqs" => [config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions / 2), 1],
+        _ => return None,
+    };
+    // A vector is one row: a bias has a number for each output, a norm for each input.
+    Some(if name.ends_with(".bias") || columns == 1 { [1, rows] } else { [rows, columns] })
+}
+
+/// Parts that a decoder cannot be without, before fused ones are split.
+pub fn needed(config: &DecoderConfig) -> Vec<String> {
+    let fused = ["attn_qkv"];
+    let apart = ["attn_q", "attn_k", "attn_v"];
+    let fuses = matches!(config.family, super::family::Family::Gpt2 | super::family::Family::GptNeoX);
+    let mut parts: Vec<&str> = if fuses { fused.to_vec() } else { apart.to_vec() };
+    parts.extend(["attn_norm", "attn_output", "ffn_norm", "ffn_up", "ffn_down"]);
+    if config.family.gated() {
+        parts.push("ffn_gate");
+    }
+    let in_blocks =
+        (0..config.layers).flat_map(|layer| parts.iter().map(move |part| format!("blk.{layer}.{part}.weight")));
+    let mut out = vec!["token_embd.weight".to_string(), "output_norm.weight".into()];
+    if config.rotary.is_none() {
+        out.push("position_embd.weight".into());
+    }
+    out.extend(in_blocks);
+    out
+}
+
+impl Place {
+    /// That the tensor has the shape that the configuration promises.
+    ///
+    /// # Errors
+    /// [`LoadError::Shape`].
+    pub fn check(&self, config: &DecoderConfig, tensor: &TensorInfo) -> Result<(), LoadError> {
+        let Some(wanted) = shape_of(config, &self.name) else { return Ok(()) };
+        let [rows, columns] = wanted.map(|n| n as u64);
+        let wanted = if self.change == Change::Transposed { [columns, rows] } else { [rows, columns] };
+        let plain = matches!(tensor.tensor_type, TensorType::F32 | TensorType::F16 | TensorType::BF16);
+        if tensor.matrix_shape() != wanted || (self.change == Change::Transposed && !plain) {
+            let found = tensor.shape.clone();
+            return Err(LoadError::Shape { tensor: tensor.name.clone(), found, wanted: wanted.to_vec() });
+        }
+        Ok(())
+    }
+
+    /// The parts of the decoder that a checked tensor holds.
+    pub fn parts<'a>(&self, config: &DecoderConfig, stored: StoredMatrix<'a>) -> Vec<Part<'a>> {
+        let [queries, keys] = [config.heads, config.key_value_heads].map(|heads| heads * config.head_dim);
+        let stored = match self.change {
+            Change::Transposed => stored.transposed(),
+            Change::ByHead => by_element(stored, |stored| stored.rows(one_after_the_other(config).into_iter())),
+            Change::Same | Change::PlusOne => stored,
+        };
+        let plus_one = self.change == Change::PlusOne;
+        let part = |name: String, stored: StoredMatrix<'a>| {
+            let paired = ["attn_q", "attn_k", "attn_q_norm", "attn_k_norm"].contains(&part_of(&name));
+            let stored = if self.halves && paired { in_pairs(config, stored) } else { stored };
+            Part { name, stored, plus_one }
+        };
+        if part_of(&self.name) != "attn_qkv" {
+            return vec![part(self.name.clone(), stored)];
+        }
+        let spans = [
+            ("attn_q", 0..queries),
+            ("attn_k", queries..queries + keys),
+            ("attn_v", queries + keys..queries + 2 * keys),
+        ];
+        let split = spans.map(|(name, span)| {
+            let name = self.name.replace("attn_qkv", name);
+            part(name, by_element(stored.clone(), |stored| stored.rows(span)))
+        });
+        split.into()
+    }
+}
+
+/// Does something to the rows of a matrix, or to the numbers of a vector as if they were rows.
+fn by_element<'a>(
+    stored: StoredMatrix<'a>,
+    change: impl FnOnce(&StoredMatrix<'a>) -> StoredMatrix<'static>,
+) -> StoredMatrix<'a> {
+    let [rows, columns] = stored.shape;
+    if rows != 1 {
+        return change(&stored);
+    }
+    let out = change(&StoredMatrix { shape: [columns, 1], ..stored });
+    StoredMatrix { shape: [1, out.shape[0]], ..out }
+}
+
+/// GPT-NeoX's rows, query, key and value of a head together, in the order of all queries, all keys, all values.
+fn one_after_the_other(config: &DecoderConfig) -> Vec<usize> {
+    let width = config.head_dim;
+    let row = |part: usize, head: usize| (0..width).map(move |at| (head * 3 + part) * width + at);
+    (0..3).flat_map(|part| (0..config.heads).flat_map(move |head| row(part, head))).collect()
+}
+
+/// The rows of each head with the two halves of what turns taking turns.
+fn in_pairs<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatrix<'a> {
+    let (width, turning) = (config.head_dim, config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions));
+    by_element(stored, |stored| {
+        let [rows, _] = stored.shape;
+        let order = (0..rows).map(|row| {
+            let (head, at) = (row / width * width, row % width);
+            head + if at < turning { at / 2 + at % 2 * turning / 2 } else { at }
+        });
+        stored.rows(order)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::quant::dequantize;
+
+    fn config(text: &str) -> DecoderConfig {
+        DecoderConfig::from_hub(text, "x").unwrap()
+    }
+
+    fn numbers(part: &Part<'_>) -> Vec<f32> {
+        dequantize(part.stored.tensor_type, &part.stored.bytes)
+    }
+
+    fn stored(count: usize, shape: [usize; 2]) -> StoredMatrix<'static> {
+        let bytes: Vec<u8> = (0..count).flat_map(|n| (n as f32).to_le_bytes()).collect();
+        StoredMatrix { tensor_type: TensorType::F32, bytes: bytes.into(), shape }
+    }
+
+    const NEOX: &str = r#"{"model_type": "gpt_neox", "hidden_size": 16, "intermediate_size": 8, "num_hidden_layers": 1, "layer_norm_eps": 1e-5,
+        "num_attention_heads": 2, "vocab_size": 10, "max_position_embeddings": 12, "hidden_act": "gelu", "rotary_pct": 0.5}"#;
+
+    #[test]
+    fn fused_biases_are_split_head_by_head_and_paired() {
+        let config = config(NEOX);
+        let place = place(&config, Format::Safetensors, "gpt_neox.layers.0.attention.query_key_value.bias").unwrap();
+        let parts = place.parts(&config, stored(48, [1, 48]));
+        let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names, ["blk.0.attn_q.bias", "blk.0.attn_k.bias", "blk.0.attn_v.bias"]);
+        // Heads of 8, of which 4 turn: 0 1 2 3 become 0 2 1 3.
+        assert_eq!(numbers(&parts[0]), [0, 2, 1, 3, 4, 5, 6, 7, 24, 26, 25, 27, 28, 29, 30, 31].map(|n| n as f32));
+        assert_eq!(numbers(&parts[2])[..9], [16, 17, 18, 19, 20, 21, 22, 23, 40].map(|n| n as f32));
+        assert_eq!(parts[1].stored.shape, [1, 16]);
+    }
+
+    #[test]
+    fn what_is_not_needed_has_no_place() {
+        let config = config(NEOX);
+        assert_eq!(place(&config, Format::Safetensors, "gpt_neox.layers.0.attention.masked_bias"), None);
+        assert_eq!(place(&config, Format::Gguf, "blk.1.attn_qkv.weight"), None, "there is one layer");
+    }
+
+    #[test]
+    fn shapes_are_checked() {
+        let config = config(NEOX);
+        let place = place(&config, Format::Gguf, "blk.0.attn_qkv.weight").unwrap();
+        let info =
+            |shape: Vec<u64>| TensorInfo { name: "t".into(), shape, tensor_type: TensorType::F32, offset: 0, bytes: 0 };
+        assert!(place.check(&config, &info(vec![48, 16])).is_ok());
+        assert!(matches!(place.check(&config, &info(vec![16, 48])), Err(LoadError::Shape { .. })));
+        assert!(needed(&config).contains(&"blk.0.attn_qkv.weight".to_string()));
+    }
+}

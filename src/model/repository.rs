@@ -1,0 +1,343 @@
+//! A model as a Hugging Face repository has it: the small files that describe it, and which of its files hold the weights.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::load_error::LoadError;
+
+/// The texts that describe a model whose weights are in safetensors files.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Repository {
+    /// What to call the model.
+    pub name: String,
+    /// `config.json`.
+    pub config: String,
+    /// `tokenizer.json`.
+    pub tokenizer: String,
+    /// `tokenizer_config.json`, where there is one.
+    pub tokenizer_config: Option<String>,
+    /// `generation_config.json`, where there is one.
+    pub generation_config: Option<String>,
+    /// `chat_template.jinja`, where there is one.
+    pub chat_template: Option<String>,
+}
+
+/// The names of the texts, each with whether a model cannot do without it.
+pub const TEXTS: [(&str, bool); 5] = [
+    ("config.json", true),
+    ("tokenizer.json", true),
+    ("tokenizer_config.json", false),
+    ("generation_config.json", false),
+    ("chat_template.jinja", false),
+];
+
+impl Repository {
+    /// Puts a text where its name says; other names are ignored.
+    pub fn set(&mut self, name: &str, text: String) {
+        match name {
+            "config.json" => self.config = text,
+            "tokenizer.json" => self.tokenizer = text,
+            "tokenizer_config.json" => self.tokenizer_config = Some(text),
+            "generation_config.json" => self.generation_config = Some(text),
+            "chat_template.jinja" => self.chat_template = Some(text),
+            _ => {}
+        }
+    }
+
+    /// A JSON text that may be missing, as an object.
+    ///
+    /// # Errors
+    /// Text that is not JSON.
+    fn json(text: Option<&String>, file: &str) -> Result<Value, LoadError> {
+        let Some(text) = text else { return Ok(Value::Null) };
+        serde_json::from_str(text).map_err(|error| LoadError::Repository { file: file.into(), why: error.to_string() })
+    }
+
+    /// `tokenizer_config.json` as JSON, null where there is none.
+    ///
+    /// # Errors
+    /// Text that is not JSON.
+    pub fn tokenizer_settings(&self) -> Result<Value, LoadError> {
+        Self::json(self.tokenizer_config.as_ref(), "tokenizer_config.json")
+    }
+
+    /// The chat template: a file of its own, or an entry of `tokenizer_config.json`, where it may be one of several.
+    ///
+    /// # Errors
+    /// Text that is not JSON.
+    pub fn chat_template(&self) -> Result<Option<String>, LoadError> {
+        if let Some(template) = &self.chat_template {
+            return Ok(Some(template.clone()));
+        }
+        let settings = self.tokenizer_settings()?;
+        Ok(match &settings["chat_template"] {
+            Value::String(template) => Some(template.clone()),
+            Value::Array(several) => several
+                .iter()
+                .find(|one| one["name"] == "default")
+                .and_then(|one| one["template"].as_str())
+                .map(str::to_string),
+            _ => None,
+        })
+    }
+
+    /// The ids of tokens that end a text: those of `generation_config.json`, else of `config.json`.
+    ///
+    /// # Errors
+    /// Text that is not JSON.
+    pub fn stop_ids(&self) -> Result<Vec<u32>, LoadError> {
+        let generation = Self::json(self.generation_config.as_ref(), "generation_config.json")?;
+        let config = Self::json(Some(&self.config), "config.json")?;
+        let ids = |value: &Value| -> Vec<u32> {
+            let one = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+            match value {
+                Value::Array(several) => several.iter().filter_map(one).collect(),
+                single => one(single).into_iter().collect(),
+            }
+        };
+        let found = ids(&generation["eos_token_id"]);
+        Ok(if found.is_empty() { ids(&config["eos_token_id"]) } else { found })
+    }
+}
+
+/// A file of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryFile {
+    /// Its path in the repository.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal, where the hub says it.
+    pub sha256: Option<String>,
+}
+
+/// Which files of a repository make a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Texts to read first; none for GGUF.
+    pub texts: Vec<RepositoryFile>,
+    /// Files of weights, in order.
+    pub weights: Vec<RepositoryFile>,
+}
+
+/// A repository without a model that can be read.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SelectionError {
+    /// The hub's answer is not a list of files.
+    #[error("the hub's list of files cannot be read ({why}): check the hub's address")]
+    Listing {
+        /// What is wrong.
+        why: String,
+    },
+    /// Neither GGUF nor safetensors.
+    #[error("the repository has no .gguf and no .safetensors file at its top: choose one that has")]
+    NoWeights,
+    /// The file that was asked for is not there.
+    #[error("the repository has no file {wanted}; it has {found}")]
+    NoSuchFile {
+        /// What was asked for.
+        wanted: String,
+        /// Some of what there is.
+        found: String,
+    },
+    /// A text without which the weights mean nothing.
+    #[error(
+        "the repository has no {file}, without which its weights cannot be used: choose one that has, or a .gguf file"
+    )]
+    NoText {
+        /// Which.
+        file: &'static str,
+    },
+    /// A model in several files of which some are missing.
+    #[error("the repository has {got} of the {wanted} files that the model is split over")]
+    Incomplete {
+        /// Files found.
+        got: usize,
+        /// Files of the model.
+        wanted: usize,
+    },
+}
+
+/// Which of several GGUF files is taken where none is named: small and good first.
+const PREFERRED: [&str; 12] =
+    ["Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0", "Q5_K_M", "IQ4_NL", "IQ4_XS", "Q5_K_S", "Q6_K", "Q8_0", "BF16", "F16"];
+
+/// The files of a repository, from the hub's answer to `/api/models/{id}/tree/{revision}?recursive=true`.
+///
+/// # Errors
+/// [`SelectionError::Listing`].
+pub fn parse_listing(text: &str) -> Result<Vec<RepositoryFile>, SelectionError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(rename = "type")]
+        kind: String,
+        path: String,
+        #[serde(default)]
+        size: u64,
+        lfs: Option<Lfs>,
+    }
+    #[derive(Deserialize)]
+    struct Lfs {
+        oid: String,
+        size: u64,
+    }
+    let entries: Vec<Entry> =
+        serde_json::from_str(text).map_err(|error| SelectionError::Listing { why: error.to_string() })?;
+    let files = entries.into_iter().filter(|entry| entry.kind == "file");
+    Ok(files
+        .map(|Entry { path, size, lfs, .. }| match lfs {
+            Some(Lfs { oid, size }) => RepositoryFile { path, bytes: size, sha256: Some(oid) },
+            None => RepositoryFile { path, bytes: size, sha256: None },
+        })
+        .collect())
+}
+
+/// `(part, parts)` of a name that ends in `-00001-of-00003`.
+fn numbered(stem: &str) -> Option<(usize, usize)> {
+    let (rest, count) = stem.rsplit_once("-of-")?;
+    let (_, part) = rest.rsplit_once('-')?;
+    Some((part.parse().ok()?, count.parse().ok()?))
+}
+
+/// All files of a model of which one is given: itself, or its numbered siblings in order.
+fn siblings(files: &[RepositoryFile], one: &RepositoryFile) -> Result<Vec<RepositoryFile>, SelectionError> {
+    let Some((stem, extension)) = one.path.rsplit_once('.') else { return Ok(vec![one.clone()]) };
+    let Some((_, wanted)) = numbered(stem) else { return Ok(vec![one.clone()]) };
+    let begins = stem.rsplitn(3, '-').nth(2).map_or("", |rest| rest.rsplit_once('-').map_or(rest, |(begin, _)| begin));
+    let mut out: Vec<(usize, RepositoryFile)> = files
+        .iter()
+        .filter_map(|file| {
+            let (stem, of) = file.path.rsplit_once('.')?;
+            let (part, count) = numbered(stem)?;
+            (of == extension && count == wanted && stem.starts_with(begins)).then(|| (part, file.clone()))
+        })
+        .collect();
+    out.sort_by_key(|(part, _)| *part);
+    out.dedup_by_key(|(part, _)| *part);
+    if out.len() == wanted {
+        Ok(out.into_iter().map(|(_, file)| file).collect())
+    } else {
+        Err(SelectionError::Incomplete { got: out.len(), wanted })
+    }
+}
+
+/// Which files make the model: the GGUF file that is asked for; else safetensors with their texts; else a GGUF file.
+///
+/// * `wanted` — a file's path, or a part of it such as `Q8_0`.
+///
+/// # Errors
+/// A repository without a whole model that can be read.
+pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selection, SelectionError> {
+    let of = |extension: &'static str| files.iter().filter(move |file| file.path.to_lowercase().ends_with(extension));
+    let gguf = |file: &RepositoryFile| Ok(Selection { texts: vec![], weights: siblings(files, file)? });
+    if let Some(wanted) = wanted {
+        let exact = files.iter().find(|file| file.path == wanted);
+        let part = of(".gguf").find(|file| file.path.to_lowercase().contains(&wanted.to_lowercase()));
+        return match exact.or(part) {
+            Some(file) if file.path.to_lowercase().ends_with(".gguf") => gguf(file),
+            Some(file) => with_texts(files, siblings(files, file)?),
+            None => {
+                let some: Vec<&str> =
+                    of(".gguf").chain(of(".safetensors")).map(|file| file.path.as_str()).take(8).collect();
+                let found = if some.is_empty() { "no file of weights".into() } else { some.join(", ") };
+                Err(SelectionError::NoSuchFile { wanted: wanted.into(), found })
+            }
+        };
+    }
+    let whole = files.iter().find(|file| file.path == "model.safetensors");
+    let shard = of(".safetensors").find(|file| file.path.starts_with("model-") && !file.path.contains('/'));
+    if let Some(first) = whole.or(shard) {
+        return with_texts(files, siblings(files, first)?);
+    }
+    let preferred = PREFERRED.iter().find_map(|kind| {
+        let kind = kind.to_lowercase();
+        of(".gguf").find(|file| file.path.to_lowercase().contains(&kind) && !file.path.contains("mmproj"))
+    });
+    match preferred.or_else(|| of(".gguf").find(|file| !file.path.contains("mmproj"))) {
+        Some(file) => gguf(file),
+        None => Err(SelectionError::NoWeights),
+    }
+}
+
+/// Safetensors files with the texts beside them.
+fn with_texts(files: &[RepositoryFile], weights: Vec<RepositoryFile>) -> Result<Selection, SelectionError> {
+    let mut texts = vec![];
+    for (name, required) in TEXTS {
+        match files.iter().find(|file| file.path == name) {
+            Some(file) => texts.push(file.clone()),
+            None if required => return Err(SelectionError::NoText { file: name }),
+            None => {}
+        }
+    }
+    Ok(Selection { texts, weights })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(paths: &[&str]) -> Vec<RepositoryFile> {
+        paths.iter().map(|path| RepositoryFile { path: (*path).into(), bytes: 1, sha256: None }).collect()
+    }
+
+    fn chosen(paths: &[&str], wanted: Option<&str>) -> Vec<String> {
+        select(&files(paths), wanted).unwrap().weights.into_iter().map(|file| file.path).collect()
+    }
+
+    #[test]
+    fn a_listing_tells_sizes_and_checksums() {
+        let text = r#"[{"type":"directory","path":"onnx","oid":"x"},{"type":"file","path":"config.json","size":12,"oid":"a"},
+            {"type":"file","path":"model.safetensors","size":135,"oid":"b","lfs":{"oid":"c0ffee","size":99,"pointerSize":135}}]"#;
+        let files = parse_listing(text).unwrap();
+        assert_eq!(
+            files[1],
+            RepositoryFile { path: "model.safetensors".into(), bytes: 99, sha256: Some("c0ffee".into()) }
+        );
+        assert_eq!(files[0].bytes, 12);
+        assert!(parse_listing("{\"error\":\"x\"}").is_err());
+    }
+
+    #[test]
+    fn the_right_files_are_chosen() {
+        let texts = ["config.json", "tokenizer.json", "README.md"];
+        let shards =
+            ["model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors", "model.safetensors.index.json"];
+        let all = [&texts[..], &shards[..]].concat();
+        assert_eq!(chosen(&all, None), ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]);
+        let quants = ["x-Q8_0.gguf", "x-Q4_K_M.gguf", "mmproj-Q4_K_M.gguf"];
+        assert_eq!(chosen(&quants, None), ["x-Q4_K_M.gguf"]);
+        assert_eq!(chosen(&quants, Some("q8_0")), ["x-Q8_0.gguf"]);
+        let split = ["a/x-q6-00002-of-00002.gguf", "a/x-q6-00001-of-00002.gguf", "b/y-00001-of-00002.gguf"];
+        assert_eq!(chosen(&split, Some("x-q6")), ["a/x-q6-00001-of-00002.gguf", "a/x-q6-00002-of-00002.gguf"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = |paths: &[&str], wanted| select(&files(paths), wanted).unwrap_err();
+        assert_eq!(error(&["README.md"], None), SelectionError::NoWeights);
+        assert_eq!(
+            error(&["model.safetensors", "config.json"], None),
+            SelectionError::NoText { file: "tokenizer.json" }
+        );
+        assert_eq!(
+            error(&["model-00001-of-00003.safetensors"], None),
+            SelectionError::Incomplete { got: 1, wanted: 3 }
+        );
+        assert!(error(&["x-Q8_0.gguf"], Some("Q2_K")).to_string().contains("x-Q8_0.gguf"));
+    }
+
+    #[test]
+    fn templates_and_ends_are_found_where_they_may_be() {
+        let mut repository = Repository { config: r#"{"eos_token_id": 7}"#.into(), ..Repository::default() };
+        assert_eq!((repository.stop_ids().unwrap(), repository.chat_template().unwrap()), (vec![7], None));
+        repository.set("generation_config.json", r#"{"eos_token_id": [1, 2]}"#.into());
+        repository.set("tokenizer_config.json", r#"{"chat_template": [{"name": "default", "template": "T"}]}"#.into());
+        assert_eq!(
+            (repository.stop_ids().unwrap(), repository.chat_template().unwrap()),
+            (vec![1, 2], Some("T".into()))
+        );
+        repository.set("chat_template.jinja", "J".into());
+        assert_eq!(repository.chat_template().unwrap(), Some("J".into()));
+    }
+}

@@ -1,0 +1,157 @@
+//! The header of a safetensors file, as pure parsing. Source: the format's specification in the `safetensors` repository.
+
+use safetensors::tensor::{Dtype, Metadata};
+use thiserror::Error;
+
+use super::tensor::{TensorInfo, TensorType};
+
+/// Bytes of the header's length, which begins the file.
+const LENGTH_BYTES: usize = 8;
+/// The format allows no longer header.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Why a file is not a safetensors file that can be read.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SafetensorsError {
+    /// The bytes end before the header does. While streaming this means: more bytes are needed.
+    #[error("the file ends inside its header, which takes {wanted} bytes: it is truncated; download it again")]
+    Truncated {
+        /// Bytes that the header takes.
+        wanted: u64,
+    },
+    /// The header cannot be read.
+    #[error(
+        "the file's header is not one of safetensors ({why}): choose a .safetensors or .gguf file, or download it again"
+    )]
+    Header {
+        /// What is wrong.
+        why: String,
+    },
+    /// A tensor type that this program does not read.
+    #[error("tensor `{tensor}` has type {found}, which is not supported: use a file with F32, F16 or BF16 tensors")]
+    TensorType {
+        /// The tensor's name.
+        tensor: String,
+        /// The type's name.
+        found: String,
+    },
+    /// The tensors do not fill the file.
+    #[error(
+        "the tensors end at byte {end} of a file of {file} bytes: the file is truncated or corrupt; download it again"
+    )]
+    Length {
+        /// Where the last tensor ends.
+        end: u64,
+        /// The file's size in bytes.
+        file: u64,
+    },
+}
+
+/// Whether a file that begins so may be a safetensors file: a length, then JSON.
+pub fn recognises(bytes: &[u8]) -> bool {
+    bytes.len() > LENGTH_BYTES && bytes[LENGTH_BYTES] == b'{'
+}
+
+/// The tensors of a file, in the order of their bytes, from its first bytes.
+///
+/// * `bytes` — a prefix of the file, at least the whole header.
+/// * `file_bytes` — the size of the whole file, which the tensors must fill.
+///
+/// # Errors
+/// [`SafetensorsError::Truncated`] where `bytes` ends inside the header; any other error is final.
+pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, SafetensorsError> {
+    let wrong = |why: String| SafetensorsError::Header { why };
+    let Some(length) = bytes.first_chunk::<LENGTH_BYTES>() else {
+        return Err(SafetensorsError::Truncated { wanted: LENGTH_BYTES as u64 });
+    };
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER_BYTES || length > file_bytes {
+        return Err(wrong(format!("it would be {length} bytes long")));
+    }
+    let start = LENGTH_BYTES + length as usize;
+    let Some(text) = bytes.get(LENGTH_BYTES..start) else {
+        return Err(SafetensorsError::Truncated { wanted: start as u64 });
+    };
+    let metadata: Metadata = serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
+    let mut out = vec![];
+    for (name, info) in metadata.tensors() {
+        let tensor_type = match info.dtype {
+            Dtype::F32 => TensorType::F32,
+            Dtype::F16 => TensorType::F16,
+            Dtype::BF16 => TensorType::BF16,
+            // Masks that old checkpoints carry along; nothing reads them.
+            Dtype::BOOL | Dtype::U8 | Dtype::I64 => continue,
+            other => return Err(SafetensorsError::TensorType { tensor: name, found: format!("{other:?}") }),
+        };
+        let (begin, end) = info.data_offsets;
+        let shape = info.shape.iter().map(|n| *n as u64).collect();
+        out.push(TensorInfo { name, shape, tensor_type, offset: (start + begin) as u64, bytes: (end - begin) as u64 });
+    }
+    let end = start as u64 + metadata.data_len() as u64;
+    if end != file_bytes {
+        return Err(SafetensorsError::Length { end, file: file_bytes });
+    }
+    out.retain(|tensor| tensor.bytes > 0);
+    out.sort_by_key(|tensor| tensor.offset);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file(header: &str, data: usize) -> Vec<u8> {
+        let mut out = (header.len() as u64).to_le_bytes().to_vec();
+        out.extend(header.as_bytes());
+        out.resize(out.len() + data, 0);
+        out
+    }
+
+    const HEADER: &str = r#"{"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[2,3],"data_offsets":[8,20]},
+        "a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"mask":{"dtype":"BOOL","shape":[1,4],"data_offsets":[20,24]}}"#;
+
+    #[test]
+    fn tensors_are_told_in_the_order_of_their_bytes() {
+        let bytes = file(HEADER, 24);
+        assert!(recognises(&bytes));
+        let tensors = parse(&bytes, bytes.len() as u64).unwrap();
+        let start = bytes.len() as u64 - 24;
+        let told: Vec<_> =
+            tensors.iter().map(|t| (t.name.as_str(), t.offset - start, t.bytes, t.matrix_shape())).collect();
+        assert_eq!(told, [("a", 0, 8, [1, 2]), ("b", 8, 12, [2, 3])]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let bytes = file(HEADER, 24);
+        let size = bytes.len() as u64;
+        assert!(matches!(parse(&bytes[..50], size), Err(SafetensorsError::Truncated { .. })));
+        assert!(matches!(parse(&bytes, size + 1), Err(SafetensorsError::Length { .. })));
+        let message = |from: &str, to: &str| {
+            let bytes = file(&HEADER.replace(from, to), 24);
+            parse(&bytes, bytes.len() as u64).unwrap_err().to_string()
+        };
+        assert!(message("BF16", "I16").contains("`b`"));
+        assert!(message("[8,20]", "[7,20]").contains("header"));
+        assert!(message("[2,3]", "[2,4]").contains("header"));
+        assert!(message("{\"__meta", "[\"__meta").contains("header"));
+        let mut lies = bytes;
+        lies[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert!(parse(&lies, size).unwrap_err().to_string().contains("bytes long"));
+    }
+
+    proptest! {
+        /// Any damage gives an error or tensors that lie inside the file; never a panic.
+        #[test]
+        fn damage_never_points_outside(at in 0usize..250, value: u8, cut in 0usize..400) {
+            let mut bytes = file(HEADER, 24);
+            let at = at.min(bytes.len() - 1);
+            bytes[at] = value;
+            bytes.truncate(cut.max(1));
+            for tensor in parse(&bytes, bytes.len() as u64).unwrap_or_default() {
+                prop_assert!(tensor.offset + tensor.bytes <= bytes.len() as u64);
+            }
+        }
+    }
+}

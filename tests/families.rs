@@ -1,0 +1,191 @@
+//! Every family, in both formats, against the reference library: token ids, texts, logits. And every measurement on each.
+//!
+//! `tests/reference/families` made the tiny checkpoints and what is expected of them.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use futures::executor::block_on;
+use prunescope::engine::protocol::Event;
+use prunescope::experiment::Control;
+use prunescope::experiment::forward::forward;
+use prunescope::model::file::load;
+use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Storage};
+use prunescope::prune::PruningPlan;
+use prunescope::settings::Settings;
+use serde::Deserialize;
+
+/// Relative error of logits that is allowed.
+const TOLERANCE: f64 = 1e-5;
+
+#[derive(Deserialize)]
+struct Expected {
+    texts: Vec<Text>,
+    prompt: String,
+    ids: Vec<u32>,
+    rows: Vec<usize>,
+    logits: Vec<Vec<f32>>,
+    chat: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    ids: Vec<u32>,
+    with_special: Vec<u32>,
+    decoded: String,
+}
+
+fn folder(family: &str) -> PathBuf {
+    common::root().join("tests/fixtures/families").join(family)
+}
+
+fn expected(family: &str) -> Expected {
+    serde_json::from_slice(&fs::read(folder(family).join("expected.json")).unwrap()).unwrap()
+}
+
+/// The files of a family's model: a repository, a GGUF file, or both.
+fn sources(family: &str) -> Vec<PathBuf> {
+    let (hub, gguf) = (folder(family), folder(family).join("model.gguf"));
+    let has_hub = hub.join("model.safetensors").exists();
+    has_hub.then_some(hub).into_iter().chain(gguf.exists().then_some(gguf)).collect()
+}
+
+fn open(path: &Path, device: &Device, storage: Storage) -> LoadedModel {
+    load(path, device, storage).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn values(x: Tensor<2>) -> Vec<f32> {
+    x.into_data().try_into_vec_as().unwrap()
+}
+
+fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
+    assert_eq!(found.len(), wanted.len());
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
+    (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
+}
+
+/// The logits of some tokens after those in the cache, each row.
+fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache) -> Tensor<2> {
+    let x = decoder.embed(ids, start);
+    let dense = PruningPlan::default();
+    let stream = block_on(forward(decoder, &dense, x, 0, start, cache, &Control::unstoppable())).unwrap();
+    decoder.logits(decoder.final_norm(stream[stream.len() - 1].clone()))
+}
+
+/// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
+fn check_logits(family: &str, device: &Device, storage: Storage) {
+    let expected = expected(family);
+    for source in sources(family) {
+        let LoadedModel { decoder, tokenizer, .. } = open(&source, device, storage);
+        let place = format!("{}, {storage:?}", source.display());
+        assert_eq!(tokenizer.encode(&expected.prompt, false).unwrap(), expected.ids, "{place}");
+        let (last, before) = expected.ids.split_last().unwrap();
+        let whole = read(&decoder, &expected.ids, 0, &mut KeyValueCache::new(decoder.config.layers));
+        for (row, wanted) in expected.rows.iter().zip(&expected.logits) {
+            let error = relative_error(&values(whole.clone().narrow(0, *row, 1)), wanted);
+            assert!(error < TOLERANCE, "{place}: logits of token {row} are off by {error:.1e}");
+            println!("{place}: {error:.1e}");
+        }
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        read(&decoder, before, 0, &mut cache);
+        let error = relative_error(
+            &values(read(&decoder, &[*last], before.len(), &mut cache)),
+            &expected.logits[expected.logits.len() - 1],
+        );
+        assert!(error < TOLERANCE, "{place}: logits of the last token alone are off by {error:.1e}");
+    }
+}
+
+/// Ids and texts as the tokenizer's own library has them.
+fn check_texts(family: &str) {
+    let expected = expected(family);
+    for source in sources(family) {
+        let LoadedModel { tokenizer, chat, .. } = open(&source, &Device::flex(), Storage::Packed);
+        for Text { text, ids, with_special, decoded } in &expected.texts {
+            let place = format!("{}: {text:?}", source.display());
+            assert_eq!(tokenizer.encode(text, true).unwrap(), *ids, "{place}");
+            assert_eq!(tokenizer.encode(text, false).unwrap(), *with_special, "{place}");
+            assert_eq!(tokenizer.decode(ids), *decoded, "{place}");
+            assert!(ids.iter().all(|id| !tokenizer.piece(*id).is_empty()), "{place}");
+        }
+        let rendered = chat.map(|chat| chat.render("Hi there", &tokenizer.bos_text, &tokenizer.eos_text).unwrap());
+        assert_eq!(rendered, expected.chat, "{}", source.display());
+    }
+}
+
+/// Every measurement of the main run under plans of every kind: numbers, and none that is not finite.
+fn check_session(family: &str) {
+    for source in sources(family) {
+        let mut session = common::session(&source);
+        for plan in ["m0", "a0", "wanda-0.5", "magnitude-2:4", "sparsegpt-0.3", "rtn4-g32", "awq3-g32"] {
+            let prompt = "The river rises in the hills.".into();
+            let settings =
+                Settings { plan: plan.parse().unwrap(), prompt, chat: false, tokens: 4, ..Settings::default() };
+            let mut steps = 0;
+            let mut tell = |event| steps += usize::from(matches!(event, Event::Step { .. }));
+            let place = format!("{}, {plan}", source.display());
+            let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut tell))
+                .unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert!(report.next_token.metrics.values().iter().all(|x| x.is_finite()), "{place}");
+            assert!(report.next_token.metrics.kl_dense_pruned > 1e-6, "{place}: the plan does something");
+            assert!(steps >= 1, "{place}");
+            let matrices = session.info().config.matrices().count();
+            let layers = session.info().config.layers;
+            let edits = settings.plan.edits_weights();
+            assert_eq!(report.weights.matrices.len(), if edits { layers * matrices } else { 0 }, "{place}");
+            assert_eq!(report.edited_layers.len(), if edits { 2 * layers } else { 0 }, "{place}");
+        }
+    }
+}
+
+macro_rules! families {
+    ($($family:ident: $kind:ident),*) => {$(
+        mod $family {
+            use super::*;
+
+            const NAME: &str = stringify!($family);
+
+            #[test]
+            fn logits_on_the_cpu() {
+                check_logits(NAME, &Device::flex(), Storage::Packed);
+            }
+
+            #[test]
+            fn logits_by_plain_burn() {
+                check_logits(NAME, &Device::flex(), Storage::Tensors);
+            }
+
+            #[test]
+            fn texts() {
+                check_texts(NAME);
+            }
+
+            #[test]
+            fn measurements() {
+                check_session(NAME);
+            }
+
+            #[test]
+            fn kind() {
+                let model = open(&sources(NAME)[0], &Device::flex(), Storage::Packed);
+                assert_eq!(model.decoder.config.family, Family::$kind);
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn logits_on_a_gpu() {
+                check_logits(NAME, &common::gpu(), Storage::Blocks);
+            }
+        }
+    )*};
+}
+
+families! {
+    llama: Llama, tinyllama: Llama, mistral: Mistral, qwen2: Qwen2, qwen3: Qwen3, gemma3: Gemma3, gpt2: Gpt2, gpt_neox: GptNeoX,
+    k_quants: Llama
+}
