@@ -3,11 +3,17 @@
 mod common;
 
 use std::cell::Cell;
+use std::fs;
 use std::rc::Rc;
 
+use burn::tensor::Device;
 use futures::executor::block_on;
-use prunescope::engine::protocol::Event;
+use prunescope::engine::protocol::{Event, Measurement};
 use prunescope::experiment::{Control, ExperimentError};
+use prunescope::model::file::load;
+use prunescope::model::loader::Limits;
+use prunescope::model::repository::Repository;
+use prunescope::model::{LoadError, ModelLoader, Storage};
 use prunescope::results::Report;
 use prunescope::settings::Settings;
 
@@ -123,4 +129,79 @@ fn prompts_that_cannot_be_used_are_refused_in_words() {
     let empty = Settings { prompt: String::new(), chat: false, ..settings("") };
     assert!(refused(&mut session, empty).contains("empty"));
     assert!(refused(&mut session, settings("a4")).contains("layers 0 to 3"));
+}
+
+#[test]
+fn a_second_model_takes_the_place_of_the_pruned_one() {
+    let open = || load(&common::tiny_model(), &Device::flex(), Storage::Packed).unwrap();
+    let mut twice = common::session(&common::tiny_model());
+    twice.compare_with(open(), "the same").unwrap();
+    let (same, _) = run(&mut twice, &settings(""));
+    assert_eq!(same.generation.dense, same.generation.pruned);
+    assert!(same.generation.fixed_trajectory.iter().all(|metrics| metrics.kl_dense_pruned.abs() < 1e-5));
+    assert_eq!(same.edited_layers.len(), 8, "every sublayer is another model's");
+    assert!(same.edited_layers.iter().all(|layer| layer.with_final_norm.kl_dense_pruned.abs() < 1e-5));
+    assert_eq!(same.model.other.unwrap().source, "the same");
+
+    // A plan applies to the second model, and does what it does to the first where they are the same.
+    let (planned, _) = run(&mut twice, &settings("m1"));
+    let (alone, _) = run(&mut common::session(&common::tiny_model()), &settings("m1"));
+    assert_eq!(planned.next_token, alone.next_token);
+    assert_eq!(planned.generation.pruned, alone.generation.pruned);
+
+    // The same weights rounded to 8 bits: close, but not the same.
+    let bytes = fs::read(common::tiny_model()).unwrap();
+    let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).rounded(true);
+    loader.begin_file(bytes.len() as u64).unwrap();
+    loader.push(&bytes).unwrap();
+    let mut session = common::session(&common::tiny_model());
+    session.compare_with(loader.finish().unwrap(), "rounded").unwrap();
+    let (rounded, _) = run(&mut session, &settings(""));
+    let kl = rounded.next_token.metrics.kl_dense_pruned;
+    assert!((1e-7..0.05).contains(&kl), "{kl}");
+    assert!(rounded.model.other.unwrap().stored_as.ends_with("floats rounded to 8 bits"));
+
+    // Task sets keep the answers of both apart.
+    let mut events = vec![];
+    let sets = Settings { sample: 4, ..settings("") };
+    let told = &mut |event| events.push(event);
+    block_on(session.measure(4, &sets, Measurement::Judge, &Control::unstoppable(), told)).unwrap();
+    assert!(events.iter().any(|event| matches!(event, Event::Judged { .. })));
+}
+
+#[test]
+fn only_versions_of_one_model_are_compared() {
+    let other = common::root().join("tests/fixtures/families/llama/model.gguf");
+    let mut session = common::session(&common::tiny_model());
+    let other = load(&other, &Device::flex(), Storage::Packed).unwrap();
+    let message = session.compare_with(other, "x").unwrap_err().to_string();
+    assert!(message.contains("2 layers of width 32") && message.contains("has 4, 64"), "{message}");
+}
+
+#[test]
+fn a_model_beyond_the_limits_is_refused_with_numbers() {
+    let bytes = fs::read(common::root().join("tests/fixtures/families/llama/model.safetensors")).unwrap();
+    let folder = common::root().join("tests/fixtures/families/llama");
+    let try_with = |limits: Limits, rounds: bool| {
+        let mut repository = Repository { name: "llama".into(), ..Repository::default() };
+        for name in ["config.json", "tokenizer.json"] {
+            repository.set(name, fs::read_to_string(folder.join(name)).unwrap());
+        }
+        let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).within(limits).rounded(rounds);
+        loader.describe(repository)?;
+        loader.begin_file(bytes.len() as u64)?;
+        loader.push(&bytes)?;
+        loader.finish()
+    };
+    let small = Limits { total: 60_000, ..Limits::default() };
+    match try_with(small, false).unwrap_err() {
+        LoadError::TooBig { needs, limit: 60_000, rounded: Some(rounded) } => {
+            assert!(needs > 60_000 && rounded < 60_000)
+        }
+        other => panic!("{other}"),
+    }
+    assert!(try_with(small, true).is_ok());
+    assert!(matches!(try_with(Limits { total: 1000, ..small }, false), Err(LoadError::TooBig { rounded: None, .. })));
+    let narrow = Limits { tensor: 2000, ..Limits::default() };
+    assert!(matches!(try_with(narrow, false), Err(LoadError::TensorTooBig { .. })));
 }

@@ -5,7 +5,7 @@ use super::session::{Known, Session};
 use super::writing::write_texts;
 use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::subject::Subject;
-use crate::experiment::weights::{PrunedDecoder, picture};
+use crate::experiment::weights::{PrunedDecoder, Which, picture};
 use crate::experiment::{Control, ExperimentError};
 use crate::model::Matrix;
 use crate::prune::{
@@ -105,7 +105,7 @@ impl Session {
     /// The dense decoder and the one that the settings' plan leaves, with room for what they answer.
     async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder; 2], ExperimentError> {
         let pruned = self.prune(&job.settings.plan, true, job.run, job.control, job.tell).await?;
-        self.tasks.make_room(&job.settings.plan);
+        self.tasks.make_room(&self.which(&job.settings.plan));
         Ok([PrunedDecoder::unedited(&self.model.decoder, &PruningPlan::default()), pruned])
     }
 
@@ -142,7 +142,7 @@ impl Session {
 
     async fn choose(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let models = self.both(job).await?;
-        let (plan, temperature) = (&job.settings.plan, job.settings.analysis_temperature());
+        let (pruned, temperature) = (models[1].which(), job.settings.analysis_temperature());
         let total = self.tasks.questions();
         for place in 0..total {
             for model in &models {
@@ -150,7 +150,7 @@ impl Session {
                 self.tasks.answer(&subject, &[place], job.control, &mut |_, _, _| {}).await?;
             }
             let letters = Subject::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
-            let result = self.tasks.choice_result(plan, place, temperature, &letters, &self.model.tokenizer);
+            let result = self.tasks.choice_result(&pruned, place, temperature, &letters, &self.model.tokenizer);
             if let Some(result) = result {
                 (job.tell)(Event::Choice { run: job.run, result: Box::new(result) });
             }
@@ -169,7 +169,7 @@ impl Session {
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
             self.tasks.embed(&subject, &sample, control, &mut progress).await?;
         }
-        if let Some(report) = self.tasks.retrieval_report(&job.settings.plan, &sample) {
+        if let Some(report) = self.tasks.retrieval_report(&models[1].which(), &sample) {
             (job.tell)(Event::Retrieval { run: job.run, report: Box::new(report) });
         }
         Ok(())
@@ -177,7 +177,7 @@ impl Session {
 
     async fn judge(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let models = self.both(job).await?;
-        let (plan, count) = (&job.settings.plan, job.settings.sample);
+        let (pruned, count) = (models[1].which(), job.settings.sample);
         for model in &models {
             let subject = Subject::new(model, &self.model);
             let name = model.plan.name();
@@ -186,12 +186,12 @@ impl Session {
             self.tasks.evaluate(&subject, count, control, &mut progress).await?;
         }
         for place in self.tasks.generative_sample(count) {
-            if let Some(result) = self.tasks.generative_result(plan, place) {
+            if let Some(result) = self.tasks.generative_result(&pruned, place) {
                 (job.tell)(Event::Written { run: job.run, result: Box::new(result) });
             }
         }
-        let of = |plan: &PruningPlan| self.tasks.scores(plan, count);
-        if let (Some(dense), Some(pruned)) = (of(&PruningPlan::default()), of(plan)) {
+        let of = |which: &Which| self.tasks.scores(which, count);
+        if let (Some(dense), Some(pruned)) = (of(&Which::dense()), of(&pruned)) {
             let advice = vec![
                 Advice::new("Retrieval", "right passage first", dense.recall_1, pruned.recall_1),
                 Advice::new("Classification", "right choices, cloze", dense.choice, pruned.choice),
@@ -208,15 +208,16 @@ impl Session {
         let points = sweep_points(job.settings.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
-            if self.tasks.scores(&plan, count).is_none() {
+            let which = self.which(&plan);
+            if self.tasks.scores(&which, count).is_none() {
                 let model = self.prune(&plan, false, job.run, job.control, job.tell).await?;
-                self.tasks.make_room(&plan);
+                self.tasks.make_room(&which);
                 let subject = Subject::new(&model, &self.model);
                 let control = job.control;
                 let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
                 self.tasks.evaluate(&subject, count, control, &mut progress).await?;
             }
-            if let Some(scores) = self.tasks.scores(&plan, count) {
+            if let Some(scores) = self.tasks.scores(&which, count) {
                 let point = SweepPoint {
                     line,
                     x,

@@ -4,25 +4,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Matrix;
+use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
     Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
     ModelInfo, Quality, Report, RetrievalReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
 };
-use crate::settings::Settings;
+use crate::settings::{Precision, Settings};
 use crate::tasks::{Question, RetrievalSet};
 
 /// What the page asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Opens the device and loads a model. Sent once to a fresh worker.
+    /// Opens the device and loads one or two models. Sent once to a fresh worker.
     Load {
-        /// Address of a GGUF file or a manifest.
-        address: String,
-        /// What to call it in results; empty for the default model.
-        source: String,
+        /// The model.
+        model: ModelOrder,
+        /// The model that takes the place of the pruned one, where there is one.
+        other: Option<ModelOrder>,
+        /// How exactly weights are held.
+        precision: Precision,
         /// Where to compute.
         device: DeviceChoice,
     },
@@ -60,6 +62,51 @@ pub enum Request {
     },
     /// Stops what is running.
     Stop,
+}
+
+/// A model to load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelOrder {
+    /// What to call it in results; empty for the default model.
+    pub source: String,
+    /// Where its files are.
+    pub files: ModelFiles,
+}
+
+/// Where a model's files are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum ModelFiles {
+    /// At an address: a GGUF file or a manifest.
+    Address {
+        /// The address, in full.
+        address: String,
+    },
+    /// Picked by the visitor: one GGUF file or all of one that is split; or the files of a repository.
+    Picked {
+        /// The files.
+        files: Vec<PickedFile>,
+    },
+    /// In a repository of a hub.
+    Repository {
+        /// Which.
+        repository: RepositoryName,
+        /// The hub's address.
+        hub: String,
+        /// The visitor's access token for this hub.
+        token: Option<String>,
+    },
+}
+
+/// A file that the visitor picked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PickedFile {
+    /// Its name.
+    pub name: String,
+    /// Where the worker can read it.
+    pub address: String,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// A measurement beside the main run.
@@ -114,6 +161,8 @@ pub struct DeviceChoice {
     pub reason: String,
     /// Whether the visitor asked for it, so that another must not take its place.
     pub required: bool,
+    /// Longest tensor that it can bind, in bytes, where it says so.
+    pub largest_tensor: Option<u64>,
 }
 
 /// What was running when something failed.
@@ -143,10 +192,26 @@ pub enum Event {
     },
     /// Bytes of the model so far.
     Progress {
-        /// Received.
+        /// Read, from the network or from this device.
         received: u64,
         /// In all.
         total: u64,
+        /// How many of those read were on this device already.
+        kept: u64,
+        /// The file that is read.
+        file: String,
+    },
+    /// Something that the visitor should know, though the work goes on.
+    Notice {
+        /// A sentence.
+        message: String,
+    },
+    /// The model is too big for this tab as it is stored.
+    TooBig {
+        /// The numbers, and what to do, as a sentence.
+        message: String,
+        /// Whether it would fit in 8 bits.
+        fits_in_eight_bits: bool,
     },
     /// The model can be asked.
     Ready {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
 use super::protocol::{Backend, Event, Stage};
 use super::task_book::TaskBook;
 use super::writing::{Part, write_texts};
@@ -9,12 +11,12 @@ use crate::experiment::dense::DenseRun;
 use crate::experiment::generation::{PrunedRun, damage, next_token};
 use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
-use crate::experiment::weights::{Calibration, PrunedDecoder};
+use crate::experiment::weights::{Calibration, PrunedDecoder, Which};
 use crate::experiment::{Control, ExperimentError};
-use crate::model::{LoadedModel, Storage};
+use crate::model::{Decoder, DecoderConfig, LoadedModel, Storage};
 use crate::prune::importance::CALIBRATION_LONG;
 use crate::prune::{Importance, PruningPlan};
-use crate::results::{LayerTransition, ModelInfo, Report, VariantResult};
+use crate::results::{LayerTransition, ModelInfo, OtherModel, Report, VariantResult};
 use crate::settings::Settings;
 use crate::tasks::{Question, RetrievalSet};
 
@@ -39,9 +41,37 @@ pub fn storage(backend: Backend) -> Storage {
     }
 }
 
+/// Two models that cannot be compared.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum ModelsDiffer {
+    /// Another shape.
+    #[error(
+        "{name} has {} layers of width {} and {} tokens, where the dense model has {}, {} and {}: the second model must be a version of the first",
+        found[0], found[1], found[2], wanted[0], wanted[1], wanted[2]
+    )]
+    Shape {
+        /// The second model's name.
+        name: String,
+        /// Its layers, width and tokens.
+        found: [usize; 3],
+        /// Those of the dense model.
+        wanted: [usize; 3],
+    },
+    /// Other tokens.
+    #[error("{name} has another token number {id} than the dense model: the second model must have the same tokenizer")]
+    Tokens {
+        /// The second model's name.
+        name: String,
+        /// The first token that differs.
+        id: usize,
+    },
+}
+
 /// A loaded model and what is already known about the current prompt.
 pub struct Session {
     pub(super) model: LoadedModel,
+    /// A second model of the same shape, to which plans apply in place of the dense one.
+    other: Option<Decoder>,
     info: ModelInfo,
     backend: Backend,
     clock: Clock,
@@ -93,6 +123,7 @@ impl Session {
         Self {
             info: describe(&model, source),
             model,
+            other: None,
             backend,
             clock,
             dense: None,
@@ -111,6 +142,35 @@ impl Session {
     /// What the model is.
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// Applies plans to a second model from now on, and compares that with the dense one.
+    ///
+    /// # Errors
+    /// A model of another shape, or with other tokens.
+    pub fn compare_with(&mut self, other: LoadedModel, source: &str) -> Result<(), ModelsDiffer> {
+        let (ours, theirs) = (&self.model.decoder.config, &other.decoder.config);
+        let shape = |config: &DecoderConfig| [config.layers, config.hidden, config.vocabulary];
+        if shape(ours) != shape(theirs) {
+            return Err(ModelsDiffer::Shape { name: theirs.name.clone(), found: shape(theirs), wanted: shape(ours) });
+        }
+        if let Some(id) = self.model.tokenizer.first_difference(&other.tokenizer) {
+            return Err(ModelsDiffer::Tokens { name: theirs.name.clone(), id });
+        }
+        self.info.other =
+            Some(OtherModel { source: source.into(), name: theirs.name.clone(), stored_as: other.stored_as });
+        self.other = Some(other.decoder);
+        Ok(())
+    }
+
+    /// The decoder that plans apply to.
+    fn base(&self) -> &Decoder {
+        self.other.as_ref().unwrap_or(&self.model.decoder)
+    }
+
+    /// Which model a plan leaves.
+    pub(super) fn which(&self, plan: &PruningPlan) -> Which {
+        Which { other: self.other.is_some(), plan: plan.clone() }
     }
 
     /// The prompt of some settings as token ids.
@@ -164,8 +224,9 @@ impl Session {
         control: &Control,
         tell: &mut dyn FnMut(Event),
     ) -> Result<PrunedDecoder, ExperimentError> {
+        let other = self.other.is_some();
         if !plan.edits_weights() {
-            return Ok(PrunedDecoder::unedited(&self.model.decoder, plan));
+            return Ok(PrunedDecoder { other, ..PrunedDecoder::unedited(self.base(), plan) });
         }
         if let Some(known) = self.edited.as_ref().filter(|known| known.plan.weights_only() == plan.weights_only()) {
             return Ok(known.with_plan(plan));
@@ -181,9 +242,10 @@ impl Session {
             ids.truncate(MAX_CALIBRATION_TOKENS);
             self.calibration = Some(Calibration::new(ids));
         }
+        let base = self.base().clone();
         let Some(calibration) = &mut self.calibration else { return Err(ExperimentError::Stopped) };
         let mut progress = |what: &str, done, total| tell(Event::Working { run, what: what.into(), done, total });
-        let edited = calibration.edit(&self.model.decoder, plan, control, &mut progress).await?;
+        let edited = PrunedDecoder { other, ..calibration.edit(&base, plan, control, &mut progress).await? };
         if keep {
             self.edited = Some(edited.clone());
         }
@@ -250,7 +312,7 @@ impl Session {
             layers = Some(found);
         }
         let mut edited_layers = vec![];
-        if settings.plan.edits_weights() {
+        if pruned.model.edits_weights() {
             let outputs = edited_outputs(&pruned.model, dense, 1, control).await?;
             let stream = &dense.steps[0].stream;
             edited_layers = edited_transitions(&decoder, stream, &outputs, 0, temperature, control).await?;
@@ -337,7 +399,7 @@ impl Session {
                 self.layers.insert(*step, layers);
             }
         }
-        if pruned.model.plan.edits_weights() {
+        if pruned.model.edits_weights() {
             let outputs = edited_outputs(&pruned.model, dense, count, control).await?;
             for step in steps.into_iter().filter(|step| *step > 0) {
                 let stream = &dense.steps[step].stream;
@@ -380,5 +442,6 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
         config: model.decoder.config.clone(),
         stored_as: model.stored_as.clone(),
         has_chat_template: model.chat.is_some(),
+        other: None,
     }
 }

@@ -4,11 +4,11 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::experiment::subject::{Answered, Embedding, Subject};
+use crate::experiment::weights::Which;
 use crate::experiment::{Control, ExperimentError};
 use crate::metrics::ranking::compare_retrieval;
 use crate::metrics::subspace::{softmax, subspace};
 use crate::model::ModelTokenizer;
-use crate::prune::PruningPlan;
 use crate::results::tasks::{Pooling, best};
 use crate::results::{ChoiceResult, GenerativeResult, Proportion, RetrievalReport, TopTokenText, TopTokens};
 use crate::tasks::{self, GenerativeTask, Question, RetrievalSet};
@@ -33,7 +33,7 @@ pub struct TaskBook {
     questions: Vec<Question>,
     retrieval: RetrievalSet,
     generative: Vec<GenerativeTask>,
-    plans: HashMap<PruningPlan, Answers>,
+    plans: HashMap<Which, Answers>,
 }
 
 impl Default for TaskBook {
@@ -81,16 +81,16 @@ impl TaskBook {
 
     /// Forgets what plans other than the dense one answered: their weights are others now.
     pub fn forget_plans(&mut self) {
-        self.plans.retain(|plan, _| plan.is_dense());
+        self.plans.retain(|which, _| which.is_dense());
     }
 
-    /// Keeps memory bounded before `plan` answers: of other plans than it and the dense one the logits behind their letters
+    /// Keeps memory bounded before a model answers: of others than it and the dense one the logits behind their letters
     /// go, and all of them go where they are too many.
-    pub fn make_room(&mut self, plan: &PruningPlan) {
+    pub fn make_room(&mut self, which: &Which) {
         if self.plans.len() > MOST_PLANS {
-            self.plans.retain(|other, _| other == plan || other.is_dense());
+            self.plans.retain(|other, _| other == which || other.is_dense());
         }
-        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != plan && !other.is_dense()) {
+        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != which && !other.is_dense()) {
             answers.choice.values_mut().for_each(|answered| answered.logits = vec![]);
         }
     }
@@ -118,7 +118,7 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let answers = self.plans.entry(subject.model.plan.clone()).or_default();
+        let answers = self.plans.entry(subject.model.which()).or_default();
         for (done, place) in places.iter().enumerate() {
             if answers.choice.get(place).is_none_or(|answered| answered.logits.is_empty()) {
                 progress("Multiple choice", done, places.len());
@@ -130,8 +130,8 @@ impl TaskBook {
     }
 
     /// Whether a plan has answered a question.
-    fn has_scores(&self, plan: &PruningPlan, place: usize) -> bool {
-        self.plans.get(plan).is_some_and(|answers| answers.choice.contains_key(&place))
+    fn has_scores(&self, which: &Which, place: usize) -> bool {
+        self.plans.get(which).is_some_and(|answers| answers.choice.contains_key(&place))
     }
 
     /// Has a model embed a sample's passages and queries.
@@ -142,7 +142,7 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let answers = self.plans.entry(subject.model.plan.clone()).or_default();
+        let answers = self.plans.entry(subject.model.which()).or_default();
         let offset = self.retrieval.passages.len();
         let passages = sample.passages.iter().map(|at| (*at, &self.retrieval.passages[*at]));
         let queries = sample.queries.iter().map(|at| (offset + at, &self.retrieval.queries[*at].0));
@@ -164,7 +164,7 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let answers = self.plans.entry(subject.model.plan.clone()).or_default();
+        let answers = self.plans.entry(subject.model.which()).or_default();
         let missing: Vec<_> = places
             .iter()
             .filter(|place| !answers.written.contains_key(place))
@@ -186,14 +186,14 @@ impl TaskBook {
     /// One question answered by both models, where both have.
     pub fn choice_result(
         &self,
-        plan: &PruningPlan,
+        pruned: &Which,
         index: usize,
         temperature: f32,
         letters: &[u32],
         tokenizer: &ModelTokenizer,
     ) -> Option<ChoiceResult> {
-        let of = |plan: &PruningPlan| self.plans.get(plan)?.choice.get(&index);
-        let (dense, pruned) = (of(&PruningPlan::default())?, of(plan)?);
+        let of = |which: &Which| self.plans.get(which)?.choice.get(&index);
+        let (dense, pruned) = (of(&Which::dense())?, of(pruned)?);
         let pick = |logits: &[f32]| letters.iter().map(|id| logits[*id as usize]).collect::<Vec<_>>();
         Some(ChoiceResult {
             index,
@@ -211,17 +211,12 @@ impl TaskBook {
     }
 
     /// Retrieval by both models on a sample, where both have embedded it.
-    pub fn retrieval_report(&self, plan: &PruningPlan, sample: &RetrievalSample) -> Option<RetrievalReport> {
-        self.compare_plans(&PruningPlan::default(), plan, sample)
+    pub fn retrieval_report(&self, pruned: &Which, sample: &RetrievalSample) -> Option<RetrievalReport> {
+        self.compare_retrieval(&Which::dense(), pruned, sample)
     }
 
-    /// Retrieval by two plans on a sample.
-    fn compare_plans(
-        &self,
-        dense: &PruningPlan,
-        plan: &PruningPlan,
-        sample: &RetrievalSample,
-    ) -> Option<RetrievalReport> {
+    /// Retrieval by two models on a sample.
+    fn compare_retrieval(&self, dense: &Which, pruned: &Which, sample: &RetrievalSample) -> Option<RetrievalReport> {
         let offset = self.retrieval.passages.len();
         let places: Vec<usize> =
             sample.passages.iter().copied().chain(sample.queries.iter().map(|at| offset + at)).collect();
@@ -232,8 +227,8 @@ impl TaskBook {
             .collect();
         let own = own?;
         let report = |pooling: Pooling| {
-            let vectors = |plan: &PruningPlan| -> Option<Vec<&[f32]>> {
-                let embeddings = &self.plans.get(plan)?.embeddings;
+            let vectors = |which: &Which| -> Option<Vec<&[f32]>> {
+                let embeddings = &self.plans.get(which)?.embeddings;
                 places
                     .iter()
                     .map(|place| {
@@ -244,16 +239,16 @@ impl TaskBook {
                     })
                     .collect()
             };
-            Some(compare_retrieval(pooling, &vectors(dense)?, &vectors(plan)?, &own))
+            Some(compare_retrieval(pooling, &vectors(dense)?, &vectors(pruned)?, &own))
         };
         let poolings: Option<Vec<_>> = [Pooling::Mean, Pooling::Last].into_iter().map(report).collect();
         Some(RetrievalReport { passages: sample.passages.len(), poolings: poolings? })
     }
 
     /// One generative task done by both models, where both have.
-    pub fn generative_result(&self, plan: &PruningPlan, index: usize) -> Option<GenerativeResult> {
-        let of = |plan: &PruningPlan| self.plans.get(plan)?.written.get(&index).cloned();
-        let (dense, pruned) = (of(&PruningPlan::default())?, of(plan)?);
+    pub fn generative_result(&self, pruned: &Which, index: usize) -> Option<GenerativeResult> {
+        let of = |which: &Which| self.plans.get(which)?.written.get(&index).cloned();
+        let (dense, pruned) = (of(&Which::dense())?, of(pruned)?);
         let task = &self.generative[index];
         Some(GenerativeResult {
             index,
@@ -277,10 +272,10 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let plan = &subject.model.plan;
+        let which = subject.model.which();
         let places: Vec<usize> = tasks::sample(self.questions.len(), count)
             .into_iter()
-            .filter(|place| !self.has_scores(plan, *place))
+            .filter(|place| !self.has_scores(&which, *place))
             .collect();
         self.answer(subject, &places, control, progress).await?;
         let sample = self.retrieval_sample(count);
@@ -289,9 +284,9 @@ impl TaskBook {
         self.write(subject, &places, control, progress).await
     }
 
-    /// A plan's scores on a sample, where it was evaluated.
-    pub fn scores(&self, plan: &PruningPlan, count: usize) -> Option<Scores> {
-        let answers = self.plans.get(plan)?;
+    /// A model's scores on a sample, where it was evaluated.
+    pub fn scores(&self, which: &Which, count: usize) -> Option<Scores> {
+        let answers = self.plans.get(which)?;
         let places = tasks::sample(self.questions.len(), count);
         let right = |of: fn(&Answered) -> &Vec<f32>| -> Option<Proportion> {
             let flags: Option<Vec<bool>> = places
@@ -301,7 +296,7 @@ impl TaskBook {
             flags.map(Proportion::of)
         };
         // Its own ranks are wanted, whatever the dense model has done.
-        let report = self.compare_plans(plan, plan, &self.retrieval_sample(count))?;
+        let report = self.compare_retrieval(which, which, &self.retrieval_sample(count))?;
         let written: Option<Vec<bool>> = self
             .generative_sample(count)
             .into_iter()

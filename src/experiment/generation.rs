@@ -52,7 +52,7 @@ impl PrunedRun {
             None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
             Some(first) => {
                 let mut cache = dense.prompt_cache.fork_below(layers_below(first));
-                let x = dense.prompt_stream[first].clone();
+                let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_stream[first].clone());
                 let stream = forward(&model.decoder, &model.plan, x, first, 0, &mut cache, control).await?;
                 (last_spaces(&model.decoder, &stream[stream.len() - 1]), cache)
             }
@@ -89,7 +89,7 @@ impl PrunedRun {
                 let (x, first) = match beside {
                     Some((dense, same)) => {
                         self.cache.append_from(&dense.cache, layers_below(first), start);
-                        (same.stream[first].clone(), first)
+                        (self.model.begin(&[token], start, || same.stream[first].clone()), first)
                     }
                     None => (decoder.embed(&[token], start), 0),
                 };
@@ -250,8 +250,11 @@ pub async fn fixed_trajectory(
             Some(_) if steps.len() == 1 => prompt,
             Some(first) => {
                 // Below the first change the pruned model reads as the dense one did.
-                let rows = steps[1..].iter().map(|step| step.stream[first].clone());
-                let (start, x) = (dense.prompt_ids.len(), Tensor::cat(rows.collect(), 0));
+                let start = dense.prompt_ids.len();
+                let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
+                let x = pruned.model.begin(&read, start, || {
+                    Tensor::cat(steps[1..].iter().map(|step| step.stream[first].clone()).collect(), 0)
+                });
                 read_rows(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?
             }
         };

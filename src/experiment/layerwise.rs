@@ -71,7 +71,7 @@ pub async fn edited_outputs(
     let mut out = vec![];
     for index in 0..decoder.config.sublayers() {
         let at = Sublayer::from_index(index);
-        if !pruned.plan.edits(at) {
+        if !pruned.edits(at) {
             continue;
         }
         control.checkpoint().await?;

@@ -21,9 +21,32 @@ const PICTURE: [usize; 2] = [48, 96];
 /// Tells how far a long piece of work is: what, how much is done, how much there is.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
-/// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the dense decoder.
+/// Which model: the dense one under a plan, or a second one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Which {
+    /// Whether it is the second model.
+    pub other: bool,
+    /// The plan.
+    pub plan: PruningPlan,
+}
+
+impl Which {
+    /// The dense model itself.
+    pub fn dense() -> Self {
+        Self { other: false, plan: PruningPlan::default() }
+    }
+
+    /// Whether it is the dense model itself.
+    pub fn is_dense(&self) -> bool {
+        !self.other && self.plan.is_dense()
+    }
+}
+
+/// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the decoder that it was made of.
 #[derive(Clone, Debug)]
 pub struct PrunedDecoder {
+    /// Whether it was made of a second model, so that it shares nothing with the dense one.
+    pub other: bool,
     /// The plan.
     pub plan: PruningPlan,
     /// The decoder with edited weights; it still holds what the plan drops.
@@ -37,6 +60,7 @@ impl PrunedDecoder {
     pub fn unedited(decoder: &Decoder, plan: &PruningPlan) -> Self {
         let footprint = Footprint::of(plan, &decoder.config);
         Self {
+            other: false,
             plan: plan.clone(),
             decoder: decoder.clone(),
             report: WeightReport { footprint, ..WeightReport::default() },
@@ -51,9 +75,37 @@ impl PrunedDecoder {
         out
     }
 
+    /// Which model this is.
+    pub fn which(&self) -> Which {
+        Which { other: self.other, plan: self.plan.clone() }
+    }
+
+    /// Whether the weights of a sublayer differ from the dense decoder's.
+    pub fn edits(&self, at: Sublayer) -> bool {
+        self.other || self.plan.edits(at)
+    }
+
+    /// Whether the weights of any sublayer differ from the dense decoder's.
+    pub fn edits_weights(&self) -> bool {
+        self.other || self.plan.edits_weights()
+    }
+
+    /// The residual stream before sublayer `first` of tokens that the dense decoder has read: the dense decoder's, unless this
+    /// is a second model, which has embeddings of its own (and `first` is then 0).
+    ///
+    /// * `ids` — the tokens.
+    /// * `start` — how many tokens come before these.
+    /// * `dense` — the dense decoder's stream there.
+    pub fn begin(&self, ids: &[u32], start: usize, dense: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
+        if self.other { self.decoder.embed(ids, start) } else { dense() }
+    }
+
     /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or the first
     /// of that block, where a block's sublayers are parallel.
     pub fn first_change(&self) -> Option<usize> {
+        if self.other {
+            return Some(0);
+        }
         let first = self.plan.first_change(self.decoder.config.layers)?;
         Some(self.decoder.reads(Sublayer::from_index(first)))
     }

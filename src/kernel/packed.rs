@@ -127,6 +127,40 @@ impl PackedMatrix {
         Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
     }
 
+    /// From weights as they are, rounded to nearest: 8 bits, a scale for each block; rows are whole blocks.
+    pub fn rounded(values: &[f32], columns: usize) -> Self {
+        let (blocks, _) = values.as_chunks::<BLOCK>();
+        let scale = |block: &[f32; BLOCK]| block.iter().fold(0f32, |largest, x| largest.max(x.abs())) / 127.0;
+        let scales: Vec<f32> = blocks.iter().map(scale).collect();
+        let code = |value: f32, scale: f32| if scale > 0.0 { (value / scale).round() as i8 } else { 0 };
+        let codes = blocks.iter().zip(&scales).map(|(block, scale)| block.map(|value| code(value, *scale))).collect();
+        let codes = Codes::Eight { codes, scales, minimums: vec![] };
+        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
+    }
+
+    /// Bits that a weight of a type takes, its share of scales included.
+    ///
+    /// * `rounded` — whether floats are [rounded](Self::rounded).
+    pub fn bits_a_weight(tensor_type: TensorType, rounded: bool) -> f64 {
+        // An f32 for each block.
+        let number = 32.0 / BLOCK as f64;
+        match tensor_type {
+            _ if rounded => 8.0 + number,
+            TensorType::F32 => 32.0,
+            TensorType::F16 | TensorType::BF16 => 16.0,
+            TensorType::Q4_0 | TensorType::Q4_1 | TensorType::Q4_K => 4.0 + 2.0 * number,
+            TensorType::Q5_1 | TensorType::Q5_K => 8.0 + 2.0 * number,
+            TensorType::Q2_K => 8.0 + 4.0 * number,
+            TensorType::Q3_K | TensorType::Q6_K => 8.0 + 2.0 * number,
+            _ => 8.0 + number,
+        }
+    }
+
+    /// Whether a type is held with a scale for each half of a block.
+    pub fn is_in_halves(tensor_type: TensorType) -> bool {
+        matches!(tensor_type, TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K)
+    }
+
     /// Rows and columns.
     pub fn shape(&self) -> [usize; 2] {
         [self.rows, self.columns]
@@ -272,7 +306,7 @@ fn repacked(tensor_type: TensorType, bytes: &[u8]) -> Codes {
             scales: firsts.collect(),
             minimums: scales.iter().map(|of| least(of)[0]).collect(),
         },
-        TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K => Codes::Halves {
+        _ if PackedMatrix::is_in_halves(tensor_type) => Codes::Halves {
             minimums: minimums.collect(),
             scales: scales.iter().map(|of| of.map(|[scale, _]| scale)).collect(),
             codes,

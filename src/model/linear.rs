@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::quant::dequantize;
-use super::tensor::StoredMatrix;
+use super::tensor::{StoredMatrix, TensorInfo};
 #[cfg(feature = "gpu")]
 use crate::gpu::blocks::BlockMatrix;
 use crate::kernel::{BLOCK, Inputs, PackedMatrix};
@@ -103,15 +103,43 @@ impl Linear {
 
 impl Weights {
     /// From a tensor's bytes in a file.
-    pub fn from_file(stored: &StoredMatrix<'_>, storage: Storage, device: &Device) -> Self {
+    ///
+    /// * `rounds` — whether floats are rounded to 8 bits, where rows are whole blocks.
+    pub fn from_file(stored: &StoredMatrix<'_>, storage: Storage, rounds: bool, device: &Device) -> Self {
         let StoredMatrix { tensor_type, bytes, shape: [rows, columns] } = stored;
         let (tensor_type, rows, columns) = (*tensor_type, *rows, *columns);
+        if rounds && tensor_type.block_len() == 1 && columns.is_multiple_of(BLOCK) {
+            let rounded = PackedMatrix::rounded(&dequantize(tensor_type, bytes), columns);
+            return match storage {
+                Storage::Packed => Self::Packed(rounded),
+                #[cfg(feature = "gpu")]
+                Storage::Blocks => Self::upload(&rounded, device),
+                Storage::Tensors => Self::on_device(rounded.values(), [rows, columns], device),
+            };
+        }
         match storage {
             Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
             #[cfg(feature = "gpu")]
             Storage::Blocks => Self::upload(&PackedMatrix::from_file(tensor_type, bytes, rows, columns), device),
             Storage::Tensors => Self::on_device(dequantize(tensor_type, bytes), [rows, columns], device),
         }
+    }
+
+    /// Bytes that a tensor takes once it is held.
+    pub fn held_bytes(tensor: &TensorInfo, storage: Storage, rounds: bool) -> u64 {
+        let [_, columns] = tensor.matrix_shape();
+        let rounded = rounds && tensor.tensor_type.block_len() == 1 && columns.is_multiple_of(BLOCK as u64);
+        let bits = match storage {
+            Storage::Packed => PackedMatrix::bits_a_weight(tensor.tensor_type, rounded),
+            #[cfg(feature = "gpu")]
+            Storage::Blocks => match PackedMatrix::bits_a_weight(tensor.tensor_type, rounded) {
+                // What the kernels have no codes for is held as f32.
+                bits if bits == 16.0 || PackedMatrix::is_in_halves(tensor.tensor_type) => 32.0,
+                bits => bits + 1.0,
+            },
+            Storage::Tensors => 32.0,
+        };
+        (tensor.elements() as f64 * bits / 8.0) as u64
     }
 
     /// In blocks of codes where the weights are quantized.

@@ -73,6 +73,29 @@ pub enum LoadError {
         /// Files of the model.
         wanted: usize,
     },
+    /// More than the device can hold.
+    #[error("the model takes {} MB as it is stored, and this tab can hold {} MB{}", needs / 1_000_000, limit / 1_000_000, in_eight_bits(*rounded))]
+    TooBig {
+        /// Bytes that it takes.
+        needs: u64,
+        /// Bytes that there may be.
+        limit: u64,
+        /// Bytes that it takes with floats rounded to 8 bits, where that fits.
+        rounded: Option<u64>,
+    },
+    /// A tensor that the device cannot bind.
+    #[error(
+        "the tensor `{tensor}` takes {} MB, and this graphics adapter binds at most {} MB at once: switch to the CPU",
+        needs / 1_000_000, limit / 1_000_000
+    )]
+    TensorTooBig {
+        /// Its name.
+        tensor: String,
+        /// Bytes that it takes.
+        needs: u64,
+        /// Bytes that can be bound.
+        limit: u64,
+    },
     /// A safetensors file without what describes it.
     #[error(
         "a .safetensors file holds weights only: give its repository, or drop config.json and tokenizer.json together with it"
@@ -86,6 +109,14 @@ pub enum LoadError {
         /// Bytes the file should have.
         wanted: u64,
     },
+}
+
+/// What to do about a model that is too big.
+fn in_eight_bits(rounded: Option<u64>) -> String {
+    match rounded {
+        Some(bytes) => format!("; with its weights rounded to 8 bits it would take {} MB", bytes / 1_000_000),
+        None => ": choose a smaller model, or one that is quantized".into(),
+    }
 }
 
 impl LoadError {

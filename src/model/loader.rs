@@ -40,6 +40,21 @@ pub struct LoadedModel {
     pub stored_as: String,
 }
 
+/// What a device can hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of all weights.
+    pub total: u64,
+    /// Bytes of the largest tensor.
+    pub tensor: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total: u64::MAX, tensor: u64::MAX }
+    }
+}
+
 /// What is waited for in a file.
 enum State {
     Header { try_at: usize },
@@ -71,6 +86,11 @@ pub struct ModelLoader {
     gguf: Option<Gguf>,
     parts: Parts,
     stored_as: BTreeSet<&'static str>,
+    limits: Limits,
+    /// Whether floats are rounded to 8 bits.
+    rounds: bool,
+    /// Bytes that the weights take, in the files begun so far: as they are held, and rounded to 8 bits.
+    held: [u64; 2],
 }
 
 /// The parts of a decoder by their names in GGUF.
@@ -96,7 +116,20 @@ impl ModelLoader {
             gguf: None,
             parts: Parts::default(),
             stored_as: BTreeSet::new(),
+            limits: Limits::default(),
+            rounds: false,
+            held: [0; 2],
         }
+    }
+
+    /// The same with floats rounded to 8 bits as they come, 32 neighbours to a scale.
+    pub fn rounded(self, rounds: bool) -> Self {
+        Self { rounds, ..self }
+    }
+
+    /// The same that refuses a model beyond some limits.
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Takes what describes a model whose weights are in safetensors files.
@@ -223,8 +256,23 @@ impl ModelLoader {
             let place = layout::place(config, format, &tensor.name);
             if let Some(place) = &place {
                 place.check(config, &tensor)?;
+                let sizes =
+                    [false, true].map(|rounds| Weights::held_bytes(&tensor, self.storage, rounds || self.rounds));
+                if sizes[0] > self.limits.tensor {
+                    return Err(LoadError::TensorTooBig {
+                        tensor: tensor.name,
+                        needs: sizes[0],
+                        limit: self.limits.tensor,
+                    });
+                }
+                self.held = [0, 1].map(|at| self.held[at].saturating_add(sizes[at]));
             }
             directory.push((tensor, place));
+        }
+        let [needs, rounded] = self.held;
+        if needs > self.limits.total {
+            let rounded = Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds);
+            return Err(LoadError::TooBig { needs, limit: self.limits.total, rounded });
         }
         if self.files == 1 {
             // Better known before the weights have come.
@@ -246,7 +294,7 @@ impl ModelLoader {
         for Part { name, stored, plus_one } in place.parts(config, stored) {
             let is_row = name.ends_with(".bias") || name.contains("norm") || name.starts_with("rope_freqs");
             if !is_row {
-                self.parts.matrices.insert(name, Weights::from_file(&stored, self.storage, &self.device));
+                self.parts.matrices.insert(name, Weights::from_file(&stored, self.storage, self.rounds, &self.device));
                 continue;
             }
             let mut values = dequantize(stored.tensor_type, &stored.bytes);
@@ -280,7 +328,9 @@ impl ModelLoader {
             (None, None) => return Err(LoadError::Undescribed),
         };
         let decoder = self.parts.decoder(config, self.storage, &self.device)?;
-        Ok(LoadedModel { decoder, tokenizer, chat, stored_as: Vec::from_iter(self.stored_as).join(", ") })
+        let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
+        let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
+        Ok(LoadedModel { decoder, tokenizer, chat, stored_as })
     }
 }
 

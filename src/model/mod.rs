@@ -34,6 +34,7 @@ pub mod repository;
 pub mod rope;
 pub mod safetensors;
 pub mod sampling;
+pub mod source;
 pub mod sublayer;
 pub mod tensor;
 pub mod tokenizer;
@@ -51,5 +52,6 @@ pub use load_error::LoadError;
 #[cfg(feature = "engine")]
 pub use loader::{LoadedModel, ModelLoader};
 pub use matrix::{InputSite, Matrix};
+pub use source::{ModelSource, RepositoryName};
 pub use sublayer::{Sublayer, SublayerKind};
 pub use tokenizer::ModelTokenizer;

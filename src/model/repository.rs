@@ -254,8 +254,11 @@ pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selectio
         let kind = kind.to_lowercase();
         of(".gguf").find(|file| file.path.to_lowercase().contains(&kind) && !file.path.contains("mmproj"))
     });
-    match preferred.or_else(|| of(".gguf").find(|file| !file.path.contains("mmproj"))) {
-        Some(file) => gguf(file),
+    if let Some(file) = preferred.or_else(|| of(".gguf").find(|file| !file.path.contains("mmproj"))) {
+        return gguf(file);
+    }
+    match of(".safetensors").find(|file| !file.path.contains('/')) {
+        Some(file) => with_texts(files, siblings(files, file)?),
         None => Err(SelectionError::NoWeights),
     }
 }

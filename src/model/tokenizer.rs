@@ -168,6 +168,12 @@ impl ModelTokenizer {
         self.pieces.get(id as usize).map_or("", String::as_str)
     }
 
+    /// The first token that another tokenizer has not the same.
+    pub fn first_difference(&self, other: &Self) -> Option<usize> {
+        let same = self.pieces.iter().zip(&other.pieces).take_while(|(a, b)| a == b).count();
+        (same < self.pieces.len().min(other.pieces.len())).then_some(same)
+    }
+
     fn is_control(&self, id: u32) -> bool {
         self.control.get(id as usize).copied().unwrap_or(false)
     }

@@ -14,7 +14,9 @@ pub use advice::{Advice, Verdict};
 pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};
 pub use metrics::Metrics;
 pub use quality::TextQuality;
-pub use report::{Generation, LayerTransition, ModelInfo, Quality, Report, VariantResult, Written, first_divergence};
+pub use report::{
+    Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, VariantResult, Written, first_divergence,
+};
 pub use sweep::{Proportion, SweepLine, SweepPoint};
 pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};
 pub use theorems::TokenWeight;

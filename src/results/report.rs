@@ -22,6 +22,20 @@ pub struct ModelInfo {
     pub stored_as: String,
     /// Whether it brings a chat template.
     pub has_chat_template: bool,
+    /// The second model, which plans apply to, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherModel>,
+}
+
+/// A second model, compared with the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OtherModel {
+    /// Where it came from.
+    pub source: String,
+    /// Its own name.
+    pub name: String,
+    /// How its weights are stored.
+    pub stored_as: String,
 }
 
 /// A text that one model wrote.

@@ -1,6 +1,6 @@
 //! The address bar: settings → query → settings is the identity.
 //!
-//! `?model=&prompt=&chat=&drop=a7,a26,m17,b3&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64&tokens=&temp=&top_k=&top_p=
+//! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64&tokens=&temp=&top_k=&top_p=
 //! &seed=&analysis=&backend=&view=&compare=NAME*PLAN&sweep=&sample=`; `compare` may come several times.
 //! A missing part has its default; a malformed part is named in a notice and ignored. A bare address is the example.
 
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::form_urlencoded;
 
-use super::{BackendChoice, Settings, SweepAxis, Variant, View};
+use super::{BackendChoice, Precision, Settings, SweepAxis, Variant, View};
 use crate::prune::DroppedSublayers;
 
 /// Parameters that belong to the page, not to the settings, and are left alone.
@@ -24,6 +24,9 @@ pub fn to_query(settings: &Settings) -> String {
         }
     };
     put("model", settings.model.clone(), settings.model == default.model);
+    put("other", settings.other.clone(), settings.other == default.other);
+    put("hub", settings.hub.clone(), settings.hub == default.hub);
+    put("precision", "8".into(), settings.precision == default.precision);
     put("prompt", settings.prompt.clone(), settings.prompt == default.prompt);
     put("chat", u8::from(settings.chat).to_string(), settings.chat == default.chat);
     let plan = &settings.plan;
@@ -67,6 +70,9 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
         any = true;
         let known = match key.as_ref() {
             "model" => set(&mut settings.model, Some(value.to_string())),
+            "other" => set(&mut settings.other, Some(value.to_string())),
+            "hub" => set(&mut settings.hub, Some(value.to_string())),
+            "precision" => set(&mut settings.precision, (value == "8").then_some(Precision::Eight)),
             "prompt" => set(&mut settings.prompt, Some(value.to_string())),
             "chat" => set(&mut settings.chat, truth(&value)),
             "drop" => {
@@ -234,17 +240,26 @@ mod tests {
     fn any_settings() -> impl Strategy<Value = Settings> {
         let variant = ("[a-zA-Z0-9 %*+-]{1,12}", any_plan()).prop_map(|(name, plan)| Variant { name, plan });
         (
-            ("[a-z./:]{0,12}", "\\PC{0,40}", any::<bool>(), any_plan(), proptest::collection::vec(variant, 0..=4)),
+            (
+                ("[a-z./:]{0,12}", "[a-z./:]{0,12}", 0usize..4),
+                "\\PC{0,40}",
+                any::<bool>(),
+                any_plan(),
+                proptest::collection::vec(variant, 0..=4),
+            ),
             (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..9),
             (prop_oneof![Just(0f32), 0.1f32..5.0], 0usize..3, 0usize..100),
         )
             .prop_map(
                 |(
-                    (model, prompt, chat, plan, compare),
+                    ((model, other, loading), prompt, chat, plan, compare),
                     (tokens, temp, top_k, top_p, seed, backend, view),
                     (analysis, sweep, sample),
                 )| Settings {
                     model,
+                    other,
+                    hub: if loading % 2 == 1 { "https://hub.example/a".into() } else { String::new() },
+                    precision: if loading > 1 { Precision::Eight } else { Precision::Stored },
                     prompt,
                     chat,
                     plan,

@@ -5,6 +5,7 @@ pub mod link;
 use serde::{Deserialize, Serialize};
 
 use crate::model::sampling::Sampling;
+use crate::model::source::{DEFAULT_HUB, is_hub};
 use crate::prune::{DroppedSublayers, PruningPlan};
 
 /// Most tokens that one run may generate.
@@ -35,6 +36,17 @@ pub enum BackendChoice {
     Cpu,
     /// WebGPU, even on a software adapter.
     WebGpu,
+}
+
+/// How exactly a model's weights are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// As the model's files store them.
+    #[default]
+    Stored,
+    /// Floats are rounded to 8 bits, 32 neighbours to a scale, so that a larger model fits.
+    Eight,
 }
 
 /// Which view is open.
@@ -89,8 +101,15 @@ pub struct Variant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Address of a GGUF file or of a manifest; empty is the default model.
+    /// Which model, as [`ModelSource`](crate::model::ModelSource) reads it; empty is the default model.
     pub model: String,
+    /// A second model of the same shape to which the plan applies, so that it is what is compared with the dense one; empty is
+    /// the dense model itself.
+    pub other: String,
+    /// The hub that repositories are on; empty is the usual one.
+    pub hub: String,
+    /// How exactly weights are held.
+    pub precision: Precision,
     /// What the visitor asks.
     pub prompt: String,
     /// Whether the prompt goes through the model's chat template.
@@ -126,6 +145,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             model: String::new(),
+            other: String::new(),
+            hub: String::new(),
+            precision: Precision::Stored,
             prompt: EXAMPLE_PROMPT.into(),
             chat: true,
             plan: PruningPlan::default(),
@@ -167,6 +189,17 @@ impl Settings {
         }
     }
 
+    /// The hub that repositories are on.
+    pub fn hub(&self) -> &str {
+        if self.hub.is_empty() { DEFAULT_HUB } else { &self.hub }
+    }
+
+    /// Whether these settings need other models than `other`, or hold them in another way.
+    pub fn other_models(&self, other: &Self) -> bool {
+        (&self.model, &self.other, &self.hub, self.precision, self.backend)
+            != (&other.model, &other.other, &other.hub, other.precision, other.backend)
+    }
+
     /// Whether these settings ask the main run for the same numbers as `other`: the open view and what it compares or
     /// sweeps do not matter.
     pub fn same_run(&self, other: &Self) -> bool {
@@ -196,6 +229,10 @@ impl Settings {
             let (low, high) = ANALYSIS_RANGE;
             notices.push(format!("analysis was {}, outside {low} to {high}: the nearest is used", self.analysis));
             self.analysis = if self.analysis > high { high } else { low };
+        }
+        if !self.hub.is_empty() && !is_hub(&self.hub) {
+            notices.push(format!("hub was {:?}, which is not the address of a hub: {DEFAULT_HUB} is used", self.hub));
+            self.hub.clear();
         }
         if self.compare.len() > MAX_VARIANTS {
             notices.push(format!(

@@ -1,194 +1,346 @@
-//! Streams a model's bytes from the network into the loader: resumes what is cut, verifies checksums, tells progress.
+//! Streams a model's bytes into the loader, from wherever it is: an address, the visitor's files, a hub, this device.
 
-use crate::engine::protocol::Event;
-use crate::model::manifest::{Manifest, Part, hexadecimal};
-use crate::model::{LoadedModel, ModelLoader, Storage};
 use burn::tensor::Device;
-use gloo::timers::future::TimeoutFuture;
-use js_sys::{Reflect, Uint8Array};
 use sha2::{Digest, Sha256};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, Response};
 
+use super::fetch::Server;
+use super::store::{Folder, KeptFile};
 use super::{now, scope, tell};
+use crate::engine::protocol::{Event, ModelFiles, ModelOrder, PickedFile};
+use crate::model::loader::Limits;
+use crate::model::manifest::{Manifest, hexadecimal};
+use crate::model::repository::{Repository, RepositoryFile, Selection, parse_listing, select};
+use crate::model::{LoadError, LoadedModel, ModelLoader, RepositoryName, Storage};
+use crate::settings::Precision;
 
-/// How often a download without progress is tried again, and how long to wait before each try.
-const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
 /// Least time between two progress events, in milliseconds.
 const PROGRESS_EVERY_MS: f64 = 50.0;
+/// Bytes that are read at once from this device.
+const READ_AT_ONCE: usize = 4 << 20;
+/// The name under which a repository's list of files is kept.
+const LISTING: &str = "listing.json";
+/// The name under which what tells a file's version is kept.
+const VERSION: &str = "version";
 
-/// Downloads a model from a `.gguf` file or a `.json` manifest onto a device.
-///
-/// The error is a sentence that names the address, what is wrong and what to do.
-pub async fn model(address: &str, device: &Device, storage: Storage) -> Result<LoadedModel, String> {
-    let failed = |why: String| format!("The model at {address} cannot be used: {why}.");
+/// Why a model was not loaded.
+pub enum Failure {
+    /// A sentence.
+    Message(String),
+    /// It is too big as it is stored.
+    TooBig {
+        /// A sentence.
+        message: String,
+        /// Whether it would fit in 8 bits.
+        fits_in_eight_bits: bool,
+    },
+}
+
+/// How a model is to be held.
+#[derive(Clone, Copy)]
+pub struct Holding {
+    /// How its weights are held.
+    pub storage: Storage,
+    /// How exactly.
+    pub precision: Precision,
+    /// What the device can hold.
+    pub limits: Limits,
+}
+
+/// A piece of a file of weights.
+struct Piece {
+    /// What to call it.
+    label: String,
+    address: String,
+    bytes: u64,
+    sha256: Option<String>,
+    /// The name under which it is kept on this device.
+    kept_as: Option<String>,
+}
+
+/// What there is to read.
+struct Order {
+    server: Server,
+    folder: Option<Folder>,
+    /// What describes the model, where its weights are not in GGUF files.
+    repository: Option<Repository>,
+    /// The files, each in pieces that follow each other.
+    files: Vec<Vec<Piece>>,
+}
+
+/// Loads a model onto a device.
+pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Result<LoadedModel, Failure> {
+    let name = match &order.files {
+        ModelFiles::Address { address } => format!("The model at {address}"),
+        ModelFiles::Picked { files } => {
+            format!("The model in {}", files.first().map_or("no file", |file| file.name.as_str()))
+        }
+        ModelFiles::Repository { repository, .. } => format!("The model {repository}"),
+    };
+    let failed = |why: String| Failure::Message(format!("{name} cannot be used: {why}."));
+    let refused = |why: LoadError| match why {
+        LoadError::TooBig { rounded, .. } => {
+            Failure::TooBig { message: format!("{name} cannot be used: {why}."), fits_in_eight_bits: rounded.is_some() }
+        }
+        why => failed(why.to_string()),
+    };
+    let order = match &order.files {
+        ModelFiles::Address { address } => at_address(address).await,
+        ModelFiles::Picked { files } => picked(files).await,
+        ModelFiles::Repository { repository, hub, token } => in_repository(repository, hub, token.clone()).await,
+    };
+    let Order { server, mut folder, repository, files } = order.map_err(failed)?;
+    let rounds = holding.precision == Precision::Eight;
+    let mut loader = ModelLoader::new(files.len(), device, holding.storage).within(holding.limits).rounded(rounds);
+    if let Some(repository) = repository {
+        loader.describe(repository).map_err(refused)?;
+    }
+    let total = files.iter().flatten().map(|piece| piece.bytes).sum();
+    let mut progress = Progress { received: 0, total, kept: 0, told: 0.0, file: String::new() };
+    for file in &files {
+        loader.begin_file(file.iter().map(|piece| piece.bytes).sum()).map_err(refused)?;
+        for piece in file {
+            let mut why = None;
+            let read = read(piece, &server, &mut folder, &mut progress, &mut |bytes| {
+                loader.push(bytes).map_err(|error| {
+                    let message = error.to_string();
+                    why = Some(error);
+                    message
+                })
+            });
+            let read = read.await;
+            if let Some(why) = why {
+                return Err(refused(why));
+            }
+            read.map_err(failed)?;
+        }
+    }
+    loader.finish().map_err(refused)
+}
+
+/// A `.gguf` file, or a `.json` manifest with its parts beside it.
+async fn at_address(address: &str) -> Result<Order, String> {
+    let server = Server::default();
     let path = address.split(['?', '#']).next().unwrap_or(address);
-    let parts = if path.ends_with(".json") {
-        let manifest =
-            Manifest::parse(&text(address).await.map_err(failed)?).map_err(|error| failed(error.to_string()))?;
+    let piece = |label: &str, address: String, bytes, sha256, kept_as| Piece {
+        label: label.into(),
+        address,
+        bytes,
+        sha256,
+        kept_as,
+    };
+    if path.ends_with(".json") {
+        let text = server.text(address).await.map_err(|(why, _)| why)?;
+        let manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
         let base = &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
         // The address changes with the content, so that whoever keeps a copy never has to ask for it again.
-        let address = |part: &Part| {
+        let parts = manifest.parts.into_iter().map(|part| {
             let sum = part.sha256.iter().map(|sum| format!("?sha256={sum}")).collect::<String>();
-            format!("{base}{}{sum}", part.file)
-        };
-        manifest.parts.into_iter().map(|part| Part { file: address(&part), ..part }).collect()
-    } else {
-        vec![Part { file: address.into(), bytes: size(address).await.map_err(failed)?, sha256: None }]
-    };
-    let mut download = Download {
-        loader: ModelLoader::new(parts.iter().map(|part| part.bytes).sum(), device, storage),
-        received: 0,
-        total: parts.iter().map(|part| part.bytes).sum(),
-        told: 0.0,
-    };
-    for part in &parts {
-        download.part(part).await.map_err(failed)?;
+            let address = format!("{base}{}{sum}", part.file);
+            piece(&part.file, address, part.bytes, part.sha256, None)
+        });
+        return Ok(Order { server, folder: None, repository: None, files: vec![parts.collect()] });
     }
-    download.loader.finish().map_err(|error| failed(error.to_string()))
+    let label = path.rsplit('/').next().unwrap_or(path).to_string();
+    // What the page's own site serves, its service worker keeps.
+    let own = scope().location().origin();
+    let elsewhere = address.starts_with("http") && !address.starts_with(&own);
+    let folder = if elsewhere { Folder::open(address).await } else { None };
+    let known = match &folder {
+        Some(folder) => folder.text(VERSION).await,
+        None => None,
+    };
+    let (bytes, version) = match (server.size(address).await, &known) {
+        (Ok(found), _) => found,
+        // Without network, what is kept will do.
+        (Err(why), Some(known)) => {
+            let bytes = known.split_once(' ').and_then(|(bytes, _)| bytes.parse().ok());
+            (bytes.ok_or(why)?, known.clone())
+        }
+        (Err(why), None) => return Err(why),
+    };
+    let version = if version.starts_with(&format!("{bytes} ")) { version } else { format!("{bytes} {version}") };
+    if let Some(folder) = &folder
+        && known.as_ref() != Some(&version)
+    {
+        folder.remove(&label).await;
+        folder.keep_text(VERSION, &version).await;
+    }
+    let piece = piece(&label, address.into(), bytes, None, folder.is_some().then(|| label.clone()));
+    Ok(Order { server, folder, repository: None, files: vec![vec![piece]] })
 }
 
-struct Download {
-    loader: ModelLoader,
+/// Files that the visitor picked: a GGUF file, or those of a repository.
+async fn picked(files: &[PickedFile]) -> Result<Order, String> {
+    let server = Server::default();
+    let listed: Vec<RepositoryFile> =
+        files.iter().map(|file| RepositoryFile { path: file.name.clone(), bytes: file.bytes, sha256: None }).collect();
+    let address = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.address.clone());
+    // One file alone is taken for what it is; its header says more than its name.
+    let Selection { texts, weights } = match &listed[..] {
+        [one] => Selection { texts: vec![], weights: vec![one.clone()] },
+        several => select(several, None).map_err(|error| error.to_string())?,
+    };
+    let mut repository = None;
+    if !texts.is_empty() {
+        let mut described = Repository { name: weights[0].path.clone(), ..Repository::default() };
+        for text in &texts {
+            let content = server.text(&address(&text.path).unwrap_or_default()).await.map_err(|(why, _)| why)?;
+            described.set(&text.path, content);
+        }
+        repository = Some(described);
+    }
+    let piece = |file: RepositoryFile| {
+        let address = address(&file.path).unwrap_or_default();
+        vec![Piece { label: file.path, address, bytes: file.bytes, sha256: None, kept_as: None }]
+    };
+    Ok(Order { server, folder: None, repository, files: weights.into_iter().map(piece).collect() })
+}
+
+/// The files of a repository of a hub, kept on this device.
+async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) -> Result<Order, String> {
+    let server = Server { token, repository: Some(name.to_string()) };
+    let folder = Folder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
+    let wrong = || format!("{hub} is not the address of a hub");
+    let listing_address = name.listing_address(hub).ok_or_else(wrong)?;
+    let listing = text(&server, listing_address.as_str(), folder.as_ref(), LISTING).await?;
+    let listed = parse_listing(&listing).map_err(|error| error.to_string())?;
+    let Selection { texts, weights } = select(&listed, name.file.as_deref()).map_err(|error| error.to_string())?;
+    let address = |path: &str| name.file_address(hub, path).map(String::from).ok_or_else(wrong);
+    let mut repository = None;
+    if !texts.is_empty() {
+        let mut described = Repository { name: name.id.clone(), ..Repository::default() };
+        for file in &texts {
+            let content = text(&server, &address(&file.path)?, folder.as_ref(), &file.path).await?;
+            described.set(&file.path, content);
+        }
+        repository = Some(described);
+    }
+    let mut files = vec![];
+    for file in weights {
+        let kept_as = file.sha256.clone().or_else(|| Some(format!("{} {}", file.path, file.bytes)));
+        let address = address(&file.path)?;
+        files.push(vec![Piece { label: file.path, address, bytes: file.bytes, sha256: file.sha256, kept_as }]);
+    }
+    Ok(Order { server, folder, repository, files })
+}
+
+/// A small text from a server, or as it was kept where the network fails.
+async fn text(server: &Server, address: &str, folder: Option<&Folder>, name: &str) -> Result<String, String> {
+    match (server.text(address).await, folder) {
+        (Ok(text), Some(folder)) => {
+            folder.keep_text(name, &text).await;
+            Ok(text)
+        }
+        (Ok(text), None) => Ok(text),
+        (Err((why, true)), Some(folder)) => folder.text(name).await.ok_or(why),
+        (Err((why, _)), _) => Err(why),
+    }
+}
+
+/// Reads a piece: what is kept of it on this device, then the rest from its server, which is kept.
+async fn read(
+    piece: &Piece,
+    server: &Server,
+    folder: &mut Option<Folder>,
+    progress: &mut Progress,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    progress.file.clone_from(&piece.label);
+    let mut digest = piece.sha256.as_ref().map(|_| Sha256::new());
+    let mut got = 0;
+    let mut kept: Option<KeptFile> = None;
+    let mut whole = false;
+    if let (Some(folder), Some(name)) = (&*folder, &piece.kept_as) {
+        whole = folder.is_whole(name).await;
+        kept = folder.file(name).await;
+        if let Some(file) = &kept {
+            if file.bytes() > piece.bytes {
+                file.truncate(0);
+            }
+            let mut chunk = vec![0; READ_AT_ONCE.min(piece.bytes as usize)];
+            while got < file.bytes() {
+                let count = file.read(got, &mut chunk);
+                if count == 0 {
+                    break;
+                }
+                if let Some(digest) = digest.as_mut().filter(|_| !whole) {
+                    digest.update(&chunk[..count]);
+                }
+                take(&chunk[..count])?;
+                got += count as u64;
+                progress.kept += count as u64;
+                progress.tell(count);
+            }
+            whole &= got == piece.bytes;
+        }
+    }
+    if whole {
+        return Ok(());
+    }
+    let mut full = false;
+    let mut at = got;
+    server
+        .stream(&piece.address, got, piece.bytes, &mut |bytes| {
+            if let Some(digest) = &mut digest {
+                digest.update(bytes);
+            }
+            if kept.as_ref().is_some_and(|file| !file.write(at, bytes)) {
+                full = true;
+                kept = None;
+            }
+            at += bytes.len() as u64;
+            take(bytes)?;
+            progress.tell(bytes.len());
+            Ok(())
+        })
+        .await?;
+    drop(kept);
+    let sum = digest.map(|digest| hexadecimal(&digest.finalize()));
+    if let (Some(wanted), Some(sum)) = (&piece.sha256, &sum)
+        && wanted != sum
+    {
+        if let (Some(folder), Some(name)) = (&*folder, &piece.kept_as) {
+            folder.remove(name).await;
+        }
+        return Err(format!(
+            "the checksum of {} is {}… where {}… is expected, so it was damaged on the way; press Try again, or reload without the cache",
+            piece.label,
+            &sum[..12],
+            wanted.chars().take(12).collect::<String>()
+        ));
+    }
+    match (&*folder, &piece.kept_as) {
+        (Some(kept), Some(name)) if full => {
+            kept.remove(name).await;
+            // Once is enough to be told.
+            *folder = None;
+            tell(&Event::Notice {
+                message: "This device has no room to keep the model: it works now, and is downloaded again next time. Delete kept models under Model to make room."
+                    .into(),
+            });
+        }
+        (Some(kept), Some(name)) => kept.mark_whole(name).await,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// How far the download is.
+struct Progress {
     received: u64,
     total: u64,
+    kept: u64,
     told: f64,
+    file: String,
 }
 
-impl Download {
-    /// Streams one part into the loader, going on where a cut connection ended.
-    async fn part(&mut self, part: &Part) -> Result<(), String> {
-        let mut digest = Sha256::new();
-        let mut got = 0;
-        let mut failures = 0;
-        while got < part.bytes {
-            let before = got;
-            match self.stream(part, &mut got, &mut digest).await {
-                Ok(()) => {}
-                Err(Interrupted::Final(why)) => return Err(why),
-                Err(Interrupted::Cut(why)) => {
-                    if got > before {
-                        failures = 0;
-                    }
-                    let Some(wait) = RETRY_AFTER_MS.get(failures) else {
-                        return Err(format!(
-                            "the download stopped at byte {got} of {} ({why}); check the connection, then press Retry",
-                            part.bytes
-                        ));
-                    };
-                    failures += 1;
-                    TimeoutFuture::new(*wait).await;
-                }
-            }
-        }
-        let sum = hexadecimal(&digest.finalize());
-        match &part.sha256 {
-            Some(wanted) if *wanted != sum => Err(format!(
-                "the checksum of {} is {}… where {}… is expected, so it was damaged on the way; press Retry, or reload without the cache",
-                part.file.rsplit('/').next().unwrap_or(&part.file).split('?').next().unwrap_or_default(),
-                &sum[..12],
-                wanted.chars().take(12).collect::<String>()
-            )),
-            _ => Ok(()),
+impl Progress {
+    fn tell(&mut self, bytes: usize) {
+        self.received += bytes as u64;
+        if now() - self.told > PROGRESS_EVERY_MS || self.received == self.total {
+            self.told = now();
+            let Self { received, total, kept, .. } = *self;
+            tell(&Event::Progress { received, total, kept, file: self.file.clone() });
         }
     }
-
-    /// One request, from byte `got` on.
-    async fn stream(&mut self, part: &Part, got: &mut u64, digest: &mut Sha256) -> Result<(), Interrupted> {
-        let response = request(&part.file, *got).await?;
-        // A server that does not know ranges sends the whole file again.
-        let mut skip = if response.status() == 206 { 0 } else { *got };
-        let body = response.body().ok_or_else(|| Interrupted::Cut("the answer has no body".into()))?;
-        let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-        loop {
-            let read = JsFuture::from(reader.read()).await.map_err(|error| Interrupted::Cut(js_text(&error)))?;
-            let done = Reflect::get(&read, &"done".into()).is_ok_and(|done| done.is_truthy());
-            if done {
-                return if *got < part.bytes {
-                    Err(Interrupted::Cut("the connection closed early".into()))
-                } else {
-                    Ok(())
-                };
-            }
-            let chunk: Uint8Array = Reflect::get(&read, &"value".into()).unwrap_or_default().unchecked_into();
-            let bytes = chunk.to_vec();
-            let skipped = (skip as usize).min(bytes.len());
-            skip -= skipped as u64;
-            let bytes = &bytes[skipped..];
-            if *got + bytes.len() as u64 > part.bytes {
-                let why = format!(
-                    "{} is longer than the {} bytes announced; the file on the server changed",
-                    part.file, part.bytes
-                );
-                return Err(Interrupted::Final(why));
-            }
-            digest.update(bytes);
-            self.loader.push(bytes).map_err(|error| Interrupted::Final(error.to_string()))?;
-            *got += bytes.len() as u64;
-            self.received += bytes.len() as u64;
-            if now() - self.told > PROGRESS_EVERY_MS || self.received == self.total {
-                self.told = now();
-                tell(&Event::Progress { received: self.received, total: self.total });
-            }
-        }
-    }
-}
-
-/// Why a request did not give all bytes.
-enum Interrupted {
-    /// Worth another try.
-    Cut(String),
-    /// Another try would end the same way.
-    Final(String),
-}
-
-/// Asks for a file from byte `from` on.
-async fn request(address: &str, from: u64) -> Result<Response, Interrupted> {
-    let init = RequestInit::new();
-    if from > 0
-        && let Ok(headers) = Headers::new()
-    {
-        let _ = headers.set("Range", &format!("bytes={from}-"));
-        init.set_headers(&headers);
-    }
-    let fetched = JsFuture::from(scope().fetch_with_str_and_init(address, &init)).await;
-    let response: Response = fetched.map_err(|error| Interrupted::Cut(js_text(&error)))?.unchecked_into();
-    match response.status() {
-        200 | 206 => Ok(response),
-        status @ (401 | 403 | 404 | 410) => {
-            Err(Interrupted::Final(format!("the server answers {status} for {address}; check the address")))
-        }
-        status => Err(Interrupted::Cut(format!("the server answers {status} for {address}"))),
-    }
-}
-
-/// The whole of a small text file.
-async fn text(address: &str) -> Result<String, String> {
-    let plain = |error| match error {
-        Interrupted::Cut(why) => format!("{why}; check the connection, then press Retry"),
-        Interrupted::Final(why) => why,
-    };
-    let response = request(address, 0).await.map_err(plain)?;
-    let promise = response.text().map_err(|error| js_text(&error))?;
-    let text = JsFuture::from(promise).await.map_err(|error| js_text(&error))?;
-    Ok(text.as_string().unwrap_or_default())
-}
-
-/// The size of a file, from the answer's header.
-async fn size(address: &str) -> Result<u64, String> {
-    let response = request(address, 0).await.map_err(|error| match error {
-        Interrupted::Cut(why) => format!("{why}; check the address and the connection, then press Retry"),
-        Interrupted::Final(why) => why,
-    })?;
-    let length = response.headers().get("Content-Length").ok().flatten().and_then(|text| text.parse().ok());
-    if let Some(body) = response.body() {
-        // Only the header was wanted.
-        let _ = JsFuture::from(body.cancel()).await;
-    }
-    length.ok_or_else(|| "the server does not say how long the file is; host it where Content-Length is sent".into())
-}
-
-fn js_text(error: &JsValue) -> String {
-    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

@@ -8,14 +8,19 @@
 
 mod device;
 mod download;
+mod fetch;
+mod store;
 
 use std::cell::{Cell, RefCell};
 use std::panic;
 use std::rc::Rc;
 
-use crate::engine::protocol::{Event, Request, Stage};
+use crate::engine::protocol::{Backend, DeviceChoice, Event, ModelOrder, Request, Stage};
 use crate::engine::session::{Session, storage};
 use crate::experiment::{Control, LocalFuture};
+use crate::model::loader::Limits;
+use burn::tensor::Device;
+use download::{Failure, Holding};
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use wasm_bindgen::prelude::*;
@@ -101,15 +106,19 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
     while let Some(Job { number, request }) = jobs.next().await {
         match request {
             Request::Stop => tell(&Event::Stopped { run: None }),
-            Request::Load { address, source, device } => {
+            Request::Load { model, other, precision, device } => {
+                let limits = limits(&device);
                 let Some((device, kind)) = device::open(device).await else { continue };
-                match download::model(&address, &device, storage(kind)).await {
-                    Ok(model) => {
-                        let loaded = Session::new(model, &source, kind, now);
+                let holding = Holding { storage: storage(kind), precision, limits };
+                match load(&model, other.as_ref(), &device, kind, holding).await {
+                    Ok(loaded) => {
                         tell(&Event::Ready { model: Box::new(loaded.info().clone()) });
                         session.replace(Some(loaded));
                     }
-                    Err(message) => tell_failure(Stage::Load, message, false),
+                    Err(Failure::Message(message)) => tell_failure(Stage::Load, message, false),
+                    Err(Failure::TooBig { message, fits_in_eight_bits }) => {
+                        tell(&Event::TooBig { message, fits_in_eight_bits });
+                    }
                 }
             }
             Request::Run { run, settings } => {
@@ -155,6 +164,36 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
     }
 }
 
+/// Bytes of this program's memory that weights may take: of 4 GiB, what activations, caches and a second copy of a matrix leave.
+const MOST_WEIGHTS: u64 = 3_200_000_000;
+
+/// What a device can hold.
+fn limits(device: &DeviceChoice) -> Limits {
+    match device.backend {
+        Backend::Cpu => Limits { total: MOST_WEIGHTS, ..Limits::default() },
+        // How much a GPU holds, no browser says.
+        Backend::WebGpu => Limits { tensor: device.largest_tensor.unwrap_or(u64::MAX), ..Limits::default() },
+    }
+}
+
+/// Loads one or two models.
+async fn load(
+    model: &ModelOrder,
+    other: Option<&ModelOrder>,
+    device: &Device,
+    kind: Backend,
+    mut holding: Holding,
+) -> Result<Session, Failure> {
+    let first = download::model(model, device, holding).await?;
+    let mut session = Session::new(first, &model.source, kind, now);
+    if let Some(order) = other {
+        holding.limits.total = holding.limits.total.saturating_sub(memory());
+        let second = download::model(order, device, holding).await?;
+        session.compare_with(second, &order.source).map_err(|error| Failure::Message(format!("{error}.")))?;
+    }
+    Ok(session)
+}
+
 /// Changes a session that is idle; without one there is nothing to change.
 fn change(session: &RefCell<Option<Session>>, how: impl FnOnce(&mut Session)) {
     if let Some(current) = session.borrow_mut().as_mut() {
@@ -162,10 +201,14 @@ fn change(session: &RefCell<Option<Session>>, how: impl FnOnce(&mut Session)) {
     }
 }
 
-fn tell_memory() {
+/// Bytes of this program's memory.
+fn memory() -> u64 {
     let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-    let bytes = memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length();
-    tell(&Event::Memory { wasm: u64::from(bytes) });
+    u64::from(memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length())
+}
+
+fn tell_memory() {
+    tell(&Event::Memory { wasm: memory() });
 }
 
 thread_local! {

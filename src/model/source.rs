@@ -1,0 +1,205 @@
+//! Where a model comes from, as a visitor writes it: nothing, a picked file, an address, a Hugging Face repository.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// Begins the name of a model that was picked from the visitor's files.
+pub const PICKED: &str = "file:";
+/// The hub that repositories are on unless the settings name another.
+pub const DEFAULT_HUB: &str = "https://huggingface.co";
+/// Other addresses of the same hub.
+const HUBS: [&str; 3] = ["https://huggingface.co/", "https://www.huggingface.co/", "https://hf.co/"];
+/// What an address of a model's file ends in.
+const EXTENSIONS: [&str; 2] = [".gguf", ".json"];
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The default model, beside the page.
+    Default,
+    /// A file of the visitor's, by its name.
+    Picked(String),
+    /// A GGUF file or a manifest, in full or relative to the page.
+    Address(String),
+    /// A repository of a hub.
+    Repository(RepositoryName),
+}
+
+/// A repository of a hub, written `owner/name@revision:file`, the last two where they are not the usual ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryName {
+    /// `owner/name`.
+    pub id: String,
+    /// A branch, tag or commit; none is `main`.
+    pub revision: Option<String>,
+    /// A file in it, or a part of its name such as `Q8_0`; none is chosen by the program.
+    pub file: Option<String>,
+}
+
+impl ModelSource {
+    /// Reads what a visitor wrote. What is nothing else is taken for an address.
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() {
+            return Self::Default;
+        }
+        if let Some(name) = text.strip_prefix(PICKED) {
+            return Self::Picked(name.into());
+        }
+        let on_hub = HUBS.iter().find_map(|hub| text.strip_prefix(hub)).and_then(RepositoryName::from_path);
+        if let Some(repository) = on_hub.or_else(|| RepositoryName::parse(text)) {
+            return Self::Repository(repository);
+        }
+        Self::Address(text.into())
+    }
+}
+
+/// `owner/name` with the characters that hubs allow.
+fn is_id(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    text.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name))
+}
+
+impl RepositoryName {
+    /// Reads `owner/name@revision:file`; none where it is not of this form, or the address of a file.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, file) = text.split_once(':').map_or((text, None), |(rest, file)| (rest, Some(file)));
+        let (id, revision) = rest.split_once('@').map_or((rest, None), |(id, revision)| (id, Some(revision)));
+        let is_file =
+            file.is_none() && revision.is_none() && EXTENSIONS.iter().any(|end| id.to_lowercase().ends_with(end));
+        let given = |part: Option<&str>| part.filter(|part| !part.is_empty()).map(str::to_string);
+        let plain = |part: Option<&str>| part.is_none_or(|part| !part.contains("//") && !part.contains(".."));
+        (is_id(id) && !is_file && plain(file) && plain(revision)).then(|| Self {
+            id: id.into(),
+            revision: given(revision),
+            file: given(file),
+        })
+    }
+
+    /// From the path of a page of the hub: `owner/name`, `owner/name/tree/REVISION`, `owner/name/blob/REVISION/FILE`.
+    fn from_path(path: &str) -> Option<Self> {
+        let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
+        let mut parts = path.splitn(5, '/');
+        let (owner, name) = (parts.next()?, parts.next()?);
+        let id = format!("{owner}/{name}");
+        if !is_id(&id) {
+            return None;
+        }
+        let kind = parts.next();
+        let revision = parts.next().filter(|revision| *revision != "main").map(str::to_string);
+        let file = parts.next().map(str::to_string);
+        match kind {
+            None => Some(Self { id, revision: None, file: None }),
+            Some("tree") => Some(Self { id, revision, file: None }),
+            Some("blob" | "resolve") => Some(Self { id, revision, file }),
+            Some(_) => None,
+        }
+    }
+
+    /// The revision, `main` where none is named.
+    pub fn revision(&self) -> &str {
+        self.revision.as_deref().unwrap_or("main")
+    }
+
+    /// The address of the list of its files on a hub.
+    pub fn listing_address(&self, hub: &str) -> Option<Url> {
+        self.address(hub, &["api", "models"], "tree", None).map(|mut url| {
+            url.set_query(Some("recursive=true"));
+            url
+        })
+    }
+
+    /// The address of a file on a hub.
+    pub fn file_address(&self, hub: &str, path: &str) -> Option<Url> {
+        self.address(hub, &[], "resolve", Some(path))
+    }
+
+    fn address(&self, hub: &str, before: &[&str], verb: &str, path: Option<&str>) -> Option<Url> {
+        let mut url = Url::parse(hub).ok()?;
+        let (owner, name) = self.id.split_once('/')?;
+        let mut segments = url.path_segments_mut().ok()?;
+        segments.pop_if_empty().extend(before).extend([owner, name, verb, self.revision()]);
+        segments.extend(path.into_iter().flat_map(|path| path.split('/')));
+        drop(segments);
+        Some(url)
+    }
+}
+
+impl fmt::Display for RepositoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        if let Some(revision) = &self.revision {
+            write!(f, "@{revision}")?;
+        }
+        if let Some(file) = &self.file {
+            write!(f, ":{file}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is the address of a hub.
+pub fn is_hub(text: &str) -> bool {
+    Url::parse(text)
+        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host() && url.query().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn repository(text: &str) -> Option<(String, Option<String>, Option<String>)> {
+        match ModelSource::parse(text) {
+            ModelSource::Repository(RepositoryName { id, revision, file }) => Some((id, revision, file)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn each_way_to_write_a_model() {
+        let some = |id: &str, revision: Option<&str>, file: Option<&str>| {
+            Some((id.to_string(), revision.map(str::to_string), file.map(str::to_string)))
+        };
+        assert_eq!(repository("Qwen/Qwen3-0.6B"), some("Qwen/Qwen3-0.6B", None, None));
+        assert_eq!(repository("a/b@v1:x/y-Q8_0.gguf"), some("a/b", Some("v1"), Some("x/y-Q8_0.gguf")));
+        assert_eq!(repository("https://huggingface.co/a/b"), some("a/b", None, None));
+        assert_eq!(repository("https://hf.co/a/b/tree/main"), some("a/b", None, None));
+        let file = "https://huggingface.co/a/b/resolve/v2/c/d.gguf?download=true";
+        assert_eq!(repository(file), some("a/b", Some("v2"), Some("c/d.gguf")));
+        assert_eq!(ModelSource::parse("models/x.json"), ModelSource::Address("models/x.json".into()));
+        assert_eq!(ModelSource::parse("https://x.org/a.gguf"), ModelSource::Address("https://x.org/a.gguf".into()));
+        assert_eq!(ModelSource::parse("../up/there"), ModelSource::Address("../up/there".into()));
+        assert_eq!(ModelSource::parse("file:a.gguf"), ModelSource::Picked("a.gguf".into()));
+        assert_eq!(ModelSource::parse("  "), ModelSource::Default);
+    }
+
+    #[test]
+    fn addresses_on_a_hub_are_escaped() {
+        let name = RepositoryName::parse("a/b@refs/pr/1").unwrap();
+        let listing = name.listing_address("https://hub.example/under/").unwrap();
+        assert_eq!(listing.as_str(), "https://hub.example/under/api/models/a/b/tree/refs%2Fpr%2F1?recursive=true");
+        let file = name.file_address(DEFAULT_HUB, "sub/file name.gguf").unwrap();
+        assert_eq!(file.as_str(), "https://huggingface.co/a/b/resolve/refs%2Fpr%2F1/sub/file%20name.gguf");
+        assert!(is_hub("http://127.0.0.1:80/x") && !is_hub("javascript:alert(1)") && !is_hub("hub"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(text in "[a-zA-Z0-9]{1,8}/[a-zA-Z0-9-]{1,8}(@[a-z0-9]{1,5})?(:[a-zA-Z0-9_]{1,5}(.gguf)?)?") {
+            let name = RepositoryName::parse(&text).unwrap();
+            prop_assert_eq!(name.to_string(), text);
+        }
+
+        #[test]
+        fn any_text_is_some_source(text: String) {
+            ModelSource::parse(&text);
+        }
+    }
+}
