@@ -9,7 +9,7 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
-.PHONY: help serve build test test-native test-page test-kernels test-webgpu bench bench-native fmt lint clean model reference fuzz screenshots
+.PHONY: help serve build test test-native test-page test-kernels test-webgpu bench bench-native fmt lint audit clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -68,8 +68,13 @@ lint: ## Check formatting and lints, for this machine and for the browser
 	cargo clippy --release --all-targets --features webgpu -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bins -- -D warnings
 
-fuzz: ## Feed random files to the GGUF reader until stopped (needs cargo-fuzz and nightly Rust)
-	cargo +nightly fuzz run --fuzz-dir tests/fuzz gguf
+audit: ## Check licences, sources and known vulnerabilities of all dependencies
+	@scripts/audit.sh
+
+# Seconds for each parser.
+FUZZ_SECONDS ?= 60
+fuzz: ## Feed random inputs to every parser, FUZZ_SECONDS each (needs cargo-fuzz and nightly Rust)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 model: ## Fetch and verify the default model into public/models/
 	@scripts/fetch-model.py

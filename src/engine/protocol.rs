@@ -62,6 +62,8 @@ pub enum Request {
     },
     /// Stops what is running.
     Stop,
+    /// Asks whether the worker is alive; stops nothing.
+    Ping,
 }
 
 /// A model to load.
@@ -183,6 +185,8 @@ pub enum Stage {
 pub enum Event {
     /// The worker listens; requests sent before this are lost.
     Hello,
+    /// The worker is alive.
+    Pong,
     /// The device is open.
     Device {
         /// Which.

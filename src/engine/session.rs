@@ -46,7 +46,7 @@ pub fn storage(backend: Backend) -> Storage {
 pub enum ModelsDiffer {
     /// Another shape.
     #[error(
-        "{name} has {} layers of width {} and {} tokens, where the dense model has {}, {} and {}: the second model must be a version of the first",
+        "the second model, {name}, has {} layers of width {} and {} tokens, where the dense model has {}, {} and {}: it must be a version of the first",
         found[0], found[1], found[2], wanted[0], wanted[1], wanted[2]
     )]
     Shape {
@@ -58,7 +58,9 @@ pub enum ModelsDiffer {
         wanted: [usize; 3],
     },
     /// Other tokens.
-    #[error("{name} has another token number {id} than the dense model: the second model must have the same tokenizer")]
+    #[error(
+        "the second model, {name}, has another token number {id} than the dense model: it must have the same tokenizer"
+    )]
     Tokens {
         /// The second model's name.
         name: String,

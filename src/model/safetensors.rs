@@ -1,6 +1,11 @@
 //! The header of a safetensors file, as pure parsing. Source: the format's specification in the `safetensors` repository.
+//!
+//! Not by the crate of that name: it counts a tensor's bits in `usize`, so that in a browser tensors from 512 MB on overflow.
 
-use safetensors::tensor::{Dtype, Metadata};
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::tensor::{TensorInfo, TensorType};
@@ -72,28 +77,59 @@ pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, Safetenso
     let Some(text) = bytes.get(LENGTH_BYTES..start) else {
         return Err(SafetensorsError::Truncated { wanted: start as u64 });
     };
-    let metadata: Metadata = serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
+    let entries: BTreeMap<String, Value> = serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
     let mut out = vec![];
-    for (name, info) in metadata.tensors() {
-        let tensor_type = match info.dtype {
-            Dtype::F32 => TensorType::F32,
-            Dtype::F16 => TensorType::F16,
-            Dtype::BF16 => TensorType::BF16,
+    let mut spans = vec![];
+    for (name, entry) in entries {
+        if name == METADATA {
+            continue;
+        }
+        let Entry { dtype, shape, data_offsets: [begin, end] } =
+            serde_json::from_value(entry).map_err(|error| wrong(format!("tensor `{name}`: {error}")))?;
+        let elements = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n));
+        spans.push((begin, end));
+        let tensor_type = match dtype.as_str() {
+            "F32" => TensorType::F32,
+            "F16" => TensorType::F16,
+            "BF16" => TensorType::BF16,
             // Masks that old checkpoints carry along; nothing reads them.
-            Dtype::BOOL | Dtype::U8 | Dtype::I64 => continue,
-            other => return Err(SafetensorsError::TensorType { tensor: name, found: format!("{other:?}") }),
+            "BOOL" | "U8" | "I64" => continue,
+            _ => return Err(SafetensorsError::TensorType { tensor: name, found: dtype }),
         };
-        let (begin, end) = info.data_offsets;
-        let shape = info.shape.iter().map(|n| *n as u64).collect();
-        out.push(TensorInfo { name, shape, tensor_type, offset: (start + begin) as u64, bytes: (end - begin) as u64 });
+        let bytes = elements.and_then(|elements| elements.checked_mul(tensor_type.block_bytes()));
+        if bytes.is_none() || bytes != end.checked_sub(begin) {
+            return Err(wrong(format!("tensor `{name}` of shape {shape:?} lies at bytes {begin} to {end}")));
+        }
+        if let Some(bytes @ 1..) = bytes {
+            out.push(TensorInfo { name, shape, tensor_type, offset: start as u64 + begin, bytes });
+        }
     }
-    let end = start as u64 + metadata.data_len() as u64;
+    // They follow each other without gaps and fill the file.
+    spans.sort_unstable();
+    let mut at = 0;
+    for (begin, end) in spans {
+        if begin != at || end < begin {
+            return Err(wrong(format!("a tensor begins at byte {begin}, where byte {at} is expected")));
+        }
+        at = end;
+    }
+    let end = (start as u64).saturating_add(at);
     if end != file_bytes {
         return Err(SafetensorsError::Length { end, file: file_bytes });
     }
-    out.retain(|tensor| tensor.bytes > 0);
     out.sort_by_key(|tensor| tensor.offset);
     Ok(out)
+}
+
+/// The entry that describes no tensor.
+const METADATA: &str = "__metadata__";
+
+/// What the header says of a tensor.
+#[derive(Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<u64>,
+    data_offsets: [u64; 2],
 }
 
 #[cfg(test)]

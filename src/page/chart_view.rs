@@ -108,9 +108,9 @@ pub fn ChartView(
             let is_line = matches!(chart, Chart::Lines(_));
             Some(view! {
                 <Show when=move || is_line>
-                    <span class="cursor" style=format!("left:{left:.1}px;top:{:.0}px;height:{:.0}px", frame.y.0, frame.y.1 - frame.y.0)></span>
+                    <span class="cursor" style:left=format!("{left:.1}px") style:top=format!("{:.0}px", frame.y.0) style:height=format!("{:.0}px", frame.y.1 - frame.y.0)></span>
                 </Show>
-                <dl class="tooltip" role="status" class:flip=flip style=format!("left:{left:.1}px")>
+                <dl class="tooltip" role="status" class:flip=flip style:left=format!("{left:.1}px")>
                     {cells.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view()}
                 </dl>
             })

@@ -1,8 +1,9 @@
 //! The worker that runs the engine: started, spoken to, and replaced.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use gloo::timers::callback::Interval;
 use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
@@ -22,8 +23,16 @@ pub struct EngineClient {
     running: Rc<RefCell<Option<Running>>>,
 }
 
+/// How often the worker is asked whether it is alive, in milliseconds.
+const PING_EVERY_MS: u32 = 5000;
+/// Pings without any word from the worker after which it is taken for dead. A browser that halts the page halts these too.
+const PINGS_UNANSWERED: u32 = 24;
+
 struct Running {
     worker: Worker,
+    /// Pings since the worker's last word.
+    unanswered: Rc<Cell<u32>>,
+    _pings: Interval,
     /// Requests that wait until the worker listens.
     waiting: Option<Vec<Request>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -49,22 +58,44 @@ impl EngineClient {
         };
         let client = self.clone();
         let tell = receive.clone();
+        let unanswered = Rc::new(Cell::new(0));
+        let heard = unanswered.clone();
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+            heard.set(0);
             let text = message.data().as_string().unwrap_or_default();
             match serde_json::from_str(&text) {
                 Ok(Event::Hello) => client.listens(),
+                Ok(Event::Pong) => {}
                 Ok(event) => tell(event),
                 Err(error) => tell(failed(error.to_string())),
             }
         });
+        let (client, on_death) = (self.clone(), receive.clone());
         let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
             error.prevent_default();
             let why = error.message();
-            receive(failed(if why.is_empty() { "its files did not load".into() } else { why }));
+            if client.has_begun() {
+                receive(ended(&format!("the engine stopped ({why}); it may have run out of memory")));
+            } else {
+                receive(failed(if why.is_empty() { "its files did not load".into() } else { why }));
+            }
+        });
+        let client = self.clone();
+        let pings = Interval::new(PING_EVERY_MS, move || {
+            if client.ping() >= PINGS_UNANSWERED {
+                on_death(ended("the engine does not answer any more; the browser may have ended it"));
+            }
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        let running = Running { worker, waiting: Some(vec![first]), _on_message: on_message, _on_error: on_error };
+        let running = Running {
+            worker,
+            unanswered,
+            _pings: pings,
+            waiting: Some(vec![first]),
+            _on_message: on_message,
+            _on_error: on_error,
+        };
         self.running.replace(Some(running));
     }
 
@@ -90,6 +121,21 @@ impl EngineClient {
         }
     }
 
+    /// Whether the worker has said something.
+    fn has_begun(&self) -> bool {
+        self.running.borrow().as_ref().is_some_and(|running| running.waiting.is_none())
+    }
+
+    /// Asks whether the worker is alive; how many questions are unanswered. Before its first word nothing is asked: its files
+    /// may come slowly.
+    fn ping(&self) -> u32 {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref().filter(|running| running.waiting.is_none()) else { return 0 };
+        post(&running.worker, &Request::Ping);
+        running.unanswered.set(running.unanswered.get() + 1);
+        running.unanswered.get()
+    }
+
     fn listens(&self) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
             for request in running.waiting.take().into_iter().flatten() {
@@ -97,6 +143,12 @@ impl EngineClient {
             }
         }
     }
+}
+
+/// A worker that is gone.
+fn ended(what: &str) -> Event {
+    let message = format!("{what}: choose a smaller model or round its weights to 8 bits under Model, or try again");
+    Event::Failed { stage: Stage::Run, run: None, message, fatal: true }
 }
 
 fn post(worker: &Worker, request: &Request) {

@@ -1,4 +1,4 @@
-//! The prompt with its examples, how tokens are chosen, and which model runs where.
+//! The prompt with its examples, and how tokens are chosen.
 
 use std::str::FromStr;
 
@@ -7,8 +7,9 @@ use leptos::html;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use super::state::{AppState, HistoryEntry, LOCAL_FILE};
-use crate::settings::{BackendChoice, EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings, link};
+use super::model_picker::ModelPicker;
+use super::state::{AppState, HistoryEntry};
+use crate::settings::{EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
 
 /// How long typing must rest before the prompt runs, in milliseconds.
 const TYPING_RESTS_MS: u32 = 500;
@@ -43,6 +44,8 @@ pub fn PromptPanel() -> impl IntoView {
             take_over(HistoryEntry::New);
         }
     };
+    let model_name =
+        move || state.model.with(|model| model.as_ref().map_or("…".into(), |model| model.config.name.clone()));
     let has_template = move || state.model.with(|model| model.as_ref().is_none_or(|model| model.has_chat_template));
     view! {
         <div class="panel prompt">
@@ -69,11 +72,16 @@ pub fn PromptPanel() -> impl IntoView {
             <Show when=move || !has_template() && state.settings.with(|settings| settings.chat)>
                 <p class="hint">"This model brings no chat template: untick “as a chat”."</p>
             </Show>
-            <details class="more">
-                <summary>"Sampling, model, device"</summary>
-                <Sampling/>
+            <div class="mores">
+            <details class="more model-choice">
+                <summary>"Model: "{model_name}</summary>
                 <ModelPicker/>
             </details>
+            <details class="more sampling">
+                <summary>"Sampling"</summary>
+                <Sampling/>
+            </details>
+            </div>
         </div>
     }
 }
@@ -131,67 +139,6 @@ fn Sampling() -> impl IntoView {
                 get=|settings| settings.top_p set=|settings, value| settings.top_p = value/>
             <Number id="seed" label="Seed" range=(0.0, 9e15, 1.0)
                 get=|settings| settings.seed set=|settings, value| settings.seed = value/>
-        </div>
-    }
-}
-
-/// Which model, and where it runs.
-#[component]
-fn ModelPicker() -> impl IntoView {
-    let state = expect_context::<AppState>();
-    let address = NodeRef::<html::Input>::new();
-    let pick = move |event: leptos::ev::Event| {
-        let input = event_target::<HtmlInputElement>(&event);
-        if let Some(file) = input.files().and_then(|files| files.get(0))
-            && let Ok(url) = web_sys::Url::create_object_url_with_blob(&file)
-        {
-            state.use_file(file.name(), url);
-        }
-        // The same file may be picked again after it was mended.
-        input.set_value("");
-    };
-    let use_address = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
-        if let Some(input) = address.get_untracked() {
-            let value = input.value().trim().to_string();
-            state.change(HistoryEntry::New, |settings| settings.model = value);
-        }
-    };
-    let shown = Memo::new(move |_| state.settings.with(|settings| settings.model.clone()));
-    let choose_backend = move |event: leptos::ev::Event| {
-        let name = event_target_value(&event);
-        let choice = match name.as_str() {
-            "cpu" => BackendChoice::Cpu,
-            "webgpu" => BackendChoice::WebGpu,
-            _ => BackendChoice::Auto,
-        };
-        state.change(HistoryEntry::New, |settings| settings.backend = choice);
-    };
-    view! {
-        <div class="fields">
-            <form class="model" on:submit=use_address>
-                <label for="model-address">"Model: address of a GGUF file (empty: SmolLM2-135M-Instruct)"</label>
-                <div class="row">
-                    <input id="model-address" type="text" inputmode="url" placeholder="SmolLM2-135M-Instruct" node_ref=address prop:value=move || shown.get()/>
-                    <button type="submit">"Load"</button>
-                </div>
-            </form>
-            <label class="file">
-                "or a file on this computer"
-                <input id="model-file" type="file" accept=".gguf" on:change=pick/>
-            </label>
-            <Show when=move || shown.with(|model| model.starts_with(LOCAL_FILE))>
-                <p class="hint">"A link cannot carry a file: whoever opens it must have the file too."</p>
-            </Show>
-            <label class="number">
-                "Device"
-                <select id="backend" on:change=choose_backend
-                    prop:value=move || state.settings.with(|settings| link::backend_name(settings.backend))>
-                    <option value="auto">"best"</option>
-                    <option value="cpu">"CPU"</option>
-                    <option value="webgpu">"WebGPU"</option>
-                </select>
-            </label>
         </div>
     }
 }

@@ -11,35 +11,42 @@ use crate::settings::BackendChoice;
 
 /// What the browser offers.
 enum Adapter {
-    None { why: &'static str },
-    Software,
-    Real,
+    None {
+        why: &'static str,
+    },
+    /// With the longest buffer that it binds, in bytes.
+    Software(Option<u64>),
+    /// The same.
+    Real(Option<u64>),
 }
 
 /// Where to compute.
 ///
 /// The error is a sentence, where WebGPU was asked for and there is none.
 pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
-    let cpu = |reason: String| Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false });
+    let cpu =
+        |reason: String| Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_tensor: None });
     if choice == BackendChoice::Cpu {
         return cpu("The link or the menu asks for the CPU.".into());
     }
     let required = choice == BackendChoice::WebGpu;
-    let reason = match adapter().await {
+    let (reason, largest_tensor) = match adapter().await {
         Adapter::None { why } if required => {
             return Err(format!(
                 "WebGPU was asked for, but {why}: use a current browser with a GPU, or switch to the CPU."
             ));
         }
         Adapter::None { why } => return cpu(format!("No WebGPU: {why}.")),
-        Adapter::Software if !required => {
+        Adapter::Software(_) if !required => {
             return cpu("This browser's WebGPU is only software, slower than the CPU engine.".into());
         }
-        Adapter::Software => "WebGPU was asked for; this adapter is only software, far slower than the CPU engine.",
-        Adapter::Real if required => "WebGPU was asked for.",
-        Adapter::Real => "This browser has a real WebGPU adapter.",
+        Adapter::Software(largest) => {
+            ("WebGPU was asked for; this adapter is only software, far slower than the CPU engine.", largest)
+        }
+        Adapter::Real(largest) if required => ("WebGPU was asked for.", largest),
+        Adapter::Real(largest) => ("This browser has a real WebGPU adapter.", largest),
     };
-    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required })
+    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_tensor })
 }
 
 /// Asks the browser for an adapter, through plain JavaScript values: `web-sys` has WebGPU only behind an unstable flag.
@@ -61,5 +68,8 @@ async fn adapter() -> Adapter {
         return none;
     }
     let software = [get(&get(&adapter, "info"), "isFallbackAdapter"), get(&adapter, "isFallbackAdapter")];
-    if software.iter().any(|value| value.is_truthy()) { Adapter::Software } else { Adapter::Real }
+    let limits = get(&adapter, "limits");
+    let largest = ["maxBufferSize", "maxStorageBufferBindingSize"].map(|limit| get(&limits, limit).as_f64());
+    let largest = largest.into_iter().flatten().map(|bytes| bytes as u64).min();
+    if software.iter().any(|value| value.is_truthy()) { Adapter::Software(largest) } else { Adapter::Real(largest) }
 }

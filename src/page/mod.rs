@@ -3,6 +3,7 @@
 //! * [`state`]: the signals, and the one way to change settings.
 //! * [`client`]: the worker that runs the engine.
 //! * [`device`]: WebGPU or the CPU.
+//! * [`models`]: where models come from, and what of them is kept on this device.
 //! * [`measurements`]: signals of what is measured beside the main run.
 //! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
@@ -16,10 +17,13 @@ mod chart_view;
 mod client;
 mod controls;
 mod device;
+mod drop_files;
 mod export;
 mod header;
 mod layer_grid;
 mod measurements;
+mod model_picker;
+mod models;
 mod offline;
 mod pipeline;
 mod state;
@@ -46,6 +50,7 @@ fn App() -> impl IntoView {
     provide_context(state);
     api::install(state);
     address::follow_history(state);
+    drop_files::follow(state);
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
         state.load_model();

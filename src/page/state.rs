@@ -10,20 +10,17 @@ use super::api::Waiting;
 use super::client::EngineClient;
 use super::device;
 use super::measurements::Measurements;
-use crate::engine::protocol::{Backend, Event, Request, Stage};
+use super::models::Models;
+use crate::engine::protocol::{Backend, DeviceChoice, Event, PickedFile, Request, Stage};
 use crate::prune::{Importance, PruningPlan};
 use crate::results::{
     ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TokenWeight, WeightReport,
     first_divergence, written_ids,
 };
-use crate::settings::{BackendChoice, Settings, link};
+use crate::settings::{BackendChoice, Precision, Settings, link};
 
-/// Where the default model is served, beside the page.
-const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
 /// Layers of the default model, for a grid before it is loaded.
 const DEFAULT_LAYERS: usize = 30;
-/// Begins the name of a model that was picked as a file.
-pub const LOCAL_FILE: &str = "file:";
 
 /// How far the engine is.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +33,10 @@ pub enum EngineStatus {
         received: u64,
         /// Bytes in all.
         total: u64,
+        /// The file that is read.
+        file: String,
+        /// How fast, once that can be said.
+        pace: Option<Pace>,
     },
     /// The model can be asked.
     Ready,
@@ -50,6 +51,17 @@ pub struct Failure {
     pub message: String,
     /// What was running.
     pub stage: Stage,
+    /// Whether it would work with weights rounded to 8 bits.
+    pub offers_eight_bits: bool,
+}
+
+/// How fast a model comes in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Bytes a second.
+    pub speed: f64,
+    /// Seconds until the model is there.
+    pub left: f64,
 }
 
 /// Whether a change makes a new entry in the browser's history.
@@ -117,8 +129,10 @@ pub struct AppState {
     /// The CPU, after the GPU was lost in this visit.
     backend_override: RwSignal<Option<BackendChoice>>,
     client: StoredValue<EngineClient, LocalStorage>,
-    /// The address of the file that was picked, with its name.
-    local_file: StoredValue<Option<(String, String)>>,
+    /// Where models come from: picked files, the access token, what is kept on this device.
+    pub models: Models,
+    /// When the model began to come from the network, and how much of it was there.
+    loading_since: StoredValue<Option<(f64, u64)>>,
     /// Promises of results.
     pub waiting: StoredValue<Waiting, LocalStorage>,
 }
@@ -155,7 +169,8 @@ impl AppState {
             embedded: address::is_embedded(&query),
             backend_override: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
-            local_file: StoredValue::new(None),
+            models: Models::new(),
+            loading_since: StoredValue::new(None),
             waiting: StoredValue::new_local(Waiting::default()),
         }
     }
@@ -193,7 +208,7 @@ impl AppState {
         }
         self.settings.set(settings.clone());
         address::write(&settings, self.embedded, entry);
-        if settings.model != before.model || settings.backend != before.backend {
+        if settings.other_models(&before) {
             self.backend_override.set(None);
             self.load_model();
         } else if !settings.same_run(&before) {
@@ -206,38 +221,32 @@ impl AppState {
     /// Starts a worker with the model that the settings name, in place of the one there is.
     pub fn load_model(&self) {
         let settings = self.settings.get_untracked();
-        let model = &settings.model;
         self.client.with_value(EngineClient::stop);
+        self.loading_since.set_value(None);
         // What is still shown belongs to no run from here on.
         self.newest_run.update(|run| *run += 1);
         self.running.set(false);
         self.failure.set(None);
         self.device.set(None);
         self.memory.set(None);
-        let address = if model.is_empty() {
-            address::absolute(DEFAULT_MODEL)
-        } else if let Some(name) = model.strip_prefix(LOCAL_FILE) {
-            match self.local_file.get_value() {
-                Some((known, address)) if known == *name => Ok(address),
-                _ => Err(format!(
-                    "The model is the file {name} on the sender's computer: choose that file under Model, or use the default model."
-                )),
-            }
-        } else {
-            address::absolute(model)
-        };
-        match address {
-            Ok(address) => {
+        let orders = self.models.order(&settings, &settings.model).and_then(|model| {
+            let other = Some(&settings.other).filter(|other| !other.is_empty());
+            Ok((model, other.map(|other| self.models.order(&settings, other)).transpose()?))
+        });
+        match orders {
+            Ok((model, other)) => {
                 let backend = self.backend_override.get_untracked().unwrap_or(settings.backend);
                 self.engine.set(EngineStatus::Starting);
-                spawn_local(self.start_engine(address, settings.model, backend));
+                let precision = settings.precision;
+                let request = move |device| Request::Load { model, other, precision, device };
+                spawn_local(self.start_engine(request, backend));
             }
             Err(message) => self.fail(Stage::Load, message),
         }
     }
 
     /// Starts the worker that fits the device, unless the visitor wants something else by the time the device is known.
-    async fn start_engine(self, address: String, source: String, backend: BackendChoice) {
+    async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, backend: BackendChoice) {
         let load = self.newest_run.get_untracked();
         let device = device::choose(backend).await;
         if self.newest_run.get_untracked() != load || self.engine.get_untracked() != EngineStatus::Starting {
@@ -245,18 +254,15 @@ impl AppState {
         }
         match device {
             Ok(device) => self.client.with_value(|client| {
-                let backend = device.backend;
-                let request = Request::Load { address, source, device };
-                client.start(backend, request, move |event| self.receive(event));
+                client.start(device.backend, request(device), move |event| self.receive(event));
             }),
             Err(message) => self.fail(Stage::Device, message),
         }
     }
 
-    /// Uses a file of the visitor's as the model.
-    pub fn use_file(&self, name: String, address: String) {
-        let model = format!("{LOCAL_FILE}{name}");
-        self.local_file.set_value(Some((name, address)));
+    /// Uses files of the visitor's as the model.
+    pub fn use_files(&self, files: Vec<PickedFile>) {
+        let Some(model) = self.models.pick(files) else { return };
         if self.settings.with_untracked(|settings| settings.model == model) {
             self.load_model();
         } else {
@@ -298,7 +304,7 @@ impl AppState {
             self.measurements.stop();
         } else if self.engine.get_untracked() != EngineStatus::Down {
             self.client.with_value(EngineClient::stop);
-            self.fail(Stage::Load, "Loading was stopped. Press Try again to load the model.".into());
+            self.fail(Stage::Load, "Loading was stopped. Press Try again to go on.".into());
         }
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
     }
@@ -307,8 +313,8 @@ impl AppState {
     pub fn reset(&self) {
         self.notices.set(vec![]);
         self.change(HistoryEntry::New, |settings| {
-            let Settings { model, backend, .. } = settings.clone();
-            *settings = Settings { model, backend, ..Settings::example() };
+            let Settings { model, other, hub, precision, backend, .. } = settings.clone();
+            *settings = Settings { model, other, hub, precision, backend, ..Settings::example() };
         });
     }
 
@@ -317,7 +323,12 @@ impl AppState {
         self.running.set(false);
         self.measurements.stop();
         self.waiting.update_value(|waiting| waiting.reject(&message));
-        self.failure.set(Some(Failure { message, stage }));
+        self.failure.set(Some(Failure { message, stage, offers_eight_bits: false }));
+    }
+
+    /// Loads the model anew with weights rounded to 8 bits.
+    pub fn round_to_eight_bits(&self) {
+        self.change(HistoryEntry::New, |settings| settings.precision = Precision::Eight);
     }
 
     /// Takes over what the engine tells. Events of superseded runs are dropped, so numbers never mix two plans.
@@ -330,9 +341,22 @@ impl AppState {
 
     fn take_over(&self, event: Event, newest: u64) {
         match event {
-            Event::Hello => {}
+            Event::Hello | Event::Pong => {}
             Event::Device { backend, reason } => self.device.set(Some((backend, reason))),
-            Event::Progress { received, total } => self.engine.set(EngineStatus::Loading { received, total }),
+            Event::Progress { received, total, kept, file } => {
+                let pace = self.pace(received, total, kept);
+                self.engine.set(EngineStatus::Loading { received, total, file, pace });
+            }
+            Event::Notice { message } => self.notices.update(|notices| notices.push(message)),
+            Event::TooBig { message, fits_in_eight_bits } => {
+                self.client.with_value(EngineClient::stop);
+                self.fail(Stage::Load, sentence(&message));
+                self.failure.update(|failure| {
+                    if let Some(failure) = failure {
+                        failure.offers_eight_bits = fits_in_eight_bits;
+                    }
+                });
+            }
             Event::Ready { model } => {
                 let model = *model;
                 if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
@@ -341,6 +365,8 @@ impl AppState {
                 }
                 self.measurements.send_sets(self);
                 self.keep_plan_within(model.config.layers);
+                self.keep_chat_possible(model.has_chat_template);
+                self.models.look_again();
                 self.model.set(Some(model));
                 self.engine.set(EngineStatus::Ready);
                 self.start_run();
@@ -391,7 +417,8 @@ impl AppState {
             if run.is_none_or(|run| run == newest) {
                 self.running.set(false);
                 self.measurements.stop();
-                self.failure.set(Some(Failure { message: sentence(&message), stage }));
+                let message = sentence(&message);
+                self.failure.set(Some(Failure { message, stage, offers_eight_bits: false }));
             }
             return;
         }
@@ -404,6 +431,30 @@ impl AppState {
             self.use_cpu();
         } else {
             self.fail(stage, sentence(&message));
+        }
+    }
+
+    /// How fast the model comes from the network, once some of it has come.
+    fn pace(&self, received: u64, total: u64, kept: u64) -> Option<Pace> {
+        let now = window().performance()?.now();
+        let (since, had) = match self.loading_since.get_value().filter(|(_, had)| *had >= kept) {
+            Some(begun) => begun,
+            None => {
+                self.loading_since.set_value(Some((now, received)));
+                return None;
+            }
+        };
+        let seconds = (now - since) / 1000.0;
+        let speed = (received - had) as f64 / seconds.max(1e-3);
+        (seconds > 1.0 && speed > 0.0).then(|| Pace { speed, left: (total - received) as f64 / speed })
+    }
+
+    /// Reads the prompt as plain text where the model has no chat template, and says so.
+    fn keep_chat_possible(&self, has_template: bool) {
+        if !has_template && self.settings.with_untracked(|settings| settings.chat) {
+            let notice = "This model has no chat template, so the prompt is read as plain text.".into();
+            self.notices.update(|notices| notices.push(notice));
+            self.change(HistoryEntry::Same, |settings| settings.chat = false);
         }
     }
 

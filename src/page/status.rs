@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::state::{AppState, EngineStatus};
+use super::state::{AppState, EngineStatus, HistoryEntry, Pace};
 use crate::engine::protocol::{Backend, Stage};
 
 /// Where the default model comes from.
@@ -30,8 +30,11 @@ pub fn LoadingOrFailure() -> impl IntoView {
     let state = expect_context::<AppState>();
     let loading = move || match state.engine.get() {
         EngineStatus::Starting => Some(("Starting the engine…".to_string(), None)),
-        EngineStatus::Loading { received, total } => {
-            let text = format!("Loading the model, {:.0} of {:.0} MB", megabytes(received), megabytes(total));
+        EngineStatus::Loading { received, total, file, pace } => {
+            let pace = pace.map_or(String::new(), |Pace { speed, left }| {
+                format!(", {:.0} MB/s, {} left", (speed / 1e6).max(1.0), duration(left))
+            });
+            let text = format!("Loading {file}, {:.0} of {:.0} MB{pace}", megabytes(received), megabytes(total));
             Some((text, Some(received as f64 / (total as f64).max(1.0))))
         }
         EngineStatus::Ready | EngineStatus::Down => None,
@@ -46,7 +49,10 @@ pub fn LoadingOrFailure() -> impl IntoView {
         {move || state.failure.get().map(|failure| {
             let down = move || state.engine.get() == EngineStatus::Down;
             let on_gpu = failure.stage == Stage::Device;
-            let other_model = failure.stage == Stage::Load && state.settings.with_untracked(|settings| !settings.model.is_empty());
+            let offers_eight_bits = failure.offers_eight_bits;
+            let loads = failure.stage == Stage::Load;
+            let other_model = loads && state.settings.with_untracked(|settings| !settings.model.is_empty());
+            let second_model = loads && state.settings.with_untracked(|settings| !settings.other.is_empty());
             view! {
                 <div class="failure" role="alert">
                     <p>{failure.message}</p>
@@ -57,8 +63,19 @@ pub fn LoadingOrFailure() -> impl IntoView {
                         <Show when=move || on_gpu>
                             <button id="use-cpu" on:click=move |_| state.use_cpu()>"Use the CPU"</button>
                         </Show>
+                        <Show when=move || offers_eight_bits>
+                            <button id="use-eight-bits" on:click=move |_| state.round_to_eight_bits()>"Load it in 8 bits"</button>
+                        </Show>
+                        <Show when=move || second_model>
+                            <button id="use-one" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.other.clear())>
+                                "Without the second model"
+                            </button>
+                        </Show>
                         <Show when=move || other_model>
-                            <button id="use-default" on:click=move |_| state.change(super::state::HistoryEntry::New, |settings| settings.model.clear())>
+                            <button id="use-default" on:click=move |_| state.change(HistoryEntry::New, |settings| {
+                                settings.model.clear();
+                                settings.other.clear();
+                            })>
                                 "Use the default model"
                             </button>
                         </Show>
@@ -97,8 +114,11 @@ pub fn StatusLine() -> impl IntoView {
     let model = move || {
         state.model.get().map(|model| {
             let config = &model.config;
+            let other = model.other.as_ref().map_or(String::new(), |other| {
+                format!(" In place of the pruned model: {}, stored as {}.", other.name, other.stored_as)
+            });
             format!(
-                "{}: {} layers, stored as {}. “Dense” means these stored weights, dequantized.",
+                "{}: {} layers, stored as {}. “Dense” means these stored weights, dequantized.{other}",
                 config.name, config.layers, model.stored_as
             )
         })
@@ -130,6 +150,12 @@ pub fn StatusLine() -> impl IntoView {
     }
 }
 
-fn megabytes(bytes: u64) -> f64 {
+/// Seconds as people say them.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 90.0 { format!("{:.0} s", seconds.ceil()) } else { format!("{:.0} min", (seconds / 60.0).ceil()) }
+}
+
+/// Bytes as megabytes.
+pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

@@ -145,10 +145,10 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
         let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(700.0);
         let left = at.left.min(width - 340.0).max(8.0);
         // Above the token where there is no room below it.
-        let vertical = if at.below > height - 240.0 {
-            format!("bottom:{:.0}px", height - at.below + 30.0)
+        let (top, bottom) = if at.below > height - 240.0 {
+            ("auto".into(), format!("{:.0}px", height - at.below + 30.0))
         } else {
-            format!("top:{:.0}px", at.below + 6.0)
+            (format!("{:.0}px", at.below + 6.0), "auto".into())
         };
         let body = match step.compared {
             Some(compared) => {
@@ -175,7 +175,7 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
             None => view! { <p>"The other model has ended its text; nothing is compared here."</p> }.into_any(),
         };
         Some(
-            view! { <div class="details" role="tooltip" id="token-details" style=format!("left:{left:.0}px;{vertical}")>{body}</div> },
+            view! { <div class="details" role="tooltip" id="token-details" style:left=format!("{left:.0}px") style:top=top style:bottom=bottom>{body}</div> },
         )
     };
     view! { {details} }

@@ -100,14 +100,14 @@ pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Res
         loader.begin_file(file.iter().map(|piece| piece.bytes).sum()).map_err(refused)?;
         for piece in file {
             let mut why = None;
-            let read = read(piece, &server, &mut folder, &mut progress, &mut |bytes| {
+            let mut push = |bytes: &[u8]| {
                 loader.push(bytes).map_err(|error| {
                     let message = error.to_string();
                     why = Some(error);
                     message
                 })
-            });
-            let read = read.await;
+            };
+            let read = read(piece, &server, &mut folder, &mut progress, &mut push).await;
             if let Some(why) = why {
                 return Err(refused(why));
             }
@@ -129,7 +129,7 @@ async fn at_address(address: &str) -> Result<Order, String> {
         kept_as,
     };
     if path.ends_with(".json") {
-        let text = server.text(address).await.map_err(|(why, _)| why)?;
+        let text = server.text(address, true).await.map_err(|(why, _)| why)?;
         let manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
         let base = &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
         // The address changes with the content, so that whoever keeps a copy never has to ask for it again.
@@ -184,7 +184,7 @@ async fn picked(files: &[PickedFile]) -> Result<Order, String> {
     if !texts.is_empty() {
         let mut described = Repository { name: weights[0].path.clone(), ..Repository::default() };
         for text in &texts {
-            let content = server.text(&address(&text.path).unwrap_or_default()).await.map_err(|(why, _)| why)?;
+            let content = server.text(&address(&text.path).unwrap_or_default(), true).await.map_err(|(why, _)| why)?;
             described.set(&text.path, content);
         }
         repository = Some(described);
@@ -202,7 +202,8 @@ async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) 
     let folder = Folder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
     let wrong = || format!("{hub} is not the address of a hub");
     let listing_address = name.listing_address(hub).ok_or_else(wrong)?;
-    let listing = text(&server, listing_address.as_str(), folder.as_ref(), LISTING).await?;
+    let mut shelf = Shelf { folder: folder.as_ref(), offline: false };
+    let listing = shelf.text(&server, listing_address.as_str(), LISTING).await?;
     let listed = parse_listing(&listing).map_err(|error| error.to_string())?;
     let Selection { texts, weights } = select(&listed, name.file.as_deref()).map_err(|error| error.to_string())?;
     let address = |path: &str| name.file_address(hub, path).map(String::from).ok_or_else(wrong);
@@ -210,7 +211,7 @@ async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) 
     if !texts.is_empty() {
         let mut described = Repository { name: name.id.clone(), ..Repository::default() };
         for file in &texts {
-            let content = text(&server, &address(&file.path)?, folder.as_ref(), &file.path).await?;
+            let content = shelf.text(&server, &address(&file.path)?, &file.path).await?;
             described.set(&file.path, content);
         }
         repository = Some(described);
@@ -224,16 +225,32 @@ async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) 
     Ok(Order { server, folder, repository, files })
 }
 
-/// A small text from a server, or as it was kept where the network fails.
-async fn text(server: &Server, address: &str, folder: Option<&Folder>, name: &str) -> Result<String, String> {
-    match (server.text(address).await, folder) {
-        (Ok(text), Some(folder)) => {
-            folder.keep_text(name, &text).await;
-            Ok(text)
+/// Small texts from a server, or as they were kept where the network fails.
+struct Shelf<'a> {
+    folder: Option<&'a Folder>,
+    /// Whether the network has failed.
+    offline: bool,
+}
+
+impl Shelf<'_> {
+    async fn text(&mut self, server: &Server, address: &str, name: &str) -> Result<String, String> {
+        let Some(folder) = self.folder else { return server.text(address, true).await.map_err(|(why, _)| why) };
+        let kept = folder.text(name).await;
+        if let (true, Some(text)) = (self.offline, &kept) {
+            return Ok(text.clone());
         }
-        (Ok(text), None) => Ok(text),
-        (Err((why, true)), Some(folder)) => folder.text(name).await.ok_or(why),
-        (Err((why, _)), _) => Err(why),
+        // With a copy at hand nobody has to wait for the network.
+        match (server.text(address, kept.is_none()).await, kept) {
+            (Ok(text), _) => {
+                folder.keep_text(name, &text).await;
+                Ok(text)
+            }
+            (Err((_, true)), Some(kept)) => {
+                self.offline = true;
+                Ok(kept)
+            }
+            (Err((why, _)), _) => Err(why),
+        }
     }
 }
 

@@ -84,10 +84,12 @@ impl Server {
         }
     }
 
-    /// The whole of a small text file, tried again where the connection fails.
+    /// The whole of a small text file.
     ///
-    /// The error is a sentence; `None` beside it says that the network failed, not the server.
-    pub async fn text(&self, address: &str) -> Result<String, (String, bool)> {
+    /// * `patient` — whether to try again where the connection fails.
+    ///
+    /// The error is a sentence, and whether the network failed, not the server.
+    pub async fn text(&self, address: &str, patient: bool) -> Result<String, (String, bool)> {
         let mut patience = Patience::default();
         loop {
             let tried = async {
@@ -100,7 +102,7 @@ impl Server {
                 Ok(text) => return Ok(text),
                 Err(Interrupted::Final(why)) => return Err((why, false)),
                 Err(Interrupted::Cut { why, wait }) => {
-                    if !patience.wait(wait).await {
+                    if !patient || !patience.wait(wait).await {
                         return Err((format!("{why}; check the connection, then press Try again"), true));
                     }
                 }

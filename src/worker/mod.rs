@@ -87,6 +87,7 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
     let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
         let text = message.data().as_string().unwrap_or_default();
         match serde_json::from_str(&text) {
+            Ok(Request::Ping) => tell(&Event::Pong),
             Ok(request) => {
                 newest.set(newest.get() + 1);
                 // The receiver lives as long as the worker.
@@ -106,6 +107,8 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
     while let Some(Job { number, request }) = jobs.next().await {
         match request {
             Request::Stop => tell(&Event::Stopped { run: None }),
+            // Answered on arrival.
+            Request::Ping => {}
             Request::Load { model, other, precision, device } => {
                 let limits = limits(&device);
                 let Some((device, kind)) = device::open(device).await else { continue };

@@ -9,12 +9,12 @@ const QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-ba
 /** WebGPU on Chromium's software adapter. */
 const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
-/** Starts Chromium; `webgpu`: "software", "real" or false. */
-export async function launch({ webgpu = false } = {}) {
+/** Starts Chromium; `webgpu`: "software", "real" or false; `flags`: more of its options. */
+export async function launch({ webgpu = false, flags = [] } = {}) {
   const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
   if (!executablePath) throw new Error("no Chromium: install it, or give its path in the variable CHROMIUM");
   const gpu = { software: SOFTWARE_WEBGPU, real: ["--enable-unsafe-webgpu", "--enable-features=Vulkan"], false: ["--disable-gpu"] }[webgpu];
-  return chromium.launch({ executablePath, args: [...QUIET, ...gpu] });
+  return chromium.launch({ executablePath, args: [...QUIET, ...gpu, ...flags] });
 }
 
 /** A server and a browser for the tests of one file, ended after the last of them. */

@@ -15,7 +15,9 @@ for (const [name, viewport] of [["wide", { width: 1366, height: 768 }], ["phone"
       for (const view of ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "weights"]) {
         const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,q7&sparse=magnitude-0.5&compare=One*a2&tokens=6&view=${view}`, { context: { viewport, colorScheme } });
         await finished(page);
-        await page.click(".prompt .more summary");
+        await page.click(".model-choice summary");
+        await page.click(".hub summary");
+        await page.click(".sampling summary");
         await page.click(".thinning .more summary");
         await page.click(".chart summary >> nth=0");
         const width = await page.evaluate(() => document.documentElement.scrollWidth);

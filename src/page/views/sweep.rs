@@ -5,6 +5,7 @@ use web_sys::HtmlInputElement;
 
 use super::super::chart_view::ChartView;
 use super::super::state::{AppState, HistoryEntry};
+use super::super::status::duration;
 use crate::engine::protocol::Measurement;
 use crate::figure::sweep::{Score, panel};
 use crate::settings::{SweepAxis, link};
@@ -39,13 +40,7 @@ pub fn Sweep() -> impl IntoView {
             return None;
         }
         let left = measurements.time_left.get().filter(|_| running() && done < total);
-        let left = left.map_or(String::new(), |seconds| {
-            if seconds < 90.0 {
-                format!(", about {seconds:.0} s left")
-            } else {
-                format!(", about {:.0} min left", seconds / 60.0)
-            }
-        });
+        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
         Some(format!("{done} of {total} points{left}"))
     };
     let begin = move || match measurements.sweep_progress.get() {

@@ -1,0 +1,200 @@
+//! Which model, which second model, and where they run.
+
+use leptos::html;
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use super::models::{SUGGESTIONS, picked_files};
+use super::state::{AppState, HistoryEntry};
+use super::status::megabytes;
+use crate::model::source::{DEFAULT_HUB, PICKED};
+use crate::settings::{BackendChoice, Precision, Settings, link};
+
+/// A line in which a visitor writes a model.
+#[component]
+fn ModelField(
+    /// Its id.
+    id: &'static str,
+    /// Its label.
+    label: &'static str,
+    /// What stands there when it is empty.
+    placeholder: &'static str,
+    /// Reads it.
+    get: fn(&Settings) -> &String,
+    /// Sets it.
+    set: fn(&mut Settings, String),
+) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let field = NodeRef::<html::Input>::new();
+    let shown = Memo::new(move |_| state.settings.with(|settings| get(settings).clone()));
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let Some(input) = field.get_untracked() else { return };
+        let value = input.value().trim().to_string();
+        if state.settings.with_untracked(|settings| *get(settings) == value) && !value.is_empty() {
+            // Asked for again, such as with an access token.
+            state.load_model();
+        } else {
+            state.change(HistoryEntry::New, |settings| set(settings, value));
+        }
+    };
+    view! {
+        <form class="model" on:submit=submit>
+            <label for=id>{label}</label>
+            <div class="row">
+                <input id=id type="text" inputmode="url" spellcheck="false" autocapitalize="off" placeholder=placeholder
+                    node_ref=field prop:value=move || shown.get()/>
+                <button type="submit">"Load"</button>
+            </div>
+        </form>
+    }
+}
+
+/// Which model, and where it runs.
+#[component]
+pub fn ModelPicker() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let pick = move |event: leptos::ev::Event| {
+        let input = event_target::<HtmlInputElement>(&event);
+        if let Some(files) = input.files() {
+            state.use_files(picked_files(&files));
+        }
+        // The same file may be picked again after it was mended.
+        input.set_value("");
+    };
+    let is_picked = move || state.settings.with(|settings| settings.model.starts_with(PICKED));
+    view! {
+        <div class="fields models">
+            <ModelField id="model-address" label="Model: a Hugging Face repository, or the address of a GGUF file" placeholder="SmolLM2-135M-Instruct"
+                get=|settings| &settings.model set=|settings, value| settings.model = value/>
+            <Suggestions/>
+            <label class="file">
+                "or files on this computer (or drop them on the page)"
+                <input id="model-file" type="file" multiple accept=".gguf,.safetensors,.json,.jinja" on:change=pick/>
+            </label>
+            <Show when=is_picked>
+                <p class="hint">"A link cannot carry a file: whoever opens it must have the file too."</p>
+            </Show>
+            <ModelField id="other-address" label="Compare with a second model, such as a pruned version of the first" placeholder="none"
+                get=|settings| &settings.other set=|settings, value| settings.other = value/>
+            <Device/>
+            <Hub/>
+            <KeptModels/>
+        </div>
+    }
+}
+
+/// Models that visitors may like to try.
+#[component]
+fn Suggestions() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    view! {
+        <div class="examples suggestions" role="group" aria-label="Models to try">
+            {SUGGESTIONS.into_iter().map(|suggestion| {
+                let model = suggestion.model;
+                let title = format!(
+                    "{model}: {} MB to download, about {} MB of memory, {}",
+                    suggestion.megabytes, suggestion.memory, suggestion.licence
+                );
+                view! {
+                    <button class="chip" title=title aria-pressed=move || state.settings.with(|settings| settings.model == model).to_string()
+                        on:click=move |_| state.change(HistoryEntry::New, |settings| settings.model = model.into())>
+                        {suggestion.name}" "<small>{format!("{} MB", suggestion.megabytes)}</small>
+                    </button>
+                }
+            }).collect_view()}
+        </div>
+    }
+}
+
+/// Where to compute, and how exactly weights are held.
+#[component]
+fn Device() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let choose_backend = move |event: leptos::ev::Event| {
+        let choice = match event_target_value(&event).as_str() {
+            "cpu" => BackendChoice::Cpu,
+            "webgpu" => BackendChoice::WebGpu,
+            _ => BackendChoice::Auto,
+        };
+        state.change(HistoryEntry::New, |settings| settings.backend = choice);
+    };
+    let choose_precision = move |event: leptos::ev::Event| {
+        let precision = if event_target_checked(&event) { Precision::Eight } else { Precision::Stored };
+        state.change(HistoryEntry::New, |settings| settings.precision = precision);
+    };
+    view! {
+        <label class="number">
+            "Device"
+            <select id="backend" on:change=choose_backend
+                prop:value=move || state.settings.with(|settings| link::backend_name(settings.backend))>
+                <option value="auto">"best"</option>
+                <option value="cpu">"CPU"</option>
+                <option value="webgpu">"WebGPU"</option>
+            </select>
+        </label>
+        <label class="check">
+            <input type="checkbox" id="precision" prop:checked=move || state.settings.with(|settings| settings.precision == Precision::Eight)
+                on:change=choose_precision/>
+            "round unquantized weights to 8 bits, to save memory"
+        </label>
+    }
+}
+
+/// The hub and the access token for it.
+#[component]
+fn Hub() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let hub = Memo::new(move |_| state.settings.with(|settings| settings.hub.clone()));
+    let set_hub = move |event: leptos::ev::Event| {
+        let value = event_target_value(&event).trim().trim_end_matches('/').to_string();
+        let value = if value == DEFAULT_HUB { String::new() } else { value };
+        state.change(HistoryEntry::New, |settings| settings.hub = value);
+    };
+    let token =
+        move || state.models.token(&state.settings.with(|settings| settings.hub().to_string())).unwrap_or_default();
+    let set_token = move |event: leptos::ev::Event| {
+        let hub = state.settings.with_untracked(|settings| settings.hub().to_string());
+        state.models.set_token(&hub, &event_target_value(&event));
+    };
+    view! {
+        <details class="hub">
+            <summary>"Private models, other hubs"</summary>
+            <label class="number">
+                "Access token"
+                <input id="token" type="password" autocomplete="off" placeholder="hf_…" prop:value=token on:change=set_token/>
+            </label>
+            <p class="hint">"Kept in this tab only, and sent to the hub only."</p>
+            <label class="number">
+                "Hub"
+                <input id="hub" type="url" placeholder=DEFAULT_HUB prop:value=move || hub.get() on:change=set_hub/>
+            </label>
+        </details>
+    }
+}
+
+/// What is kept on this device.
+#[component]
+fn KeptModels() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let kept = state.models.kept;
+    view! {
+        <Show when=move || kept.with(|kept| !kept.is_empty())>
+            <div class="kept">
+                <h3>"Kept on this device, for visits without network"</h3>
+                <ul id="kept">
+                    {move || kept.get().into_iter().map(|model| {
+                        let label = format!("Delete {}", model.name);
+                        view! {
+                            <li>
+                                <span>{model.name.clone()}</span>
+                                <span class="size">{format!("{:.0} MB", megabytes(model.bytes).max(1.0))}</span>
+                                <button class="chip" aria-label=label on:click=move |_| state.models.delete(&model)>"Delete"</button>
+                            </li>
+                        }
+                    }).collect_view()}
+                </ul>
+            </div>
+        </Show>
+    }
+}
