@@ -121,7 +121,7 @@ mod tests {
         for (activation, wanted) in [
             (Activation::Silu, [-0.142_277_62, -0.188_770_33, 0.0, 0.467_731_5, 2.310_354]),
             (Activation::Gelu, [-0.004_049_694, -0.154_268_77, 0.0, 0.530_625_6, 2.484_475_8]),
-            (Activation::GeluTanh, [-0.003_637_392, -0.154_285_99, 0.0, 0.530_570_15, 2.484_915_7]),
+            (Activation::GeluTanh, [-0.003_637_392, -0.154_286, 0.0, 0.530_570_15, 2.484_915_7]),
         ] {
             let mut found = x;
             activate(activation, &mut found);

@@ -72,7 +72,14 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
             "model" => set(&mut settings.model, Some(value.to_string())),
             "other" => set(&mut settings.other, Some(value.to_string())),
             "hub" => set(&mut settings.hub, Some(value.to_string())),
-            "precision" => set(&mut settings.precision, (value == "8").then_some(Precision::Eight)),
+            "precision" => set(
+                &mut settings.precision,
+                match value.as_ref() {
+                    "8" => Some(Precision::Eight),
+                    "stored" => Some(Precision::Stored),
+                    _ => None,
+                },
+            ),
             "prompt" => set(&mut settings.prompt, Some(value.to_string())),
             "chat" => set(&mut settings.chat, truth(&value)),
             "drop" => {

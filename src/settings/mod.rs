@@ -46,6 +46,7 @@ pub enum Precision {
     #[default]
     Stored,
     /// Floats are rounded to 8 bits, 32 neighbours to a scale, so that a larger model fits.
+    #[serde(rename = "8")]
     Eight,
 }
 

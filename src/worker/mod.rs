@@ -119,6 +119,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
                         session.replace(Some(loaded));
                     }
                     Err(Failure::Message(message)) => tell_failure(Stage::Load, message, false),
+                    Err(Failure::Device(message)) => tell_failure(Stage::Device, message, true),
                     Err(Failure::TooBig { message, fits_in_eight_bits }) => {
                         tell(&Event::TooBig { message, fits_in_eight_bits });
                     }

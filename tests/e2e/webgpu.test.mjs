@@ -89,6 +89,58 @@ test("a lost device that nobody asked for: the page goes on with the CPU", async
   await page.context().close();
 });
 
+/** The tiny model of which only a part comes until the test lets the rest come. */
+function slowly() {
+  const bytes = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
+  let held = true;
+  const waiting = [];
+  server.faults.set("/fixtures/slow.gguf", (request, response) => {
+    response.writeHead(200, { "Content-Length": bytes.length });
+    if (!held) return response.end(bytes), true;
+    response.write(bytes.subarray(0, 200_000));
+    waiting.push(() => response.end(bytes.subarray(200_000)));
+    return true;
+  });
+  return () => ((held = false), waiting.forEach((go) => go()));
+}
+
+for (const [when, rest, begun] of [
+  ["while the model loads", "", (page) => page.waitForSelector("#model-progress[value]")],
+  ["while it writes", "&tokens=200", (page) => page.waitForSelector("#dense-text [data-step='2']")],
+  ["in a sweep", "&view=sweep&sample=2", async (page) => {
+    await finished(page);
+    await page.click("#sweep-start");
+    await page.waitForSelector("#measure-progress");
+  }],
+]) {
+  test(`a device lost ${when}: the page goes on with the CPU, and nothing that was set is lost`, async () => {
+    losable();
+    const release = slowly();
+    if (when !== "while the model loads") release();
+    const page = await open(browser, link(rest).replace("tiny.gguf", "slow.gguf"), { timeout: 300_000, before: pretendReal });
+    await begun(page);
+    await lose(page);
+    await page.waitForSelector(".notice:has-text('went on with the CPU')");
+    release();
+    await page.waitForSelector("#device[data-backend=cpu]");
+    await finished(page);
+    assert.equal((await page.evaluate(() => window.prunescope.settings())).drop, "a1,m2");
+    assert.equal(await page.locator(".failure").count(), 0);
+    server.faults.clear();
+    await page.context().close();
+  });
+}
+
+test("an adapter that cannot bind the largest tensor: the numbers, and the CPU", async () => {
+  const narrow = (page) => page.addInitScript(() => Object.defineProperty(GPUSupportedLimits.prototype, "maxStorageBufferBindingSize", { get: () => 10_000 }));
+  const page = await open(browser, link("&backend=webgpu"), { before: narrow });
+  assert.match(await page.textContent(".failure p"), /tensor `.*` takes .* MB.*binds at most .* MB.*CPU/s);
+  await page.click("#use-cpu");
+  await finished(page);
+  assert.equal(await page.getAttribute("#device", "data-backend"), "cpu");
+  await page.context().close();
+});
+
 test("the fixture is small enough for a software adapter", () => {
   assert.ok(fs.statSync(path.join(ROOT, "tests/fixtures/tiny.gguf")).size < 500_000);
 });
