@@ -50,7 +50,7 @@ fn expected(family: &str) -> Expected {
 /// The files of a family's model: a repository, a GGUF file, or both.
 fn sources(family: &str) -> Vec<PathBuf> {
     let (hub, gguf) = (folder(family), folder(family).join("model.gguf"));
-    let has_hub = hub.join("model.safetensors").exists();
+    let has_hub = hub.join("model.safetensors").exists() || !gguf.exists();
     has_hub.then_some(hub).into_iter().chain(gguf.exists().then_some(gguf)).collect()
 }
 
@@ -187,5 +187,5 @@ macro_rules! families {
 
 families! {
     llama: Llama, tinyllama: Llama, mistral: Mistral, qwen2: Qwen2, qwen3: Qwen3, gemma3: Gemma3, gpt2: Gpt2, gpt_neox: GptNeoX,
-    k_quants: Llama
+    k_quants: Llama, split: GptNeoX
 }

@@ -84,8 +84,12 @@ def sentence_piece(special, prefix):
     return out, spm, (pieces, scores, [kind(i) for i in range(len(pieces))])
 
 
-def write_gguf(path, architecture, keys, tensors, tokenizer, names, template, spm=None):
+def write_gguf(path, architecture, keys, tensors, tokenizer, names, template, spm=None, part=None):
+    """`part`: number and count of a file that holds a part of the tensors; only the first describes the model."""
     writer = gguf.GGUFWriter(path, architecture)
+    if part:
+        writer.add_uint16("split.no", part[0])
+        writer.add_uint16("split.count", part[1])
     writer.add_name(names["name"])
     for key, value in keys.items():
         add = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32, str: writer.add_string}[type(value)]
@@ -313,6 +317,13 @@ def main():
             state = {key: value for key, value in model.state_dict().items() if not (key == "lm_head.weight" and config.tie_word_embeddings)}
             architecture, keys, tensors = file(state)
             write_gguf(folder / "model.gguf", architecture, keys, tensors, tokenizer, names, template or "", pieces)
+            if name == "gpt_neox":
+                split = FIXTURES / "families" / "split"
+                split.mkdir()
+                shutil.copy(folder / "expected.json", split)
+                half, names_of_tensors = len(tensors) // 2, list(tensors)
+                for number, some in enumerate((names_of_tensors[:half], names_of_tensors[half:])):
+                    write_gguf(split / f"model-0000{number + 1}-of-00002.gguf", architecture, keys, {key: tensors[key] for key in some}, tokenizer, names, "", None, (number, 2))
         print(name, sum(path.stat().st_size for path in folder.iterdir()) // 1024, "KB", logits.abs().mean().item(), logits.std().item())
     k_quants()
     quantized()
