@@ -9,7 +9,7 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
-.PHONY: help serve build test test-native test-page test-kernels test-webgpu bench bench-native fmt lint audit clean model reference fuzz screenshots
+.PHONY: help serve build test test-native test-page test-kernels test-webgpu bench bench-native fmt lint audit licences clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ lint: ## Check formatting and lints, for this machine and for the browser
 
 audit: ## Check licences, sources and known vulnerabilities of all dependencies
 	@scripts/audit.sh
+
+licences: ## Write THIRD-PARTY.md, every crate by licence
+	@scripts/list-licences.sh
 
 # Seconds for each parser.
 FUZZ_SECONDS ?= 60

@@ -6,7 +6,8 @@ use std::fs;
 
 use burn::tensor::Device;
 use proptest::prelude::*;
-use prunescope::model::{LoadError, LoadedModel, ModelLoader, Storage};
+use prunescope::model::repository::Repository;
+use prunescope::model::{LoadError, LoadedModel, ModelLoader, ModelTokenizer, Storage};
 
 fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel, LoadError> {
     let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed);
@@ -86,6 +87,22 @@ proptest! {
             bytes[at] = value;
         }
         let _ = load(&bytes, 1 << 16);
+    }
+
+    /// A tokenizer cut anywhere, or with a character changed: an error or a tokenizer, never a panic.
+    #[test]
+    fn a_damaged_tokenizer_never_panics(end in 0usize..22_000, at in 0usize..22_000, character in "[ -~]") {
+        let folder = common::root().join("tests/fixtures/families/gemma3");
+        let whole = fs::read_to_string(folder.join("tokenizer.json")).unwrap();
+        let mut changed: Vec<char> = whole.chars().collect();
+        let cut: String = changed.iter().take(end).collect();
+        let at = at % changed.len();
+        changed[at] = character.chars().next().unwrap_or(' ');
+        for text in [cut, changed.into_iter().collect()] {
+            let mut repository = Repository { config: "{}".into(), ..Repository::default() };
+            repository.set("tokenizer.json", text);
+            let _ = ModelTokenizer::from_hub(&repository, 480);
+        }
     }
 
     /// A file cut anywhere is refused.

@@ -304,7 +304,7 @@ impl AppState {
             self.measurements.stop();
         } else if self.engine.get_untracked() != EngineStatus::Down {
             self.client.with_value(EngineClient::stop);
-            self.fail(Stage::Load, "Loading was stopped. Press Try again to go on.".into());
+            self.fail(Stage::Load, "Loading was stopped. Press Try again to go on where it was.".into());
         }
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
     }

@@ -44,6 +44,7 @@ pub fn LoadingOrFailure() -> impl IntoView {
             <div class="loading" role="status">
                 <label for="model-progress">{text}</label>
                 <progress id="model-progress" max="1" value=part></progress>
+                <button class="chip" id="pause" on:click=move |_| state.stop()>"Pause"</button>
             </div>
         })}
         {move || state.failure.get().map(|failure| {

@@ -140,7 +140,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
   const address = link("tiny/llama").replace(encodeURI(server.origin), own.origin);
   const page = await open(browser, address, { context: { serviceWorkers: "allow" } });
   await page.waitForFunction(() => document.querySelector("#model-progress")?.value > 0);
-  await page.click("#stop");
+  await page.click("#pause");
   assert.match(await failure(page), /stopped.*go on/s);
   await page.click("#retry");
   await finished(page);
