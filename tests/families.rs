@@ -58,17 +58,6 @@ fn open(path: &Path, device: &Device, storage: Storage) -> LoadedModel {
     load(path, device, storage).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn values(x: Tensor<2>) -> Vec<f32> {
-    x.into_data().try_into_vec_as().unwrap()
-}
-
-fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
-    assert_eq!(found.len(), wanted.len());
-    let square = |x: f32| f64::from(x) * f64::from(x);
-    let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
-    (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
-}
-
 /// The logits of some tokens after those in the cache, each row.
 fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache) -> Tensor<2> {
     let x = decoder.embed(ids, start);
@@ -87,14 +76,14 @@ fn check_logits(family: &str, device: &Device, storage: Storage) {
         let (last, before) = expected.ids.split_last().unwrap();
         let whole = read(&decoder, &expected.ids, 0, &mut KeyValueCache::new(decoder.config.layers));
         for (row, wanted) in expected.rows.iter().zip(&expected.logits) {
-            let error = relative_error(&values(whole.clone().narrow(0, *row, 1)), wanted);
+            let error = common::relative_error(&common::values(whole.clone().narrow(0, *row, 1)), wanted);
             assert!(error < TOLERANCE, "{place}: logits of token {row} are off by {error:.1e}");
             println!("{place}: {error:.1e}");
         }
         let mut cache = KeyValueCache::new(decoder.config.layers);
         read(&decoder, before, 0, &mut cache);
-        let error = relative_error(
-            &values(read(&decoder, &[*last], before.len(), &mut cache)),
+        let error = common::relative_error(
+            &common::values(read(&decoder, &[*last], before.len(), &mut cache)),
             &expected.logits[expected.logits.len() - 1],
         );
         assert!(error < TOLERANCE, "{place}: logits of the last token alone are off by {error:.1e}");

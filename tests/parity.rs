@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use futures::executor::block_on;
 use prunescope::engine::protocol::Backend;
 use prunescope::engine::session::Session;
@@ -49,14 +49,6 @@ struct Transition {
     with_final_norm: BTreeMap<String, f64>,
 }
 
-/// ‖found − wanted‖ / ‖wanted‖.
-fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
-    assert_eq!(found.len(), wanted.len());
-    let square = |x: f32| f64::from(x) * f64::from(x);
-    let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
-    (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
-}
-
 fn assert_metrics(found: &Metrics, wanted: &BTreeMap<String, f64>, tolerance: f64, place: &str) {
     let found: BTreeMap<&str, f32> = Metrics::NAMES.iter().copied().zip(found.values()).collect();
     assert_eq!(found.len(), wanted.len(), "the reference knows other metrics");
@@ -69,10 +61,6 @@ fn assert_metrics(found: &Metrics, wanted: &BTreeMap<String, f64>, tolerance: f6
             "{place}: {name} is {found}, the reference has {wanted}"
         );
     }
-}
-
-fn rows(x: &Tensor<2>) -> Vec<f32> {
-    x.clone().into_data().try_into_vec_as().unwrap()
 }
 
 /// Runs every case of a reference and checks it within a relative error.
@@ -103,14 +91,14 @@ fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, toler
         let stream = block_on(forward(&decoder, &plan, decoder.embed(&ids, 0), 0, 0, &mut cache, &control)).unwrap();
         assert_eq!(stream.len(), case.rows);
         for (sublayer, x) in stream.iter().enumerate() {
-            let last = rows(&x.clone().narrow(0, ids.len() - 1, 1));
+            let last = common::values(x.clone().narrow(0, ids.len() - 1, 1));
             let at = case.offset + sublayer * case.hidden;
-            let error = relative_error(&last, &numbers[at..at + case.hidden]);
+            let error = common::relative_error(&last, &numbers[at..at + case.hidden]);
             assert!(error < tolerance, "{place}: hidden state after {sublayer} sublayers is off by {error:.2e}");
         }
         let pruned = last_spaces(&decoder, &stream[stream.len() - 1]);
         let at = case.offset + case.rows * case.hidden;
-        let error = relative_error(&rows(&pruned.logits), &numbers[at..at + case.vocabulary]);
+        let error = common::relative_error(&common::values(pruned.logits.clone()), &numbers[at..at + case.vocabulary]);
         assert!(error < tolerance, "{place}: logits are off by {error:.2e}");
 
         let dense = block_on(DenseRun::read(&decoder, ids, settings.sampling(), &control)).unwrap();

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use prunescope::engine::protocol::Backend;
 use prunescope::engine::session::Session;
 use prunescope::model::Storage;
@@ -38,4 +38,17 @@ pub fn gpu() -> Device {
 pub fn session(path: &Path) -> Session {
     let model = load(path, &Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
     Session::new(model, "", Backend::Cpu, || 0.0)
+}
+
+/// A tensor's numbers.
+pub fn values(x: Tensor<2>) -> Vec<f32> {
+    x.into_data().try_into_vec_as().unwrap()
+}
+
+/// ‖found − wanted‖ / ‖wanted‖.
+pub fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
+    assert_eq!(found.len(), wanted.len());
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
+    (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
 }
