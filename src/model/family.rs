@@ -69,6 +69,11 @@ impl Family {
         !matches!(self, Self::Gpt2 | Self::GptNeoX)
     }
 
+    /// Whether query, key and value are one matrix in its files.
+    pub fn fuses(self) -> bool {
+        matches!(self, Self::Gpt2 | Self::GptNeoX)
+    }
+
     /// Whether its norms take the mean away and add a bias (LayerNorm), rather than divide by the root mean square only.
     pub fn centres(self) -> bool {
         matches!(self, Self::Gpt2 | Self::GptNeoX)

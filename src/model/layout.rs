@@ -6,7 +6,7 @@
 use super::config::DecoderConfig;
 use super::family::Change;
 use super::load_error::LoadError;
-use super::tensor::{StoredMatrix, TensorInfo, TensorType};
+use super::tensor::{StoredMatrix, TensorInfo};
 
 /// What kind of file a tensor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Place {
     pub name: String,
     /// How it differs from a GGUF file's.
     pub change: Change,
-    /// Whether halves of heads must be brought into pairs.
+    /// Whether halves of heads must be brought into pairs, where the tensor has rows for what turns.
     halves: bool,
 }
 
@@ -48,10 +48,8 @@ pub fn place(config: &DecoderConfig, format: Format, name: &str) -> Option<Place
     if layer.is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers)) {
         return None;
     }
-    let part = part_of(&name);
-    let turns =
-        ["attn_q", "attn_k", "attn_qkv", "attn_q_norm", "attn_k_norm"].contains(&part) && config.rotary.is_some();
-    let halves = turns && (format == Format::Safetensors || !config.family.interleaved_in_gguf());
+    let paired = format == Format::Gguf && config.family.interleaved_in_gguf();
+    let halves = config.rotary.is_some() && !paired;
     Some(Place { name, change, halves })
 }
 
@@ -86,10 +84,7 @@ pub fn shape_of(config: &DecoderConfig, name: &str) -> Option<[usize; 2]> {
 
 /// Parts that a decoder cannot be without, before fused ones are split.
 pub fn needed(config: &DecoderConfig) -> Vec<String> {
-    let fused = ["attn_qkv"];
-    let apart = ["attn_q", "attn_k", "attn_v"];
-    let fuses = matches!(config.family, super::family::Family::Gpt2 | super::family::Family::GptNeoX);
-    let mut parts: Vec<&str> = if fuses { fused.to_vec() } else { apart.to_vec() };
+    let mut parts = if config.family.fuses() { vec!["attn_qkv"] } else { vec!["attn_q", "attn_k", "attn_v"] };
     parts.extend(["attn_norm", "attn_output", "ffn_norm", "ffn_up", "ffn_down"]);
     if config.family.gated() {
         parts.push("ffn_gate");
@@ -113,8 +108,8 @@ impl Place {
         let Some(wanted) = shape_of(config, &self.name) else { return Ok(()) };
         let [rows, columns] = wanted.map(|n| n as u64);
         let wanted = if self.change == Change::Transposed { [columns, rows] } else { [rows, columns] };
-        let plain = matches!(tensor.tensor_type, TensorType::F32 | TensorType::F16 | TensorType::BF16);
-        if tensor.matrix_shape() != wanted || (self.change == Change::Transposed && !plain) {
+        let is_float = tensor.tensor_type.is_float();
+        if tensor.matrix_shape() != wanted || (self.change == Change::Transposed && !is_float) {
             let found = tensor.shape.clone();
             return Err(LoadError::Shape { tensor: tensor.name.clone(), found, wanted: wanted.to_vec() });
         }
@@ -131,8 +126,8 @@ impl Place {
         };
         let plus_one = self.change == Change::PlusOne;
         let part = |name: String, stored: StoredMatrix<'a>| {
-            let paired = ["attn_q", "attn_k", "attn_q_norm", "attn_k_norm"].contains(&part_of(&name));
-            let stored = if self.halves && paired { in_pairs(config, stored) } else { stored };
+            let turns = ["attn_q", "attn_k", "attn_q_norm", "attn_k_norm"].contains(&part_of(&name));
+            let stored = if self.halves && turns { in_pairs(config, stored) } else { stored };
             Part { name, stored, plus_one }
         };
         if part_of(&self.name) != "attn_qkv" {
@@ -188,6 +183,7 @@ fn in_pairs<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatri
 mod tests {
     use super::*;
     use crate::model::quant::dequantize;
+    use crate::model::tensor::TensorType;
 
     fn config(text: &str) -> DecoderConfig {
         DecoderConfig::from_hub(text, "x").unwrap()

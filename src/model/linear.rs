@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::quant::dequantize;
-use super::tensor::{StoredMatrix, TensorInfo};
+use super::tensor::{StoredMatrix, TensorInfo, TensorType};
 #[cfg(feature = "gpu")]
 use crate::gpu::blocks::BlockMatrix;
 use crate::kernel::{BLOCK, Inputs, PackedMatrix};
@@ -41,12 +41,6 @@ pub enum Weights {
     Blocks(Box<BlockMatrix>),
     /// On a device.
     Tensor(Box<Tensor<2>>),
-}
-
-impl From<Weights> for Linear {
-    fn from(weights: Weights) -> Self {
-        Self { weights, bias: None }
-    }
 }
 
 impl Linear {
@@ -108,19 +102,20 @@ impl Weights {
     pub fn from_file(stored: &StoredMatrix<'_>, storage: Storage, rounds: bool, device: &Device) -> Self {
         let StoredMatrix { tensor_type, bytes, shape: [rows, columns] } = stored;
         let (tensor_type, rows, columns) = (*tensor_type, *rows, *columns);
-        if rounds && tensor_type.block_len() == 1 && columns.is_multiple_of(BLOCK) {
-            let rounded = PackedMatrix::rounded(&dequantize(tensor_type, bytes), columns);
-            return match storage {
-                Storage::Packed => Self::Packed(rounded),
-                #[cfg(feature = "gpu")]
-                Storage::Blocks => Self::upload(&rounded, device),
-                Storage::Tensors => Self::on_device(rounded.values(), [rows, columns], device),
-            };
-        }
+        let rounds = rounds && can_be_rounded(tensor_type, columns);
+        let packed = || {
+            if rounds {
+                PackedMatrix::rounded(&dequantize(tensor_type, bytes), columns)
+            } else {
+                PackedMatrix::from_file(tensor_type, bytes, rows, columns)
+            }
+        };
         match storage {
-            Storage::Packed => Self::Packed(PackedMatrix::from_file(tensor_type, bytes, rows, columns)),
+            Storage::Packed => Self::Packed(packed()),
             #[cfg(feature = "gpu")]
-            Storage::Blocks => Self::upload(&PackedMatrix::from_file(tensor_type, bytes, rows, columns), device),
+            Storage::Blocks => Self::upload(&packed(), device),
+            Storage::Tensors if rounds => Self::on_device(packed().values(), [rows, columns], device),
+            // Not by way of packed weights: this is what they are compared with.
             Storage::Tensors => Self::on_device(dequantize(tensor_type, bytes), [rows, columns], device),
         }
     }
@@ -128,7 +123,7 @@ impl Weights {
     /// Bytes that a tensor takes once it is held.
     pub fn held_bytes(tensor: &TensorInfo, storage: Storage, rounds: bool) -> u64 {
         let [_, columns] = tensor.matrix_shape();
-        let rounded = rounds && tensor.tensor_type.block_len() == 1 && columns.is_multiple_of(BLOCK as u64);
+        let rounded = rounds && can_be_rounded(tensor.tensor_type, columns as usize);
         let bits = match storage {
             Storage::Packed => PackedMatrix::bits_a_weight(tensor.tensor_type, rounded),
             #[cfg(feature = "gpu")]
@@ -242,6 +237,11 @@ impl Weights {
             Self::Tensor(weights) => read_back(weights.as_ref().clone()).await,
         }
     }
+}
+
+/// Whether weights can be rounded to 8 bits when they are loaded: floats in rows of whole blocks.
+fn can_be_rounded(tensor_type: TensorType, columns: usize) -> bool {
+    tensor_type.is_float() && columns.is_multiple_of(BLOCK)
 }
 
 /// A tensor's numbers, read back from its device.

@@ -103,6 +103,11 @@ impl TensorType {
         Self::TABLE.map(|(_, _, name, ..)| name).join(", ")
     }
 
+    /// Whether numbers stand alone, not in blocks.
+    pub fn is_float(self) -> bool {
+        self.block_len() == 1
+    }
+
     /// Weights in a block.
     pub fn block_len(self) -> u64 {
         self.entry().2

@@ -9,14 +9,12 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{FileList, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
 
 use super::address;
-use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
+use crate::engine::protocol::{KEPT_MODELS, ModelFiles, ModelOrder, PickedFile};
 use crate::model::source::{DEFAULT_HUB, ModelSource, PICKED};
 use crate::settings::Settings;
 
 /// Where the default model is served, beside the page.
 const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
-/// The folder of this origin's private file system in which the worker keeps models.
-const KEPT: &str = "models";
 /// Under what the token is kept, in this tab's storage only.
 const TOKEN: &str = "prunescope-token";
 
@@ -207,7 +205,7 @@ async fn models_folder() -> Option<FileSystemDirectoryHandle> {
     Reflect::get(&storage, &"getDirectory".into()).ok().filter(JsValue::is_function)?;
     let root: FileSystemDirectoryHandle =
         JsFuture::from(navigator.storage().get_directory()).await.ok()?.unchecked_into();
-    JsFuture::from(root.get_directory_handle(KEPT)).await.ok().map(JsCast::unchecked_into)
+    JsFuture::from(root.get_directory_handle(KEPT_MODELS)).await.ok().map(JsCast::unchecked_into)
 }
 
 /// The next value of an iterator, with its key.

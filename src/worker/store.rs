@@ -1,7 +1,7 @@
 //! Model files kept on the visitor's device, in the origin's private file system: downloads go on where they stopped, and later
 //! visits need no network. Where a browser has none (a private window, an old browser), nothing is kept.
 //!
-//! `models/NAME/FILE`, both percent-encoded; the page lists and deletes the folders (`page::kept`). A file beside which lies
+//! `models/NAME/FILE`, both percent-encoded; the page lists and deletes the folders (`page::models`). A file beside which lies
 //! `FILE.whole` was complete and had the right checksum.
 
 use js_sys::Uint8Array;
@@ -13,9 +13,8 @@ use web_sys::{
 };
 
 use super::scope;
+use crate::engine::protocol::KEPT_MODELS;
 
-/// The folder that holds a folder for each model.
-pub const ROOT: &str = "models";
 /// Ends the name of the mark of a complete file.
 const WHOLE: &str = ".whole";
 
@@ -43,7 +42,8 @@ impl Folder {
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
         let root: FileSystemDirectoryHandle = done(navigator.storage().get_directory()).await?;
-        let models: FileSystemDirectoryHandle = done(root.get_directory_handle_with_options(ROOT, &options)).await?;
+        let models: FileSystemDirectoryHandle =
+            done(root.get_directory_handle_with_options(KEPT_MODELS, &options)).await?;
         done(models.get_directory_handle_with_options(&encoded(name), &options)).await.map(Self)
     }
 
