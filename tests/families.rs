@@ -12,7 +12,8 @@ use futures::executor::block_on;
 use prunescope::engine::protocol::Event;
 use prunescope::experiment::Control;
 use prunescope::experiment::forward::forward;
-use prunescope::model::file::load;
+use prunescope::model::file::{load, load_within};
+use prunescope::model::loader::Limits;
 use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Storage};
 use prunescope::prune::PruningPlan;
 use prunescope::settings::Settings;
@@ -67,10 +68,11 @@ fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache)
 }
 
 /// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
-fn check_logits(family: &str, device: &Device, storage: Storage) {
+fn check_logits(family: &str, device: &Device, storage: Storage, limits: Limits) {
     let expected = expected(family);
     for source in sources(family) {
-        let LoadedModel { decoder, tokenizer, .. } = open(&source, device, storage);
+        let LoadedModel { decoder, tokenizer, .. } =
+            load_within(&source, device, storage, limits).unwrap_or_else(|error| panic!("{error}"));
         let place = format!("{}, {storage:?}", source.display());
         assert_eq!(tokenizer.encode(&expected.prompt, false).unwrap(), expected.ids, "{place}");
         let (last, before) = expected.ids.split_last().unwrap();
@@ -132,6 +134,10 @@ fn check_session(family: &str) {
     }
 }
 
+/// Of which every matrix of the fixtures is split.
+#[cfg(feature = "gpu")]
+const NARROW: Limits = Limits { total: u64::MAX, binding: 2000 };
+
 macro_rules! families {
     ($($family:ident: $kind:ident),*) => {$(
         mod $family {
@@ -141,12 +147,12 @@ macro_rules! families {
 
             #[test]
             fn logits_on_the_cpu() {
-                check_logits(NAME, &Device::flex(), Storage::Packed);
+                check_logits(NAME, &Device::flex(), Storage::Packed, Limits::default());
             }
 
             #[test]
             fn logits_by_plain_burn() {
-                check_logits(NAME, &Device::flex(), Storage::Tensors);
+                check_logits(NAME, &Device::flex(), Storage::Tensors, Limits::default());
             }
 
             #[test]
@@ -168,7 +174,13 @@ macro_rules! families {
             #[cfg(feature = "gpu")]
             #[test]
             fn logits_on_a_gpu() {
-                check_logits(NAME, &common::gpu(), Storage::Blocks);
+                check_logits(NAME, &common::gpu(), Storage::Blocks, Limits::default());
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn logits_on_a_gpu_that_binds_little() {
+                check_logits(NAME, &common::gpu(), Storage::Blocks, NARROW);
             }
         }
     )*};

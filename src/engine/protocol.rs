@@ -166,8 +166,8 @@ pub struct DeviceChoice {
     pub reason: String,
     /// Whether the visitor asked for it, so that another must not take its place.
     pub required: bool,
-    /// Longest tensor that it can bind, in bytes, where it says so.
-    pub largest_tensor: Option<u64>,
+    /// Bytes of the longest buffer that one of its programs can bind, where it says so.
+    pub largest_binding: Option<u64>,
 }
 
 /// What was running when something failed.

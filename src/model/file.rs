@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::linear::Storage;
 use super::load_error::LoadError;
-use super::loader::{LoadedModel, ModelLoader};
+use super::loader::{Limits, LoadedModel, ModelLoader};
 use super::manifest::{Manifest, ManifestError};
 use super::repository::{Repository, RepositoryFile, SelectionError, select};
 
@@ -81,6 +81,14 @@ impl Pieces {
 /// # Errors
 /// [`FileError`], as a sentence that names the file and what to do.
 pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedModel, FileError> {
+    load_within(path, device, storage, Limits::default())
+}
+
+/// [`load`] for a device of which the limits are known.
+///
+/// # Errors
+/// The same, and a model beyond the limits.
+pub fn load_within(path: &Path, device: &Device, storage: Storage, limits: Limits) -> Result<LoadedModel, FileError> {
     let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
     let in_file = |why| FileError::Load { path: path.into(), why };
     let mut repository = None;
@@ -103,7 +111,7 @@ pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedMode
     } else {
         vec![Pieces::new(vec![(path.into(), None)])?]
     };
-    let mut loader = ModelLoader::new(files.len(), device, storage);
+    let mut loader = ModelLoader::new(files.len(), device, storage).within(limits);
     if let Some(repository) = repository {
         loader.describe(repository).map_err(in_file)?;
     }

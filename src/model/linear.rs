@@ -41,6 +41,8 @@ pub enum Weights {
     Blocks(Box<BlockMatrix>),
     /// On a device.
     Tensor(Box<Tensor<2>>),
+    /// Rows in bands, each of which a GPU can bind; all of the same columns.
+    Bands(Vec<Self>),
 }
 
 impl Linear {
@@ -99,8 +101,18 @@ impl Weights {
     /// From a tensor's bytes in a file.
     ///
     /// * `rounds` — whether floats are rounded to 8 bits, where rows are whole blocks.
-    pub fn from_file(stored: &StoredMatrix<'_>, storage: Storage, rounds: bool, device: &Device) -> Self {
+    /// * `binding` — bytes that a program on the device can bind at once; a matrix that is longer as f32 is held in bands.
+    pub fn from_file(stored: &StoredMatrix<'_>, storage: Storage, rounds: bool, binding: u64, device: &Device) -> Self {
         let StoredMatrix { tensor_type, bytes, shape: [rows, columns] } = stored;
+        // As f32, since codes are turned into numbers for many inputs and when a plan edits them.
+        let band = (binding / (size_of::<f32>() * columns.max(&1)) as u64).max(1);
+        if storage != Storage::Packed && *rows as u64 > band {
+            let bands = (0..*rows).step_by(band as usize).map(|first| {
+                let part = stored.rows(first..(first + band as usize).min(*rows));
+                Self::from_file(&part, storage, rounds, binding, device)
+            });
+            return Self::Bands(bands.collect());
+        }
         let (tensor_type, rows, columns) = (*tensor_type, *rows, *columns);
         let rounds = rounds && can_be_rounded(tensor_type, columns);
         let packed = || {
@@ -156,7 +168,20 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => Self::on_device(values, weights.shape(), &weights.device()),
             Self::Tensor(weights) => Self::on_device(values, weights.dims(), &weights.device()),
+            Self::Bands(bands) => Self::by_band(bands, &values, |band, values, _| band.with_values(values.to_vec())),
         }
+    }
+
+    /// New bands, each from an old one, its share of the values of the whole matrix, and how many values come before.
+    fn by_band(bands: &[Self], values: &[f32], edit: impl Fn(&Self, &[f32], usize) -> Self) -> Self {
+        let mut first = 0;
+        let edited = bands.iter().map(|band| {
+            let [rows, columns] = band.shape();
+            let start = first;
+            first += rows * columns;
+            edit(band, &values[start..first], start)
+        });
+        Self::Bands(edited.collect())
     }
 
     fn on_grid(&self, values: Vec<f32>, grid: &[[f32; 2]]) -> Self {
@@ -169,6 +194,9 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => Self::upload(&PackedMatrix::on_grid(&values, columns, grid), &weights.device()),
             Self::Tensor(_) => self.with_values(values),
+            Self::Bands(bands) => Self::by_band(bands, &values, |band, values, first| {
+                band.on_grid(values.to_vec(), &grid[first / BLOCK..])
+            }),
         }
     }
 
@@ -178,6 +206,9 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => Self::Blocks(Box::new(weights.without_zeros_of(&values))),
             Self::Tensor(_) => self.with_values(values),
+            Self::Bands(bands) => {
+                Self::by_band(bands, &values, |band, values, _| band.without_zeros_of(values.to_vec()))
+            }
         }
     }
 
@@ -188,6 +219,10 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => weights.shape(),
             Self::Tensor(weights) => weights.dims(),
+            Self::Bands(bands) => {
+                let columns = bands.first().map_or(0, |band| band.shape()[1]);
+                [bands.iter().map(|band| band.shape()[0]).sum(), columns]
+            }
         }
     }
 
@@ -201,6 +236,7 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => weights.apply(x),
             Self::Tensor(weights) => x.matmul(weights.as_ref().clone().transpose()),
+            Self::Bands(bands) => Tensor::cat(bands.iter().map(|band| band.apply(x.clone())).collect(), 1),
         }
     }
 
@@ -222,6 +258,7 @@ impl Weights {
                 let count = ids.len();
                 weights.as_ref().clone().select(0, Tensor::from_data(TensorData::new(ids, [count]), &weights.device()))
             }
+            Self::Bands(bands) => select_of_bands(bands, ids),
         }
     }
 
@@ -235,8 +272,36 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => read_back(weights.weights()).await,
             Self::Tensor(weights) => read_back(weights.as_ref().clone()).await,
+            Self::Bands(bands) => {
+                let mut values = vec![];
+                for band in bands {
+                    values.append(&mut Box::pin(band.values()).await?);
+                }
+                Ok(values)
+            }
         }
     }
+}
+
+/// Some rows of a matrix in bands, `[ids, in]`: those of each band, then all in the order asked for.
+fn select_of_bands(bands: &[Weights], ids: &[u32]) -> Tensor<2> {
+    let (mut picked, mut order, mut first, mut found) = (vec![], vec![0; ids.len()], 0, 0);
+    for band in bands {
+        let end = first + band.shape()[0] as u32;
+        let mut here = vec![];
+        for (place, id) in ids.iter().enumerate().filter(|(_, id)| (first..end).contains(id)) {
+            here.push(id - first);
+            order[place] = found;
+            found += 1;
+        }
+        if !here.is_empty() {
+            picked.push(band.select(&here));
+        }
+        first = end;
+    }
+    let rows = Tensor::cat(picked, 0);
+    let order = Tensor::from_data(TensorData::new(order, [ids.len()]), &rows.device());
+    rows.select(0, order)
 }
 
 /// Whether weights can be rounded to 8 bits when they are loaded: floats in rows of whole blocks.
@@ -297,6 +362,45 @@ impl RowWeights {
         match self {
             Self::Host(values) => values.len(),
             Self::Device(values) => values.dims()[1],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::executor::block_on;
+
+    fn host(x: Tensor<2>) -> Vec<f32> {
+        host_values(x)
+    }
+
+    /// Whole and in bands of three rows, the last of one: the same numbers of everything.
+    #[test]
+    fn a_matrix_in_bands_is_the_same_matrix() {
+        let (rows, columns) = (10, 2 * BLOCK);
+        let values: Vec<f32> = (0..rows * columns).map(|at| ((at * 37 % 101) as f32 - 50.0) / 64.0).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let stored = StoredMatrix { tensor_type: TensorType::F32, bytes: bytes.into(), shape: [rows, columns] };
+        let device = Device::flex();
+        let held = |binding| Weights::from_file(&stored, Storage::Tensors, false, binding, &device);
+        let (whole, bands) = (held(u64::MAX), held(3 * 4 * columns as u64 + 100));
+        assert!(matches!(&bands, Weights::Bands(bands) if bands.len() == 4));
+        let holed: Vec<f32> = values.iter().enumerate().map(|(at, w)| if at % 3 == 0 { 0.0 } else { *w }).collect();
+        let grid: Vec<[f32; 2]> = (0..rows * columns / BLOCK).map(|block| [0.1, -(block as f32)]).collect();
+        for (whole, bands) in [
+            (whole.clone(), bands.clone()),
+            (whole.with_values(holed.clone()), bands.with_values(holed.clone())),
+            (whole.without_zeros_of(holed.clone()), bands.without_zeros_of(holed.clone())),
+            (whole.on_grid(holed.clone(), &grid), bands.on_grid(holed, &grid)),
+        ] {
+            assert_eq!(whole.shape(), bands.shape());
+            assert_eq!(block_on(whole.values()).unwrap(), block_on(bands.values()).unwrap());
+            let ids = [9, 0, 4, 4, 2, 8];
+            assert_eq!(host(whole.select(&ids)), host(bands.select(&ids)));
+            let x = host_tensor(values[..3 * columns].to_vec(), 3);
+            let (whole, bands) = (host(whole.apply(x.clone())), host(bands.apply(x)));
+            assert!(whole.iter().zip(&bands).all(|(a, b)| (a - b).abs() < 1e-5), "{whole:?} {bands:?}");
         }
     }
 }

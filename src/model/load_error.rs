@@ -83,19 +83,6 @@ pub enum LoadError {
         /// Bytes that it takes with floats rounded to 8 bits, where that fits.
         rounded: Option<u64>,
     },
-    /// A tensor that the device cannot bind.
-    #[error(
-        "the tensor `{tensor}` takes {} MB, and this graphics adapter binds at most {} MB at once: switch to the CPU",
-        needs / 1_000_000, limit / 1_000_000
-    )]
-    TensorTooBig {
-        /// Its name.
-        tensor: String,
-        /// Bytes that it takes.
-        needs: u64,
-        /// Bytes that can be bound.
-        limit: u64,
-    },
     /// A safetensors file without what describes it.
     #[error(
         "a .safetensors file holds weights only: give its repository, or drop config.json and tokenizer.json together with it"

@@ -45,13 +45,13 @@ pub struct LoadedModel {
 pub struct Limits {
     /// Bytes of all weights.
     pub total: u64,
-    /// Bytes of the largest tensor.
-    pub tensor: u64,
+    /// Bytes that a program can bind at once; matrices that are longer are split.
+    pub binding: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total: u64::MAX, tensor: u64::MAX }
+        Self { total: u64::MAX, binding: u64::MAX }
     }
 }
 
@@ -258,13 +258,6 @@ impl ModelLoader {
                 place.check(config, &tensor)?;
                 let sizes =
                     [false, true].map(|rounds| Weights::held_bytes(&tensor, self.storage, rounds || self.rounds));
-                if sizes[0] > self.limits.tensor {
-                    return Err(LoadError::TensorTooBig {
-                        tensor: tensor.name,
-                        needs: sizes[0],
-                        limit: self.limits.tensor,
-                    });
-                }
                 self.held = [0, 1].map(|at| self.held[at].saturating_add(sizes[at]));
             }
             directory.push((tensor, place));
@@ -294,7 +287,8 @@ impl ModelLoader {
         for Part { name, stored, plus_one } in place.parts(config, stored) {
             let is_row = name.ends_with(".bias") || name.contains("norm") || name.starts_with("rope_freqs");
             if !is_row {
-                self.parts.matrices.insert(name, Weights::from_file(&stored, self.storage, self.rounds, &self.device));
+                let weights = Weights::from_file(&stored, self.storage, self.rounds, self.limits.binding, &self.device);
+                self.parts.matrices.insert(name, weights);
                 continue;
             }
             let mut values = dequantize(stored.tensor_type, &stored.bytes);

@@ -25,12 +25,12 @@ enum Adapter {
 /// The error is a sentence, where WebGPU was asked for and there is none.
 pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
     let cpu =
-        |reason: String| Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_tensor: None });
+        |reason: String| Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None });
     if choice == BackendChoice::Cpu {
         return cpu("The link or the menu asks for the CPU.".into());
     }
     let required = choice == BackendChoice::WebGpu;
-    let (reason, largest_tensor) = match adapter().await {
+    let (reason, largest_binding) = match adapter().await {
         Adapter::None { why } if required => {
             return Err(format!(
                 "WebGPU was asked for, but {why}: use a current browser with a GPU, or switch to the CPU."
@@ -46,7 +46,7 @@ pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
         Adapter::Real(largest) if required => ("WebGPU was asked for.", largest),
         Adapter::Real(largest) => ("This browser has a real WebGPU adapter.", largest),
     };
-    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_tensor })
+    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding })
 }
 
 /// Asks the browser for an adapter, through plain JavaScript values: `web-sys` has WebGPU only behind an unstable flag.

@@ -26,8 +26,6 @@ const VERSION: &str = "version";
 pub enum Failure {
     /// A sentence.
     Message(String),
-    /// A sentence: this device cannot hold it, another could.
-    Device(String),
     /// It is too big as it is stored.
     TooBig {
         /// A sentence.
@@ -83,7 +81,6 @@ pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Res
         LoadError::TooBig { rounded, .. } => {
             Failure::TooBig { message: format!("{name} cannot be used: {why}."), fits_in_eight_bits: rounded.is_some() }
         }
-        LoadError::TensorTooBig { .. } => Failure::Device(format!("{name} cannot be used here: {why}.")),
         why => failed(why.to_string()),
     };
     let order = match &order.files {

@@ -119,7 +119,6 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
                         session.replace(Some(loaded));
                     }
                     Err(Failure::Message(message)) => tell_failure(Stage::Load, message, false),
-                    Err(Failure::Device(message)) => tell_failure(Stage::Device, message, true),
                     Err(Failure::TooBig { message, fits_in_eight_bits }) => {
                         tell(&Event::TooBig { message, fits_in_eight_bits });
                     }
@@ -176,7 +175,7 @@ fn limits(device: &DeviceChoice) -> Limits {
     match device.backend {
         Backend::Cpu => Limits { total: MOST_WEIGHTS, ..Limits::default() },
         // How much a GPU holds, no browser says.
-        Backend::WebGpu => Limits { tensor: device.largest_tensor.unwrap_or(u64::MAX), ..Limits::default() },
+        Backend::WebGpu => Limits { binding: device.largest_binding.unwrap_or(u64::MAX), ..Limits::default() },
     }
 }
 
