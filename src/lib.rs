@@ -15,6 +15,7 @@
 //! * [`chart`]: plain data in, plotters drawing out.
 //! * [`figure`]: the paper's figures from results: a chart and a sentence each.
 //! * `worker` (browser only): the engine's home, a dedicated worker.
+//! * `kept_models` (browser only): the folder of models that are kept on the visitor's device.
 //! * `page` (browser only): the Leptos page. Never touches a tensor.
 //!
 //! What needs tensors is behind the feature `engine` (on by default). The page is built without it, so that it stays small
@@ -29,6 +30,8 @@ pub mod experiment;
 pub mod figure;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[cfg(target_arch = "wasm32")]
+pub mod kept_models;
 #[cfg(feature = "engine")]
 pub mod kernel;
 #[cfg(feature = "engine")]

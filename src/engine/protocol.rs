@@ -13,9 +13,6 @@ use crate::results::{
 use crate::settings::{Precision, Settings};
 use crate::tasks::{Question, RetrievalSet};
 
-/// The folder of the origin's private file system in which the worker keeps models and the page lists them.
-pub const KEPT_MODELS: &str = "models";
-
 /// What the page asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -9,7 +9,8 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{FileList, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
 
 use super::address;
-use crate::engine::protocol::{KEPT_MODELS, ModelFiles, ModelOrder, PickedFile};
+use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
+use crate::kept_models;
 use crate::model::source::{DEFAULT_HUB, ModelSource, PICKED};
 use crate::settings::Settings;
 
@@ -173,7 +174,7 @@ impl Models {
     pub fn delete(&self, model: &Kept) {
         let (this, folder) = (*self, model.folder.clone());
         spawn_local(async move {
-            if let Some(models) = models_folder().await {
+            if let Some(models) = kept_models::folder(false).await {
                 let options = FileSystemRemoveOptions::new();
                 options.set_recursive(true);
                 // A model that is being loaded cannot be deleted; it stays in the list.
@@ -199,15 +200,6 @@ fn storage() -> Option<web_sys::Storage> {
     window().session_storage().ok().flatten()
 }
 
-async fn models_folder() -> Option<FileSystemDirectoryHandle> {
-    let navigator = window().navigator();
-    let storage = Reflect::get(&navigator, &"storage".into()).ok().filter(JsValue::is_object)?;
-    Reflect::get(&storage, &"getDirectory".into()).ok().filter(JsValue::is_function)?;
-    let root: FileSystemDirectoryHandle =
-        JsFuture::from(navigator.storage().get_directory()).await.ok()?.unchecked_into();
-    JsFuture::from(root.get_directory_handle(KEPT_MODELS)).await.ok().map(JsCast::unchecked_into)
-}
-
 /// The next value of an iterator, with its key.
 async fn next(iterator: &AsyncIterator) -> Option<(String, JsValue)> {
     let item = JsFuture::from(iterator.next().ok()?).await.ok()?;
@@ -219,7 +211,7 @@ async fn next(iterator: &AsyncIterator) -> Option<(String, JsValue)> {
 }
 
 async fn list() -> Option<Vec<Kept>> {
-    let models = models_folder().await?;
+    let models = kept_models::folder(false).await?;
     let mut out = vec![];
     let folders = models.entries();
     while let Some((folder, handle)) = next(&folders).await {

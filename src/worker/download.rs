@@ -144,7 +144,7 @@ async fn at_address(address: &str) -> Result<Order, String> {
     // What the page's own site serves, its service worker keeps.
     let own = scope().location().origin();
     let elsewhere = address.starts_with("http") && !address.starts_with(&own);
-    let folder = if elsewhere { Folder::open(address).await } else { None };
+    let folder = if elsewhere { folder(address).await } else { None };
     let known = match &folder {
         Some(folder) => folder.text(VERSION).await,
         None => None,
@@ -196,10 +196,22 @@ async fn picked(files: &[PickedFile]) -> Result<Order, String> {
     Ok(Order { server, folder: None, repository, files: weights.into_iter().map(piece).collect() })
 }
 
+/// The folder in which a model is kept; where there can be none, the visitor is told.
+async fn folder(name: &str) -> Option<Folder> {
+    let folder = Folder::open(name).await;
+    if folder.is_none() {
+        tell(&Event::Notice {
+            message: "This browser keeps no files for this page (in a private window, for example): the model works now, and is downloaded again next time."
+                .into(),
+        });
+    }
+    folder
+}
+
 /// The files of a repository of a hub, kept on this device.
 async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) -> Result<Order, String> {
     let server = Server { token, repository: Some(name.to_string()) };
-    let folder = Folder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
+    let folder = folder(&format!("{}@{} {hub}", name.id, name.revision())).await;
     let wrong = || format!("{hub} is not the address of a hub");
     let listing_address = name.listing_address(hub).ok_or_else(wrong)?;
     let mut shelf = Shelf { folder: folder.as_ref(), offline: false };

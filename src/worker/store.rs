@@ -5,15 +5,14 @@
 //! `FILE.whole` was complete and had the right checksum.
 
 use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
-    FileSystemReadWriteOptions, FileSystemSyncAccessHandle, WorkerNavigator,
+    FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
 };
 
-use super::scope;
-use crate::engine::protocol::KEPT_MODELS;
+use crate::kept_models::{self, granted};
 
 /// Ends the name of the mark of a complete file.
 const WHOLE: &str = ".whole";
@@ -24,10 +23,6 @@ pub struct Folder(FileSystemDirectoryHandle);
 /// A file of a model that may be incomplete. Only one worker at a time has it open.
 pub struct KeptFile(FileSystemSyncAccessHandle);
 
-async fn done<T: JsCast>(promise: js_sys::Promise) -> Option<T> {
-    JsFuture::from(promise).await.ok().map(|value| value.unchecked_into())
-}
-
 /// A name that file systems take.
 fn encoded(name: &str) -> String {
     String::from(js_sys::encode_uri_component(name)).replace('.', "%2E")
@@ -36,26 +31,22 @@ fn encoded(name: &str) -> String {
 impl Folder {
     /// The folder of a model, made where it is not there; none where nothing can be kept.
     pub async fn open(name: &str) -> Option<Self> {
-        let navigator: WorkerNavigator = scope().navigator();
-        let storage = js_sys::Reflect::get(&navigator, &"storage".into()).ok().filter(JsValue::is_object)?;
-        js_sys::Reflect::get(&storage, &"getDirectory".into()).ok().filter(JsValue::is_function)?;
+        let models = kept_models::folder(true).await?;
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
-        let root: FileSystemDirectoryHandle = done(navigator.storage().get_directory()).await?;
-        let models: FileSystemDirectoryHandle =
-            done(root.get_directory_handle_with_options(KEPT_MODELS, &options)).await?;
-        done(models.get_directory_handle_with_options(&encoded(name), &options)).await.map(Self)
+        granted(models.get_directory_handle_with_options(&encoded(name), &options)).await.map(Self)
     }
 
     /// A file, made where it is not there; none where it cannot be opened.
     pub async fn file(&self, name: &str) -> Option<KeptFile> {
         let options = FileSystemGetFileOptions::new();
         options.set_create(true);
-        let handle: FileSystemFileHandle = done(self.0.get_file_handle_with_options(&encoded(name), &options)).await?;
+        let handle: FileSystemFileHandle =
+            granted(self.0.get_file_handle_with_options(&encoded(name), &options)).await?;
         // A worker that was ended a moment ago may still hold it.
         for wait in [0, 50, 200, 800] {
             gloo::timers::future::TimeoutFuture::new(wait).await;
-            if let Some(open) = done(handle.create_sync_access_handle()).await {
+            if let Some(open) = granted(handle.create_sync_access_handle()).await {
                 return Some(KeptFile(open));
             }
         }
@@ -81,9 +72,9 @@ impl Folder {
 
     /// A text, where it was kept.
     pub async fn text(&self, name: &str) -> Option<String> {
-        let handle: FileSystemFileHandle = done(self.0.get_file_handle(&encoded(name))).await?;
-        let file: web_sys::File = done(handle.get_file()).await?;
-        let text: JsValue = done(file.text()).await?;
+        let handle: FileSystemFileHandle = granted(self.0.get_file_handle(&encoded(name))).await?;
+        let file: web_sys::File = granted(handle.get_file()).await?;
+        let text: JsValue = granted(file.text()).await?;
         text.as_string().filter(|text| !text.is_empty())
     }
 

@@ -29,6 +29,19 @@ const losable = () => {
 };
 const lose = (page) => page.evaluate(() => new BroadcastChannel("lose-device").postMessage(0));
 
+/** That two reports tell the same. */
+function assertClose(gpu, cpu, settings) {
+  assert.deepEqual(gpu.prompt_ids, cpu.prompt_ids);
+  for (const [name, value] of Object.entries(cpu.next_token)) {
+    if (name === "top" || name.startsWith("ratio")) continue;
+    assert.ok(Math.abs(gpu.next_token[name] - value) <= 5e-3 * Math.abs(value) + 1e-4, `${JSON.stringify(settings)}: ${name} is ${gpu.next_token[name]}, on the CPU ${value}`);
+  }
+  assert.deepEqual(gpu.generation.dense.ids, cpu.generation.dense.ids);
+  assert.deepEqual(gpu.generation.pruned.ids, cpu.generation.pruned.ids);
+  assert.deepEqual(gpu.weights, cpu.weights);
+  cpu.layers.forEach((layer, at) => assert.ok(Math.abs(gpu.layers[at].cos_p - layer.cos_p) < 5e-3));
+}
+
 test("a software adapter is passed over, and the page says why", async () => {
   const page = await open(browser, link(""));
   await finished(page);
@@ -48,15 +61,7 @@ test("WebGPU finds what the CPU finds", async () => {
     const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
     assert.equal(gpu.backend, "webgpu");
     assert.equal(cpu.backend, "cpu");
-    assert.deepEqual(gpu.prompt_ids, cpu.prompt_ids);
-    for (const [name, value] of Object.entries(cpu.next_token)) {
-      if (name === "top" || name.startsWith("ratio")) continue;
-      assert.ok(Math.abs(gpu.next_token[name] - value) <= 5e-3 * Math.abs(value) + 1e-4, `${JSON.stringify(settings)}: ${name} is ${gpu.next_token[name]}, on the CPU ${value}`);
-    }
-    assert.deepEqual(gpu.generation.dense.ids, cpu.generation.dense.ids);
-    assert.deepEqual(gpu.generation.pruned.ids, cpu.generation.pruned.ids);
-    assert.deepEqual(gpu.weights, cpu.weights);
-    cpu.layers.forEach((layer, at) => assert.ok(Math.abs(gpu.layers[at].cos_p - layer.cos_p) < 5e-3));
+    assertClose(gpu, cpu, settings);
   }
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -131,14 +136,41 @@ for (const [when, rest, begun] of [
   });
 }
 
-test("an adapter that cannot bind the largest tensor: the numbers, and the CPU", async () => {
-  const narrow = (page) => page.addInitScript(() => Object.defineProperty(GPUSupportedLimits.prototype, "maxStorageBufferBindingSize", { get: () => 10_000 }));
-  const page = await open(browser, link("&backend=webgpu"), { before: narrow });
-  assert.match(await page.textContent(".failure p"), /tensor `.*` takes .* MB.*binds at most .* MB.*CPU/s);
-  await page.click("#use-cpu");
+test("an adapter that binds little: matrices are split, and the numbers are the CPU's", async () => {
+  // Every matrix of the tiny model is longer.
+  const narrow = (page) => page.addInitScript(() => Object.defineProperty(GPUSupportedLimits.prototype, "maxStorageBufferBindingSize", { get: () => 4_000 }));
+  const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000, before: narrow });
+  const cpuPage = await open(browser, link("&backend=cpu"));
+  for (const settings of [{ drop: "a1,m2" }, { drop: "a1", sparse: "magnitude-0.3", quant: "rtn4-g32" }]) {
+    const gpu = await results(page, { ...settings, backend: "webgpu" });
+    const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
+    assert.equal(gpu.backend, "webgpu");
+    assertClose(gpu, cpu, settings);
+  }
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  await cpuPage.context().close();
+});
+
+test("an adapter that gives no device: a sentence and the CPU, or the CPU at once", async () => {
+  server.faults.set(`${SITE}worker_webgpu.js`, (request, response, file) => {
+    const refuse = "GPUAdapter.prototype.requestDevice = async () => { throw new DOMException('a limit is too low', 'OperationError'); };";
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${refuse}\n${fs.readFileSync(file)}`);
+    return true;
+  });
+  const asked = await open(browser, link("&backend=webgpu"), { timeout: 300_000 });
+  assert.match(await asked.textContent(".failure p"), /WebGPU could not be opened.*CPU/s);
+  await asked.click("#use-cpu");
+  await finished(asked);
+  assert.equal(await asked.getAttribute("#device", "data-backend"), "cpu");
+  assert.equal((await asked.evaluate(() => window.prunescope.settings())).drop, "a1,m2");
+  await asked.context().close();
+  const page = await open(browser, link(""), { timeout: 300_000, before: pretendReal });
   await finished(page);
   assert.equal(await page.getAttribute("#device", "data-backend"), "cpu");
+  assert.match(await page.textContent("#device"), /WebGPU could not be opened/);
   await page.context().close();
+  server.faults.clear();
 });
 
 test("the fixture is small enough for a software adapter", () => {

@@ -1,0 +1,29 @@
+//! The folder of models that are kept on the visitor's device, in the origin's private file system: for the worker, which fills
+//! it, and the page, which lists it.
+
+use js_sys::{Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{FileSystemDirectoryHandle, FileSystemGetDirectoryOptions, StorageManager};
+
+/// Its name.
+const NAME: &str = "models";
+
+/// What a promise of a file system gives; none where it refuses.
+pub async fn granted<T: JsCast>(promise: Promise) -> Option<T> {
+    JsFuture::from(promise).await.ok().map(JsCast::unchecked_into)
+}
+
+/// The folder; none where the browser keeps no files (a private window, an old browser), or where there is none yet.
+///
+/// * `create` — whether it is made where there is none.
+pub async fn folder(create: bool) -> Option<FileSystemDirectoryHandle> {
+    let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).ok();
+    let storage = get(&get(&js_sys::global(), "navigator")?, "storage").filter(JsValue::is_object)?;
+    get(&storage, "getDirectory").filter(JsValue::is_function)?;
+    let storage: StorageManager = storage.unchecked_into();
+    let root: FileSystemDirectoryHandle = granted(storage.get_directory()).await?;
+    let options = FileSystemGetDirectoryOptions::new();
+    options.set_create(create);
+    granted(root.get_directory_handle_with_options(NAME, &options)).await
+}
