@@ -5,12 +5,14 @@ mod common;
 use std::cell::Cell;
 use std::rc::Rc;
 
+use burn::tensor::Device;
 use futures::executor::block_on;
-use prunescope::engine::protocol::{Event, Measurement};
+use prunescope::engine::protocol::{Backend, Event, Measurement};
 use prunescope::engine::session::Session;
 use prunescope::experiment::{Control, ExperimentError};
-use prunescope::model::Matrix;
-use prunescope::results::{Report, SweepLine};
+use prunescope::model::file::load;
+use prunescope::model::{LoadedModel, Matrix, Storage};
+use prunescope::results::{Report, SweepLine, SweepPoint};
 use prunescope::settings::{Settings, SweepAxis, Variant};
 use prunescope::tasks::{Question, RetrievalSet};
 
@@ -337,4 +339,81 @@ fn a_picture_shows_the_zeros_of_a_matrix() {
     for group in picture.cells.chunks(4) {
         assert_eq!(group.iter().filter(|cell| **cell == 0).count(), 2);
     }
+}
+
+/// Another model with the same tokenizer: some of its weights are smaller, so that it writes something else.
+fn other_model() -> LoadedModel {
+    let mut model = load(&common::tiny_model(), &Device::flex(), Storage::Packed).unwrap();
+    for block in &mut model.decoder.blocks {
+        for matrix in [Matrix::Value, Matrix::Down] {
+            let before = block.matrix(matrix).unwrap().clone();
+            let values = block_on(before.weights.values()).unwrap().iter().map(|weight| weight * 0.6).collect();
+            block.set_matrix(matrix, before.with_values(values));
+        }
+    }
+    model
+}
+
+/// What every measurement finds out about the second model is what it finds out about that model loaded alone.
+#[test]
+fn a_second_model_is_measured_as_if_it_were_alone() {
+    let mut two = session();
+    two.compare_with(other_model(), "other").unwrap();
+    let mut alone = Session::new(other_model(), "other", Backend::Cpu, || 0.0);
+    let mut dense = session();
+    for plan in ["", "a1", "wanda-0.5", "rtn4-g32"] {
+        let settings = Settings {
+            compare: vec![Variant { name: "m2".into(), plan: "m2".parse().unwrap() }],
+            sweep: SweepAxis::Sparsity,
+            sample: 2,
+            ..settings(plan)
+        };
+        let (ours, theirs) = (run(&mut two, &settings).0, run(&mut alone, &settings).0);
+        assert_ne!(ours.generation.dense, theirs.generation.dense, "these are two models");
+        assert_eq!(ours.generation.pruned, theirs.generation.pruned, "{plan}");
+        assert_eq!(ours.weights, theirs.weights, "{plan}");
+        assert_eq!(ours.generation.dense, run(&mut dense, &settings).0.generation.dense, "{plan}");
+        let picture = Measurement::Picture { layer: 2, matrix: Matrix::Down };
+        for what in [Measurement::Choice, Measurement::Retrieval, Measurement::Judge, Measurement::Compare, picture] {
+            let events = [&mut two, &mut alone, &mut dense].map(|session| measure(session, &settings, what));
+            let [ours, theirs, dense] = events.map(|events| told(&events));
+            assert!(!ours.is_empty(), "{plan}, {what:?}");
+            assert_eq!(
+                ours.iter().map(|(_, pruned)| pruned).collect::<Vec<_>>(),
+                theirs.iter().map(|(_, pruned)| pruned).collect::<Vec<_>>(),
+                "{plan}, {what:?}: the pruned side"
+            );
+            assert_eq!(
+                ours.iter().map(|(dense, _)| dense).collect::<Vec<_>>(),
+                dense.iter().map(|(dense, _)| dense).collect::<Vec<_>>(),
+                "{plan}, {what:?}: the dense side"
+            );
+        }
+    }
+    let settings = Settings { sweep: SweepAxis::Sparsity, sample: 2, ..settings("") };
+    let points = |session: &mut Session| -> Vec<SweepPoint> {
+        let events = measure(session, &settings, Measurement::Sweep);
+        events
+            .into_iter()
+            .filter_map(|event| if let Event::SweepPoint { point, .. } = event { Some(*point) } else { None })
+            .collect()
+    };
+    assert_eq!(points(&mut two), points(&mut alone));
+}
+
+/// What measurements tell of the dense and of the pruned model.
+fn told(events: &[Event]) -> Vec<(String, String)> {
+    let text = |what: &dyn std::fmt::Debug| format!("{what:?}");
+    let both = |event: &Event| match event {
+        Event::Choice { result, .. } => Some((text(&result.dense), text(&result.pruned))),
+        Event::Retrieval { report, .. } => Some((
+            text(&report.poolings.iter().map(|pooling| &pooling.dense).collect::<Vec<_>>()),
+            text(&report.poolings.iter().map(|pooling| &pooling.pruned).collect::<Vec<_>>()),
+        )),
+        Event::Written { result, .. } => Some((result.dense.clone(), result.pruned.clone())),
+        Event::Variant { result, .. } => Some((text(&result.generation.dense), text(&result.generation.pruned))),
+        Event::Picture { picture, .. } => Some((String::new(), text(picture))),
+        _ => None,
+    };
+    events.iter().filter_map(both).collect()
 }

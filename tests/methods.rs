@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use futures::executor::block_on;
 use prunescope::engine::session::MAX_CALIBRATION_TOKENS;
 use prunescope::experiment::Control;
-use prunescope::experiment::weights::Calibration;
+use prunescope::experiment::weights::{Calibration, PrunedDecoder};
 use prunescope::model::file::load;
 use prunescope::model::{Matrix, Storage};
 use prunescope::prune::importance::CALIBRATION_LONG;
@@ -59,7 +59,9 @@ fn check(path: &Path, name: &str) {
     for (text, cases) in plans {
         let plan = PruningPlan { layers, ..text.parse().unwrap() };
         let control = Control::unstoppable();
-        let edited = block_on(calibration.edit(&model.decoder, &plan, &control, &mut |_, _, _| {})).unwrap();
+        let edited =
+            block_on(calibration.edit(PrunedDecoder::unedited(&model.decoder, &plan), &control, &mut |_, _, _| {}))
+                .unwrap();
         for case in cases {
             let place = format!("{name}, {text}, {}", case.matrix.name());
             let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).unwrap().weights.clone();

@@ -165,11 +165,6 @@ impl Session {
         Ok(())
     }
 
-    /// The decoder that plans apply to.
-    fn base(&self) -> &Decoder {
-        self.other.as_ref().unwrap_or(&self.model.decoder)
-    }
-
     /// Which model a plan leaves.
     pub(super) fn which(&self, plan: &PruningPlan) -> Which {
         Which { other: self.other.is_some(), plan: plan.clone() }
@@ -194,7 +189,8 @@ impl Session {
         } else {
             tokenizer.encode(&settings.prompt, false)?
         };
-        let most = self.model.decoder.config.context.min(MAX_CONTEXT);
+        let decoders = std::iter::once(&self.model.decoder).chain(&self.other);
+        let most = decoders.map(|decoder| decoder.config.context).fold(MAX_CONTEXT, usize::min);
         if ids.is_empty() {
             return Err(ExperimentError::EmptyPrompt);
         }
@@ -226,9 +222,10 @@ impl Session {
         control: &Control,
         tell: &mut dyn FnMut(Event),
     ) -> Result<PrunedDecoder, ExperimentError> {
-        let other = self.other.is_some();
+        let base = self.other.as_ref().unwrap_or(&self.model.decoder);
+        let unedited = PrunedDecoder { other: self.other.is_some(), ..PrunedDecoder::unedited(base, plan) };
         if !plan.edits_weights() {
-            return Ok(PrunedDecoder { other, ..PrunedDecoder::unedited(self.base(), plan) });
+            return Ok(unedited);
         }
         if let Some(known) = self.edited.as_ref().filter(|known| known.plan.weights_only() == plan.weights_only()) {
             return Ok(known.with_plan(plan));
@@ -244,10 +241,9 @@ impl Session {
             ids.truncate(MAX_CALIBRATION_TOKENS);
             self.calibration = Some(Calibration::new(ids));
         }
-        let base = self.base().clone();
         let Some(calibration) = &mut self.calibration else { return Err(ExperimentError::Stopped) };
         let mut progress = |what: &str, done, total| tell(Event::Working { run, what: what.into(), done, total });
-        let edited = PrunedDecoder { other, ..calibration.edit(&base, plan, control, &mut progress).await? };
+        let edited = calibration.edit(unedited, control, &mut progress).await?;
         if keep {
             self.edited = Some(edited.clone());
         }

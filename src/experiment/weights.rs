@@ -125,18 +125,19 @@ impl Calibration {
         Self { ids, activations: None, thresholds: HashMap::new(), factors: HashMap::new() }
     }
 
-    /// The weights that `plan` leaves of `decoder`.
+    /// A decoder with the weights that its plan leaves.
     ///
+    /// * `unedited` — the decoder with the plan whose edits are still to be made.
     /// # Errors
     /// [`ExperimentError::Stopped`] (what is finished by then is kept), or a failing device.
     pub async fn edit(
         &mut self,
-        decoder: &Decoder,
-        plan: &PruningPlan,
+        unedited: PrunedDecoder,
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<PrunedDecoder, ExperimentError> {
-        let mut out = PrunedDecoder::unedited(decoder, plan);
+        let (decoder, plan) = (&unedited.decoder, &unedited.plan);
+        let mut out = unedited.clone();
         if !plan.edits_weights() {
             return Ok(out);
         }

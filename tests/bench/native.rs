@@ -114,7 +114,8 @@ fn slider(bencher: Bencher, plan: &str) {
         let control = Control::unstoppable();
         let mut edit = |plan: &str| {
             let plan: PruningPlan = plan.parse().expect("a plan");
-            block_on(calibration.edit(&model.decoder, &plan, &control, &mut |_, _, _| {})).expect("weights")
+            let unedited = PrunedDecoder::unedited(&model.decoder, &plan);
+            block_on(calibration.edit(unedited, &control, &mut |_, _, _| {})).expect("weights")
         };
         edit(&plan.replace("0.5", "0.4"));
         bencher.bench_local(|| edit(plan));
