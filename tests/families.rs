@@ -188,5 +188,6 @@ macro_rules! families {
 
 families! {
     llama: Llama, tinyllama: Llama, mistral: Mistral, qwen2: Qwen2, qwen3: Qwen3, gemma3: Gemma3, gpt2: Gpt2, gpt_neox: GptNeoX,
+    phi: Phi, phi3: Phi3,
     k_quants: Llama, split: GptNeoX
 }

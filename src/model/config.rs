@@ -60,6 +60,8 @@ pub struct Rotary {
     pub dimensions: usize,
     /// How it was stretched to a longer context.
     pub scaling: RopeScaling,
+    /// What each wave is divided by, with [`RopeScaling::Factors`].
+    pub factors: Vec<f32>,
 }
 
 /// How rotary positions are stretched. Source: transformers, `modeling_rope_utils.py`.
@@ -97,8 +99,11 @@ pub enum RopeScaling {
         /// What queries and keys are multiplied by.
         magnitude: f64,
     },
-    /// Each wave divided by its own factor, in the tensor `rope_freqs.weight` of a GGUF file.
-    Factors,
+    /// Each wave divided by its own factor: Llama 3.1 in GGUF files, and LongRoPE (Ding et al., 2024) within the original context.
+    Factors {
+        /// What queries and keys are multiplied by.
+        magnitude: f64,
+    },
 }
 
 impl RopeScaling {
@@ -158,14 +163,23 @@ impl DecoderConfig {
         let hidden = number("embedding_length", widest)?;
         let head_dim = number("attention.key_length", widest).unwrap_or(hidden / heads);
         let context = number("context_length", longest)?;
-        let scaled = gguf.tensors.iter().any(|tensor| tensor.name == "rope_freqs.weight");
-        let scaling = if scaled { RopeScaling::Factors } else { gguf_scaling(gguf, architecture, context as f64)? };
+        let has = |name: &str| gguf.tensors.iter().any(|tensor| tensor.name == name);
+        let long = has("rope_factors_short.weight");
+        let scaling = if long || has("rope_freqs.weight") {
+            RopeScaling::Factors { magnitude: float("rope.scaling.attn_factor").unwrap_or(1.0) }
+        } else {
+            gguf_scaling(gguf, architecture, context as f64)?
+        };
+        // Beyond the original context other factors would hold, for all tokens.
+        let original = number("rope.scaling.original_context_length", longest).ok().filter(|_| long);
+        let context = original.unwrap_or(context).min(context);
         let windows = family == Family::Gemma3;
         let rotary = (family != Family::Gpt2).then(|| Rotary {
             base: float("rope.freq_base").unwrap_or(ROPE_BASE),
             window_base: windows.then(|| float("rope.freq_base_swa").unwrap_or(GEMMA_WINDOW_BASE)),
             dimensions: number("rope.dimension_count", widest).unwrap_or(head_dim),
             scaling,
+            factors: vec![],
         });
         let vocabulary = gguf.texts("tokenizer.ggml.tokens")?.len();
         if vocabulary == 0 {
@@ -198,7 +212,7 @@ impl DecoderConfig {
             windowed,
             attention_scale: (head_dim as f64).powf(-0.5),
             embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
-            parallel: family == Family::GptNeoX && parallel != Some(&gguf::Value::Bool(false)),
+            parallel: family.parallel() && parallel != Some(&gguf::Value::Bool(false)),
         }
         .checked()
     }
@@ -217,7 +231,8 @@ impl DecoderConfig {
         let keys = Keys(map);
         let model_type = keys.text("model_type").ok_or_else(|| wrong("it has no `model_type`".into()))?;
         let family = Family::from_hub(model_type).ok_or_else(|| LoadError::architecture(model_type))?;
-        if keys.flag("scale_attn_by_inverse_layer_idx") || keys.flag("attention_bias") && family == Family::Gemma3 {
+        let strange = ["scale_attn_by_inverse_layer_idx", "qk_layernorm"].iter().any(|key| keys.flag(key));
+        if strange || keys.flag("attention_bias") && family == Family::Gemma3 {
             return Err(LoadError::Unsupported { what: "a variant of attention that few checkpoints have".into() });
         }
         for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
@@ -235,6 +250,12 @@ impl DecoderConfig {
         let epsilon = ["rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps"].iter().find_map(|key| keys.float(key));
         let activation =
             ["hidden_activation", "hidden_act", "activation_function"].iter().find_map(|key| keys.text(key));
+        let rotary =
+            (family != Family::Gpt2).then(|| hub_rotary(&keys, family, head_dim, context as f64)).transpose()?;
+        let context = match &rotary {
+            Some((_, Some(original))) => context.min(*original as usize),
+            _ => context,
+        };
         let activation = match activation {
             None => family.activation(),
             Some("silu" | "swish") => Activation::Silu,
@@ -244,7 +265,7 @@ impl DecoderConfig {
         };
         let window = number(&["sliding_window"], longest).ok();
         let window = window.filter(|_| match family {
-            Family::Mistral | Family::Gemma3 => true,
+            Family::Mistral | Family::Gemma3 | Family::Phi3 => true,
             Family::Qwen2 | Family::Qwen3 => keys.flag("use_sliding_window"),
             _ => false,
         });
@@ -263,16 +284,12 @@ impl DecoderConfig {
             context,
             norm_epsilon: epsilon.ok_or_else(|| wrong("it does not give the norms' ε".into()))?,
             activation,
-            rotary: if family == Family::Gpt2 {
-                None
-            } else {
-                Some(hub_rotary(&keys, family, head_dim, context as f64)?)
-            },
+            rotary: rotary.map(|(rotary, _)| rotary),
             window,
             windowed: hub_windowed(&keys, family, layers, window),
             attention_scale: keys.float("query_pre_attn_scalar").unwrap_or(head_dim as f64).powf(-0.5),
             embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
-            parallel: family == Family::GptNeoX && keys.0.get("use_parallel_residual") != Some(&Value::Bool(false)),
+            parallel: family.parallel() && keys.0.get("use_parallel_residual") != Some(&Value::Bool(false)),
         }
         .checked()
     }
@@ -287,7 +304,11 @@ impl DecoderConfig {
             && rotated.is_multiple_of(2)
             && self.windowed.len() == self.layers
             && self.norm_epsilon.is_finite()
-            && self.rotary.as_ref().is_none_or(|rotary| rotary.base > 1.0 && rotary.dimensions > 0);
+            && self.rotary.as_ref().is_none_or(|rotary| {
+                // The factors of a GGUF file are a tensor that is still to come.
+                let factors = rotary.factors.is_empty() || rotary.factors.len() == rotary.dimensions / 2;
+                rotary.base > 1.0 && rotary.dimensions > 0 && factors && rotary.factors.iter().all(|by| *by > 0.0)
+            });
         if fits {
             return Ok(self);
         }
@@ -325,8 +346,14 @@ fn gguf_scaling(gguf: &Gguf, architecture: &str, context: f64) -> Result<RopeSca
     }
 }
 
-/// Rotary positions of a `config.json`: `rope_parameters` since transformers 5, `rope_theta` and `rope_scaling` before.
-fn hub_rotary(keys: &Keys<'_>, family: Family, head_dim: usize, context: f64) -> Result<Rotary, LoadError> {
+/// Rotary positions of a `config.json`: `rope_parameters` since transformers 5, `rope_theta` and `rope_scaling` before. With it
+/// the context to which they are right, where that is not the whole.
+fn hub_rotary(
+    keys: &Keys<'_>,
+    family: Family,
+    head_dim: usize,
+    context: f64,
+) -> Result<(Rotary, Option<f64>), LoadError> {
     let empty = Map::new();
     let section = |map: &'_ Map<String, Value>, key: &str| map.get(key).and_then(Value::as_object).cloned();
     let parameters = section(keys.0, "rope_parameters").unwrap_or_default();
@@ -339,9 +366,18 @@ fn hub_rotary(keys: &Keys<'_>, family: Family, head_dim: usize, context: f64) ->
     let original = float("original_max_position_embeddings")
         .or_else(|| keys.float("original_max_position_embeddings"))
         .unwrap_or(context);
+    let mut factors = vec![];
     let scaling = match scaling.text("rope_type").or_else(|| scaling.text("type")).unwrap_or("default") {
-        "default" => RopeScaling::None,
+        // The dynamic one changes nothing before the context is longer than `max_position_embeddings`.
+        "default" | "dynamic" => RopeScaling::None,
         "linear" => RopeScaling::Linear { factor },
+        "longrope" | "su" => {
+            // Other factors hold, for all tokens, in a text longer than the original context: `long_factor`.
+            factors = scaling.floats("short_factor");
+            let factor = float("factor").unwrap_or(context / original).max(1.0);
+            let magnitude = float("attention_factor").unwrap_or((1.0 + factor.ln() / original.ln()).sqrt());
+            RopeScaling::Factors { magnitude }
+        }
         "llama3" => RopeScaling::Llama3 {
             factor,
             low: float("low_freq_factor").unwrap_or(1.0),
@@ -360,14 +396,17 @@ fn hub_rotary(keys: &Keys<'_>, family: Family, head_dim: usize, context: f64) ->
     let keys_of_old = Keys(if whole.0.is_empty() { keys.0 } else { &empty });
     let base = [whole.float("rope_theta"), keys_of_old.float("rope_theta"), keys_of_old.float("rotary_emb_base")];
     let part = [whole.float("partial_rotary_factor"), keys.float("partial_rotary_factor"), keys.float("rotary_pct")];
-    let part = part.into_iter().flatten().next().unwrap_or(1.0);
+    let part = part.into_iter().flatten().next().unwrap_or(family.rotated_part());
     let window_base = windowed.float("rope_theta").or_else(|| keys.float("rope_local_base_freq"));
-    Ok(Rotary {
+    let within = (!factors.is_empty()).then_some(original);
+    let rotary = Rotary {
         base: base.into_iter().flatten().next().unwrap_or(ROPE_BASE),
         window_base: (family == Family::Gemma3).then(|| window_base.unwrap_or(GEMMA_WINDOW_BASE)),
         dimensions: (head_dim as f64 * part.clamp(0.0, 1.0)) as usize,
         scaling,
-    })
+        factors,
+    };
+    Ok((rotary, within))
 }
 
 fn hub_windowed(keys: &Keys<'_>, family: Family, layers: usize, window: Option<usize>) -> Vec<bool> {
@@ -393,6 +432,11 @@ impl Keys<'_> {
 
     fn float(&self, key: &str) -> Option<f64> {
         self.0.get(key)?.as_f64()
+    }
+
+    fn floats(&self, key: &str) -> Vec<f32> {
+        let values = self.0.get(key).and_then(Value::as_array).into_iter().flatten();
+        values.filter_map(Value::as_f64).map(|value| value as f32).collect()
     }
 
     fn flag(&self, key: &str) -> bool {
@@ -439,7 +483,7 @@ mod tests {
             |from: &str, to: &str| DecoderConfig::from_hub(&LLAMA.replace(from, to), "x").unwrap_err().to_string();
         assert!(message("\"llama\"", "\"mamba\"").contains("`mamba`"));
         assert!(message("\"llama\"", "\"mamba\"").contains("gptneox"));
-        assert!(message("\"linear\"", "\"longrope\"").contains("longrope"));
+        assert!(message("\"linear\"", "\"spiral\"").contains("`spiral`"));
         assert!(message("\"num_hidden_layers\": 2", "\"num_hidden_layers\": -2").contains("num_hidden_layers"));
         assert!(message("\"vocab_size\"", "\"vocab\"").contains("`vocab_size` is missing"));
         assert!(

@@ -23,6 +23,10 @@ pub enum Family {
     Gpt2,
     /// GPT-NeoX, Pythia: both sublayers of a block read the same stream; a part of each head is rotated. Source: Black et al., 2022.
     GptNeoX,
+    /// Phi-1 to Phi-2: both sublayers of a block read the same norm; biases; a part of each head is rotated. Source: Li et al., 2023.
+    Phi,
+    /// Phi-3, Phi-4-mini: a llama whose files have query, key and value in one matrix, gate and up in another. Source: Abdin et al., 2024.
+    Phi3,
 }
 
 /// The function between the matrices of an MLP.
@@ -39,7 +43,7 @@ pub enum Activation {
 
 impl Family {
     /// All families with their architecture in GGUF and their `model_type` in `config.json`.
-    const TABLE: [(Self, &'static str, &'static str); 7] = [
+    const TABLE: [(Self, &'static str, &'static str); 9] = [
         (Self::Llama, "llama", "llama"),
         (Self::Mistral, "mistral", "mistral"),
         (Self::Qwen2, "qwen2", "qwen2"),
@@ -47,6 +51,8 @@ impl Family {
         (Self::Gemma3, "gemma3", "gemma3_text"),
         (Self::Gpt2, "gpt2", "gpt2"),
         (Self::GptNeoX, "gptneox", "gpt_neox"),
+        (Self::Phi, "phi2", "phi"),
+        (Self::Phi3, "phi3", "phi3"),
     ];
 
     /// From `general.architecture` of a GGUF file.
@@ -66,23 +72,42 @@ impl Family {
 
     /// Whether the MLP multiplies by a gate.
     pub fn gated(self) -> bool {
-        !matches!(self, Self::Gpt2 | Self::GptNeoX)
+        !self.centres()
     }
 
-    /// Whether query, key and value are one matrix in its files.
-    pub fn fuses(self) -> bool {
-        matches!(self, Self::Gpt2 | Self::GptNeoX)
+    /// Whether gate and up are one matrix in its files.
+    pub fn fuses_gate(self) -> bool {
+        self == Self::Phi3
+    }
+
+    /// Whether both sublayers of a block read the same stream, unless the files say otherwise.
+    pub fn parallel(self) -> bool {
+        matches!(self, Self::GptNeoX | Self::Phi)
+    }
+
+    /// Whether both sublayers of a block have one norm.
+    pub fn shares_norm(self) -> bool {
+        self == Self::Phi
+    }
+
+    /// Which part of each head turns, where a `config.json` does not say.
+    pub fn rotated_part(self) -> f64 {
+        match self {
+            Self::GptNeoX => 0.25,
+            Self::Phi => 0.5,
+            _ => 1.0,
+        }
     }
 
     /// Whether its norms take the mean away and add a bias (LayerNorm), rather than divide by the root mean square only.
     pub fn centres(self) -> bool {
-        matches!(self, Self::Gpt2 | Self::GptNeoX)
+        matches!(self, Self::Gpt2 | Self::GptNeoX | Self::Phi)
     }
 
     /// The MLP's function, unless a `config.json` names another.
     pub fn activation(self) -> Activation {
         match self {
-            Self::Gemma3 | Self::Gpt2 => Activation::GeluTanh,
+            Self::Gemma3 | Self::Gpt2 | Self::Phi => Activation::GeluTanh,
             Self::GptNeoX => Activation::Gelu,
             _ => Activation::Silu,
         }
@@ -144,8 +169,11 @@ const NEOX_PARTS: [(&str, &str); 6] = [
     ("mlp.dense_h_to_4h", "ffn_up"),
     ("mlp.dense_4h_to_h", "ffn_down"),
 ];
+const PHI_PARTS: [(&str, &str); 3] =
+    [("self_attn.dense", "attn_output"), ("mlp.fc1", "ffn_up"), ("mlp.fc2", "ffn_down")];
+const PHI3_PARTS: [(&str, &str); 2] = [("self_attn.qkv_proj", "attn_qkv"), ("mlp.gate_up_proj", "ffn_up")];
 /// What is outside of the blocks.
-const OUTSIDE: [(&str, &str); 10] = [
+const OUTSIDE: [(&str, &str); 11] = [
     ("embed_tokens", "token_embd"),
     ("norm", "output_norm"),
     ("lm_head", "output"),
@@ -154,6 +182,7 @@ const OUTSIDE: [(&str, &str); 10] = [
     ("ln_f", "output_norm"),
     ("embed_in", "token_embd"),
     ("final_layer_norm", "output_norm"),
+    ("final_layernorm", "output_norm"),
     ("embed_out", "output"),
     ("language_model.lm_head", "output"),
 ];
@@ -180,6 +209,8 @@ impl Family {
                     Self::Gemma3 => &[&GEMMA_PARTS, &LLAMA_PARTS],
                     Self::Gpt2 => &[&GPT2_PARTS],
                     Self::GptNeoX => &[&NEOX_PARTS],
+                    Self::Phi => &[&PHI_PARTS, &LLAMA_PARTS],
+                    Self::Phi3 => &[&PHI3_PARTS, &LLAMA_PARTS],
                     _ => &[&LLAMA_PARTS],
                 };
                 let (_, part) = parts.iter().flat_map(|parts| parts.iter()).find(|(name, _)| *name == path)?;
@@ -227,6 +258,9 @@ mod tests {
             (Family::GptNeoX, "gpt_neox.layers.0.attention.rotary_emb.inv_freq", None),
             (Family::GptNeoX, "embed_out.weight", Some(("output.weight", Change::Same))),
             (Family::Llama, "model.norm.weight", Some(("output_norm.weight", Change::Same))),
+            (Family::Phi, "model.layers.1.mlp.fc2.bias", Some(("blk.1.ffn_down.bias", Change::Same))),
+            (Family::Phi, "lm_head.bias", Some(("output.bias", Change::Same))),
+            (Family::Phi3, "model.layers.1.mlp.gate_up_proj.weight", Some(("blk.1.ffn_up.weight", Change::Same))),
         ];
         for (family, name, wanted) in cases {
             let wanted = wanted.map(|(name, change)| (name.to_string(), change));

@@ -74,7 +74,11 @@ pub fn build(gguf: &Gguf, tokens: &[&str]) -> Result<Tokenizer, TokenizerError> 
         let types = &types;
         tokens.iter().enumerate().filter(move |(id, _)| types.get(*id) == Some(&wanted)).map(|(_, token)| *token)
     };
-    let special: Vec<_> = of_type(CONTROL).map(|token| AddedToken::from(token, true).normalized(false)).collect();
+    // Phi-3's own tokens take the white space that follows them; the file does not say so.
+    let strips = gguf.text("general.architecture") == Ok("phi3") && gguf.text("tokenizer.ggml.model") == Ok("llama");
+    let strips = |token: &str| strips && !["<unk>", "<s>", "<|endoftext|>"].contains(&token);
+    let special = |token| AddedToken::from(token, true).normalized(false).rstrip(strips(token));
+    let special: Vec<_> = of_type(CONTROL).map(special).collect();
     let added: Vec<_> = of_type(USER_DEFINED).map(|token| AddedToken::from(token, false).normalized(false)).collect();
     tokenizer.add_special_tokens(&special);
     tokenizer.add_tokens(&added);

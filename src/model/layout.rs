@@ -3,6 +3,8 @@
 //! The parts have their names in GGUF. Fused matrices are split, and rows of query and key brought into interleaved pairs,
 //! whatever family and format they come from, so that one rotation serves all.
 
+use std::ops::Range;
+
 use super::config::DecoderConfig;
 use super::family::Change;
 use super::load_error::LoadError;
@@ -48,6 +50,7 @@ pub fn place(config: &DecoderConfig, format: Format, name: &str) -> Option<Place
     if layer.is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers)) {
         return None;
     }
+    shape_of(config, &name)?;
     let paired = format == Format::Gguf && config.family.interleaved_in_gguf();
     let halves = config.rotary.is_some() && !paired;
     Some(Place { name, change, halves })
@@ -75,17 +78,19 @@ pub fn shape_of(config: &DecoderConfig, name: &str) -> Option<[usize; 2]> {
         "ffn_down" => [hidden, inner],
         "attn_norm" | "ffn_norm" | "output_norm" | "post_attention_norm" | "post_ffw_norm" => [hidden, 1],
         "attn_q_norm" | "attn_k_norm" => [config.head_dim, 1],
-        "rope_freqs" => [config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions / 2), 1],
+        "rope_freqs" | "rope_factors_short" => [config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions / 2), 1],
         _ => return None,
     };
     // A vector is one row: a bias has a number for each output, a norm for each input.
     Some(if name.ends_with(".bias") || columns == 1 { [1, rows] } else { [rows, columns] })
 }
 
-/// Parts that a decoder cannot be without, before fused ones are split.
+/// Parts that a decoder cannot be without.
 pub fn needed(config: &DecoderConfig) -> Vec<String> {
-    let mut parts = if config.family.fuses() { vec!["attn_qkv"] } else { vec!["attn_q", "attn_k", "attn_v"] };
-    parts.extend(["attn_norm", "attn_output", "ffn_norm", "ffn_up", "ffn_down"]);
+    let mut parts = vec!["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down"];
+    if !config.family.shares_norm() {
+        parts.push("ffn_norm");
+    }
     if config.family.gated() {
         parts.push("ffn_gate");
     }
@@ -107,6 +112,7 @@ impl Place {
     pub fn check(&self, config: &DecoderConfig, tensor: &TensorInfo) -> Result<(), LoadError> {
         let Some(wanted) = shape_of(config, &self.name) else { return Ok(()) };
         let [rows, columns] = wanted.map(|n| n as u64);
+        let rows = if self.holds_gate(config) { 2 * rows } else { rows };
         let wanted = if self.change == Change::Transposed { [columns, rows] } else { [rows, columns] };
         let is_float = tensor.tensor_type.is_float();
         if tensor.matrix_shape() != wanted || (self.change == Change::Transposed && !is_float) {
@@ -116,9 +122,36 @@ impl Place {
         Ok(())
     }
 
+    /// Whether the tensor is gate and up in one.
+    fn holds_gate(&self, config: &DecoderConfig) -> bool {
+        config.family.fuses_gate() && part_of(&self.name) == "ffn_up"
+    }
+
+    /// The names of the parts that the tensor holds, and which of its rows each is; none for a tensor that is one part.
+    fn spans(&self, config: &DecoderConfig) -> Vec<(String, Range<usize>)> {
+        let [queries, keys] = [config.heads, config.key_value_heads].map(|heads| heads * config.head_dim);
+        let inner = config.feed_forward;
+        let (fused, parts) = match part_of(&self.name) {
+            "attn_qkv" => ("attn_qkv", vec![("attn_q", queries), ("attn_k", keys), ("attn_v", keys)]),
+            "ffn_up" if self.holds_gate(config) => ("ffn_up", vec![("ffn_gate", inner), ("ffn_up", inner)]),
+            _ => return vec![],
+        };
+        let mut first = 0;
+        let span = |(part, rows): (&str, usize)| {
+            first += rows;
+            (self.name.replace(fused, part), first - rows..first)
+        };
+        parts.into_iter().map(span).collect()
+    }
+
+    /// The names of the parts of the decoder that the tensor holds.
+    pub fn names(&self, config: &DecoderConfig) -> Vec<String> {
+        let spans = self.spans(config);
+        if spans.is_empty() { vec![self.name.clone()] } else { spans.into_iter().map(|(name, _)| name).collect() }
+    }
+
     /// The parts of the decoder that a checked tensor holds.
     pub fn parts<'a>(&self, config: &DecoderConfig, stored: StoredMatrix<'a>) -> Vec<Part<'a>> {
-        let [queries, keys] = [config.heads, config.key_value_heads].map(|heads| heads * config.head_dim);
         let stored = match self.change {
             Change::Transposed => stored.transposed(),
             Change::ByHead => by_element(stored, |stored| stored.rows(one_after_the_other(config).into_iter())),
@@ -130,19 +163,12 @@ impl Place {
             let stored = if self.halves && turns { in_pairs(config, stored) } else { stored };
             Part { name, stored, plus_one }
         };
-        if part_of(&self.name) != "attn_qkv" {
+        let spans = self.spans(config);
+        if spans.is_empty() {
             return vec![part(self.name.clone(), stored)];
         }
-        let spans = [
-            ("attn_q", 0..queries),
-            ("attn_k", queries..queries + keys),
-            ("attn_v", queries + keys..queries + 2 * keys),
-        ];
-        let split = spans.map(|(name, span)| {
-            let name = self.name.replace("attn_qkv", name);
-            part(name, by_element(stored.clone(), |stored| stored.rows(span)))
-        });
-        split.into()
+        let split = spans.into_iter().map(|(name, span)| part(name, by_element(stored.clone(), |all| all.rows(span))));
+        split.collect()
     }
 }
 
@@ -229,6 +255,7 @@ mod tests {
             |shape: Vec<u64>| TensorInfo { name: "t".into(), shape, tensor_type: TensorType::F32, offset: 0, bytes: 0 };
         assert!(place.check(&config, &info(vec![48, 16])).is_ok());
         assert!(matches!(place.check(&config, &info(vec![16, 48])), Err(LoadError::Shape { .. })));
-        assert!(needed(&config).contains(&"blk.0.attn_qkv.weight".to_string()));
+        assert_eq!(place.names(&config), ["blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"]);
+        assert!(place.names(&config).iter().all(|name| needed(&config).contains(name)));
     }
 }

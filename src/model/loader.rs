@@ -1,6 +1,6 @@
 //! From a stream of file bytes to a model on a device, holding no weight twice.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use burn::tensor::Device;
 
@@ -85,6 +85,8 @@ pub struct ModelLoader {
     /// The first file's header, where it is GGUF.
     gguf: Option<Gguf>,
     parts: Parts,
+    /// What each frequency of rotary positions is divided by, where a file says so.
+    factors: Vec<f32>,
     stored_as: BTreeSet<&'static str>,
     limits: Limits,
     /// Whether floats are rounded to 8 bits.
@@ -98,8 +100,6 @@ pub struct ModelLoader {
 struct Parts {
     matrices: HashMap<String, Weights>,
     rows: HashMap<String, RowWeights>,
-    /// What frequencies of rotary positions are divided by.
-    factors: Vec<f32>,
 }
 
 impl ModelLoader {
@@ -115,6 +115,7 @@ impl ModelLoader {
             config: None,
             gguf: None,
             parts: Parts::default(),
+            factors: vec![],
             stored_as: BTreeSet::new(),
             limits: Limits::default(),
             rounds: false,
@@ -269,9 +270,12 @@ impl ModelLoader {
         }
         if self.files == 1 {
             // Better known before the weights have come.
-            let has =
-                |name: &String| directory.iter().any(|(_, place)| place.as_ref().is_some_and(|p| p.name == *name));
-            if let Some(tensor) = layout::needed(config).into_iter().find(|name| !has(name)) {
+            let there: HashSet<String> = directory
+                .iter()
+                .filter_map(|(_, place)| place.as_ref())
+                .flat_map(|place| place.names(config))
+                .collect();
+            if let Some(tensor) = layout::needed(config).into_iter().find(|name| !there.contains(name)) {
                 return Err(LoadError::MissingTensor { tensor });
             }
         }
@@ -285,7 +289,7 @@ impl ModelLoader {
         let shape = tensor.matrix_shape().map(|n| n as usize);
         let stored = StoredMatrix { tensor_type: tensor.tensor_type, bytes: bytes.into(), shape };
         for Part { name, stored, plus_one } in place.parts(config, stored) {
-            let is_row = name.ends_with(".bias") || name.contains("norm") || name.starts_with("rope_freqs");
+            let is_row = layout::shape_of(config, &name).is_some_and(|[rows, _]| rows == 1);
             if !is_row {
                 let weights = Weights::from_file(&stored, self.storage, self.rounds, self.limits.binding, &self.device);
                 self.parts.matrices.insert(name, weights);
@@ -295,8 +299,8 @@ impl ModelLoader {
             if plus_one {
                 values.iter_mut().for_each(|value| *value += 1.0);
             }
-            if name.starts_with("rope_freqs") {
-                self.parts.factors = values;
+            if name.starts_with("rope_") {
+                self.factors = values;
             } else {
                 self.parts.rows.insert(name, RowWeights::new(values, self.storage, &self.device));
             }
@@ -312,7 +316,7 @@ impl ModelLoader {
         if self.begun < self.files {
             return Err(LoadError::Split { got: self.begun, wanted: self.files });
         }
-        let Some(config) = self.config.take() else { return Err(LoadError::Ended { got: 0, wanted: 0 }) };
+        let Some(mut config) = self.config.take() else { return Err(LoadError::Ended { got: 0, wanted: 0 }) };
         let (tokenizer, chat) = match (&self.gguf, &self.repository) {
             (Some(gguf), _) => (ModelTokenizer::from_gguf(gguf)?, ChatTemplate::from_gguf(gguf)?),
             (None, Some(repository)) => (
@@ -321,6 +325,9 @@ impl ModelLoader {
             ),
             (None, None) => return Err(LoadError::Undescribed),
         };
+        if let Some(rotary) = config.rotary.as_mut().filter(|_| !self.factors.is_empty()) {
+            rotary.factors = self.factors;
+        }
         let decoder = self.parts.decoder(config, self.storage, &self.device)?;
         let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
         let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
@@ -367,9 +374,15 @@ impl Parts {
                 scale: config.attention_scale as f32,
                 window: window.unwrap_or(usize::MAX),
             };
+            let norm = self.norm(&path("attn_norm"), &config, storage)?;
+            let mlp_norm = if config.family.shares_norm() {
+                norm.clone()
+            } else {
+                self.norm(&path("ffn_norm"), &config, storage)?
+            };
             blocks.push(Block {
                 attention: Attention {
-                    norm: self.norm(&path("attn_norm"), &config, storage)?,
+                    norm,
                     query: self.matrix(&path("attn_q"))?,
                     key: self.matrix(&path("attn_k"))?,
                     value: self.matrix(&path("attn_v"))?,
@@ -380,7 +393,7 @@ impl Parts {
                     windowed: window.is_some(),
                 },
                 mlp: Mlp {
-                    norm: self.norm(&path("ffn_norm"), &config, storage)?,
+                    norm: mlp_norm,
                     gate: if config.family.gated() { Some(self.matrix(&path("ffn_gate"))?) } else { None },
                     up: self.matrix(&path("ffn_up"))?,
                     down: self.matrix(&path("ffn_down"))?,
@@ -389,7 +402,7 @@ impl Parts {
                 },
             });
         }
-        let rope = |windowed| config.rotary.as_ref().map(|rotary| Rope::new(rotary, windowed, &self.factors));
+        let rope = |windowed| config.rotary.as_ref().map(|rotary| Rope::new(rotary, windowed));
         let (rope, window_rope) = (rope(false), config.window.and_then(|_| rope(true)));
         let position_embedding = if config.rotary.is_none() { Some(self.matrix("position_embd")?) } else { None };
         Ok(Decoder {

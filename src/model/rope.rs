@@ -33,8 +33,7 @@ impl Rope {
     /// For heads that turn as a configuration says.
     ///
     /// * `windowed` — for the layers that see a window, whose base may be another.
-    /// * `factors` — what each pair's frequency is divided by, where the file says so.
-    pub fn new(rotary: &Rotary, windowed: bool, factors: &[f32]) -> Self {
+    pub fn new(rotary: &Rotary, windowed: bool) -> Self {
         let (base, scaling) = match rotary.window_base.filter(|_| windowed) {
             Some(base) => (base, RopeScaling::None),
             None => (rotary.base, rotary.scaling),
@@ -48,7 +47,7 @@ impl Rope {
             match scaling {
                 RopeScaling::None => frequency,
                 RopeScaling::Linear { factor } => frequency / factor,
-                RopeScaling::Factors => frequency / factors.get(pair).copied().map_or(1.0, f64::from),
+                RopeScaling::Factors { .. } => frequency / rotary.factors.get(pair).copied().map_or(1.0, f64::from),
                 RopeScaling::Llama3 { factor, low, high, original } => {
                     let turns = original * frequency / TAU;
                     let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
@@ -62,7 +61,10 @@ impl Rope {
                 }
             }
         };
-        let magnitude = if let RopeScaling::Yarn { magnitude, .. } = scaling { magnitude } else { 1.0 };
+        let magnitude = match scaling {
+            RopeScaling::Yarn { magnitude, .. } | RopeScaling::Factors { magnitude } => magnitude,
+            _ => 1.0,
+        };
         Self { frequencies: (0..rotary.dimensions / 2).map(stretched).collect(), magnitude }
     }
 
@@ -114,8 +116,9 @@ mod tests {
     #[test]
     fn turns_each_pair_by_its_own_angle_and_leaves_the_rest() {
         let device = Device::flex();
-        let rotary = Rotary { base: 100.0, window_base: None, dimensions: 4, scaling: RopeScaling::None };
-        let rope = Rope::new(&rotary, false, &[]);
+        let rotary =
+            Rotary { base: 100.0, window_base: None, dimensions: 4, scaling: RopeScaling::None, factors: vec![] };
+        let rope = Rope::new(&rotary, false);
         let rows = [1.0, 0.0, 0.0, 2.0, 7.0, 8.0, 1.0, 0.0, 0.0, 2.0, 7.0, 8.0];
         let x = Tensor::<3>::from_data(TensorData::new(rows.to_vec(), [2, 1, 6]), &device);
         let out = rope.rotation(0, 2, &device).apply(x).into_data().try_into_vec::<f32>().unwrap();
@@ -133,8 +136,8 @@ mod tests {
     #[test]
     fn windows_have_a_base_of_their_own() {
         let scaling = RopeScaling::Linear { factor: 4.0 };
-        let rotary = Rotary { base: 100.0, window_base: Some(16.0), dimensions: 4, scaling };
-        assert_eq!(Rope::new(&rotary, false, &[]).frequencies, [0.25, 0.025]);
-        assert_eq!(Rope::new(&rotary, true, &[]).frequencies, [1.0, 0.25]);
+        let rotary = Rotary { base: 100.0, window_base: Some(16.0), dimensions: 4, scaling, factors: vec![] };
+        assert_eq!(Rope::new(&rotary, false).frequencies, [0.25, 0.025]);
+        assert_eq!(Rope::new(&rotary, true).frequencies, [1.0, 0.25]);
     }
 }

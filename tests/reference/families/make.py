@@ -1,6 +1,6 @@
 """Makes tests/fixtures/families: a tiny random checkpoint of each family, in both formats, and what the reference library finds.
 
-    pip install torch transformers gguf sentencepiece && python3 tests/reference/families/make.py
+    pip install torch transformers gguf sentencepiece && python3 tests/reference/families/make.py [FAMILY…]
 
 Kept in the repository, so that tests need none of this. For each family: the files of a Hugging Face repository
 (config.json, model.safetensors, tokenizer.json, tokenizer_config.json, generation_config.json), model.gguf written with ggml's own
@@ -10,6 +10,7 @@ prompt by transformers. Also tests/fixtures/quantized.json: blocks of every quan
 import json
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import gguf
@@ -38,6 +39,9 @@ CHATML = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\
 CHATML_CHAT = "<|im_start|>user\nHi there<|im_end|>\n<|im_start|>assistant\n"
 GEMMA = ("{{ bos_token }}{% for message in messages %}{{ '<start_of_turn>' + message['role'] + '\\n' + message['content'] | trim + "
          "'<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}")
+PHI3 = ("{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}")
+PHI3_CHAT = "<|user|>\nHi there<|end|>\n<|assistant|>\n  Hello"
 
 
 def byte_level(pre, special, bos):
@@ -56,8 +60,11 @@ def byte_level(pre, special, bos):
     return out
 
 
-def sentence_piece(special, prefix):
-    """A SentencePiece BPE model of 480 pieces with byte fallback, and the same as a tokenizer.json."""
+def sentence_piece(special, prefix, strips=False):
+    """A SentencePiece BPE model of 480 pieces with byte fallback, and the same as a tokenizer.json.
+
+    `strips`: special tokens take the white space that follows them.
+    """
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "text").write_text("\n".join(line for text in CORPUS for line in text.splitlines() if line))
         sentencepiece.SentencePieceTrainer.train(
@@ -76,7 +83,7 @@ def sentence_piece(special, prefix):
     out = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[(a, b) for a, b, _ in merges], byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
     out.normalizer = normalizers.Sequence(([normalizers.Prepend("▁")] if prefix else []) + [normalizers.Replace(" ", "▁")])
     out.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()] + ([decoders.Strip(" ", 1, 0)] if prefix else []))
-    out.add_special_tokens([AddedToken(piece, special=True, normalized=False) for piece in pieces if piece in special or spm.is_control(vocabulary[piece])])
+    out.add_special_tokens([AddedToken(piece, special=True, normalized=False, rstrip=strips and piece not in ("<s>", "<|endoftext|>")) for piece in pieces if piece in special or spm.is_control(vocabulary[piece])])
     bos = "<s>" if prefix else "<bos>"
     bos = pieces[spm.bos_id()]
     out.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, spm.bos_id())])
@@ -148,9 +155,16 @@ GPT2_NAMES = {f"{a}.{kind}": f"{b}.{kind}" for kind in ("weight", "bias") for a,
 NEOX_NAMES = {f"{a}.{kind}": f"{b}.{kind}" for kind in ("weight", "bias") for a, b in
               {"input_layernorm": "attn_norm", "attention.query_key_value": "attn_qkv", "attention.dense": "attn_output", "post_attention_layernorm": "ffn_norm",
                "mlp.dense_h_to_4h": "ffn_up", "mlp.dense_4h_to_h": "ffn_down"}.items()}
+PHI_NAMES = {f"{a}.{kind}": f"{b}.{kind}" for kind in ("weight", "bias") for a, b in
+             {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.dense": "attn_output",
+              "mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down"}.items()}
+PHI3_NAMES = {"input_layernorm.weight": "attn_norm.weight", "self_attn.qkv_proj.weight": "attn_qkv.weight", "self_attn.o_proj.weight": "attn_output.weight",
+              "post_attention_layernorm.weight": "ffn_norm.weight", "mlp.gate_up_proj.weight": "ffn_up.weight", "mlp.down_proj.weight": "ffn_down.weight"}
 OUTSIDE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight",
            "transformer.wte.weight": "token_embd.weight", "transformer.wpe.weight": "position_embd.weight", "transformer.ln_f.weight": "output_norm.weight",
            "transformer.ln_f.bias": "output_norm.bias", "gpt_neox.embed_in.weight": "token_embd.weight", "embed_out.weight": "output.weight",
+ "lm_head.bias": "output.bias",
+           "model.final_layernorm.weight": "output_norm.weight", "model.final_layernorm.bias": "output_norm.bias",
            "gpt_neox.final_layer_norm.weight": "output_norm.weight", "gpt_neox.final_layer_norm.bias": "output_norm.bias"}
 
 
@@ -183,7 +197,6 @@ def llama3_factors(config):
 
 def main():
     transformers.logging.set_verbosity_error()
-    shutil.rmtree(FIXTURES / "families", ignore_errors=True)
     common = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
                   initializer_range=0.35, bos_token_id=None, eos_token_id=None, pad_token_id=None)
     norms = lambda config, architecture, head_dim: {
@@ -268,7 +281,39 @@ def main():
             return "gptneox", keys, converted(state, NEOX_NAMES, change)
         return transformers.GPTNeoXForCausalLM, config, (tokenizer, None, None), dict(pre="olmo", add_bos=False, bos="<|endoftext|>", eos="<|endoftext|>"), None, file
 
-    for make in (llama, tinyllama, mistral, qwen2, qwen3, gemma3, gpt2, gpt_neox):
+    def phi():
+        tokenizer = byte_level("gpt-2", ["<|endoftext|>"], False)
+        config = transformers.PhiConfig(**common, hidden_act="gelu_new", rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5})
+        def file(state):
+            tensors = converted(state, PHI_NAMES, lambda _, x: x)
+            # One matrix for query, key and value, as in files of older converters.
+            for layer in range(2):
+                for kind in ("weight", "bias"):
+                    tensors[f"blk.{layer}.attn_qkv.{kind}"] = np.concatenate([tensors.pop(f"blk.{layer}.attn_{part}.{kind}") for part in "qkv"])
+            keys = {"block_count": 2, "context_length": 256, "embedding_length": 32, "feed_forward_length": 64, "attention.head_count": 4, "attention.head_count_kv": 2,
+                    "attention.layer_norm_epsilon": float(config.layer_norm_eps), "rope.dimension_count": 4, "rope.freq_base": 10000.0}
+            return "phi2", keys, tensors
+        return transformers.PhiForCausalLM, config, (tokenizer, None, None), dict(pre="gpt-2", add_bos=False, bos="<|endoftext|>", eos="<|endoftext|>"), None, file
+
+    def phi3():
+        tokenizer, spm, pieces = sentence_piece(["<|endoftext|>", "<|user|>", "<|end|>", "<|assistant|>"], True, strips=True)
+        short, long = [1.0, 1.2, 1.5, 3.0], [1.5, 4.0, 8.0, 16.0]
+        config = transformers.Phi3Config(**(common | dict(max_position_embeddings=512)), tie_word_embeddings=False, original_max_position_embeddings=256, rope_parameters={
+            "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": short, "long_factor": long, "original_max_position_embeddings": 256})
+        def file(state):
+            keys = norms(config, "phi3", 8) | {"context_length": 512, "rope.freq_base": 10000.0, "rope.dimension_count": 8, "rope.scaling.original_context_length": 256,
+                                               "rope.scaling.attn_factor": float(np.sqrt(1 + np.log(2) / np.log(256)))}
+            factors = {"rope_factors_long.weight": np.array(long, np.float32), "rope_factors_short.weight": np.array(short, np.float32)}
+            return "phi3", keys, factors | converted(state, PHI3_NAMES, lambda _, x: x)
+        return transformers.Phi3ForCausalLM, config, (tokenizer, spm, pieces), dict(prefix=True, bos="<s>", eos="</s>"), PHI3, file
+
+    families = (llama, tinyllama, mistral, qwen2, qwen3, gemma3, gpt2, gpt_neox, phi, phi3)
+    wanted = sys.argv[1:] or [make.__name__ for make in families] + ["k_quants", "split"]
+    for name in wanted:
+        shutil.rmtree(FIXTURES / "families" / name, ignore_errors=True)
+    for make in families:
+        if make.__name__ not in wanted:
+            continue
         torch.manual_seed(20261125)
         kind, config, (tokenizer, spm, pieces), names, template, file = make()
         name = make.__name__
@@ -295,10 +340,10 @@ def main():
         settings = {"bos_token": text(bos), "eos_token": text(eos)} | ({"chat_template": template} if template else {})
         (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
         cases = []
-        for sample in TEXTS:
+        for sample in TEXTS + ([PHI3_CHAT] if name == "phi3" else []):
             ids = tokenizer.encode(sample, add_special_tokens=False).ids
             # SentencePiece itself is the judge of its models; it alone puts no space before the empty text, and knows no markup.
-            if spm and sample and "</s>" not in sample:
+            if spm and sample and "</s>" not in sample and sample != PHI3_CHAT:
                 assert ids == spm.encode(sample), (name, sample, ids, spm.encode(sample))
             cases.append({"text": sample, "ids": ids, "with_special": tokenizer.encode(sample).ids, "decoded": tokenizer.decode(ids, skip_special_tokens=True)})
         prompt = TEXTS[1]
@@ -325,8 +370,9 @@ def main():
                 for number, some in enumerate((names_of_tensors[:half], names_of_tensors[half:])):
                     write_gguf(split / f"model-0000{number + 1}-of-00002.gguf", architecture, keys, {key: tensors[key] for key in some}, tokenizer, names, "", None, (number, 2))
         print(name, sum(path.stat().st_size for path in folder.iterdir()) // 1024, "KB", logits.abs().mean().item(), logits.std().item())
-    k_quants()
-    quantized()
+    if "k_quants" in wanted:
+        k_quants()
+        quantized()
 
 
 def random_blocks(random, kind, count):
