@@ -2,9 +2,11 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::kernels::Coding;
 use super::ops::{self, Layout, Stored};
 use crate::kernel::packed::{Codes, mask_of};
 use crate::kernel::{BLOCK, PackedMatrix};
+use crate::model::tensor::TensorType;
 
 /// Up to so many rows are multiplied with the codes themselves; for more the weights are first turned into numbers, a matrix
 /// at a time, and multiplied by burn.
@@ -17,27 +19,36 @@ const HUGE: usize = 16_384;
 pub struct BlockMatrix(Stored);
 
 impl BlockMatrix {
-    /// The same matrix on a device; none where its weights are not quantized.
+    /// The same matrix on a device; none where its weights are f32, or its rows not whole blocks.
     pub fn upload(matrix: &PackedMatrix, device: &Device) -> Option<Self> {
         let [rows, columns] = matrix.shape();
-        let (bits, codes, scales): (u32, Vec<i32>, Vec<f32>) = match matrix.codes() {
+        if !columns.is_multiple_of(BLOCK) {
+            return None;
+        }
+        let (coding, codes, scales): (Coding, Vec<i32>, Vec<f32>) = match matrix.codes() {
             Codes::Four { codes, scales, minimums } => {
-                let pairs = scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, *minimum]);
-                (4, codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 4]>(*block)).collect(), pairs.collect())
+                (Coding::Nibbles, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, minimums))
             }
             Codes::Eight { codes, scales, minimums } => {
-                let words = codes.iter().flat_map(|block| bytemuck::cast::<_, [i32; 8]>(*block));
-                let minimums = minimums.iter().copied().chain(std::iter::repeat(0.0));
+                (Coding::Bytes, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, minimums))
+            }
+            Codes::Halves { codes, scales, minimums } => {
+                let scales = in_turn(bytemuck::cast_slice(scales), bytemuck::cast_slice(minimums));
+                (Coding::BytesInHalves, bytemuck::cast_slice(codes).to_vec(), scales)
+            }
+            Codes::Sixteen { words, brain } => {
+                let coding = if *brain { Coding::BrainFloats } else { Coding::Halves };
+                let pairs = words.as_chunks::<2>().0.iter();
+                // A program needs all its buffers; no scale is read.
                 (
-                    8,
-                    words.collect(),
-                    scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, minimum]).collect(),
+                    coding,
+                    pairs.map(|[low, high]| (u32::from(*high) << 16 | u32::from(*low)) as i32).collect(),
+                    vec![0.0],
                 )
             }
-            // Floats, and scales finer than a block, which the kernels do not know.
-            Codes::Halves { .. } | Codes::Sixteen { .. } | Codes::Full(_) => return None,
+            Codes::Full(_) => return None,
         };
-        let layout = Layout { rows, columns, bits, masked: matrix.mask().is_some() };
+        let layout = Layout { rows, columns, coding, masked: matrix.mask().is_some() };
         Some(Self(Stored {
             codes: integers(codes, device),
             scales: Tensor::from_data(TensorData::from(scales.as_slice()), device),
@@ -45,6 +56,20 @@ impl BlockMatrix {
             mask: words(matrix.mask().unwrap_or(&[0]), device),
             layout,
         }))
+    }
+
+    /// Bits that a weight of a type takes, its share of scales included.
+    ///
+    /// * `rounded` — whether floats are [rounded](PackedMatrix::rounded).
+    pub fn bits_a_weight(tensor_type: TensorType, rounded: bool) -> f64 {
+        // An f32 for each block.
+        let number = 32.0 / BLOCK as f64;
+        match PackedMatrix::bits_a_weight(tensor_type, rounded) {
+            floats if tensor_type.is_float() && !rounded => floats,
+            codes if codes < 8.0 => 4.0 + 2.0 * number,
+            _ if PackedMatrix::is_in_halves(tensor_type) => 8.0 + 4.0 * number,
+            _ => 8.0 + 2.0 * number,
+        }
     }
 
     /// Rows and columns.
@@ -83,18 +108,24 @@ impl BlockMatrix {
 
     /// Some rows, `[ids, columns]`.
     pub fn select(&self, ids: &[u32]) -> Tensor<2> {
-        let Layout { columns, bits, masked, .. } = self.0.layout;
+        let Layout { columns, coding, masked, .. } = self.0.layout;
         let pick = |x: &Tensor<1, Int>, width: usize| {
             let [count] = x.dims();
             x.clone().reshape([count / width, width]).select(0, self.ids(ids)).reshape([ids.len() * width])
         };
         let blocks = columns / BLOCK;
-        let [numbers] = self.0.scales.dims();
-        let scales = self.0.scales.clone().reshape([numbers / (2 * blocks), 2 * blocks]).select(0, self.ids(ids));
+        let scales = match 2 * blocks * coding.pairs() as usize {
+            0 => self.0.scales.clone(),
+            width => {
+                let [count] = self.0.scales.dims();
+                let rows = self.0.scales.clone().reshape([count / width, width]).select(0, self.ids(ids));
+                rows.reshape([ids.len() * width])
+            }
+        };
         let mask = if masked { pick(&self.0.mask, blocks) } else { self.0.mask.clone() };
         ops::dequantize(&Stored {
-            codes: pick(&self.0.codes, columns * bits as usize / i32::BITS as usize),
-            scales: scales.reshape([ids.len() * 2 * blocks]),
+            codes: pick(&self.0.codes, columns * coding.bits() as usize / u32::BITS as usize),
+            scales,
             mask,
             layout: Layout { rows: ids.len(), ..self.0.layout },
         })
@@ -109,6 +140,12 @@ impl BlockMatrix {
         let layout = Layout { masked: true, ..self.0.layout };
         Self(Stored { mask: words(&mask_of(values), &self.device()), layout, ..self.0.clone() })
     }
+}
+
+/// Each scale followed by its minimum, which is 0 where there are none.
+fn in_turn(scales: &[f32], minimums: &[f32]) -> Vec<f32> {
+    let minimums = minimums.iter().copied().chain(std::iter::repeat(0.0));
+    scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, minimum]).collect()
 }
 
 /// Words bit by bit: the device's integers have a sign.
@@ -127,7 +164,6 @@ mod tests {
     use crate::gpu::tests::{assert_close, gpu, numbers, read, tensor};
     use crate::kernel::elementwise;
     use crate::model::family::Activation;
-    use crate::model::tensor::TensorType;
 
     /// Bytes of blocks with scales and minimums near those of real models.
     fn stored(tensor_type: TensorType, blocks: usize) -> Vec<u8> {
@@ -135,9 +171,25 @@ mod tests {
         let random = numbers(blocks * bytes, 11);
         let mut all: Vec<u8> = random.iter().map(|x| (x * 997.0) as i32 as u8).collect();
         for (at, block) in all.chunks_exact_mut(bytes).enumerate() {
-            block[..2].copy_from_slice(&half::f16::from_f32(0.01 + at as f32 * 1e-5).to_le_bytes());
-            if tensor_type == TensorType::Q4_1 {
-                block[2..4].copy_from_slice(&half::f16::from_f32(-0.07).to_le_bytes());
+            let mut put = |place: usize, number: f32| {
+                block[place..place + 2].copy_from_slice(&half::f16::from_f32(number).to_le_bytes());
+            };
+            let number = 0.01 + at as f32 * 1e-5;
+            match tensor_type {
+                TensorType::Q4_1 => {
+                    put(0, number);
+                    put(2, -0.07);
+                }
+                TensorType::Q2_K => {
+                    put(80, number);
+                    put(82, 0.003);
+                }
+                TensorType::Q3_K => put(108, number / 100.0),
+                TensorType::Q6_K => put(208, number / 1000.0),
+                // Subnormal numbers among them.
+                TensorType::F16 => put(0, [number, -2.0 * number, 3e-6, -6e-8][at % 4]),
+                TensorType::BF16 => block.copy_from_slice(&half::bf16::from_f32(number - 0.02).to_le_bytes()),
+                _ => put(0, number),
             }
         }
         all
@@ -153,14 +205,23 @@ mod tests {
     /// Every format, with and without a mask, with few rows and many; sizes that fill no cube evenly.
     #[test]
     fn multiplies_as_the_host_does() {
-        let [rows, columns] = [13, 160];
-        for tensor_type in [TensorType::Q4_0, TensorType::Q4_1, TensorType::Q8_0] {
-            let bytes = stored(tensor_type, rows * columns / BLOCK);
+        use TensorType::*;
+        for (tensor_type, rows, columns) in [
+            (Q4_0, 13, 160),
+            (Q4_1, 13, 160),
+            (Q8_0, 13, 160),
+            (F16, 13, 160),
+            (BF16, 13, 160),
+            (Q2_K, 13, 256),
+            (Q3_K, 13, 256),
+            (Q6_K, 13, 256),
+        ] {
+            let bytes = stored(tensor_type, rows * columns / tensor_type.block_len() as usize);
             let whole = PackedMatrix::from_file(tensor_type, &bytes, rows, columns);
             let kept: Vec<f32> =
                 whole.values().iter().enumerate().map(|(at, w)| if at % 3 == 1 { 0.0 } else { *w }).collect();
             let blocks = BlockMatrix::upload(&whole, &gpu()).unwrap();
-            assert_close(&read(blocks.weights()), &whole.values(), 1e-6);
+            assert_close(&read(blocks.weights()), &whole.values(), if tensor_type.is_float() { 0.0 } else { 1e-6 });
             for (matrix, values) in [
                 (blocks.clone(), whole.values()),
                 (blocks.without_zeros_of(&kept), kept.clone()),

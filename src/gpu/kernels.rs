@@ -17,13 +17,62 @@ const BLOCK: u32 = crate::kernel::BLOCK as u32;
 /// Stands for −∞ where a score must not count.
 const NEVER: f32 = -1e30;
 
-/// One code of a word as a number: nibbles of 0 to 15, or signed bytes.
+/// What a word of codes holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// Numbers from 0 to 15, of which each block has a scale and a minimum.
+    Nibbles,
+    /// Numbers from −128 to 127, of which each block has a scale and a minimum.
+    Bytes,
+    /// The same with a scale and a minimum for each half of a block.
+    BytesInHalves,
+    /// IEEE floats of 16 bits, finite.
+    Halves,
+    /// bfloat16.
+    BrainFloats,
+}
+
+impl Coding {
+    /// Bits of one weight.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Nibbles => 4,
+            Self::Bytes | Self::BytesInHalves => 8,
+            Self::Halves | Self::BrainFloats => 16,
+        }
+    }
+
+    /// Pairs of a scale and a minimum in a block.
+    pub const fn pairs(self) -> u32 {
+        match self {
+            Self::Nibbles | Self::Bytes => 1,
+            Self::BytesInHalves => 2,
+            Self::Halves | Self::BrainFloats => 0,
+        }
+    }
+}
+
+/// One code of a word as a number.
 #[cube]
-fn code(word: i32, place: u32, #[comptime] bits: u32) -> f32 {
-    if bits == 4 {
+fn code(word: i32, place: u32, #[comptime] coding: Coding) -> f32 {
+    if comptime!(matches!(coding, Coding::Nibbles)) {
         f32::cast_from((word >> i32::cast_from(4 * place)) & 15)
-    } else {
+    } else if comptime!(coding.bits() == 8) {
         f32::cast_from((word << i32::cast_from(24 - 8 * place)) >> 24)
+    } else if comptime!(matches!(coding, Coding::BrainFloats)) {
+        f32::reinterpret((word << i32::cast_from(16 - 16 * place)) & -65_536)
+    } else {
+        let bits = (word >> i32::cast_from(16 * place)) & 65_535;
+        let magnitude = bits & 32_767;
+        // The exponent counts from another place; a device may take what is subnormal as f32 for 0.
+        let mut value = f32::reinterpret((magnitude << 13) + comptime!(112i32 << 23));
+        if magnitude < 1024 {
+            value = f32::cast_from(magnitude) * comptime!(1.0f32 / (1 << 24) as f32);
+        }
+        if bits >= 32_768 {
+            value = -value;
+        }
+        value
     }
 }
 
@@ -31,8 +80,18 @@ fn code(word: i32, place: u32, #[comptime] bits: u32) -> f32 {
 ///
 /// In blocks of nibbles the low ones are the first half and the high ones the second.
 #[cube]
-fn place_in_block(word_in_block: u32, place: u32, #[comptime] bits: u32) -> u32 {
-    if bits == 4 { 4 * word_in_block + place / 2 + 16 * (place % 2) } else { 4 * word_in_block + place }
+fn place_in_block(word_in_block: u32, place: u32, #[comptime] coding: Coding) -> u32 {
+    if comptime!(matches!(coding, Coding::Nibbles)) {
+        4 * word_in_block + place / 2 + 16 * (place % 2)
+    } else {
+        comptime!(32 / coding.bits()) * word_in_block + place
+    }
+}
+
+/// Where the scale of a word's weights is; their minimum follows.
+#[cube]
+fn scale_of(block: u32, word_in_block: u32, #[comptime] coding: Coding) -> u32 {
+    if comptime!(coding.pairs() == 2) { 4 * block + word_in_block / 4 * 2 } else { 2 * block }
 }
 
 #[cube]
@@ -42,7 +101,7 @@ fn silu(x: f32) -> f32 {
 
 /// x Wᵀ for a few rows x: each output is shared by [`LANES`] units, each of which takes every [`LANES`]-th word of codes.
 ///
-/// `scales` has the scale and the minimum of each block in turn. Gated, the output is silu(gate) times the product.
+/// `scales` has scales and minimums in turn, as the coding says. Gated, the output is silu(gate) times the product.
 #[cube(launch_unchecked)]
 pub fn product(
     x: &[f32],
@@ -53,11 +112,11 @@ pub fn product(
     out: &mut [f32],
     columns: u32,
     rows: u32,
-    #[comptime] bits: u32,
+    #[comptime] coding: Coding,
     #[comptime] masked: bool,
     #[comptime] gated: bool,
 ) {
-    let per_word = comptime!(32 / bits);
+    let per_word = comptime!(32 / coding.bits());
     let words_in_block = comptime!(BLOCK / per_word);
     let lane = UNIT_POS_X;
     let output = CUBE_POS_X * OUTPUTS + UNIT_POS_Y;
@@ -76,18 +135,21 @@ pub fn product(
             let mut total = 0.0f32;
             #[unroll]
             for place in 0..per_word {
-                let in_block = place_in_block(word_in_block, place, bits);
+                let in_block = place_in_block(word_in_block, place, coding);
                 let mut input = x[(base + in_block) as usize];
                 if masked {
                     let kept = (mask[block_of_matrix as usize] >> i32::cast_from(in_block)) & 1;
                     input *= f32::cast_from(kept);
                 }
-                dot += input * code(word, place, bits);
+                dot += input * code(word, place, coding);
                 total += input;
             }
-            let scale = scales[(2 * block_of_matrix) as usize];
-            let minimum = scales[(2 * block_of_matrix + 1) as usize];
-            sum += dot * scale + total * minimum;
+            if comptime!(coding.pairs() == 0) {
+                sum += dot;
+            } else {
+                let scale_at = scale_of(block_of_matrix, word_in_block, coding);
+                sum += dot * scales[scale_at as usize] + total * scales[(scale_at + 1) as usize];
+            }
             at += LANES;
         }
     }
@@ -117,21 +179,24 @@ pub fn dequantize(
     mask: &[i32],
     out: &mut [f32],
     words: u32,
-    #[comptime] bits: u32,
+    #[comptime] coding: Coding,
     #[comptime] masked: bool,
 ) {
-    let per_word = comptime!(32 / bits);
+    let per_word = comptime!(32 / coding.bits());
     let words_in_block = comptime!(BLOCK / per_word);
     let at = ABSOLUTE_POS as u32;
     if at < words {
         let block = at / words_in_block;
         let word = codes[at as usize];
-        let scale = scales[(2 * block) as usize];
-        let minimum = scales[(2 * block + 1) as usize];
+        let word_in_block = at % words_in_block;
+        let scale_at = scale_of(block, word_in_block, coding);
         #[unroll]
         for place in 0..per_word {
-            let in_block = place_in_block(at % words_in_block, place, bits);
-            let mut weight = code(word, place, bits) * scale + minimum;
+            let in_block = place_in_block(word_in_block, place, coding);
+            let mut weight = code(word, place, coding);
+            if comptime!(coding.pairs() > 0) {
+                weight = weight * scales[scale_at as usize] + scales[(scale_at + 1) as usize];
+            }
             if masked {
                 if (mask[block as usize] >> i32::cast_from(in_block)) & 1 == 0 {
                     weight = 0.0;

@@ -11,7 +11,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::kernels::{self, LANES, OUTPUTS, UNITS};
+use super::kernels::{self, Coding, LANES, OUTPUTS, UNITS};
 use crate::kernel::attention::Heads;
 
 /// How the codes of a matrix are stored.
@@ -21,8 +21,8 @@ pub struct Layout {
     pub rows: usize,
     /// Columns.
     pub columns: usize,
-    /// Bits of one code: 4 or 8.
-    pub bits: u32,
+    /// What the codes are.
+    pub coding: Coding,
     /// Whether the mask counts.
     pub masked: bool,
 }
@@ -137,7 +137,7 @@ impl DecoderOps for CubeBackend {
                 buffer(out.clone()),
                 layout.columns as u32,
                 layout.rows as u32,
-                layout.bits,
+                layout.coding,
                 layout.masked,
                 gated,
             );
@@ -148,7 +148,7 @@ impl DecoderOps for CubeBackend {
     fn dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
         let out = like(&scales, [layout.rows, layout.columns]);
         let client = scales.client.clone();
-        let words = layout.rows * layout.columns / (32 / layout.bits as usize);
+        let words = layout.rows * layout.columns / (u32::BITS / layout.coding.bits()) as usize;
         let (cubes, dim) = by_number(&client, words);
         unsafe {
             kernels::dequantize::launch_unchecked(
@@ -160,7 +160,7 @@ impl DecoderOps for CubeBackend {
                 buffer(mask),
                 buffer(out.clone()),
                 words as u32,
-                layout.bits,
+                layout.coding,
                 layout.masked,
             );
         }
@@ -263,13 +263,13 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f32) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::rms_norm(x.into_dispatch(), weight.into_dispatch(), epsilon))
 }
 
-/// A matrix on the device: codes, `[scale, minimum]` of each block, a mask of one word a block (any tensor where it does not
-/// count).
+/// A matrix on the device: codes, a scale and a minimum for those that share them, a mask of one word a block (any tensors where
+/// there are none).
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Words of codes.
     pub codes: Tensor<1, Int>,
-    /// Two numbers a block.
+    /// Two numbers for each [pair](Coding::pairs).
     pub scales: Tensor<1>,
     /// One word a block.
     pub mask: Tensor<1, Int>,

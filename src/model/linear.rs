@@ -139,11 +139,7 @@ impl Weights {
         let bits = match storage {
             Storage::Packed => PackedMatrix::bits_a_weight(tensor.tensor_type, rounded),
             #[cfg(feature = "gpu")]
-            Storage::Blocks => match PackedMatrix::bits_a_weight(tensor.tensor_type, rounded) {
-                // What the kernels have no codes for is held as f32.
-                bits if bits == 16.0 || PackedMatrix::is_in_halves(tensor.tensor_type) => 32.0,
-                bits => bits + 1.0,
-            },
+            Storage::Blocks => BlockMatrix::bits_a_weight(tensor.tensor_type, rounded),
             Storage::Tensors => 32.0,
         };
         (tensor.elements() as f64 * bits / 8.0) as u64
