@@ -11,7 +11,7 @@ use crate::model::linear::read_back;
 use crate::model::{Decoder, InputSite, Matrix, Sublayer};
 use crate::prune::mask::{self, Thresholds};
 use crate::prune::quantize::{self, SEARCH_STEPS};
-use crate::prune::sparsegpt::{InverseFactor, SparseGpt};
+use crate::prune::sparsegpt::{Factorization, InverseFactor, SparseGpt};
 use crate::prune::{Footprint, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity, SparsityMethod};
 use crate::results::{MaskPicture, MatrixReport, WeightReport};
 
@@ -219,8 +219,11 @@ impl Calibration {
                 control.checkpoint().await?;
                 let input = &inputs[index(*site)];
                 let [_, columns] = input.dims();
-                let factor = InverseFactor::new(&hessian(input).await?, columns);
-                self.factors.insert((layer, *site), factor);
+                let mut work = Factorization::new(hessian(input).await?, columns);
+                while work.row() {
+                    control.checkpoint().await?;
+                }
+                self.factors.insert((layer, *site), work.finish());
             }
             // Later layers matter only to what is still wanted.
             if self.activations.is_some() && wanted.iter().all(|(of, _)| *of <= layer) {

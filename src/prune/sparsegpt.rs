@@ -33,44 +33,95 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
-impl InverseFactor {
-    /// Factors the inverse of H + λI.
+/// An [`InverseFactor`] in the making: [`Factorization::row`] does the next row.
+pub struct Factorization {
+    n: usize,
+    hessian: Vec<f32>,
+    damping: f64,
+    dead: Vec<bool>,
+    /// Lower triangle, row after row: with rows and columns reversed, H + λI = L Lᵀ, and U is L⁻¹ reversed, whose rows then take
+    /// the place of L's.
+    triangle: Vec<f64>,
+    /// Rows of both passes that are done.
+    done: usize,
+}
+
+impl Factorization {
+    /// Begins to factor the inverse of H + λI.
     ///
     /// * `hessian` — H = XᵀX of the calibration inputs, `[n, n]`, up to a positive factor.
-    pub fn new(hessian: &[f32], n: usize) -> Self {
+    pub fn new(hessian: Vec<f32>, n: usize) -> Self {
         let dead: Vec<bool> = (0..n).map(|i| hessian[i * n + i] == 0.0).collect();
         let diagonal = |i: usize| if dead[i] { 1.0 } else { f64::from(hessian[i * n + i]) };
         let damping = DAMPING * (0..n).map(diagonal).sum::<f64>() / n.max(1) as f64;
-        // With rows and columns reversed, H = R Rᵀ for an upper R becomes L Lᵀ, and U = R⁻¹ is L⁻¹ reversed.
-        let reversed = |i: usize, j: usize| {
-            let (i, j) = (n - 1 - i, n - 1 - j);
-            if i == j { diagonal(i) + damping } else { f64::from(hessian[i * n + j]) }
-        };
-        let mut lower = vec![0f64; n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                let (above, row) = lower.split_at_mut(i * n);
-                let known = if j < i { dot(&row[..j], &above[j * n..j * n + j]) } else { dot(&row[..i], &row[..i]) };
-                let rest = reversed(i, j) - known;
-                row[j] = if j < i { rest / above[j * n + j] } else { rest.max(f64::MIN_POSITIVE).sqrt() };
-            }
-        }
-        let mut inverse = vec![0f64; n * n];
-        for i in 0..n {
-            let (above, row) = inverse.split_at_mut(i * n);
-            let scale = 1.0 / lower[i * n + i];
-            for k in 0..i {
-                let factor = -lower[i * n + k] * scale;
-                row[..=k].iter_mut().zip(&above[k * n..=k * n + k]).for_each(|(x, known)| *x += factor * known);
-            }
-            row[i] = scale;
-        }
-        drop(lower);
-        let rows = (0..n).flat_map(|i| (i..n).map(move |j| (i, j)));
-        let rows = rows.map(|(i, j)| inverse[(n - 1 - i) * n + (n - 1 - j)] as f32).collect();
-        Self { n, rows, dead }
+        Self { n, hessian, damping, dead, triangle: Vec::with_capacity(start(n)), done: 0 }
     }
 
+    /// Does the next row; says whether there are more.
+    pub fn row(&mut self) -> bool {
+        if self.done < self.n {
+            self.lower(self.done);
+        } else if self.done < 2 * self.n {
+            self.invert(self.done - self.n);
+        }
+        self.done += 1;
+        self.done < 2 * self.n
+    }
+
+    /// H + λI with rows and columns reversed.
+    fn reversed(&self, i: usize, j: usize) -> f64 {
+        let (i, j) = (self.n - 1 - i, self.n - 1 - j);
+        match i == j {
+            true if self.dead[i] => 1.0 + self.damping,
+            true => f64::from(self.hessian[i * self.n + j]) + self.damping,
+            false => f64::from(self.hessian[i * self.n + j]),
+        }
+    }
+
+    /// Row i of L.
+    fn lower(&mut self, i: usize) {
+        let begin = self.triangle.len();
+        for j in 0..=i {
+            let rest = self.reversed(i, j);
+            let (above, row) = self.triangle.split_at(begin);
+            let other = if j < i { &above[start(j)..start(j) + j] } else { &row[..i] };
+            let rest = rest - dot(&row[..j], other);
+            let entry = if j < i { rest / above[start(j) + j] } else { rest.max(f64::MIN_POSITIVE).sqrt() };
+            self.triangle.push(entry);
+        }
+    }
+
+    /// Row i of L⁻¹, from that of L and the rows of L⁻¹ above.
+    fn invert(&mut self, i: usize) {
+        let (above, row) = self.triangle.split_at_mut(start(i));
+        let row = &mut row[..=i];
+        let scale = 1.0 / row[i];
+        let factors: Vec<f64> = row[..i].iter().map(|entry| -entry * scale).collect();
+        row.fill(0.0);
+        for (k, factor) in factors.into_iter().enumerate() {
+            row[..=k].iter_mut().zip(&above[start(k)..]).for_each(|(x, known)| *x += factor * known);
+        }
+        row[i] = scale;
+    }
+
+    /// The factor, once every row is done.
+    pub fn finish(mut self) -> InverseFactor {
+        while self.done < 2 * self.n {
+            self.row();
+        }
+        let n = self.n;
+        let rows = (0..n).flat_map(|i| (i..n).map(move |j| (n - 1 - i, n - 1 - j)));
+        let rows = rows.map(|(i, j)| self.triangle[start(i) + j] as f32).collect();
+        InverseFactor { n, rows, dead: self.dead }
+    }
+}
+
+/// Where row i of a lower triangle begins.
+fn start(i: usize) -> usize {
+    i * (i + 1) / 2
+}
+
+impl InverseFactor {
     /// U[i][i..n].
     fn row(&self, i: usize) -> &[f32] {
         let begin = i * self.n - i * i.saturating_sub(1) / 2;
@@ -220,7 +271,7 @@ mod tests {
     fn the_factor_inverts() {
         let inputs: Vec<f32> = (0..50).map(|i| ((i * 37 % 19) as f32 - 9.0) / 5.0).collect();
         let (n, h) = (5, hessian(&inputs, 5));
-        let factor = InverseFactor::new(&h, n);
+        let factor = Factorization::new(h.clone(), n).finish();
         let u = |i: usize, j: usize| if j < i { 0.0 } else { factor.row(i)[j - i] };
         let damping = 0.01 * (0..n).map(|i| h[i * n + i]).sum::<f32>() / n as f32;
         for i in 0..n {
@@ -239,7 +290,7 @@ mod tests {
 
     #[test]
     fn an_input_that_is_always_zero_loses_its_weights() {
-        let factor = InverseFactor::new(&[2.0, 0.0, 0.0, 0.0], 2);
+        let factor = Factorization::new(vec![2.0, 0.0, 0.0, 0.0], 2).finish();
         assert_eq!(prune(&[3.0, 4.0], &factor, Pattern::Percent(0)), [3.0, 0.0]);
     }
 
@@ -253,7 +304,7 @@ mod tests {
             percent in 0u8..=90,
         ) {
             let n = 24;
-            let factor = InverseFactor::new(&hessian(&inputs, n), n);
+            let factor = Factorization::new(hessian(&inputs, n), n).finish();
             let gone = |weights: &[f32]| weights.iter().filter(|weight| **weight == 0.0).count();
             let ratio = prune(&weights, &factor, Pattern::Percent(percent));
             prop_assert_eq!(gone(&ratio), weights.len() * usize::from(percent) / 100);
