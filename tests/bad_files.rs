@@ -76,6 +76,31 @@ fn counts_that_lie_are_refused() {
     }
 }
 
+/// Templates on which the tokenizers crate panics (found by fuzzing).
+#[test]
+fn a_template_that_names_what_there_is_not_is_refused() {
+    let folder = common::root().join("tests/fixtures/families/tinyllama");
+    let whole = fs::read_to_string(folder.join("tokenizer.json")).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let good = json["post_processor"].clone();
+    let mut message = |processor: serde_json::Value| {
+        json["post_processor"] = processor;
+        let mut repository = Repository { config: "{}".into(), ..Repository::default() };
+        repository.set("tokenizer.json", json.to_string());
+        ModelTokenizer::from_hub(&repository, 480).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(message(good.clone()), Ok(()));
+    let mut unknown = good.clone();
+    unknown["special_tokens"] = serde_json::json!({});
+    let inner = serde_json::json!({ "type": "Sequence", "processors": [unknown] });
+    for processor in [unknown, inner] {
+        assert!(message(processor).unwrap_err().contains("\"<s>\", which it does not give"));
+    }
+    let mut second = good;
+    second["single"][1]["Sequence"]["id"] = "B".into();
+    assert!(message(second).unwrap_err().contains("a second text"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 

@@ -93,6 +93,11 @@ impl Inputs {
         self.values.len() / self.columns.max(1)
     }
 
+    /// The activations themselves, row after row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// Whether the rows are held as integers too.
     pub fn are_integers(&self) -> bool {
         !self.digits.is_empty()

@@ -6,6 +6,7 @@
 //! * [`packed`]: weights that stay quantized in memory, and the mask that may lie over them.
 //! * [`inputs`]: rows of activations, few ones as integers of two 16-bit digits.
 //! * [`multiply`]: the matrix product of both.
+//! * [`tiles`]: its innermost loops for many rows; `fused.rs` is a program of its own that has them with other instructions.
 //! * [`attention`]: rotation, scores, softmax, mixing.
 //! * [`elementwise`]: norm, SwiGLU, and sums that others share.
 
@@ -14,6 +15,7 @@ pub mod elementwise;
 pub mod inputs;
 pub mod multiply;
 pub mod packed;
+pub mod tiles;
 
 pub use inputs::Inputs;
 pub use packed::PackedMatrix;

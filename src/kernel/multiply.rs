@@ -1,17 +1,53 @@
 //! The matrix product y = x Wᵀ of packed weights and rows of inputs.
 
+use std::sync::OnceLock;
+
 use wide::{f32x4, i32x4};
 
 use super::BLOCK;
-use super::elementwise::{dot, four};
+use super::elementwise::dot;
 use super::inputs::{DIGIT, Digits, FEW, InputRow, Inputs, Lanes};
 use super::packed::{Codes, PackedMatrix, unpack_eight, unpack_four, unpack_mask};
+use super::tiles::{Four, Piece, add_products};
 
 /// Columns of weights that are unpacked at once, and rows: what a first-level cache holds beside some inputs.
 const UNPACKED_COLUMNS: usize = 512;
 const UNPACKED_ROWS: usize = 8;
-/// Rows of weights and rows of inputs whose sums are kept in registers at once.
-const TILE: [usize; 2] = [2, 4];
+
+/// A function that adds the products of a piece.
+pub type AddProducts = unsafe extern "C" fn(*const Piece);
+
+/// Takes the place of this crate's own loops, where it is set.
+static ADD_PRODUCTS: OnceLock<AddProducts> = OnceLock::new();
+
+/// From now on products of many rows are computed by another function, which a program for all machines cannot contain.
+pub fn use_for_many(function: AddProducts) {
+    // Only the first counts.
+    let _ = ADD_PRODUCTS.set(function);
+}
+
+impl Four for f32x4 {
+    #[inline(always)]
+    fn zeros() -> Self {
+        Self::ZERO
+    }
+
+    #[inline(always)]
+    unsafe fn read(at: *const f32) -> Self {
+        // SAFETY: the caller's.
+        Self::new(unsafe { at.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn plus_product(self, a: Self, b: Self) -> Self {
+        self + a * b
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        self.reduce_add()
+    }
+}
 
 impl PackedMatrix {
     /// y = x Wᵀ: `[inputs.rows(), rows]`, written to `out`.
@@ -71,6 +107,7 @@ impl PackedMatrix {
         let pieces = columns.div_ceil(UNPACKED_COLUMNS);
         let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
         let mut unpacked = vec![0.0; UNPACKED_ROWS * width];
+        assert!(inputs.values().len() == inputs.rows() * columns && out.len() == inputs.rows() * rows);
         out.fill(0.0);
         for first in (0..rows).step_by(UNPACKED_ROWS) {
             let some = UNPACKED_ROWS.min(rows - first);
@@ -80,63 +117,25 @@ impl PackedMatrix {
                 for (row, weights) in unpacked.chunks_exact_mut(size).take(some).enumerate() {
                     self.read_columns(first + row, span.clone(), weights);
                 }
-                for x in (0..inputs.rows()).step_by(TILE[1]) {
-                    let values: [&[f32]; TILE[1]] = std::array::from_fn(|i| {
-                        inputs.row((x + i).min(inputs.rows() - 1)).values.get(span.clone()).unwrap_or_default()
-                    });
-                    for row in (0..some).step_by(TILE[0]) {
-                        let weights = &unpacked[row * size..];
-                        let at = x * rows + first + row;
-                        let tile = [TILE[0].min(some - row), TILE[1].min(inputs.rows() - x)];
-                        let place = Place { out: &mut out[at..], stride: rows };
-                        match tile {
-                            TILE => add_tile::<2, 4>(weights, &values, size, place),
-                            [2, 3] => add_tile::<2, 3>(weights, &values, size, place),
-                            [2, 2] => add_tile::<2, 2>(weights, &values, size, place),
-                            [2, 1] => add_tile::<2, 1>(weights, &values, size, place),
-                            [1, 4] => add_tile::<1, 4>(weights, &values, size, place),
-                            [1, 3] => add_tile::<1, 3>(weights, &values, size, place),
-                            [1, 2] => add_tile::<1, 2>(weights, &values, size, place),
-                            _ => add_tile::<1, 1>(weights, &values, size, place),
-                        }
+                let piece = Piece {
+                    weights: unpacked.as_ptr(),
+                    rows: some,
+                    size,
+                    inputs: inputs.values()[begin..].as_ptr(),
+                    input_rows: inputs.rows(),
+                    input_stride: columns,
+                    out: out[first..].as_mut_ptr(),
+                    out_stride: rows,
+                };
+                // SAFETY: `unpacked` has `some` rows of `size` columns; each of `inputs.rows()` rows of inputs has `columns`
+                // columns, of which the span is a part; each row of `out` has `rows` numbers, of which some come after `first`.
+                unsafe {
+                    match ADD_PRODUCTS.get() {
+                        Some(add_products) => add_products(&piece),
+                        None => add_products::<f32x4>(&piece),
                     }
                 }
             }
-        }
-    }
-}
-
-/// Where a tile's sums go: `[rows of inputs, rows of weights]`.
-struct Place<'a> {
-    out: &'a mut [f32],
-    stride: usize,
-}
-
-/// Adds the product of `R` rows of `size` unpacked weights and `T` rows of as many inputs.
-#[inline(always)]
-fn add_tile<const R: usize, const T: usize>(weights: &[f32], x: &[&[f32]; TILE[1]], size: usize, place: Place<'_>) {
-    let w: [&[f32]; R] = std::array::from_fn(|row| &weights[row * size..(row + 1) * size]);
-    let x: [&[f32]; T] = std::array::from_fn(|i| x[i]);
-    // Sixteen at a time, so that one step of the pointers serves four vectors.
-    let steps = size / 8;
-    let (w16, x16) = (w.map(|w| &w.as_chunks::<8>().0[..steps]), x.map(|x| &x.as_chunks::<8>().0[..steps]));
-    let mut sums = [[f32x4::ZERO; T]; R];
-    for k in 0..steps {
-        let (w, x) = (w16.map(|w| &w[k]), x16.map(|x| &x[k]));
-        for part in (0..8).step_by(4) {
-            let w: [f32x4; R] = std::array::from_fn(|row| four(&w[row][part..part + 4]));
-            for i in 0..T {
-                let x = four(&x[i][part..part + 4]);
-                for row in 0..R {
-                    sums[row][i] += w[row] * x;
-                }
-            }
-        }
-    }
-    for row in 0..R {
-        for i in 0..T {
-            let rest: f32 = (8 * steps..size).map(|k| w[row][k] * x[i][k]).sum();
-            place.out[i * place.stride + row] += sums[row][i].reduce_add() + rest;
         }
     }
 }

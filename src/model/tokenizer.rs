@@ -1,6 +1,6 @@
 //! Text to token ids and back, by the `tokenizers` crate: from a repository's `tokenizer.json`, or from GGUF metadata.
 
-use serde::de::IgnoredAny;
+use serde::Deserialize;
 use serde_json::Value as Json;
 use thiserror::Error;
 use tokenizers::Tokenizer;
@@ -61,6 +61,31 @@ pub struct ModelTokenizer {
     vocabulary: usize,
 }
 
+/// What is looked at of a `tokenizer.json` before the tokenizers crate reads it.
+#[derive(Deserialize)]
+struct Parts {
+    /// What is put around a text.
+    #[serde(default)]
+    post_processor: Json,
+}
+
+/// That the template of what is put around a text names only the text and tokens that it gives.
+fn check_template(processor: &Json) -> Result<(), String> {
+    for inner in processor["processors"].as_array().into_iter().flatten() {
+        check_template(inner)?;
+    }
+    for piece in processor["single"].as_array().into_iter().flatten() {
+        let token = &piece["SpecialToken"]["id"];
+        if let Some(token) = token.as_str().filter(|token| processor["special_tokens"].get(token).is_none()) {
+            return Err(format!("the template around a text names {token:?}, which it does not give"));
+        }
+        if piece["Sequence"]["id"] == "B" {
+            return Err("the template around a text names a second text".into());
+        }
+    }
+    Ok(())
+}
+
 impl ModelTokenizer {
     /// Builds the tokenizer that a GGUF file describes.
     ///
@@ -101,8 +126,10 @@ impl ModelTokenizer {
     /// A `tokenizer.json` that the tokenizers crate does not read, and texts that are not JSON.
     pub fn from_hub(repository: &Repository, vocabulary: usize) -> Result<Self, LoadError> {
         let wrong = |why: String| LoadError::Repository { file: "tokenizer.json".into(), why };
-        // The tokenizers crate panics where its file is not JSON, and in this part, which no family here has (found by fuzzing).
-        serde_json::from_str::<IgnoredAny>(&repository.tokenizer).map_err(|error| wrong(error.to_string()))?;
+        // The tokenizers crate panics where its file is not JSON, in a part which no family here has, and on a template that
+        // names what there is not (found by fuzzing).
+        let parts: Parts = serde_json::from_str(&repository.tokenizer).map_err(|error| wrong(error.to_string()))?;
+        check_template(&parts.post_processor).map_err(wrong)?;
         if repository.tokenizer.contains("\"Precompiled\"") {
             return Err(wrong("its normalizer is precompiled, which is not supported".into()));
         }

@@ -9,6 +9,7 @@
 mod device;
 mod download;
 mod fetch;
+mod fused;
 mod store;
 
 use std::cell::{Cell, RefCell};
@@ -75,6 +76,7 @@ pub fn start() {
             format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
         tell_failure(Stage::Run, message, true);
     }));
+    fused::install();
     let newest = Rc::new(Cell::new(0));
     let (sender, receiver) = unbounded();
     listen(newest.clone(), sender);

@@ -3,7 +3,7 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { ROOT } from "./server.mjs";
+import { ROOT, SITE } from "./server.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 
 const { server, browser } = await stage();
@@ -258,6 +258,33 @@ test("the paper's table, in this browser on the CPU", async () => {
     for (const key of ["cos_h", "cos_z", "cos_p"]) assert.ok(Math.abs(found[key] - row[key]) <= 0.01, `without ${row.drop}: ${key} is ${found[key]}`);
     assert.ok(Math.abs(found.kl_dense_pruned - row.kl) <= Math.max(0.02 * row.kl, 0.01), `without ${row.drop}: KL is ${found.kl_dense_pruned}`);
     assert.ok(report.generation.pruned.text.startsWith(row.text), `without ${row.drop}: ${report.generation.pruned.text}`);
+  }
+});
+
+test("with and without relaxed SIMD: the same numbers", async () => {
+  const count = "WebAssembly.Instance = new Proxy(WebAssembly.Instance, { construct: (of, values) => { new BroadcastChannel('instances').postMessage(0); return Reflect.construct(of, values); } });";
+  const found = [];
+  for (const [refuses, programs] of [["", 1], ["WebAssembly.validate = () => false;", 0]]) {
+    server.faults.set(`${SITE}worker.js`, (request, response, file) => {
+      response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${count}${refuses}\n${fs.readFileSync(file)}`);
+      return true;
+    });
+    const listens = (page) => page.addInitScript(() => {
+      window.instances = 0;
+      new BroadcastChannel("instances").onmessage = () => window.instances++;
+    });
+    const other = await open(browser, `${server.site}?tokens=8&drop=a1`, { before: listens });
+    await finished(other);
+    found.push(await results(other, { drop: "a1,m20", tokens: 8 }));
+    assert.equal(await other.evaluate(() => window.instances), programs);
+    await other.context().close();
+  }
+  server.faults.clear();
+  const [fused, plain] = found;
+  assert.deepEqual(fused.generation.pruned.ids, plain.generation.pruned.ids);
+  for (const key of ["cos_h", "cos_z", "cos_p", "kl_dense_pruned"]) {
+    const [a, b] = [fused.next_token[key], plain.next_token[key]];
+    assert.ok(Math.abs(a - b) <= 1e-4 * Math.abs(b) + 1e-6, `${key} is ${a} and ${b}`);
   }
 });
 
