@@ -48,8 +48,8 @@ pub struct Piece {
     pub out_stride: usize,
 }
 
-/// Columns that are taken at once: one step of the pointers serves two vectors.
-const STEP: usize = 8;
+/// Columns that are taken at once: of a [`Four`].
+const STEP: usize = 4;
 /// Rows of weights, and rows of inputs, whose sums are kept in registers at once.
 const TILE: [usize; 2] = [2, 4];
 
@@ -101,11 +101,11 @@ unsafe fn add_tile<V: Four, const R: usize, const T: usize>(piece: &Piece, row: 
         let out = out.add(input * out_stride + row);
         let mut sums = [[V::zeros(); T]; R];
         for at in (0..size - size % STEP).step_by(STEP) {
-            let w: [[V; 2]; R] = from_fn(|r| read_two(weights.add(r * size).add(at)));
+            let w: [V; R] = from_fn(|r| V::read(weights.add(r * size + at)));
             for t in 0..T {
-                let x = read_two(inputs.add(t * input_stride).add(at));
+                let x = V::read(inputs.add(t * input_stride + at));
                 for r in 0..R {
-                    sums[r][t] = sums[r][t].plus_product(w[r][0], x[0]).plus_product(w[r][1], x[1]);
+                    sums[r][t] = sums[r][t].plus_product(w[r], x);
                 }
             }
         }
@@ -134,14 +134,4 @@ unsafe fn add_rest(piece: &Piece) {
             }
         }
     }
-}
-
-/// Eight numbers of memory.
-///
-/// # Safety
-/// They can be read.
-#[inline(always)]
-unsafe fn read_two<V: Four>(at: *const f32) -> [V; 2] {
-    // SAFETY: the caller's.
-    unsafe { [V::read(at), V::read(at.add(4))] }
 }
