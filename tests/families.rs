@@ -11,10 +11,10 @@ use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
 use prunescope::engine::protocol::Event;
 use prunescope::experiment::Control;
-use prunescope::experiment::forward::forward;
+use prunescope::experiment::forward::{forward, forward_beside, last_spaces};
 use prunescope::model::file::{load, load_within};
 use prunescope::model::loader::Limits;
-use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Storage};
+use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Storage, Sublayer};
 use prunescope::prune::PruningPlan;
 use prunescope::settings::Settings;
 use serde::Deserialize;
@@ -89,6 +89,42 @@ fn check_logits(family: &str, device: &Device, storage: Storage, limits: Limits)
             &expected.logits[expected.logits.len() - 1],
         );
         assert!(error < TOLERANCE, "{place}: logits of the last token alone are off by {error:.1e}");
+    }
+}
+
+/// Two models in one pass, with texts of their own and with the same, find what each finds alone.
+fn check_beside(family: &str, device: &Device, storage: Storage) {
+    let model = open(&sources(family)[0], device, storage);
+    let (decoder, ids) = (&model.decoder, expected(family).ids);
+    let (dense, plan): (PruningPlan, PruningPlan) = Default::default();
+    let last = decoder.config.layers - 1;
+    let plan = PruningPlan { drop: format!("a{last}").parse().unwrap(), ..plan };
+    let start = ids.len();
+    let control = Control::unstoppable();
+    let alone = |plan: &PruningPlan, token: Option<u32>| {
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        let read = |ids: &[u32], start, cache: &mut KeyValueCache| {
+            block_on(forward(decoder, plan, decoder.embed(ids, start), 0, start, cache, &control)).unwrap()
+        };
+        read(&ids, 0, &mut cache);
+        let spaces = token.map(|token| last_spaces(decoder, read(&[token], start, &mut cache.clone()).last().unwrap()));
+        (cache, spaces.map(|spaces| common::values(spaces.logits)))
+    };
+    let first = decoder.reads(Sublayer::attention(last));
+    for (token, own) in [(1, Some(2)), (3, None)] {
+        let (mut cache, wanted) = alone(&dense, Some(token));
+        let (mut pruned_cache, wanted_pruned) = alone(&plan, Some(own.unwrap_or(token)));
+        let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
+        let begin = if own.is_some() { 0 } else { first };
+        let caches = [&mut cache, &mut pruned_cache];
+        let (stream, spaces) = block_on(forward_beside(decoder, &plan, x, begin, start, caches, &control)).unwrap();
+        assert_eq!(stream.len(), 2 * decoder.config.layers + 1);
+        let found = spaces.map(|spaces| common::values(spaces.logits));
+        for (found, wanted) in found.iter().zip([wanted, wanted_pruned]) {
+            let error = common::relative_error(found, &wanted.unwrap());
+            assert!(error < TOLERANCE, "{family}, {storage:?}, {own:?}: off by {error:.1e}");
+        }
+        assert!(common::relative_error(&found[1], &found[0]) > 1e-3, "{family}: two models");
     }
 }
 
@@ -169,6 +205,18 @@ macro_rules! families {
             fn kind() {
                 let model = open(&sources(NAME)[0], &Device::flex(), Storage::Packed);
                 assert_eq!(model.decoder.config.family, Family::$kind);
+            }
+
+            #[test]
+            fn two_in_one_pass() {
+                check_beside(NAME, &Device::flex(), Storage::Packed);
+                check_beside(NAME, &Device::flex(), Storage::Tensors);
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn two_in_one_pass_on_a_gpu() {
+                check_beside(NAME, &common::gpu(), Storage::Blocks);
             }
 
             #[cfg(feature = "gpu")]

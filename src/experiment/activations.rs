@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
                 let [count, _] = x.dims();
                 let normed = attention.norm.forward(x.clone());
                 let positions = self.decoder.positions(start, count);
-                let mixed = attention.mix(normed.clone(), self.layer, &positions, &mut cache);
+                let mixed = attention.mix(normed.clone(), self.layer, &positions, &mut [&mut cache]);
                 let between = x.clone().add(attention.project(mixed.clone()));
                 let read = if self.decoder.config.parallel { x } else { between.clone() };
                 let normed_again = mlp.norm.forward(read);

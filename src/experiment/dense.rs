@@ -89,12 +89,14 @@ impl DenseRun {
         self.cache.truncate(start);
         let x = decoder.embed(&[token], start);
         let stream = forward(decoder, &PruningPlan::default(), x, 0, start, &mut self.cache, control).await?;
-        self.steps.push(DenseStep {
-            spaces: last_spaces(decoder, &stream[stream.len() - 1]),
-            stream: last_rows(&stream),
-            chosen: None,
-        });
+        let spaces = last_spaces(decoder, &stream[stream.len() - 1]);
+        self.push(stream, spaces);
         Ok(())
+    }
+
+    /// Notes what was read of the token chosen at the last step, which opens the next step.
+    pub(super) fn push(&mut self, stream: ResidualStream, spaces: Spaces) {
+        self.steps.push(DenseStep { spaces, stream, chosen: None });
     }
 
     /// The tokens written so far.

@@ -1,9 +1,12 @@
 //! One pass through the decoder's sublayers under a plan, recording the residual stream.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::{Control, ExperimentError};
 use crate::metrics::Spaces;
+use crate::model::attention::Positions;
 use crate::model::{Decoder, KeyValueCache, Sublayer};
 use crate::prune::PruningPlan;
 
@@ -33,23 +36,86 @@ pub async fn forward(
 ) -> Result<ResidualStream, ExperimentError> {
     let [tokens, _] = x.dims();
     let positions = decoder.positions(start, tokens);
-    // A pause costs little beside a block of many tokens; with one token a few pauses a pass are enough.
-    let pause_every = if tokens > 4 { 2 } else { 20 };
+    pass(decoder, plan, x, first..decoder.config.sublayers(), &positions, cache, control).await
+}
+
+/// Passes `x` through some sublayers.
+async fn pass(
+    decoder: &Decoder,
+    plan: &PruningPlan,
+    x: Tensor<2>,
+    sublayers: Range<usize>,
+    positions: &Positions,
+    cache: &mut KeyValueCache,
+    control: &Control,
+) -> Result<ResidualStream, ExperimentError> {
+    let [tokens, _] = x.dims();
+    let first = sublayers.start;
     let mut stream = vec![x];
-    for index in first..decoder.config.sublayers() {
-        if index % pause_every == 0 {
-            control.checkpoint().await?;
-        }
+    for index in sublayers {
+        pause(index, tokens, control).await?;
         let at = Sublayer::from_index(index);
-        let x = stream[stream.len() - 1].clone();
+        let x = stream[index - first].clone();
         stream.push(if plan.drops(at) {
             x
         } else {
             let input = stream[decoder.reads(at) - first].clone();
-            x.add(decoder.sublayer(at, input, &positions, cache))
+            x.add(decoder.sublayer(at, input, positions, &mut [&mut *cache]))
         });
     }
     Ok(stream)
+}
+
+/// Pauses now and then: a pause costs little beside a block of many tokens; with one token a few a pass are enough.
+async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), ExperimentError> {
+    let every = if tokens > 4 { 2 } else { 20 };
+    if index.is_multiple_of(every) { control.checkpoint().await } else { Ok(()) }
+}
+
+/// Passes one token through the dense decoder and, beside it, one through the same decoder under a plan that drops sublayers: each
+/// matrix is read once for both.
+///
+/// * `x` — the dense model's residual stream before the first sublayer, `[1, hidden]`, and the other's before sublayer `first`;
+///   none where that is the dense model's.
+/// * `first` — the sublayer from which on the other is computed; it drops none below.
+/// * `start` — how many tokens are in each of the caches, the dense model's and the other's, before these.
+///
+/// Returns the dense model's residual stream, and h and z of both.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`].
+pub async fn forward_beside(
+    decoder: &Decoder,
+    plan: &PruningPlan,
+    (x, own): (Tensor<2>, Option<Tensor<2>>),
+    first: usize,
+    start: usize,
+    [dense, pruned]: [&mut KeyValueCache; 2],
+    control: &Control,
+) -> Result<(ResidualStream, [Spaces; 2]), ExperimentError> {
+    let positions = decoder.positions(start, 1);
+    let row = |both: &Tensor<2>, row: usize| both.clone().narrow(0, row, 1);
+    let mut stream = pass(decoder, &PruningPlan::default(), x, 0..first, &positions, dense, control).await?;
+    let x = stream.remove(first);
+    // Both rows, from `first` on.
+    let mut both = vec![Tensor::cat(vec![x.clone(), own.unwrap_or(x)], 0)];
+    for index in first..decoder.config.sublayers() {
+        pause(index, 1, control).await?;
+        let at = Sublayer::from_index(index);
+        let x = both[index - first].clone();
+        let input = &both[decoder.reads(at) - first];
+        both.push(if plan.drops(at) {
+            let change = decoder.sublayer(at, row(input, 0), &positions, &mut [&mut *dense]);
+            Tensor::cat(vec![row(&x, 0).add(change), row(&x, 1)], 0)
+        } else {
+            x.add(decoder.sublayer(at, input.clone(), &positions, &mut [&mut *dense, &mut *pruned]))
+        });
+    }
+    stream.extend(both.iter().map(|both| row(both, 0)));
+    let hidden = decoder.final_norm(both[both.len() - 1].clone());
+    let logits = decoder.logits(hidden.clone());
+    let spaces = [0, 1].map(|at| Spaces { hidden: row(&hidden, at), logits: row(&logits, at) });
+    Ok((stream, spaces))
 }
 
 /// h and z of the last of the rows `x`, the residual stream after the last sublayer.

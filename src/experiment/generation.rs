@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
-use super::forward::{forward, last_spaces};
+use super::forward::{forward, forward_beside, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::metrics::subspace::token_weights;
@@ -98,6 +98,38 @@ impl PrunedRun {
             }
         };
         self.steps.push(PrunedStep { spaces, chosen: None });
+        Ok(())
+    }
+}
+
+impl PrunedRun {
+    /// Whether it only drops sublayers of the dense decoder, so that both can read in one pass.
+    fn shares_weights(&self) -> bool {
+        !self.model.edits_weights() && self.model.first_change().is_some()
+    }
+
+    /// Reads the tokens that both models chose at the last step in one pass, which opens the next step of both.
+    ///
+    /// * `own` — this model's token; none where both have written the same text so far.
+    async fn advance_beside(
+        &mut self,
+        dense: &mut DenseRun,
+        token: u32,
+        own: Option<u32>,
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
+        let (decoder, plan) = (&self.model.decoder, &self.model.plan);
+        let start = self.prompt_tokens + self.steps.len() - 1;
+        // What a stopped pass has left there.
+        dense.cache.truncate(start);
+        self.cache.truncate(start);
+        let first = self.model.first_change().filter(|_| own.is_none()).unwrap_or(0);
+        let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
+        let caches = [&mut dense.cache, &mut self.cache];
+        let (stream, [spaces, pruned]) = forward_beside(decoder, plan, x, first, start, caches, control).await?;
+        self.cache.append_from(&dense.cache, layers_below(first), start);
+        dense.push(stream, spaces);
+        self.steps.push(PrunedStep { spaces: pruned, chosen: None });
         Ok(())
     }
 }
@@ -205,10 +237,16 @@ pub async fn generate(
         if step + 1 == tokens {
             break;
         }
-        if let (true, Some(token)) = (dense_goes_on && dense.steps.len() == step + 1, dense_token) {
+        let dense_token = dense_token.filter(|_| dense_goes_on && dense.steps.len() == step + 1);
+        let pruned_token = pruned_token.filter(|_| pruned_goes_on && pruned.steps.len() == step + 1);
+        if let (Some(token), Some(other), true) = (dense_token, pruned_token, pruned.shares_weights()) {
+            pruned.advance_beside(dense, token, (!same_text).then_some(other), control).await?;
+            continue;
+        }
+        if let Some(token) = dense_token {
             dense.advance(decoder, token, control).await?;
         }
-        if let (true, Some(token)) = (pruned_goes_on && pruned.steps.len() == step + 1, pruned_token) {
+        if let Some(token) = pruned_token {
             pruned.advance(token, same_text.then_some(&*dense), control).await?;
         }
     }

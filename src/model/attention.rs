@@ -64,9 +64,18 @@ pub struct TensorPositions {
 }
 
 impl Attention {
-    /// f(x) of this sublayer for `x`, `[tokens, hidden]`; appends to the cache of `layer`.
-    pub fn forward(&self, x: Tensor<2>, layer: usize, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
-        self.project(self.mix(self.norm.forward(x), layer, positions, cache))
+    /// f(x) of this sublayer for `x`, `[rows, hidden]`; appends to the caches of `layer`.
+    ///
+    /// * `positions` — of the rows of one text.
+    /// * `caches` — one for each text that is read: `x` has equally many rows of each, text after text.
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        layer: usize,
+        positions: &Positions,
+        caches: &mut [&mut KeyValueCache],
+    ) -> Tensor<2> {
+        self.project(self.mix(self.norm.forward(x), layer, positions, caches))
     }
 
     /// W_o of the mixed values, and the norm after it, `[tokens, hidden]`.
@@ -78,15 +87,29 @@ impl Attention {
         }
     }
 
-    /// The mixed values of all heads, `[tokens, heads · head_dim]`, for the normed `x`; appends to the cache of `layer`.
-    pub fn mix(&self, x: Tensor<2>, layer: usize, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+    /// The mixed values of all heads, `[rows, heads · head_dim]`, for the normed `x`; positions and caches as in [`Self::forward`].
+    pub fn mix(
+        &self,
+        x: Tensor<2>,
+        layer: usize,
+        positions: &Positions,
+        caches: &mut [&mut KeyValueCache],
+    ) -> Tensor<2> {
         let table = positions.windowed.as_ref().filter(|_| self.windowed).unwrap_or(&positions.whole);
         match (table, &self.query.weights, &self.key.weights, &self.value.weights) {
-            (PositionTable::Tensors(positions), ..) => self.mix_tensors(x, layer, positions, cache),
+            (PositionTable::Tensors(positions), ..) => {
+                let mix = |[x]: [Tensor<2>; 1], cache: &mut _| self.mix_tensors(x, layer, positions, cache);
+                text_by_text([x], caches, mix)
+            }
             #[cfg(feature = "gpu")]
-            (PositionTable::Blocks(angles), ..) => self.mix_blocks(x, layer, angles, cache),
+            (PositionTable::Blocks(angles), ..) => {
+                text_by_text(self.projections(x), caches, |[query, key, value], cache| {
+                    let all = cache.append_turned(layer, key, value, angles.as_ref().clone(), self.heads.width);
+                    crate::gpu::ops::attend(query, all, angles.as_ref().clone(), self.heads)
+                })
+            }
             (PositionTable::Angles(angles), Weights::Packed(query), Weights::Packed(key), Weights::Packed(value)) => {
-                self.mix_rows(x, layer, angles, [query, key, value], cache)
+                self.mix_rows(x, layer, angles, [query, key, value], caches)
             }
             (PositionTable::Angles(_), ..) => unreachable!("a decoder holds all its matrices in one way"),
         }
@@ -101,23 +124,15 @@ impl Attention {
         }
     }
 
-    #[cfg(feature = "gpu")]
-    fn mix_blocks(&self, x: Tensor<2>, layer: usize, angles: &Tensor<2>, cache: &mut KeyValueCache) -> Tensor<2> {
-        use crate::gpu::ops::attend;
-        let [query, key, value] = self.projections(x);
-        let all = cache.append_turned(layer, key, value, angles.clone(), self.heads.width);
-        attend(query, all, angles.clone(), self.heads)
-    }
-
     fn mix_rows(
         &self,
         x: Tensor<2>,
         layer: usize,
         [cos, sin]: &[Vec<f32>; 2],
         [query, key, value]: [&PackedMatrix; 3],
-        cache: &mut KeyValueCache,
+        caches: &mut [&mut KeyValueCache],
     ) -> Tensor<2> {
-        let [tokens, columns] = x.dims();
+        let [rows, columns] = x.dims();
         let inputs = Inputs::new(host_values(x), columns);
         let Heads { queries, keys, width, .. } = self.heads;
         let mut query = self.query.multiply(query, &inputs);
@@ -127,10 +142,20 @@ impl Attention {
             query = of_query.host_rows(&query);
             key = of_key.host_rows(&key);
         }
-        rotate(&mut query, queries, width, cos, sin);
-        rotate(&mut key, keys, width, cos, sin);
-        let rows = cache.append_rows(layer, &key, &value, keys * width);
-        host_tensor(attend(&query, &rows.keys, &rows.values, self.heads), tokens)
+        let tokens = rows / caches.len().max(1);
+        let queries_of_texts = query.chunks_exact_mut(tokens * queries * width);
+        let keys_of_texts = key.chunks_exact_mut(tokens * keys * width);
+        let values_of_texts = value.chunks_exact(tokens * keys * width);
+        let mut mixed = Vec::with_capacity(rows * queries * width);
+        for (((query, key), value), cache) in
+            queries_of_texts.zip(keys_of_texts).zip(values_of_texts).zip(caches.iter_mut())
+        {
+            rotate(query, queries, width, cos, sin);
+            rotate(key, keys, width, cos, sin);
+            let all = cache.append_rows(layer, key, value, keys * width);
+            mixed.append(&mut attend(query, &all.keys, &all.values, self.heads));
+        }
+        host_tensor(mixed, rows)
     }
 
     fn mix_tensors(
@@ -170,4 +195,26 @@ impl Attention {
         let mixed = softmax(scores, 2).matmul(values);
         mixed.reshape([groups, shared, tokens, width]).permute([2, 0, 1, 3]).reshape([tokens, heads * width])
     }
+}
+
+/// Does something with the rows of each text and its cache, and puts what comes of them one after the other.
+///
+/// * `parts` — each with equally many rows of every text, text after text.
+fn text_by_text<const N: usize>(
+    parts: [Tensor<2>; N],
+    caches: &mut [&mut KeyValueCache],
+    each: impl Fn([Tensor<2>; N], &mut KeyValueCache) -> Tensor<2>,
+) -> Tensor<2> {
+    if let [cache] = caches {
+        return each(parts, cache);
+    }
+    let texts = caches.len().max(1);
+    let of_text = |(text, cache): (usize, &mut &mut KeyValueCache)| {
+        let rows = parts.each_ref().map(|part| {
+            let tokens = part.dims()[0] / texts;
+            part.clone().narrow(0, text * tokens, tokens)
+        });
+        each(rows, cache)
+    };
+    Tensor::cat(caches.iter_mut().enumerate().map(of_text).collect(), 0)
 }

@@ -142,11 +142,18 @@ impl Decoder {
         if self.config.parallel { Sublayer::attention(at.layer).index() } else { at.index() }
     }
 
-    /// f(x) of one sublayer on the residual stream `x` that it [reads](Self::reads), `[tokens, hidden]`.
-    pub fn sublayer(&self, at: Sublayer, x: Tensor<2>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<2> {
+    /// f(x) of one sublayer on the residual stream `x` that it [reads](Self::reads), `[rows, hidden]`; positions and caches as in
+    /// [`Attention::forward`].
+    pub fn sublayer(
+        &self,
+        at: Sublayer,
+        x: Tensor<2>,
+        positions: &Positions,
+        caches: &mut [&mut KeyValueCache],
+    ) -> Tensor<2> {
         let block = &self.blocks[at.layer];
         match at.kind {
-            SublayerKind::Attention => block.attention.forward(x, at.layer, positions, cache),
+            SublayerKind::Attention => block.attention.forward(x, at.layer, positions, caches),
             SublayerKind::Mlp => block.mlp.forward(x),
         }
     }
