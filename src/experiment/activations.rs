@@ -65,11 +65,11 @@ impl<'a> Walk<'a> {
                 let normed = attention.norm.forward(x.clone());
                 let positions = self.decoder.positions(start, count);
                 let mixed = attention.mix(normed.clone(), self.layer, &positions, &mut [&mut cache]);
-                let between = x.clone().add(attention.project(mixed.clone()));
+                let between = attention.project(mixed.clone(), x.clone());
                 let read = if self.decoder.config.parallel { x } else { between.clone() };
                 let normed_again = mlp.norm.forward(read);
                 let inner = mlp.inner(normed_again.clone());
-                out.push(between.add(mlp.project(inner.clone())));
+                out.push(mlp.project(inner.clone(), between));
                 for (site, input) in sites.iter_mut().zip([normed, mixed, normed_again, inner]) {
                     site.push(input);
                 }

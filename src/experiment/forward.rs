@@ -60,7 +60,7 @@ async fn pass(
             x
         } else {
             let input = stream[decoder.reads(at) - first].clone();
-            x.add(decoder.sublayer(at, input, positions, &mut [&mut *cache]))
+            decoder.sublayer(at, input, x, positions, &mut [&mut *cache])
         });
     }
     Ok(stream)
@@ -105,10 +105,10 @@ pub async fn forward_beside(
         let x = both[index - first].clone();
         let input = &both[decoder.reads(at) - first];
         both.push(if plan.drops(at) {
-            let change = decoder.sublayer(at, row(input, 0), &positions, &mut [&mut *dense]);
-            Tensor::cat(vec![row(&x, 0).add(change), row(&x, 1)], 0)
+            let after = decoder.sublayer(at, row(input, 0), row(&x, 0), &positions, &mut [&mut *dense]);
+            Tensor::cat(vec![after, row(&x, 1)], 0)
         } else {
-            x.add(decoder.sublayer(at, input.clone(), &positions, &mut [&mut *dense, &mut *pruned]))
+            decoder.sublayer(at, input.clone(), x, &positions, &mut [&mut *dense, &mut *pruned])
         });
     }
     stream.extend(both.iter().map(|both| row(both, 0)));

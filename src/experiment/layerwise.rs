@@ -80,7 +80,8 @@ pub async fn edited_outputs(
             Tensor::cat(std::iter::once(dense.prompt_stream[index].clone()).chain(written).collect(), 0)
         };
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let y = stream_at(index).add(decoder.sublayer(at, stream_at(decoder.reads(at)), &positions, &mut [&mut cache]));
+        let input = stream_at(decoder.reads(at));
+        let y = decoder.sublayer(at, input, stream_at(index), &positions, &mut [&mut cache]);
         out.push((at, y.narrow(0, prompt - 1, steps)));
     }
     Ok(out)

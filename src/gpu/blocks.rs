@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::kernels::Coding;
+use super::kernels::{Coding, Ending};
 use super::ops::{self, Layout, Stored};
 use crate::kernel::packed::{Codes, mask_of};
 use crate::kernel::{BLOCK, PackedMatrix};
@@ -84,15 +84,47 @@ impl BlockMatrix {
 
     /// x Wᵀ for `x`, `[rows, columns]`.
     pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
-        if self.multiplies_codes(&x) { ops::product(x, &self.0, None) } else { x.matmul(self.weights().transpose()) }
+        if self.multiplies_codes(&x) {
+            ops::product(x, &self.0, None, Ending::Alone)
+        } else {
+            x.matmul(self.weights().transpose())
+        }
     }
 
-    /// silu(gate) ∘ x Wᵀ.
-    pub fn apply_gated(&self, x: Tensor<2>, gate: Tensor<2>) -> Tensor<2> {
+    /// silu(x Gᵀ) ∘ x Wᵀ for a matrix G of the same shape.
+    pub fn apply_gated(&self, x: Tensor<2>, gate: &Self) -> Tensor<2> {
+        if gate.pairs_with(self, &x) {
+            let [gated, _] = ops::two_products(x, &gate.0, &self.0, true);
+            return gated;
+        }
+        let gate = gate.apply(x.clone());
         if self.multiplies_codes(&x) {
-            ops::product(x, &self.0, Some(gate))
+            ops::product(x, &self.0, Some(gate), Ending::Gated)
         } else {
             ops::silu_times(gate, self.apply(x))
+        }
+    }
+
+    /// The products with this matrix and with another of the same shape.
+    pub fn apply_both(&self, x: Tensor<2>, other: &Self) -> [Tensor<2>; 2] {
+        if self.pairs_with(other, &x) {
+            ops::two_products(x, &self.0, &other.0, false)
+        } else {
+            [self.apply(x.clone()), other.apply(x)]
+        }
+    }
+
+    /// Whether one program multiplies both.
+    fn pairs_with(&self, other: &Self, x: &Tensor<2>) -> bool {
+        self.0.layout == other.0.layout && !self.0.layout.masked && self.multiplies_codes(x)
+    }
+
+    /// onto + x Wᵀ.
+    pub fn apply_onto(&self, x: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
+        if self.multiplies_codes(&x) {
+            ops::product(x, &self.0, Some(onto), Ending::Added)
+        } else {
+            onto.add(self.apply(x))
         }
     }
 
@@ -233,13 +265,20 @@ mod tests {
                     ids.iter().flat_map(|id| values[*id as usize * columns..][..columns].to_vec()).collect();
                 assert_close(&read(matrix.select(&ids)), &picked, 1e-6);
                 for count in [1, 3, FEW_ROWS, FEW_ROWS + 1] {
-                    let (x, gate) = (numbers(count * columns, 12), numbers(count * rows, 13));
+                    let (x, beside) = (numbers(count * columns, 12), numbers(count * rows, 13));
                     let plain = wanted(&x, &values, columns);
                     assert_close(&read(matrix.apply(tensor(&x, count))), &plain, 1e-4);
-                    let mut gated = gate.clone();
+                    let onto: Vec<f32> = plain.iter().zip(&beside).map(|(a, b)| a + b).collect();
+                    assert_close(&read(matrix.apply_onto(tensor(&x, count), tensor(&beside, count))), &onto, 1e-4);
+                    // Of the whole matrix, so that one is masked and the other is not, or neither.
+                    let other = wanted(&x, &whole.values(), columns);
+                    let [first, second] = matrix.apply_both(tensor(&x, count), &blocks);
+                    assert_close(&read(first), &plain, 1e-4);
+                    assert_close(&read(second), &other, 1e-4);
+                    let mut gated = other;
                     elementwise::activate(Activation::Silu, &mut gated);
                     elementwise::times(&mut gated, &plain);
-                    assert_close(&read(matrix.apply_gated(tensor(&x, count), tensor(&gate, count))), &gated, 1e-4);
+                    assert_close(&read(matrix.apply_gated(tensor(&x, count), &blocks)), &gated, 1e-4);
                 }
             }
         }

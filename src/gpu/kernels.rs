@@ -99,74 +99,156 @@ fn silu(x: f32) -> f32 {
     x / (1.0 + (-x).exp())
 }
 
-/// x Wᵀ for a few rows x: each output is shared by [`LANES`] units, each of which takes every [`LANES`]-th word of codes.
+/// What becomes of a product, with the numbers that lie beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// It stays as it is; nothing is read beside it.
+    Alone,
+    /// It is multiplied by silu(beside).
+    Gated,
+    /// Beside is added to it.
+    Added,
+}
+
+/// A unit's part of the product of one row x and one row of weights: every [`LANES`]-th word of codes.
 ///
-/// `scales` has scales and minimums in turn, as the coding says. Gated, the output is silu(gate) times the product.
+/// * `x_at` — where the row x begins; `output` — the row of weights.
+#[cube]
+fn part_of_product(
+    x: &[f32],
+    codes: &[i32],
+    scales: &[f32],
+    mask: &[i32],
+    x_at: u32,
+    output: u32,
+    columns: u32,
+    #[comptime] coding: Coding,
+    #[comptime] masked: bool,
+) -> f32 {
+    let per_word = comptime!(32 / coding.bits());
+    let words_in_block = comptime!(BLOCK / per_word);
+    let words = columns / per_word;
+    let mut sum = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < words {
+        let block = at / words_in_block;
+        let word_in_block = at % words_in_block;
+        let block_of_matrix = output * (columns / BLOCK) + block;
+        let word = codes[(output * words + at) as usize];
+        let base = x_at + block * BLOCK;
+        let mut dot = 0.0f32;
+        let mut total = 0.0f32;
+        #[unroll]
+        for place in 0..per_word {
+            let in_block = place_in_block(word_in_block, place, coding);
+            let mut input = x[(base + in_block) as usize];
+            if masked {
+                let kept = (mask[block_of_matrix as usize] >> i32::cast_from(in_block)) & 1;
+                input *= f32::cast_from(kept);
+            }
+            dot += input * code(word, place, coding);
+            total += input;
+        }
+        if comptime!(coding.pairs() == 0) {
+            sum += dot;
+        } else {
+            let scale_at = scale_of(block_of_matrix, word_in_block, coding);
+            sum += dot * scales[scale_at as usize] + total * scales[(scale_at + 1) as usize];
+        }
+        at += LANES;
+    }
+    sum
+}
+
+/// The sum of what the units of one output have; only the first of them knows it.
+#[cube]
+fn sum_of_parts(part: f32) -> f32 {
+    let mut sums = Shared::new_slice(comptime!((LANES * OUTPUTS) as usize));
+    let first = (UNIT_POS_Y * LANES) as usize;
+    sums[first + UNIT_POS_X as usize] = part;
+    sync_cube();
+    let mut whole = 0.0f32;
+    if UNIT_POS_X == 0 {
+        for other in 0..LANES as usize {
+            whole += sums[first + other];
+        }
+    }
+    whole
+}
+
+/// x Wᵀ for a few rows x: each output is shared by [`LANES`] units.
+///
+/// `scales` has scales and minimums in turn, as the coding says.
 #[cube(launch_unchecked)]
 pub fn product(
     x: &[f32],
     codes: &[i32],
     scales: &[f32],
     mask: &[i32],
-    gate: &[f32],
+    beside: &[f32],
     out: &mut [f32],
     columns: u32,
     rows: u32,
     #[comptime] coding: Coding,
     #[comptime] masked: bool,
-    #[comptime] gated: bool,
+    #[comptime] ending: Ending,
 ) {
-    let per_word = comptime!(32 / coding.bits());
-    let words_in_block = comptime!(BLOCK / per_word);
-    let lane = UNIT_POS_X;
     let output = CUBE_POS_X * OUTPUTS + UNIT_POS_Y;
     let token = CUBE_POS_Y;
-    let words = columns / per_word;
-    let mut sum = 0.0f32;
+    let mut part = 0.0f32;
     if output < rows {
-        let mut at = lane;
-        while at < words {
-            let block = at / words_in_block;
-            let word_in_block = at % words_in_block;
-            let block_of_matrix = output * (columns / BLOCK) + block;
-            let word = codes[(output * words + at) as usize];
-            let base = token * columns + block * BLOCK;
-            let mut dot = 0.0f32;
-            let mut total = 0.0f32;
-            #[unroll]
-            for place in 0..per_word {
-                let in_block = place_in_block(word_in_block, place, coding);
-                let mut input = x[(base + in_block) as usize];
-                if masked {
-                    let kept = (mask[block_of_matrix as usize] >> i32::cast_from(in_block)) & 1;
-                    input *= f32::cast_from(kept);
-                }
-                dot += input * code(word, place, coding);
-                total += input;
-            }
-            if comptime!(coding.pairs() == 0) {
-                sum += dot;
+        part = part_of_product(x, codes, scales, mask, token * columns, output, columns, coding, masked);
+    }
+    let whole = sum_of_parts(part);
+    if UNIT_POS_X == 0 {
+        if output < rows {
+            let at = (token * rows + output) as usize;
+            if comptime!(matches!(ending, Ending::Gated)) {
+                out[at] = silu(beside[at]) * whole;
+            } else if comptime!(matches!(ending, Ending::Added)) {
+                out[at] = beside[at] + whole;
             } else {
-                let scale_at = scale_of(block_of_matrix, word_in_block, coding);
-                sum += dot * scales[scale_at as usize] + total * scales[(scale_at + 1) as usize];
+                out[at] = whole;
             }
-            at += LANES;
         }
     }
-    let mut sums = Shared::new_slice(comptime!((LANES * OUTPUTS) as usize));
-    let first = (UNIT_POS_Y * LANES) as usize;
-    sums[first + lane as usize] = sum;
-    sync_cube();
-    if lane == 0 && output < rows {
-        let mut whole = 0.0f32;
-        for other in 0..LANES as usize {
-            whole += sums[first + other];
-        }
-        let at = (token * rows + output) as usize;
-        if gated {
-            out[at] = silu(gate[at]) * whole;
-        } else {
-            out[at] = whole;
+}
+
+/// x Aᵀ and x Bᵀ for a few rows x and two matrices of one shape and coding without a mask; gated, only silu(x Aᵀ) ∘ x Bᵀ.
+#[cube(launch_unchecked)]
+pub fn two_products(
+    x: &[f32],
+    codes_a: &[i32],
+    scales_a: &[f32],
+    codes_b: &[i32],
+    scales_b: &[f32],
+    out_a: &mut [f32],
+    out_b: &mut [f32],
+    columns: u32,
+    rows: u32,
+    #[comptime] coding: Coding,
+    #[comptime] gated: bool,
+) {
+    let output = CUBE_POS_X * OUTPUTS + UNIT_POS_Y;
+    let token = CUBE_POS_Y;
+    let mut parts_a = 0.0f32;
+    let mut parts_b = 0.0f32;
+    if output < rows {
+        let x_at = token * columns;
+        parts_a = part_of_product(x, codes_a, scales_a, codes_a, x_at, output, columns, coding, false);
+        parts_b = part_of_product(x, codes_b, scales_b, codes_b, x_at, output, columns, coding, false);
+    }
+    let a = sum_of_parts(parts_a);
+    let b = sum_of_parts(parts_b);
+    if UNIT_POS_X == 0 {
+        if output < rows {
+            let at = (token * rows + output) as usize;
+            if gated {
+                out_a[at] = silu(a) * b;
+            } else {
+                out_a[at] = a;
+                out_b[at] = b;
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::kernels::{self, Coding, LANES, OUTPUTS, UNITS};
+use super::kernels::{self, Coding, Ending, LANES, OUTPUTS, UNITS};
 use crate::kernel::attention::Heads;
 
 /// How the codes of a matrix are stored.
@@ -38,10 +38,20 @@ pub trait DecoderOps: Backend {
         codes: IntTensor<Self>,
         scales: FloatTensor<Self>,
         mask: IntTensor<Self>,
-        gate: FloatTensor<Self>,
+        beside: FloatTensor<Self>,
+        layout: Layout,
+        ending: Ending,
+    ) -> FloatTensor<Self>;
+    /// See [`two_products`].
+    fn two_products(
+        x: FloatTensor<Self>,
+        codes_a: IntTensor<Self>,
+        scales_a: FloatTensor<Self>,
+        codes_b: IntTensor<Self>,
+        scales_b: FloatTensor<Self>,
         layout: Layout,
         gated: bool,
-    ) -> FloatTensor<Self>;
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
     /// See [`dequantize`].
     fn dequantize(
         codes: IntTensor<Self>,
@@ -116,9 +126,9 @@ impl DecoderOps for CubeBackend {
         codes: CubeTensor,
         scales: CubeTensor,
         mask: CubeTensor,
-        gate: CubeTensor,
+        beside: CubeTensor,
         layout: Layout,
-        gated: bool,
+        ending: Ending,
     ) -> CubeTensor {
         let (count, _) = rows(x.meta.shape());
         let out = like(&x, [count, layout.rows]);
@@ -133,16 +143,52 @@ impl DecoderOps for CubeBackend {
                 buffer(codes),
                 buffer(scales),
                 buffer(mask),
-                buffer(gate),
+                buffer(beside),
                 buffer(out.clone()),
                 layout.columns as u32,
                 layout.rows as u32,
                 layout.coding,
                 layout.masked,
-                gated,
+                ending,
             );
         }
         out
+    }
+
+    fn two_products(
+        x: CubeTensor,
+        codes_a: CubeTensor,
+        scales_a: CubeTensor,
+        codes_b: CubeTensor,
+        scales_b: CubeTensor,
+        layout: Layout,
+        gated: bool,
+    ) -> (CubeTensor, CubeTensor) {
+        let (count, _) = rows(x.meta.shape());
+        let first = like(&x, [count, layout.rows]);
+        // A program needs all its buffers; gated, nothing is written to this one.
+        let second = like(&x, if gated { [1, 1] } else { [count, layout.rows] });
+        let client = x.client.clone();
+        let cubes = layout.rows.div_ceil(OUTPUTS as usize) as u32;
+        unsafe {
+            kernels::two_products::launch_unchecked(
+                &client,
+                CubeCount::Static(cubes, count as u32, 1),
+                CubeDim::new_2d(LANES, OUTPUTS),
+                buffer(x),
+                buffer(codes_a),
+                buffer(scales_a),
+                buffer(codes_b),
+                buffer(scales_b),
+                buffer(first.clone()),
+                buffer(second.clone()),
+                layout.columns as u32,
+                layout.rows as u32,
+                layout.coding,
+                gated,
+            );
+        }
+        (first, second)
     }
 
     fn dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
@@ -277,20 +323,36 @@ pub struct Stored {
     pub layout: Layout,
 }
 
-/// x Wᵀ for a few rows x, times silu(gate) where there is a gate: `[rows of x, rows of W]`.
-pub fn product(x: Tensor<2>, weights: &Stored, gate: Option<Tensor<2>>) -> Tensor<2> {
-    let gated = gate.is_some();
-    let gate = gate.unwrap_or_else(|| x.clone());
+/// x Wᵀ for a few rows x, `[rows of x, rows of W]`: alone, or with numbers of the same shape that lie beside it.
+pub fn product(x: Tensor<2>, weights: &Stored, beside: Option<Tensor<2>>, ending: Ending) -> Tensor<2> {
+    // A program needs all its buffers.
+    let beside = beside.unwrap_or_else(|| x.clone());
     let Stored { codes, scales, mask, layout } = weights.clone();
     Tensor::from_dispatch(Dispatch::product(
         x.into_dispatch(),
         codes.into_dispatch(),
         scales.into_dispatch(),
         mask.into_dispatch(),
-        gate.into_dispatch(),
+        beside.into_dispatch(),
         layout,
-        gated,
+        ending,
     ))
+}
+
+/// x Aᵀ and x Bᵀ for a few rows x and two matrices of one layout without a mask, each `[rows of x, rows of A]`; gated,
+/// silu(x Aᵀ) ∘ x Bᵀ and nothing of use.
+pub fn two_products(x: Tensor<2>, a: &Stored, b: &Stored, gated: bool) -> [Tensor<2>; 2] {
+    let [a, b] = [a, b].map(Clone::clone);
+    let (first, second) = Dispatch::two_products(
+        x.into_dispatch(),
+        a.codes.into_dispatch(),
+        a.scales.into_dispatch(),
+        b.codes.into_dispatch(),
+        b.scales.into_dispatch(),
+        a.layout,
+        gated,
+    );
+    [Tensor::from_dispatch(first), Tensor::from_dispatch(second)]
 }
 
 /// The weights as numbers, `[rows, columns]`.

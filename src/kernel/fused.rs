@@ -1,5 +1,5 @@
 //! A program of its own, built by `build.rs` for browsers that multiply and add in one instruction (relaxed SIMD: Chrome since
-//! 114, Firefox since 145), which a program for all browsers cannot contain. The engine's worker starts it on its own memory
+//! 114, not every browser), which a program for all browsers cannot contain. The engine's worker starts it on its own memory
 //! (`worker::fused`); where a browser refuses it, the engine's own loops run.
 #![no_std]
 

@@ -64,26 +64,27 @@ pub struct TensorPositions {
 }
 
 impl Attention {
-    /// f(x) of this sublayer for `x`, `[rows, hidden]`; appends to the caches of `layer`.
+    /// onto + f(x) of this sublayer, `[rows, hidden]`; appends to the caches of `layer`.
     ///
+    /// * `x` — what the sublayer reads; `onto` — the residual stream before it. Both `[rows, hidden]`.
     /// * `positions` — of the rows of one text.
     /// * `caches` — one for each text that is read: `x` has equally many rows of each, text after text.
     pub fn forward(
         &self,
         x: Tensor<2>,
+        onto: Tensor<2>,
         layer: usize,
         positions: &Positions,
         caches: &mut [&mut KeyValueCache],
     ) -> Tensor<2> {
-        self.project(self.mix(self.norm.forward(x), layer, positions, caches))
+        self.project(self.mix(self.norm.forward(x), layer, positions, caches), onto)
     }
 
-    /// W_o of the mixed values, and the norm after it, `[tokens, hidden]`.
-    pub fn project(&self, mixed: Tensor<2>) -> Tensor<2> {
-        let out = self.output.apply(mixed);
+    /// onto + W_o of the mixed values, normed where there is a norm after it, `[rows, hidden]`.
+    pub fn project(&self, mixed: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
         match &self.norm_after {
-            Some(norm) => norm.forward(out),
-            None => out,
+            Some(norm) => onto.add(norm.forward(self.output.apply(mixed))),
+            None => self.output.apply_onto(mixed, onto),
         }
     }
 
@@ -117,7 +118,8 @@ impl Attention {
 
     /// Queries, keys and values of the normed `x`, heads normed where they are.
     fn projections(&self, x: Tensor<2>) -> [Tensor<2>; 3] {
-        let [query, key, value] = [&self.query, &self.key, &self.value].map(|matrix| matrix.apply(x.clone()));
+        let query = self.query.apply(x.clone());
+        let [key, value] = self.key.apply_both(x, &self.value);
         match &self.head_norms {
             Some([of_query, of_key]) => [of_query.by_head(query), of_key.by_head(key), value],
             None => [query, key, value],

@@ -142,19 +142,22 @@ impl Decoder {
         if self.config.parallel { Sublayer::attention(at.layer).index() } else { at.index() }
     }
 
-    /// f(x) of one sublayer on the residual stream `x` that it [reads](Self::reads), `[rows, hidden]`; positions and caches as in
-    /// [`Attention::forward`].
+    /// The residual stream after one sublayer: onto + f(x), `[rows, hidden]`.
+    ///
+    /// * `x` — the residual stream at the place that the sublayer [reads](Self::reads); `onto` — just before it.
+    /// * `positions`, `caches` — as in [`Attention::forward`].
     pub fn sublayer(
         &self,
         at: Sublayer,
         x: Tensor<2>,
+        onto: Tensor<2>,
         positions: &Positions,
         caches: &mut [&mut KeyValueCache],
     ) -> Tensor<2> {
         let block = &self.blocks[at.layer];
         match at.kind {
-            SublayerKind::Attention => block.attention.forward(x, at.layer, positions, caches),
-            SublayerKind::Mlp => block.mlp.forward(x),
+            SublayerKind::Attention => block.attention.forward(x, onto, at.layer, positions, caches),
+            SublayerKind::Mlp => block.mlp.forward(x, onto),
         }
     }
 

@@ -85,6 +85,26 @@ impl Linear {
         }
     }
 
+    /// The products with this matrix and with another.
+    pub fn apply_both(&self, x: Tensor<2>, other: &Self) -> [Tensor<2>; 2] {
+        #[cfg(feature = "gpu")]
+        if let (Weights::Blocks(ours), Weights::Blocks(theirs), None, None) =
+            (&self.weights, &other.weights, &self.bias, &other.bias)
+        {
+            return ours.apply_both(x, theirs);
+        }
+        [self.apply(x.clone()), other.apply(x)]
+    }
+
+    /// onto + x Wᵀ + bias.
+    pub fn apply_onto(&self, x: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "gpu")]
+        if let (Weights::Blocks(weights), None) = (&self.weights, &self.bias) {
+            return weights.apply_onto(x, onto);
+        }
+        onto.add(self.apply(x))
+    }
+
     /// x Wᵀ + bias of packed weights, those of this matrix.
     pub(super) fn multiply(&self, weights: &PackedMatrix, inputs: &Inputs) -> Vec<f32> {
         let mut out = multiply(weights, inputs);

@@ -27,9 +27,11 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// f(x) = W_down (σ(W_gate x̂) ∘ W_up x̂), or W_down σ(W_up x̂), with x̂ the normed `x`, `[tokens, hidden]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.project(self.inner(self.norm.forward(x)))
+    /// onto + f(x), `[rows, hidden]`, with f(x) = W_down (σ(W_gate x̂) ∘ W_up x̂), or W_down σ(W_up x̂), and x̂ the normed `x`.
+    ///
+    /// * `onto` — the residual stream before the sublayer.
+    pub fn forward(&self, x: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
+        self.project(self.inner(self.norm.forward(x)), onto)
     }
 
     /// The inner layer, `[tokens, feed_forward]`, for the normed x̂.
@@ -55,12 +57,14 @@ impl Mlp {
             return host_tensor(inner, rows);
         }
         let Some(gate) = &self.gate else { return self.activated(self.up.apply(x)) };
-        let gate = gate.apply(x.clone());
         #[cfg(feature = "gpu")]
-        if let (Weights::Blocks(up), Activation::Silu, None) = (&self.up.weights, self.activation, &self.up.bias) {
-            return up.apply_gated(x, gate);
+        if let (Weights::Blocks(up), Weights::Blocks(weights), Activation::Silu, None, None) =
+            (&self.up.weights, &gate.weights, self.activation, &self.up.bias, &gate.bias)
+        {
+            return up.apply_gated(x, weights);
         }
-        self.activated(gate).mul(self.up.apply(x))
+        let [gate, up] = gate.apply_both(x, &self.up);
+        self.activated(gate).mul(up)
     }
 
     fn activated(&self, x: Tensor<2>) -> Tensor<2> {
@@ -75,12 +79,11 @@ impl Mlp {
         }
     }
 
-    /// W_down of the inner layer, and the norm after it, `[tokens, hidden]`.
-    pub fn project(&self, inner: Tensor<2>) -> Tensor<2> {
-        let out = self.down.apply(inner);
+    /// onto + W_down of the inner layer, normed where there is a norm after it, `[rows, hidden]`.
+    pub fn project(&self, inner: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
         match &self.norm_after {
-            Some(norm) => norm.forward(out),
-            None => out,
+            Some(norm) => onto.add(norm.forward(self.down.apply(inner))),
+            None => self.down.apply_onto(inner, onto),
         }
     }
 }
