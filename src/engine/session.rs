@@ -30,14 +30,12 @@ const MAX_CONTEXT: usize = 1024;
 /// Milliseconds since some fixed moment; the host says, since clocks differ between a browser and a native program.
 pub type Clock = fn() -> f64;
 
-/// How a backend holds a model's weights.
+/// How a backend holds a model's weights; without kernels for a GPU there is only one.
 pub fn storage(backend: Backend) -> Storage {
     match backend {
-        Backend::Cpu => Storage::Packed,
         #[cfg(feature = "gpu")]
         Backend::WebGpu => Storage::Blocks,
-        #[cfg(not(feature = "gpu"))]
-        Backend::WebGpu => Storage::Tensors,
+        _ => Storage::Packed,
     }
 }
 

@@ -6,7 +6,7 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::{Control, ExperimentError};
-use crate::model::linear::read_back;
+use crate::model::linear::{product, read_back};
 use crate::model::{Decoder, InputSite, KeyValueCache};
 
 /// Tokens that pass through a sublayer between two pauses.
@@ -86,8 +86,8 @@ impl<'a> Walk<'a> {
 /// # Errors
 /// A failing device.
 pub async fn hessian(inputs: &Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
-    let product = inputs.clone().transpose().matmul(inputs.clone());
-    read_back(product).await.map_err(ExperimentError::device)
+    let turned = inputs.clone().transpose();
+    read_back(product(turned.clone(), turned)).await.map_err(ExperimentError::device)
 }
 
 /// Norms, means and samples of one layer's sites, in one readback.

@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::activations::{Activations, Walk, hessian, index, summarize};
 use super::{Control, ExperimentError};
 use crate::kernel::BLOCK;
-use crate::model::linear::read_back;
+use crate::model::linear::{product, read_back};
 use crate::model::{Decoder, InputSite, Matrix, Sublayer};
 use crate::prune::mask::{self, Thresholds};
 use crate::prune::quantize::{self, SEARCH_STEPS};
@@ -318,7 +318,7 @@ impl Calibration {
                         let rows = difference.len() / columns;
                         let difference =
                             Tensor::<2>::from_data(TensorData::new(difference, [rows, columns]), &decoder.device);
-                        of_site.push(seen.sample.clone().matmul(difference.transpose()).square().sum());
+                        of_site.push(product(seen.sample.clone(), difference).square().sum());
                     }
                     losses.push(Tensor::cat(of_site, 0).sum());
                 }

@@ -87,7 +87,7 @@ impl BlockMatrix {
         if self.multiplies_codes(&x) {
             ops::product(x, &self.0, None, Ending::Alone)
         } else {
-            x.matmul(self.weights().transpose())
+            ops::many_products(x, self.weights())
         }
     }
 

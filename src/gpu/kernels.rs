@@ -12,6 +12,12 @@ pub const LANES: u32 = 16;
 pub const OUTPUTS: u32 = 8;
 /// Units of one cube of [`rms_norm`] and [`attend`].
 pub const UNITS: u32 = 64;
+/// Rows of weights, and rows of inputs, of one cube of [`many_products`].
+pub const TILE: u32 = 64;
+/// Units along each side of a cube of [`many_products`].
+pub const SIDE: u32 = 16;
+/// Columns that a cube of [`many_products`] takes at once.
+const DEPTH: u32 = 16;
 /// Weights of a block.
 const BLOCK: u32 = crate::kernel::BLOCK as u32;
 /// Stands for −∞ where a score must not count.
@@ -248,6 +254,71 @@ pub fn two_products(
             } else {
                 out_a[at] = a;
                 out_b[at] = b;
+            }
+        }
+    }
+}
+
+/// x Wᵀ for many rows x and weights that are numbers: a cube makes [`TILE`] by [`TILE`] sums, a unit four by four of them.
+#[cube(launch_unchecked)]
+pub fn many_products(x: &[f32], weights: &[f32], out: &mut [f32], count: u32, columns: u32, rows: u32) {
+    let first_row = CUBE_POS_X * TILE;
+    let first_input = CUBE_POS_Y * TILE;
+    let unit = UNIT_POS_Y * SIDE + UNIT_POS_X;
+    // Column after column, with a gap so that units that write neighbours do not meet in one bank.
+    let mut inputs = Shared::new_slice(comptime!((DEPTH * (TILE + 1)) as usize));
+    let mut outputs = Shared::new_slice(comptime!((DEPTH * (TILE + 1)) as usize));
+    let mut sums = Array::<f32>::new(16usize);
+    #[unroll]
+    for i in 0..16usize {
+        sums[i] = 0.0f32;
+    }
+    let mut begin = 0u32;
+    while begin < columns {
+        #[unroll]
+        for i in 0..4u32 {
+            let at = unit + SIDE * SIDE * i;
+            let line = at / DEPTH;
+            let column = begin + at % DEPTH;
+            let place = (at % DEPTH * (TILE + 1) + line) as usize;
+            let mut input = 0.0f32;
+            let mut weight = 0.0f32;
+            if column < columns {
+                if first_input + line < count {
+                    input = x[((first_input + line) * columns + column) as usize];
+                }
+                if first_row + line < rows {
+                    weight = weights[((first_row + line) * columns + column) as usize];
+                }
+            }
+            inputs[place] = input;
+            outputs[place] = weight;
+        }
+        sync_cube();
+        for column in 0..DEPTH {
+            let base = column * (TILE + 1);
+            #[unroll]
+            for i in 0..4u32 {
+                let input = inputs[(base + UNIT_POS_Y + SIDE * i) as usize];
+                #[unroll]
+                for j in 0..4u32 {
+                    sums[(4 * i + j) as usize] += input * outputs[(base + UNIT_POS_X + SIDE * j) as usize];
+                }
+            }
+        }
+        sync_cube();
+        begin += DEPTH;
+    }
+    #[unroll]
+    for i in 0..4u32 {
+        let input = first_input + UNIT_POS_Y + SIDE * i;
+        #[unroll]
+        for j in 0..4u32 {
+            let row = first_row + UNIT_POS_X + SIDE * j;
+            if input < count {
+                if row < rows {
+                    out[(input * rows + row) as usize] = sums[(4 * i + j) as usize];
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The GPU's hot path: kernels in CubeCL on weights that stay quantized, and the few fused steps of a decoder.
 //!
 //! Plain burn launches a program for every operation, and each launch costs the browser more than its work; here a block of
-//! the decoder is thirteen. Plain burn on f32 weights ([`Storage::Tensors`]) remains the reference.
+//! the decoder is nine. Plain burn on f32 weights ([`Storage::Tensors`]) remains the reference.
 //!
 //! * [`blocks`]: a matrix in blocks of codes, and its product.
 //! * [`kernels`]: the programs that run on the device, one a step.

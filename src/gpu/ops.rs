@@ -11,7 +11,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::kernels::{self, Coding, Ending, LANES, OUTPUTS, UNITS};
+use super::kernels::{self, Coding, Ending, LANES, OUTPUTS, SIDE, TILE, UNITS};
 use crate::kernel::attention::Heads;
 
 /// How the codes of a matrix are stored.
@@ -52,6 +52,8 @@ pub trait DecoderOps: Backend {
         layout: Layout,
         gated: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// See [`many_products`].
+    fn many_products(x: FloatTensor<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self>;
     /// See [`dequantize`].
     fn dequantize(
         codes: IntTensor<Self>,
@@ -189,6 +191,27 @@ impl DecoderOps for CubeBackend {
             );
         }
         (first, second)
+    }
+
+    fn many_products(x: CubeTensor, weights: CubeTensor) -> CubeTensor {
+        let ((count, columns), (outputs, _)) = (rows(x.meta.shape()), rows(weights.meta.shape()));
+        let out = like(&x, [count, outputs]);
+        let client = x.client.clone();
+        let cubes = [outputs, count].map(|rows| rows.div_ceil(TILE as usize) as u32);
+        unsafe {
+            kernels::many_products::launch_unchecked(
+                &client,
+                CubeCount::Static(cubes[0], cubes[1], 1),
+                CubeDim::new_2d(SIDE, SIDE),
+                buffer(x),
+                buffer(weights),
+                buffer(out.clone()),
+                count as u32,
+                columns as u32,
+                outputs as u32,
+            );
+        }
+        out
     }
 
     fn dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
@@ -355,6 +378,13 @@ pub fn two_products(x: Tensor<2>, a: &Stored, b: &Stored, gated: bool) -> [Tenso
     [Tensor::from_dispatch(first), Tensor::from_dispatch(second)]
 }
 
+/// x Wᵀ for many rows x and weights `[rows, columns]` that are numbers: `[rows of x, rows of W]`.
+///
+/// burn's own product is right too, but a quarter of the program that a browser loads.
+pub fn many_products(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::many_products(x.into_dispatch(), weights.into_dispatch()))
+}
+
 /// The weights as numbers, `[rows, columns]`.
 pub fn dequantize(weights: &Stored) -> Tensor<2> {
     let Stored { codes, scales, mask, layout } = weights.clone();
@@ -420,6 +450,25 @@ mod tests {
             let (x, weight) = (numbers(rows * columns, 1), numbers(columns, 2));
             let found = rms_norm(tensor(&x, rows), tensor(&weight, 1), 1e-5);
             assert_close(&read(found), &elementwise::rms_norm(&x, &weight, 1e-5), 1e-5);
+        }
+    }
+
+    /// Around the edges of tiles.
+    #[test]
+    fn multiplies_many_rows_as_the_definition_says() {
+        for (count, columns, rows) in [(9, 32, 5), (64, 16, 64), (65, 50, 130), (130, 33, 63)] {
+            let (x, weights) = (numbers(count * columns, 21), numbers(rows * columns, 22));
+            let wanted: Vec<f32> = x
+                .chunks_exact(columns)
+                .flat_map(|x| weights.chunks_exact(columns).map(|row| x.iter().zip(row).map(|(x, w)| x * w).sum()))
+                .collect();
+            assert_close(&read(many_products(tensor(&x, count), tensor(&weights, rows))), &wanted, 1e-5);
+            // What is transposed lies in memory as it was.
+            let turned = tensor(&x, count).transpose();
+            let wanted: Vec<f32> = (0..columns * columns)
+                .map(|at| x.chunks_exact(columns).map(|x| x[at / columns] * x[at % columns]).sum())
+                .collect();
+            assert_close(&read(many_products(turned.clone(), turned)), &wanted, 1e-5);
         }
     }
 

@@ -1,10 +1,13 @@
 //! Causal grouped-query self-attention with rotary or learned positions, over the whole context or a window of it.
 
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
+use burn::tensor::activation::softmax;
 
 use super::kv_cache::KeyValueCache;
 use super::linear::{Linear, Weights, host_tensor, host_values};
 use super::norm::Norm;
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 use super::rope::Rotation;
 use crate::kernel::attention::{Heads, attend, rotate};
 use crate::kernel::{Inputs, PackedMatrix};
@@ -44,7 +47,8 @@ pub struct Positions {
 /// Positions as a device takes them.
 #[derive(Clone, Debug)]
 pub enum PositionTable {
-    /// For a device.
+    /// For plain burn.
+    #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
     Tensors(Box<TensorPositions>),
     /// For the kernels of a GPU: cosines, then sines, of each pair, `[tokens, dimensions]`.
     #[cfg(feature = "gpu")]
@@ -53,7 +57,8 @@ pub enum PositionTable {
     Angles([Vec<f32>; 2]),
 }
 
-/// Positions on a device.
+/// Positions for plain burn.
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 #[derive(Clone, Debug)]
 pub struct TensorPositions {
     /// Cosines and sines of the tokens read; none where positions are learned.
@@ -98,6 +103,7 @@ impl Attention {
     ) -> Tensor<2> {
         let table = positions.windowed.as_ref().filter(|_| self.windowed).unwrap_or(&positions.whole);
         match (table, &self.query.weights, &self.key.weights, &self.value.weights) {
+            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
             (PositionTable::Tensors(positions), ..) => {
                 let mix = |[x]: [Tensor<2>; 1], cache: &mut _| self.mix_tensors(x, layer, positions, cache);
                 text_by_text([x], caches, mix)
@@ -160,6 +166,7 @@ impl Attention {
         host_tensor(mixed, rows)
     }
 
+    #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
     fn mix_tensors(
         &self,
         x: Tensor<2>,

@@ -2,7 +2,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::attention::{Attention, PositionTable, Positions, TensorPositions};
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
+use super::attention::TensorPositions;
+use super::attention::{Attention, PositionTable, Positions};
 use super::config::DecoderConfig;
 use super::kv_cache::KeyValueCache;
 use super::linear::{Linear, Storage};
@@ -108,32 +110,37 @@ impl Decoder {
         }
     }
 
+    // Kernels take their window from the heads.
+    #[cfg_attr(all(feature = "gpu", target_arch = "wasm32"), allow(unused_variables))]
     fn position_table(&self, rope: Option<&Rope>, window: Option<usize>, start: usize, tokens: usize) -> PositionTable {
         let angles = || rope.map(|rope| rope.angles(start, tokens));
-        if self.storage == Storage::Packed {
-            return PositionTable::Angles(angles().unwrap_or_default());
+        match self.storage {
+            Storage::Packed => PositionTable::Angles(angles().unwrap_or_default()),
+            #[cfg(feature = "gpu")]
+            Storage::Blocks => {
+                // A pair that does not turn, where positions are learned: the kernels turn at least one.
+                let [cos, sin] = angles().unwrap_or_else(|| [vec![1.0; tokens], vec![0.0; tokens]]);
+                let half = cos.len() / tokens.max(1);
+                let rows = cos.chunks(half).zip(sin.chunks(half)).flat_map(|(cos, sin)| [cos, sin].concat()).collect();
+                let data = TensorData::new::<f32, _>(rows, [tokens, 2 * half]);
+                PositionTable::Blocks(Box::new(Tensor::from_data(data, &self.device)))
+            }
+            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
+            Storage::Tensors => {
+                let context = start + tokens;
+                let mask = (tokens > 1 || window.is_some_and(|window| context > window)).then(|| {
+                    let sees = |row: usize, column: usize| {
+                        column <= start + row && window.is_none_or(|window| column + window > start + row)
+                    };
+                    let values: Vec<f32> = (0..tokens)
+                        .flat_map(|row| (0..context).map(move |column| if sees(row, column) { 0.0 } else { -1e9 }))
+                        .collect();
+                    Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device)
+                });
+                let rotation = rope.map(|rope| rope.rotation(start, tokens, &self.device));
+                PositionTable::Tensors(Box::new(TensorPositions { rotation, mask }))
+            }
         }
-        #[cfg(feature = "gpu")]
-        if self.storage == Storage::Blocks {
-            // A pair that does not turn, where positions are learned: the kernels turn at least one.
-            let [cos, sin] = angles().unwrap_or_else(|| [vec![1.0; tokens], vec![0.0; tokens]]);
-            let half = cos.len() / tokens.max(1);
-            let rows = cos.chunks(half).zip(sin.chunks(half)).flat_map(|(cos, sin)| [cos, sin].concat()).collect();
-            let data = TensorData::new::<f32, _>(rows, [tokens, 2 * half]);
-            return PositionTable::Blocks(Box::new(Tensor::from_data(data, &self.device)));
-        }
-        let context = start + tokens;
-        let mask = (tokens > 1 || window.is_some_and(|window| context > window)).then(|| {
-            let sees = |row: usize, column: usize| {
-                column <= start + row && window.is_none_or(|window| column + window > start + row)
-            };
-            let values: Vec<f32> = (0..tokens)
-                .flat_map(|row| (0..context).map(move |column| if sees(row, column) { 0.0 } else { -1e9 }))
-                .collect();
-            Tensor::from_data(TensorData::new(values, [1, tokens, context]), &self.device)
-        });
-        let rotation = rope.map(|rope| rope.rotation(start, tokens, &self.device));
-        PositionTable::Tensors(Box::new(TensorPositions { rotation, mask }))
     }
 
     /// Which place of the residual stream a sublayer reads: the one before it, but for the MLP of a block whose sublayers are

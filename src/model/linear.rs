@@ -18,7 +18,9 @@ pub enum Storage {
     /// Quantized as in the file, by the kernels of [`crate::gpu`]: a GPU's way.
     #[cfg(feature = "gpu")]
     Blocks,
-    /// f32 tensors, by plain burn: any device's way, and the reference that tests compare the kernels with.
+    /// f32 tensors, by plain burn: the reference that tests compare the kernels with, on any device. Not in the
+    /// browser's engine for a GPU, of which it would be a quarter.
+    #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
     Tensors,
 }
 
@@ -146,8 +148,10 @@ impl Weights {
             Storage::Packed => Self::Packed(packed()),
             #[cfg(feature = "gpu")]
             Storage::Blocks => Self::upload(&packed(), device),
+            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
             Storage::Tensors if rounds => Self::on_device(packed().values(), [rows, columns], device),
             // Not by way of packed weights: this is what they are compared with.
+            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
             Storage::Tensors => Self::on_device(dequantize(tensor_type, bytes), [rows, columns], device),
         }
     }
@@ -160,6 +164,7 @@ impl Weights {
             Storage::Packed => PackedMatrix::bits_a_weight(tensor.tensor_type, rounded),
             #[cfg(feature = "gpu")]
             Storage::Blocks => BlockMatrix::bits_a_weight(tensor.tensor_type, rounded),
+            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
             Storage::Tensors => 32.0,
         };
         (tensor.elements() as f64 * bits / 8.0) as u64
@@ -251,7 +256,10 @@ impl Weights {
             }
             #[cfg(feature = "gpu")]
             Self::Blocks(weights) => weights.apply(x),
-            Self::Tensor(weights) => x.matmul(weights.as_ref().clone().transpose()),
+            // On the CPU this is what the kernels are compared with.
+            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
+            Self::Tensor(weights) if x.device() == Device::flex() => x.matmul(weights.as_ref().clone().transpose()),
+            Self::Tensor(weights) => product(x, weights.as_ref().clone()),
             Self::Bands(bands) => Tensor::cat(bands.iter().map(|band| band.apply(x.clone())).collect(), 1),
         }
     }
@@ -323,6 +331,17 @@ fn select_of_bands(bands: &[Weights], ids: &[u32]) -> Tensor<2> {
 /// Whether weights can be rounded to 8 bits when they are loaded: floats in rows of whole blocks.
 fn can_be_rounded(tensor_type: TensorType, columns: usize) -> bool {
     tensor_type.is_float() && columns.is_multiple_of(BLOCK)
+}
+
+/// x Wᵀ of two tensors on one device, `[rows of x, rows of W]`, by this crate's kernels.
+pub(crate) fn product(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "gpu")]
+    if x.device() != Device::flex() {
+        return crate::gpu::ops::many_products(x, weights);
+    }
+    let [rows, columns] = x.dims();
+    let weights = PackedMatrix::from_values(host_values(weights), columns);
+    host_tensor(multiply(&weights, &Inputs::new(host_values(x), columns)), rows)
 }
 
 /// A tensor's numbers, read back from its device.

@@ -5,6 +5,7 @@
 
 use std::f64::consts::TAU;
 
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{RopeScaling, Rotary};
@@ -17,10 +18,12 @@ pub struct Rope {
     magnitude: f64,
 }
 
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 /// Cosines and sines for a run of positions on a device, each `[tokens, 1, dimensions]`.
 ///
 /// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small matrix
 /// product instead of strided slices, the same on every device.
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 #[derive(Clone, Debug)]
 pub struct Rotation {
     cos: Tensor<3>,
@@ -78,6 +81,7 @@ impl Rope {
     }
 
     /// The rotation of `tokens` positions from `start` on.
+    #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
     pub fn rotation(&self, start: usize, tokens: usize, device: &Device) -> Rotation {
         let width = 2 * self.frequencies.len();
         let mut swap = vec![0f32; width * width];
@@ -93,6 +97,7 @@ impl Rope {
     }
 }
 
+#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 impl Rotation {
     /// Rotates `x`, `[tokens, heads, head_dim]`: the first numbers of each head, as many as turn.
     pub fn apply(&self, x: Tensor<3>) -> Tensor<3> {
