@@ -1,6 +1,6 @@
 //! The innermost loops of the product with many rows of inputs.
 //!
-//! This file is part of two programs: of this crate, and of [`fused`](../fused/index.html), which has nothing but `core`. So
+//! This file is part of two programs: of this crate, and of `fused.rs`, which has nothing but `core`. So
 //! vectors are what a [`Four`] says, and memory is reached by pointers: a slice's checks would bring texts with them, and a
 //! program that shares another's memory can have no data of its own.
 
