@@ -7,8 +7,8 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=src/kernel/fused.rs");
     println!("cargo::rerun-if-changed=src/kernel/tiles.rs");
-    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
-    if !is("CARGO_CFG_TARGET_ARCH", "wasm32") || env::var_os("CARGO_FEATURE_ENGINE").is_none() {
+    let in_browser = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32");
+    if !in_browser || env::var_os("CARGO_FEATURE_ENGINE").is_none() {
         return;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo gives the folder")).join("fused.wasm");

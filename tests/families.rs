@@ -96,9 +96,8 @@ fn check_logits(family: &str, device: &Device, storage: Storage, limits: Limits)
 fn check_beside(family: &str, device: &Device, storage: Storage) {
     let model = open(&sources(family)[0], device, storage);
     let (decoder, ids) = (&model.decoder, expected(family).ids);
-    let (dense, plan): (PruningPlan, PruningPlan) = Default::default();
     let last = decoder.config.layers - 1;
-    let plan = PruningPlan { drop: format!("a{last}").parse().unwrap(), ..plan };
+    let (dense, plan) = (PruningPlan::default(), PruningPlan::dropping(format!("a{last}").parse().unwrap()));
     let start = ids.len();
     let control = Control::unstoppable();
     let alone = |plan: &PruningPlan, token: Option<u32>| {

@@ -100,9 +100,7 @@ impl PrunedRun {
         self.steps.push(PrunedStep { spaces, chosen: None });
         Ok(())
     }
-}
 
-impl PrunedRun {
     /// Whether it only drops sublayers of the dense decoder, so that both can read in one pass.
     fn shares_weights(&self) -> bool {
         !self.model.edits_weights() && self.model.first_change().is_some()

@@ -128,6 +128,7 @@ impl Calibration {
     /// A decoder with the weights that its plan leaves.
     ///
     /// * `unedited` — the decoder with the plan whose edits are still to be made.
+    ///
     /// # Errors
     /// [`ExperimentError::Stopped`] (what is finished by then is kept), or a failing device.
     pub async fn edit(

@@ -9,7 +9,7 @@ use crate::kernel::{BLOCK, PackedMatrix};
 use crate::model::tensor::TensorType;
 
 /// Up to so many rows are multiplied with the codes themselves; for more the weights are first turned into numbers, a matrix
-/// at a time, and multiplied by burn.
+/// at a time, and multiplied as such.
 const FEW_ROWS: usize = 8;
 /// A matrix of more rows than this, such as a language-model head, is never turned into numbers for so few inputs.
 const HUGE: usize = 16_384;

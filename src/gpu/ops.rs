@@ -102,6 +102,12 @@ fn by_number(client: &Client, count: usize) -> (CubeCount, CubeDim) {
     (calculate_cube_count_elemwise(client, count, dim), dim)
 }
 
+/// How many cubes of how many units for the outputs of so many rows, where [`LANES`] units share one.
+fn by_output(layout: Layout, count: usize) -> (CubeCount, CubeDim) {
+    let cubes = layout.rows.div_ceil(OUTPUTS as usize) as u32;
+    (CubeCount::Static(cubes, count as u32, 1), CubeDim::new_2d(LANES, OUTPUTS))
+}
+
 // The kernels check their own bounds against the counts they are given, so launching without burn's checks is sound.
 impl DecoderOps for CubeBackend {
     fn rms_norm(x: CubeTensor, weight: CubeTensor, epsilon: f32) -> CubeTensor {
@@ -135,12 +141,12 @@ impl DecoderOps for CubeBackend {
         let (count, _) = rows(x.meta.shape());
         let out = like(&x, [count, layout.rows]);
         let client = x.client.clone();
-        let cubes = layout.rows.div_ceil(OUTPUTS as usize) as u32;
+        let (cubes, dim) = by_output(layout, count);
         unsafe {
             kernels::product::launch_unchecked(
                 &client,
-                CubeCount::Static(cubes, count as u32, 1),
-                CubeDim::new_2d(LANES, OUTPUTS),
+                cubes,
+                dim,
                 buffer(x),
                 buffer(codes),
                 buffer(scales),
@@ -171,12 +177,12 @@ impl DecoderOps for CubeBackend {
         // A program needs all its buffers; gated, nothing is written to this one.
         let second = like(&x, if gated { [1, 1] } else { [count, layout.rows] });
         let client = x.client.clone();
-        let cubes = layout.rows.div_ceil(OUTPUTS as usize) as u32;
+        let (cubes, dim) = by_output(layout, count);
         unsafe {
             kernels::two_products::launch_unchecked(
                 &client,
-                CubeCount::Static(cubes, count as u32, 1),
-                CubeDim::new_2d(LANES, OUTPUTS),
+                cubes,
+                dim,
                 buffer(x),
                 buffer(codes_a),
                 buffer(scales_a),

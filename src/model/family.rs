@@ -72,7 +72,7 @@ impl Family {
 
     /// Whether the MLP multiplies by a gate.
     pub fn gated(self) -> bool {
-        !self.centres()
+        !matches!(self, Self::Gpt2 | Self::GptNeoX | Self::Phi)
     }
 
     /// Whether gate and up are one matrix in its files.

@@ -149,10 +149,11 @@ impl Weights {
             #[cfg(feature = "gpu")]
             Storage::Blocks => Self::upload(&packed(), device),
             #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
-            Storage::Tensors if rounds => Self::on_device(packed().values(), [rows, columns], device),
-            // Not by way of packed weights: this is what they are compared with.
-            #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
-            Storage::Tensors => Self::on_device(dequantize(tensor_type, bytes), [rows, columns], device),
+            Storage::Tensors => {
+                // Not by way of packed weights where it can be: this is what they are compared with.
+                let values = if rounds { packed().values() } else { dequantize(tensor_type, bytes) };
+                Self::on_device(values, [rows, columns], device)
+            }
         }
     }
 
@@ -406,10 +407,6 @@ mod tests {
     use super::*;
     use futures::executor::block_on;
 
-    fn host(x: Tensor<2>) -> Vec<f32> {
-        host_values(x)
-    }
-
     /// Whole and in bands of three rows, the last of one: the same numbers of everything.
     #[test]
     fn a_matrix_in_bands_is_the_same_matrix() {
@@ -432,9 +429,9 @@ mod tests {
             assert_eq!(whole.shape(), bands.shape());
             assert_eq!(block_on(whole.values()).unwrap(), block_on(bands.values()).unwrap());
             let ids = [9, 0, 4, 4, 2, 8];
-            assert_eq!(host(whole.select(&ids)), host(bands.select(&ids)));
+            assert_eq!(host_values(whole.select(&ids)), host_values(bands.select(&ids)));
             let x = host_tensor(values[..3 * columns].to_vec(), 3);
-            let (whole, bands) = (host(whole.apply(x.clone())), host(bands.apply(x)));
+            let (whole, bands) = (host_values(whole.apply(x.clone())), host_values(bands.apply(x)));
             assert!(whole.iter().zip(&bands).all(|(a, b)| (a - b).abs() < 1e-5), "{whole:?} {bands:?}");
         }
     }

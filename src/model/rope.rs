@@ -18,7 +18,6 @@ pub struct Rope {
     magnitude: f64,
 }
 
-#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
 /// Cosines and sines for a run of positions on a device, each `[tokens, 1, dimensions]`.
 ///
 /// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small matrix

@@ -37,7 +37,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 pub struct Factorization {
     n: usize,
     hessian: Vec<f32>,
-    damping: f64,
+    /// Of H + λI.
+    diagonal: Vec<f64>,
     dead: Vec<bool>,
     /// Lower triangle, row after row: with rows and columns reversed, H + λI = L Lᵀ, and U is L⁻¹ reversed, whose rows then take
     /// the place of L's.
@@ -52,9 +53,10 @@ impl Factorization {
     /// * `hessian` — H = XᵀX of the calibration inputs, `[n, n]`, up to a positive factor.
     pub fn new(hessian: Vec<f32>, n: usize) -> Self {
         let dead: Vec<bool> = (0..n).map(|i| hessian[i * n + i] == 0.0).collect();
-        let diagonal = |i: usize| if dead[i] { 1.0 } else { f64::from(hessian[i * n + i]) };
-        let damping = DAMPING * (0..n).map(diagonal).sum::<f64>() / n.max(1) as f64;
-        Self { n, hessian, damping, dead, triangle: Vec::with_capacity(start(n)), done: 0 }
+        let own = |i: usize| if dead[i] { 1.0 } else { f64::from(hessian[i * n + i]) };
+        let damping = DAMPING * (0..n).map(own).sum::<f64>() / n.max(1) as f64;
+        let diagonal = (0..n).map(|i| own(i) + damping).collect();
+        Self { n, hessian, diagonal, dead, triangle: Vec::with_capacity(start(n)), done: 0 }
     }
 
     /// Does the next row; says whether there are more.
@@ -71,11 +73,7 @@ impl Factorization {
     /// H + λI with rows and columns reversed.
     fn reversed(&self, i: usize, j: usize) -> f64 {
         let (i, j) = (self.n - 1 - i, self.n - 1 - j);
-        match i == j {
-            true if self.dead[i] => 1.0 + self.damping,
-            true => f64::from(self.hessian[i * self.n + j]) + self.damping,
-            false => f64::from(self.hessian[i * self.n + j]),
-        }
+        if i == j { self.diagonal[i] } else { f64::from(self.hessian[i * self.n + j]) }
     }
 
     /// Row i of L.

@@ -5,7 +5,7 @@ import path from "node:path";
 import test, { after } from "node:test";
 import { expected, family, hub, sharded } from "./hub.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
-import { ROOT, SITE } from "./server.mjs";
+import { ROOT } from "./server.mjs";
 
 const huge = { ...family("llama"), "model.safetensors": hugeWeights() };
 const config = JSON.parse(huge["config.json"]);
@@ -199,10 +199,7 @@ test("a full disk: the model works, and the page says that it is not kept", asyn
 
 test("a browser that keeps no files, as in a private window: the model works, and the page says that it is not kept", async () => {
   const denies = "StorageManager.prototype.getDirectory = async () => { throw new DOMException('denied', 'SecurityError'); };";
-  site.faults.set(`${SITE}worker.js`, (request, response, file) => {
-    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${denies}\n${fs.readFileSync(file)}`);
-    return true;
-  });
+  site.prepend("worker.js", denies);
   const page = await open(browser, link("tiny/gpt2"), { before: (page) => page.addInitScript(denies) });
   await page.waitForSelector(".notice:has-text('keeps no files')");
   await finished(page);

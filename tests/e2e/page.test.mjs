@@ -3,7 +3,7 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { ROOT, SITE } from "./server.mjs";
+import { ROOT } from "./server.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 
 const { server, browser } = await stage();
@@ -265,10 +265,7 @@ test("with and without relaxed SIMD: the same numbers", async () => {
   const count = "WebAssembly.Instance = new Proxy(WebAssembly.Instance, { construct: (of, values) => { new BroadcastChannel('instances').postMessage(0); return Reflect.construct(of, values); } });";
   const found = [];
   for (const [refuses, programs] of [["", 1], ["WebAssembly.validate = () => false;", 0]]) {
-    server.faults.set(`${SITE}worker.js`, (request, response, file) => {
-      response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${count}${refuses}\n${fs.readFileSync(file)}`);
-      return true;
-    });
+    server.prepend("worker.js", count + refuses);
     const listens = (page) => page.addInitScript(() => {
       window.instances = 0;
       new BroadcastChannel("instances").onmessage = () => window.instances++;

@@ -44,5 +44,10 @@ export async function serve({ mounts = {}, isolated = false } = {}) {
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const origin = `http://127.0.0.1:${server.address().port}`;
-  return { origin, site: origin + SITE, faults, requests, close: () => { server.closeAllConnections(); server.close(); } };
+  /** Serves one of the site's scripts with some code before it. */
+  const prepend = (script, code) => faults.set(SITE + script, (request, response, file) => {
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${code}\n${fs.readFileSync(file)}`);
+    return true;
+  });
+  return { origin, site: origin + SITE, faults, prepend, requests, close: () => { server.closeAllConnections(); server.close(); } };
 }

@@ -3,7 +3,7 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { ROOT, SITE } from "./server.mjs";
+import { ROOT } from "./server.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 
 const { server, browser } = await stage({ webgpu: "software" });
@@ -21,16 +21,15 @@ const pretendReal = (page) => page.addInitScript(() => {
 });
 
 const link = (rest) => `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,m2&tokens=4${rest}`;
-const losable = () => {
-  server.faults.set(`${SITE}worker_webgpu.js`, (request, response, file) => {
-    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${LOSABLE}\n${fs.readFileSync(file)}`);
-    return true;
-  });
-};
+const losable = () => server.prepend("worker_webgpu.js", LOSABLE);
 const lose = (page) => page.evaluate(() => new BroadcastChannel("lose-device").postMessage(0));
 
-/** That two reports tell the same. */
-function assertClose(gpu, cpu, settings) {
+/** That both pages tell the same under some settings, each on its device. */
+async function agree(page, cpuPage, settings) {
+  const gpu = await results(page, { ...settings, backend: "webgpu" });
+  const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
+  assert.equal(gpu.backend, "webgpu");
+  assert.equal(cpu.backend, "cpu");
   assert.deepEqual(gpu.prompt_ids, cpu.prompt_ids);
   for (const [name, value] of Object.entries(cpu.next_token)) {
     if (name === "top" || name.startsWith("ratio")) continue;
@@ -57,11 +56,7 @@ test("WebGPU finds what the CPU finds", async () => {
   assert.equal(await page.getAttribute("#device", "data-backend"), "webgpu");
   const cpuPage = await open(browser, link("&backend=cpu"));
   for (const settings of [{ drop: "a1,m2" }, { drop: "b0,m3" }, { drop: "" }, { drop: "a1", sparse: "magnitude-2:4", quant: "rtn4-g32" }]) {
-    const gpu = await results(page, { ...settings, backend: "webgpu" });
-    const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
-    assert.equal(gpu.backend, "webgpu");
-    assert.equal(cpu.backend, "cpu");
-    assertClose(gpu, cpu, settings);
+    await agree(page, cpuPage, settings);
   }
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -142,10 +137,7 @@ test("an adapter that binds little: matrices are split, and the numbers are the 
   const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000, before: narrow });
   const cpuPage = await open(browser, link("&backend=cpu"));
   for (const settings of [{ drop: "a1,m2" }, { drop: "a1", sparse: "magnitude-0.3", quant: "rtn4-g32" }]) {
-    const gpu = await results(page, { ...settings, backend: "webgpu" });
-    const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
-    assert.equal(gpu.backend, "webgpu");
-    assertClose(gpu, cpu, settings);
+    await agree(page, cpuPage, settings);
   }
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -153,11 +145,7 @@ test("an adapter that binds little: matrices are split, and the numbers are the 
 });
 
 test("an adapter that gives no device: a sentence and the CPU, or the CPU at once", async () => {
-  server.faults.set(`${SITE}worker_webgpu.js`, (request, response, file) => {
-    const refuse = "GPUAdapter.prototype.requestDevice = async () => { throw new DOMException('a limit is too low', 'OperationError'); };";
-    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${refuse}\n${fs.readFileSync(file)}`);
-    return true;
-  });
+  server.prepend("worker_webgpu.js", "GPUAdapter.prototype.requestDevice = async () => { throw new DOMException('a limit is too low', 'OperationError'); };");
   const asked = await open(browser, link("&backend=webgpu"), { timeout: 300_000 });
   assert.match(await asked.textContent(".failure p"), /WebGPU could not be opened.*CPU/s);
   await asked.click("#use-cpu");
