@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use wide::{f32x4, i32x4};
+use wide::{f32x4, i32x4, u16x8};
 
 use super::BLOCK;
 use super::elementwise::dot;
@@ -65,38 +65,64 @@ impl PackedMatrix {
 
     /// The product with `N` rows of inputs as integers: each weight is read once, and unpacked for its use only.
     fn few<const N: usize>(&self, inputs: &Inputs, out: &mut [f32]) {
+        // With one row of inputs, two rows of weights share its digits; more sums at once would not stay in registers.
+        let (mut row, [rows, _]) = (0, self.shape());
+        if N == 1 {
+            while row + 2 <= rows {
+                self.few_rows::<N, 2>(row, inputs, out);
+                row += 2;
+            }
+        }
+        while row < rows {
+            self.few_rows::<N, 1>(row, inputs, out);
+            row += 1;
+        }
+    }
+
+    /// The same of `R` rows of weights.
+    #[inline(always)]
+    fn few_rows<const N: usize, const R: usize>(&self, first: usize, inputs: &Inputs, out: &mut [f32]) {
         let [rows, columns] = self.shape();
         let blocks = columns / BLOCK;
         let x: [InputRow<'_>; N] = std::array::from_fn(|i| inputs.row(i));
-        let mut unpacked = vec![0.0; if matches!(self.codes(), Codes::Sixteen { .. }) { columns } else { 0 }];
-        for row in 0..rows {
-            let span = row * blocks..(row + 1) * blocks;
-            let mask = self.mask().map(|mask| &mask[span.clone()]);
-            let y = match self.codes() {
-                Codes::Full(values) => {
-                    let weights = &values[row * columns..(row + 1) * columns];
-                    std::array::from_fn(|i| dot(weights, x[i].values))
-                }
-                Codes::Four { codes, scales, minimums } => {
-                    let (codes, scales, minimums) = (&codes[span.clone()], &scales[span.clone()], &minimums[span]);
-                    WeightRow { codes, scales, minimums, mask }.times(&x, unpack_four)
-                }
-                Codes::Eight { codes, scales, minimums } => {
-                    let minimums = minimums.get(span.clone()).unwrap_or_default();
-                    let (codes, scales) = (&codes[span.clone()], &scales[span]);
-                    WeightRow { codes, scales, minimums, mask }.times(&x, unpack_eight)
-                }
-                Codes::Halves { codes, scales, minimums } => {
-                    let minimums = minimums.get(span.clone()).unwrap_or_default();
-                    halves(&codes[span.clone()], &scales[span], minimums, mask, &x)
-                }
-                Codes::Sixteen { .. } => {
-                    self.read_row(row, &mut unpacked);
-                    std::array::from_fn(|i| dot(&unpacked, x[i].values))
-                }
-            };
+        let span = |r: usize| (first + r) * blocks..(first + r + 1) * blocks;
+        let mask = |r: usize| self.mask().map(|mask| &mask[span(r)]);
+        let y: [[f32; N]; R] = match self.codes() {
+            Codes::Full(values) => std::array::from_fn(|r| {
+                let weights = &values[(first + r) * columns..(first + r + 1) * columns];
+                std::array::from_fn(|i| dot(weights, x[i].values))
+            }),
+            Codes::Four { codes, scales, minimums } => {
+                let row = |r: usize| WeightRow {
+                    codes: &codes[span(r)],
+                    scales: &scales[span(r)],
+                    minimums: &minimums[span(r)],
+                    mask: mask(r),
+                };
+                times(std::array::from_fn(row), &x, |codes, constants| unpack_four(codes, constants.nibble))
+            }
+            Codes::Eight { codes, scales, minimums } => {
+                let row = |r: usize| WeightRow {
+                    codes: &codes[span(r)],
+                    scales: &scales[span(r)],
+                    minimums: minimums.get(span(r)).unwrap_or_default(),
+                    mask: mask(r),
+                };
+                times(std::array::from_fn(row), &x, |codes, _| unpack_eight(codes))
+            }
+            Codes::Halves { codes, scales, minimums } => std::array::from_fn(|r| {
+                let minimums = minimums.get(span(r)).unwrap_or_default();
+                halves(&codes[span(r)], &scales[span(r)], minimums, mask(r), &x)
+            }),
+            Codes::Sixteen { .. } => std::array::from_fn(|r| {
+                let mut unpacked = vec![0.0; columns];
+                self.read_row(first + r, &mut unpacked);
+                std::array::from_fn(|i| dot(&unpacked, x[i].values))
+            }),
+        };
+        for (r, y) in y.into_iter().enumerate() {
             for (i, y) in y.into_iter().enumerate() {
-                out[i * rows + row] = y;
+                out[i * rows + first + r] = y;
             }
         }
     }
@@ -149,14 +175,31 @@ struct WeightRow<'a, C> {
     mask: Option<&'a [u32]>,
 }
 
+/// Vectors that the loops over blocks need. Taken from memory, once: as constants a browser's compiler would make them anew at
+/// every use, which is a sixth of the loops' time.
+#[derive(Clone, Copy)]
+struct Constants {
+    /// What is a nibble.
+    nibble: u16x8,
+    /// A unit of the low digit.
+    low_unit: f32x4,
+}
+
+impl Constants {
+    #[inline(always)]
+    fn new() -> Self {
+        std::hint::black_box(Self { nibble: u16x8::splat(15), low_unit: f32x4::splat(1.0 / DIGIT) })
+    }
+}
+
 /// Σ weight · input of a block in four parts, in units of the inputs' scale. Both sums are exact in i32: 128 · 32767 · 32 < 2³¹.
 #[inline(always)]
-fn block_dot(weights: &Lanes, inputs: &Digits) -> f32x4 {
+fn block_dot(weights: &Lanes, inputs: &Digits, constants: &Constants) -> f32x4 {
     let sum = |digit: &Lanes| {
         let [first, second] = half_dots(weights, digit);
         f32x4::from_i32x4(first + second)
     };
-    sum(&inputs.high) + sum(&inputs.low) * f32x4::splat(1.0 / DIGIT)
+    sum(&inputs.high) + sum(&inputs.low) * constants.low_unit
 }
 
 /// The same with a factor for each half.
@@ -199,56 +242,66 @@ fn halves<const N: usize>(
     sums.map(f32x4::reduce_add)
 }
 
-impl<C> WeightRow<'_, C> {
-    /// The row's product with `N` rows of inputs.
-    #[inline(always)]
-    fn times<const N: usize>(&self, x: &[InputRow<'_>; N], unpack: impl Fn(&C) -> Lanes) -> [f32; N] {
-        match self.mask {
-            None => self.all(x, unpack),
-            Some(mask) => self.kept(mask, x, unpack),
-        }
+/// The products of `R` rows of weights, all under a mask or none, and `N` rows of inputs.
+#[inline(always)]
+fn times<C, const N: usize, const R: usize>(
+    rows: [WeightRow<'_, C>; R],
+    x: &[InputRow<'_>; N],
+    unpack: impl Fn(&C, &Constants) -> Lanes + Copy,
+) -> [[f32; N]; R] {
+    match rows[0].mask {
+        None => all(rows, x, unpack),
+        Some(_) => rows.map(|row| row.kept(x, unpack)),
     }
+}
 
-    /// Without a mask; minimums meet whole blocks, whose sums are known.
-    #[inline(always)]
-    fn all<const N: usize>(&self, x: &[InputRow<'_>; N], unpack: impl Fn(&C) -> Lanes) -> [f32; N] {
-        let blocks = self.codes.len();
-        let scales = &self.scales[..blocks];
-        let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
-        let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
-        let input_sums: [&[f32]; N] = std::array::from_fn(|i| &x[i].sums[..blocks]);
-        let mut sums = [f32x4::ZERO; N];
-        let mut low = [0f32; N];
-        for block in 0..blocks {
-            let weights = unpack(&self.codes[block]);
-            for i in 0..N {
-                let sum = block_dot(&weights, &inputs[i][block]);
-                sums[i] += sum * f32x4::splat(scales[block] * input_scales[i][block]);
-                if let Some(minimum) = self.minimums.get(block) {
-                    low[i] += minimum * input_sums[i][block];
-                }
+/// The same without masks; minimums meet whole blocks, whose sums are known.
+#[inline(always)]
+fn all<C, const N: usize, const R: usize>(
+    rows: [WeightRow<'_, C>; R],
+    x: &[InputRow<'_>; N],
+    unpack: impl Fn(&C, &Constants) -> Lanes,
+) -> [[f32; N]; R] {
+    let constants = Constants::new();
+    let blocks = rows[0].codes.len();
+    // Of one length, which is known: no bounds are checked in the loop.
+    let codes: [&[C]; R] = std::array::from_fn(|r| &rows[r].codes[..blocks]);
+    let scales: [&[f32]; R] = std::array::from_fn(|r| &rows[r].scales[..blocks]);
+    let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
+    let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
+    let mut sums = [[f32x4::ZERO; N]; R];
+    for block in 0..blocks {
+        let weights: [Lanes; R] = std::array::from_fn(|r| unpack(&codes[r][block], &constants));
+        for i in 0..N {
+            for r in 0..R {
+                let sum = block_dot(&weights[r], &inputs[i][block], &constants);
+                sums[r][i] += sum * f32x4::splat(scales[r][block] * input_scales[i][block]);
             }
         }
-        std::array::from_fn(|i| sums[i].reduce_add() + low[i])
     }
+    let low = |r: usize, i: usize| if rows[r].minimums.is_empty() { 0.0 } else { dot(rows[r].minimums, x[i].sums) };
+    std::array::from_fn(|r| std::array::from_fn(|i| sums[r][i].reduce_add() + low(r, i)))
+}
 
-    /// Of the weights that a mask keeps.
+impl<C> WeightRow<'_, C> {
+    /// The product with `N` rows of inputs of the weights that the mask keeps.
     #[inline(always)]
-    fn kept<const N: usize>(&self, mask: &[u32], x: &[InputRow<'_>; N], unpack: impl Fn(&C) -> Lanes) -> [f32; N] {
+    fn kept<const N: usize>(&self, x: &[InputRow<'_>; N], unpack: impl Fn(&C, &Constants) -> Lanes) -> [f32; N] {
+        let constants = Constants::new();
         let blocks = self.codes.len();
-        let (scales, mask) = (&self.scales[..blocks], &mask[..blocks]);
+        let (scales, mask) = (&self.scales[..blocks], &self.mask.unwrap_or_default()[..blocks]);
         let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
         let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
         let mut sums = [f32x4::ZERO; N];
         for block in 0..blocks {
-            let (all, kept) = (unpack(&self.codes[block]), unpack_mask(mask[block]));
+            let (all, kept) = (unpack(&self.codes[block], &constants), unpack_mask(mask[block]));
             let weights = std::array::from_fn(|i| all[i] & kept[i]);
             for i in 0..N {
                 let input = &inputs[i][block];
-                let mut sum = block_dot(&weights, input) * f32x4::splat(scales[block]);
+                let mut sum = block_dot(&weights, input, &constants) * f32x4::splat(scales[block]);
                 if let Some(minimum) = self.minimums.get(block) {
                     // The mask is −1 where a weight stays, so its product is minus the sum of the inputs that meet one.
-                    sum -= block_dot(&kept, input) * f32x4::splat(*minimum);
+                    sum -= block_dot(&kept, input, &constants) * f32x4::splat(*minimum);
                 }
                 sums[i] += sum * f32x4::splat(input_scales[i][block]);
             }

@@ -350,10 +350,11 @@ fn scaled(codes: i32x4, scale: f32, minimum: f32) -> f32x4 {
 }
 
 /// The codes of a block of nibbles in the order of [`Lanes`].
+///
+/// * `low` — 15 in every lane.
 #[inline(always)]
-pub fn unpack_four(codes: &[u8; BLOCK / 2]) -> Lanes {
+pub fn unpack_four(codes: &[u8; BLOCK / 2], low: u16x8) -> Lanes {
     let both: u16x8 = bytemuck::cast(*codes);
-    let low = u16x8::splat(15);
     bytemuck::cast([both & low, (both >> 8) & low, (both >> 4) & low, both >> 12])
 }
 
