@@ -539,3 +539,280 @@ pub fn attend(
         }
     }
 }
+
+/// Units of one cube of [`compare`].
+pub const CROWD: u32 = 256;
+/// Numbers of an [`angle`].
+const ANGLE: u32 = 5;
+/// Numbers of [`compare`] before those of the likeliest tokens.
+pub const SUMS: u32 = 3 * ANGLE + 9;
+
+/// The sum of what the units of a cube have.
+#[cube]
+fn total(part: f32, parts: &mut [f32]) -> f32 {
+    sync_cube();
+    parts[UNIT_POS_X as usize] = part;
+    sync_cube();
+    let mut whole = 0.0f32;
+    for other in 0..CROWD as usize {
+        whole += parts[other];
+    }
+    whole
+}
+
+/// The largest of what the units of a cube have.
+#[cube]
+fn largest(part: f32, parts: &mut [f32]) -> f32 {
+    sync_cube();
+    parts[UNIT_POS_X as usize] = part;
+    sync_cube();
+    let mut highest = parts[0];
+    for other in 1..CROWD as usize {
+        highest = max(highest, parts[other]);
+    }
+    highest
+}
+
+/// A number, or exp((number − highest) / temperature).
+#[cube]
+fn entry(x: f32, highest: f32, temperature: f32, #[comptime] exponential: bool) -> f32 {
+    if comptime!(exponential) { ((x - highest) / temperature).exp() } else { x }
+}
+
+/// How two rows of numbers x and y lie to each other, with Δ = scale · y − x: Σx², Σy², Σxy, ΣΔx, Σ(Δ − share · x)², where share
+/// is ΣΔx / Σx².
+#[cube]
+fn angle(
+    x: &[f32],
+    y: &[f32],
+    base: u32,
+    count: u32,
+    highest_x: f32,
+    highest_y: f32,
+    scale: f32,
+    temperature: f32,
+    parts: &mut [f32],
+    out: &mut [f32],
+    out_at: u32,
+    #[comptime] exponential: bool,
+) {
+    let mut xx = 0.0f32;
+    let mut yy = 0.0f32;
+    let mut xy = 0.0f32;
+    let mut dx = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < count {
+        let a = entry(x[(base + at) as usize], highest_x, temperature, exponential);
+        let b = entry(y[(base + at) as usize], highest_y, temperature, exponential);
+        xx += a * a;
+        yy += b * b;
+        xy += a * b;
+        dx += (b * scale - a) * a;
+        at += CROWD;
+    }
+    let xx = total(xx, parts);
+    let yy = total(yy, parts);
+    let xy = total(xy, parts);
+    let dx = total(dx, parts);
+    let share = dx / max(xx, 1e-30);
+    let mut across = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < count {
+        let a = entry(x[(base + at) as usize], highest_x, temperature, exponential);
+        let b = entry(y[(base + at) as usize], highest_y, temperature, exponential);
+        let rest = (b * scale - a) - share * a;
+        across += rest * rest;
+        at += CROWD;
+    }
+    let across = total(across, parts);
+    if UNIT_POS_X == 0 {
+        out[out_at as usize] = xx;
+        out[(out_at + 1) as usize] = yy;
+        out[(out_at + 2) as usize] = xy;
+        out[(out_at + 3) as usize] = dx;
+        out[(out_at + 4) as usize] = across;
+    }
+}
+
+/// The likeliest tokens of one row: their places, and the numbers of both rows there, likeliest first; of equal ones the first.
+#[cube]
+fn likeliest(
+    x: &[f32],
+    z: &[f32],
+    y: &[f32],
+    base: u32,
+    count: u32,
+    parts: &mut [f32],
+    places: &mut [u32],
+    out: &mut [f32],
+    out_at: u32,
+    top: u32,
+) {
+    let mut before = f32::new(-NEVER);
+    let mut before_at = 0u32;
+    for rank in 0..top {
+        let mut best = f32::new(NEVER);
+        let mut best_at = count;
+        let mut at = UNIT_POS_X;
+        while at < count {
+            let value = x[(base + at) as usize];
+            // Later in the order than what was found, and the first of equal ones since places grow.
+            if value < before || (value == before && at > before_at) {
+                if value > best {
+                    best = value;
+                    best_at = at;
+                }
+            }
+            at += CROWD;
+        }
+        sync_cube();
+        parts[UNIT_POS_X as usize] = best;
+        places[UNIT_POS_X as usize] = best_at;
+        sync_cube();
+        for other in 0..CROWD as usize {
+            if parts[other] > best || (parts[other] == best && places[other] < best_at) {
+                best = parts[other];
+                best_at = places[other];
+            }
+        }
+        before = best;
+        before_at = best_at;
+        if UNIT_POS_X == 0 {
+            let to = out_at + 3 * rank;
+            // A number that is none is larger than nothing.
+            let found = min(best_at, count - 1);
+            out[to as usize] = f32::cast_from(found);
+            out[(to + 1) as usize] = z[(base + found) as usize];
+            out[(to + 2) as usize] = y[(base + found) as usize];
+        }
+    }
+}
+
+/// What the metrics of two models need, one cube a row: the numbers of `metrics::on_gpu`, in its order.
+#[cube(launch_unchecked)]
+pub fn compare(
+    hidden: &[f32],
+    hidden_pruned: &[f32],
+    z: &[f32],
+    y: &[f32],
+    out: &mut [f32],
+    width: u32,
+    vocabulary: u32,
+    temperature: f32,
+    top: u32,
+) {
+    let row = CUBE_POS_X;
+    let base = row * vocabulary;
+    let out_at = row * (SUMS + 6 * top);
+    let mut parts = Shared::new_slice(comptime!(CROWD as usize));
+    let mut places = Shared::<[u32]>::new_slice(comptime!(CROWD as usize));
+
+    angle(hidden, hidden_pruned, row * width, width, 0.0, 0.0, 1.0, 1.0, &mut parts, out, out_at, false);
+    angle(z, y, base, vocabulary, 0.0, 0.0, 1.0, 1.0, &mut parts, out, out_at + ANGLE, false);
+
+    let mut highest_z = f32::new(NEVER);
+    let mut highest_y = f32::new(NEVER);
+    let mut delta = 0.0f32;
+    let mut absolute = 0.0f32;
+    let mut squared = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < vocabulary {
+        let a = z[(base + at) as usize];
+        let b = y[(base + at) as usize];
+        highest_z = max(highest_z, a);
+        highest_y = max(highest_y, b);
+        let difference = b - a;
+        delta += difference;
+        absolute += max(difference, -difference);
+        squared += difference * difference;
+        at += CROWD;
+    }
+    let highest_z = largest(highest_z, &mut parts);
+    let highest_y = largest(highest_y, &mut parts);
+    let delta = total(delta, &mut parts);
+    let absolute = total(absolute, &mut parts);
+    let squared = total(squared, &mut parts);
+
+    // p and the pruned model's, unnormalised: their largest entries are 1.
+    let mean = delta / f32::cast_from(vocabulary);
+    let mut uniform = 0.0f32;
+    let mut sum_p = 0.0f32;
+    let mut sum_q = 0.0f32;
+    let mut squares = 0.0f32;
+    let mut of_p = 0.0f32;
+    let mut of_r = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < vocabulary {
+        let a = z[(base + at) as usize];
+        let b = y[(base + at) as usize];
+        let difference = b - a;
+        let p = ((a - highest_z) / temperature).exp();
+        sum_p += p;
+        sum_q += ((b - highest_y) / temperature).exp();
+        squares += p * p;
+        of_p += p * difference;
+        of_r += p * p * difference;
+        uniform += (difference - mean) * (difference - mean);
+        at += CROWD;
+    }
+    let uniform = total(uniform, &mut parts);
+    let sum_p = total(sum_p, &mut parts);
+    let sum_q = total(sum_q, &mut parts);
+    let squares = total(squares, &mut parts);
+    let mean_p = total(of_p, &mut parts) / sum_p;
+    let mean_r = total(of_r, &mut parts) / squares;
+
+    // log p̃ − log p is (z̃ − z) / T − shift.
+    let shift = (highest_y - highest_z) / temperature + sum_q.ln() - sum_p.ln();
+    let mut variance_p = 0.0f32;
+    let mut variance_r = 0.0f32;
+    let mut forward = 0.0f32;
+    let mut backward = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < vocabulary {
+        let a = z[(base + at) as usize];
+        let b = y[(base + at) as usize];
+        let difference = b - a;
+        let p = ((a - highest_z) / temperature).exp();
+        let q = ((b - highest_y) / temperature).exp();
+        let ratio = difference / temperature - shift;
+        forward -= p * ratio;
+        backward += q * ratio;
+        variance_p += p * (difference - mean_p) * (difference - mean_p);
+        variance_r += p * p * (difference - mean_r) * (difference - mean_r);
+        at += CROWD;
+    }
+    let variance_p = total(variance_p, &mut parts);
+    let variance_r = total(variance_r, &mut parts);
+    let forward = total(forward, &mut parts);
+    let backward = total(backward, &mut parts);
+    angle(
+        z,
+        y,
+        base,
+        vocabulary,
+        highest_z,
+        highest_y,
+        sum_p / sum_q,
+        temperature,
+        &mut parts,
+        out,
+        out_at + 2 * ANGLE,
+        true,
+    );
+
+    if UNIT_POS_X == 0 {
+        let to = out_at + 3 * ANGLE;
+        out[to as usize] = absolute;
+        out[(to + 1) as usize] = squared;
+        out[(to + 2) as usize] = uniform;
+        out[(to + 3) as usize] = variance_p / sum_p;
+        out[(to + 4) as usize] = variance_r / squares;
+        out[(to + 5) as usize] = forward / sum_p;
+        out[(to + 6) as usize] = backward / sum_q;
+        out[(to + 7) as usize] = highest_z / temperature + sum_p.ln();
+        out[(to + 8) as usize] = highest_y / temperature + sum_q.ln();
+    }
+    likeliest(z, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + SUMS, top);
+    likeliest(y, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + SUMS + 3 * top, top);
+}

@@ -11,7 +11,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::kernels::{self, Coding, Ending, LANES, OUTPUTS, SIDE, TILE, UNITS};
+use super::kernels::{self, CROWD, Coding, Ending, LANES, OUTPUTS, SIDE, TILE, UNITS};
 use crate::kernel::attention::Heads;
 
 /// How the codes of a matrix are stored.
@@ -80,6 +80,15 @@ pub trait DecoderOps: Backend {
         values: FloatTensor<Self>,
         angles: FloatTensor<Self>,
         heads: Heads,
+    ) -> FloatTensor<Self>;
+    /// See [`compare`].
+    fn compare(
+        hidden: FloatTensor<Self>,
+        hidden_pruned: FloatTensor<Self>,
+        logits: FloatTensor<Self>,
+        logits_pruned: FloatTensor<Self>,
+        temperature: f32,
+        top: usize,
     ) -> FloatTensor<Self>;
 }
 
@@ -331,6 +340,36 @@ impl DecoderOps for CubeBackend {
         }
         out
     }
+
+    fn compare(
+        hidden: CubeTensor,
+        hidden_pruned: CubeTensor,
+        logits: CubeTensor,
+        logits_pruned: CubeTensor,
+        temperature: f32,
+        top: usize,
+    ) -> CubeTensor {
+        let ((count, vocabulary), (_, width)) = (rows(logits.meta.shape()), rows(hidden.meta.shape()));
+        let out = like(&logits, [count, COMPARED_SUMS + 2 * COMPARED_TOKEN * top]);
+        let client = logits.client.clone();
+        unsafe {
+            kernels::compare::launch_unchecked(
+                &client,
+                CubeCount::Static(count as u32, 1, 1),
+                CubeDim::new_1d(CROWD),
+                buffer(hidden),
+                buffer(hidden_pruned),
+                buffer(logits),
+                buffer(logits_pruned),
+                buffer(out.clone()),
+                width as u32,
+                vocabulary as u32,
+                temperature,
+                top as u32,
+            );
+        }
+        out
+    }
 }
 
 /// Each row of `x`, `[rows, columns]`, normed: `x · w / √(mean(x²) + ε)`.
@@ -443,6 +482,21 @@ pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor
     ))
 }
 
+/// Numbers of a row of [`compare`] before its tokens.
+pub const COMPARED_SUMS: usize = kernels::SUMS as usize;
+/// Numbers of a token there: its id, the dense model's logit, the pruned model's.
+pub const COMPARED_TOKEN: usize = 3;
+
+/// What the metrics of a dense and a pruned model need, `[rows, COMPARED_SUMS + 2 · top · COMPARED_TOKEN]`: sums, in the order of
+/// `metrics::host::Sums`, then the dense model's `top` likeliest tokens, then the pruned model's.
+///
+/// * `hidden` — both models' h, each `[rows, hidden]`; `logits` — both models' z, each `[rows, vocabulary]`.
+pub fn compare(hidden: [Tensor<2>; 2], logits: [Tensor<2>; 2], temperature: f32, top: usize) -> Tensor<2> {
+    let [hidden, hidden_pruned] = hidden.map(Tensor::into_dispatch);
+    let [logits, logits_pruned] = logits.map(Tensor::into_dispatch);
+    Tensor::from_dispatch(Dispatch::compare(hidden, hidden_pruned, logits, logits_pruned, temperature, top))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -475,6 +529,48 @@ mod tests {
                 .map(|at| x.chunks_exact(columns).map(|x| x[at / columns] * x[at % columns]).sum())
                 .collect();
             assert_close(&read(many_products(turned.clone(), turned)), &wanted, 1e-5);
+        }
+    }
+
+    /// Vocabularies around the number of units; equal logits; temperatures; both models the same.
+    #[test]
+    fn compares_as_the_host_does() {
+        use crate::metrics::{Comparison, Spaces, compare, read_all};
+        use crate::results::Metrics;
+        use burn::tensor::{Device, TensorData};
+        let rows = 5;
+        for (vocabulary, temperature, change) in [(7, 1.0, 1.0), (256, 0.5, 0.01), (1031, 1.7, 3.0), (600, 1.0, 0.0)] {
+            let moved = |x: &[f32], by: f32, salt| -> Vec<f32> {
+                x.iter().zip(numbers(x.len(), salt)).map(|(x, d)| x + by * d).collect()
+            };
+            let hidden = numbers(rows * 48, 31);
+            // Coarse, so that some are equal.
+            let logits: Vec<f32> = numbers(rows * vocabulary, 32).iter().map(|x| (x * 40.0).round() / 4.0).collect();
+            let pruned = [moved(&hidden, change, 33), moved(&logits, change, 34)];
+            let compared = |device: &Device| -> Vec<Comparison> {
+                let on = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [rows, x.len() / rows]), device);
+                let spaces = |hidden: &[f32], logits: &[f32]| Spaces { hidden: on(hidden), logits: on(logits) };
+                let pending = compare(&spaces(&hidden, &logits), &spaces(&pruned[0], &pruned[1]), temperature, true);
+                futures::executor::block_on(read_all(vec![pending])).unwrap()
+            };
+            let found = compared(&crate::gpu::tests::gpu());
+            let wanted = compared(&Device::flex());
+            assert_eq!(found.len(), rows);
+            for (found, wanted) in found.iter().zip(&wanted) {
+                let values = found.metrics.values().into_iter().zip(wanted.metrics.values());
+                for (name, (a, b)) in Metrics::NAMES.iter().zip(values) {
+                    let close = (a - b).abs() <= 1e-3 * b.abs() + 2e-6;
+                    assert!(close || name.starts_with("ratio"), "{name}: {a} in place of {b}, {vocabulary} tokens");
+                }
+                for (found, wanted) in [(&found.dense_top, &wanted.dense_top), (&found.pruned_top, &wanted.pruned_top)]
+                {
+                    let ids = |top: &[crate::metrics::TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
+                    assert_eq!(ids(found), ids(wanted));
+                    for (a, b) in found.iter().zip(wanted) {
+                        assert!((a.dense - b.dense).abs() < 1e-5 && (a.pruned - b.pruned).abs() < 1e-5);
+                    }
+                }
+            }
         }
     }
 

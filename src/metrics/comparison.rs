@@ -1,5 +1,7 @@
 //! All metrics of a pair of models at once: computed on the device, read back in one round trip.
 
+#[cfg(feature = "gpu")]
+use super::host::compared_on_gpu;
 use super::host::{Row, compare_rows};
 use super::{divergence, estimate, similarity};
 use crate::model::linear::host_values;
@@ -56,14 +58,18 @@ pub struct Comparison {
     pub pruned_top: Vec<TopToken>,
 }
 
-/// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the hundred small
-/// programs that plain tensor operations launch cost more, however few the rows.
+/// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the GPU's program takes
+/// one cube a row, and a few cubes leave most of a GPU idle.
+#[cfg(feature = "gpu")]
 const FEW_ROWS: usize = 4;
 
 /// Comparisons, one a row, that may be on the device still.
 pub enum Pending {
-    /// On the device.
+    /// By plain tensor operations.
     Tensors(Box<OnDeviceRows>),
+    /// By one program for all rows.
+    #[cfg(feature = "gpu")]
+    Sums(Box<SumsToRead>),
     /// To be compared on the host, once h and z of both are there.
     Rows(Box<RowsToRead>),
     /// On the host.
@@ -73,6 +79,15 @@ pub enum Pending {
 /// h and z of a dense and a pruned model on the device.
 pub struct RowsToRead {
     spaces: [Spaces; 2],
+    temperature: f32,
+    with_top: bool,
+}
+
+/// What a GPU has computed of each row.
+#[cfg(feature = "gpu")]
+pub struct SumsToRead {
+    sums: Tensor<2>,
+    vocabulary: usize,
     temperature: f32,
     with_top: bool,
 }
@@ -100,15 +115,23 @@ struct Top {
 /// * `temperature` — T > 0 of the analysis.
 /// * `with_top` — also the likeliest tokens of both.
 pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
-    if dense.logits.device() == Device::flex() {
-        let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
-        return Pending::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top));
+    #[cfg(feature = "gpu")]
+    if dense.logits.device() != Device::flex() {
+        let [rows, vocabulary] = dense.logits.dims();
+        if rows <= FEW_ROWS {
+            return Pending::Rows(Box::new(RowsToRead {
+                spaces: [dense.clone(), pruned.clone()],
+                temperature,
+                with_top,
+            }));
+        }
+        let hidden = [&dense.hidden, &pruned.hidden].map(Clone::clone);
+        let logits = [&dense.logits, &pruned.logits].map(Clone::clone);
+        let sums = crate::gpu::ops::compare(hidden, logits, temperature, TOP.min(vocabulary));
+        return Pending::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }));
     }
-    let [rows, _] = dense.logits.dims();
-    if rows <= FEW_ROWS {
-        return Pending::Rows(Box::new(RowsToRead { spaces: [dense.clone(), pruned.clone()], temperature, with_top }));
-    }
-    compare_tensors(dense, pruned, temperature, with_top)
+    let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
+    Pending::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top))
 }
 
 fn compare_on_host(dense: &OnHost, pruned: &OnHost, temperature: f32, with_top: bool) -> Vec<Comparison> {
@@ -121,7 +144,7 @@ fn rows([(hidden, hidden_width), (logits, width)]: &OnHost) -> impl Iterator<Ite
     rows.map(|(hidden, logits)| Row { hidden, logits })
 }
 
-/// The same by plain tensor operations, on any device.
+/// The same by plain tensor operations, on any device: the readable reference, which tests hold the other ways to.
 pub fn compare_tensors(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
     let (h, h_pruned) = (dense.hidden.clone(), pruned.hidden.clone());
     let (z, z_pruned) = (dense.logits.clone(), pruned.logits.clone());
@@ -198,6 +221,8 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
                     transaction = transaction.register(hidden.clone()).register(logits.clone());
                 }
             }
+            #[cfg(feature = "gpu")]
+            Pending::Sums(one) => transaction = transaction.register(one.sums.clone()),
             Pending::Tensors(one) => {
                 transaction = transaction.register(one.metrics.clone());
                 if let Some(top) = &one.top {
@@ -225,6 +250,13 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
                 };
                 let (dense, pruned) = (on_host(dense)?, on_host(pruned)?);
                 out.extend(compare_on_host(&dense, &pruned, temperature, with_top));
+                continue;
+            }
+            #[cfg(feature = "gpu")]
+            Pending::Sums(one) => {
+                let (sums, width) = (floats(data.next())?, one.sums.dims()[1]);
+                let read = |row| compared_on_gpu(row, one.vocabulary, one.temperature, one.with_top);
+                out.extend(sums.chunks_exact(width).map(read));
                 continue;
             }
             Pending::Tensors(one) => one.top.is_some(),

@@ -69,7 +69,12 @@ impl Angle {
             let across = ((y * scale - x) - part * x) * x_unit;
             [across * across]
         });
-        let length = (xx + TINY).sqrt();
+        Self::of([xx, yy, xy, dx, across])
+    }
+
+    /// From Σx², Σy², Σxy, ΣΔx and Σ(Δ − share · x)², all in any unit of x and of y.
+    fn of([xx, yy, xy, dx, across]: [f64; 5]) -> Self {
+        let (length, share) = ((xx + TINY).sqrt(), dx / (xx + TINY));
         Self {
             cosine: xy / ((xx * yy).sqrt() + TINY),
             parallel: share.abs() * xx.sqrt() / length,
@@ -133,65 +138,157 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
     // Both unnormalised, so that p's largest entry is 1.
     let probabilities = Angle::between(&p.e, &q.e, (p.total / q.total) as f32);
     let [delta, absolute, squared] = sums(z, y, |z, y| [y - z, (y - z).abs(), (y - z) * (y - z)]);
-    let mean = delta / count;
-    let (weighted_p, weighted_r) = weighted_variances(z, y, &p.e);
-    let shift = f32x4::splat(mean as f32);
+    let (variance_p, variance_r) = weighted_variances(z, y, &p.e);
+    let shift = f32x4::splat((delta / count) as f32);
     let [uniform] = sums(z, y, |z, y| {
         let x = y - z - shift;
         [x * x]
     });
     let (kl_dense_pruned, kl_pruned_dense) = divergences(z, y, &p, &q, t);
-    let dense_top = largest(z, TOP.min(z.len()));
-    let top = |count: usize| {
-        let places = &dense_top[..count.min(dense_top.len())];
-        let total: f64 = places.iter().map(|at| f64::from(p.e[*at])).sum();
-        let terms = || places.iter().map(|at| (f64::from(p.e[*at]) / total, f64::from(y[*at] - z[*at])));
-        let mean: f64 = terms().map(|(weight, x)| weight * x).sum();
-        let variance: f64 = terms().map(|(weight, x)| weight * (x - mean) * (x - mean)).sum();
-        let count = places.len().max(1) as f64;
-        let l1 = terms().map(|(_, x)| x.abs()).sum::<f64>() / count;
-        (variance, l1, (terms().map(|(_, x)| x * x).sum::<f64>() / count).sqrt())
+    let sums = Sums {
+        hidden,
+        logits,
+        probabilities,
+        absolute,
+        squared,
+        uniform,
+        variance_p,
+        variance_r,
+        kl_dense_pruned,
+        kl_pruned_dense,
+        log_totals: [p.log_total, q.log_total],
     };
-    let ((variance_top5, delta_l1_top5, delta_l2_top5), (variance_top10, ..)) = (top(5), top(10));
-    let second_order = |variance: f64| variance / (2.0 * t * t);
-    let metrics = Metrics {
-        cos_h: hidden.cosine as f32,
-        cos_z: logits.cosine as f32,
-        cos_p: probabilities.cosine as f32,
-        kl_dense_pruned: kl_dense_pruned as f32,
-        kl_pruned_dense: kl_pruned_dense as f32,
-        theorem1_h: hidden.theorem1() as f32,
-        theorem1_z: logits.theorem1() as f32,
-        theorem1_p: probabilities.theorem1() as f32,
-        theorem2: second_order(weighted_r) as f32,
-        theorem3: second_order(weighted_p) as f32,
-        ratio_h: hidden.ratio() as f32,
-        parallel_h: hidden.parallel as f32,
-        orthogonal_h: hidden.orthogonal as f32,
-        ratio_z: logits.ratio() as f32,
-        parallel_z: logits.parallel as f32,
-        orthogonal_z: logits.orthogonal as f32,
-        variance_uniform: (uniform / count) as f32,
-        variance_p: weighted_p as f32,
-        variance_r: weighted_r as f32,
-        variance_top5: variance_top5 as f32,
-        variance_top10: variance_top10 as f32,
-        delta_l1: (absolute / count) as f32,
-        delta_l2: (squared / count).sqrt() as f32,
-        delta_l1_top5: delta_l1_top5 as f32,
-        delta_l2_top5: delta_l2_top5 as f32,
+    let likeliest = |of: &[f32]| -> Vec<Likely> {
+        let places = largest(of, TOP.min(of.len()));
+        places.into_iter().map(|at| Likely { id: at as u32, logits: [z[at], y[at]].map(f64::from) }).collect()
     };
-    let tokens = |places: Vec<usize>| -> Vec<TopToken> {
-        let share = |softmax: &Softmax, at: usize| (f64::from(softmax.e[at]) / softmax.total) as f32;
-        places.into_iter().map(|at| TopToken { id: at as u32, dense: share(&p, at), pruned: share(&q, at) }).collect()
+    let pruned_top = if with_top { likeliest(y) } else { vec![] };
+    sums.comparison(count, t, &likeliest(z), &pruned_top, with_top)
+}
+
+/// What is known of one position once both models' rows were read.
+struct Sums {
+    /// Of h.
+    hidden: Angle,
+    /// Of z.
+    logits: Angle,
+    /// Of p.
+    probabilities: Angle,
+    /// Σ|Δz|.
+    absolute: f64,
+    /// ΣΔz².
+    squared: f64,
+    /// Σ(Δz − mean)².
+    uniform: f64,
+    /// Var_p(Δz).
+    variance_p: f64,
+    /// Var_r(Δz).
+    variance_r: f64,
+    /// KL(p ‖ p̃).
+    kl_dense_pruned: f64,
+    /// KL(p̃ ‖ p).
+    kl_pruned_dense: f64,
+    /// log Σ exp(z / T) of both models.
+    log_totals: [f64; 2],
+}
+
+/// One of the likeliest tokens.
+struct Likely {
+    id: u32,
+    /// z of both models.
+    logits: [f64; 2],
+}
+
+impl Sums {
+    /// * `count` — the vocabulary's size; `t` — the temperature.
+    /// * `dense_top`, `pruned_top` — the likeliest tokens of each model, likeliest first.
+    fn comparison(
+        &self,
+        count: f64,
+        t: f64,
+        dense_top: &[Likely],
+        pruned_top: &[Likely],
+        with_top: bool,
+    ) -> Comparison {
+        let top = |most: usize| {
+            let tokens = &dense_top[..most.min(dense_top.len())];
+            let highest = tokens.first().map_or(0.0, |token| token.logits[0]);
+            let weight = |token: &Likely| ((token.logits[0] - highest) / t).exp();
+            let total: f64 = tokens.iter().map(weight).sum();
+            let terms = || tokens.iter().map(|token| (weight(token) / total, token.logits[1] - token.logits[0]));
+            let mean: f64 = terms().map(|(weight, x)| weight * x).sum();
+            let variance: f64 = terms().map(|(weight, x)| weight * (x - mean) * (x - mean)).sum();
+            let count = tokens.len().max(1) as f64;
+            let l1 = terms().map(|(_, x)| x.abs()).sum::<f64>() / count;
+            (variance, l1, (terms().map(|(_, x)| x * x).sum::<f64>() / count).sqrt())
+        };
+        let ((variance_top5, delta_l1_top5, delta_l2_top5), (variance_top10, ..)) = (top(5), top(10));
+        let second_order = |variance: f64| variance / (2.0 * t * t);
+        let Self { hidden, logits, probabilities, .. } = self;
+        let metrics = Metrics {
+            cos_h: hidden.cosine as f32,
+            cos_z: logits.cosine as f32,
+            cos_p: probabilities.cosine as f32,
+            kl_dense_pruned: self.kl_dense_pruned as f32,
+            kl_pruned_dense: self.kl_pruned_dense as f32,
+            theorem1_h: hidden.theorem1() as f32,
+            theorem1_z: logits.theorem1() as f32,
+            theorem1_p: probabilities.theorem1() as f32,
+            theorem2: second_order(self.variance_r) as f32,
+            theorem3: second_order(self.variance_p) as f32,
+            ratio_h: hidden.ratio() as f32,
+            parallel_h: hidden.parallel as f32,
+            orthogonal_h: hidden.orthogonal as f32,
+            ratio_z: logits.ratio() as f32,
+            parallel_z: logits.parallel as f32,
+            orthogonal_z: logits.orthogonal as f32,
+            variance_uniform: (self.uniform / count) as f32,
+            variance_p: self.variance_p as f32,
+            variance_r: self.variance_r as f32,
+            variance_top5: variance_top5 as f32,
+            variance_top10: variance_top10 as f32,
+            delta_l1: (self.absolute / count) as f32,
+            delta_l2: (self.squared / count).sqrt() as f32,
+            delta_l1_top5: delta_l1_top5 as f32,
+            delta_l2_top5: delta_l2_top5 as f32,
+        };
+        let tokens = |likely: &[Likely]| -> Vec<TopToken> {
+            let likely = if with_top { likely } else { &[] };
+            let share = |token: &Likely, model: usize| (token.logits[model] / t - self.log_totals[model]).exp() as f32;
+            let token = |token: &Likely| TopToken { id: token.id, dense: share(token, 0), pruned: share(token, 1) };
+            likely.iter().map(token).collect()
+        };
+        Comparison { metrics, dense_top: tokens(dense_top), pruned_top: tokens(pruned_top) }
+    }
+}
+
+/// The comparison of which a GPU has computed the sums: one row of `gpu::ops::compare`.
+///
+/// * `count` — the vocabulary's size.
+#[cfg(feature = "gpu")]
+pub fn compared_on_gpu(row: &[f32], count: usize, temperature: f32, with_top: bool) -> Comparison {
+    use crate::gpu::ops::{COMPARED_SUMS, COMPARED_TOKEN};
+    let at = |at: usize| f64::from(row[at]);
+    let angle = |first: usize| Angle::of(std::array::from_fn(|i| at(5 * first + i)));
+    let sums = Sums {
+        hidden: angle(0),
+        logits: angle(1),
+        probabilities: angle(2),
+        absolute: at(15),
+        squared: at(16),
+        uniform: at(17),
+        variance_p: at(18),
+        variance_r: at(19),
+        kl_dense_pruned: at(20).max(0.0),
+        kl_pruned_dense: at(21).max(0.0),
+        log_totals: [at(22), at(23)],
     };
-    let (dense_top, pruned_top) = if with_top {
-        let pruned_top = largest(y, TOP.min(y.len()));
-        (tokens(dense_top), tokens(pruned_top))
-    } else {
-        Default::default()
-    };
-    Comparison { metrics, dense_top, pruned_top }
+    let tokens: Vec<Likely> = row[COMPARED_SUMS..]
+        .chunks_exact(COMPARED_TOKEN)
+        .map(|token| Likely { id: token[0] as u32, logits: [token[1], token[2]].map(f64::from) })
+        .collect();
+    let (dense, pruned) = tokens.split_at(tokens.len() / 2);
+    sums.comparison(count as f64, f64::from(temperature), dense, pruned, with_top)
 }
 
 /// Var_p(Δz) and Var_r(Δz) with r = p²/‖p‖²; `e` is p, unnormalised.

@@ -374,6 +374,11 @@ fn hub_rotary(
         "longrope" | "su" => {
             // Other factors hold, for all tokens, in a text longer than the original context: `long_factor`.
             factors = scaling.floats("short_factor");
+            if factors.is_empty() {
+                return Err(LoadError::Unsupported {
+                    what: "RoPE scaling of type `longrope` without `short_factor`".into(),
+                });
+            }
             let factor = float("factor").unwrap_or(context / original).max(1.0);
             let magnitude = float("attention_factor").unwrap_or((1.0 + factor.ln() / original.ln()).sqrt());
             RopeScaling::Factors { magnitude }
@@ -484,6 +489,7 @@ mod tests {
         assert!(message("\"llama\"", "\"mamba\"").contains("`mamba`"));
         assert!(message("\"llama\"", "\"mamba\"").contains("gptneox"));
         assert!(message("\"linear\"", "\"spiral\"").contains("`spiral`"));
+        assert!(message("\"linear\"", "\"longrope\"").contains("without `short_factor`"));
         assert!(message("\"num_hidden_layers\": 2", "\"num_hidden_layers\": -2").contains("num_hidden_layers"));
         assert!(message("\"vocab_size\"", "\"vocab\"").contains("`vocab_size` is missing"));
         assert!(
