@@ -1,5 +1,8 @@
 //! The matrix product y = x Wᵀ of packed weights and rows of inputs.
 
+// Iterators by value and closures over sums keep them in memory.
+#![allow(clippy::needless_range_loop)]
+
 use std::sync::OnceLock;
 
 use wide::{f32x4, i32x4, u16x8};
@@ -65,65 +68,35 @@ impl PackedMatrix {
 
     /// The product with `N` rows of inputs as integers: each weight is read once, and unpacked for its use only.
     fn few<const N: usize>(&self, inputs: &Inputs, out: &mut [f32]) {
-        // With one row of inputs, two rows of weights share its digits; more sums at once would not stay in registers.
-        let (mut row, [rows, _]) = (0, self.shape());
-        if N == 1 {
-            while row + 2 <= rows {
-                self.few_rows::<N, 2>(row, inputs, out);
-                row += 2;
-            }
-        }
-        while row < rows {
-            self.few_rows::<N, 1>(row, inputs, out);
-            row += 1;
-        }
-    }
-
-    /// The same of `R` rows of weights.
-    #[inline(always)]
-    fn few_rows<const N: usize, const R: usize>(&self, first: usize, inputs: &Inputs, out: &mut [f32]) {
         let [rows, columns] = self.shape();
         let blocks = columns / BLOCK;
         let x: [InputRow<'_>; N] = std::array::from_fn(|i| inputs.row(i));
-        let span = |r: usize| (first + r) * blocks..(first + r + 1) * blocks;
-        let mask = |r: usize| self.mask().map(|mask| &mask[span(r)]);
-        let y: [[f32; N]; R] = match self.codes() {
-            Codes::Full(values) => std::array::from_fn(|r| {
-                let weights = &values[(first + r) * columns..(first + r + 1) * columns];
+        let mask = self.mask();
+        match self.codes() {
+            Codes::Full(values) => by_row::<N>(rows, out, |row| {
+                let weights = &values[row * columns..(row + 1) * columns];
                 std::array::from_fn(|i| dot(weights, x[i].values))
             }),
+            Codes::Sixteen { .. } => {
+                let mut unpacked = vec![0.0; columns];
+                by_row::<N>(rows, out, |row| {
+                    self.read_row(row, &mut unpacked);
+                    std::array::from_fn(|i| dot(&unpacked, x[i].values))
+                });
+            }
             Codes::Four { codes, scales, minimums } => {
-                let row = |r: usize| WeightRow {
-                    codes: &codes[span(r)],
-                    scales: &scales[span(r)],
-                    minimums: &minimums[span(r)],
-                    mask: mask(r),
-                };
-                times(std::array::from_fn(row), &x, |codes, constants| unpack_four(codes, constants.nibble))
+                let weights = CodedRows { codes, scales, minimums, mask, blocks };
+                weights.multiply(&x, out, |codes, constants| unpack_four(codes, constants.nibble));
             }
             Codes::Eight { codes, scales, minimums } => {
-                let row = |r: usize| WeightRow {
-                    codes: &codes[span(r)],
-                    scales: &scales[span(r)],
-                    minimums: minimums.get(span(r)).unwrap_or_default(),
-                    mask: mask(r),
-                };
-                times(std::array::from_fn(row), &x, |codes, _| unpack_eight(codes))
+                let weights = CodedRows { codes, scales, minimums, mask, blocks };
+                weights.multiply(&x, out, |codes, _| unpack_eight(codes));
             }
-            Codes::Halves { codes, scales, minimums } => std::array::from_fn(|r| {
-                let minimums = minimums.get(span(r)).unwrap_or_default();
-                halves(&codes[span(r)], &scales[span(r)], minimums, mask(r), &x)
+            Codes::Halves { codes, scales, minimums } => by_row::<N>(rows, out, |row| {
+                let span = row * blocks..(row + 1) * blocks;
+                let minimums = minimums.get(span.clone()).unwrap_or_default();
+                halves(&codes[span.clone()], &scales[span.clone()], minimums, mask.map(|mask| &mask[span]), &x)
             }),
-            Codes::Sixteen { .. } => std::array::from_fn(|r| {
-                let mut unpacked = vec![0.0; columns];
-                self.read_row(first + r, &mut unpacked);
-                std::array::from_fn(|i| dot(&unpacked, x[i].values))
-            }),
-        };
-        for (r, y) in y.into_iter().enumerate() {
-            for (i, y) in y.into_iter().enumerate() {
-                out[i * rows + first + r] = y;
-            }
         }
     }
 
@@ -166,13 +139,26 @@ impl PackedMatrix {
     }
 }
 
-/// One row of weights of whole blocks.
-struct WeightRow<'a, C> {
+/// Writes the products of one row of weights after the other.
+#[inline(always)]
+fn by_row<const N: usize>(rows: usize, out: &mut [f32], mut products: impl FnMut(usize) -> [f32; N]) {
+    for row in 0..rows {
+        let products = products(row);
+        for i in 0..N {
+            out[i * rows + row] = products[i];
+        }
+    }
+}
+
+/// Rows of weights of whole blocks.
+struct CodedRows<'a, C> {
     codes: &'a [C],
     scales: &'a [f32],
     /// Empty where all are 0.
     minimums: &'a [f32],
     mask: Option<&'a [u32]>,
+    /// Blocks of a row.
+    blocks: usize,
 }
 
 /// Vectors that the loops over blocks need. Taken from memory, once: as constants a browser's compiler would make them anew at
@@ -233,7 +219,7 @@ fn halves<const N: usize>(
             let input = &x[i].digits[block];
             let mut sum = scaled_dot(&weights, input, scales[block]);
             if let Some(minimum) = minimums.get(block) {
-                // As in [`WeightRow::kept`].
+                // As in [`CodedRows::kept`].
                 sum -= scaled_dot(&kept, input, *minimum);
             }
             sums[i] += sum * f32x4::splat(x[i].scales[block]);
@@ -242,68 +228,90 @@ fn halves<const N: usize>(
     sums.map(f32x4::reduce_add)
 }
 
-/// The products of `R` rows of weights, all under a mask or none, and `N` rows of inputs.
-#[inline(always)]
-fn times<C, const N: usize, const R: usize>(
-    rows: [WeightRow<'_, C>; R],
-    x: &[InputRow<'_>; N],
-    unpack: impl Fn(&C, &Constants) -> Lanes + Copy,
-) -> [[f32; N]; R] {
-    match rows[0].mask {
-        None => all(rows, x, unpack),
-        Some(_) => rows.map(|row| row.kept(x, unpack)),
-    }
-}
-
-/// The same without masks; minimums meet whole blocks, whose sums are known.
-#[inline(always)]
-fn all<C, const N: usize, const R: usize>(
-    rows: [WeightRow<'_, C>; R],
-    x: &[InputRow<'_>; N],
-    unpack: impl Fn(&C, &Constants) -> Lanes,
-) -> [[f32; N]; R] {
-    let constants = Constants::new();
-    let blocks = rows[0].codes.len();
-    // Of one length, which is known: no bounds are checked in the loop.
-    let codes: [&[C]; R] = std::array::from_fn(|r| &rows[r].codes[..blocks]);
-    let scales: [&[f32]; R] = std::array::from_fn(|r| &rows[r].scales[..blocks]);
-    let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
-    let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
-    let mut sums = [[f32x4::ZERO; N]; R];
-    for block in 0..blocks {
-        let weights: [Lanes; R] = std::array::from_fn(|r| unpack(&codes[r][block], &constants));
-        for i in 0..N {
-            for r in 0..R {
-                let sum = block_dot(&weights[r], &inputs[i][block], &constants);
-                sums[r][i] += sum * f32x4::splat(scales[r][block] * input_scales[i][block]);
-            }
-        }
-    }
-    let low = |r: usize, i: usize| if rows[r].minimums.is_empty() { 0.0 } else { dot(rows[r].minimums, x[i].sums) };
-    std::array::from_fn(|r| std::array::from_fn(|i| sums[r][i].reduce_add() + low(r, i)))
-}
-
-impl<C> WeightRow<'_, C> {
-    /// The product with `N` rows of inputs of the weights that the mask keeps.
-    #[inline(always)]
-    fn kept<const N: usize>(&self, x: &[InputRow<'_>; N], unpack: impl Fn(&C, &Constants) -> Lanes) -> [f32; N] {
+impl<C> CodedRows<'_, C> {
+    /// The products with `N` rows of inputs.
+    // A function of its own: in one with all other loops a browser's compiler does worse.
+    #[inline(never)]
+    fn multiply<const N: usize>(
+        &self,
+        x: &[InputRow<'_>; N],
+        out: &mut [f32],
+        unpack: impl Fn(&C, &Constants) -> Lanes + Copy,
+    ) {
         let constants = Constants::new();
-        let blocks = self.codes.len();
-        let (scales, mask) = (&self.scales[..blocks], &self.mask.unwrap_or_default()[..blocks]);
-        let inputs: [&[Digits]; N] = std::array::from_fn(|i| &x[i].digits[..blocks]);
-        let input_scales: [&[f32]; N] = std::array::from_fn(|i| &x[i].scales[..blocks]);
+        let rows = self.codes.len() / self.blocks.max(1);
+        by_row(rows, out, |row| match self.mask {
+            None => self.all(row, x, &constants, unpack),
+            Some(mask) => self.kept(row, mask, x, &constants, unpack),
+        });
+    }
+
+    /// Of one row without a mask; minimums meet whole blocks, whose sums are known.
+    #[inline(always)]
+    fn all<const N: usize>(
+        &self,
+        row: usize,
+        x: &[InputRow<'_>; N],
+        constants: &Constants,
+        unpack: impl Fn(&C, &Constants) -> Lanes,
+    ) -> [f32; N] {
+        let blocks = self.blocks;
+        let span = row * blocks..(row + 1) * blocks;
+        // Of one length, which is known: no bounds are checked in the loop.
+        let (codes, scales) = (&self.codes[span.clone()][..blocks], &self.scales[span.clone()][..blocks]);
+        let minimums = self.minimums.get(span).unwrap_or_default();
+        let (mut digits, mut units) = ([&x[0].digits[..blocks]; N], [&x[0].scales[..blocks]; N]);
+        for i in 0..N {
+            digits[i] = &x[i].digits[..blocks];
+            units[i] = &x[i].scales[..blocks];
+        }
         let mut sums = [f32x4::ZERO; N];
         for block in 0..blocks {
-            let (all, kept) = (unpack(&self.codes[block], &constants), unpack_mask(mask[block]));
-            let weights = std::array::from_fn(|i| all[i] & kept[i]);
+            let weights = unpack(&codes[block], constants);
             for i in 0..N {
-                let input = &inputs[i][block];
-                let mut sum = block_dot(&weights, input, &constants) * f32x4::splat(scales[block]);
-                if let Some(minimum) = self.minimums.get(block) {
+                let sum = block_dot(&weights, &digits[i][block], constants);
+                sums[i] += sum * f32x4::splat(scales[block] * units[i][block]);
+            }
+        }
+        let mut products = [0.0; N];
+        for i in 0..N {
+            products[i] = sums[i].reduce_add();
+            if !minimums.is_empty() {
+                products[i] += dot(minimums, x[i].sums);
+            }
+        }
+        products
+    }
+
+    /// Of the weights of one row that the mask keeps.
+    #[inline(always)]
+    fn kept<const N: usize>(
+        &self,
+        row: usize,
+        mask: &[u32],
+        x: &[InputRow<'_>; N],
+        constants: &Constants,
+        unpack: impl Fn(&C, &Constants) -> Lanes,
+    ) -> [f32; N] {
+        let blocks = self.blocks;
+        let span = row * blocks..(row + 1) * blocks;
+        let (codes, scales, mask) = (&self.codes[span.clone()], &self.scales[span.clone()], &mask[span.clone()]);
+        let minimums = self.minimums.get(span).unwrap_or_default();
+        let mut sums = [f32x4::ZERO; N];
+        for block in 0..blocks {
+            let (all, kept) = (unpack(&codes[block], constants), unpack_mask(mask[block]));
+            let mut weights = all;
+            for i in 0..4 {
+                weights[i] = all[i] & kept[i];
+            }
+            for i in 0..N {
+                let input = &x[i].digits[block];
+                let mut sum = block_dot(&weights, input, constants) * f32x4::splat(scales[block]);
+                if let Some(minimum) = minimums.get(block) {
                     // The mask is −1 where a weight stays, so its product is minus the sum of the inputs that meet one.
-                    sum -= block_dot(&kept, input, &constants) * f32x4::splat(*minimum);
+                    sum -= block_dot(&kept, input, constants) * f32x4::splat(*minimum);
                 }
-                sums[i] += sum * f32x4::splat(input_scales[i][block]);
+                sums[i] += sum * f32x4::splat(x[i].scales[block]);
             }
         }
         sums.map(f32x4::reduce_add)

@@ -7,7 +7,9 @@ use super::{divergence, estimate, similarity};
 use crate::model::linear::host_values;
 use crate::results::Metrics;
 use crate::results::metrics::for_each_metric;
-use burn::tensor::{Device, Int, Tensor, TensorData, Transaction, activation::log_softmax};
+#[cfg(feature = "gpu")]
+use burn::tensor::Device;
+use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
 
 /// How many of the likeliest tokens of each model are reported.
 pub const TOP: usize = 10;
@@ -298,6 +300,7 @@ fn integers(data: Option<TensorData>) -> Result<Vec<u32>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Device;
     use futures::executor::block_on;
     use proptest::prelude::*;
 
