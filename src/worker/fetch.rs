@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, Response};
 
-use super::{free, scope};
+use super::scope;
 
 /// How often a request without progress is tried again, and how long to wait before each try.
 const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
@@ -187,7 +187,6 @@ impl Server {
             }
             let chunk: Uint8Array = Reflect::get(&read, &"value".into()).unwrap_or_default().unchecked_into();
             let bytes = chunk.to_vec();
-            free(&chunk);
             let skipped = (skip as usize).min(bytes.len());
             skip -= skipped as u64;
             let bytes = &bytes[skipped..];

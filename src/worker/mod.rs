@@ -24,7 +24,6 @@ use burn::tensor::Device;
 use download::{Failure, Holding};
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use js_sys::{Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
@@ -40,16 +39,6 @@ fn scope() -> DedicatedWorkerGlobalScope {
 /// Milliseconds since the worker began.
 fn now() -> f64 {
     scope().performance().map_or(0.0, |performance| performance.now())
-}
-
-/// Frees an array's memory now. Else the pieces of a download, tens of megabytes, wait for a collection that an engine with
-/// little JavaScript of its own rarely causes.
-fn free(array: &Uint8Array) {
-    let buffer = array.buffer();
-    // To a buffer of 0 bytes; older browsers do without.
-    if let Ok(transfer) = Reflect::get(&buffer, &"transfer".into()).and_then(JsCast::dyn_into::<Function>) {
-        let _ = transfer.call1(&buffer, &0.into());
-    }
 }
 
 /// Sends an event to the page.

@@ -12,7 +12,6 @@ use web_sys::{
     FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
 };
 
-use super::free;
 use crate::kept_models::{self, granted};
 
 /// Ends the name of the mark of a complete file.
@@ -103,9 +102,7 @@ impl KeptFile {
     pub fn write(&self, at: u64, bytes: &[u8]) -> bool {
         // Copied out of the program's memory: what is shared or may grow cannot be written.
         let copy = Uint8Array::from(bytes);
-        let written = self.0.write_with_js_u8_array_and_options(&copy, &place(at));
-        free(&copy);
-        written.is_ok_and(|count| count as usize == bytes.len())
+        self.0.write_with_js_u8_array_and_options(&copy, &place(at)).is_ok_and(|count| count as usize == bytes.len())
     }
 
     /// Cuts it off.
