@@ -1,7 +1,8 @@
 //! Programs for the device. Numbers are f32; matrices are rows one after the other.
 
-// What is decided when a program is compiled stays apart from what it decides, and a number of the device knows fewer methods.
-#![allow(clippy::collapsible_if, clippy::manual_is_multiple_of)]
+// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer
+// methods.
+#![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
@@ -688,7 +689,8 @@ fn likeliest(
     }
 }
 
-/// What the metrics of two models need, one cube a row: the numbers of `metrics::on_gpu`, in its order.
+/// What the metrics of two models need, one cube a row: the numbers that `metrics::host::compared_on_gpu` reads, in its
+/// order.
 #[cube(launch_unchecked)]
 pub fn compare(
     hidden: &[f32],
