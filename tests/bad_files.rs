@@ -76,6 +76,18 @@ fn counts_that_lie_are_refused() {
     }
 }
 
+#[test]
+fn factors_of_a_rotation_that_cannot_be_are_refused() {
+    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/families/phi3/model.gguf")).unwrap();
+    let factors = [1f32, 1.2, 1.5, 3.0].map(f32::to_le_bytes).concat();
+    let at = bytes.windows(factors.len()).position(|window| window == factors).expect("the fixture has them");
+    for factor in [0.0, -1.2, f32::NAN] {
+        let mut bytes = bytes.clone();
+        bytes[at + 4..at + 8].copy_from_slice(&factor.to_le_bytes());
+        assert!(message(&bytes).contains("RoPE factors"), "{}", message(&bytes));
+    }
+}
+
 /// Templates on which the tokenizers crate panics (found by fuzzing).
 #[test]
 fn a_template_that_names_what_there_is_not_is_refused() {
