@@ -162,7 +162,7 @@ struct CodedRows<'a, C> {
 }
 
 /// Vectors that the loops over blocks need. Taken from memory, once: as constants a browser's compiler would make them anew at
-/// every use, which is a sixth of the loops' time.
+/// every use.
 #[derive(Clone, Copy)]
 struct Constants {
     /// What is a nibble.
