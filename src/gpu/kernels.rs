@@ -361,6 +361,19 @@ pub fn dequantize(
     }
 }
 
+/// The sum of what each of a cube's units has.
+#[cube]
+fn total(part: f32, parts: &mut [f32], #[comptime] units: u32) -> f32 {
+    sync_cube();
+    parts[UNIT_POS_X as usize] = part;
+    sync_cube();
+    let mut whole = 0.0f32;
+    for other in 0..units as usize {
+        whole += parts[other];
+    }
+    whole
+}
+
 /// `x · w / √(mean(x²) + ε)`: one cube a row.
 #[cube(launch_unchecked)]
 pub fn rms_norm(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, epsilon: f32) {
@@ -372,13 +385,8 @@ pub fn rms_norm(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, epsilo
         sum += value * value;
         at += UNITS;
     }
-    let mut sums = Shared::new_slice(comptime!(UNITS as usize));
-    sums[UNIT_POS_X as usize] = sum;
-    sync_cube();
-    let mut whole = 0.0f32;
-    for other in 0..UNITS as usize {
-        whole += sums[other];
-    }
+    let mut parts = Shared::new_slice(comptime!(UNITS as usize));
+    let whole = total(sum, &mut parts, UNITS);
     let scale = 1.0 / (whole / f32::cast_from(columns) + epsilon).sqrt();
     let mut at = UNIT_POS_X;
     while at < columns {
@@ -544,22 +552,11 @@ pub fn attend(
 /// Units of one cube of [`compare`].
 pub const CROWD: u32 = 256;
 /// Numbers of an [`angle`].
-const ANGLE: u32 = 5;
+pub const ANGLE: u32 = 5;
 /// Numbers of [`compare`] before those of the likeliest tokens.
 pub const SUMS: u32 = 3 * ANGLE + 9;
-
-/// The sum of what the units of a cube have.
-#[cube]
-fn total(part: f32, parts: &mut [f32]) -> f32 {
-    sync_cube();
-    parts[UNIT_POS_X as usize] = part;
-    sync_cube();
-    let mut whole = 0.0f32;
-    for other in 0..CROWD as usize {
-        whole += parts[other];
-    }
-    whole
-}
+/// Numbers of one of the likeliest tokens in [`compare`]: its id, the dense model's logit, the pruned model's.
+pub const TOKEN: u32 = 3;
 
 /// The largest of what the units of a cube have.
 #[cube]
@@ -611,10 +608,10 @@ fn angle(
         dx += (b * scale - a) * a;
         at += CROWD;
     }
-    let xx = total(xx, parts);
-    let yy = total(yy, parts);
-    let xy = total(xy, parts);
-    let dx = total(dx, parts);
+    let xx = total(xx, parts, CROWD);
+    let yy = total(yy, parts, CROWD);
+    let xy = total(xy, parts, CROWD);
+    let dx = total(dx, parts, CROWD);
     let share = dx / max(xx, 1e-30);
     let mut across = 0.0f32;
     let mut at = UNIT_POS_X;
@@ -625,7 +622,7 @@ fn angle(
         across += rest * rest;
         at += CROWD;
     }
-    let across = total(across, parts);
+    let across = total(across, parts, CROWD);
     if UNIT_POS_X == 0 {
         out[out_at as usize] = xx;
         out[(out_at + 1) as usize] = yy;
@@ -679,7 +676,7 @@ fn likeliest(
         before = best;
         before_at = best_at;
         if UNIT_POS_X == 0 {
-            let to = out_at + 3 * rank;
+            let to = out_at + TOKEN * rank;
             // A number that is none is larger than nothing.
             let found = min(best_at, count - 1);
             out[to as usize] = f32::cast_from(found);
@@ -705,7 +702,7 @@ pub fn compare(
 ) {
     let row = CUBE_POS_X;
     let base = row * vocabulary;
-    let out_at = row * (SUMS + 6 * top);
+    let out_at = row * (SUMS + 2 * TOKEN * top);
     let mut parts = Shared::new_slice(comptime!(CROWD as usize));
     let mut places = Shared::<[u32]>::new_slice(comptime!(CROWD as usize));
 
@@ -731,9 +728,9 @@ pub fn compare(
     }
     let highest_z = largest(highest_z, &mut parts);
     let highest_y = largest(highest_y, &mut parts);
-    let delta = total(delta, &mut parts);
-    let absolute = total(absolute, &mut parts);
-    let squared = total(squared, &mut parts);
+    let delta = total(delta, &mut parts, CROWD);
+    let absolute = total(absolute, &mut parts, CROWD);
+    let squared = total(squared, &mut parts, CROWD);
 
     // p and the pruned model's, unnormalised: their largest entries are 1.
     let mean = delta / f32::cast_from(vocabulary);
@@ -757,12 +754,12 @@ pub fn compare(
         uniform += (difference - mean) * (difference - mean);
         at += CROWD;
     }
-    let uniform = total(uniform, &mut parts);
-    let sum_p = total(sum_p, &mut parts);
-    let sum_q = total(sum_q, &mut parts);
-    let squares = total(squares, &mut parts);
-    let mean_p = total(of_p, &mut parts) / sum_p;
-    let mean_r = total(of_r, &mut parts) / squares;
+    let uniform = total(uniform, &mut parts, CROWD);
+    let sum_p = total(sum_p, &mut parts, CROWD);
+    let sum_q = total(sum_q, &mut parts, CROWD);
+    let squares = total(squares, &mut parts, CROWD);
+    let mean_p = total(of_p, &mut parts, CROWD) / sum_p;
+    let mean_r = total(of_r, &mut parts, CROWD) / squares;
 
     // log p̃ − log p is (z̃ − z) / T − shift.
     let shift = (highest_y - highest_z) / temperature + sum_q.ln() - sum_p.ln();
@@ -784,10 +781,10 @@ pub fn compare(
         variance_r += p * p * (difference - mean_r) * (difference - mean_r);
         at += CROWD;
     }
-    let variance_p = total(variance_p, &mut parts);
-    let variance_r = total(variance_r, &mut parts);
-    let forward = total(forward, &mut parts);
-    let backward = total(backward, &mut parts);
+    let variance_p = total(variance_p, &mut parts, CROWD);
+    let variance_r = total(variance_r, &mut parts, CROWD);
+    let forward = total(forward, &mut parts, CROWD);
+    let backward = total(backward, &mut parts, CROWD);
     angle(
         z,
         y,
@@ -816,5 +813,5 @@ pub fn compare(
         out[(to + 8) as usize] = highest_y / temperature + sum_q.ln();
     }
     likeliest(z, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + SUMS, top);
-    likeliest(y, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + SUMS + 3 * top, top);
+    likeliest(y, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + SUMS + TOKEN * top, top);
 }

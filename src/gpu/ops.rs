@@ -484,8 +484,10 @@ pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor
 
 /// Numbers of a row of [`compare`] before its tokens.
 pub const COMPARED_SUMS: usize = kernels::SUMS as usize;
+/// Numbers of an angle, with three of which a row begins.
+pub const COMPARED_ANGLE: usize = kernels::ANGLE as usize;
 /// Numbers of a token there: its id, the dense model's logit, the pruned model's.
-pub const COMPARED_TOKEN: usize = 3;
+pub const COMPARED_TOKEN: usize = kernels::TOKEN as usize;
 
 /// What the metrics of a dense and a pruned model need, `[rows, COMPARED_SUMS + 2 · top · COMPARED_TOKEN]`: sums, in the order of
 /// `metrics::host::Sums`, then the dense model's `top` likeliest tokens, then the pruned model's.

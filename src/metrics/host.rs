@@ -267,21 +267,22 @@ impl Sums {
 /// * `count` — the vocabulary's size.
 #[cfg(feature = "gpu")]
 pub fn compared_on_gpu(row: &[f32], count: usize, temperature: f32, with_top: bool) -> Comparison {
-    use crate::gpu::ops::{COMPARED_SUMS, COMPARED_TOKEN};
+    use crate::gpu::ops::{COMPARED_ANGLE, COMPARED_SUMS, COMPARED_TOKEN};
     let at = |at: usize| f64::from(row[at]);
-    let angle = |first: usize| Angle::of(std::array::from_fn(|i| at(5 * first + i)));
+    let angle = |which: usize| Angle::of(std::array::from_fn(|i| at(COMPARED_ANGLE * which + i)));
+    let rest = |i: usize| at(3 * COMPARED_ANGLE + i);
     let sums = Sums {
         hidden: angle(0),
         logits: angle(1),
         probabilities: angle(2),
-        absolute: at(15),
-        squared: at(16),
-        uniform: at(17),
-        variance_p: at(18),
-        variance_r: at(19),
-        kl_dense_pruned: at(20).max(0.0),
-        kl_pruned_dense: at(21).max(0.0),
-        log_totals: [at(22), at(23)],
+        absolute: rest(0),
+        squared: rest(1),
+        uniform: rest(2),
+        variance_p: rest(3),
+        variance_r: rest(4),
+        kl_dense_pruned: rest(5).max(0.0),
+        kl_pruned_dense: rest(6).max(0.0),
+        log_totals: [rest(7), rest(8)],
     };
     let tokens: Vec<Likely> = row[COMPARED_SUMS..]
         .chunks_exact(COMPARED_TOKEN)

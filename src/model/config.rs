@@ -64,6 +64,20 @@ pub struct Rotary {
     pub factors: Vec<f32>,
 }
 
+impl Rotary {
+    /// Whether there is a factor above 0 for each wave, or none at all: those of a GGUF file are a tensor that comes later.
+    ///
+    /// # Errors
+    /// [`LoadError::Unsupported`].
+    pub fn check_factors(&self) -> Result<(), LoadError> {
+        let count = self.dimensions / 2;
+        if self.factors.is_empty() || self.factors.len() == count && self.factors.iter().all(|by| *by > 0.0) {
+            return Ok(());
+        }
+        Err(LoadError::Unsupported { what: format!("RoPE factors other than {count} numbers above 0") })
+    }
+}
+
 /// How rotary positions are stretched. Source: transformers, `modeling_rope_utils.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -304,12 +318,9 @@ impl DecoderConfig {
             && rotated.is_multiple_of(2)
             && self.windowed.len() == self.layers
             && self.norm_epsilon.is_finite()
-            && self.rotary.as_ref().is_none_or(|rotary| {
-                // The factors of a GGUF file are a tensor that is still to come.
-                let factors = rotary.factors.is_empty() || rotary.factors.len() == rotary.dimensions / 2;
-                rotary.base > 1.0 && rotary.dimensions > 0 && factors && rotary.factors.iter().all(|by| *by > 0.0)
-            });
+            && self.rotary.as_ref().is_none_or(|rotary| rotary.base > 1.0 && rotary.dimensions > 0);
         if fits {
+            self.rotary.as_ref().map_or(Ok(()), Rotary::check_factors)?;
             return Ok(self);
         }
         Err(LoadError::Unsupported {

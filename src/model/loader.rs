@@ -326,10 +326,8 @@ impl ModelLoader {
             (None, None) => return Err(LoadError::Undescribed),
         };
         if let Some(rotary) = config.rotary.as_mut().filter(|_| !self.factors.is_empty()) {
-            if !self.factors.iter().all(|by| *by > 0.0) {
-                return Err(LoadError::Unsupported { what: "RoPE factors that are not above 0".into() });
-            }
             rotary.factors = self.factors;
+            rotary.check_factors()?;
         }
         let decoder = self.parts.decoder(config, self.storage, &self.device)?;
         let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
