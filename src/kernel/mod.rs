@@ -7,6 +7,7 @@
 //! * [`inputs`]: rows of activations, few ones as integers of two 16-bit digits.
 //! * [`multiply`]: the matrix product of both.
 //! * [`tiles`]: its innermost loops for many rows; `fused.rs` is a program of its own that has them with other instructions.
+//! * [`threads`]: work that several threads do together; `shared_memory.rs` has the instructions that they need in WebAssembly.
 //! * [`attention`]: rotation, scores, softmax, mixing.
 //! * [`elementwise`]: norm, SwiGLU, and sums that others share.
 
@@ -15,6 +16,7 @@ pub mod elementwise;
 pub mod inputs;
 pub mod multiply;
 pub mod packed;
+pub mod threads;
 pub mod tiles;
 
 pub use inputs::Inputs;

@@ -3,6 +3,7 @@
 // Iterators by value and closures over sums keep them in memory.
 #![allow(clippy::needless_range_loop)]
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use wide::{f32x4, i32x4, u16x8};
@@ -11,11 +12,16 @@ use super::BLOCK;
 use super::elementwise::dot;
 use super::inputs::{DIGIT, Digits, FEW, InputRow, Inputs, Lanes};
 use super::packed::{Codes, PackedMatrix, unpack_eight, unpack_four, unpack_mask};
+use super::threads::{POOL, SharedSlice};
 use super::tiles::{Four, Piece, add_products};
 
 /// Columns of weights that are unpacked at once, and rows: what a first-level cache holds beside some inputs.
 const UNPACKED_COLUMNS: usize = 512;
 const UNPACKED_ROWS: usize = 8;
+/// Weights times rows of inputs that are worth a part of their own among threads: some 5 µs, beside 0.5 to begin it.
+const PART: usize = 50_000;
+/// Parts for each thread, so that one that is held up leaves its work to the others.
+const PARTS_A_THREAD: usize = 4;
 
 /// A function that adds the products of a piece.
 pub type AddProducts = unsafe extern "C" fn(*const Piece);
@@ -66,36 +72,57 @@ impl PackedMatrix {
         }
     }
 
+    /// Does the rows of weights by all threads, `step` of them at a time at least.
+    fn share_rows(&self, step: usize, input_rows: usize, work: impl Fn(Range<usize>) + Sync) {
+        let [rows, columns] = self.shape();
+        let worth = (rows * columns * input_rows / PART).clamp(1, PARTS_A_THREAD * POOL.threads());
+        let size = rows.div_ceil(worth).next_multiple_of(step).max(1);
+        POOL.share(rows.div_ceil(size), |part| work(part * size..rows.min((part + 1) * size)));
+    }
+
     /// The product with `N` rows of inputs as integers: each weight is read once, and unpacked for its use only.
     fn few<const N: usize>(&self, inputs: &Inputs, out: &mut [f32]) {
-        let [rows, columns] = self.shape();
-        let blocks = columns / BLOCK;
+        assert!(out.len() == N * self.shape()[0]);
         let x: [InputRow<'_>; N] = std::array::from_fn(|i| inputs.row(i));
+        let out = SharedSlice::new(out);
+        self.share_rows(1, N, |rows| self.few_of(rows, &x, &out));
+    }
+
+    /// Some rows of [`Self::few`].
+    fn few_of<const N: usize>(&self, rows: Range<usize>, x: &[InputRow<'_>; N], out: &SharedSlice<'_>) {
+        let [_, columns] = self.shape();
+        let blocks = columns / BLOCK;
         let mask = self.mask();
         match self.codes() {
             Codes::Full(values) => by_row::<N>(rows, out, |row| {
                 let weights = &values[row * columns..(row + 1) * columns];
                 std::array::from_fn(|i| dot(weights, x[i].values))
             }),
-            Codes::Sixteen { .. } => {
-                let mut unpacked = vec![0.0; columns];
-                by_row::<N>(rows, out, |row| {
-                    self.read_row(row, &mut unpacked);
-                    std::array::from_fn(|i| dot(&unpacked, x[i].values))
-                });
-            }
+            Codes::Sixteen { .. } => by_row::<N>(rows, out, |row| {
+                let mut sums = [0.0; N];
+                let mut unpacked = [0.0; UNPACKED_COLUMNS];
+                for begin in (0..columns).step_by(UNPACKED_COLUMNS) {
+                    let span = begin..(begin + UNPACKED_COLUMNS).min(columns);
+                    let weights = &mut unpacked[..span.len()];
+                    self.read_columns(row, span.clone(), weights);
+                    for i in 0..N {
+                        sums[i] += dot(weights, &x[i].values[span.clone()]);
+                    }
+                }
+                sums
+            }),
             Codes::Four { codes, scales, minimums } => {
                 let weights = CodedRows { codes, scales, minimums, mask, blocks };
-                weights.multiply(&x, out, |codes, constants| unpack_four(codes, constants.nibble));
+                weights.multiply(rows, x, out, |codes, constants| unpack_four(codes, constants.nibble));
             }
             Codes::Eight { codes, scales, minimums } => {
                 let weights = CodedRows { codes, scales, minimums, mask, blocks };
-                weights.multiply(&x, out, |codes, _| unpack_eight(codes));
+                weights.multiply(rows, x, out, |codes, _| unpack_eight(codes));
             }
             Codes::Halves { codes, scales, minimums } => by_row::<N>(rows, out, |row| {
                 let span = row * blocks..(row + 1) * blocks;
                 let minimums = minimums.get(span.clone()).unwrap_or_default();
-                halves(&codes[span.clone()], &scales[span.clone()], minimums, mask.map(|mask| &mask[span]), &x)
+                halves(&codes[span.clone()], &scales[span.clone()], minimums, mask.map(|mask| &mask[span]), x)
             }),
         }
     }
@@ -103,13 +130,21 @@ impl PackedMatrix {
     /// The product with many rows of inputs: weights are unpacked to floats, a piece at a time, and used for all of them.
     fn many(&self, inputs: &Inputs, out: &mut [f32]) {
         let [rows, columns] = self.shape();
-        let pieces = columns.div_ceil(UNPACKED_COLUMNS);
-        let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
-        let mut unpacked = vec![0.0; UNPACKED_ROWS * width];
         assert!(inputs.values().len() == inputs.rows() * columns && out.len() == inputs.rows() * rows);
         out.fill(0.0);
-        for first in (0..rows).step_by(UNPACKED_ROWS) {
-            let some = UNPACKED_ROWS.min(rows - first);
+        let out = SharedSlice::new(out);
+        self.share_rows(UNPACKED_ROWS, inputs.rows(), |rows| self.many_of(rows, inputs, &out));
+    }
+
+    /// Some rows of [`Self::many`], added to zeros.
+    fn many_of(&self, rows: Range<usize>, inputs: &Inputs, out: &SharedSlice<'_>) {
+        let [out_stride, columns] = self.shape();
+        let pieces = columns.div_ceil(UNPACKED_COLUMNS);
+        let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
+        // Not on the heap: a thread that helps has none.
+        let mut unpacked = [0.0; UNPACKED_ROWS * UNPACKED_COLUMNS];
+        for first in rows.clone().step_by(UNPACKED_ROWS) {
+            let some = UNPACKED_ROWS.min(rows.end - first);
             for begin in (0..columns).step_by(width) {
                 let span = begin..(begin + width).min(columns);
                 let size = span.len();
@@ -123,11 +158,12 @@ impl PackedMatrix {
                     inputs: inputs.values()[begin..].as_ptr(),
                     input_rows: inputs.rows(),
                     input_stride: columns,
-                    out: out[first..].as_mut_ptr(),
-                    out_stride: rows,
+                    out: out.from(first),
+                    out_stride,
                 };
                 // SAFETY: `unpacked` has `some` rows of `size` columns; each of `inputs.rows()` rows of inputs has `columns`
-                // columns, of which the span is a part; each row of `out` has `rows` numbers, of which some come after `first`.
+                // columns, of which the span is a part; each row of `out` has `out_stride` numbers, of which `some` come
+                // after `first`, and no other part writes those.
                 unsafe {
                     match ADD_PRODUCTS.get() {
                         Some(add_products) => add_products(&piece),
@@ -141,11 +177,13 @@ impl PackedMatrix {
 
 /// Writes the products of one row of weights after the other.
 #[inline(always)]
-fn by_row<const N: usize>(rows: usize, out: &mut [f32], mut products: impl FnMut(usize) -> [f32; N]) {
-    for row in 0..rows {
+fn by_row<const N: usize>(rows: Range<usize>, out: &SharedSlice<'_>, mut products: impl FnMut(usize) -> [f32; N]) {
+    let stride = out.len() / N;
+    for row in rows {
         let products = products(row);
         for i in 0..N {
-            out[i * rows + row] = products[i];
+            // SAFETY: no other part of the job has this row of weights.
+            unsafe { out.set(i * stride + row, products[i]) };
         }
     }
 }
@@ -229,17 +267,17 @@ fn halves<const N: usize>(
 }
 
 impl<C> CodedRows<'_, C> {
-    /// The products with `N` rows of inputs.
+    /// The products of some rows with `N` rows of inputs.
     // A function of its own: in one with all other loops a browser's compiler does worse.
     #[inline(never)]
     fn multiply<const N: usize>(
         &self,
+        rows: Range<usize>,
         x: &[InputRow<'_>; N],
-        out: &mut [f32],
+        out: &SharedSlice<'_>,
         unpack: impl Fn(&C, &Constants) -> Lanes + Copy,
     ) {
         let constants = Constants::new();
-        let rows = self.codes.len() / self.blocks.max(1);
         by_row(rows, out, |row| match self.mask {
             None => self.all(row, x, &constants, unpack),
             Some(mask) => self.kept(row, mask, x, &constants, unpack),
@@ -370,6 +408,32 @@ mod tests {
             }
         }
         worst
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let columns = 640;
+        let value = |at: usize| ((at * 7919 + at * at % 1013) % 2027) as f32 / 1000.0 - 1.0;
+        let weights: Vec<f32> = (0..300 * columns).map(value).collect();
+        let matrices = [PackedMatrix::rounded(&weights, columns), PackedMatrix::from_values(weights, columns)];
+        let products = || -> Vec<Vec<f32>> {
+            let product = |(matrix, rows): (&PackedMatrix, usize)| {
+                let mut out = vec![f32::NAN; rows * 300];
+                matrix.multiply(&Inputs::new((0..rows * columns).map(value).collect(), columns), &mut out);
+                out
+            };
+            matrices.iter().flat_map(|matrix| [1, 2, 3, 40].map(|rows| (matrix, rows))).map(product).collect()
+        };
+        let alone = products();
+        for _ in 0..2 {
+            std::thread::spawn(|| POOL.help());
+        }
+        while POOL.threads() < 3 {
+            std::thread::yield_now();
+        }
+        for _ in 0..20 {
+            assert!(products() == alone);
+        }
     }
 
     proptest! {

@@ -9,10 +9,10 @@ use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use crate::engine::protocol::{Backend, Event, Request, Stage};
 
-/// The worker's script for a backend, beside the page (made by Trunk).
+/// The worker's script for a backend, beside the page (`public/engine.js`, or made by Trunk).
 fn script(backend: Backend) -> &'static str {
     match backend {
-        Backend::Cpu => "worker_loader.js",
+        Backend::Cpu => "engine.js",
         Backend::WebGpu => "worker_webgpu_loader.js",
     }
 }

@@ -10,6 +10,7 @@ mod device;
 mod download;
 mod fetch;
 mod fused;
+mod helpers;
 mod store;
 
 use std::cell::{Cell, RefCell};
@@ -76,7 +77,8 @@ pub fn start() {
             format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
         tell_failure(Stage::Run, message, true);
     }));
-    fused::install();
+    let fused = fused::install();
+    helpers::start(fused.as_ref());
     let newest = Rc::new(Cell::new(0));
     let (sender, receiver) = unbounded();
     listen(newest.clone(), sender);

@@ -1,0 +1,48 @@
+//! An object of its own, built by `build.rs` with the instructions of WebAssembly's threads and linked to the engine: words that
+//! several threads read and write. In the rest of the engine, as in Rust's own library for this target, such operations are
+//! plain ones, since it takes for granted that it is alone.
+#![no_std]
+#![feature(stdarch_wasm_atomic_wait, thread_local)]
+
+use core::arch::wasm32::{memory_atomic_notify, memory_atomic_wait32};
+use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+/// wasm-bindgen's start of a program on shared memory fails where no thread has anything of its own.
+#[thread_local]
+#[used]
+static OWN: u32 = 1;
+
+/// The word.
+#[unsafe(no_mangle)]
+pub extern "C" fn shared_load(word: &AtomicU32) -> u32 {
+    word.load(SeqCst)
+}
+
+/// Sets the word.
+#[unsafe(no_mangle)]
+pub extern "C" fn shared_store(word: &AtomicU32, value: u32) {
+    word.store(value, SeqCst);
+}
+
+/// Adds to the word, and gives what it was.
+#[unsafe(no_mangle)]
+pub extern "C" fn shared_add(word: &AtomicU32, value: u32) -> u32 {
+    word.fetch_add(value, SeqCst)
+}
+
+/// Sleeps while the word has this value, until woken.
+///
+/// # Safety
+/// The memory is shared.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shared_wait(word: &AtomicU32, value: u32) {
+    // SAFETY: the word is aligned.
+    unsafe { memory_atomic_wait32(word.as_ptr().cast(), value as i32, -1) };
+}
+
+/// Wakes all that sleep for the word.
+#[unsafe(no_mangle)]
+pub extern "C" fn shared_wake(word: &AtomicU32) {
+    // SAFETY: the word is aligned.
+    unsafe { memory_atomic_notify(word.as_ptr().cast(), u32::MAX) };
+}

@@ -1,0 +1,333 @@
+//! Work that several threads do together.
+//!
+//! In the browser a thread is a worker of its own that runs the engine's program on the engine's memory (`worker::helpers`,
+//! `public/helper.js`); it may only compute: memory is allocated by the engine alone. Where none has come, as natively and on
+//! pages that may not share memory, everything is computed by the one that asks.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::AtomicU32;
+
+use words::{add, load, store, wait, wake};
+
+/// How often a helper looks for the next job before it sleeps: some 0.2 ms, longer than the engine takes from one product of a
+/// token to the next. Waking takes as long as a product.
+const LOOKS: u32 = 100_000;
+
+/// Those who help, and what they are at.
+pub struct Pool {
+    /// Odd while a job may be entered. Each job has a number of its own.
+    state: AtomicU32,
+    /// The next part of the job that nobody has begun.
+    next: AtomicU32,
+    /// Helpers that have entered the job.
+    inside: AtomicU32,
+    /// Helpers that sleep.
+    asleep: AtomicU32,
+    /// Helpers in all.
+    helpers: AtomicU32,
+    /// 1 after a helper's program has failed.
+    failed: AtomicU32,
+    /// Who shares work now.
+    sharing: AtomicU32,
+    job: UnsafeCell<Option<Job>>,
+}
+
+// SAFETY: the job is written only while no helper is inside, and read only inside.
+unsafe impl Sync for Pool {}
+
+/// The parts of some work.
+#[derive(Clone, Copy)]
+struct Job {
+    parts: u32,
+    /// Does one part of `work`.
+    run: unsafe fn(work: *const (), part: usize),
+    work: *const (),
+}
+
+/// The engine's helpers.
+pub static POOL: Pool = Pool::new();
+
+impl Pool {
+    /// Nobody helps yet.
+    pub const fn new() -> Self {
+        const ZERO: AtomicU32 = AtomicU32::new(0);
+        Self {
+            state: ZERO,
+            next: ZERO,
+            inside: ZERO,
+            asleep: ZERO,
+            helpers: ZERO,
+            failed: ZERO,
+            sharing: ZERO,
+            job: UnsafeCell::new(None),
+        }
+    }
+
+    /// How many threads compute, the engine's own with them.
+    pub fn threads(&self) -> usize {
+        1 + load(&self.helpers) as usize
+    }
+
+    /// Where a helper whose program has failed writes a 1.
+    pub fn failed(&self) -> *const u32 {
+        self.failed.as_ptr()
+    }
+
+    /// Does all parts of some work, in no order, by all threads; returns when all are done.
+    ///
+    /// # Panics
+    /// When a helper's program has failed.
+    pub fn share<W: Fn(usize) + Sync>(&self, parts: usize, work: W) {
+        if parts < 2 || load(&self.helpers) == 0 {
+            return (0..parts).for_each(work);
+        }
+        // Another thread of a native program may share its own work at the moment.
+        let alone = add(&self.sharing, 1) == 0;
+        if alone {
+            let job = Job { parts: parts as u32, run: run_part::<W>, work: (&raw const work).cast() };
+            // SAFETY: no helper is inside, and none enters before the state is odd.
+            unsafe { *self.job.get() = Some(job) };
+            store(&self.next, 0);
+            add(&self.state, 1);
+            let open = Open(self);
+            if load(&self.asleep) > 0 {
+                wake(&self.state);
+            }
+            self.do_parts(job);
+            drop(open);
+        } else {
+            (0..parts).for_each(work);
+        }
+        add(&self.sharing, u32::MAX);
+    }
+
+    /// Does what parts are left.
+    fn do_parts(&self, job: Job) {
+        loop {
+            let part = add(&self.next, 1);
+            if part >= job.parts {
+                return;
+            }
+            // SAFETY: the one who shares the work waits for all who are at it.
+            unsafe { (job.run)(job.work, part as usize) };
+        }
+    }
+
+    /// Helps with every job from now on.
+    pub fn help(&self) -> ! {
+        add(&self.helpers, 1);
+        loop {
+            let state = self.next_job();
+            add(&self.inside, 1);
+            // Only now it is sure that the job stays while this helper is in it.
+            if load(&self.state) == state {
+                // SAFETY: the job is not written while anyone is inside.
+                if let Some(job) = unsafe { *self.job.get() } {
+                    self.do_parts(job);
+                }
+            }
+            add(&self.inside, u32::MAX);
+            // What is left of this job is begun; the next has another number.
+            while load(&self.state) == state {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    /// Waits for a job; its number.
+    fn next_job(&self) -> u32 {
+        loop {
+            let mut state = load(&self.state);
+            for _ in 0..LOOKS {
+                if state % 2 == 1 {
+                    return state;
+                }
+                std::hint::spin_loop();
+                state = load(&self.state);
+            }
+            add(&self.asleep, 1);
+            wait(&self.state, state);
+            add(&self.asleep, u32::MAX);
+        }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A job that may be entered; it ends when all who are in it have left.
+struct Open<'a>(&'a Pool);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        add(&self.0.state, 1);
+        while load(&self.0.inside) > 0 {
+            assert!(load(&self.0.failed) == 0, "a thread that helps the engine failed");
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// # Safety
+/// `work` points to a `W`.
+unsafe fn run_part<W: Fn(usize)>(work: *const (), part: usize) {
+    // SAFETY: the caller's.
+    unsafe { (*work.cast::<W>())(part) }
+}
+
+/// A slice of which each part of a job writes its own places.
+#[derive(Clone, Copy)]
+pub struct SharedSlice<'a> {
+    first: *mut f32,
+    length: usize,
+    of: std::marker::PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: who makes a reference says that no other is to the same places.
+unsafe impl Sync for SharedSlice<'_> {}
+
+impl<'a> SharedSlice<'a> {
+    /// Of a slice that nobody else has.
+    pub fn new(slice: &'a mut [f32]) -> Self {
+        Self { first: slice.as_mut_ptr(), length: slice.len(), of: std::marker::PhantomData }
+    }
+
+    /// How many numbers.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Where the numbers from `at` on are, for as many as there are from there.
+    pub fn from(&self, at: usize) -> *mut f32 {
+        assert!(at <= self.length);
+        // SAFETY: within the slice, or just behind it.
+        unsafe { self.first.add(at) }
+    }
+
+    /// Sets one number.
+    ///
+    /// # Safety
+    /// No other part of the job writes or reads it.
+    #[inline(always)]
+    pub unsafe fn set(&self, at: usize, value: f32) {
+        assert!(at < self.length);
+        // SAFETY: within the slice.
+        unsafe { *self.first.add(at) = value }
+    }
+
+    /// Some of the numbers.
+    ///
+    /// # Safety
+    /// No other part of the job writes or reads them.
+    #[expect(clippy::mut_from_ref, reason = "each part of a job has its own")]
+    pub unsafe fn part(&self, from: usize, length: usize) -> &mut [f32] {
+        assert!(from <= self.length && length <= self.length - from);
+        // SAFETY: within the slice.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(from), length) }
+    }
+}
+
+/// Words that several threads read and write.
+#[cfg(not(target_arch = "wasm32"))]
+mod words {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    pub fn load(word: &AtomicU32) -> u32 {
+        word.load(SeqCst)
+    }
+
+    pub fn store(word: &AtomicU32, value: u32) {
+        word.store(value, SeqCst);
+    }
+
+    pub fn add(word: &AtomicU32, value: u32) -> u32 {
+        word.fetch_add(value, SeqCst)
+    }
+
+    /// Native programs have no helpers outside tests: those look again after a while.
+    pub fn wait(_: &AtomicU32, _: u32) {
+        std::thread::sleep(std::time::Duration::from_micros(100));
+    }
+
+    pub fn wake(_: &AtomicU32) {}
+}
+
+/// The same by `shared_memory.rs`, with the instructions that they need.
+#[cfg(target_arch = "wasm32")]
+mod words {
+    use std::sync::atomic::AtomicU32;
+
+    unsafe extern "C" {
+        #[link_name = "shared_load"]
+        pub safe fn load(word: &AtomicU32) -> u32;
+        #[link_name = "shared_store"]
+        pub safe fn store(word: &AtomicU32, value: u32);
+        #[link_name = "shared_add"]
+        pub safe fn add(word: &AtomicU32, value: u32) -> u32;
+        #[link_name = "shared_wake"]
+        pub safe fn wake(word: &AtomicU32);
+        fn shared_wait(word: &AtomicU32, value: u32);
+    }
+
+    pub fn wait(word: &AtomicU32, value: u32) {
+        // SAFETY: only helpers wait, and there are none without shared memory.
+        unsafe { shared_wait(word, value) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    #[test]
+    fn every_part_is_done_once_by_whoever_is_there() {
+        static HELPED: Pool = Pool::new();
+        for _ in 0..3 {
+            std::thread::spawn(|| HELPED.help());
+        }
+        while HELPED.threads() < 4 {
+            std::thread::yield_now();
+        }
+        for round in 0..2000 {
+            let parts = round % 37;
+            let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
+            HELPED.share(parts, |part| {
+                done[part].fetch_add(1 + part, Relaxed);
+            });
+            assert!(done.iter().enumerate().all(|(part, done)| done.load(Relaxed) == 1 + part), "round {round}");
+        }
+    }
+
+    #[test]
+    fn two_who_share_at_once_both_finish() {
+        static HELPED: Pool = Pool::new();
+        std::thread::spawn(|| HELPED.help());
+        let sum = |_| {
+            let sum = AtomicUsize::new(0);
+            (0..500).for_each(|_| HELPED.share(9, |part| _ = sum.fetch_add(part, Relaxed)));
+            sum.into_inner()
+        };
+        let other = std::thread::spawn(move || sum(()));
+        assert_eq!((sum(()), other.join().unwrap()), (18_000, 18_000));
+    }
+
+    #[test]
+    #[should_panic(expected = "a thread that helps the engine failed")]
+    fn a_failed_helper_is_told() {
+        static HELPED: Pool = Pool::new();
+        add(&HELPED.helpers, 1);
+        HELPED.share(2, |_| {
+            add(&HELPED.inside, 1);
+            store(&HELPED.failed, 1);
+        });
+    }
+}
