@@ -9,7 +9,8 @@ use std::process::Command;
 /// linker is not to check: only the kernels run on several.
 const SHARED: [&str; 4] = ["--shared-memory", "--import-memory", "--max-memory=4294967296", "--no-check-features"];
 /// What wasm-bindgen's start needs of such a program, and a helper.
-const EXPORTED: [&str; 6] = ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_help"];
+const EXPORTED: [&str; 6] =
+    ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_help"];
 
 fn main() {
     for source in ["fused", "tiles", "shared_memory"] {
@@ -39,7 +40,8 @@ fn main() {
 /// Builds `src/kernel/fused.rs`.
 fn fused(to: &Path, link: &[&str]) {
     // A use of a stack of its own traps.
-    let link: Vec<String> = link.iter().chain(&["-zstack-size=0"]).map(|argument| format!("-Clink-arg={argument}")).collect();
+    let link: Vec<String> =
+        link.iter().chain(&["-zstack-size=0"]).map(|argument| format!("-Clink-arg={argument}")).collect();
     let options: Vec<&str> = link.iter().map(String::as_str).chain(["-Cstrip=symbols"]).collect();
     compile("fused", "cdylib", "+simd128,+relaxed-simd", &options, to, false);
     let program = std::fs::read(to).expect("the compiler made the program");
@@ -54,7 +56,13 @@ fn compile(source: &str, kind: &str, features: &str, options: &[&str], to: &Path
     }
     let status = compiler
         .arg(format!("src/kernel/{source}.rs"))
-        .args(["--edition=2024", "--target=wasm32-unknown-unknown", "-Copt-level=3", "-Cpanic=abort", "-Ccodegen-units=1"])
+        .args([
+            "--edition=2024",
+            "--target=wasm32-unknown-unknown",
+            "-Copt-level=3",
+            "-Cpanic=abort",
+            "-Ccodegen-units=1",
+        ])
         .arg(format!("--crate-type={kind}"))
         .arg(format!("-Ctarget-feature={features}"))
         .args(options)

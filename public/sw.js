@@ -2,6 +2,9 @@
 const CACHE = "prunescope";
 // Files whose address changes with their content never need to be asked for again.
 const CONTENT_ADDRESSED = /-[0-9a-f]{16}[._]|[?&]sha256=/;
+// Answers that say whether a page, and its workers, may share memory between threads.
+const PROGRAMS = ["document", "iframe", "worker"];
+const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
 const SCOPE = new URL(self.registration.scope);
 
 self.addEventListener("install", () => self.skipWaiting());
@@ -13,7 +16,8 @@ self.addEventListener("fetch", (event) => {
   // A part of a file (a download that goes on after a cut) is no whole answer to keep.
   const ours = url.origin === SCOPE.origin && url.pathname.startsWith(SCOPE.pathname);
   if (request.method !== "GET" || !ours || request.headers.has("Range")) return;
-  event.respondWith(CONTENT_ADDRESSED.test(url.href) ? cacheFirst(event) : networkFirst(event));
+  const answer = CONTENT_ADDRESSED.test(url.href) ? cacheFirst(event) : networkFirst(event);
+  event.respondWith(PROGRAMS.includes(request.destination) ? answer.then(isolated) : answer);
 });
 
 // The page tells what it had loaded before this worker watched.
@@ -63,6 +67,14 @@ async function keep(event, response) {
     })().catch(() => {}));
   }
   return response;
+}
+
+// The same answer from a page that other origins cannot reach, whatever its host says.
+function isolated(response) {
+  if (response.type === "error" || response.type === "opaqueredirect") return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
 // After a new version of the page: files with another content's address than those it names.

@@ -165,6 +165,8 @@ pub struct DeviceChoice {
     pub required: bool,
     /// Bytes of the longest buffer that one of its programs can bind, where it says so.
     pub largest_binding: Option<u64>,
+    /// Threads that may compute on the CPU, 1 where memory cannot be shared.
+    pub threads: usize,
 }
 
 /// What was running when something failed.
@@ -383,9 +385,11 @@ pub enum Event {
         /// Whether the worker must be replaced.
         fatal: bool,
     },
-    /// Memory in use, in bytes.
-    Memory {
-        /// The worker's wasm memory.
-        wasm: u64,
+    /// What the engine takes of the machine.
+    Usage {
+        /// Bytes of the worker's wasm memory.
+        memory: u64,
+        /// Threads that compute.
+        threads: usize,
     },
 }

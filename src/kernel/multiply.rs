@@ -18,6 +18,10 @@ use super::tiles::{Four, Piece, add_products};
 /// Columns of weights that are unpacked at once, and rows: what a first-level cache holds beside some inputs.
 const UNPACKED_COLUMNS: usize = 512;
 const UNPACKED_ROWS: usize = 8;
+/// A piece of a matrix in floats; no vector of it lies across two lines of a cache.
+#[repr(align(64))]
+struct Unpacked([f32; UNPACKED_ROWS * UNPACKED_COLUMNS]);
+
 /// Weights times rows of inputs that are worth a part of their own among threads: some 5 µs, beside 0.5 to begin it.
 const PART: usize = 50_000;
 /// Parts for each thread, so that one that is held up leaves its work to the others.
@@ -75,7 +79,10 @@ impl PackedMatrix {
     /// Does the rows of weights by all threads, `step` of them at a time at least.
     fn share_rows(&self, step: usize, input_rows: usize, work: impl Fn(Range<usize>) + Sync) {
         let [rows, columns] = self.shape();
-        let worth = (rows * columns * input_rows / PART).clamp(1, PARTS_A_THREAD * POOL.threads());
+        let worth = match POOL.threads() {
+            1 => 1,
+            threads => (rows * columns * input_rows / PART).clamp(1, PARTS_A_THREAD * threads),
+        };
         let size = rows.div_ceil(worth).next_multiple_of(step).max(1);
         POOL.share(rows.div_ceil(size), |part| work(part * size..rows.min((part + 1) * size)));
     }
@@ -142,7 +149,8 @@ impl PackedMatrix {
         let pieces = columns.div_ceil(UNPACKED_COLUMNS);
         let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
         // Not on the heap: a thread that helps has none.
-        let mut unpacked = [0.0; UNPACKED_ROWS * UNPACKED_COLUMNS];
+        let mut unpacked = Unpacked([0.0; UNPACKED_ROWS * UNPACKED_COLUMNS]);
+        let Unpacked(unpacked) = &mut unpacked;
         for first in rows.clone().step_by(UNPACKED_ROWS) {
             let some = UNPACKED_ROWS.min(rows.end - first);
             for begin in (0..columns).step_by(width) {

@@ -50,15 +50,14 @@ pub static POOL: Pool = Pool::new();
 impl Pool {
     /// Nobody helps yet.
     pub const fn new() -> Self {
-        const ZERO: AtomicU32 = AtomicU32::new(0);
         Self {
-            state: ZERO,
-            next: ZERO,
-            inside: ZERO,
-            asleep: ZERO,
-            helpers: ZERO,
-            failed: ZERO,
-            sharing: ZERO,
+            state: AtomicU32::new(0),
+            next: AtomicU32::new(0),
+            inside: AtomicU32::new(0),
+            asleep: AtomicU32::new(0),
+            helpers: AtomicU32::new(0),
+            failed: AtomicU32::new(0),
+            sharing: AtomicU32::new(0),
             job: UnsafeCell::new(None),
         }
     }

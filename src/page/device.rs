@@ -6,6 +6,7 @@ use leptos::prelude::window;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use super::isolation;
 use crate::engine::protocol::{Backend, DeviceChoice};
 use crate::settings::BackendChoice;
 
@@ -24,8 +25,10 @@ enum Adapter {
 ///
 /// The error is a sentence, where WebGPU was asked for and there is none.
 pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
-    let cpu =
-        |reason: String| Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None });
+    let threads = isolation::threads();
+    let cpu = |reason: String| {
+        Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None, threads })
+    };
     if choice == BackendChoice::Cpu {
         return cpu("The link or the menu asks for the CPU.".into());
     }
@@ -46,7 +49,7 @@ pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
         Adapter::Real(largest) if required => ("WebGPU was asked for.", largest),
         Adapter::Real(largest) => ("This browser has a real WebGPU adapter.", largest),
     };
-    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding })
+    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding, threads: 1 })
 }
 
 /// Asks the browser for an adapter, through plain JavaScript values: `web-sys` has WebGPU only behind an unstable flag.

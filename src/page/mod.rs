@@ -20,6 +20,7 @@ mod device;
 mod drop_files;
 mod export;
 mod header;
+mod isolation;
 mod layer_grid;
 mod measurements;
 mod model_picker;
@@ -53,7 +54,10 @@ fn App() -> impl IntoView {
     drop_files::follow(state);
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
-        state.load_model();
+        let backend = state.settings.with_untracked(|settings| settings.backend);
+        if !isolation::reload_for_threads(backend).await {
+            state.load_model();
+        }
     });
     remove_placeholder();
     let embedded = state.embedded;

@@ -122,8 +122,8 @@ pub struct AppState {
     pub importance: RwSignal<Option<Importance>>,
     /// All results of the shown run.
     pub report: RwSignal<Option<Report>>,
-    /// The worker's wasm memory in bytes.
-    pub memory: RwSignal<Option<u64>>,
+    /// Bytes of the worker's wasm memory, and threads that compute.
+    pub usage: RwSignal<Option<(u64, usize)>>,
     /// Whether another page shows this one in a frame.
     pub embedded: bool,
     /// The CPU, after the GPU was lost in this visit.
@@ -165,7 +165,7 @@ impl AppState {
             measurements: Measurements::new(),
             importance: RwSignal::new(None),
             report: RwSignal::new(None),
-            memory: RwSignal::new(None),
+            usage: RwSignal::new(None),
             embedded: address::is_embedded(&query),
             backend_override: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
@@ -228,7 +228,7 @@ impl AppState {
         self.running.set(false);
         self.failure.set(None);
         self.device.set(None);
-        self.memory.set(None);
+        self.usage.set(None);
         let orders = self.models.order(&settings, &settings.model).and_then(|model| {
             let other = Some(&settings.other).filter(|other| !other.is_empty());
             Ok((model, other.map(|other| self.models.order(&settings, other)).transpose()?))
@@ -406,7 +406,7 @@ impl AppState {
                 self.running.set(false);
                 self.measurements.working.set(None);
             }
-            Event::Memory { wasm } => self.memory.set(Some(wasm)),
+            Event::Usage { memory, threads } => self.usage.set(Some((memory, threads))),
             Event::Failed { stage, message, fatal, run } => self.receive_failure(stage, message, fatal, run, newest),
             event => self.measurements.receive(self, event, newest),
         }

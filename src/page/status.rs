@@ -141,8 +141,11 @@ pub fn StatusLine() -> impl IntoView {
             </p>
             <p>
                 {device}
-                {move || state.memory.get().map(|bytes| view! {
-                    <span id="memory">" Engine memory, peak: "{format!("{:.0} MB", megabytes(bytes))}"."</span>
+                {move || state.usage.get().map(|(memory, threads)| view! {
+                    <span id="memory" data-threads=threads>
+                        {(threads > 1).then(|| format!(" {threads} threads."))}
+                        " Engine memory, peak: "{format!("{:.0} MB", megabytes(memory))}"."
+                    </span>
                 })}
                 " Everything runs in this tab; nothing is sent anywhere. After "
                 <a href="https://arxiv.org/abs/2603.24652">"He et al. 2026"</a>"."

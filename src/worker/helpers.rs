@@ -1,16 +1,15 @@
 //! Starts the threads that help the CPU's engine, where the page may share memory (cross-origin isolation).
 
+use std::cell::Cell;
+
 use js_sys::WebAssembly::Module;
 use js_sys::{Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Worker;
 
 use super::fused::Fused;
-use super::scope;
 use crate::kernel::threads::POOL;
 
-/// Threads in all that are worth having: more wait for each other, and for memory.
-const MOST_THREADS: usize = 8;
 /// Bytes of a helper's stack.
 const STACK: usize = 1 << 18;
 
@@ -20,29 +19,28 @@ pub extern "C" fn engine_help() {
     POOL.help();
 }
 
-/// Starts as many helpers as there are cores beside the engine's own; none where memory cannot be shared.
+/// Starts helpers, so many that `threads` compute in all; none where memory cannot be shared.
 ///
 /// A helper that does not start is missed by nobody.
 ///
 /// * `fused` — the program that the engine uses for products of many rows, if it does.
-pub fn start(fused: Option<&Fused>) {
-    let global = js_sys::global();
-    let isolated = Reflect::get(&global, &"crossOriginIsolated".into()).is_ok_and(|isolated| isolated.is_truthy());
-    if !isolated || !is_shared() {
-        return;
+pub fn start(threads: usize, fused: Option<&Fused>) {
+    thread_local! {
+        static STARTED: Cell<usize> = const { Cell::new(1) };
     }
-    let cores = scope().navigator().hardware_concurrency() as usize;
-    for _ in 1..cores.min(MOST_THREADS) {
+    while is_shared() && STARTED.get() < threads {
         if start_one(fused).is_err() {
             return;
         }
+        STARTED.set(STARTED.get() + 1);
     }
 }
 
 /// Whether this program's memory may be given to other workers.
 pub fn is_shared() -> bool {
     let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-    memory.buffer().is_instance_of::<js_sys::SharedArrayBuffer>()
+    // A page that is not isolated has no name for the other kind.
+    !memory.buffer().is_instance_of::<js_sys::ArrayBuffer>()
 }
 
 fn start_one(fused: Option<&Fused>) -> Result<(), JsValue> {

@@ -20,9 +20,11 @@ use std::rc::Rc;
 use crate::engine::protocol::{Backend, DeviceChoice, Event, ModelOrder, Request, Stage};
 use crate::engine::session::{Session, storage};
 use crate::experiment::{Control, LocalFuture};
+use crate::kernel::threads::POOL;
 use crate::model::loader::Limits;
 use burn::tensor::Device;
 use download::{Failure, Holding};
+use fused::Fused;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use wasm_bindgen::prelude::*;
@@ -78,11 +80,10 @@ pub fn start() {
         tell_failure(Stage::Run, message, true);
     }));
     let fused = fused::install();
-    helpers::start(fused.as_ref());
     let newest = Rc::new(Cell::new(0));
     let (sender, receiver) = unbounded();
     listen(newest.clone(), sender);
-    spawn_local(serve(newest, receiver));
+    spawn_local(serve(newest, receiver, fused));
     tell(&Event::Hello);
 }
 
@@ -106,7 +107,7 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
     handler.forget();
 }
 
-async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
+async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: Option<Fused>) {
     let session: RefCell<Option<Session>> = RefCell::new(None);
     while let Some(Job { number, request }) = jobs.next().await {
         match request {
@@ -115,6 +116,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
             Request::Ping => {}
             Request::Load { model, other, precision, device } => {
                 let limits = limits(&device);
+                helpers::start(device.threads, fused.as_ref());
                 let Some((device, kind)) = device::open(device).await else { continue };
                 let holding = Holding { storage: storage(kind), precision, limits };
                 match load(&model, other.as_ref(), &device, kind, holding).await {
@@ -141,7 +143,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
                 };
                 let done = match done {
                     Ok(()) => {
-                        tell_memory();
+                        tell_usage();
                         current.widen_band(run, settings.tokens, &control, &mut |event| tell(&event)).await
                     }
                     error => error,
@@ -167,7 +169,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>) {
             Request::UseQuestions { questions } => change(&session, |current| current.use_questions(questions)),
             Request::UseRetrievalSet { set } => change(&session, |current| current.use_retrieval_set(set)),
         }
-        tell_memory();
+        tell_usage();
     }
 }
 
@@ -214,8 +216,8 @@ fn memory() -> u64 {
     u64::from(memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length())
 }
 
-fn tell_memory() {
-    tell(&Event::Memory { wasm: memory() });
+fn tell_usage() {
+    tell(&Event::Usage { memory: memory(), threads: POOL.threads() });
 }
 
 thread_local! {
