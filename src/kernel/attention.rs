@@ -1,6 +1,7 @@
 //! Causal grouped-query attention over a cache of keys and values.
 
 use super::elementwise::{dot, four, softmax};
+use super::threads::{Parts, SharedSlice};
 use wide::f32x4;
 
 /// The shape of an attention sublayer.
@@ -47,21 +48,26 @@ pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: Heads) -> Vec<
     let (row, stride) = (queries * width, groups * width);
     let (tokens, context) = (query.len() / row, keys.len() / stride);
     let mut out = vec![0.0; query.len()];
-    let mut scores = vec![0.0; context];
-    for (token, (query, out)) in query.chunks_exact(row).zip(out.chunks_exact_mut(row)).enumerate() {
-        let seen = context - tokens + token + 1;
-        let first = seen.saturating_sub(window);
-        let (keys, values) = (&keys[first * stride..], &values[first * stride..]);
-        for (head, (query, out)) in query.chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate() {
-            let at = head / (queries / groups) * width;
-            let scores = &mut scores[..seen - first];
+    let parts = Parts::of(tokens * queries, 2 * width * context);
+    // For each part its own, made here: a thread that helps has no memory to give.
+    let mut scores = vec![0.0; parts.count() * context];
+    let (all, scores) = (SharedSlice::new(&mut out), SharedSlice::new(&mut scores));
+    parts.share(|part, heads| {
+        for (token, head) in heads.map(|at| (at / queries, at % queries)) {
+            let seen = context - tokens + token + 1;
+            let first = seen.saturating_sub(window);
+            let (keys, values) = (&keys[first * stride..], &values[first * stride..]);
+            let (begin, at) = (token * row + head * width, head / (queries / groups) * width);
+            let query = &query[begin..begin + width];
+            // SAFETY: each part has its own scores, and its own heads of tokens.
+            let (scores, out) = unsafe { (scores.part(part * context, seen - first), all.part(begin, width)) };
             for (score, key) in scores.iter_mut().zip(keys.chunks_exact(stride)) {
                 *score = dot(query, &key[at..at + width]) * scale;
             }
             softmax(scores);
             mix(scores, values, stride, at, out);
         }
-    }
+    });
     out
 }
 

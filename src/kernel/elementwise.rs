@@ -2,6 +2,7 @@
 
 use wide::f32x4;
 
+use super::threads::{Parts, SharedSlice};
 use crate::model::family::Activation;
 
 /// Four numbers of a slice.
@@ -51,8 +52,20 @@ pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<
 /// √(2/π) and the cubic term of the GELU by a hyperbolic tangent.
 pub const GELU_TANH: [f32; 2] = [0.797_884_6, 0.044_715];
 
+/// Operations of an activation: an exponential.
+const ACTIVATION: usize = 20;
+
 /// The function of an MLP, in place.
 pub fn activate(activation: Activation, x: &mut [f32]) {
+    let length = x.len();
+    let x = SharedSlice::new(x);
+    Parts::of(length, ACTIVATION).in_steps_of(4).share(|_, some| {
+        // SAFETY: each part has its own numbers.
+        activate_some(activation, unsafe { x.part(some.start, some.len()) });
+    });
+}
+
+fn activate_some(activation: Activation, x: &mut [f32]) {
     match activation {
         Activation::Silu => each(x, |x| x / (f32x4::ONE + (-x).exp())),
         // x (1 + tanh u) / 2 = x / (1 + e⁻²ᵘ).

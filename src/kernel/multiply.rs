@@ -12,7 +12,7 @@ use super::BLOCK;
 use super::elementwise::dot;
 use super::inputs::{DIGIT, Digits, FEW, InputRow, Inputs, Lanes};
 use super::packed::{Codes, PackedMatrix, unpack_eight, unpack_four, unpack_mask};
-use super::threads::{POOL, SharedSlice};
+use super::threads::{Parts, SharedSlice};
 use super::tiles::{Four, Piece, add_products};
 
 /// Columns of weights that are unpacked at once, and rows: what a first-level cache holds beside some inputs.
@@ -21,11 +21,6 @@ const UNPACKED_ROWS: usize = 8;
 /// A piece of a matrix in floats; no vector of it lies across two lines of a cache.
 #[repr(align(64))]
 struct Unpacked([f32; UNPACKED_ROWS * UNPACKED_COLUMNS]);
-
-/// Weights times rows of inputs that are worth a part of their own among threads: some 5 µs, beside 0.5 to begin it.
-const PART: usize = 50_000;
-/// Parts for each thread, so that one that is held up leaves its work to the others.
-const PARTS_A_THREAD: usize = 4;
 
 /// A function that adds the products of a piece.
 pub type AddProducts = unsafe extern "C" fn(*const Piece);
@@ -79,12 +74,7 @@ impl PackedMatrix {
     /// Does the rows of weights by all threads, `step` of them at a time at least.
     fn share_rows(&self, step: usize, input_rows: usize, work: impl Fn(Range<usize>) + Sync) {
         let [rows, columns] = self.shape();
-        let worth = match POOL.threads() {
-            1 => 1,
-            threads => (rows * columns * input_rows / PART).clamp(1, PARTS_A_THREAD * threads),
-        };
-        let size = rows.div_ceil(worth).next_multiple_of(step).max(1);
-        POOL.share(rows.div_ceil(size), |part| work(part * size..rows.min((part + 1) * size)));
+        Parts::of(rows, columns * input_rows).in_steps_of(step).share(|_, rows| work(rows));
     }
 
     /// The product with `N` rows of inputs as integers: each weight is read once, and unpacked for its use only.
@@ -367,6 +357,7 @@ impl<C> CodedRows<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::threads::POOL;
     use crate::model::tensor::TensorType;
     use half::f16;
     use proptest::prelude::*;

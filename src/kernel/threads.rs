@@ -5,6 +5,7 @@
 //! pages that may not share memory, everything is computed by the one that asks.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 
 use words::{add, load, store, wait, wake};
@@ -42,6 +43,44 @@ struct Job {
     /// Does one part of `work`.
     run: unsafe fn(work: *const (), part: usize),
     work: *const (),
+}
+
+/// Simple operations (a multiplication and an addition) that are worth a part of their own: some 5 µs, beside 0.5 to begin it.
+const PART: u64 = 50_000;
+/// Parts for each thread, so that one that is held up leaves its work to the others.
+const PARTS_A_THREAD: usize = 4;
+
+/// Things to be done, in parts of so many.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    things: usize,
+    size: usize,
+}
+
+impl Parts {
+    /// Divides some things so that all threads have something to do.
+    ///
+    /// * `cost` — operations of one of them.
+    pub fn of(things: usize, cost: usize) -> Self {
+        let most = PARTS_A_THREAD * POOL.threads();
+        let count = if POOL.threads() == 1 { 1 } else { (things as u64 * cost as u64 / PART).clamp(1, most as u64) };
+        Self { things, size: things.div_ceil(count as usize).max(1) }
+    }
+
+    /// How many parts.
+    pub fn count(&self) -> usize {
+        self.things.div_ceil(self.size)
+    }
+
+    /// The same with whole steps of things in each part.
+    pub fn in_steps_of(self, step: usize) -> Self {
+        Self { size: self.size.next_multiple_of(step), ..self }
+    }
+
+    /// Does some work by all threads: for each part its number and its things.
+    pub fn share(self, work: impl Fn(usize, Range<usize>) + Sync) {
+        POOL.share(self.count(), |part| work(part, part * self.size..self.things.min((part + 1) * self.size)));
+    }
 }
 
 /// The engine's helpers.

@@ -46,7 +46,7 @@ export async function serve({ mounts = {}, isolated = false } = {}) {
   const origin = `http://127.0.0.1:${server.address().port}`;
   /** Serves one of the site's scripts with some code before it. */
   const prepend = (script, code) => faults.set(SITE + script, (request, response, file) => {
-    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`${code}\n${fs.readFileSync(file)}`);
+    response.writeHead(200, { "Content-Type": "text/javascript", ...(isolated ? ISOLATION : {}) }).end(`${code}\n${fs.readFileSync(file)}`);
     return true;
   });
   return { origin, site: origin + SITE, faults, prepend, requests, close: () => { server.closeAllConnections(); server.close(); } };

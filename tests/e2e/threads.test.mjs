@@ -1,0 +1,102 @@
+// Threads: on hosts that isolate the page, on those that do not, and in browsers without what it takes.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { launch, open, results } from "./browser.mjs";
+import { serve, SITE } from "./server.mjs";
+
+const [plain, isolated] = [await serve(), await serve({ isolated: true })];
+const browser = await launch();
+after(async () => {
+  await browser.close();
+  [plain, isolated].forEach((server) => server.close());
+});
+
+const tiny = (server) => `${server.origin}/fixtures/tiny.gguf`;
+const link = (server, model = tiny(server)) => `${server.site}?backend=cpu&drop=a3,m1&tokens=6&prompt=The+river+rises+in+the+hills+and+runs+north&model=${encodeURIComponent(model)}`;
+/** Whatever this machine has, the page takes it to have so many cores. */
+const cores = (count) => (page) => page.addInitScript((count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count }), count);
+const threads = async (page) => Number(await page.getAttribute("#memory", "data-threads"));
+/** Opens a link; what it found, without times. */
+async function found(address, options) {
+  const page = await open(browser, address, options);
+  const { next_token, generation } = await results(page);
+  return { page, numbers: { next_token, generation } };
+}
+
+test("several threads find the very numbers of one", async () => {
+  const one = await found(link(isolated, ""), { before: cores(1) });
+  assert.equal(await threads(one.page), 1);
+  const several = await found(link(isolated, ""), { before: cores(4) });
+  assert.equal(await several.page.evaluate(() => crossOriginIsolated), true);
+  assert.equal(await threads(several.page), 3, "a core is left to the page");
+  assert.match(await several.page.textContent("#memory"), /3 threads/);
+  assert.deepEqual(several.numbers, one.numbers);
+  for (const { page } of [one, several]) {
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  }
+});
+
+test("a first visit to a host without the headers is loaded anew, once, and then has threads", async () => {
+  let loads = 0;
+  const before = async (page) => {
+    await cores(2)(page);
+    page.on("load", () => loads++);
+  };
+  const page = await open(browser, link(plain), { before, context: { serviceWorkers: "allow" } });
+  await page.waitForFunction(() => crossOriginIsolated && window.prunescope);
+  await results(page);
+  assert.equal(await threads(page), 2);
+  assert.equal(loads, 2);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a host without the headers and a browser without service workers: one thread, the same numbers", async () => {
+  const alone = await found(link(plain), { before: cores(4) });
+  assert.equal(await threads(alone.page), 1);
+  const none = "WebAssembly.Memory = class { constructor(limits) { if (limits.shared) throw new TypeError('no shared memory'); return new Memory(limits); } };";
+  plain.prepend("engine.js", `const { Memory } = WebAssembly; ${none}`);
+  const unshared = await found(link(plain), { before: cores(4) });
+  plain.faults.delete(`${SITE}engine.js`);
+  assert.deepEqual(unshared.numbers, alone.numbers);
+  for (const { page } of [alone, unshared]) {
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  }
+});
+
+test("helpers that do not start are missed by nobody", async () => {
+  for (const fault of ["throw new Error('no');", "WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"]) {
+    isolated.faults.set(`${SITE}helper.js`, (request, response) => {
+      if (fault.startsWith("throw")) response.writeHead(404).end();
+      return fault.startsWith("throw");
+    });
+    if (!fault.startsWith("throw")) isolated.prepend("helper.js", fault);
+    const page = await open(browser, link(isolated), { before: cores(3) });
+    await results(page);
+    assert.equal(await threads(page), 1);
+    assert.equal(await page.locator(".failure").count(), 0);
+    await page.context().close();
+  }
+  isolated.faults.delete(`${SITE}helper.js`);
+});
+
+test("a helper that fails at its work: a sentence, and Try again", async () => {
+  // In its table of functions there is one of another type where products are computed.
+  isolated.prepend("helper.js", `const { Instance } = WebAssembly;
+    let engine;
+    WebAssembly.Instance = class { constructor(module, imports) {
+      const instance = new Instance(module, imports);
+      if (instance.exports.engine_help) return (engine = instance);
+      return { exports: { add_products: engine.exports.__wbindgen_malloc } };
+    } };`);
+  const page = await open(browser, link(isolated, ""), { before: cores(3) });
+  assert.match(await page.textContent(".failure p"), /engine (crashed|stopped)/);
+  isolated.faults.delete(`${SITE}helper.js`);
+  await page.click("#retry");
+  await results(page);
+  assert.equal(await threads(page), 2);
+  assert.equal((await page.evaluate(() => window.prunescope.settings())).drop, "m1,a3");
+  await page.context().close();
+});
