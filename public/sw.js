@@ -1,7 +1,8 @@
-// Keeps the page and the model for visits without network. Only what this site itself serves; nothing is sent anywhere.
+// Keeps the page and its engines for visits without network; the engine keeps the model. Only what this site itself serves; nothing
+// is sent anywhere.
 const CACHE = "prunescope";
 // Files whose address changes with their content never need to be asked for again.
-const CONTENT_ADDRESSED = /-[0-9a-f]{16}[._]|[?&]sha256=/;
+const CONTENT_ADDRESSED = /-[0-9a-f]{16}[._]/;
 // Answers that say whether a page, and its workers, may share memory between threads.
 const PROGRAMS = ["document", "iframe", "worker"];
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
@@ -15,7 +16,8 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   // A part of a file (a download that goes on after a cut) is no whole answer to keep.
   const ours = url.origin === SCOPE.origin && url.pathname.startsWith(SCOPE.pathname);
-  if (request.method !== "GET" || !ours || request.headers.has("Range")) return;
+  // Parts of a model, with their checksum, are kept by the engine: this worker shares the page's memory.
+  if (request.method !== "GET" || !ours || request.headers.has("Range") || url.searchParams.has("sha256")) return;
   const answer = CONTENT_ADDRESSED.test(url.href) ? cacheFirst(event) : networkFirst(event);
   event.respondWith(PROGRAMS.includes(request.destination) ? answer.then(isolated) : answer);
 });
@@ -77,11 +79,12 @@ function isolated(response) {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-// After a new version of the page: files with another content's address than those it names.
+// After a new version of the page: files with another content's address than those it names, and the model's parts, which this
+// worker once kept.
 async function forgetOld(cache, page) {
   for (const { url } of await cache.keys()) {
-    const name = new URL(url).pathname.split("/").pop();
-    const hash = /-([0-9a-f]{16})[._]/.exec(name);
-    if (hash && !page.includes(hash[1])) await cache.delete(url);
+    const { pathname, searchParams } = new URL(url);
+    const hash = /-([0-9a-f]{16})[._]/.exec(pathname.split("/").pop());
+    if ((hash && !page.includes(hash[1])) || searchParams.has("sha256")) await cache.delete(url);
   }
 }

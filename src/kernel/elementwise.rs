@@ -103,14 +103,27 @@ pub fn times(x: &mut [f32], y: &[f32]) {
     x.iter_mut().zip(y).for_each(|(x, y)| *x *= y);
 }
 
+/// The largest of a function's values over a row, −∞ of none. One number at a time would be a call each in WebAssembly.
+pub fn largest_of(row: &[f32], function: impl Fn(f32x4) -> f32x4) -> f32 {
+    let (pieces, rest) = row.as_chunks::<16>();
+    let mut largest = [f32x4::splat(f32::NEG_INFINITY); 4];
+    for piece in pieces {
+        for (i, four) in piece.as_chunks::<4>().0.iter().enumerate() {
+            largest[i] = largest[i].fast_max(function(f32x4::new(*four)));
+        }
+    }
+    for x in rest {
+        largest[0] = largest[0].fast_max(function(f32x4::splat(*x)));
+    }
+    let [a, b, c, d] = largest;
+    a.fast_max(b).fast_max(c.fast_max(d)).to_array().into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
 /// e^((x − max x) / T) of a row in place; returns max x.
 pub fn exponentials(row: &mut [f32], temperature: f32) -> f32 {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let (fours, rest) = row.as_chunks_mut::<4>();
-    for x in fours {
-        *x = ((f32x4::new(*x) - f32x4::splat(largest)) / f32x4::splat(temperature)).exp().to_array();
-    }
-    rest.iter_mut().for_each(|x| *x = ((*x - largest) / temperature).exp());
+    let largest = largest_of(row, |x| x);
+    let (shift, temperature) = (f32x4::splat(largest), f32x4::splat(temperature));
+    each(row, |x| ((x - shift) / temperature).exp());
     largest
 }
 

@@ -1,8 +1,9 @@
 //! Rows of activations as matrix products take them.
 
-use wide::i16x8;
+use wide::{f32x4, i16x8, i32x4};
 
 use super::BLOCK;
+use super::elementwise::largest_of;
 
 /// 32 inputs as four vectors: even and odd places of the first half, even and odd places of the second half.
 ///
@@ -59,21 +60,26 @@ pub struct InputRow<'a> {
 impl Digits {
     /// The digits of a block, and their scale.
     fn of(block: &[f32; BLOCK]) -> (Self, f32) {
-        let largest = block.iter().fold(0f32, |largest, x| largest.max(x.abs()));
-        let scale = largest / 32767.0;
+        let scale = largest_of(block, f32x4::abs) / 32767.0;
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        let mut digits = [[[0i16; 8]; 4]; 2];
-        for vector in 0..4 {
-            for lane in 0..8 {
-                let units = block[place(vector, lane)] * inverse;
-                let high = units.round_ties_even();
-                digits[0][vector][lane] = high as i16;
-                digits[1][vector][lane] = ((units - high) * DIGIT).round_ties_even() as i16;
-            }
-        }
-        let [high, low] = digits.map(|digit| digit.map(i16x8::new));
-        (Self { high, low }, scale)
+        let units = bytemuck::cast::<_, [f32x4; 8]>(*block).map(|x| x * f32x4::splat(inverse));
+        let high = units.map(f32x4::round_ties_even);
+        let low = std::array::from_fn(|i| (units[i] - high[i]) * f32x4::splat(DIGIT));
+        (Self { high: lanes(high), low: lanes(low) }, scale)
     }
+}
+
+/// A block's numbers, rounded, in the order of [`Lanes`].
+#[inline(always)]
+fn lanes(block: [f32x4; 8]) -> Lanes {
+    let narrow = |a: i32x4, b: i32x4| i16x8::from_i32x8_saturate(bytemuck::cast([a, b]));
+    // Two neighbours are the halves of a word.
+    let words = |i: usize| bytemuck::cast::<i16x8, i32x4>(narrow(block[i].round_int(), block[i + 1].round_int()));
+    let half = |i: usize| {
+        let [a, b] = [words(i), words(i + 2)];
+        [narrow((a << 16) >> 16, (b << 16) >> 16), narrow(a >> 16, b >> 16)]
+    };
+    bytemuck::cast([half(0), half(4)])
 }
 
 impl Inputs {

@@ -5,7 +5,7 @@
 use wide::f32x4;
 
 use super::comparison::{Comparison, TOP, TopToken};
-use crate::kernel::elementwise::exponentials;
+use crate::kernel::elementwise::{exponentials, largest_of};
 use crate::results::Metrics;
 
 /// Numbers that are summed in f32 before the sum goes on in f64.
@@ -56,7 +56,7 @@ impl Angle {
     /// x against `scale` times y.
     fn between(x: &[f32], y: &[f32], scale: f32) -> Self {
         // Scaled by the largest entry, so that no square vanishes or overflows in f32.
-        let largest = |x: &[f32]| x.iter().fold(1e-30f32, |largest, x| largest.max(x.abs()));
+        let largest = |x: &[f32]| largest_of(x, f32x4::abs).max(1e-30);
         let (x_size, y_size) = (largest(x), largest(y));
         let (x_unit, y_unit, scale) = (f32x4::splat(1.0 / x_size), f32x4::splat(1.0 / y_size), f32x4::splat(scale));
         let [xx, yy, xy, dx] = sums(x, y, |x, y| {

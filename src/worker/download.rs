@@ -132,13 +132,15 @@ async fn at_address(address: &str) -> Result<Order, String> {
         let text = server.text(address, true).await.map_err(|(why, _)| why)?;
         let manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
         let base = &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
-        // The address changes with the content, so that whoever keeps a copy never has to ask for it again.
+        // The address changes with the content, so that no copy on the way is an old one.
         let parts = manifest.parts.into_iter().map(|part| {
             let sum = part.sha256.iter().map(|sum| format!("?sha256={sum}")).collect::<String>();
             let address = format!("{base}{}{sum}", part.file);
-            piece(&part.file, address, part.bytes, part.sha256, None)
+            piece(&part.file, address, part.bytes, part.sha256.clone(), part.sha256)
         });
-        return Ok(Order { server, folder: None, repository: None, files: vec![parts.collect()] });
+        // Where nothing can be kept, the default model is not what has to be told of.
+        let folder = Folder::open(&manifest.name).await;
+        return Ok(Order { server, folder, repository: None, files: vec![parts.collect()] });
     }
     let label = path.rsplit('/').next().unwrap_or(path).to_string();
     // What the page's own site serves, its service worker keeps.

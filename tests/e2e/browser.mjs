@@ -9,6 +9,9 @@ const QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-ba
 /** WebGPU on Chromium's software adapter. */
 const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
+/** Whatever this machine has, the page takes it to have so many cores. */
+export const cores = (count) => (page) => page.addInitScript((count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count }), count);
+
 /** Starts Chromium; `webgpu`: "software", "real" or false; `flags`: more of its options. */
 export async function launch({ webgpu = false, flags = [] } = {}) {
   const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));

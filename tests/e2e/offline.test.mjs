@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import zlib from "node:zlib";
-import { launch, open, results } from "./browser.mjs";
+import { cores, launch, open, results } from "./browser.mjs";
 import { ROOT, serve } from "./server.mjs";
 
 /** Most bytes of WebAssembly that a visit may download, by its engine, compressed as static hosts do. */
@@ -27,14 +27,19 @@ test("a second visit answers without network", async () => {
   const browser = await launch();
   try {
     const address = `${server.site}?backend=cpu&tokens=2&drop=a3&prompt=Hello`;
-    const page = await open(browser, address, { context: { serviceWorkers: "allow" } });
+    const page = await open(browser, address, { before: cores(2), context: { serviceWorkers: "allow" } });
+    // It was loaded anew, to have threads.
+    await page.waitForFunction(() => crossOriginIsolated && window.prunescope);
     const first = await results(page);
-    const parts = JSON.parse(fs.readFileSync(path.join(ROOT, "public/models/SmolLM2-135M-Instruct.Q4_1.json"))).parts;
-    const wanted = [...parts.map((part) => part.file), "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "prunescope-"];
+    const wanted = ["engine.js", "worker.js", "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "prunescope-"];
     await page.waitForFunction(async (wanted) => {
       const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url.replace(/[/]$/, "/index.html"));
       return wanted.every((name) => keys.some((key) => key.includes(name)));
     }, wanted);
+    // The model is kept by the engine, once.
+    assert.equal(await page.evaluate(async () => (await (await caches.open("prunescope")).keys()).some(({ url }) => url.includes("part"))), false);
+    await page.click(".more summary");
+    assert.match(await page.textContent("#kept"), /SmolLM2-135M-Instruct\s*98 MB/);
     server.close();
     await page.reload();
     await page.waitForFunction(() => window.prunescope);

@@ -1,7 +1,7 @@
 // Threads: on hosts that isolate the page, on those that do not, and in browsers without what it takes.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { launch, open, results } from "./browser.mjs";
+import { cores, launch, open, results } from "./browser.mjs";
 import { serve, SITE } from "./server.mjs";
 
 const [plain, isolated] = [await serve(), await serve({ isolated: true })];
@@ -13,8 +13,6 @@ after(async () => {
 
 const tiny = (server) => `${server.origin}/fixtures/tiny.gguf`;
 const link = (server, model = tiny(server)) => `${server.site}?backend=cpu&drop=a3,m1&tokens=6&prompt=The+river+rises+in+the+hills+and+runs+north&model=${encodeURIComponent(model)}`;
-/** Whatever this machine has, the page takes it to have so many cores. */
-const cores = (count) => (page) => page.addInitScript((count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count }), count);
 const threads = async (page) => Number(await page.getAttribute("#memory", "data-threads"));
 /** Opens a link; what it found, without times. */
 async function found(address, options) {
