@@ -156,7 +156,7 @@ impl PackedMatrix {
                     inputs: inputs.values()[begin..].as_ptr(),
                     input_rows: inputs.rows(),
                     input_stride: columns,
-                    out: out.from(first),
+                    out: out.place(first),
                     out_stride,
                 };
                 // SAFETY: `unpacked` has `some` rows of `size` columns; each of `inputs.rows()` rows of inputs has `columns`

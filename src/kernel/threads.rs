@@ -243,8 +243,8 @@ impl<'a> SharedSlice<'a> {
         self.length == 0
     }
 
-    /// Where the numbers from `at` on are, for as many as there are from there.
-    pub fn from(&self, at: usize) -> *mut f32 {
+    /// The place of a number, or the end.
+    pub fn place(&self, at: usize) -> *mut f32 {
         assert!(at <= self.length);
         // SAFETY: within the slice, or just behind it.
         unsafe { self.first.add(at) }
