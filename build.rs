@@ -9,8 +9,8 @@ use std::process::Command;
 /// linker is not to check: only the kernels run on several.
 const SHARED: [&str; 4] = ["--shared-memory", "--import-memory", "--max-memory=4294967296", "--no-check-features"];
 /// What wasm-bindgen's start needs of such a program, and a helper.
-const EXPORTED: [&str; 6] =
-    ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_help"];
+const EXPORTED: [&str; 7] =
+    ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_join", "engine_help"];
 
 fn main() {
     for source in ["fused", "tiles", "shared_memory"] {

@@ -1,19 +1,26 @@
 // A thread that helps the CPU's engine: the engine's own program once more, on the same memory, with a stack of its own. It only
 // computes (src/kernel/threads.rs); whatever else the program would ask of a browser is refused.
-onmessage = ({ data }) => {
-  let help;
+onmessage = async ({ data }) => {
+  let program;
   try {
-    help = started(data);
+    program = started(data);
   } catch (error) {
     // The engine does without.
     console.warn(`a thread did not start: ${error}`);
     return;
   }
+  const words = new Int32Array(data.memory.buffer);
   try {
-    help();
+    program.engine_join();
+    for (;;) {
+      const state = program.engine_help();
+      // Asleep in its loop of events a worker ends at once with its page; otherwise a browser waits for it, and keeps its memory.
+      if (Atomics.waitAsync) await Atomics.waitAsync(words, data.state / 4, state).value;
+      else Atomics.wait(words, data.state / 4, state);
+    }
   } catch (error) {
     // The engine may wait for what will not come.
-    Atomics.store(new Int32Array(data.memory.buffer), data.failed / 4, 1);
+    Atomics.store(words, data.failed / 4, 1);
     throw error;
   }
 };
@@ -31,5 +38,5 @@ function started({ module, memory, stack, fused, table, place }) {
     functions.grow(place + 1 - functions.length);
     functions.set(place, new WebAssembly.Instance(fused, { env: { memory } }).exports.add_products);
   }
-  return exports.engine_help;
+  return exports;
 }

@@ -357,7 +357,7 @@ impl<C> CodedRows<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::threads::POOL;
+    use crate::kernel::threads::{POOL, start_helper};
     use crate::model::tensor::TensorType;
     use half::f16;
     use proptest::prelude::*;
@@ -424,12 +424,7 @@ mod tests {
             matrices.iter().flat_map(|matrix| [1, 2, 3, 40].map(|rows| (matrix, rows))).map(product).collect()
         };
         let alone = products();
-        for _ in 0..2 {
-            std::thread::spawn(|| POOL.help());
-        }
-        while POOL.threads() < 3 {
-            std::thread::yield_now();
-        }
+        (0..2).for_each(|_| start_helper(&POOL));
         for _ in 0..20 {
             assert!(products() == alone);
         }

@@ -4,7 +4,7 @@
 #![no_std]
 #![feature(stdarch_wasm_atomic_wait, thread_local)]
 
-use core::arch::wasm32::{memory_atomic_notify, memory_atomic_wait32};
+use core::arch::wasm32::memory_atomic_notify;
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// wasm-bindgen's start of a program on shared memory fails where no thread has anything of its own.
@@ -28,16 +28,6 @@ pub extern "C" fn shared_store(word: &AtomicU32, value: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn shared_add(word: &AtomicU32, value: u32) -> u32 {
     word.fetch_add(value, SeqCst)
-}
-
-/// Sleeps while the word has this value, until woken.
-///
-/// # Safety
-/// The memory is shared.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn shared_wait(word: &AtomicU32, value: u32) {
-    // SAFETY: the word is aligned.
-    unsafe { memory_atomic_wait32(word.as_ptr().cast(), value as i32, -1) };
 }
 
 /// Wakes all that sleep for the word.

@@ -8,7 +8,7 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 
-use words::{add, load, store, wait, wake};
+use words::{add, load, store, wake};
 
 /// How often a helper looks for the next job before it sleeps: some 0.2 ms, longer than the engine takes from one product of a
 /// token to the next. Waking takes as long as a product.
@@ -151,42 +151,53 @@ impl Pool {
         }
     }
 
-    /// Helps with every job from now on.
-    pub fn help(&self) -> ! {
+    /// Counts another helper, which has to call [`help`](Self::help) again and again.
+    pub fn join(&self) {
         add(&self.helpers, 1);
+        add(&self.asleep, 1);
+    }
+
+    /// Helps until there has been nothing to do for a while; the state that the helper is to sleep in. A change of it
+    /// ([`state`](Self::state)) wakes.
+    pub fn help(&self) -> u32 {
+        add(&self.asleep, u32::MAX);
+        let mut looks = 0;
         loop {
-            let state = self.next_job();
-            add(&self.inside, 1);
-            // Only now it is sure that the job stays while this helper is in it.
-            if load(&self.state) == state {
-                // SAFETY: the job is not written while anyone is inside.
-                if let Some(job) = unsafe { *self.job.get() } {
-                    self.do_parts(job);
-                }
-            }
-            add(&self.inside, u32::MAX);
-            // What is left of this job is begun; the next has another number.
-            while load(&self.state) == state {
+            let state = load(&self.state);
+            if state % 2 == 1 {
+                self.enter(state);
+                looks = 0;
+            } else if looks < LOOKS {
+                looks += 1;
                 std::hint::spin_loop();
+            } else {
+                // Whoever changes the state from here on wakes those who sleep.
+                add(&self.asleep, 1);
+                return state;
             }
         }
     }
 
-    /// Waits for a job; its number.
-    fn next_job(&self) -> u32 {
-        loop {
-            let mut state = load(&self.state);
-            for _ in 0..LOOKS {
-                if state % 2 == 1 {
-                    return state;
-                }
-                std::hint::spin_loop();
-                state = load(&self.state);
+    /// Does parts of the job of a state, if it may still be entered, until it is closed.
+    fn enter(&self, state: u32) {
+        add(&self.inside, 1);
+        // Only now it is sure that the job stays while this helper is in it.
+        if load(&self.state) == state {
+            // SAFETY: the job is not written while anyone is inside.
+            if let Some(job) = unsafe { *self.job.get() } {
+                self.do_parts(job);
             }
-            add(&self.asleep, 1);
-            wait(&self.state, state);
-            add(&self.asleep, u32::MAX);
         }
+        add(&self.inside, u32::MAX);
+        // What is left of this job is begun; the next has another number.
+        while load(&self.state) == state {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// The word that says whether there is a job.
+    pub fn state(&self) -> *const u32 {
+        self.state.as_ptr()
     }
 }
 
@@ -290,11 +301,7 @@ mod words {
         word.fetch_add(value, SeqCst)
     }
 
-    /// Native programs have no helpers outside tests: those look again after a while.
-    pub fn wait(_: &AtomicU32, _: u32) {
-        std::thread::sleep(std::time::Duration::from_micros(100));
-    }
-
+    /// Native programs have no helpers outside tests, which look again after a while.
     pub fn wake(_: &AtomicU32) {}
 }
 
@@ -312,12 +319,22 @@ mod words {
         pub safe fn add(word: &AtomicU32, value: u32) -> u32;
         #[link_name = "shared_wake"]
         pub safe fn wake(word: &AtomicU32);
-        fn shared_wait(word: &AtomicU32, value: u32);
     }
+}
 
-    pub fn wait(word: &AtomicU32, value: u32) {
-        // SAFETY: only helpers wait, and there are none without shared memory.
-        unsafe { shared_wait(word, value) }
+/// A thread that helps for good.
+#[cfg(test)]
+pub fn start_helper(pool: &'static Pool) {
+    let before = pool.threads();
+    std::thread::spawn(|| {
+        pool.join();
+        loop {
+            pool.help();
+            std::thread::sleep(std::time::Duration::from_micros(100));
+        }
+    });
+    while pool.threads() == before {
+        std::thread::yield_now();
     }
 }
 
@@ -329,12 +346,7 @@ mod tests {
     #[test]
     fn every_part_is_done_once_by_whoever_is_there() {
         static HELPED: Pool = Pool::new();
-        for _ in 0..3 {
-            std::thread::spawn(|| HELPED.help());
-        }
-        while HELPED.threads() < 4 {
-            std::thread::yield_now();
-        }
+        (0..3).for_each(|_| start_helper(&HELPED));
         for round in 0..2000 {
             let parts = round % 37;
             let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
@@ -348,7 +360,7 @@ mod tests {
     #[test]
     fn two_who_share_at_once_both_finish() {
         static HELPED: Pool = Pool::new();
-        std::thread::spawn(|| HELPED.help());
+        start_helper(&HELPED);
         let sum = |_| {
             let sum = AtomicUsize::new(0);
             (0..500).for_each(|_| HELPED.share(9, |part| _ = sum.fetch_add(part, Relaxed)));

@@ -13,10 +13,16 @@ use crate::kernel::threads::POOL;
 /// Bytes of a helper's stack.
 const STACK: usize = 1 << 18;
 
-/// What a helper runs; never returns.
+/// Called once by a helper.
 #[unsafe(no_mangle)]
-pub extern "C" fn engine_help() {
-    POOL.help();
+pub extern "C" fn engine_join() {
+    POOL.join();
+}
+
+/// What a helper runs; the state that it is to sleep in.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_help() -> u32 {
+    POOL.help()
 }
 
 /// Starts helpers, so many that `threads` compute in all; none where memory cannot be shared.
@@ -52,6 +58,7 @@ fn start_one(fused: Option<&Fused>) -> Result<(), JsValue> {
     set("module", &wasm_bindgen::module().unchecked_into::<Module>())?;
     set("memory", &wasm_bindgen::memory())?;
     set("stack", &(stack as usize).into())?;
+    set("state", &(POOL.state() as usize).into())?;
     set("failed", &(POOL.failed() as usize).into())?;
     if let Some(fused) = fused {
         set("fused", &fused.program)?;
