@@ -122,8 +122,11 @@ pub fn largest_of(row: &[f32], function: impl Fn(f32x4) -> f32x4) -> f32 {
 /// e^((x − max x) / T) of a row in place; returns max x.
 pub fn exponentials(row: &mut [f32], temperature: f32) -> f32 {
     let largest = largest_of(row, |x| x);
-    let (shift, temperature) = (f32x4::splat(largest), f32x4::splat(temperature));
-    each(row, |x| ((x - shift) / temperature).exp());
+    let (fours, rest) = row.as_chunks_mut::<4>();
+    for x in fours {
+        *x = ((f32x4::new(*x) - f32x4::splat(largest)) / f32x4::splat(temperature)).exp().to_array();
+    }
+    rest.iter_mut().for_each(|x| *x = ((*x - largest) / temperature).exp());
     largest
 }
 
