@@ -95,19 +95,21 @@ impl PackedMatrix {
                 let weights = &values[row * columns..(row + 1) * columns];
                 std::array::from_fn(|i| dot(weights, x[i].values))
             }),
-            Codes::Sixteen { .. } => by_row::<N>(rows, out, |row| {
-                let mut sums = [0.0; N];
+            Codes::Sixteen { .. } => {
                 let mut unpacked = [0.0; UNPACKED_COLUMNS];
-                for begin in (0..columns).step_by(UNPACKED_COLUMNS) {
-                    let span = begin..(begin + UNPACKED_COLUMNS).min(columns);
-                    let weights = &mut unpacked[..span.len()];
-                    self.read_columns(row, span.clone(), weights);
-                    for i in 0..N {
-                        sums[i] += dot(weights, &x[i].values[span.clone()]);
+                by_row::<N>(rows, out, |row| {
+                    let mut sums = [0.0; N];
+                    for begin in (0..columns).step_by(UNPACKED_COLUMNS) {
+                        let span = begin..(begin + UNPACKED_COLUMNS).min(columns);
+                        let weights = &mut unpacked[..span.len()];
+                        self.read_columns(row, span.clone(), weights);
+                        for i in 0..N {
+                            sums[i] += dot(weights, &x[i].values[span.clone()]);
+                        }
                     }
-                }
-                sums
-            }),
+                    sums
+                });
+            }
             Codes::Four { codes, scales, minimums } => {
                 let weights = CodedRows { codes, scales, minimums, mask, blocks };
                 weights.multiply(rows, x, out, |codes, constants| unpack_four(codes, constants.nibble));
@@ -176,7 +178,7 @@ impl PackedMatrix {
 /// Writes the products of one row of weights after the other.
 #[inline(always)]
 fn by_row<const N: usize>(rows: Range<usize>, out: &SharedSlice<'_>, mut products: impl FnMut(usize) -> [f32; N]) {
-    let stride = out.len() / N;
+    let stride = out.length() / N;
     for row in rows {
         let products = products(row);
         for i in 0..N {

@@ -7,6 +7,7 @@ use half::f16;
 use wide::{f32x4, i16x8, i32x4, u16x8, u32x4};
 
 use super::BLOCK;
+use super::elementwise::largest_of;
 use super::inputs::{Lanes, place};
 use crate::model::quant::{Unpacked, dequantize};
 use crate::model::tensor::TensorType;
@@ -130,7 +131,7 @@ impl PackedMatrix {
     /// From weights as they are, rounded to nearest: 8 bits, a scale for each block; rows are whole blocks.
     pub fn rounded(values: &[f32], columns: usize) -> Self {
         let (blocks, _) = values.as_chunks::<BLOCK>();
-        let scale = |block: &[f32; BLOCK]| block.iter().fold(0f32, |largest, x| largest.max(x.abs())) / 127.0;
+        let scale = |block: &[f32; BLOCK]| largest_of(block, f32x4::abs) / 127.0;
         let scales: Vec<f32> = blocks.iter().map(scale).collect();
         let code = |value: f32, scale: f32| if scale > 0.0 { (value / scale).round() as i8 } else { 0 };
         let codes = blocks.iter().zip(&scales).map(|(block, scale)| block.map(|value| code(value, *scale))).collect();

@@ -62,8 +62,11 @@ impl Parts {
     ///
     /// * `cost` — operations of one of them.
     pub fn of(things: usize, cost: usize) -> Self {
-        let most = PARTS_A_THREAD * POOL.threads();
-        let count = if POOL.threads() == 1 { 1 } else { (things as u64 * cost as u64 / PART).clamp(1, most as u64) };
+        let most = match POOL.threads() {
+            1 => 1,
+            threads => PARTS_A_THREAD * threads,
+        };
+        let count = (things as u64 * cost as u64 / PART).clamp(1, most as u64);
         Self { things, size: things.div_ceil(count as usize).max(1) }
     }
 
@@ -88,7 +91,7 @@ pub static POOL: Pool = Pool::new();
 
 impl Pool {
     /// Nobody helps yet.
-    pub const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             state: AtomicU32::new(0),
             next: AtomicU32::new(0),
@@ -201,12 +204,6 @@ impl Pool {
     }
 }
 
-impl Default for Pool {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// A job that may be entered; it ends when all who are in it have left.
 struct Open<'a>(&'a Pool);
 
@@ -245,13 +242,8 @@ impl<'a> SharedSlice<'a> {
     }
 
     /// How many numbers.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.length
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// The place of a number, or the end.

@@ -65,12 +65,13 @@ test("a host without the headers and a browser without service workers: one thre
 });
 
 test("helpers that do not start are missed by nobody", async () => {
-  for (const fault of ["throw new Error('no');", "WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"]) {
-    isolated.faults.set(`${SITE}helper.js`, (request, response) => {
-      if (fault.startsWith("throw")) response.writeHead(404).end();
-      return fault.startsWith("throw");
-    });
-    if (!fault.startsWith("throw")) isolated.prepend("helper.js", fault);
+  const missing = (request, response) => Boolean(response.writeHead(404).end());
+  const faults = [
+    () => isolated.faults.set(`${SITE}helper.js`, missing),
+    () => isolated.prepend("helper.js", "WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"),
+  ];
+  for (const fault of faults) {
+    fault();
     const page = await open(browser, link(isolated), { before: cores(3) });
     await results(page);
     assert.equal(await threads(page), 1);
