@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
 use prunescope::engine::protocol::Event;
 use prunescope::experiment::Control;
-use prunescope::experiment::forward::{forward, forward_beside, last_spaces};
+use prunescope::experiment::forward::{Pass, forward_beside, last_spaces};
 use prunescope::model::file::{load, load_within};
 use prunescope::model::loader::Limits;
 use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Storage, Sublayer};
@@ -63,8 +63,8 @@ fn open(path: &Path, device: &Device, storage: Storage) -> LoadedModel {
 fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache) -> Tensor<2> {
     let x = decoder.embed(ids, start);
     let dense = PruningPlan::default();
-    let stream = block_on(forward(decoder, &dense, x, 0, start, cache, &Control::unstoppable())).unwrap();
-    decoder.logits(decoder.final_norm(stream[stream.len() - 1].clone()))
+    let last = block_on(Pass::from(decoder, &dense, 0, start).last(x, cache, &Control::unstoppable())).unwrap();
+    decoder.logits(decoder.final_norm(last))
 }
 
 /// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
@@ -103,10 +103,10 @@ fn check_beside(family: &str, device: &Device, storage: Storage) {
     let alone = |plan: &PruningPlan, token: Option<u32>| {
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let read = |ids: &[u32], start, cache: &mut KeyValueCache| {
-            block_on(forward(decoder, plan, decoder.embed(ids, start), 0, start, cache, &control)).unwrap()
+            block_on(Pass::from(decoder, plan, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
         };
         read(&ids, 0, &mut cache);
-        let spaces = token.map(|token| last_spaces(decoder, read(&[token], start, &mut cache.clone()).last().unwrap()));
+        let spaces = token.map(|token| last_spaces(decoder, &read(&[token], start, &mut cache.clone())));
         (cache, spaces.map(|spaces| common::values(spaces.logits)))
     };
     let first = decoder.reads(Sublayer::attention(last));

@@ -14,7 +14,7 @@ use prunescope::engine::protocol::Backend;
 use prunescope::engine::session::Session;
 use prunescope::experiment::Control;
 use prunescope::experiment::dense::DenseRun;
-use prunescope::experiment::forward::{forward, last_spaces};
+use prunescope::experiment::forward::{Pass, last_spaces};
 use prunescope::experiment::layerwise::layer_transitions;
 use prunescope::metrics::{compare, read_all};
 use prunescope::model::file::load;
@@ -88,7 +88,8 @@ fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, toler
         assert_eq!(ids, case.ids, "{place}: token ids");
 
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let stream = block_on(forward(&decoder, &plan, decoder.embed(&ids, 0), 0, 0, &mut cache, &control)).unwrap();
+        let pass = Pass::from(&decoder, &plan, 0, 0);
+        let stream = block_on(pass.stream(decoder.embed(&ids, 0), &mut cache, &control)).unwrap();
         assert_eq!(stream.len(), case.rows);
         for (sublayer, x) in stream.iter().enumerate() {
             let last = common::values(x.clone().narrow(0, ids.len() - 1, 1));

@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::forward::{ResidualStream, forward, last_spaces};
+use super::forward::{Pass, ResidualStream, last_spaces};
 use super::{Control, ExperimentError};
 use crate::metrics::Spaces;
 use crate::model::sampling::{Sampler, Sampling};
-use crate::model::{Decoder, KeyValueCache};
+use crate::model::{Decoder, KeyValueCache, Sublayer, SublayerKind};
 use crate::prune::PruningPlan;
 
 /// What a model knows after reading some text: enough to write the next token.
@@ -27,8 +27,10 @@ pub struct DenseRun {
     pub prompt_ids: Vec<u32>,
     /// How tokens are chosen.
     pub sampling: Sampling,
-    /// The residual stream of all prompt positions.
-    pub prompt_stream: ResidualStream,
+    /// The model.
+    decoder: Decoder,
+    /// The residual stream of all prompt positions before each block, and after the last.
+    prompt_blocks: Vec<Tensor<2>>,
     /// Keys and values of the prompt.
     pub prompt_cache: KeyValueCache,
     /// Keys and values of the prompt and what was written.
@@ -39,13 +41,10 @@ pub struct DenseRun {
     pub sampler: Sampler,
 }
 
-/// The last row of each tensor of a stream.
-fn last_rows(stream: &ResidualStream) -> ResidualStream {
-    let last = |x: &Tensor<2>| {
-        let [tokens, _] = x.dims();
-        if tokens == 1 { x.clone() } else { x.clone().narrow(0, tokens - 1, 1) }
-    };
-    stream.iter().map(last).collect()
+/// The last row of `x`, in memory of its own: a view of it would keep all rows.
+fn last_row(x: &Tensor<2>) -> Tensor<2> {
+    let [tokens, _] = x.dims();
+    x.clone().narrow(0, tokens - 1, 1).mul_scalar(1.0)
 }
 
 impl DenseRun {
@@ -62,21 +61,42 @@ impl DenseRun {
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let x = decoder.embed(&prompt_ids, 0);
         let dense = PruningPlan::default();
-        let prompt_stream = forward(decoder, &dense, x, 0, 0, &mut cache, control).await?;
-        let first = DenseStep {
-            spaces: last_spaces(decoder, &prompt_stream[prompt_stream.len() - 1]),
-            stream: last_rows(&prompt_stream),
-            chosen: None,
+        let (mut stream, mut prompt_blocks) = (vec![], vec![]);
+        let visit = |place: usize, x: &Tensor<2>| {
+            stream.push(last_row(x));
+            if Sublayer::from_index(place).kind == SublayerKind::Attention {
+                prompt_blocks.push(x.clone());
+            }
         };
+        let last = Pass::from(decoder, &dense, 0, 0).visit(x, &mut cache, control, visit).await?;
+        let first = DenseStep { spaces: last_spaces(decoder, &last), stream, chosen: None };
         Ok(Self {
             prompt_ids,
             sampling,
-            prompt_stream,
+            decoder: decoder.clone(),
+            prompt_blocks,
             prompt_cache: cache.clone(),
             cache,
             steps: vec![first],
             sampler: Sampler::new(sampling),
         })
+    }
+
+    /// The residual stream of all prompt positions before a sublayer, `[tokens, hidden]`.
+    ///
+    /// Before an MLP it is computed again: to keep it too would take as much memory as all that is before attentions, and the
+    /// attention is a small part of what comes after.
+    pub fn prompt_before(&self, at: Sublayer) -> Tensor<2> {
+        let x = self.prompt_blocks[at.layer].clone();
+        match at.kind {
+            SublayerKind::Attention => x,
+            SublayerKind::Mlp => {
+                let attention = Sublayer::attention(at.layer);
+                let mut cache = KeyValueCache::new(self.decoder.config.layers);
+                let positions = self.decoder.positions(0, self.prompt_ids.len());
+                self.decoder.sublayer(attention, x.clone(), x, &positions, &mut [&mut cache])
+            }
+        }
     }
 
     /// Reads the token chosen at the last step, which opens the next step.
@@ -88,7 +108,8 @@ impl DenseRun {
         // What a stopped pass has left there.
         self.cache.truncate(start);
         let x = decoder.embed(&[token], start);
-        let stream = forward(decoder, &PruningPlan::default(), x, 0, start, &mut self.cache, control).await?;
+        let plan = PruningPlan::default();
+        let stream = Pass::from(decoder, &plan, 0, start).stream(x, &mut self.cache, control).await?;
         let spaces = last_spaces(decoder, &stream[stream.len() - 1]);
         self.push(stream, spaces);
         Ok(())

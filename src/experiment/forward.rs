@@ -6,7 +6,6 @@ use burn::tensor::Tensor;
 
 use super::{Control, ExperimentError};
 use crate::metrics::Spaces;
-use crate::model::attention::Positions;
 use crate::model::{Decoder, KeyValueCache, Sublayer};
 use crate::prune::PruningPlan;
 
@@ -15,55 +14,83 @@ use crate::prune::PruningPlan;
 /// Entries before the sublayer where a pass began are missing from it (the pass did not compute them).
 pub type ResidualStream = Vec<Tensor<2>>;
 
-/// Passes `x` through the sublayers from `first` on, skipping what `plan` drops.
-///
-/// * `x` — the residual stream before sublayer `first`, `[tokens, hidden]`; where a block's sublayers are parallel, `first` is an
-///   attention.
-/// * `start` — how many tokens are in `cache` before these.
-///
-/// Returns the residual stream before `first`, after it, and so on to the end.
-///
-/// # Errors
-/// [`ExperimentError::Stopped`].
-pub async fn forward(
-    decoder: &Decoder,
-    plan: &PruningPlan,
-    x: Tensor<2>,
-    first: usize,
-    start: usize,
-    cache: &mut KeyValueCache,
-    control: &Control,
-) -> Result<ResidualStream, ExperimentError> {
-    let [tokens, _] = x.dims();
-    let positions = decoder.positions(start, tokens);
-    pass(decoder, plan, x, first..decoder.config.sublayers(), &positions, cache, control).await
+/// One pass of a text's tokens through sublayers of a decoder.
+#[derive(Clone, Debug)]
+pub struct Pass<'a> {
+    /// The decoder.
+    pub decoder: &'a Decoder,
+    /// What it drops is skipped.
+    pub plan: &'a PruningPlan,
+    /// The sublayers, in order; where a block's sublayers are parallel, the first is an attention.
+    pub sublayers: Range<usize>,
+    /// How many tokens are in the cache before these.
+    pub start: usize,
 }
 
-/// Passes `x` through some sublayers.
-async fn pass(
-    decoder: &Decoder,
-    plan: &PruningPlan,
-    x: Tensor<2>,
-    sublayers: Range<usize>,
-    positions: &Positions,
-    cache: &mut KeyValueCache,
-    control: &Control,
-) -> Result<ResidualStream, ExperimentError> {
-    let [tokens, _] = x.dims();
-    let first = sublayers.start;
-    let mut stream = vec![x];
-    for index in sublayers {
-        pause(index, tokens, control).await?;
-        let at = Sublayer::from_index(index);
-        let x = stream[index - first].clone();
-        stream.push(if plan.drops(at) {
-            x
-        } else {
-            let input = stream[decoder.reads(at) - first].clone();
-            decoder.sublayer(at, input, x, positions, &mut [&mut *cache])
-        });
+impl<'a> Pass<'a> {
+    /// From sublayer `first` to the last.
+    pub fn from(decoder: &'a Decoder, plan: &'a PruningPlan, first: usize, start: usize) -> Self {
+        Self { decoder, plan, sublayers: first..decoder.config.sublayers(), start }
     }
-    Ok(stream)
+
+    /// Takes `x`, the residual stream before the first sublayer, `[tokens, hidden]`, to after the last.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn last(
+        &self,
+        x: Tensor<2>,
+        cache: &mut KeyValueCache,
+        control: &Control,
+    ) -> Result<Tensor<2>, ExperimentError> {
+        self.visit(x, cache, control, |_, _| {}).await
+    }
+
+    /// The same, and keeps the residual stream before the first sublayer, after it, and so on to the end.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn stream(
+        &self,
+        x: Tensor<2>,
+        cache: &mut KeyValueCache,
+        control: &Control,
+    ) -> Result<ResidualStream, ExperimentError> {
+        let mut stream = vec![];
+        self.visit(x, cache, control, |_, x| stream.push(x.clone())).await?;
+        Ok(stream)
+    }
+
+    /// The same, and shows the residual stream at each of these places, with its number: of a long text they are too large to
+    /// be kept.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn visit(
+        &self,
+        mut x: Tensor<2>,
+        cache: &mut KeyValueCache,
+        control: &Control,
+        mut each: impl FnMut(usize, &Tensor<2>),
+    ) -> Result<Tensor<2>, ExperimentError> {
+        let [tokens, _] = x.dims();
+        let positions = self.decoder.positions(self.start, tokens);
+        // Before the block, for sublayers that are parallel.
+        let mut before = x.clone();
+        each(self.sublayers.start, &x);
+        for index in self.sublayers.clone() {
+            pause(index, tokens, control).await?;
+            let at = Sublayer::from_index(index);
+            if self.decoder.reads(at) == index {
+                before = x.clone();
+            }
+            if !self.plan.drops(at) {
+                x = self.decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut *cache]);
+            }
+            each(index + 1, &x);
+        }
+        Ok(x)
+    }
 }
 
 /// Pauses now and then: a pause costs little beside a block of many tokens; with one token a few a pass are enough.
@@ -95,7 +122,8 @@ pub async fn forward_beside(
 ) -> Result<(ResidualStream, [Spaces; 2]), ExperimentError> {
     let positions = decoder.positions(start, 1);
     let row = |both: &Tensor<2>, row: usize| both.clone().narrow(0, row, 1);
-    let mut stream = pass(decoder, &PruningPlan::default(), x, 0..first, &positions, dense, control).await?;
+    let alone = Pass { decoder, plan: &PruningPlan::default(), sublayers: 0..first, start };
+    let mut stream = alone.stream(x, dense, control).await?;
     let x = stream.remove(first);
     // Both rows, from `first` on.
     let mut both = vec![Tensor::cat(vec![x.clone(), own.unwrap_or(x)], 0)];

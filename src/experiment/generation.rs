@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
-use super::forward::{forward, forward_beside, last_spaces};
+use super::forward::{Pass, forward_beside, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::metrics::subspace::token_weights;
@@ -52,9 +52,9 @@ impl PrunedRun {
             None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
             Some(first) => {
                 let mut cache = dense.prompt_cache.fork_below(layers_below(first));
-                let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_stream[first].clone());
-                let stream = forward(&model.decoder, &model.plan, x, first, 0, &mut cache, control).await?;
-                (last_spaces(&model.decoder, &stream[stream.len() - 1]), cache)
+                let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_before(Sublayer::from_index(first)));
+                let last = Pass::from(&model.decoder, &model.plan, first, 0).last(x, &mut cache, control).await?;
+                (last_spaces(&model.decoder, &last), cache)
             }
         };
         Ok(Self {
@@ -93,8 +93,8 @@ impl PrunedRun {
                     }
                     None => (decoder.embed(&[token], start), 0),
                 };
-                let stream = forward(decoder, plan, x, first, start, &mut self.cache, control).await?;
-                last_spaces(decoder, &stream[stream.len() - 1])
+                let last = Pass::from(decoder, plan, first, start).last(x, &mut self.cache, control).await?;
+                last_spaces(decoder, &last)
             }
         };
         self.steps.push(PrunedStep { spaces, chosen: None });
@@ -335,8 +335,8 @@ async fn read_rows(
     let [tokens, _] = x.dims();
     let decoder = &model.decoder;
     let mut cache = cache.clone();
-    let stream = forward(decoder, &model.plan, x, first, start, &mut cache, control).await?;
-    let hidden = decoder.final_norm(stream[stream.len() - 1].clone());
+    let last = Pass::from(decoder, &model.plan, first, start).last(x, &mut cache, control).await?;
+    let hidden = decoder.final_norm(last);
     let mut logits = vec![prompt.logits];
     for begin in (0..tokens).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;

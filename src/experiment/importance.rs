@@ -1,10 +1,11 @@
 //! Measures importance on its text.
 
-use burn::tensor::{Tensor, Transaction};
+use burn::tensor::Tensor;
 
-use super::forward::{ResidualStream, forward};
+use super::forward::Pass;
 use super::{Control, ExperimentError};
 use crate::metrics::similarity::cosine;
+use crate::model::linear::read_back;
 use crate::model::{Decoder, KeyValueCache, ModelTokenizer};
 use crate::prune::importance::IMPORTANCE_TEXT;
 use crate::prune::{Importance, PruningPlan};
@@ -28,27 +29,24 @@ pub async fn measure_importance(
     ids.truncate(MAX_CALIBRATION_TOKENS.min(decoder.config.context));
     let mut cache = KeyValueCache::new(decoder.config.layers);
     let x = decoder.embed(&ids, 0);
-    let stream = forward(decoder, &PruningPlan::default(), x, 0, 0, &mut cache, control).await?;
-    let layers = decoder.config.layers;
-    let spans = |from: fn(usize) -> (usize, usize)| (0..layers).map(from).collect::<Vec<_>>();
-    let values = read_importance(
-        &stream,
-        &[spans(|l| (2 * l, 2 * l + 1)), spans(|l| (2 * l + 1, 2 * l + 2)), spans(|l| (2 * l, 2 * l + 2))].concat(),
-    )
-    .await?;
-    Ok(Importance::new(&values[..layers], &values[layers..2 * layers], &values[2 * layers..], ids.len() - 1))
-}
-
-/// 1 − cos between pairs of places in the stream, averaged over positions, read back at once.
-async fn read_importance(stream: &ResidualStream, spans: &[(usize, usize)]) -> Result<Vec<f32>, ExperimentError> {
-    let rows = |x: &Tensor<2>| {
+    // 1 − cos over the attention, the MLP and the whole of each block in turn.
+    let mut changes = vec![];
+    let mut block: Vec<Tensor<2>> = vec![];
+    let visit = |_, x: &Tensor<2>| {
         let [tokens, _] = x.dims();
         let skip = usize::from(tokens > 1);
-        x.clone().narrow(0, skip, tokens - skip)
+        block.push(x.clone().narrow(0, skip, tokens - skip));
+        if let [start, middle, end] = &block[..] {
+            for (from, to) in [(start, middle), (middle, end), (start, end)] {
+                changes.push(cosine(from.clone(), to.clone()).mean());
+            }
+            block.drain(..2);
+        }
     };
-    let means = spans.iter().map(|(from, to)| cosine(rows(&stream[*from]), rows(&stream[*to])).mean());
-    let packed = Tensor::cat(means.collect(), 0).neg().add_scalar(1.0);
-    let data = Transaction::default().register(packed).execute_async().await.map_err(ExperimentError::device)?;
-    let first = data.into_iter().next().ok_or_else(|| ExperimentError::device("it returned nothing"))?;
-    first.try_into_vec_as().map_err(ExperimentError::device)
+    let dense = PruningPlan::default();
+    Pass::from(decoder, &dense, 0, 0).visit(x, &mut cache, control, visit).await?;
+    let changes = Tensor::cat(changes, 0).neg().add_scalar(1.0).unsqueeze();
+    let values: Vec<f32> = read_back(changes).await.map_err(ExperimentError::device)?;
+    let each = |which: usize| values.chunks_exact(3).map(|block| block[which]).collect::<Vec<_>>();
+    Ok(Importance::new(&each(0), &each(1), &each(2), ids.len() - 1))
 }

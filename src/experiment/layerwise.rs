@@ -77,7 +77,7 @@ pub async fn edited_outputs(
         control.checkpoint().await?;
         let stream_at = |index: usize| {
             let written = dense.steps[1..steps].iter().map(|step| step.stream[index].clone());
-            Tensor::cat(std::iter::once(dense.prompt_stream[index].clone()).chain(written).collect(), 0)
+            Tensor::cat(std::iter::once(dense.prompt_before(Sublayer::from_index(index))).chain(written).collect(), 0)
         };
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let input = stream_at(decoder.reads(at));

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
-use super::forward::{forward, last_spaces};
+use super::forward::{Pass, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::model::linear::read_back;
@@ -67,9 +67,9 @@ impl<'a> Subject<'a> {
         let decoder = &self.model.decoder;
         let start = before.map_or(0, |read| read.tokens);
         let mut cache = before.map_or_else(|| KeyValueCache::new(decoder.config.layers), |read| read.cache.clone());
-        let stream =
-            forward(decoder, &self.model.plan, decoder.embed(ids, start), 0, start, &mut cache, control).await?;
-        Ok(Read { last: stream[stream.len() - 1].clone(), cache, tokens: start + ids.len() })
+        let pass = Pass::from(decoder, &self.model.plan, 0, start);
+        let last = pass.last(decoder.embed(ids, start), &mut cache, control).await?;
+        Ok(Read { last, cache, tokens: start + ids.len() })
     }
 
     /// Answers a multiple-choice question by letter and by cloze.
