@@ -13,7 +13,7 @@ const EXPORTED: [&str; 7] =
     ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_join", "engine_help"];
 
 fn main() {
-    for source in ["fused", "tiles", "shared_memory"] {
+    for source in ["few", "fused", "fused_few", "tiles", "shared_memory"] {
         println!("cargo::rerun-if-changed=src/kernel/{source}.rs");
     }
     let in_browser = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32");
@@ -42,7 +42,9 @@ fn fused(to: &Path, link: &[&str]) {
     // A use of a stack of its own traps.
     let link: Vec<String> =
         link.iter().chain(&["-zstack-size=0"]).map(|argument| format!("-Clink-arg={argument}")).collect();
-    let options: Vec<&str> = link.iter().map(String::as_str).chain(["-Cstrip=symbols"]).collect();
+    // Places in loops stay as they are written: a browser adds constants to them at no cost.
+    let options = ["-Cstrip=symbols", "-Cllvm-args=-disable-lsr"];
+    let options: Vec<&str> = link.iter().map(String::as_str).chain(options).collect();
     compile("fused", "cdylib", "+simd128,+relaxed-simd", &options, to, false);
     let program = std::fs::read(to).expect("the compiler made the program");
     // They would be written into the memory that the program shares with the engine.

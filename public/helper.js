@@ -25,7 +25,7 @@ onmessage = async ({ data }) => {
   }
 };
 
-function started({ module, memory, stack, fused, table, place }) {
+function started({ module, memory, stack, fused, table, places }) {
   const imports = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     (imports[from] ??= {})[name] = kind === "memory" ? memory : () => { throw new Error(`a thread asked for ${name}`); };
@@ -33,10 +33,10 @@ function started({ module, memory, stack, fused, table, place }) {
   const { exports } = new WebAssembly.Instance(module, imports);
   exports.__stack_pointer.value = stack;
   if (fused) {
-    // In the same place of its own table of functions as in the engine's.
-    const functions = exports[table];
-    functions.grow(place + 1 - functions.length);
-    functions.set(place, new WebAssembly.Instance(fused, { env: { memory } }).exports.add_products);
+    // In the same places of its own table of functions as in the engine's.
+    const [functions, loops] = [exports[table], new WebAssembly.Instance(fused, { env: { memory } }).exports];
+    functions.grow(Math.max(...Object.values(places)) + 1 - functions.length);
+    for (const [name, place] of Object.entries(places)) functions.set(place, loops[name]);
   }
   return exports;
 }

@@ -18,7 +18,7 @@ use prunescope::experiment::forward::{Pass, last_spaces};
 use prunescope::experiment::layerwise::layer_transitions;
 use prunescope::metrics::{compare, read_all};
 use prunescope::model::file::load;
-use prunescope::model::{KeyValueCache, LoadedModel, Storage};
+use prunescope::model::{KeyValueCache, LoadedModel, Storage, Sublayer};
 use prunescope::prune::PruningPlan;
 use prunescope::results::Metrics;
 use prunescope::settings::Settings;
@@ -103,6 +103,13 @@ fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, toler
         assert!(error < tolerance, "{place}: logits are off by {error:.2e}");
 
         let dense = block_on(DenseRun::read(&decoder, ids, settings.sampling(), &control)).unwrap();
+        for (index, x) in
+            stream[..=plan.first_change(decoder.config.layers).unwrap_or(stream.len() - 2)].iter().enumerate()
+        {
+            let kept = common::values(dense.prompt_before(Sublayer::from_index(index)));
+            let error = common::relative_error(&kept, &common::values(x.clone()));
+            assert!(error < tolerance, "{place}: what is kept before sublayer {index} is off by {error:.2e}");
+        }
         let read = block_on(read_all(vec![compare(&dense.steps[0].spaces, &pruned, 1.0, false)])).unwrap();
         assert_metrics(&read[0].metrics, &case.metrics, tolerance, &place);
 

@@ -1,14 +1,19 @@
-//! A program of its own, built by `build.rs` for browsers that multiply and add in one instruction (relaxed SIMD: Chrome since
-//! 114, not every browser), which a program for all browsers cannot contain. The engine's worker starts it on its own memory
-//! (`worker::fused`); where a browser refuses it, the engine's own loops run.
+//! A program of its own, built by `build.rs` for browsers that multiply and add in one instruction, and multiply bytes (relaxed
+//! SIMD: Chrome since 114, not every browser), which a program for all browsers cannot contain. The engine's worker starts it on
+//! its own memory (`worker::fused`); where a browser refuses it, the engine's own loops run.
 #![no_std]
 
+#[path = "few.rs"]
+mod few;
+#[path = "fused_few.rs"]
+mod fused_few;
 #[path = "tiles.rs"]
 mod tiles;
 
-use core::arch::wasm32::{f32x4_add, f32x4_extract_lane, f32x4_relaxed_madd, f32x4_splat, i32x4_shuffle, v128, v128_load};
+use core::arch::wasm32::{f32x4_relaxed_madd, f32x4_splat, v128, v128_load};
 use core::panic::PanicInfo;
 
+use few::FewRows;
 use tiles::{Four, Piece};
 
 impl Four for v128 {
@@ -30,8 +35,7 @@ impl Four for v128 {
 
     #[inline(always)]
     fn sum(self) -> f32 {
-        let pairs = f32x4_add(self, i32x4_shuffle::<2, 3, 0, 1>(self, self));
-        f32x4_extract_lane::<0>(pairs) + f32x4_extract_lane::<1>(pairs)
+        fused_few::sum(self)
     }
 }
 
@@ -43,6 +47,16 @@ impl Four for v128 {
 pub unsafe extern "C" fn add_products(piece: *const Piece) {
     // SAFETY: the caller's.
     unsafe { tiles::add_products::<v128>(&*piece) }
+}
+
+/// [`fused_few::multiply`].
+///
+/// # Safety
+/// The same.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn multiply_few(job: *const FewRows) {
+    // SAFETY: the caller's.
+    unsafe { fused_few::multiply(&*job) }
 }
 
 #[panic_handler]

@@ -1,9 +1,11 @@
 //! Rows of activations as matrix products take them.
 
-use wide::{f32x4, i16x8, i32x4};
+use std::mem::offset_of;
 
-use super::BLOCK;
+use wide::{f32x4, i8x16, i16x8, i32x4, u16x8};
+
 use super::elementwise::largest_of;
+use super::few::{BLOCK, DIGIT, DIGITS, LOW_BYTES, SCALE};
 
 /// 32 inputs as four vectors: even and odd places of the first half, even and odd places of the second half.
 ///
@@ -20,19 +22,25 @@ pub const FEW: usize = 3;
 
 /// A block's inputs as integers of two digits: x ≈ scale · (high + low / [`DIGIT`]).
 ///
-/// Other engines round activations to 8 bits, and are right to 1e-2; two digits of 16 bits are as exact as f32, which matters
-/// where one activation is a thousand times as large as its neighbours, as in language models, and where a small change of
-/// a layer is to be measured.
+/// Other engines round activations to 8 bits, and are right to 1e-2; 23 bits are as exact as f32, which matters where one
+/// activation is a thousand times as large as its neighbours, as in language models, and where a small change of a layer is to
+/// be measured.
+// `fused_few.rs` reads it by places: `few.rs`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
 pub struct Digits {
     /// −32767 to 32767.
     pub high: Lanes,
-    /// −16384 to 16384.
+    /// 0 to 127.
     pub low: Lanes,
+    /// The same, place after place.
+    pub low_bytes: [u8; BLOCK],
+    /// What a unit of the high digit is.
+    pub scale: f32,
 }
 
-/// What a unit of the high digit is in units of the low one.
-pub const DIGIT: f32 = 32768.0;
+const _: () = assert!(size_of::<Digits>() == DIGITS);
+const _: () = assert!(offset_of!(Digits, low_bytes) == LOW_BYTES && offset_of!(Digits, scale) == SCALE);
 
 /// Rows of activations, as they are and, where they are few, as integers in blocks of 32.
 #[derive(Clone, Debug)]
@@ -40,7 +48,6 @@ pub struct Inputs {
     columns: usize,
     values: Vec<f32>,
     digits: Vec<Digits>,
-    scales: Vec<f32>,
     sums: Vec<f32>,
 }
 
@@ -51,30 +58,39 @@ pub struct InputRow<'a> {
     pub values: &'a [f32],
     /// The same as integers, by block; empty where rows are many or not whole blocks.
     pub digits: &'a [Digits],
-    /// The scale of each block.
-    pub scales: &'a [f32],
     /// The sum of each block's inputs.
     pub sums: &'a [f32],
 }
 
 impl Digits {
-    /// The digits of a block, and their scale.
-    fn of(block: &[f32; BLOCK]) -> (Self, f32) {
+    /// The digits of a block.
+    fn of(block: &[f32; BLOCK]) -> Self {
         let scale = largest_of(block, f32x4::abs) / 32767.0;
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        let units = bytemuck::cast::<_, [f32x4; 8]>(*block).map(|x| x * f32x4::splat(inverse));
-        let high = units.map(f32x4::round_ties_even);
-        let low = std::array::from_fn(|i| (units[i] - high[i]) * f32x4::splat(DIGIT));
-        (Self { high: lanes(high), low: lanes(low) }, scale)
+        let inverse = if scale > 0.0 { DIGIT as f32 / scale } else { 0.0 };
+        let units = bytemuck::cast::<_, [f32x4; 8]>(*block).map(|x| (x * f32x4::splat(inverse)).round_int());
+        let low = units.map(|x| x & i32x4::splat(DIGIT - 1));
+        // Lanes of these bytes, of which none has a sign.
+        let bytes = [0, 4].map(|i| {
+            let half = [narrow(low[i], low[i + 1]), narrow(low[i + 2], low[i + 3])];
+            bytemuck::cast::<i8x16, u16x8>(i8x16::from_i16x16_saturate(bytemuck::cast(half)))
+        });
+        let low = bytes.map(|bytes| [bytes & u16x8::splat(0xff), bytes >> 8]);
+        let high = lanes(units.map(|x| x >> DIGIT.ilog2()));
+        Self { high, low: bytemuck::cast(low), low_bytes: bytemuck::cast(bytes), scale }
     }
 }
 
-/// A block's numbers, rounded, in the order of [`Lanes`].
+/// Eight integers that 16 bits hold.
 #[inline(always)]
-fn lanes(block: [f32x4; 8]) -> Lanes {
-    let narrow = |a: i32x4, b: i32x4| i16x8::from_i32x8_saturate(bytemuck::cast([a, b]));
+fn narrow(a: i32x4, b: i32x4) -> i16x8 {
+    i16x8::from_i32x8_saturate(bytemuck::cast([a, b]))
+}
+
+/// A block's integers in the order of [`Lanes`].
+#[inline(always)]
+fn lanes(block: [i32x4; 8]) -> Lanes {
     // Two neighbours are the halves of a word.
-    let words = |i: usize| bytemuck::cast::<i16x8, i32x4>(narrow(block[i].round_int(), block[i + 1].round_int()));
+    let words = |i: usize| bytemuck::cast::<i16x8, i32x4>(narrow(block[i], block[i + 1]));
     let half = |i: usize| {
         let [a, b] = [words(i), words(i + 2)];
         [narrow((a << 16) >> 16, (b << 16) >> 16), narrow(a >> 16, b >> 16)]
@@ -89,9 +105,9 @@ impl Inputs {
         let integers = rows <= FEW && columns.is_multiple_of(BLOCK);
         let (blocks, _) = values.as_chunks::<BLOCK>();
         let blocks = if integers { blocks } else { &[] };
-        let (digits, scales) = blocks.iter().map(Digits::of).unzip();
+        let digits = blocks.iter().map(Digits::of).collect();
         let sums = blocks.iter().map(|block| block.iter().sum()).collect();
-        Self { columns, digits, scales, sums, values }
+        Self { columns, digits, sums, values }
     }
 
     /// How many rows.
@@ -102,6 +118,11 @@ impl Inputs {
     /// The activations themselves, row after row.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// Digits and sums of all rows, by block, row after row.
+    pub fn integers(&self) -> (&[Digits], &[f32]) {
+        (&self.digits, &self.sums)
     }
 
     /// Whether the rows are held as integers too.
@@ -116,7 +137,6 @@ impl Inputs {
         InputRow {
             values: &self.values[row * self.columns..(row + 1) * self.columns],
             digits: &self.digits[span.clone()],
-            scales: &self.scales[span.clone()],
             sums: &self.sums[span],
         }
     }

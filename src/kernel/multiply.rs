@@ -4,13 +4,15 @@
 #![allow(clippy::needless_range_loop)]
 
 use std::ops::Range;
+use std::ptr::null;
 use std::sync::OnceLock;
 
+use bytemuck::cast_slice;
 use wide::{f32x4, i32x4, u16x8};
 
-use super::BLOCK;
 use super::elementwise::dot;
-use super::inputs::{DIGIT, Digits, FEW, InputRow, Inputs, Lanes};
+use super::few::{self, BLOCK, DIGIT, FewRows};
+use super::inputs::{Digits, FEW, InputRow, Inputs, Lanes};
 use super::packed::{Codes, PackedMatrix, unpack_eight, unpack_four, unpack_mask};
 use super::threads::{Parts, SharedSlice};
 use super::tiles::{Four, Piece, add_products};
@@ -22,16 +24,23 @@ const UNPACKED_ROWS: usize = 8;
 #[repr(align(64))]
 struct Unpacked([f32; UNPACKED_ROWS * UNPACKED_COLUMNS]);
 
-/// A function that adds the products of a piece.
-pub type AddProducts = unsafe extern "C" fn(*const Piece);
+/// Loops of a program that this one, for all machines, cannot contain.
+pub struct Fused {
+    /// Adds the products of a piece.
+    pub add_products: unsafe extern "C" fn(*const Piece),
+    /// Writes the products of packed weights with few rows of inputs.
+    pub multiply_few: unsafe extern "C" fn(*const FewRows),
+}
 
 /// Takes the place of this crate's own loops, where it is set.
-static ADD_PRODUCTS: OnceLock<AddProducts> = OnceLock::new();
+static FUSED: OnceLock<Fused> = OnceLock::new();
+/// What they need.
+static CONSTANTS: few::Constants = few::Constants::ALL;
 
-/// From now on products of many rows are computed by another function, which a program for all machines cannot contain.
-pub fn use_for_many(function: AddProducts) {
+/// From now on products are computed by another program's loops.
+pub fn use_fused(loops: Fused) {
     // Only the first counts.
-    let _ = ADD_PRODUCTS.set(function);
+    let _ = FUSED.set(loops);
 }
 
 impl Four for f32x4 {
@@ -62,6 +71,7 @@ impl PackedMatrix {
     pub fn multiply(&self, inputs: &Inputs, out: &mut [f32]) {
         if let (1..=FEW, true) = (inputs.rows(), inputs.are_integers()) {
             match inputs.rows() {
+                _ if self.few_fused(inputs, out) => {}
                 1 => self.few::<1>(inputs, out),
                 2 => self.few::<2>(inputs, out),
                 _ => self.few::<FEW>(inputs, out),
@@ -75,6 +85,44 @@ impl PackedMatrix {
     fn share_rows(&self, step: usize, input_rows: usize, work: impl Fn(Range<usize>) + Sync) {
         let [rows, columns] = self.shape();
         Parts::of(rows, columns * input_rows).in_steps_of(step).share(|_, rows| work(rows));
+    }
+
+    /// The product with few rows of inputs by another program's loops; false where there are none for these weights.
+    fn few_fused(&self, inputs: &Inputs, out: &mut [f32]) -> bool {
+        let (codes, bits, scales, minimums) = match self.codes() {
+            Codes::Four { codes, scales, minimums } => (cast_slice::<_, u8>(codes), 4, scales, minimums),
+            Codes::Eight { codes, scales, minimums } => (cast_slice(codes), 8, scales, minimums),
+            _ => return false,
+        };
+        let Some(fused) = FUSED.get() else { return false };
+        let ([all_rows, columns], input_rows) = (self.shape(), inputs.rows());
+        let (blocks, mask) = (columns / BLOCK, self.mask());
+        let (digits, sums) = inputs.integers();
+        assert!(out.len() == input_rows * all_rows && codes.len() == all_rows * blocks * BLOCK * bits / 8);
+        assert!([digits.len(), sums.len()] == [input_rows * blocks; 2]);
+        let out = SharedSlice::new(out);
+        self.share_rows(1, input_rows, |rows| {
+            let span = rows.start * blocks..rows.end * blocks;
+            let job = FewRows {
+                codes: codes[span.start * BLOCK * bits / 8..].as_ptr(),
+                bits,
+                scales: scales[span.clone()].as_ptr(),
+                minimums: minimums.get(span.clone()).map_or(null(), <[f32]>::as_ptr),
+                mask: mask.map_or(null(), |mask| mask[span].as_ptr()),
+                blocks,
+                rows: rows.len(),
+                digits: digits.as_ptr().cast(),
+                sums: sums.as_ptr(),
+                input_rows,
+                out: out.place(rows.start),
+                out_stride: all_rows,
+                constants: &CONSTANTS,
+            };
+            // SAFETY: codes, scales, minimums and mask are those of these rows of weights, digits and sums those of all rows
+            // of inputs; each of these has `all_rows` products, of which no other part writes those of these rows.
+            unsafe { (fused.multiply_few)(&job) };
+        });
+        true
     }
 
     /// The product with `N` rows of inputs as integers: each weight is read once, and unpacked for its use only.
@@ -165,8 +213,8 @@ impl PackedMatrix {
                 // columns, of which the span is a part; each row of `out` has `out_stride` numbers, of which `some` come
                 // after `first`, and no other part writes those.
                 unsafe {
-                    match ADD_PRODUCTS.get() {
-                        Some(add_products) => add_products(&piece),
+                    match FUSED.get() {
+                        Some(fused) => (fused.add_products)(&piece),
                         None => add_products::<f32x4>(&piece),
                     }
                 }
@@ -212,11 +260,11 @@ struct Constants {
 impl Constants {
     #[inline(always)]
     fn new() -> Self {
-        std::hint::black_box(Self { nibble: u16x8::splat(15), low_unit: f32x4::splat(1.0 / DIGIT) })
+        std::hint::black_box(Self { nibble: u16x8::splat(15), low_unit: f32x4::splat(1.0 / DIGIT as f32) })
     }
 }
 
-/// Σ weight · input of a block in four parts, in units of the inputs' scale. Both sums are exact in i32: 128 · 32767 · 32 < 2³¹.
+/// Σ weight · input of a block in four parts, in units of the inputs' scale. Both sums are exact in i32: 128 · 32768 · 32 < 2³¹.
 #[inline(always)]
 fn block_dot(weights: &Lanes, inputs: &Digits, constants: &Constants) -> f32x4 {
     let sum = |digit: &Lanes| {
@@ -233,7 +281,7 @@ fn scaled_dot(weights: &Lanes, inputs: &Digits, factors: [f32; 2]) -> f32x4 {
         let [first, second] = half_dots(weights, digit).map(f32x4::from_i32x4);
         first * f32x4::splat(factors[0]) + second * f32x4::splat(factors[1])
     };
-    sum(&inputs.high) + sum(&inputs.low) * f32x4::splat(1.0 / DIGIT)
+    sum(&inputs.high) + sum(&inputs.low) * f32x4::splat(1.0 / DIGIT as f32)
 }
 
 #[inline(always)]
@@ -260,7 +308,7 @@ fn halves<const N: usize>(
                 // As in [`CodedRows::kept`].
                 sum -= scaled_dot(&kept, input, *minimum);
             }
-            sums[i] += sum * f32x4::splat(x[i].scales[block]);
+            sums[i] += sum * f32x4::splat(input.scale);
         }
     }
     sums.map(f32x4::reduce_add)
@@ -298,17 +346,16 @@ impl<C> CodedRows<'_, C> {
         // Of one length, which is known: no bounds are checked in the loop.
         let (codes, scales) = (&self.codes[span.clone()][..blocks], &self.scales[span.clone()][..blocks]);
         let minimums = self.minimums.get(span).unwrap_or_default();
-        let (mut digits, mut units) = ([&x[0].digits[..blocks]; N], [&x[0].scales[..blocks]; N]);
+        let mut digits = [&x[0].digits[..blocks]; N];
         for i in 0..N {
             digits[i] = &x[i].digits[..blocks];
-            units[i] = &x[i].scales[..blocks];
         }
         let mut sums = [f32x4::ZERO; N];
         for block in 0..blocks {
             let weights = unpack(&codes[block], constants);
             for i in 0..N {
-                let sum = block_dot(&weights, &digits[i][block], constants);
-                sums[i] += sum * f32x4::splat(scales[block] * units[i][block]);
+                let input = &digits[i][block];
+                sums[i] += block_dot(&weights, input, constants) * f32x4::splat(scales[block] * input.scale);
             }
         }
         let mut products = [0.0; N];
@@ -349,7 +396,7 @@ impl<C> CodedRows<'_, C> {
                     // The mask is −1 where a weight stays, so its product is minus the sum of the inputs that meet one.
                     sum -= block_dot(&kept, input, constants) * f32x4::splat(*minimum);
                 }
-                sums[i] += sum * f32x4::splat(x[i].scales[block]);
+                sums[i] += sum * f32x4::splat(input.scale);
             }
         }
         sums.map(f32x4::reduce_add)

@@ -29,7 +29,7 @@ pub extern "C" fn engine_help() -> u32 {
 ///
 /// A helper that does not start is missed by nobody.
 ///
-/// * `fused` — the program that the engine uses for products of many rows, if it does.
+/// * `fused` — the program that the engine uses for products, if it does.
 pub fn start(threads: usize, fused: Option<&Fused>) {
     thread_local! {
         static STARTED: Cell<usize> = const { Cell::new(1) };
@@ -63,7 +63,11 @@ fn start_one(fused: Option<&Fused>) -> Result<(), JsValue> {
     if let Some(fused) = fused {
         set("fused", &fused.program)?;
         set("table", &fused.table)?;
-        set("place", &fused.place.into())?;
+        let places = Object::new();
+        for (name, place) in fused.places {
+            Reflect::set(&places, &name.into(), &place.into())?;
+        }
+        set("places", &places)?;
     }
     worker.post_message(&order)
 }
