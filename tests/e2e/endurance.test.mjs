@@ -88,7 +88,8 @@ test("ten models in a row: one worker at a time, and memory returns", async () =
     assert.equal(page.workers().length, 1);
   }
   await results(page, { model: TINY, hub: "", prompt: "Hello" });
-  assert.equal(await memory(page), first);
+  const last = await memory(page);
+  assert.ok(last <= first, `${last} MB at the end, ${first} MB at first`);
   models.close();
   await page.context().close();
 });

@@ -59,6 +59,8 @@ export async function hub(repositories, { tokens = {} } = {}) {
       handler(request, response, new URL(request.url, "http://localhost"));
     });
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    // A test that fails before it closes this ends all the same.
+    server.unref();
     return { server, origin: `http://127.0.0.1:${server.address().port}` };
   };
   const storage = await listen((request, response, { pathname }) => {

@@ -43,6 +43,8 @@ export async function serve({ mounts = {}, isolated = false } = {}) {
     fs.createReadStream(file, { start }).on("error", () => response.destroy()).pipe(response);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  // A test that fails before it closes this ends all the same.
+  server.unref();
   const origin = `http://127.0.0.1:${server.address().port}`;
   /** Serves one of the site's scripts with some code before it. */
   const prepend = (script, code) => faults.set(SITE + script, (request, response, file) => {

@@ -82,13 +82,14 @@ test("helpers that do not start are missed by nobody", async () => {
 });
 
 test("a helper that fails at its work: a sentence, and Try again", async () => {
-  // In its table of functions there is one of another type where products are computed.
+  // In its table of functions there are those of another type where products are computed.
   isolated.prepend("helper.js", `const { Instance } = WebAssembly;
     let engine;
     WebAssembly.Instance = class { constructor(module, imports) {
       const instance = new Instance(module, imports);
       if (instance.exports.engine_help) return (engine = instance);
-      return { exports: { add_products: engine.exports.__wbindgen_malloc } };
+      const other = engine.exports.__wbindgen_malloc;
+      return { exports: { add_products: other, multiply_few: other } };
     } };`);
   const page = await open(browser, link(isolated, ""), { before: cores(3) });
   assert.match(await page.textContent(".failure p"), /engine (crashed|stopped)/);
