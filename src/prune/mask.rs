@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn scores_that_are_nearly_equal_are_told_apart() {
+        let weights: Vec<f32> = (0..200u16).map(|at| 1.0 + f32::from(at * 73 % 200) * 1e-5).collect();
+        let pruned = Thresholds::new(&weights, &[1.0; 40], 200).prune(&weights, &[1.0; 40], 30);
+        for (before, after) in weights.iter().zip(pruned) {
+            assert_eq!(after, if *before < 1.000_595 { 0.0 } else { *before });
+        }
+    }
+
+    #[test]
     fn an_effect_in_numbers() {
         assert_eq!(effect(&[3.0, 4.0], &[3.0, 0.0]), (0.5, 0.8));
         assert_eq!(effect(&[1.0; 9000], &[1.0; 9000]), (0.0, 0.0));

@@ -112,6 +112,7 @@ async function ours(server, { threads, webgpu, salt }) {
     await results(page, { chat: false, prompt: text(40, salt), tokens: 1, drop: "m20" });
     for (const [name, drop] of Object.entries(TOGGLES)) out[`toggle ${name}, ms`] = await change(page, { drop });
     if (!QUICK) {
+      out["memory before Wanda, MB"] = browser.peakMemory() / 1e6;
       await results(page, { drop: "", sparse: "wanda-0.4" });
       out["slider, ms"] = await change(page, { sparse: "wanda-0.5" });
       out["memory with Wanda, MB"] = browser.peakMemory() / 1e6;
