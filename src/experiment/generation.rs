@@ -1,5 +1,7 @@
 //! The pruned model beside the dense one: next token, own text (measurement 3), the dense text (measurement 4).
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
@@ -38,8 +40,35 @@ pub struct PrunedRun {
     /// One entry a step of its own text; the first is the end of the prompt.
     pub steps: Vec<PrunedStep>,
     sampler: Sampler,
-    /// h and z on the dense model's text, once they were computed.
-    fixed: Option<Spaces>,
+    /// What it knows on the dense model's text, once it was read.
+    fixed: Option<Reading>,
+}
+
+/// What a model knows on a text behind the prompt. z of a long text is large: it is computed for some tokens at a time.
+struct Reading {
+    /// h and z at the end of the prompt.
+    prompt: Spaces,
+    /// h of each token behind it, where there are any.
+    behind: Option<Tensor<2>>,
+}
+
+impl Reading {
+    /// How many positions are known.
+    fn positions(&self) -> usize {
+        1 + self.behind.as_ref().map_or(0, |hidden| hidden.dims()[0])
+    }
+
+    /// h and z of some positions; 0 is the end of the prompt.
+    fn spaces(&self, decoder: &Decoder, positions: Range<usize>) -> Spaces {
+        let known = (positions.start == 0).then(|| self.prompt.clone());
+        let first = positions.start.saturating_sub(1);
+        let behind = self.behind.as_ref().filter(|_| positions.end > first + 1).map(|hidden| {
+            let hidden = hidden.clone().narrow(0, first, positions.end - 1 - first);
+            Spaces { logits: decoder.logits(hidden.clone()), hidden }
+        });
+        let (hidden, logits) = known.into_iter().chain(behind).map(|spaces| (spaces.hidden, spaces.logits)).unzip();
+        Spaces { hidden: Tensor::cat(hidden, 0), logits: Tensor::cat(logits, 0) }
+    }
 }
 
 impl PrunedRun {
@@ -277,33 +306,28 @@ pub async fn fixed_trajectory(
     control: &Control,
 ) -> Result<Vec<Metrics>, ExperimentError> {
     let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
-    let known = pruned.fixed.as_ref().map_or(0, |spaces| spaces.hidden.dims()[0]);
-    if known < steps.len() {
+    let known = pruned.fixed.as_ref().map_or(0, Reading::positions);
+    if let Some(first) = pruned.model.first_change().filter(|_| known < steps.len()) {
+        // Below the first change the pruned model reads as the dense one did; the last token is written, not read.
+        let start = dense.prompt_ids.len();
+        let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
+        let x = (!read.is_empty()).then(|| {
+            let stream = || Tensor::cat(steps[1..].iter().map(|step| step.stream[first].clone()).collect(), 0);
+            pruned.model.begin(&read, start, stream)
+        });
         let prompt = pruned.steps[0].spaces.clone();
-        let spaces = match pruned.model.first_change() {
-            None => dense_rows(&steps),
-            // The last token is written, not read.
-            Some(_) if steps.len() == 1 => prompt,
-            Some(first) => {
-                // Below the first change the pruned model reads as the dense one did.
-                let start = dense.prompt_ids.len();
-                let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
-                let x = pruned.model.begin(&read, start, || {
-                    Tensor::cat(steps[1..].iter().map(|step| step.stream[first].clone()).collect(), 0)
-                });
-                read_rows(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?
-            }
-        };
-        pruned.fixed = Some(spaces);
+        pruned.fixed = Some(read_behind(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?);
     }
-    let Some(fixed) = &pruned.fixed else { return Ok(vec![]) };
     let mut out = vec![];
     for begin in (0..steps.len()).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;
-        let some = &steps[begin..(begin + ROWS_AT_ONCE).min(steps.len())];
-        let dense_spaces = dense_rows(some);
-        let rows = |x: &Tensor<2>| x.clone().narrow(0, begin, some.len());
-        let pruned_spaces = Spaces { hidden: rows(&fixed.hidden), logits: rows(&fixed.logits) };
+        let some = begin..(begin + ROWS_AT_ONCE).min(steps.len());
+        let dense_spaces = dense_rows(&steps[some.clone()]);
+        let pruned_spaces = match &pruned.fixed {
+            Some(fixed) => fixed.spaces(&pruned.model.decoder, some),
+            // The dense model itself.
+            None => dense_spaces.clone(),
+        };
         let pending = compare(&dense_spaces, &pruned_spaces, temperature, false);
         let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
         out.extend(read.into_iter().map(|one| one.metrics));
@@ -319,31 +343,23 @@ fn dense_rows(steps: &[&DenseStep]) -> Spaces {
     }
 }
 
-/// h and z of a model after the prompt and after each token behind it: one row more than `x`.
+/// What a model knows after the prompt and after each token behind it.
 ///
 /// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
-/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`.
-async fn read_rows(
+/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no tokens.
+async fn read_behind(
     model: &PrunedDecoder,
     prompt: Spaces,
     cache: &KeyValueCache,
     start: usize,
-    x: Tensor<2>,
+    x: Option<Tensor<2>>,
     first: usize,
     control: &Control,
-) -> Result<Spaces, ExperimentError> {
-    let [tokens, _] = x.dims();
-    let decoder = &model.decoder;
+) -> Result<Reading, ExperimentError> {
+    let Some(x) = x else { return Ok(Reading { prompt, behind: None }) };
     let mut cache = cache.clone();
-    let last = Pass::from(decoder, &model.plan, first, start).last(x, &mut cache, control).await?;
-    let hidden = decoder.final_norm(last);
-    let mut logits = vec![prompt.logits];
-    for begin in (0..tokens).step_by(ROWS_AT_ONCE) {
-        control.checkpoint().await?;
-        let rows = ROWS_AT_ONCE.min(tokens - begin);
-        logits.push(decoder.logits(hidden.clone().narrow(0, begin, rows)));
-    }
-    Ok(Spaces { hidden: Tensor::cat(vec![prompt.hidden, hidden], 0), logits: Tensor::cat(logits, 0) })
+    let last = Pass::from(&model.decoder, &model.plan, first, start).last(x, &mut cache, control).await?;
+    Ok(Reading { prompt, behind: Some(model.decoder.final_norm(last)) })
 }
 
 /// The dense model's loss −log p(token) at each token of a text that follows the prompt, in nats at T = 1: a measure of
@@ -360,27 +376,32 @@ pub async fn dense_losses(
     let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
     // Its own text the dense model has read already.
     let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
-    let logits = if known >= read.len() {
-        Tensor::cat(dense.steps.iter().take(ids.len()).map(|step| step.spaces.logits.clone()).collect(), 0)
+    let reading = if known >= read.len() && dense.steps.len() >= ids.len() {
+        None
     } else {
         let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
         let prompt = dense.steps[0].spaces.clone();
         let (start, x) = (dense.prompt_ids.len(), decoder.embed(read, dense.prompt_ids.len()));
-        read_rows(&model, prompt, &dense.prompt_cache, start, x, 0, control).await?.logits
+        Some(read_behind(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)
     };
-    token_losses(&logits, ids).await
+    let mut losses = vec![];
+    for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {
+        control.checkpoint().await?;
+        let some = begin..(begin + ROWS_AT_ONCE).min(ids.len());
+        let logits = match &reading {
+            Some(reading) => reading.spaces(decoder, some.clone()).logits,
+            None => dense_rows(&dense.steps[some.clone()].iter().collect::<Vec<_>>()).logits,
+        };
+        losses.push(token_losses(logits, &ids[some]));
+    }
+    read_back(Tensor::cat(losses, 0)).await.map_err(ExperimentError::device)
 }
 
-/// −log p(id) of one id a row of logits, at T = 1.
-///
-/// # Errors
-/// A failing device.
-pub async fn token_losses(logits: &Tensor<2>, ids: &[u32]) -> Result<Vec<f32>, ExperimentError> {
-    let count = ids.len();
-    let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [count, 1]);
-    let log_p = log_softmax(logits.clone().narrow(0, 0, count), 1);
-    let picked = log_p.gather(1, Tensor::from_data(places, &logits.device())).neg();
-    read_back(picked).await.map_err(ExperimentError::device)
+/// −log p(id) of one id a row of logits, at T = 1, `[rows, 1]`.
+fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
+    let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [ids.len(), 1]);
+    let places = Tensor::from_data(places, &logits.device());
+    log_softmax(logits, 1).gather(1, places).neg()
 }
 
 /// The tokens whose Δz after the prompt does the most damage.
