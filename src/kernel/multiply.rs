@@ -24,21 +24,26 @@ const UNPACKED_ROWS: usize = 8;
 #[repr(align(64))]
 struct Unpacked([f32; UNPACKED_ROWS * UNPACKED_COLUMNS]);
 
+/// Adds the products of a piece.
+pub type AddProducts = unsafe extern "C" fn(*const Piece);
+/// Writes the products of packed weights with few rows of inputs.
+pub type MultiplyFew = unsafe extern "C" fn(*const FewRows);
+
 /// Loops of a program that this one, for all machines, cannot contain.
-pub struct Fused {
-    /// Adds the products of a piece.
-    pub add_products: unsafe extern "C" fn(*const Piece),
-    /// Writes the products of packed weights with few rows of inputs.
-    pub multiply_few: unsafe extern "C" fn(*const FewRows),
+pub struct Loops {
+    /// For many rows of inputs.
+    pub add_products: AddProducts,
+    /// For few.
+    pub multiply_few: MultiplyFew,
 }
 
 /// Takes the place of this crate's own loops, where it is set.
-static FUSED: OnceLock<Fused> = OnceLock::new();
+static FUSED: OnceLock<Loops> = OnceLock::new();
 /// What they need.
 static CONSTANTS: few::Constants = few::Constants::ALL;
 
 /// From now on products are computed by another program's loops.
-pub fn use_fused(loops: Fused) {
+pub fn use_fused(loops: Loops) {
     // Only the first counts.
     let _ = FUSED.set(loops);
 }

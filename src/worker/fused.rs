@@ -7,7 +7,7 @@ use js_sys::{Function, Object, Reflect, Uint8Array, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::helpers::is_shared;
-use crate::kernel::multiply::{self, use_fused};
+use crate::kernel::multiply::{AddProducts, Loops, MultiplyFew, use_fused};
 
 /// The program, for memory of one program's own and for memory that threads share.
 const PROGRAMS: [&[u8]; 2] = [
@@ -50,7 +50,12 @@ fn try_to() -> Result<Option<Fused>, JsValue> {
     }
     let [many, few] = places.map(|(_, place)| place as usize);
     // SAFETY: a function's pointer is its place in the table, and the functions there have these types.
-    use_fused(unsafe { multiply::Fused { add_products: transmute(many), multiply_few: transmute(few) } });
+    use_fused(unsafe {
+        Loops {
+            add_products: transmute::<usize, AddProducts>(many),
+            multiply_few: transmute::<usize, MultiplyFew>(few),
+        }
+    });
     let exports: Object = wasm_bindgen::exports().unchecked_into();
     let is_table = |name: &JsValue| Reflect::get(&exports, name).is_ok_and(|export| export == **functions);
     let table = Object::keys(&exports).iter().find(is_table).unwrap_or_default();
