@@ -80,8 +80,8 @@ fn activate_some(activation: Activation, x: &mut [f32]) {
     }
 }
 
-/// eˣ, within 1e-7 of itself; 0 below −87.7, e⁸⁸ above 88. The libraries' functions, which treat every special number, take ten
-/// times as long.
+/// eˣ, within 1e-7 of itself; 0 below −87.7, e⁸⁸ above 88. A library's function, which treats every special number, takes
+/// twice as long or more.
 ///
 /// eˣ = 2ⁿ eʳ with |r| ≤ log 2 / 2. Source: Cephes, `expf` (Moshier), for the polynomial and log 2 in two parts.
 #[inline(always)]
