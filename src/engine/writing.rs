@@ -25,17 +25,16 @@ pub(super) async fn write_texts(
     control: &Control,
     tell: &mut dyn FnMut(Part<'_>),
 ) -> Result<Generation, ExperimentError> {
-    let (decoder, tokenizer) = (&model.decoder, &model.tokenizer);
+    let tokenizer = &model.tokenizer;
     let temperature = settings.analysis_temperature();
     let mut on_step = |step: &_| tell(Part::Step(step));
-    let steps =
-        generate(decoder, tokenizer, dense, pruned, settings.tokens, temperature, control, &mut on_step).await?;
+    let steps = generate(tokenizer, dense, pruned, settings.tokens, temperature, control, &mut on_step).await?;
     let fixed_trajectory = fixed_trajectory(dense, pruned, settings.tokens, temperature, control).await?;
     tell(Part::FixedTrajectory(&fixed_trajectory));
     let (dense_ids, pruned_ids) = written_ids(&steps);
     let mut judged = vec![];
     for ids in [&dense_ids, &pruned_ids] {
-        judged.push(TextQuality::of(ids, dense_losses(decoder, dense, ids, control).await?));
+        judged.push(TextQuality::of(ids, dense_losses(dense, ids, control).await?));
     }
     let mut judged = judged.into_iter();
     let quality = Quality { dense: judged.next().unwrap_or_default(), pruned: judged.next().unwrap_or_default() };

@@ -28,7 +28,7 @@ pub struct DenseRun {
     /// How tokens are chosen.
     pub sampling: Sampling,
     /// The model.
-    decoder: Decoder,
+    pub decoder: Decoder,
     /// The residual stream of all prompt positions before each block, and after the last.
     prompt_blocks: Vec<Tensor<2>>,
     /// Keys and values of the prompt.
@@ -103,10 +103,11 @@ impl DenseRun {
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`]; the run is then as before.
-    pub async fn advance(&mut self, decoder: &Decoder, token: u32, control: &Control) -> Result<(), ExperimentError> {
+    pub async fn advance(&mut self, token: u32, control: &Control) -> Result<(), ExperimentError> {
         let start = self.prompt_ids.len() + self.steps.len() - 1;
         // What a stopped pass has left there.
         self.cache.truncate(start);
+        let decoder = &self.decoder;
         let x = decoder.embed(&[token], start);
         let plan = PruningPlan::default();
         let stream = Pass::from(decoder, &plan, 0, start).stream(x, &mut self.cache, control).await?;

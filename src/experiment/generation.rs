@@ -203,9 +203,7 @@ fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-#[allow(clippy::too_many_arguments)]
 pub async fn generate(
-    decoder: &Decoder,
     tokenizer: &ModelTokenizer,
     dense: &mut DenseRun,
     pruned: &mut PrunedRun,
@@ -271,7 +269,7 @@ pub async fn generate(
             continue;
         }
         if let Some(token) = dense_token {
-            dense.advance(decoder, token, control).await?;
+            dense.advance(token, control).await?;
         }
         if let Some(token) = pruned_token {
             pruned.advance(token, same_text.then_some(&*dense), control).await?;
@@ -367,21 +365,16 @@ async fn read_behind(
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn dense_losses(
-    decoder: &Decoder,
-    dense: &DenseRun,
-    ids: &[u32],
-    control: &Control,
-) -> Result<Vec<f32>, ExperimentError> {
+pub async fn dense_losses(dense: &DenseRun, ids: &[u32], control: &Control) -> Result<Vec<f32>, ExperimentError> {
     let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
     // Its own text the dense model has read already.
     let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
     let reading = if known >= read.len() && dense.steps.len() >= ids.len() {
         None
     } else {
-        let model = PrunedDecoder::unedited(decoder, &PruningPlan::default());
+        let model = PrunedDecoder::unedited(&dense.decoder, &PruningPlan::default());
         let prompt = dense.steps[0].spaces.clone();
-        let (start, x) = (dense.prompt_ids.len(), decoder.embed(read, dense.prompt_ids.len()));
+        let (start, x) = (dense.prompt_ids.len(), dense.decoder.embed(read, dense.prompt_ids.len()));
         Some(read_behind(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)
     };
     let mut losses = vec![];
@@ -389,7 +382,7 @@ pub async fn dense_losses(
         control.checkpoint().await?;
         let some = begin..(begin + ROWS_AT_ONCE).min(ids.len());
         let logits = match &reading {
-            Some(reading) => reading.spaces(decoder, some.clone()).logits,
+            Some(reading) => reading.spaces(&dense.decoder, some.clone()).logits,
             None => dense_rows(&dense.steps[some.clone()].iter().collect::<Vec<_>>()).logits,
         };
         losses.push(token_losses(logits, &ids[some]));

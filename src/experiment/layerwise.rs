@@ -80,8 +80,10 @@ pub async fn edited_outputs(
             Tensor::cat(std::iter::once(dense.prompt_before(Sublayer::from_index(index))).chain(written).collect(), 0)
         };
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let input = stream_at(decoder.reads(at));
-        let y = decoder.sublayer(at, input, stream_at(index), &positions, &mut [&mut cache]);
+        let onto = stream_at(index);
+        let read = decoder.reads(at);
+        let input = if read == index { onto.clone() } else { stream_at(read) };
+        let y = decoder.sublayer(at, input, onto, &positions, &mut [&mut cache]);
         out.push((at, y.narrow(0, prompt - 1, steps)));
     }
     Ok(out)

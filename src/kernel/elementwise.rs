@@ -143,11 +143,7 @@ pub fn largest_of(row: &[f32], function: impl Fn(f32x4) -> f32x4) -> f32 {
 /// e^((x − max x) / T) of a row in place; returns max x.
 pub fn exponentials(row: &mut [f32], temperature: f32) -> f32 {
     let largest = largest_of(row, |x| x);
-    let (fours, rest) = row.as_chunks_mut::<4>();
-    for x in fours {
-        *x = exp((f32x4::new(*x) - f32x4::splat(largest)) / f32x4::splat(temperature)).to_array();
-    }
-    rest.iter_mut().for_each(|x| *x = exp(f32x4::splat((*x - largest) / temperature)).to_array()[0]);
+    each(row, |x| exp((x - f32x4::splat(largest)) / f32x4::splat(temperature)));
     largest
 }
 

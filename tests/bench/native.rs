@@ -84,10 +84,10 @@ fn write(bencher: Bencher, plan: &str) {
         };
         bencher.with_inputs(ready).counter(ItemsCount::new(TOKENS)).bench_local_values(|(mut dense, mut pruned)| {
             let control = Control::unstoppable();
-            let (decoder, tokenizer) = (&model.decoder, &model.tokenizer);
+            let tokenizer = &model.tokenizer;
             let mut steps = 0;
             let mut count = |_: &_| steps += 1;
-            let run = generate(decoder, tokenizer, &mut dense, &mut pruned, TOKENS, 1.0, &control, &mut count);
+            let run = generate(tokenizer, &mut dense, &mut pruned, TOKENS, 1.0, &control, &mut count);
             block_on(run).expect("text");
             assert_eq!(steps, TOKENS);
         });
