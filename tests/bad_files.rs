@@ -11,7 +11,7 @@ use prunescope::model::{LoadError, LoadedModel, ModelLoader, ModelTokenizer, Sto
 
 fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel, LoadError> {
     let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed);
-    loader.begin_file(bytes.len() as u64)?;
+    loader.begin_file("", bytes.len() as u64)?;
     for piece in bytes.chunks(chunk) {
         loader.push(piece)?;
     }

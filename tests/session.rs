@@ -152,7 +152,7 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
     // The same weights rounded to 8 bits: close, but not the same.
     let bytes = fs::read(common::tiny_model()).unwrap();
     let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).rounded(true);
-    loader.begin_file(bytes.len() as u64).unwrap();
+    loader.begin_file("", bytes.len() as u64).unwrap();
     loader.push(&bytes).unwrap();
     let mut session = common::session(&common::tiny_model());
     session.compare_with(loader.finish().unwrap(), "rounded").unwrap();
@@ -189,7 +189,7 @@ fn a_model_beyond_the_limits_is_refused_with_numbers() {
         }
         let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).within(limits).rounded(rounds);
         loader.describe(repository)?;
-        loader.begin_file(bytes.len() as u64)?;
+        loader.begin_file("", bytes.len() as u64)?;
         loader.push(&bytes)?;
         loader.finish()
     };

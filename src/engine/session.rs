@@ -181,8 +181,8 @@ impl Session {
             }
         }
         let ids = if settings.chat {
-            let template = self.model.chat.as_ref().ok_or(crate::model::chat::ChatError::Missing)?;
-            let text = template.render(&settings.prompt, &tokenizer.bos_text, &tokenizer.eos_text)?;
+            let template = self.model.chat.as_ref().map_err(Clone::clone)?;
+            let text = template.render(&settings.prompt, &tokenizer.special)?;
             tokenizer.encode(&text, true)?
         } else {
             tokenizer.encode(&settings.prompt, false)?
@@ -437,7 +437,7 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
         source: source.into(),
         config: model.decoder.config.clone(),
         stored_as: model.stored_as.clone(),
-        has_chat_template: model.chat.is_some(),
+        has_chat_template: model.chat.is_ok(),
         other: None,
     }
 }

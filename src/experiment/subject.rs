@@ -51,7 +51,7 @@ struct Read {
 impl<'a> Subject<'a> {
     /// A pruned (or dense) decoder of a loaded model.
     pub fn new(model: &'a PrunedDecoder, loaded: &'a LoadedModel) -> Self {
-        Self { model, tokenizer: &loaded.tokenizer, chat: loaded.chat.as_ref() }
+        Self { model, tokenizer: &loaded.tokenizer, chat: loaded.chat.as_ref().ok() }
     }
 
     fn ids(&self, text: &str) -> Result<Vec<u32>, ExperimentError> {
@@ -142,7 +142,7 @@ impl<'a> Subject<'a> {
         Ok(Embedding { mean, last })
     }
 
-    /// Greedy text after each task's prompt, through the chat template where there is one. Writing stops at the answer, at
+    /// Greedy text after each task's prompt, through the chat template where there is one that takes it. Writing stops at the answer, at
     /// the end of the text, or after [`MAX_NEW_TOKENS`].
     ///
     /// What all prompts have in common is read once; `on_text` gets each text with its place in `tasks`.
@@ -157,12 +157,10 @@ impl<'a> Subject<'a> {
     ) -> Result<(), ExperimentError> {
         let prompts: Result<Vec<Vec<u32>>, ExperimentError> = tasks
             .iter()
-            .map(|(_, task)| match self.chat {
-                Some(chat) => {
-                    let text = chat.render(&task.prompt, &self.tokenizer.bos_text, &self.tokenizer.eos_text)?;
-                    Ok(self.tokenizer.encode(&text, true)?)
-                }
-                None => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
+            .map(|(_, task)| match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
+                Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
+                // A template that fails stops only the chat.
+                None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
             })
             .collect();
         let prompts = prompts?;

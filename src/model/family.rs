@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::config::Presence;
+
 /// A family of decoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +101,49 @@ impl Family {
         }
     }
 
+    /// Whether query, key and value have biases; none where it depends on the checkpoint.
+    pub fn attention_bias(self) -> Option<Presence> {
+        match self {
+            Self::Llama | Self::Qwen3 | Self::GptNeoX => None,
+            Self::Qwen2 | Self::Gpt2 | Self::Phi => Some(Presence::Needed),
+            Self::Mistral | Self::Gemma3 | Self::Phi3 => Some(Presence::Absent),
+        }
+    }
+
+    /// Whether the attention's output has a bias; none where it depends on the checkpoint.
+    pub fn output_bias(self) -> Option<Presence> {
+        if self == Self::Qwen2 { Some(Presence::Absent) } else { self.attention_bias() }
+    }
+
+    /// Whether the MLP's matrices have biases; none where it depends on the checkpoint.
+    pub fn mlp_bias(self) -> Option<Presence> {
+        match self {
+            Self::Llama => None,
+            Self::Gpt2 | Self::GptNeoX | Self::Phi => Some(Presence::Needed),
+            _ => Some(Presence::Absent),
+        }
+    }
+
+    /// The head's name in safetensors checkpoints.
+    pub fn head_name(self) -> &'static str {
+        if self == Self::GptNeoX { "embed_out.weight" } else { "lm_head.weight" }
+    }
+
+    /// Whether the head has a bias.
+    pub fn biases_head(self) -> bool {
+        self == Self::Phi
+    }
+
+    /// Whether the heads of queries and keys have norms.
+    pub fn norms_heads(self) -> bool {
+        matches!(self, Self::Qwen3 | Self::Gemma3)
+    }
+
+    /// Whether a sublayer's output has a norm.
+    pub fn norms_outputs(self) -> bool {
+        self == Self::Gemma3
+    }
+
     /// Whether its norms take the mean away and add a bias (LayerNorm), rather than divide by the root mean square only.
     pub fn centres(self) -> bool {
         matches!(self, Self::Gpt2 | Self::GptNeoX | Self::Phi)
@@ -190,7 +235,7 @@ const OUTSIDE: [(&str, &str); 11] = [
 impl Family {
     /// The name in GGUF of a tensor of a safetensors checkpoint, and how it differs; none for a tensor that is not needed.
     pub fn gguf_name(self, name: &str) -> Option<(String, Change)> {
-        let prefixes = ["model.", "transformer.", "gpt_neox.", "language_model.model."];
+        let prefixes = ["model.language_model.", "language_model.model.", "model.", "transformer.", "gpt_neox."];
         let inner = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
         let (path, kind) = inner.rsplit_once('.')?;
         if !["weight", "bias"].contains(&kind) {

@@ -12,7 +12,7 @@ use super::linear::Storage;
 use super::load_error::LoadError;
 use super::loader::{Limits, LoadedModel, ModelLoader};
 use super::manifest::{Manifest, ManifestError};
-use super::repository::{Repository, RepositoryFile, SelectionError, select};
+use super::repository::{Repository, RepositoryFile, SelectionError, WeightsError, select};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -50,6 +50,14 @@ pub enum FileError {
         /// What is wrong.
         why: SelectionError,
     },
+    /// The folder does not have all files of weights.
+    #[error("{path} cannot be used: {why}")]
+    Weights {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: WeightsError,
+    },
     /// What is in the file cannot be used.
     #[error("{path} cannot be used: {why}")]
     Load {
@@ -62,6 +70,7 @@ pub enum FileError {
 
 /// Bytes that follow each other: a file, or the parts of one.
 struct Pieces {
+    name: String,
     bytes: u64,
     paths: Vec<(PathBuf, Option<String>)>,
 }
@@ -72,7 +81,8 @@ impl Pieces {
         for (path, _) in &paths {
             bytes += fs::metadata(path).map_err(|why| FileError::Read { path: path.clone(), why })?.len();
         }
-        Ok(Self { bytes, paths })
+        let name = paths.first().and_then(|(path, _)| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { name: name.unwrap_or_default(), bytes, paths })
     }
 }
 
@@ -93,13 +103,16 @@ pub fn load_within(path: &Path, device: &Device, storage: Storage, limits: Limit
     let in_file = |why| FileError::Load { path: path.into(), why };
     let mut repository = None;
     let files = if path.is_dir() {
-        let selection = select(&listing(path)?, None).map_err(|why| FileError::Selection { path: path.into(), why })?;
+        let listed = listing(path)?;
+        let mut selection = select(&listed, None).map_err(|why| FileError::Selection { path: path.into(), why })?;
         if !selection.texts.is_empty() {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let mut texts = Repository { name, ..Repository::default() };
             for text in &selection.texts {
                 texts.set(&text.path, read(&path.join(&text.path))?);
             }
+            let weights = texts.weights(&listed, selection.weights);
+            selection.weights = weights.map_err(|why| FileError::Weights { path: path.into(), why })?;
             repository = Some(texts);
         }
         let file = |file: &RepositoryFile| Pieces::new(vec![(path.join(&file.path), None)]);
@@ -116,7 +129,7 @@ pub fn load_within(path: &Path, device: &Device, storage: Storage, limits: Limit
         loader.describe(repository).map_err(in_file)?;
     }
     for file in &files {
-        loader.begin_file(file.bytes).map_err(in_file)?;
+        loader.begin_file(&file.name, file.bytes).map_err(in_file)?;
         push(&mut loader, file)?;
     }
     loader.finish().map_err(in_file)

@@ -5,15 +5,19 @@
 //! believed before it is compared with the file's size: a header that lies gives a [`GgufError`].
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use thiserror::Error;
 
+use super::metadata::{FromValue, Numbers, Value};
 use super::tensor::{TensorInfo, TensorType};
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
 /// Tensor data starts at a multiple of this many bytes unless the file says otherwise.
 const DEFAULT_ALIGNMENT: u64 = 32;
+/// No file has tensor data further apart.
+const MAX_ALIGNMENT: u64 = 1 << 20;
 /// A tensor of a language model has at most this many dimensions in GGUF.
 const MAX_DIMENSIONS: u32 = 4;
 /// Arrays of arrays nest at most this deep.
@@ -50,12 +54,11 @@ pub enum GgufError {
         /// The type number.
         found: u32,
     },
-    /// Text that is not UTF-8.
-    #[error("a name or text at byte {at} is not UTF-8: the file is corrupt; download it again")]
-    Text {
-        /// Where the text begins.
-        at: u64,
-    },
+    /// The bytes of every number are in the other order.
+    #[error(
+        "the file is big-endian, and only little-endian GGUF files are read: get the little-endian file, or convert it with llama.cpp's gguf_convert_endian.py"
+    )]
+    BigEndian,
     /// A number that cannot be true for this file.
     #[error("{what} is {found}, which cannot be: the file is corrupt; download it again")]
     Implausible {
@@ -63,16 +66,6 @@ pub enum GgufError {
         what: String,
         /// The number.
         found: u64,
-    },
-    /// A tensor type that this program does not read.
-    #[error("tensor `{tensor}` has type {found}, which is not supported: use a file with tensors of types {known}")]
-    TensorType {
-        /// The tensor's name.
-        tensor: String,
-        /// The type's name, or its number.
-        found: String,
-        /// What would work.
-        known: String,
     },
     /// A tensor that would lie outside the file.
     #[error(
@@ -94,31 +87,32 @@ pub enum GgufError {
         /// The tensor that begins inside it.
         second: String,
     },
-    /// A metadata value that is needed and missing, or of another type.
-    #[error("metadata `{key}` is missing or not {wanted}: this file cannot be used as a language model")]
-    Metadata {
+    /// Two metadata entries with the same key.
+    #[error("metadata `{key}` comes twice: the file is corrupt; download it again")]
+    DuplicateKey {
+        /// The metadata key.
+        key: String,
+    },
+    /// A metadata entry that is needed and missing.
+    #[error("metadata `{key}` is missing, which should be {wanted}: this file cannot be used as a language model")]
+    Missing {
         /// The metadata key.
         key: String,
         /// What was expected.
         wanted: &'static str,
     },
-}
-
-/// A metadata value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Any unsigned integer.
-    Unsigned(u64),
-    /// Any signed integer.
-    Signed(i64),
-    /// f32 or f64.
-    Float(f64),
-    /// A truth value.
-    Bool(bool),
-    /// UTF-8 text.
-    Text(String),
-    /// Values of one type.
-    Array(Vec<Value>),
+    /// A metadata entry of another type than its meaning needs.
+    #[error(
+        "metadata `{key}` is {found}, where {wanted} is expected: convert the model again with a current llama.cpp, or choose another file"
+    )]
+    WrongType {
+        /// The metadata key.
+        key: String,
+        /// What was expected.
+        wanted: &'static str,
+        /// What is there.
+        found: String,
+    },
 }
 
 /// A parsed header: everything but the tensors' bytes.
@@ -145,6 +139,9 @@ impl Gguf {
             return Err(GgufError::Magic { found: [magic[0], magic[1], magic[2], magic[3]] });
         }
         let version = reader.u32()?;
+        if (1..=3).contains(&version.swap_bytes()) {
+            return Err(GgufError::BigEndian);
+        }
         if !(2..=3).contains(&version) {
             return Err(GgufError::Version { found: version });
         }
@@ -163,35 +160,43 @@ impl Gguf {
             let key = reader.text(file_bytes)?;
             let kind = reader.u32()?;
             let value = reader.value(&key, kind, file_bytes, 0)?;
-            metadata.insert(key, value);
+            match metadata.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(value)),
+                Entry::Occupied(there) => return Err(GgufError::DuplicateKey { key: there.key().clone() }),
+            }
         }
-        let alignment = match metadata.get("general.alignment") {
-            None => DEFAULT_ALIGNMENT,
-            Some(Value::Unsigned(n)) if *n > 0 && n.is_power_of_two() && *n <= 1 << 20 => *n,
-            Some(Value::Unsigned(n)) => {
-                return Err(GgufError::Implausible { what: "`general.alignment`".into(), found: *n });
-            }
-            Some(_) => {
-                return Err(GgufError::Metadata { key: "general.alignment".into(), wanted: "an unsigned integer" });
-            }
-        };
+        let header = Self { metadata, tensors: vec![] };
+        let alignment = header.get("general.alignment")?.unwrap_or(DEFAULT_ALIGNMENT);
+        if !alignment.is_power_of_two() || alignment > MAX_ALIGNMENT {
+            return Err(GgufError::Implausible { what: "`general.alignment`".into(), found: alignment });
+        }
         let mut tensors = Vec::new();
         for _ in 0..tensor_count {
             tensors.push(reader.tensor(file_bytes)?);
         }
         let data_start = (reader.at as u64).next_multiple_of(alignment);
+        let out_of_file = |tensor: &TensorInfo, end: Option<u64>| GgufError::OutOfFile {
+            tensor: tensor.name.clone(),
+            end: end.unwrap_or(u64::MAX),
+            file: file_bytes,
+        };
         for tensor in &mut tensors {
             let begin = data_start.checked_add(tensor.offset);
             let end = begin.and_then(|begin| begin.checked_add(tensor.bytes));
             match (begin, end) {
                 (Some(begin), Some(end)) if end <= file_bytes => tensor.offset = begin,
-                _ => {
-                    let end = end.unwrap_or(u64::MAX);
-                    return Err(GgufError::OutOfFile { tensor: tensor.name.clone(), end, file: file_bytes });
-                }
+                _ => return Err(out_of_file(tensor, end)),
             }
         }
-        tensors.sort_by_key(|tensor| tensor.offset);
+        tensors.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
+        // How long a tensor of an unknown type is, only the next one tells.
+        let mut end = file_bytes;
+        for tensor in tensors.iter_mut().rev() {
+            if tensor.tensor_type.is_err() {
+                tensor.bytes = end - tensor.offset;
+            }
+            end = tensor.offset;
+        }
         for pair in tensors.windows(2) {
             if pair[0].offset + pair[0].bytes > pair[1].offset {
                 return Err(GgufError::Overlap { first: pair[0].name.clone(), second: pair[1].name.clone() });
@@ -202,64 +207,25 @@ impl Gguf {
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(GgufError::Overlap { first: twice[0].into(), second: twice[1].into() });
         }
-        Ok(Self { metadata, tensors })
+        Ok(Self { tensors, ..header })
     }
 
-    /// An unsigned integer from the metadata.
+    /// A metadata value, where the file has it.
     ///
     /// # Errors
-    /// [`GgufError::Metadata`] where it is missing or something else.
-    pub fn unsigned(&self, key: &str) -> Result<u64, GgufError> {
-        match self.metadata.get(key) {
-            Some(Value::Unsigned(n)) => Ok(*n),
-            Some(Value::Signed(n)) if *n >= 0 => Ok(*n as u64),
-            _ => Err(GgufError::Metadata { key: key.into(), wanted: "an unsigned integer" }),
-        }
+    /// [`GgufError::WrongType`] where it is something else.
+    pub fn get<'a, T: FromValue<'a>>(&'a self, key: &str) -> Result<Option<T>, GgufError> {
+        let Some(value) = self.metadata.get(key) else { return Ok(None) };
+        let wrong = || GgufError::WrongType { key: key.into(), wanted: T::WANTED, found: value.to_string() };
+        T::from_value(value).map(Some).ok_or_else(wrong)
     }
 
-    /// A float from the metadata.
+    /// A metadata value that the file must have.
     ///
     /// # Errors
-    /// [`GgufError::Metadata`] where it is missing or something else.
-    pub fn float(&self, key: &str) -> Result<f64, GgufError> {
-        match self.metadata.get(key) {
-            Some(Value::Float(x)) => Ok(*x),
-            _ => Err(GgufError::Metadata { key: key.into(), wanted: "a number" }),
-        }
-    }
-
-    /// An array of floats from the metadata.
-    ///
-    /// # Errors
-    /// [`GgufError::Metadata`] where it is missing or something else.
-    pub fn floats(&self, key: &str) -> Result<Vec<f64>, GgufError> {
-        let wrong = || GgufError::Metadata { key: key.into(), wanted: "an array of numbers" };
-        let Some(Value::Array(values)) = self.metadata.get(key) else { return Err(wrong()) };
-        values.iter().map(|value| if let Value::Float(x) = value { Ok(*x) } else { Err(wrong()) }).collect()
-    }
-
-    /// A text from the metadata.
-    ///
-    /// # Errors
-    /// [`GgufError::Metadata`] where it is missing or something else.
-    pub fn text(&self, key: &str) -> Result<&str, GgufError> {
-        match self.metadata.get(key) {
-            Some(Value::Text(text)) => Ok(text),
-            _ => Err(GgufError::Metadata { key: key.into(), wanted: "a text" }),
-        }
-    }
-
-    /// An array of texts from the metadata.
-    ///
-    /// # Errors
-    /// [`GgufError::Metadata`] where it is missing or something else.
-    pub fn texts(&self, key: &str) -> Result<Vec<&str>, GgufError> {
-        let wrong = || GgufError::Metadata { key: key.into(), wanted: "an array of texts" };
-        let Some(Value::Array(values)) = self.metadata.get(key) else { return Err(wrong()) };
-        values
-            .iter()
-            .map(|value| if let Value::Text(text) = value { Ok(text.as_str()) } else { Err(wrong()) })
-            .collect()
+    /// [`GgufError::Missing`], and [`GgufError::WrongType`] where it is something else.
+    pub fn need<'a, T: FromValue<'a>>(&'a self, key: &str) -> Result<T, GgufError> {
+        self.get(key)?.ok_or_else(|| GgufError::Missing { key: key.into(), wanted: T::WANTED })
     }
 }
 
@@ -292,6 +258,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
+    /// A text; bytes that are not UTF-8 become U+FFFD, as texts of a vocabulary may be anything.
     fn text(&mut self, file_bytes: u64) -> Result<String, GgufError> {
         let at = self.at as u64;
         let length = self.u64()?;
@@ -299,7 +266,7 @@ impl<'a> Reader<'a> {
             return Err(GgufError::Implausible { what: format!("the length of the text at byte {at}"), found: length });
         }
         let bytes = self.take(usize::try_from(length).map_err(|_| GgufError::Truncated { at })?)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| GgufError::Text { at })
+        Ok(String::from_utf8_lossy(bytes).into_owned())
     }
 
     fn value(&mut self, key: &str, kind: u32, file_bytes: u64, depth: usize) -> Result<Value, GgufError> {
@@ -313,33 +280,49 @@ impl<'a> Reader<'a> {
             6 => Value::Float(f32::from_le_bytes(self.array()?).into()),
             7 => Value::Bool(self.array::<1>()?[0] != 0),
             8 => Value::Text(self.text(file_bytes)?),
-            9 => {
-                let element = self.u32()?;
-                let count = self.u64()?;
-                let least: u64 = match element {
-                    0 | 1 | 7 => 1,
-                    2 | 3 => 2,
-                    4..=6 => 4,
-                    8..=12 => 8,
-                    found => return Err(GgufError::ValueType { key: key.into(), found }),
-                };
-                if depth >= MAX_ARRAY_DEPTH || count.checked_mul(least).is_none_or(|total| total > file_bytes) {
-                    return Err(GgufError::Implausible {
-                        what: format!("the length of the array `{key}`"),
-                        found: count,
-                    });
-                }
-                // Grown as bytes are found, never by the count alone.
-                let mut values = Vec::new();
-                for _ in 0..count {
-                    values.push(self.value(key, element, file_bytes, depth + 1)?);
-                }
-                Value::Array(values)
-            }
+            9 => self.array_value(key, file_bytes, depth)?,
             10 => Value::Unsigned(self.u64()?),
             11 => Value::Signed(i64::from_le_bytes(self.array()?)),
             12 => Value::Float(f64::from_le_bytes(self.array()?)),
             found => return Err(GgufError::ValueType { key: key.into(), found }),
+        })
+    }
+
+    fn array_value(&mut self, key: &str, file_bytes: u64, depth: usize) -> Result<Value, GgufError> {
+        let kind = self.u32()?;
+        let count = self.u64()?;
+        let width: u64 = match kind {
+            0 | 1 | 7 => 1,
+            2 | 3 => 2,
+            4..=6 => 4,
+            8..=12 => 8,
+            found => return Err(GgufError::ValueType { key: key.into(), found }),
+        };
+        let bytes = count.checked_mul(width).filter(|bytes| *bytes <= file_bytes && depth < MAX_ARRAY_DEPTH);
+        let Some(bytes) = bytes else {
+            return Err(GgufError::Implausible { what: format!("the length of the array `{key}`"), found: count });
+        };
+        // Numbers stay as the file has them; texts and arrays are taken as they are found, never by the count alone.
+        Ok(match kind {
+            8 => {
+                let mut texts = Vec::new();
+                for _ in 0..count {
+                    texts.push(self.text(file_bytes)?);
+                }
+                Value::Texts(texts)
+            }
+            9 => {
+                let mut values = Vec::new();
+                for _ in 0..count {
+                    values.push(self.array_value(key, file_bytes, depth + 1)?);
+                }
+                Value::Array(values)
+            }
+            _ => {
+                let at = self.bytes.len() as u64;
+                let bytes = usize::try_from(bytes).map_err(|_| GgufError::Truncated { at })?;
+                Value::Numbers(Numbers::new(kind, self.take(bytes)?.to_vec()))
+            }
         })
     }
 
@@ -355,7 +338,7 @@ impl<'a> Reader<'a> {
         let mut elements: u64 = 1;
         for _ in 0..dimensions {
             let length = self.u64()?;
-            elements = elements.checked_mul(length).filter(|n| *n > 0).ok_or_else(|| GgufError::Implausible {
+            elements = elements.checked_mul(length).ok_or_else(|| GgufError::Implausible {
                 what: format!("a dimension of tensor `{name}`"),
                 found: length,
             })?;
@@ -363,18 +346,17 @@ impl<'a> Reader<'a> {
         }
         let row = shape[0];
         shape.reverse();
-        let number = self.u32()?;
-        let tensor_type = TensorType::from_number(number).map_err(|found| GgufError::TensorType {
-            tensor: name.clone(),
-            found,
-            known: TensorType::names(),
-        })?;
+        // What is wrong with a type matters only where something needs the tensor.
+        let tensor_type = TensorType::from_number(self.u32()?).and_then(|known| {
+            let whole = row.is_multiple_of(known.block_len());
+            if whole { Ok(known) } else { Err(format!("{} with rows of {row} numbers", known.name())) }
+        });
         let offset = self.u64()?;
-        if !row.is_multiple_of(tensor_type.block_len()) {
-            return Err(GgufError::Implausible { what: format!("the row length of tensor `{name}`"), found: row });
-        }
-        let bytes = (elements / tensor_type.block_len())
-            .checked_mul(tensor_type.block_bytes())
+        let bytes = match &tensor_type {
+            Ok(known) => (elements / known.block_len()).checked_mul(known.block_bytes()),
+            Err(_) => Some(0),
+        };
+        let bytes = bytes
             .ok_or_else(|| GgufError::Implausible { what: format!("the size of tensor `{name}`"), found: elements })?;
         Ok(TensorInfo { name, shape, tensor_type, offset, bytes })
     }
@@ -421,8 +403,8 @@ mod tests {
     fn reads_metadata_and_tensor_places() {
         let file = sample();
         let gguf = Gguf::parse(&file, file.len() as u64).unwrap();
-        assert_eq!(gguf.text("general.architecture"), Ok("llama"));
-        assert_eq!(gguf.texts("tokens"), Ok(vec!["a", "b"]));
+        assert_eq!(gguf.need("general.architecture"), Ok("llama"));
+        assert_eq!(gguf.need("tokens"), Ok(vec!["a", "b"]));
         assert_eq!(gguf.tensors[0].shape, vec![2, 32]);
         assert_eq!(gguf.tensors[1].bytes, 40);
         assert_eq!(gguf.tensors[1].offset + 40, file.len() as u64);
@@ -443,7 +425,6 @@ mod tests {
         assert!(matches!(Gguf::parse(&file[..100], size), Err(GgufError::Truncated { .. })));
         assert!(matches!(Gguf::parse(&file, size - 1), Err(GgufError::OutOfFile { .. })));
         let kind = file.windows(9).position(|w| w == [&1u64.to_le_bytes()[..], b"y"].concat()).unwrap() + 9 + 4 + 16;
-        assert!(matches!(with(kind, &16u32.to_le_bytes()), GgufError::TensorType { found, .. } if found == "IQ2_XXS"));
         assert!(matches!(with(kind + 4, &0u64.to_le_bytes()), GgufError::Overlap { .. }));
         assert!(matches!(with(kind + 4, &u64::MAX.to_le_bytes()), GgufError::OutOfFile { .. }));
     }

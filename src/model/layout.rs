@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::config::DecoderConfig;
+use super::config::{DecoderConfig, Presence};
 use super::family::Change;
 use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
@@ -40,20 +40,58 @@ pub struct Part<'a> {
     pub plus_one: bool,
 }
 
-/// Where a tensor of a file belongs; none where nothing needs it.
-pub fn place(config: &DecoderConfig, format: Format, name: &str) -> Option<Place> {
-    let (name, change) = match format {
-        Format::Gguf => (name.to_string(), Change::Same),
-        Format::Safetensors => config.family.gguf_name(name)?,
+/// What a tensor of a file is to the decoder.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Role {
+    /// A part of it.
+    Part(Place),
+    /// A part that such a decoder can have, and this one, by its configuration, has not.
+    NotItsOwn,
+    /// Nothing.
+    Nothing,
+}
+
+/// What a tensor of a file is to the decoder.
+pub fn role(config: &DecoderConfig, format: Format, name: &str) -> Role {
+    let renamed = match format {
+        Format::Gguf => Some((name.to_string(), Change::Same)),
+        Format::Safetensors => config.family.gguf_name(name),
     };
+    let Some((name, change)) = renamed else { return Role::Nothing };
     let layer = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
-    if layer.is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers)) {
-        return None;
+    let in_no_block =
+        layer.is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers));
+    let is_weight = [".weight", ".bias"].iter().any(|end| name.ends_with(end));
+    if in_no_block || !is_weight || shape_of(config, &name).is_none() {
+        return Role::Nothing;
     }
-    shape_of(config, &name)?;
+    if presence(config, &name) == Presence::Absent {
+        return Role::NotItsOwn;
+    }
     let paired = format == Format::Gguf && config.family.interleaved_in_gguf();
     let halves = config.rotary.is_some() && !paired;
-    Some(Place { name, change, halves })
+    Role::Part(Place { name, change, halves })
+}
+
+/// Whether a decoder has a part, by the part's name in GGUF.
+fn presence(config: &DecoderConfig, name: &str) -> Presence {
+    let (family, parts) = (config.family, config.parts);
+    let bias = name.ends_with(".bias");
+    match part_of(name) {
+        "attn_q" | "attn_k" | "attn_v" | "attn_qkv" if bias => parts.attention_bias,
+        "attn_output" if bias => parts.output_bias,
+        "ffn_gate" | "ffn_up" | "ffn_down" if bias => parts.mlp_bias,
+        "output" if bias => Presence::of(family.biases_head()),
+        "output" => parts.head,
+        "ffn_gate" => Presence::of(family.gated()),
+        "ffn_norm" => Presence::of(!family.shares_norm() && (!bias || family.centres())),
+        "attn_norm" | "output_norm" => Presence::of(!bias || family.centres()),
+        "attn_q_norm" | "attn_k_norm" => Presence::of(!bias && family.norms_heads()),
+        "post_attention_norm" | "post_ffw_norm" => Presence::of(!bias && family.norms_outputs()),
+        "position_embd" => Presence::of(!bias && config.rotary.is_none()),
+        "rope_freqs" | "rope_factors_short" => Presence::IfThere,
+        _ => Presence::of(!bias),
+    }
 }
 
 /// `attn_q` of `blk.0.attn_q.weight`.
@@ -85,36 +123,47 @@ pub fn shape_of(config: &DecoderConfig, name: &str) -> Option<[usize; 2]> {
     Some(if name.ends_with(".bias") || columns == 1 { [1, rows] } else { [rows, columns] })
 }
 
+/// The parts of a block, by their names in GGUF.
+const IN_BLOCK: [&str; 13] = [
+    "attn_norm",
+    "attn_q",
+    "attn_k",
+    "attn_v",
+    "attn_output",
+    "attn_q_norm",
+    "attn_k_norm",
+    "post_attention_norm",
+    "ffn_norm",
+    "ffn_gate",
+    "ffn_up",
+    "ffn_down",
+    "post_ffw_norm",
+];
+/// The parts outside of blocks.
+const OUTSIDE: [&str; 4] = ["token_embd", "position_embd", "output_norm", "output"];
+
 /// Parts that a decoder cannot be without.
 pub fn needed(config: &DecoderConfig) -> Vec<String> {
-    let mut parts = vec!["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down"];
-    if !config.family.shares_norm() {
-        parts.push("ffn_norm");
-    }
-    if config.family.gated() {
-        parts.push("ffn_gate");
-    }
-    let in_blocks =
-        (0..config.layers).flat_map(|layer| parts.iter().map(move |part| format!("blk.{layer}.{part}.weight")));
-    let mut out = vec!["token_embd.weight".to_string(), "output_norm.weight".into()];
-    if config.rotary.is_none() {
-        out.push("position_embd.weight".into());
-    }
-    out.extend(in_blocks);
-    out
+    let in_blocks = (0..config.layers).flat_map(|layer| IN_BLOCK.iter().map(move |part| format!("blk.{layer}.{part}")));
+    let paths = OUTSIDE.iter().map(|part| (*part).to_string()).chain(in_blocks);
+    let names = paths.flat_map(|path| ["weight", "bias"].map(|kind| format!("{path}.{kind}")));
+    names.filter(|name| presence(config, name) == Presence::Needed).collect()
 }
 
 impl Place {
-    /// That the tensor has the shape that the configuration promises.
+    /// That the tensor can be read and has the shape that the configuration promises.
     ///
     /// # Errors
-    /// [`LoadError::Shape`].
+    /// [`LoadError::Shape`], and [`LoadError::TensorType`] for a type that is not read.
     pub fn check(&self, config: &DecoderConfig, tensor: &TensorInfo) -> Result<(), LoadError> {
         let Some(wanted) = shape_of(config, &self.name) else { return Ok(()) };
         let [rows, columns] = wanted.map(|n| n as u64);
         let rows = if self.holds_gate(config) { 2 * rows } else { rows };
         let wanted = if self.change == Change::Transposed { [columns, rows] } else { [rows, columns] };
-        let is_float = tensor.tensor_type.is_float();
+        let is_float = match &tensor.tensor_type {
+            Ok(known) => known.is_float(),
+            Err(found) => return Err(LoadError::TensorType { tensor: tensor.name.clone(), found: found.clone() }),
+        };
         if tensor.matrix_shape() != wanted || (self.change == Change::Transposed && !is_float) {
             let found = tensor.shape.clone();
             return Err(LoadError::Shape { tensor: tensor.name.clone(), found, wanted: wanted.to_vec() });
@@ -211,6 +260,13 @@ mod tests {
     use crate::model::quant::dequantize;
     use crate::model::tensor::TensorType;
 
+    fn place(config: &DecoderConfig, format: Format, name: &str) -> Place {
+        match role(config, format, name) {
+            Role::Part(place) => place,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
     fn config(text: &str) -> DecoderConfig {
         DecoderConfig::from_hub(text, "x").unwrap()
     }
@@ -230,7 +286,7 @@ mod tests {
     #[test]
     fn fused_biases_are_split_head_by_head_and_paired() {
         let config = config(NEOX);
-        let place = place(&config, Format::Safetensors, "gpt_neox.layers.0.attention.query_key_value.bias").unwrap();
+        let place = place(&config, Format::Safetensors, "gpt_neox.layers.0.attention.query_key_value.bias");
         let parts = place.parts(&config, stored(48, [1, 48]));
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names, ["blk.0.attn_q.bias", "blk.0.attn_k.bias", "blk.0.attn_v.bias"]);
@@ -243,18 +299,27 @@ mod tests {
     #[test]
     fn what_is_not_needed_has_no_place() {
         let config = config(NEOX);
-        assert_eq!(place(&config, Format::Safetensors, "gpt_neox.layers.0.attention.masked_bias"), None);
-        assert_eq!(place(&config, Format::Gguf, "blk.1.attn_qkv.weight"), None, "there is one layer");
+        assert_eq!(role(&config, Format::Safetensors, "gpt_neox.layers.0.attention.masked_bias"), Role::Nothing);
+        assert_eq!(role(&config, Format::Gguf, "blk.1.attn_qkv.weight"), Role::Nothing, "there is one layer");
+        assert_eq!(role(&config, Format::Gguf, "blk.0.attn_q_norm.weight"), Role::NotItsOwn, "of another family");
+        assert_eq!(role(&config, Format::Gguf, "rope_freqs"), Role::Nothing);
     }
 
     #[test]
     fn shapes_are_checked() {
         let config = config(NEOX);
-        let place = place(&config, Format::Gguf, "blk.0.attn_qkv.weight").unwrap();
-        let info =
-            |shape: Vec<u64>| TensorInfo { name: "t".into(), shape, tensor_type: TensorType::F32, offset: 0, bytes: 0 };
+        let place = place(&config, Format::Gguf, "blk.0.attn_qkv.weight");
+        let info = |shape: Vec<u64>| TensorInfo {
+            name: "t".into(),
+            shape,
+            tensor_type: Ok(TensorType::F32),
+            offset: 0,
+            bytes: 0,
+        };
         assert!(place.check(&config, &info(vec![48, 16])).is_ok());
         assert!(matches!(place.check(&config, &info(vec![16, 48])), Err(LoadError::Shape { .. })));
+        let unread = TensorInfo { tensor_type: Err("U8".into()), ..info(vec![48, 16]) };
+        assert!(matches!(place.check(&config, &unread), Err(LoadError::TensorType { found, .. }) if found == "U8"));
         assert_eq!(place.names(&config), ["blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"]);
         assert!(place.names(&config).iter().all(|name| needed(&config).contains(name)));
     }

@@ -160,11 +160,12 @@ impl Weights {
     /// Bytes that a tensor takes once it is held.
     pub fn held_bytes(tensor: &TensorInfo, storage: Storage, rounds: bool) -> u64 {
         let [_, columns] = tensor.matrix_shape();
-        let rounded = rounds && can_be_rounded(tensor.tensor_type, columns as usize);
+        let Ok(tensor_type) = tensor.tensor_type else { return tensor.bytes };
+        let rounded = rounds && can_be_rounded(tensor_type, columns as usize);
         let bits = match storage {
-            Storage::Packed => PackedMatrix::bits_a_weight(tensor.tensor_type, rounded),
+            Storage::Packed => PackedMatrix::bits_a_weight(tensor_type, rounded),
             #[cfg(feature = "gpu")]
-            Storage::Blocks => BlockMatrix::bits_a_weight(tensor.tensor_type, rounded),
+            Storage::Blocks => BlockMatrix::bits_a_weight(tensor_type, rounded),
             #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
             Storage::Tensors => 32.0,
         };

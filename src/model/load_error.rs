@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use super::chat::ChatError;
 use super::family::Family;
 use super::gguf::GgufError;
 use super::safetensors::SafetensorsError;
+use super::tensor::TensorType;
 use super::tokenizer::TokenizerError;
 
 /// Why a model could not be loaded.
@@ -17,9 +17,6 @@ pub enum LoadError {
     /// The tokenizer in the file.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The chat template in the file.
-    #[error(transparent)]
-    Chat(#[from] ChatError),
     /// The header of a safetensors file.
     #[error(transparent)]
     Safetensors(#[from] SafetensorsError),
@@ -47,11 +44,61 @@ pub enum LoadError {
         /// The feature.
         what: String,
     },
+    /// Something else than a language model.
+    #[error("this is {what}, not a language model that writes: choose one that is")]
+    NotALanguageModel {
+        /// What it is.
+        what: String,
+    },
+    /// A checkpoint whose weights are stored by a method of quantization that is not read.
+    #[error(
+        "the checkpoint's weights are quantized by {method} (`quantization_config` in config.json), which is not read: choose the model that it was made from, or a GGUF file of it"
+    )]
+    Quantized {
+        /// The method's name.
+        method: String,
+    },
     /// A tensor that is needed and missing.
-    #[error("tensor `{tensor}` is missing: this is not a whole model of its architecture; get all of its files")]
+    #[error(
+        "tensor `{tensor}`, which every model of its architecture has, is missing: the files are not all there, or were written by a program that names tensors otherwise (they have names such as `{example}`)"
+    )]
     MissingTensor {
         /// The tensor's name in GGUF.
         tensor: String,
+        /// A name that the files have.
+        example: String,
+    },
+    /// Only a header.
+    #[error("the file has no weights, only a vocabulary: choose a whole model")]
+    NoTensors,
+    /// A model without a head.
+    #[error(
+        "tensor `{tensor}`, the head that predicts the next token, is missing, and the embedding does not stand in for it: this is the base of a model; choose a whole one"
+    )]
+    NoHead {
+        /// The tensor's name in the file.
+        tensor: &'static str,
+    },
+    /// A tensor that is needed and stored in a type that is not read.
+    #[error(
+        "tensor `{tensor}` is stored as {found}, which is not read: choose a file with tensors of types {}",
+        TensorType::names()
+    )]
+    TensorType {
+        /// The tensor's name.
+        tensor: String,
+        /// The type.
+        found: String,
+    },
+    /// A tensor that comes twice.
+    #[error(
+        "tensor `{tensor}` comes twice, the second time in {file}, and nothing says which is right: remove the stale file"
+    )]
+    Twice {
+        /// The tensor's name in GGUF.
+        tensor: String,
+        /// The file of the second.
+        file: String,
     },
     /// A tensor with other dimensions than the configuration promises.
     #[error(

@@ -1,15 +1,15 @@
 //! From a stream of file bytes to a model on a device, holding no weight twice.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use burn::tensor::Device;
 
 use super::attention::Attention;
-use super::chat::ChatTemplate;
+use super::chat::{ChatError, ChatTemplate};
 use super::config::DecoderConfig;
 use super::decoder::{Block, Decoder};
 use super::gguf::{Gguf, GgufError, MAGIC};
-use super::layout::{self, Format, Part, Place};
+use super::layout::{self, Format, Part, Place, Role};
 use super::linear::{Linear, RowWeights, Storage, Weights};
 use super::load_error::LoadError;
 use super::mlp::Mlp;
@@ -34,8 +34,10 @@ pub struct LoadedModel {
     pub decoder: Decoder,
     /// Text to ids and back.
     pub tokenizer: ModelTokenizer,
-    /// The model's chat template, where it has one.
-    pub chat: Option<ChatTemplate>,
+    /// The model's chat template, or why there is none.
+    pub chat: Result<ChatTemplate, ChatError>,
+    /// What a visitor should know about the files, each a sentence.
+    pub notices: Vec<String>,
     /// How the weights are stored in the files, such as `"Q4_1, Q8_0, F32"`.
     pub stored_as: String,
 }
@@ -63,6 +65,8 @@ enum State {
 
 /// One file as its bytes arrive.
 struct Incoming {
+    /// Its name without folders.
+    name: String,
     file_bytes: u64,
     /// Bytes received and not yet used; the first has file offset `at`.
     pending: Vec<u8>,
@@ -80,10 +84,14 @@ pub struct ModelLoader {
     files: usize,
     begun: usize,
     incoming: Option<Incoming>,
-    repository: Option<Repository>,
     config: Option<DecoderConfig>,
-    /// The first file's header, where it is GGUF.
-    gguf: Option<Gguf>,
+    /// Read before the weights come, so that what cannot be used is not downloaded.
+    texts: Option<(ModelTokenizer, Result<ChatTemplate, ChatError>)>,
+    /// The file that each tensor is in, where an index says it.
+    tensor_files: BTreeMap<String, String>,
+    /// The parts that the headers so far have.
+    there: HashSet<String>,
+    notices: Vec<String>,
     parts: Parts,
     /// What each frequency of rotary positions is divided by, where a file says so.
     factors: Vec<f32>,
@@ -111,9 +119,11 @@ impl ModelLoader {
             files,
             begun: 0,
             incoming: None,
-            repository: None,
             config: None,
-            gguf: None,
+            texts: None,
+            tensor_files: BTreeMap::new(),
+            there: HashSet::new(),
+            notices: vec![],
             parts: Parts::default(),
             factors: vec![],
             stored_as: BTreeSet::new(),
@@ -138,20 +148,37 @@ impl ModelLoader {
     /// # Errors
     /// As soon as it is clear that the model cannot be used.
     pub fn describe(&mut self, repository: Repository) -> Result<(), LoadError> {
-        self.config = Some(DecoderConfig::from_hub(&repository.config, &repository.name)?);
-        self.repository = Some(repository);
+        let config = DecoderConfig::from_hub(&repository.config, &repository.name)?;
+        let tokenizer = ModelTokenizer::from_hub(&repository, config.vocabulary)?;
+        let template = repository.chat_template()?.ok_or(ChatError::Missing);
+        self.describe_as(config, tokenizer, template.and_then(|template| ChatTemplate::new(&template)));
+        self.tensor_files = repository.tensor_files()?;
         Ok(())
+    }
+
+    fn describe_as(&mut self, config: DecoderConfig, tokenizer: ModelTokenizer, chat: Result<ChatTemplate, ChatError>) {
+        self.notices.extend(tokenizer.notices.iter().cloned());
+        match &chat {
+            Ok(_) | Err(ChatError::Missing) => {}
+            // Only the chat cannot be used.
+            Err(why) => self.notices.push(format!("Prompts are read as plain text: {why}.")),
+        }
+        self.config = Some(config);
+        self.texts = Some((tokenizer, chat));
     }
 
     /// Begins the next file, of so many bytes.
     ///
+    /// * `name` — its path, which an index may know.
+    ///
     /// # Errors
     /// Where the file before it is not complete.
-    pub fn begin_file(&mut self, file_bytes: u64) -> Result<(), LoadError> {
+    pub fn begin_file(&mut self, name: &str, file_bytes: u64) -> Result<(), LoadError> {
         self.end_file()?;
         self.begun += 1;
         let state = State::Header { try_at: FIRST_HEADER_BYTES };
-        self.incoming = Some(Incoming { file_bytes, pending: Vec::new(), at: 0, state });
+        let name = name.rsplit('/').next().unwrap_or(name).to_string();
+        self.incoming = Some(Incoming { name, file_bytes, pending: Vec::new(), at: 0, state });
         Ok(())
     }
 
@@ -194,7 +221,7 @@ impl ModelLoader {
     fn advance(&mut self) -> Result<(), LoadError> {
         let Some(mut file) = self.incoming.take() else { return Ok(()) };
         match &mut file.state {
-            State::Header { try_at } => match self.header(&file.pending, file.file_bytes) {
+            State::Header { try_at } => match self.header(&file.name, &file.pending, file.file_bytes) {
                 Ok(directory) => {
                     // What followed the header already belongs to the tensors.
                     let first = std::mem::take(&mut file.pending);
@@ -232,62 +259,110 @@ impl ModelLoader {
     }
 
     /// The tensors of a file and where each belongs, from the file's first bytes.
-    fn header(&mut self, bytes: &[u8], file_bytes: u64) -> Result<Vec<(TensorInfo, Option<Place>)>, LoadError> {
+    fn header(
+        &mut self,
+        file: &str,
+        bytes: &[u8],
+        file_bytes: u64,
+    ) -> Result<Vec<(TensorInfo, Option<Place>)>, LoadError> {
         let (format, tensors) = if bytes.starts_with(&MAGIC) || !safetensors::recognises(bytes) {
             let gguf = Gguf::parse(bytes, file_bytes)?;
-            let split = gguf.unsigned("split.count").map_or(1, |count| count.max(1) as usize);
+            let split: Option<u64> = gguf.get("split.count")?;
+            let split = split.map_or(1, |count| count.max(1) as usize);
             if split > self.files {
                 return Err(LoadError::Split { got: self.files, wanted: split });
             }
-            let tensors = gguf.tensors.clone();
-            if self.gguf.is_none() {
-                self.config = Some(DecoderConfig::from_gguf(&gguf)?);
-                self.gguf = Some(gguf);
+            if self.config.is_none() {
+                let config = DecoderConfig::from_gguf(&gguf)?;
+                let tokenizer = ModelTokenizer::from_gguf(&gguf)?;
+                self.describe_as(config, tokenizer, ChatTemplate::from_gguf(&gguf));
             }
-            (Format::Gguf, tensors)
+            (Format::Gguf, gguf.tensors)
         } else {
-            if self.repository.is_none() {
-                return Err(LoadError::Undescribed);
-            }
             (Format::Safetensors, safetensors::parse(bytes, file_bytes)?)
         };
         let Some(config) = &self.config else { return Err(LoadError::Undescribed) };
+        if tensors.is_empty() && self.files == 1 {
+            return Err(LoadError::NoTensors);
+        }
+        if let Some(tensor) = tensors.iter().find(|tensor| tensor.name.contains(".lora_A.")) {
+            let what = format!("an adapter (LoRA) that is not merged into its model (tensor `{}`)", tensor.name);
+            return Err(LoadError::NotALanguageModel { what });
+        }
+        let example = tensors.first().map_or_else(String::new, |tensor| tensor.name.clone());
         let mut directory = vec![];
+        let (mut stale, mut not_its_own) = (vec![], vec![]);
         for tensor in tensors {
-            let place = layout::place(config, format, &tensor.name);
+            let of_other_file = self.tensor_files.get(&tensor.name).is_some_and(|other| other != file);
+            let place = match layout::role(config, format, &tensor.name) {
+                Role::Part(_) if of_other_file => {
+                    stale.push(tensor.name.clone());
+                    None
+                }
+                Role::Part(place) => Some(place),
+                Role::NotItsOwn => {
+                    not_its_own.push(tensor.name.clone());
+                    None
+                }
+                Role::Nothing => None,
+            };
             if let Some(place) = &place {
                 place.check(config, &tensor)?;
+                for name in place.names(config) {
+                    if let Some(tensor) = self.there.replace(name) {
+                        return Err(LoadError::Twice { tensor, file: file.into() });
+                    }
+                }
                 let sizes =
                     [false, true].map(|rounds| Weights::held_bytes(&tensor, self.storage, rounds || self.rounds));
                 self.held = [0, 1].map(|at| self.held[at].saturating_add(sizes[at]));
             }
-            directory.push((tensor, place));
+            if tensor.bytes > 0 {
+                directory.push((tensor, place));
+            }
         }
         let [needs, rounded] = self.held;
         if needs > self.limits.total {
             let rounded = Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds);
             return Err(LoadError::TooBig { needs, limit: self.limits.total, rounded });
         }
-        if self.files == 1 {
+        if self.begun == self.files {
             // Better known before the weights have come.
-            let there: HashSet<String> = directory
-                .iter()
-                .filter_map(|(_, place)| place.as_ref())
-                .flat_map(|place| place.names(config))
-                .collect();
-            if let Some(tensor) = layout::needed(config).into_iter().find(|name| !there.contains(name)) {
-                return Err(LoadError::MissingTensor { tensor });
+            match layout::needed(config).into_iter().find(|name| !self.there.contains(name)) {
+                Some(head) if head == "output.weight" && format == Format::Safetensors => {
+                    return Err(LoadError::NoHead { tensor: config.family.head_name() });
+                }
+                Some(tensor) => return Err(LoadError::MissingTensor { tensor, example }),
+                None => {}
             }
+        }
+        if let Some(first) = stale.first() {
+            self.notices.push(format!(
+                "{file} has a copy of {} that belongs to another file by the model's index ({first}); the copy is ignored.",
+                counted(stale.len(), "tensor"),
+            ));
+        }
+        if let Some(first) = not_its_own.first() {
+            let why = if *first == config.family.head_name() && format == Format::Safetensors {
+                "by its config.json the embedding is the head too (`tie_word_embeddings`)"
+            } else {
+                "by its configuration the model has none"
+            };
+            let what = counted(not_its_own.len(), "tensor");
+            self.notices.push(format!(
+                "{what} of the model's files, such as {first}, {} ignored: {why}.",
+                if not_its_own.len() == 1 { "is" } else { "are" }
+            ));
         }
         Ok(directory)
     }
 
     /// Puts a tensor where it belongs.
     fn take(&mut self, tensor: &TensorInfo, place: &Place, bytes: &[u8]) {
-        let Some(config) = &self.config else { return };
-        self.stored_as.insert(tensor.tensor_type.name());
+        let (Some(config), Ok(tensor_type)) = (&self.config, &tensor.tensor_type) else { return };
+        self.stored_as.insert(tensor_type.name());
         let shape = tensor.matrix_shape().map(|n| n as usize);
-        let stored = StoredMatrix { tensor_type: tensor.tensor_type, bytes: bytes.into(), shape };
+        let stored = StoredMatrix { tensor_type: *tensor_type, bytes: bytes.into(), shape };
         for Part { name, stored, plus_one } in place.parts(config, stored) {
             let is_row = layout::shape_of(config, &name).is_some_and(|[rows, _]| rows == 1);
             if !is_row {
@@ -310,21 +385,14 @@ impl ModelLoader {
     /// The model, once every byte of every file has been pushed.
     ///
     /// # Errors
-    /// A file that ended early, a part that is missing, and a tokenizer or chat template that cannot be built.
+    /// A file that ended early, and a part that is missing.
     pub fn finish(mut self) -> Result<LoadedModel, LoadError> {
         self.end_file()?;
         if self.begun < self.files {
             return Err(LoadError::Split { got: self.begun, wanted: self.files });
         }
         let Some(mut config) = self.config.take() else { return Err(LoadError::Ended { got: 0, wanted: 0 }) };
-        let (tokenizer, chat) = match (&self.gguf, &self.repository) {
-            (Some(gguf), _) => (ModelTokenizer::from_gguf(gguf)?, ChatTemplate::from_gguf(gguf)?),
-            (None, Some(repository)) => (
-                ModelTokenizer::from_hub(repository, config.vocabulary)?,
-                repository.chat_template()?.map(|template| ChatTemplate::new(&template)).transpose()?,
-            ),
-            (None, None) => return Err(LoadError::Undescribed),
-        };
+        let Some((tokenizer, chat)) = self.texts.take() else { return Err(LoadError::Undescribed) };
         if let Some(rotary) = config.rotary.as_mut().filter(|_| !self.factors.is_empty()) {
             rotary.factors = self.factors;
             rotary.check_factors()?;
@@ -332,21 +400,31 @@ impl ModelLoader {
         let decoder = self.parts.decoder(config, self.storage, &self.device)?;
         let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
         let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
-        Ok(LoadedModel { decoder, tokenizer, chat, stored_as })
+        Ok(LoadedModel { decoder, tokenizer, chat, stored_as, notices: self.notices })
     }
+}
+
+/// A part that no file has.
+fn missing(tensor: String) -> LoadError {
+    LoadError::MissingTensor { tensor, example: String::new() }
+}
+
+/// `1 tensor`, `2 tensors`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 impl Parts {
     fn matrix(&mut self, path: &str) -> Result<Linear, LoadError> {
         let tensor = format!("{path}.weight");
-        let weights = self.matrices.remove(&tensor).ok_or(LoadError::MissingTensor { tensor })?;
+        let weights = self.matrices.remove(&tensor).ok_or_else(|| missing(tensor))?;
         Ok(Linear { weights, bias: self.rows.remove(&format!("{path}.bias")) })
     }
 
     fn norm(&mut self, path: &str, config: &DecoderConfig, _storage: Storage) -> Result<Norm, LoadError> {
         let tensor = format!("{path}.weight");
         Ok(Norm {
-            weight: self.rows.remove(&tensor).ok_or(LoadError::MissingTensor { tensor })?,
+            weight: self.rows.remove(&tensor).ok_or_else(|| missing(tensor))?,
             bias: self.rows.remove(&format!("{path}.bias")),
             epsilon: config.norm_epsilon,
             centred: config.family.centres(),

@@ -6,6 +6,8 @@
 pub mod attention;
 pub mod chat;
 pub mod config;
+mod config_gguf;
+mod config_hub;
 #[cfg(feature = "engine")]
 pub mod decoder;
 pub mod family;
@@ -13,6 +15,7 @@ pub mod family;
 pub mod file;
 pub mod gguf;
 mod gguf_tokenizer;
+mod hub_tokenizer;
 #[cfg(feature = "engine")]
 pub mod kv_cache;
 #[cfg(feature = "engine")]
@@ -24,6 +27,7 @@ pub mod load_error;
 pub mod loader;
 pub mod manifest;
 pub mod matrix;
+pub mod metadata;
 #[cfg(feature = "engine")]
 pub mod mlp;
 #[cfg(feature = "engine")]

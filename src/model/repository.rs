@@ -1,5 +1,7 @@
 //! A model as a Hugging Face repository has it: the small files that describe it, and which of its files hold the weights.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -19,18 +21,26 @@ pub struct Repository {
     pub tokenizer_config: Option<String>,
     /// `generation_config.json`, where there is one.
     pub generation_config: Option<String>,
+    /// `special_tokens_map.json`, where there is one.
+    pub special_tokens: Option<String>,
     /// `chat_template.jinja`, where there is one.
     pub chat_template: Option<String>,
+    /// `model.safetensors.index.json`, where the weights are in several files.
+    pub index: Option<String>,
 }
 
 /// The names of the texts, each with whether a model cannot do without it.
-pub const TEXTS: [(&str, bool); 5] = [
+pub const TEXTS: [(&str, bool); 7] = [
     ("config.json", true),
     ("tokenizer.json", true),
     ("tokenizer_config.json", false),
     ("generation_config.json", false),
+    ("special_tokens_map.json", false),
     ("chat_template.jinja", false),
+    (INDEX, false),
 ];
+/// Says which file each tensor of a checkpoint in several files is in.
+const INDEX: &str = "model.safetensors.index.json";
 
 impl Repository {
     /// Puts a text where its name says; other names are ignored.
@@ -40,7 +50,9 @@ impl Repository {
             "tokenizer.json" => self.tokenizer = text,
             "tokenizer_config.json" => self.tokenizer_config = Some(text),
             "generation_config.json" => self.generation_config = Some(text),
+            "special_tokens_map.json" => self.special_tokens = Some(text),
             "chat_template.jinja" => self.chat_template = Some(text),
+            INDEX => self.index = Some(text),
             _ => {}
         }
     }
@@ -54,12 +66,66 @@ impl Repository {
         serde_json::from_str(text).map_err(|error| LoadError::Repository { file: file.into(), why: error.to_string() })
     }
 
-    /// `tokenizer_config.json` as JSON, null where there is none.
+    /// `tokenizer_config.json` as JSON, null where there is none. As in transformers, special tokens are those of
+    /// `special_tokens_map.json` where `tokenizer_config.json` does not list the added tokens.
     ///
     /// # Errors
     /// Text that is not JSON.
     pub fn tokenizer_settings(&self) -> Result<Value, LoadError> {
-        Self::json(self.tokenizer_config.as_ref(), "tokenizer_config.json")
+        let mut settings = Self::json(self.tokenizer_config.as_ref(), "tokenizer_config.json")?;
+        if !settings.is_object() && !settings.is_null() {
+            return Err(LoadError::Repository {
+                file: "tokenizer_config.json".into(),
+                why: "it is not an object".into(),
+            });
+        }
+        let special = Self::json(self.special_tokens.as_ref(), "special_tokens_map.json")?;
+        if let Value::Object(special) = special
+            && settings.get("added_tokens_decoder").is_none()
+        {
+            for (key, value) in special {
+                settings[key] = value;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The files of weights: those that the index names, where there is one, else those that were selected.
+    ///
+    /// * `files` — all files of the repository.
+    ///
+    /// # Errors
+    /// A text that is not such an index, and a file that is not there.
+    pub fn weights(
+        &self,
+        files: &[RepositoryFile],
+        selected: Vec<RepositoryFile>,
+    ) -> Result<Vec<RepositoryFile>, WeightsError> {
+        let named: BTreeSet<String> = self.tensor_files()?.into_values().collect();
+        if named.is_empty() {
+            return Ok(selected);
+        }
+        let find = |name: String| {
+            let found = files.iter().find(|file| file.path == name).cloned();
+            found.ok_or_else(|| SelectionError::NoSuchShard { file: name }.into())
+        };
+        named.into_iter().map(find).collect()
+    }
+
+    /// The file that each tensor is in, where an index says it.
+    ///
+    /// # Errors
+    /// Text that is not such an index.
+    pub fn tensor_files(&self) -> Result<BTreeMap<String, String>, LoadError> {
+        #[derive(Deserialize)]
+        struct Index {
+            #[serde(default)]
+            weight_map: BTreeMap<String, String>,
+        }
+        let Some(text) = &self.index else { return Ok(BTreeMap::new()) };
+        let index: Result<Index, _> = serde_json::from_str(text);
+        let wrong = |error: serde_json::Error| LoadError::Repository { file: INDEX.into(), why: error.to_string() };
+        Ok(index.map_err(wrong)?.weight_map)
     }
 
     /// The chat template: a file of its own, or an entry of `tokenizer_config.json`, where it may be one of several.
@@ -73,6 +139,7 @@ impl Repository {
         let settings = self.tokenizer_settings()?;
         Ok(match &settings["chat_template"] {
             Value::String(template) => Some(template.clone()),
+            Value::Object(several) => several.get("default").and_then(Value::as_str).map(str::to_string),
             Value::Array(several) => several
                 .iter()
                 .find(|one| one["name"] == "default")
@@ -85,19 +152,32 @@ impl Repository {
     /// The ids of tokens that end a text: those of `generation_config.json`, else of `config.json`.
     ///
     /// # Errors
-    /// Text that is not JSON.
+    /// Text that is not JSON, and ids that are none.
     pub fn stop_ids(&self) -> Result<Vec<u32>, LoadError> {
         let generation = Self::json(self.generation_config.as_ref(), "generation_config.json")?;
         let config = Self::json(Some(&self.config), "config.json")?;
-        let ids = |value: &Value| -> Vec<u32> {
+        let ids = |value: &Value, file: &str| -> Result<Vec<u32>, LoadError> {
             let one = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-            match value {
-                Value::Array(several) => several.iter().filter_map(one).collect(),
-                single => one(single).into_iter().collect(),
-            }
+            let read = match value {
+                Value::Null => Some(vec![]),
+                Value::Array(several) => several.iter().map(one).collect(),
+                single => one(single).map(|id| vec![id]),
+            };
+            let why = || format!("`eos_token_id` is {value}, where a token's id or a list of them is expected");
+            read.ok_or_else(|| LoadError::Repository { file: file.into(), why: why() })
         };
-        let found = ids(&generation["eos_token_id"]);
-        Ok(if found.is_empty() { ids(&config["eos_token_id"]) } else { found })
+        let places = [
+            (&generation["eos_token_id"], "generation_config.json"),
+            (&config["eos_token_id"], "config.json"),
+            (&config["text_config"]["eos_token_id"], "config.json"),
+        ];
+        for (value, file) in places {
+            let found = ids(value, file)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(vec![])
     }
 }
 
@@ -130,6 +210,25 @@ pub enum SelectionError {
         /// What is wrong.
         why: String,
     },
+    /// An adapter for another model.
+    #[error(
+        "the repository holds an adapter (LoRA) for another model, not a model: choose one with the adapter merged into it"
+    )]
+    Adapter,
+    /// A model that only gives vectors.
+    #[error(
+        "the repository holds an embedding model (it has {file}), not a language model that writes: choose one that is"
+    )]
+    Embedding {
+        /// The file that says so.
+        file: &'static str,
+    },
+    /// A file that the index names is not there.
+    #[error("the repository's index of tensors names {file}, which is not there: get all of its files")]
+    NoSuchShard {
+        /// Which.
+        file: String,
+    },
     /// Neither GGUF nor safetensors.
     #[error("the repository has no .gguf and no .safetensors file at its top: choose one that has")]
     NoWeights,
@@ -157,6 +256,17 @@ pub enum SelectionError {
         /// Files of the model.
         wanted: usize,
     },
+}
+
+/// Why the files of weights are not known.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum WeightsError {
+    /// The index cannot be read.
+    #[error(transparent)]
+    Index(#[from] LoadError),
+    /// The files are not all there.
+    #[error(transparent)]
+    Files(#[from] SelectionError),
 }
 
 /// Which of several GGUF files is taken where none is named: small and good first.
@@ -245,10 +355,19 @@ pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selectio
             }
         };
     }
+    if let Some(file) = EMBEDDING_FILES.into_iter().find(|name| files.iter().any(|file| file.path == *name)) {
+        return Err(SelectionError::Embedding { file });
+    }
     let whole = files.iter().find(|file| file.path == "model.safetensors");
     let shard = of(".safetensors").find(|file| file.path.starts_with("model-") && !file.path.contains('/'));
     if let Some(first) = whole.or(shard) {
-        return with_texts(files, siblings(files, first)?);
+        // Which of several sets of shards is the right one, the index says.
+        let has_index = whole.is_none() && files.iter().any(|file| file.path == INDEX);
+        let weights = siblings(files, first);
+        return with_texts(files, if has_index { weights.unwrap_or_else(|_| vec![first.clone()]) } else { weights? });
+    }
+    if files.iter().any(|file| file.path == "adapter_config.json") {
+        return Err(SelectionError::Adapter);
     }
     let preferred = PREFERRED.iter().find_map(|kind| {
         let kind = kind.to_lowercase();
@@ -263,10 +382,16 @@ pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selectio
     }
 }
 
+/// Files that only repositories of embedding models have (sentence-transformers).
+const EMBEDDING_FILES: [&str; 2] = ["modules.json", "config_sentence_transformers.json"];
+
 /// Safetensors files with the texts beside them.
 fn with_texts(files: &[RepositoryFile], weights: Vec<RepositoryFile>) -> Result<Selection, SelectionError> {
     let mut texts = vec![];
-    for (name, required) in TEXTS {
+    // An index beside a single file is a leftover.
+    let whole = weights.iter().any(|file| file.path == "model.safetensors");
+    let names = TEXTS.into_iter().filter(|(name, _)| *name != INDEX || !whole);
+    for (name, required) in names {
         match files.iter().find(|file| file.path == name) {
             Some(file) => texts.push(file.clone()),
             None if required => return Err(SelectionError::NoText { file: name }),

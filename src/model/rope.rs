@@ -41,7 +41,9 @@ impl Rope {
             None => (rotary.base, rotary.scaling),
         };
         let dimensions = rotary.dimensions as f64;
-        let plain = |pair: usize| base.powf(-((2 * pair) as f64) / dimensions);
+        let factor = |pair: usize| rotary.factors.get(pair).copied().map_or(1.0, f64::from);
+        let factor = |pair: usize| if windowed { 1.0 } else { factor(pair) };
+        let plain = |pair: usize| base.powf(-((2 * pair) as f64) / dimensions) / factor(pair);
         // The pair that makes so many turns in the original context, as a place between pairs.
         let place = |turns: f64, original: f64| dimensions * (original / (turns * TAU)).ln() / (2.0 * base.ln());
         let stretched = |pair: usize| {
@@ -49,15 +51,16 @@ impl Rope {
             match scaling {
                 RopeScaling::None => frequency,
                 RopeScaling::Linear { factor } => frequency / factor,
-                RopeScaling::Factors { .. } => frequency / rotary.factors.get(pair).copied().map_or(1.0, f64::from),
+                RopeScaling::Factors { .. } => frequency,
                 RopeScaling::Llama3 { factor, low, high, original } => {
                     let turns = original * frequency / TAU;
                     let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
                     frequency * (kept + (1.0 - kept) / factor)
                 }
-                RopeScaling::Yarn { factor, original, fast, slow, .. } => {
-                    let first = place(fast, original).floor().max(0.0);
-                    let last = place(slow, original).ceil().min(dimensions - 1.0);
+                RopeScaling::Yarn { factor, original, fast, slow, truncate, .. } => {
+                    let (first, last) = (place(fast, original), place(slow, original));
+                    let (first, last) = if truncate { (first.floor(), last.ceil()) } else { (first, last) };
+                    let (first, last) = (first.max(0.0), last.min(dimensions - 1.0));
                     let stretched = ((pair as f64 - first) / (last - first).max(1e-3)).clamp(0.0, 1.0);
                     frequency * (1.0 - stretched + stretched / factor)
                 }

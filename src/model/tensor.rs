@@ -131,8 +131,9 @@ pub struct TensorInfo {
     pub name: String,
     /// Dimensions, outermost first (`[rows, columns]`; GGUF stores them innermost first).
     pub shape: Vec<u64>,
-    /// How its numbers are stored.
-    pub tensor_type: TensorType,
+    /// How its numbers are stored; an error is the name of a type that is not read, which matters only where something needs
+    /// the tensor.
+    pub tensor_type: Result<TensorType, String>,
     /// First byte, counted from the beginning of the file.
     pub offset: u64,
     /// Length in bytes.

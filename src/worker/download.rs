@@ -97,7 +97,8 @@ pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Res
     let total = files.iter().flatten().map(|piece| piece.bytes).sum();
     let mut progress = Progress { received: 0, total, kept: 0, told: 0.0, file: String::new() };
     for file in &files {
-        loader.begin_file(file.iter().map(|piece| piece.bytes).sum()).map_err(refused)?;
+        let name = file.first().map_or("", |piece| piece.label.as_str());
+        loader.begin_file(name, file.iter().map(|piece| piece.bytes).sum()).map_err(refused)?;
         for piece in file {
             let mut why = None;
             let mut push = |bytes: &[u8]| {
@@ -178,7 +179,7 @@ async fn picked(files: &[PickedFile]) -> Result<Order, String> {
         files.iter().map(|file| RepositoryFile { path: file.name.clone(), bytes: file.bytes, sha256: None }).collect();
     let address = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.address.clone());
     // One file alone is taken for what it is; its header says more than its name.
-    let Selection { texts, weights } = match &listed[..] {
+    let Selection { texts, mut weights } = match &listed[..] {
         [one] => Selection { texts: vec![], weights: vec![one.clone()] },
         several => select(several, None).map_err(|error| error.to_string())?,
     };
@@ -189,6 +190,7 @@ async fn picked(files: &[PickedFile]) -> Result<Order, String> {
             let content = server.text(&address(&text.path).unwrap_or_default(), true).await.map_err(|(why, _)| why)?;
             described.set(&text.path, content);
         }
+        weights = described.weights(&listed, weights).map_err(|error| error.to_string())?;
         repository = Some(described);
     }
     let piece = |file: RepositoryFile| {
@@ -219,7 +221,7 @@ async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) 
     let mut shelf = Shelf { folder: folder.as_ref(), offline: false };
     let listing = shelf.text(&server, listing_address.as_str(), LISTING).await?;
     let listed = parse_listing(&listing).map_err(|error| error.to_string())?;
-    let Selection { texts, weights } = select(&listed, name.file.as_deref()).map_err(|error| error.to_string())?;
+    let Selection { texts, mut weights } = select(&listed, name.file.as_deref()).map_err(|error| error.to_string())?;
     let address = |path: &str| name.file_address(hub, path).map(String::from).ok_or_else(wrong);
     let mut repository = None;
     if !texts.is_empty() {
@@ -228,6 +230,7 @@ async fn in_repository(name: &RepositoryName, hub: &str, token: Option<String>) 
             let content = shelf.text(&server, &address(&file.path)?, &file.path).await?;
             described.set(&file.path, content);
         }
+        weights = described.weights(&listed, weights).map_err(|error| error.to_string())?;
         repository = Some(described);
     }
     let mut files = vec![];

@@ -7,7 +7,7 @@ use prunescope::model::{ModelLoader, Storage};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed);
-    if loader.begin_file(bytes.len() as u64).is_err() || bytes.chunks(1009).any(|piece| loader.push(piece).is_err()) {
+    if loader.begin_file("", bytes.len() as u64).is_err() || bytes.chunks(1009).any(|piece| loader.push(piece).is_err()) {
         return;
     }
     let _ = loader.finish();

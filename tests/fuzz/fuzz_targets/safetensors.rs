@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let weights = weights.get(1..).unwrap_or_default();
     let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed);
     if loader.describe(repository).is_err()
-        || loader.begin_file(weights.len() as u64).is_err()
+        || loader.begin_file("", weights.len() as u64).is_err()
         || weights.chunks(1009).any(|piece| loader.push(piece).is_err())
     {
         return;

@@ -9,7 +9,7 @@ use prunescope::model::{ChatTemplate, ModelTokenizer};
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes).into_owned();
     if let Ok(template) = ChatTemplate::new(&text) {
-        let _ = template.render("Hi", "<s>", "</s>");
+        let _ = template.render("Hi", &Default::default());
     }
     if let Ok(files) = parse_listing(&text) {
         let _ = select(&files, None);

@@ -1,0 +1,571 @@
+//! What is read of a repository's `tokenizer.json`.
+//!
+//! The tokenizers crate panics on some documents that no tokenizer has (found by fuzzing and by an audit), and obeys settings of
+//! a training run that transformers resets. So a document is read here as what it may be, and only that is written anew for the
+//! crate. Source of the form: the `tokenizers` crate, `tokenizer/serialization.rs`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokenizers::Tokenizer;
+
+/// A tokenizer, and what is put around every text.
+pub struct HubTokenizer {
+    /// Text to ids and back, without anything around a text.
+    pub tokenizer: Tokenizer,
+    /// Tokens put before and after a text.
+    pub around: Around,
+    /// Tokens whose id is another than their document says: the crate counts on from the vocabulary.
+    pub renumbered: Vec<String>,
+}
+
+/// Tokens put before and after a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// Before it.
+    pub before: Vec<u32>,
+    /// After it.
+    pub after: Vec<u32>,
+}
+
+/// The document. Padding and truncation never apply: transformers resets both for a plain call.
+#[derive(Deserialize, Serialize)]
+struct Document<'a> {
+    version: Option<String>,
+    #[serde(default)]
+    added_tokens: Vec<AddedToken>,
+    normalizer: Option<Normalizer>,
+    pre_tokenizer: Option<PreTokenizer>,
+    #[serde(skip_serializing)]
+    post_processor: Option<PostProcessor>,
+    decoder: Option<Decoder>,
+    #[serde(borrow)]
+    model: Model<'a>,
+}
+
+/// A token that is matched before the model splits a text.
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
+pub struct AddedToken {
+    /// Its id, where it says one.
+    #[serde(default)]
+    pub id: u32,
+    /// Its text.
+    pub content: String,
+    #[serde(default)]
+    single_word: bool,
+    #[serde(default)]
+    lstrip: bool,
+    #[serde(default)]
+    rstrip: bool,
+    #[serde(default)]
+    normalized: bool,
+    /// Whether it is a control token.
+    #[serde(default)]
+    pub special: bool,
+}
+
+/// What a repository's other files say of its tokenizer.
+#[derive(Default)]
+pub struct Additions {
+    /// Added tokens by id, whose flags replace those of the document; then tokens without an id (0) that are added where the
+    /// document has none of that text.
+    pub listed: Vec<AddedToken>,
+    /// Texts of special tokens, which are added where there is none of that text.
+    pub special: Vec<String>,
+    /// Whether a space is put before a text whose tokens begin with spaces.
+    pub add_prefix_space: Option<bool>,
+}
+
+impl Additions {
+    /// Puts them into a document, in transformers' order (`TokenizersBackend.__init__`).
+    fn apply(self, document: &mut Document<'_>) {
+        let tokens = &mut document.added_tokens;
+        for token in self.listed {
+            match tokens.iter_mut().find(|known| known.content == token.content) {
+                Some(known) => *known = AddedToken { id: known.id, ..token },
+                None => tokens.push(token),
+            }
+        }
+        for content in self.special {
+            if !tokens.iter().any(|known| known.content == content) {
+                tokens.push(AddedToken {
+                    id: NO_ID,
+                    content,
+                    single_word: false,
+                    lstrip: false,
+                    rstrip: false,
+                    normalized: false,
+                    special: true,
+                });
+            }
+        }
+        if let (Some(adds), Some(PreTokenizer::ByteLevel(bytes))) = (self.add_prefix_space, &mut document.pre_tokenizer)
+        {
+            bytes.add_prefix_space = adds;
+        }
+    }
+}
+
+/// Of a token for which nothing says an id: the crate gives it the next one.
+const NO_ID: u32 = u32::MAX;
+
+/// Vocabulary and merges stay as they are written: the crate reads both with errors, not panics.
+#[derive(Deserialize, Serialize)]
+struct Model<'a> {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(borrow)]
+    vocab: &'a RawValue,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    merges: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unk_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unk_id: Option<usize>,
+    /// Longer than a merge it makes the crate panic; no family here has one.
+    #[serde(skip_serializing)]
+    continuing_subword_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_of_word_suffix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fuse_unk: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte_fallback: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignore_merges: Option<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(tag = "type")]
+enum Normalizer {
+    Sequence {
+        normalizers: Vec<Normalizer>,
+    },
+    #[serde(rename = "NFC")]
+    Nfc,
+    #[serde(rename = "NFD")]
+    Nfd,
+    #[serde(rename = "NFKC")]
+    Nfkc,
+    #[serde(rename = "NFKD")]
+    Nfkd,
+    Lowercase,
+    StripAccents,
+    Strip {
+        strip_left: bool,
+        strip_right: bool,
+    },
+    Prepend {
+        prepend: String,
+    },
+    Replace {
+        pattern: Literal,
+        content: String,
+    },
+}
+
+/// A pattern that is a text. A regular expression here may fail for a text, on which the crate panics.
+#[derive(Deserialize, Serialize)]
+enum Literal {
+    String(String),
+}
+
+#[derive(Deserialize, Serialize)]
+enum Pattern {
+    String(String),
+    Regex(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(tag = "type")]
+enum PreTokenizer {
+    Sequence {
+        pretokenizers: Vec<PreTokenizer>,
+    },
+    ByteLevel(ByteLevel),
+    Split {
+        pattern: Pattern,
+        behavior: Behavior,
+        #[serde(default)]
+        invert: bool,
+    },
+    Digits {
+        individual_digits: bool,
+    },
+    Punctuation {
+        #[serde(default)]
+        behavior: Behavior,
+    },
+    Metaspace(Metaspace),
+    Whitespace,
+    WhitespaceSplit,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+enum Behavior {
+    Removed,
+    #[default]
+    Isolated,
+    MergedWithPrevious,
+    MergedWithNext,
+    Contiguous,
+}
+
+#[derive(Deserialize, Serialize)]
+struct ByteLevel {
+    #[serde(default = "yes")]
+    add_prefix_space: bool,
+    #[serde(default = "yes")]
+    trim_offsets: bool,
+    #[serde(default = "yes")]
+    use_regex: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Metaspace {
+    replacement: char,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    add_prefix_space: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prepend_scheme: Option<PrependScheme>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum PrependScheme {
+    First,
+    Never,
+    Always,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(tag = "type")]
+enum Decoder {
+    Sequence { decoders: Vec<Decoder> },
+    ByteLevel(ByteLevel),
+    Metaspace(Metaspace),
+    ByteFallback,
+    Fuse,
+    Strip { content: char, start: usize, stop: usize },
+    Replace { pattern: Literal, content: String },
+}
+
+/// What is put around a text.
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum PostProcessor {
+    Sequence {
+        processors: Vec<PostProcessor>,
+    },
+    TemplateProcessing {
+        single: Vec<Piece>,
+        special_tokens: BTreeMap<String, SpecialToken>,
+    },
+    RobertaProcessing {
+        sep: (String, u32),
+        cls: (String, u32),
+    },
+    BertProcessing {
+        sep: (String, u32),
+        cls: (String, u32),
+    },
+    /// Only says which characters of a text a token stands for.
+    ByteLevel {},
+}
+
+#[derive(Deserialize)]
+enum Piece {
+    Sequence { id: String },
+    SpecialToken { id: String },
+}
+
+#[derive(Deserialize)]
+struct SpecialToken {
+    ids: Vec<u32>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl PostProcessor {
+    /// What is put around a text that may already have something around it.
+    fn around(&self, inner: Around) -> Result<Around, String> {
+        let Around { mut before, mut after } = inner;
+        match self {
+            Self::ByteLevel {} => {}
+            Self::Sequence { processors } => {
+                return processors
+                    .iter()
+                    .try_fold(Around { before, after }, |inner, processor| processor.around(inner));
+            }
+            Self::RobertaProcessing { sep, cls } | Self::BertProcessing { sep, cls } => {
+                before.insert(0, cls.1);
+                after.push(sep.1);
+            }
+            Self::TemplateProcessing { single, special_tokens } => {
+                let mut first = vec![];
+                let mut seen = false;
+                for piece in single {
+                    match piece {
+                        Piece::Sequence { id } if id == "A" && !seen => seen = true,
+                        Piece::Sequence { .. } => return Err("the template around a text names a second text".into()),
+                        Piece::SpecialToken { id } => {
+                            let token = special_tokens.get(id);
+                            let token = token.ok_or_else(|| {
+                                format!("the template around a text names {id:?}, which it does not give")
+                            })?;
+                            if seen { after.extend(&token.ids) } else { first.extend(&token.ids) }
+                        }
+                    }
+                }
+                first.extend(before);
+                before = first;
+            }
+        }
+        Ok(Around { before, after })
+    }
+}
+
+impl Decoder {
+    /// That the crate does not panic on it: it cuts from the end of a text that may have no character left.
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Sequence { decoders } => decoders.iter().try_for_each(Self::check),
+            Self::Strip { stop: 1.., .. } => Err("it has a decoder that strips the end of texts".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads a `tokenizer.json`.
+///
+/// * `additions` — what other files of the repository say.
+///
+/// # Errors
+/// What is wrong with it: not JSON, a part that is not read, parts that do not fit together.
+pub fn read(text: &str, additions: Additions) -> Result<HubTokenizer, String> {
+    let mut document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if document.version.as_ref().is_some_and(|version| version != "1.0") {
+        return Err(format!("its version is {}, where 1.0 is read", document.version.unwrap_or_default()));
+    }
+    let model = &mut document.model;
+    if model.continuing_subword_prefix.as_ref().is_some_and(|prefix| !prefix.is_empty()) {
+        return Err("its model has a `continuing_subword_prefix`".into());
+    }
+    match model.kind.as_deref() {
+        Some("BPE" | "Unigram" | "WordLevel") => {}
+        // As older versions wrote it.
+        None if model.merges.is_some() => model.kind = Some("BPE".into()),
+        None if model.vocab.get().starts_with('[') => model.kind = Some("Unigram".into()),
+        other => return Err(format!("its model is of the type {}", other.unwrap_or("unknown"))),
+    }
+    if model.kind.as_deref() == Some("Unigram") && model.unk_id.is_none() {
+        model.unk_token = None;
+    }
+    document.decoder.as_ref().map_or(Ok(()), Decoder::check)?;
+    let around = document
+        .post_processor
+        .as_ref()
+        .map_or(Ok(Around::default()), |processor| processor.around(Around::default()))?;
+    document.version = Some("1.0".into());
+    additions.apply(&mut document);
+    let known = serde_json::to_string(&document).map_err(|error| error.to_string())?;
+    let tokenizer: Tokenizer = known.parse().map_err(|error: tokenizers::Error| error.to_string())?;
+    let renumbered =
+        document.added_tokens.iter().filter(|token| tokenizer.token_to_id(&token.content) != Some(token.id));
+    let renumbered = renumbered.filter(|token| token.id != NO_ID && !token.content.is_empty());
+    let renumbered = renumbered.map(|token| token.content.clone()).collect();
+    Ok(HubTokenizer { tokenizer, around, renumbered })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn small() -> Value {
+        json!({
+            "version": "1.0",
+            "truncation": { "direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 7 },
+            "padding": { "strategy": { "Fixed": 400_000_000u64 }, "direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "a" },
+            "added_tokens": [{ "id": 4, "content": "<s>", "special": true }],
+            "normalizer": { "type": "Replace", "pattern": { "String": " " }, "content": "b" },
+            "pre_tokenizer": null,
+            "post_processor": { "type": "TemplateProcessing", "pair": [], "special_tokens": { "<s>": { "id": "<s>", "ids": [4], "tokens": ["<s>"] } },
+                "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }] },
+            "decoder": { "type": "Strip", "content": "a", "start": 1, "stop": 0 },
+            "model": { "type": "BPE", "dropout": 0.5, "vocab": { "a": 0, "b": 1, "ab": 2, "<s>": 4 }, "merges": ["a b"], "continuing_subword_prefix": "" }
+        })
+    }
+
+    fn error(document: &Value) -> String {
+        read(&document.to_string(), Additions::default()).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn a_text_is_neither_cut_nor_padded() {
+        let read = read(&small().to_string(), Additions::default()).unwrap();
+        let encode = |text: &str| read.tokenizer.encode(text, true).unwrap().get_ids().to_vec();
+        assert_eq!(encode("ab ab ab"), [2, 1, 2, 1, 2], "and never at random");
+        assert_eq!(encode("a<s>b"), [0, 4, 1]);
+        assert_eq!(read.around, Around { before: vec![4], after: vec![] });
+        assert_eq!(read.renumbered, Vec::<String>::new());
+    }
+
+    #[test]
+    fn tokens_of_other_files_are_added() {
+        let token = |content: &str, id: u32, rstrip: bool| AddedToken {
+            id,
+            content: content.into(),
+            single_word: false,
+            lstrip: false,
+            rstrip,
+            normalized: false,
+            special: false,
+        };
+        let additions = Additions {
+            listed: vec![token("<s>", 4, true), token("<x>", 5, false)],
+            special: vec!["<s>".into(), "ab".into(), "<y>".into()],
+            add_prefix_space: Some(true),
+        };
+        let mut document = small();
+        document["normalizer"] = Value::Null;
+        document["pre_tokenizer"] = json!({ "type": "ByteLevel", "add_prefix_space": false, "use_regex": false });
+        document["model"]["vocab"]["Ġ"] = json!(3);
+        let read = read(&document.to_string(), additions).unwrap();
+        let encode = |text: &str| read.tokenizer.encode(text, false).unwrap().get_ids().to_vec();
+        assert_eq!(encode("b<s>  <x>"), [3, 1, 4, 5], "a space before the text, and flags of the other file");
+        assert_eq!(encode("<y>"), [6]);
+        let special = read.tokenizer.get_added_tokens_decoder();
+        assert_eq!(special.iter().filter(|(_, token)| token.special).map(|(id, _)| *id).max(), Some(6));
+        assert_eq!(read.renumbered, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_hole_in_the_ids_is_told() {
+        let mut document = small();
+        document["model"]["vocab"] = json!({ "a": 0, "b": 1, "ab": 2 });
+        let read = read(&document.to_string(), Additions::default()).unwrap();
+        assert_eq!(read.renumbered, ["<s>"], "the crate counts on from 3");
+    }
+
+    #[test]
+    fn what_is_put_around_a_text_is_found_by_id() {
+        let around = |processor: Value| {
+            let processor: PostProcessor = serde_json::from_value(processor).unwrap();
+            processor.around(Around::default()).map(|around| (around.before, around.after))
+        };
+        let template = |single: Value| json!({ "type": "TemplateProcessing", "single": single, "special_tokens": { "x": { "ids": [7, 8] } } });
+        let (x, a) = (json!({ "SpecialToken": { "id": "x" } }), json!({ "Sequence": { "id": "A" } }));
+        assert_eq!(around(template(json!([x, a, x]))), Ok((vec![7, 8], vec![7, 8])));
+        assert_eq!(around(template(json!([a]))), Ok((vec![], vec![])));
+        assert!(
+            around(template(json!([{ "SpecialToken": { "id": "y" } }, a])))
+                .unwrap_err()
+                .contains("\"y\", which it does not give")
+        );
+        assert!(around(template(json!([a, { "Sequence": { "id": "B" } }]))).unwrap_err().contains("second text"));
+        let roberta = json!({ "type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": true, "add_prefix_space": false });
+        assert_eq!(around(roberta.clone()), Ok((vec![0], vec![2])));
+        let both = json!({ "type": "Sequence", "processors": [{ "type": "ByteLevel", "trim_offsets": false }, roberta, template(json!([x, a]))] });
+        assert_eq!(around(both), Ok((vec![7, 8, 0], vec![2])));
+    }
+
+    /// Documents on which the tokenizers crate panics: an audit's and a fuzzer's findings, and their kinds.
+    #[test]
+    fn what_the_crate_panics_on_is_refused_in_words() {
+        let with = |path: &str, value: Value| {
+            let mut document = small();
+            *document.pointer_mut(path).unwrap() = value;
+            document
+        };
+        let prefix = with("/model/continuing_subword_prefix", json!("longer than any merge"));
+        assert!(error(&prefix).contains("continuing_subword_prefix"));
+        let strip = json!({ "type": "Strip", "content": "a", "start": 1, "stop": 1 });
+        assert!(error(&with("/decoder", strip.clone())).contains("strips the end"));
+        assert!(
+            error(&with("/decoder", json!({ "type": "Sequence", "decoders": [strip] }))).contains("strips the end")
+        );
+        // Serde takes a list for an object.
+        let template = json!([{ "SpecialToken": ["[X]", 0] }, { "Sequence": ["A", 0] }]);
+        assert!(error(&with("/post_processor/single", template)).contains("invalid"), "{}", error(&small()));
+        let precompiled = json!({ "type": "Precompiled", "precompiled_charsmap": "AAAA" });
+        assert!(error(&with("/normalizer", precompiled)).contains("Precompiled"));
+        // The same name, written otherwise.
+        let escaped = small().to_string().replace("\"type\":\"Replace\"", r#""type":"\u0050recompiled""#);
+        assert!(read(&escaped, Additions::default()).map(|_| ()).unwrap_err().contains("Precompiled"));
+        assert!(
+            error(&with("/normalizer", json!({ "type": "Replace", "pattern": { "Regex": "(a+)+$" }, "content": "" })))
+                .contains("Regex")
+        );
+        assert!(error(&with("/pre_tokenizer", json!({ "type": "FixedLength", "length": 0 }))).contains("FixedLength"));
+        assert!(error(&with("/model/merges", json!(["a x"]))).contains('x'));
+        assert!(error(&with("/model/type", json!("WordPiece"))).contains("WordPiece"));
+    }
+
+    /// A small JSON value of any shape.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            prop_oneof![Just(0u64), Just(1), Just(7), Just(u64::MAX), Just(1 << 33)].prop_map(Value::from),
+            any::<f64>().prop_filter("JSON has no other numbers", |x| x.is_finite()).prop_map(Value::from),
+            prop_oneof![
+                Just(""),
+                Just("a"),
+                Just("▁"),
+                Just("é"),
+                Just("[X]"),
+                Just("A"),
+                Just("(a|a)*$"),
+                Just("Strip"),
+                Just("Sequence")
+            ]
+            .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::btree_map("[a-c]|type|id|content", inner, 0..3).prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    /// Every place in a document.
+    fn places(value: &Value, at: String, out: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| {
+                places(value, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), out)
+            }),
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(i, value)| places(value, format!("{at}/{i}"), out))
+            }
+            _ => {}
+        }
+        out.push(at);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Any value at any place of a document gives an error or a tokenizer that encodes and decodes; never a panic.
+        #[test]
+        fn any_value_anywhere_never_panics(place: prop::sample::Index, value in any_json(), text in "[ab <s>é▁]{0,12}") {
+            let mut document = small();
+            let mut all = vec![];
+            places(&document, String::new(), &mut all);
+            *document.pointer_mut(&all[place.index(all.len())]).unwrap() = value;
+            if let Ok(read) = read(&document.to_string(), Additions::default()) {
+                if let Ok(encoding) = read.tokenizer.encode(text.as_str(), false) {
+                    let _ = read.tokenizer.decode(encoding.get_ids(), false);
+                }
+                let _ = read.tokenizer.decode(&[0, 1, 2, 4, 99], false);
+            }
+        }
+    }
+}
