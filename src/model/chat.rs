@@ -130,7 +130,8 @@ fn without_generation_tags(source: &str) -> String {
     let mut rest = source;
     while let Some(at) = rest.find("{%") {
         let (before, tag) = rest.split_at(at);
-        let Some(end) = tag.find("%}") else { break };
+        // A tag's end may not share its beginning's `%`.
+        let Some(end) = tag[2..].find("%}").map(|end| end + 2) else { break };
         let (tag, after) = tag.split_at(end);
         out.push_str(before);
         let inner = &tag[2..];

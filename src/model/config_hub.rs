@@ -54,7 +54,8 @@ impl DecoderConfig {
             Family::Gemma3 if !keys.has("num_key_value_heads") => 4,
             _ => heads,
         };
-        let trained = keys.needed_count(&["max_position_embeddings", "n_positions"], LONGEST)?;
+        let trained =
+            keys.count(&["max_position_embeddings", "n_positions"], LONGEST)?.unwrap_or(default_context(family));
         let rotary = (family != Family::Gpt2).then(|| rotary(&keys, family, head_dim, trained)).transpose()?;
         let (rotary, context) = rotary.map_or((None, trained), |(rotary, context)| (Some(rotary), context));
         let inner = keys.count(&["intermediate_size", "n_inner"], WIDEST)?;
@@ -97,6 +98,17 @@ impl DecoderConfig {
             },
         }
         .checked()
+    }
+}
+
+/// The context in tokens where the file does not say.
+fn default_context(family: Family) -> usize {
+    match family {
+        Family::Gpt2 => 1024,
+        Family::Llama | Family::GptNeoX | Family::Phi => 2048,
+        Family::Phi3 => 4096,
+        Family::Qwen2 | Family::Qwen3 => 32_768,
+        Family::Mistral | Family::Gemma3 => 131_072,
     }
 }
 

@@ -78,12 +78,12 @@ fn presence(config: &DecoderConfig, name: &str) -> Presence {
     let (family, parts) = (config.family, config.parts);
     let bias = name.ends_with(".bias");
     match part_of(name) {
+        "ffn_gate" if !family.gated() => Presence::Absent,
         "attn_q" | "attn_k" | "attn_v" | "attn_qkv" if bias => parts.attention_bias,
         "attn_output" if bias => parts.output_bias,
         "ffn_gate" | "ffn_up" | "ffn_down" if bias => parts.mlp_bias,
         "output" if bias => Presence::of(family.biases_head()),
         "output" => parts.head,
-        "ffn_gate" => Presence::of(family.gated()),
         "ffn_norm" => Presence::of(!family.shares_norm() && (!bias || family.centres())),
         "attn_norm" | "output_norm" => Presence::of(!bias || family.centres()),
         "attn_q_norm" | "attn_k_norm" => Presence::of(!bias && family.norms_heads()),

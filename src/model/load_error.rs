@@ -90,6 +90,14 @@ pub enum LoadError {
         /// The type.
         found: String,
     },
+    /// A tensor of another architecture.
+    #[error(
+        "tensor `{tensor}` is none that a model of its architecture has, so that the file's architecture is another than it says: choose another file"
+    )]
+    NotItsOwn {
+        /// The tensor's name.
+        tensor: String,
+    },
     /// A tensor that comes twice.
     #[error(
         "tensor `{tensor}` comes twice, the second time in {file}, and nothing says which is right: remove the stale file"

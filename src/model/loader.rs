@@ -300,6 +300,8 @@ impl ModelLoader {
                     None
                 }
                 Role::Part(place) => Some(place),
+                // llama.cpp refuses such files, transformers ignores such tensors.
+                Role::NotItsOwn if format == Format::Gguf => return Err(LoadError::NotItsOwn { tensor: tensor.name }),
                 Role::NotItsOwn => {
                     not_its_own.push(tensor.name.clone());
                     None
@@ -343,7 +345,7 @@ impl ModelLoader {
             ));
         }
         if let Some(first) = not_its_own.first() {
-            let why = if *first == config.family.head_name() && format == Format::Safetensors {
+            let why = if *first == config.family.head_name() {
                 "by its config.json the embedding is the head too (`tie_word_embeddings`)"
             } else {
                 "by its configuration the model has none"

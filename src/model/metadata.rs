@@ -110,8 +110,8 @@ pub trait FromValue<'a>: Sized {
     fn from_value(value: &'a Value) -> Option<Self>;
 }
 
-/// Integers above this have no exact f64.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+/// 2⁶³ and 2⁶⁴: where the numbers of i64 and u64 end.
+const ENDS: [f64; 2] = [9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0];
 
 impl FromValue<'_> for u64 {
     const WANTED: &'static str = "a whole number from 0 on";
@@ -120,7 +120,7 @@ impl FromValue<'_> for u64 {
         match value {
             Value::Unsigned(n) => Some(*n),
             Value::Signed(n) => (*n).try_into().ok(),
-            Value::Float(x) => ((0.0..=EXACT).contains(x) && x.fract() == 0.0).then_some(*x as u64),
+            Value::Float(x) => ((0.0..ENDS[1]).contains(x) && x.fract() == 0.0).then_some(*x as u64),
             _ => None,
         }
     }
@@ -131,8 +131,9 @@ impl FromValue<'_> for f64 {
 
     fn from_value(value: &Value) -> Option<Self> {
         match value {
-            Value::Unsigned(n) => Some(*n as f64).filter(|x| *x <= EXACT),
-            Value::Signed(n) => Some(*n as f64).filter(|x| x.abs() <= EXACT),
+            // Only what an f64 holds exactly.
+            Value::Unsigned(n) => Some(*n as f64).filter(|x| *x as u128 == u128::from(*n)),
+            Value::Signed(n) => Some(*n as f64).filter(|x| *x as i128 == i128::from(*n)),
             Value::Float(x) => Some(*x).filter(|x| x.is_finite()),
             _ => None,
         }
@@ -199,7 +200,7 @@ impl FromValue<'_> for i64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Signed(n) => Some(*n),
-            Value::Float(x) => (x.abs() <= EXACT && x.fract() == 0.0).then_some(*x as i64),
+            Value::Float(x) => ((-ENDS[0]..ENDS[0]).contains(x) && x.fract() == 0.0).then_some(*x as i64),
             other => u64::from_value(other)?.try_into().ok(),
         }
     }
@@ -248,7 +249,8 @@ mod tests {
         macro_rules! whole {
             ($($kind:literal $number:ty: $value:ident $wide:ty),*) => {$(
                 let narrow = x as $number;
-                if narrow as f64 == x {
+                // Saturated numbers are not the number.
+                if narrow as f64 == x && narrow as i128 == x as i128 {
                     out.push((Value::$value(narrow as $wide), array($kind, &narrow.to_le_bytes())));
                 }
             )*};
@@ -271,10 +273,10 @@ mod tests {
                 prop_assert_eq!(f64::from_value(&value), Some(x));
                 prop_assert_eq!(Vec::<f64>::from_value(&array), Some(vec![x]));
                 prop_assert_eq!(PerLayer::<f64>::from_value(&array), Some(PerLayer::Each(vec![x])));
-                let whole = (x >= 0.0 && x.fract() == 0.0 && x <= EXACT).then_some(x as u64);
+                let whole = (x >= 0.0 && x.fract() == 0.0 && x < ENDS[1]).then_some(x as u64);
                 prop_assert_eq!(u64::from_value(&value), whole);
                 prop_assert_eq!(Vec::<u64>::from_value(&array), whole.map(|n| vec![n]));
-                let signed = (x.fract() == 0.0 && x.abs() <= EXACT).then_some(x as i64);
+                let signed = (x.fract() == 0.0 && (-ENDS[0]..ENDS[0]).contains(&x)).then_some(x as i64);
                 prop_assert_eq!(i64::from_value(&value), signed);
                 prop_assert_eq!(bool::from_value(&value), whole.and_then(|n| [false, true].get(n as usize).copied()));
                 prop_assert_eq!(<&str>::from_value(&value), None);
