@@ -8,7 +8,7 @@ use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
     Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
-    ModelInfo, Quality, Report, RetrievalReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
+    ModelInfo, NotFinite, Quality, Report, RetrievalReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
 };
 use crate::settings::{Precision, Settings};
 use crate::tasks::{Question, RetrievalSet};
@@ -237,6 +237,13 @@ pub enum Event {
         run: u64,
         /// Both models compared.
         compared: Box<ComparedPosition>,
+    },
+    /// Numbers that are none at the end of the prompt.
+    NotFinite {
+        /// Number of the run.
+        run: u64,
+        /// Where they come from.
+        found: NotFinite,
     },
     /// One more step of generation.
     Step {

@@ -8,15 +8,17 @@ use super::protocol::{Backend, Event, Stage};
 use super::task_book::TaskBook;
 use super::writing::{Part, write_texts};
 use crate::experiment::dense::DenseRun;
+use crate::experiment::finite::first_not_finite;
 use crate::experiment::generation::{PrunedRun, damage, next_token};
 use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
 use crate::experiment::weights::{Calibration, PrunedDecoder, Which};
 use crate::experiment::{Control, ExperimentError};
+use crate::model::chat::ChatError;
 use crate::model::{Decoder, DecoderConfig, LoadedModel, Storage};
 use crate::prune::importance::CALIBRATION_LONG;
 use crate::prune::{Importance, PruningPlan};
-use crate::results::{LayerTransition, ModelInfo, OtherModel, Report, VariantResult};
+use crate::results::{ComparedModel, LayerTransition, ModelInfo, NotFinite, OtherModel, Report, VariantResult};
 use crate::settings::Settings;
 use crate::tasks::{Question, RetrievalSet};
 
@@ -157,6 +159,8 @@ impl Session {
         if let Some(id) = self.model.tokenizer.first_difference(&other.tokenizer) {
             return Err(ModelsDiffer::Tokens { name: theirs.name.clone(), id });
         }
+        let of_other = |notice: &String| format!("Of the second model, {}: {notice}", theirs.name);
+        self.info.notices.extend(other.notices.iter().map(of_other));
         self.info.other =
             Some(OtherModel { source: source.into(), name: theirs.name.clone(), stored_as: other.stored_as });
         self.other = Some(other.decoder);
@@ -286,6 +290,21 @@ impl Session {
         let next = next_token(dense, pruned, temperature, &self.model.tokenizer).await?;
         timer.lap("toggle_to_next_token");
         tell(Event::NextToken { run, compared: Box::new(next.clone()) });
+        let mut not_finite = None;
+        if next.metrics.values().iter().any(|x| !x.is_finite()) {
+            let models = [
+                (ComparedModel::Dense, &decoder, &PruningPlan::default()),
+                (ComparedModel::Pruned, &pruned.model.decoder, &pruned.model.plan),
+            ];
+            for (model, decoder, plan) in models {
+                if let Some(place) = first_not_finite(decoder, plan, &prompt_ids, control).await? {
+                    let found = NotFinite { model, place };
+                    tell(Event::NotFinite { run, found });
+                    not_finite = Some(found);
+                    break;
+                }
+            }
+        }
         tell(Event::Weights { run, weights: Box::new(pruned.model.report.clone()) });
         for (step, layers) in self.layers.range(..settings.tokens) {
             tell(Event::Layers { run, step: *step, edited: false, layers: layers.clone() });
@@ -324,6 +343,7 @@ impl Session {
             settings: settings.clone(),
             prompt_ids,
             next_token: next,
+            not_finite,
             layers: layers.unwrap_or_default(),
             edited_layers,
             damage,
@@ -438,6 +458,11 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
         config: model.decoder.config.clone(),
         stored_as: model.stored_as.clone(),
         has_chat_template: model.chat.is_ok(),
+        chat_template_fault: match &model.chat {
+            Ok(_) | Err(ChatError::Missing) => None,
+            Err(fault) => Some(fault.to_string()),
+        },
+        notices: model.notices.clone(),
         other: None,
     }
 }

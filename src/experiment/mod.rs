@@ -4,6 +4,7 @@
 
 pub mod activations;
 pub mod dense;
+pub mod finite;
 pub mod forward;
 pub mod generation;
 pub mod importance;

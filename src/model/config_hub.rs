@@ -123,19 +123,6 @@ fn missing(key: &str) -> LoadError {
 /// That this is a language model whose weights are numbers.
 fn check_kind(root: &Keys<'_>, keys: &Keys<'_>, family: Family) -> Result<(), LoadError> {
     let other = |what: String| Err(LoadError::NotALanguageModel { what });
-    let classes = root.texts("architectures")?.unwrap_or_default();
-    if let Some(class) = classes.first().filter(|class| !LANGUAGE_MODELS.iter().any(|end| class.ends_with(end))) {
-        let kind = if class.contains("Classification") {
-            "a classifier"
-        } else if class.contains("Embedding") || class.ends_with("TextEncoder") {
-            "an embedding model"
-        } else if class.ends_with("Model") {
-            "the base of a model, without the head that predicts the next token"
-        } else {
-            "a model for another task"
-        };
-        return other(format!("{kind} (`architectures` in config.json is {class})"));
-    }
     for keys in [root, keys] {
         if keys.flag("is_causal")? == Some(false) {
             return other(
@@ -150,6 +137,21 @@ fn check_kind(root: &Keys<'_>, keys: &Keys<'_>, family: Family) -> Result<(), Lo
                 ));
             }
         }
+    }
+    let classes = root.texts("architectures")?.unwrap_or_default();
+    if let Some(class) = classes.first().filter(|class| !LANGUAGE_MODELS.iter().any(|end| class.ends_with(end))) {
+        let kind = if class.contains("Classification") {
+            "a classifier"
+        } else if class.contains("Embedding") || class.ends_with("TextEncoder") {
+            "an embedding model"
+        } else if class.ends_with("Model") {
+            "the base of a model, without the head that predicts the next token"
+        } else {
+            "a model for another task"
+        };
+        return other(format!("{kind} (`architectures` in config.json is {class})"));
+    }
+    for keys in [root, keys] {
         for key in ["quantization_config", "compression_config"] {
             let Some(Value::Object(how)) = keys.0.get(key) else { continue };
             let how = Keys(how);

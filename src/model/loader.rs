@@ -158,11 +158,7 @@ impl ModelLoader {
 
     fn describe_as(&mut self, config: DecoderConfig, tokenizer: ModelTokenizer, chat: Result<ChatTemplate, ChatError>) {
         self.notices.extend(tokenizer.notices.iter().cloned());
-        match &chat {
-            Ok(_) | Err(ChatError::Missing) => {}
-            // Only the chat cannot be used.
-            Err(why) => self.notices.push(format!("Prompts are read as plain text: {why}.")),
-        }
+        // A template that cannot be used stops only the chat.
         self.config = Some(config);
         self.texts = Some((tokenizer, chat));
     }

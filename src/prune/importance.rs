@@ -24,6 +24,7 @@ pub const CALIBRATION_LONG: &str = include_str!("../../public/sets/calibration.t
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SublayerImportance {
     /// 1 − cos(x, x + f(x)), averaged over calibration tokens; 0 means that it changes nothing.
+    #[serde(with = "crate::results::number")]
     pub importance: f32,
     /// Its rank among its kind; 0 is the least important and goes first.
     pub rank: usize,

@@ -21,8 +21,10 @@ pub struct TopTokenText {
     /// Its text; control tokens by name.
     pub text: String,
     /// Its probability in the dense model.
+    #[serde(with = "super::number")]
     pub dense: f32,
     /// Its probability in the pruned model.
+    #[serde(with = "super::number")]
     pub pruned: f32,
 }
 

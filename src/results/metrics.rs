@@ -69,7 +69,7 @@ macro_rules! define_metrics {
         /// Probabilities are softmax(z / T) with the temperature T of the analysis; divergences are in nats.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
         pub struct Metrics {
-            $($(#[$doc])* pub $name: f32,)+
+            $($(#[$doc])* #[serde(with = "super::number")] pub $name: f32,)+
         }
 
         impl Metrics {

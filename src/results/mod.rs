@@ -3,6 +3,8 @@
 pub mod advice;
 pub mod generation;
 pub mod metrics;
+pub mod not_finite;
+pub mod number;
 pub mod quality;
 pub mod report;
 pub mod sweep;
@@ -13,6 +15,7 @@ pub mod weights;
 pub use advice::{Advice, Verdict};
 pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};
 pub use metrics::Metrics;
+pub use not_finite::{ComparedModel, NotFinite, Place};
 pub use quality::TextQuality;
 pub use report::{
     Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, VariantResult, Written, first_divergence,

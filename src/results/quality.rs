@@ -8,14 +8,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TextQuality {
     /// Different tokens over all tokens.
+    #[serde(with = "super::number")]
     pub distinct_1: f32,
     /// Different pairs of neighbours over all pairs (distinct-n, Li et al., 2016).
+    #[serde(with = "super::number")]
     pub distinct_2: f32,
     /// Share of runs of three tokens that occurred before.
+    #[serde(with = "super::number")]
     pub repeated_3: f32,
     /// Mean of `dense_losses`; none for an empty text.
+    #[serde(with = "super::number::option")]
     pub dense_loss: Option<f32>,
     /// −log p(token) of each token in the dense model, reading this text after the prompt, in nats at T = 1.
+    #[serde(with = "super::number::list")]
     pub dense_losses: Vec<f32>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::generation::{ComparedPosition, GenerationStep};
-use super::{Metrics, TextQuality, TokenWeight, WeightReport};
+use super::{Metrics, NotFinite, TextQuality, TokenWeight, WeightReport};
 use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::Importance;
 use crate::settings::Settings;
@@ -20,8 +20,14 @@ pub struct ModelInfo {
     pub config: DecoderConfig,
     /// How its weights are stored in the file. "Dense" means these weights, dequantized.
     pub stored_as: String,
-    /// Whether it brings a chat template.
+    /// Whether it brings a chat template that can be used.
     pub has_chat_template: bool,
+    /// Why its chat template cannot be used, where it brings one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template_fault: Option<String>,
+    /// What a visitor should know about its files, each a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// The second model, which plans apply to, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OtherModel>,
@@ -119,6 +125,9 @@ pub struct Report {
     pub prompt_ids: Vec<u32>,
     /// The first position after the prompt.
     pub next_token: ComparedPosition,
+    /// Where its numbers stop being finite, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_finite: Option<NotFinite>,
     /// Measurement 1: what dropping each sublayer alone does at the end of the prompt.
     pub layers: Vec<LayerTransition>,
     /// Measurement 1 with weights pruned in place: each sublayer that the plan edits alone, its weights as the plan leaves

@@ -9,10 +9,13 @@ use super::sweep::Proportion;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SubspaceMetrics {
     /// cos(z, z̃).
+    #[serde(with = "super::number")]
     pub cos_z: f32,
     /// cos(p, p̃).
+    #[serde(with = "super::number")]
     pub cos_p: f32,
     /// KL(p ‖ p̃) in nats.
+    #[serde(with = "super::number")]
     pub kl_dense_pruned: f32,
 }
 
@@ -20,8 +23,10 @@ pub struct SubspaceMetrics {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceAnswer {
     /// Probability of each option's letter, renormalised on the letters.
+    #[serde(with = "super::number::list")]
     pub letters: Vec<f32>,
     /// Mean log-probability of each option's own tokens after the question without options.
+    #[serde(with = "super::number::list")]
     pub cloze: Vec<f32>,
 }
 
@@ -84,8 +89,10 @@ pub struct PoolingReport {
     /// The pruned model's ranking.
     pub pruned: Ranking,
     /// Kendall's τ of both models' orders of all passages, averaged over queries; 1 is the same order.
+    #[serde(with = "super::number")]
     pub kendall_tau: f32,
     /// Mean cosine of a text's vector in both models.
+    #[serde(with = "super::number")]
     pub cosine: f32,
 }
 

@@ -10,13 +10,18 @@ pub struct TokenWeight {
     /// Its text.
     pub text: String,
     /// p, its probability in the dense model: its weight in Theorem 3.
+    #[serde(with = "super::number")]
     pub p: f32,
     /// r = p²/‖p‖²: its weight in Theorem 2.
+    #[serde(with = "super::number")]
     pub r: f32,
     /// Δz of this token, less the p-weighted mean: a shift of all logits changes no probability.
+    #[serde(with = "super::number")]
     pub delta_z: f32,
     /// Its share of Var_p(Δz), 0 to 1.
+    #[serde(with = "super::number")]
     pub share_p: f32,
     /// Its share of Var_r(Δz), 0 to 1.
+    #[serde(with = "super::number")]
     pub share_r: f32,
 }

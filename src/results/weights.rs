@@ -13,8 +13,10 @@ pub struct MatrixReport {
     /// Which of its matrices.
     pub matrix: Matrix,
     /// Achieved share of zeros, 0 to 1.
+    #[serde(with = "super::number")]
     pub sparsity: f32,
     /// ‖W̃ − W‖ / ‖W‖.
+    #[serde(with = "super::number")]
     pub change: f32,
 }
 
