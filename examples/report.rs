@@ -58,10 +58,10 @@ fn run() -> Result<String, String> {
             "--prompt" => settings.prompt = value,
             "--drop" => settings.plan.drop = value.parse().map_err(|error| format!("--drop: {error}"))?,
             "--calibration" => {
-                calibration = fs::read_to_string(&value).map_err(|error| format!("{value} cannot be read: {error}"))?;
+                calibration = read_text(&value)?;
             }
             "--questions" | "--retrieval-set" => {
-                let text = fs::read_to_string(&value).map_err(|error| format!("{value} cannot be read: {error}"))?;
+                let text = read_text(&value)?;
                 let errors = if name == "--questions" {
                     let (read, errors) = tasks::choice::parse(&text);
                     questions = read;
@@ -72,6 +72,12 @@ fn run() -> Result<String, String> {
                     errors
                 };
                 errors.iter().for_each(|error| eprintln!("{value}: {error}"));
+                // The built-in set must not take its place.
+                if name == "--questions" && questions.is_empty()
+                    || name != "--questions" && retrieval.queries.is_empty()
+                {
+                    return Err(format!("{value} has no line that can be used"));
+                }
             }
             "--measure" => {
                 let what = serde_json::from_value(serde_json::json!({ "measure": value }));
@@ -105,6 +111,7 @@ fn run() -> Result<String, String> {
     let (device, kind) = open_device(&backend)?;
     let model = load(Path::new(&path), &device, storage(kind)).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, &path, kind, milliseconds);
+    session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration);
     session.use_questions(questions);
     session.use_retrieval_set(retrieval);
@@ -113,7 +120,12 @@ fn run() -> Result<String, String> {
     }
     let report =
         block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {})).map_err(|e| e.to_string())?;
+    report.not_finite.iter().for_each(|found| eprintln!("{found}"));
     serde_json::to_string_pretty(&report).map_err(|error| error.to_string())
+}
+
+fn read_text(path: &str) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))
 }
 
 /// Prints each event of a measurement as it comes, one JSON object a line; progress goes to standard error.

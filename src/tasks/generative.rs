@@ -40,7 +40,7 @@ enum Answers {
 
 /// Reads a set; bad lines come back with their numbers.
 pub fn parse(text: &str) -> (Vec<GenerativeTask>, Vec<LineError>) {
-    read_lines(text, |line: Line| {
+    let (tasks, errors) = read_lines(text, |line: Line| {
         let answers = match line.answers {
             // GSM8K ends its worked answer with the number alone.
             Answers::One(text) => vec![text.rsplit("####").next().unwrap_or_default().trim().to_string()],
@@ -52,7 +52,8 @@ pub fn parse(text: &str) -> (Vec<GenerativeTask>, Vec<LineError>) {
             return Err("its prompt or answer is empty".into());
         }
         Ok(GenerativeTask { prompt: line.prompt, answers, topic: line.topic })
-    })
+    });
+    (tasks.into_iter().map(|(_, task)| task).collect(), errors)
 }
 
 /// The built-in set.

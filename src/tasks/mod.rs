@@ -28,12 +28,13 @@ pub struct LineError {
     pub why: String,
 }
 
-/// Reads JSON lines, each as one item; empty lines are passed over.
+/// Reads JSON lines, each as one item with its line's number; empty lines are passed over, and so is a byte order mark.
 pub fn read_lines<L: DeserializeOwned, T>(
     text: &str,
     convert: impl Fn(L) -> Result<T, String>,
-) -> (Vec<T>, Vec<LineError>) {
+) -> (Vec<(usize, T)>, Vec<LineError>) {
     let (mut items, mut errors) = (vec![], vec![]);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let read = if at >= MAX_LINES {
             errors.push(LineError { line: at + 1, why: format!("only {MAX_LINES} lines are read") });
@@ -44,7 +45,7 @@ pub fn read_lines<L: DeserializeOwned, T>(
             serde_json::from_str::<L>(line).map_err(|error| format!("it is not such JSON ({error})")).and_then(&convert)
         };
         match read {
-            Ok(item) => items.push(item),
+            Ok(item) => items.push((at + 1, item)),
             Err(why) => errors.push(LineError { line: at + 1, why }),
         }
     }
