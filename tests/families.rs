@@ -134,7 +134,9 @@ fn check_texts(family: &str) {
         let LoadedModel { tokenizer, chat, .. } = open(&source, &Device::flex(), Storage::Packed);
         for Text { text, ids, with_special, decoded } in &expected.texts {
             let place = format!("{}: {text:?}", source.display());
-            assert_eq!(tokenizer.encode(text, true).unwrap(), *ids, "{place}");
+            // llama.cpp puts the first token before a conversation too, where its template does not.
+            let in_chat = if source.is_dir() { ids } else { with_special };
+            assert_eq!(tokenizer.encode(text, true).unwrap(), *in_chat, "{place}");
             assert_eq!(tokenizer.encode(text, false).unwrap(), *with_special, "{place}");
             assert_eq!(tokenizer.decode(ids), *decoded, "{place}");
             assert!(ids.iter().all(|id| !tokenizer.piece(*id).is_empty()), "{place}");

@@ -91,6 +91,9 @@ impl ChatTemplate {
         });
         environment.add_function("strftime_now", move |format: &str| strftime(clock(), format));
         environment.add_filter("tojson", to_json);
+        // As in Jinja, whatever Python can go through: none is not, a text is.
+        environment.add_test("iterable", |value: &Value| is_kind(value, &[ValueKind::Seq, ValueKind::Iterable]));
+        environment.add_test("sequence", |value: &Value| is_kind(value, &[ValueKind::Seq]));
         environment.add_template_owned(NAME, without_generation_tags(source)).map_err(syntax_error)?;
         Ok(Self { environment })
     }
@@ -115,6 +118,12 @@ impl ChatTemplate {
             })
             .map_err(failed)
     }
+}
+
+/// Whether a value is a text, a map, undefined, or of one of some kinds.
+fn is_kind(value: &Value, kinds: &[ValueKind]) -> bool {
+    let kind = value.kind();
+    [ValueKind::String, ValueKind::Map, ValueKind::Undefined].contains(&kind) || kinds.contains(&kind)
 }
 
 /// What is wrong, and in which line of the template.
@@ -343,6 +352,11 @@ mod tests {
             (
                 "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
                 "1",
+            ),
+            ("{% if tools is iterable and tools | length > 0 %}tools{% endif %}{{ messages is iterable }}", "True"),
+            (
+                "{{ 'text' is iterable }} {{ 'text' is sequence }} {{ 3 is iterable }} {{ none is sequence }}",
+                "True True False False",
             ),
             ("{{ messages[0].get('name', 'none') }}{{ missing }}", "none"),
         ];

@@ -365,7 +365,8 @@ impl AppState {
                 }
                 self.measurements.send_sets(self);
                 self.keep_plan_within(model.config.layers);
-                self.keep_chat_possible(model.has_chat_template);
+                self.keep_chat_possible(&model);
+                self.notices.update(|notices| notices.extend(model.notices.iter().cloned()));
                 self.models.look_again();
                 self.model.set(Some(model));
                 self.engine.set(EngineStatus::Ready);
@@ -384,6 +385,9 @@ impl AppState {
                 self.layers.set(BTreeMap::new());
                 self.report.set(None);
                 self.next_token.set(Some(*compared));
+            }
+            Event::NotFinite { run, found } if run == newest => {
+                self.notices.update(|notices| notices.push(found.to_string()));
             }
             Event::Step { run, step } if run == newest => self.steps.update(|steps| steps.push(*step)),
             Event::FixedTrajectory { run, steps } if run == newest => self.fixed_trajectory.set(steps),
@@ -449,10 +453,13 @@ impl AppState {
         (seconds > 1.0 && speed > 0.0).then(|| Pace { speed, left: (total - received) as f64 / speed })
     }
 
-    /// Reads the prompt as plain text where the model has no chat template, and says so.
-    fn keep_chat_possible(&self, has_template: bool) {
-        if !has_template && self.settings.with_untracked(|settings| settings.chat) {
-            let notice = "This model has no chat template, so the prompt is read as plain text.".into();
+    /// Reads the prompt as plain text where the model has no chat template that can be used, and says so.
+    fn keep_chat_possible(&self, model: &ModelInfo) {
+        if !model.has_chat_template && self.settings.with_untracked(|settings| settings.chat) {
+            let notice = match &model.chat_template_fault {
+                None => "This model has no chat template, so the prompt is read as plain text.".into(),
+                Some(fault) => format!("{} It is off now, so the prompt is read as plain text.", sentence(fault)),
+            };
             self.notices.update(|notices| notices.push(notice));
             self.change(HistoryEntry::Same, |settings| settings.chat = false);
         }
