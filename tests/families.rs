@@ -11,11 +11,14 @@ use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
 use prunescope::engine::protocol::Event;
 use prunescope::experiment::Control;
+use prunescope::experiment::cross_check::{CrossCheckError, cross_check};
 use prunescope::experiment::forward::{Pass, forward_beside, last_spaces};
 use prunescope::model::file::{load, load_within};
+use prunescope::model::linear::Linear;
 use prunescope::model::loader::Limits;
-use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Storage, Sublayer};
+use prunescope::model::{Decoder, Family, KeyValueCache, LoadedModel, Matrix, Storage, Sublayer, SublayerKind};
 use prunescope::prune::PruningPlan;
+use prunescope::results::Place;
 use prunescope::settings::Settings;
 use serde::Deserialize;
 
@@ -171,6 +174,45 @@ fn check_session(family: &str) {
     }
 }
 
+/// A device that computes as the CPU does is found to agree; one that does not, is found at the place where it does not.
+fn check_device(family: &str, device: &Device, storage: Storage, limits: Limits) {
+    for source in sources(family) {
+        let model = load_within(&source, device, storage, limits).unwrap_or_else(|error| panic!("{error}"));
+        let place = format!("{}, {storage:?}", source.display());
+        let (decoder, check) = (&model.decoder, model.cross_check.expect("a part on the CPU"));
+        let found = block_on(cross_check(decoder, &check, || 0.0)).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(found.largest_error < 1e-5 && found.kl.abs() < 1e-6, "{place}: {found:?}");
+        let wrong = |decoder: &Decoder| match block_on(cross_check(decoder, &check, || 0.0)) {
+            Err(CrossCheckError::Wrong { place, .. }) => place,
+            other => panic!("{place}: {other:?}"),
+        };
+        let off = |weights: &Linear| {
+            // Not all of them: some families take the size away.
+            let values = block_on(weights.weights.values()).unwrap();
+            weights.with_values(values.iter().enumerate().map(|(i, x)| x * [1.0, 1.01][i % 2]).collect())
+        };
+        let mut broken = decoder.clone();
+        broken.embedding = off(&decoder.embedding);
+        assert_eq!(wrong(&broken), Place::Embedding, "{place}");
+        let mut broken = decoder.clone();
+        broken.norm.epsilon += 10.0;
+        assert_eq!(wrong(&broken), Place::FinalNorm, "{place}");
+        if let Some(head) = &decoder.head {
+            let mut broken = decoder.clone();
+            broken.head = Some(off(head));
+            assert_eq!(wrong(&broken), Place::Head, "{place}");
+        }
+        for (at, layer) in check.layers.iter().enumerate() {
+            for (matrix, kind) in [(Matrix::Value, SublayerKind::Attention), (Matrix::Up, SublayerKind::Mlp)] {
+                let mut broken = decoder.clone();
+                let changed = off(decoder.blocks[*layer].matrix(matrix).unwrap());
+                broken.blocks[*layer].set_matrix(matrix, changed);
+                assert_eq!(wrong(&broken), Place::Sublayer { layer: *layer, kind }, "{place}, {at}");
+            }
+        }
+    }
+}
+
 /// Of which every matrix of the fixtures is split.
 #[cfg(feature = "gpu")]
 const NARROW: Limits = Limits { total: u64::MAX, binding: 2000 };
@@ -200,6 +242,18 @@ macro_rules! families {
             #[test]
             fn measurements() {
                 check_session(NAME);
+            }
+
+            #[test]
+            fn device_check() {
+                check_device(NAME, &Device::flex(), Storage::Tensors, Limits::default());
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn device_check_of_a_gpu() {
+                check_device(NAME, &common::gpu(), Storage::Blocks, Limits::default());
+                check_device(NAME, &common::gpu(), Storage::Blocks, NARROW);
             }
 
             #[test]

@@ -196,6 +196,13 @@ pub enum Event {
         /// Why not the other, as a sentence.
         reason: String,
     },
+    /// The device that was opened is not to be used: the page starts the engine for the CPU.
+    NotThisDevice {
+        /// Why, as a sentence.
+        reason: String,
+        /// Whether that is so at the next visit too.
+        lasting: bool,
+    },
     /// Bytes of the model so far.
     Progress {
         /// Read, from the network or from this device.

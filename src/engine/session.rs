@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::protocol::{Backend, Event, Stage};
 use super::task_book::TaskBook;
 use super::writing::{Part, write_texts};
+use crate::experiment::cross_check::{CrossCheckError, cross_check};
 use crate::experiment::dense::DenseRun;
 use crate::experiment::finite::first_not_finite;
 use crate::experiment::generation::{PrunedRun, damage, next_token};
@@ -15,10 +16,13 @@ use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_tra
 use crate::experiment::weights::{Calibration, PrunedDecoder, Which};
 use crate::experiment::{Control, ExperimentError};
 use crate::model::chat::ChatError;
+use crate::model::cross_check::CrossCheck;
 use crate::model::{Decoder, DecoderConfig, LoadedModel, Storage};
 use crate::prune::importance::CALIBRATION_LONG;
 use crate::prune::{Importance, PruningPlan};
-use crate::results::{ComparedModel, LayerTransition, ModelInfo, NotFinite, OtherModel, Report, VariantResult};
+use crate::results::{
+    ComparedModel, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, Report, VariantResult,
+};
 use crate::settings::Settings;
 use crate::tasks::{Question, RetrievalSet};
 
@@ -74,6 +78,8 @@ pub struct Session {
     pub(super) model: LoadedModel,
     /// A second model of the same shape, to which plans apply in place of the dense one.
     other: Option<Decoder>,
+    /// Parts of it on the CPU, where the device is to be held to them.
+    other_check: Option<CrossCheck>,
     info: ModelInfo,
     backend: Backend,
     clock: Clock,
@@ -126,6 +132,7 @@ impl Session {
             info: describe(&model, source),
             model,
             other: None,
+            other_check: None,
             backend,
             clock,
             dense: None,
@@ -164,7 +171,25 @@ impl Session {
         self.info.other =
             Some(OtherModel { source: source.into(), name: theirs.name.clone(), stored_as: other.stored_as });
         self.other = Some(other.decoder);
+        self.other_check = other.cross_check;
         Ok(())
+    }
+
+    /// Holds the device to the CPU, where another computes; what it found stands in [`Session::info`].
+    ///
+    /// # Errors
+    /// A device that is not to be used.
+    pub async fn check_device(&mut self) -> Result<Option<&DeviceCheck>, CrossCheckError> {
+        let models = [(Some(&self.model.decoder), &self.model.cross_check), (self.other.as_ref(), &self.other_check)];
+        for (decoder, check) in models {
+            let (Some(decoder), Some(check)) = (decoder, check) else { continue };
+            let found = cross_check(decoder, check, self.clock).await?;
+            // Of two models the one that agrees less.
+            let known = self.info.device_check.take().filter(|known| known.largest_error > found.largest_error);
+            self.info.device_check = Some(known.unwrap_or(found));
+        }
+        (self.model.cross_check, self.other_check) = (None, None);
+        Ok(self.info.device_check.as_ref())
     }
 
     /// Which model a plan leaves.
@@ -463,6 +488,7 @@ fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
             Err(fault) => Some(fault.to_string()),
         },
         notices: model.notices.clone(),
+        device_check: None,
         other: None,
     }
 }

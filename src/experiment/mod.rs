@@ -3,6 +3,7 @@
 //! Experiments are asynchronous so that one thread can stop them: between steps they pass a [`Control::checkpoint`].
 
 pub mod activations;
+pub mod cross_check;
 pub mod dense;
 pub mod finite;
 pub mod forward;

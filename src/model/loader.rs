@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use super::attention::Attention;
 use super::chat::{ChatError, ChatTemplate};
 use super::config::DecoderConfig;
+use super::cross_check::{Collector, CrossCheck, row_values};
 use super::decoder::{Block, Decoder};
 use super::gguf::{Gguf, GgufError, MAGIC};
 use super::layout::{self, Format, Part, Place, Role};
@@ -14,7 +15,6 @@ use super::linear::{Linear, RowWeights, Storage, Weights};
 use super::load_error::LoadError;
 use super::mlp::Mlp;
 use super::norm::Norm;
-use super::quant::dequantize;
 use super::repository::Repository;
 use super::rope::Rope;
 use super::safetensors::{self, SafetensorsError};
@@ -40,6 +40,8 @@ pub struct LoadedModel {
     pub notices: Vec<String>,
     /// How the weights are stored in the files, such as `"Q4_1, Q8_0, F32"`.
     pub stored_as: String,
+    /// A part of the model on the CPU to hold the device to, where weights are not held as the CPU's kernels take them.
+    pub cross_check: Option<CrossCheck>,
 }
 
 /// What a device can hold.
@@ -99,15 +101,17 @@ pub struct ModelLoader {
     limits: Limits,
     /// Whether floats are rounded to 8 bits.
     rounds: bool,
+    /// A part of the model on the CPU, where another way of holding weights is to be held to it.
+    collector: Option<Collector>,
     /// Bytes that the weights take, in the files begun so far: as they are held, and rounded to 8 bits.
     held: [u64; 2],
 }
 
 /// The parts of a decoder by their names in GGUF.
 #[derive(Default)]
-struct Parts {
-    matrices: HashMap<String, Weights>,
-    rows: HashMap<String, RowWeights>,
+pub(super) struct Parts {
+    pub(super) matrices: HashMap<String, Weights>,
+    pub(super) rows: HashMap<String, RowWeights>,
 }
 
 impl ModelLoader {
@@ -129,6 +133,7 @@ impl ModelLoader {
             stored_as: BTreeSet::new(),
             limits: Limits::default(),
             rounds: false,
+            collector: None,
             held: [0; 2],
         }
     }
@@ -359,19 +364,23 @@ impl ModelLoader {
     fn take(&mut self, tensor: &TensorInfo, place: &Place, bytes: &[u8]) {
         let (Some(config), Ok(tensor_type)) = (&self.config, &tensor.tensor_type) else { return };
         self.stored_as.insert(tensor_type.name());
+        if self.storage != Storage::Packed && self.collector.is_none() {
+            self.collector = Some(Collector::new(config, self.rounds));
+        }
         let shape = tensor.matrix_shape().map(|n| n as usize);
         let stored = StoredMatrix { tensor_type: *tensor_type, bytes: bytes.into(), shape };
-        for Part { name, stored, plus_one } in place.parts(config, stored) {
-            let is_row = layout::shape_of(config, &name).is_some_and(|[rows, _]| rows == 1);
-            if !is_row {
+        for part in place.parts(config, stored) {
+            let is_row = layout::shape_of(config, &part.name).is_some_and(|[rows, _]| rows == 1);
+            let values = is_row.then(|| row_values(&part));
+            if let Some(collector) = &mut self.collector {
+                collector.take(&part, values.as_deref());
+            }
+            let Part { name, stored, .. } = part;
+            let Some(values) = values else {
                 let weights = Weights::from_file(&stored, self.storage, self.rounds, self.limits.binding, &self.device);
                 self.parts.matrices.insert(name, weights);
                 continue;
-            }
-            let mut values = dequantize(stored.tensor_type, &stored.bytes);
-            if plus_one {
-                values.iter_mut().for_each(|value| *value += 1.0);
-            }
+            };
             if name.starts_with("rope_") {
                 self.factors = values;
             } else {
@@ -395,10 +404,11 @@ impl ModelLoader {
             rotary.factors = self.factors;
             rotary.check_factors()?;
         }
+        let cross_check = self.collector.map(|collector| collector.finish(&config)).transpose()?;
         let decoder = self.parts.decoder(config, self.storage, &self.device)?;
         let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
         let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
-        Ok(LoadedModel { decoder, tokenizer, chat, stored_as, notices: self.notices })
+        Ok(LoadedModel { decoder, tokenizer, chat, stored_as, notices: self.notices, cross_check })
     }
 }
 
@@ -437,7 +447,13 @@ impl Parts {
         is_there.then(|| self.norm(path, config, storage)).transpose()
     }
 
-    fn decoder(mut self, config: DecoderConfig, storage: Storage, device: &Device) -> Result<Decoder, LoadError> {
+    /// The decoder of a shape whose parts these are.
+    pub(super) fn decoder(
+        mut self,
+        config: DecoderConfig,
+        storage: Storage,
+        device: &Device,
+    ) -> Result<Decoder, LoadError> {
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             let path = |part: &str| format!("blk.{layer}.{part}");

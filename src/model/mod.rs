@@ -9,6 +9,8 @@ pub mod config;
 mod config_gguf;
 mod config_hub;
 #[cfg(feature = "engine")]
+pub mod cross_check;
+#[cfg(feature = "engine")]
 pub mod decoder;
 pub mod family;
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]

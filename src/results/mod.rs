@@ -1,6 +1,7 @@
 //! What the engine finds, as plain numbers and texts: all that the page sees, and the documented JSON.
 
 pub mod advice;
+pub mod device_check;
 pub mod generation;
 pub mod metrics;
 pub mod not_finite;
@@ -13,6 +14,7 @@ pub mod theorems;
 pub mod weights;
 
 pub use advice::{Advice, Verdict};
+pub use device_check::DeviceCheck;
 pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};
 pub use metrics::Metrics;
 pub use not_finite::{ComparedModel, NotFinite, Place};

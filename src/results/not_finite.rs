@@ -45,6 +45,19 @@ impl Place {
     }
 }
 
+/// As part of a sentence.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedding => f.write_str("the embedding"),
+            Self::Sublayer { layer, kind: SublayerKind::Attention } => write!(f, "the attention of layer {layer}"),
+            Self::Sublayer { layer, kind: SublayerKind::Mlp } => write!(f, "the MLP of layer {layer}"),
+            Self::FinalNorm => f.write_str("the final norm"),
+            Self::Head => f.write_str("the head"),
+        }
+    }
+}
+
 /// The first place at which numbers of the prompt's last position are not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotFinite {
@@ -61,14 +74,8 @@ impl fmt::Display for NotFinite {
             ComparedModel::Dense => "dense",
             ComparedModel::Pruned => "pruned",
         };
-        write!(f, "The {model} model gives numbers that are none (NaN or infinite), first after ")?;
-        match self.place {
-            Place::Embedding => f.write_str("the embedding"),
-            Place::Sublayer { layer, kind: SublayerKind::Attention } => write!(f, "the attention of layer {layer}"),
-            Place::Sublayer { layer, kind: SublayerKind::Mlp } => write!(f, "the MLP of layer {layer}"),
-            Place::FinalNorm => f.write_str("the final norm"),
-            Place::Head => f.write_str("the head"),
-        }?;
+        let place = self.place;
+        write!(f, "The {model} model gives numbers that are none (NaN or infinite), first after {place}")?;
         f.write_str(match self.model {
             ComparedModel::Dense => ". Its file is damaged, or its numbers are too large for 32 bits.",
             ComparedModel::Pruned => ". The plan makes its numbers too large for 32 bits.",

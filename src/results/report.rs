@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::generation::{ComparedPosition, GenerationStep};
-use super::{Metrics, NotFinite, TextQuality, TokenWeight, WeightReport};
+use super::{DeviceCheck, Metrics, NotFinite, TextQuality, TokenWeight, WeightReport};
 use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::Importance;
 use crate::settings::Settings;
@@ -28,6 +28,9 @@ pub struct ModelInfo {
     /// What a visitor should know about its files, each a sentence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// How far what the GPU computes agrees with the CPU, where a GPU computes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_check: Option<DeviceCheck>,
     /// The second model, which plans apply to, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OtherModel>,

@@ -8,12 +8,30 @@ use super::tell_failure;
 #[cfg(feature = "webgpu")]
 use crate::engine::protocol::Stage;
 use crate::engine::protocol::{Backend, DeviceChoice, Event};
+use crate::engine::session::Session;
+use crate::results::device_check::milliseconds;
 
 /// Opens the chosen device and tells which it is; none where it was asked for and cannot be had.
 pub async fn open(choice: DeviceChoice) -> Option<(Device, Backend)> {
     match choice.backend {
         Backend::Cpu => Some(cpu(choice.reason)),
         Backend::WebGpu => webgpu(choice).await,
+    }
+}
+
+/// Why the device that was opened is not to be used, and whether that lasts: it computes wrong numbers, or it is slower than the
+/// CPU and was not asked for.
+pub async fn reason_against(session: &mut Session, required: bool) -> Option<(String, bool)> {
+    match session.check_device().await {
+        Err(wrong) => Some((format!("The CPU computes, because {wrong}."), false)),
+        Ok(Some(check)) if check.cpu_is_faster() && !required => {
+            let [gpu, cpu] = [check.gpu_ms, check.cpu_ms].map(milliseconds);
+            Some((
+                format!("The CPU computes, because one token takes it about {cpu}, this device's GPU about {gpu}."),
+                true,
+            ))
+        }
+        Ok(_) => None,
     }
 }
 

@@ -115,12 +115,16 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
             // Answered on arrival.
             Request::Ping => {}
             Request::Load { model, other, precision, device } => {
-                let limits = limits(&device);
+                let (limits, required) = (limits(&device), device.required);
                 helpers::start(device.threads, fused.as_ref());
                 let Some((device, kind)) = device::open(device).await else { continue };
                 let holding = Holding { storage: storage(kind), precision, limits };
                 match load(&model, other.as_ref(), &device, kind, holding).await {
-                    Ok(loaded) => {
+                    Ok(mut loaded) => {
+                        if let Some((reason, lasting)) = device::reason_against(&mut loaded, required).await {
+                            tell(&Event::NotThisDevice { reason, lasting });
+                            continue;
+                        }
                         tell(&Event::Ready { model: Box::new(loaded.info().clone()) });
                         session.replace(Some(loaded));
                     }
