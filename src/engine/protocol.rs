@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::start::StartFailure;
 use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
@@ -187,6 +188,19 @@ pub enum Stage {
 pub enum Event {
     /// The worker listens; requests sent before this are lost.
     Hello,
+    /// The engine's program comes in. Told by `src/worker/start.js`, before [`Event::Hello`]; and every second while the program is
+    /// compiled.
+    Starting {
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The engine does not start. Told by `src/worker/start.js`.
+    NotStarted {
+        /// Why.
+        failure: StartFailure,
+    },
     /// The worker is alive.
     Pong,
     /// The device is open.
