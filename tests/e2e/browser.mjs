@@ -21,8 +21,8 @@ export async function launch({ webgpu = false, flags = [] } = {}) {
 }
 
 /** A server and a browser for the tests of one file, ended after the last of them. */
-export async function stage(options) {
-  const server = await serve();
+export async function stage(options, site) {
+  const server = await serve(site);
   const browser = await launch(options);
   after(async () => {
     await browser.close();
