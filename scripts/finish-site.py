@@ -25,6 +25,11 @@ HEADERS = {
 POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")(default-src[^"]*)(")')
 
 
+def without_comments(script: str) -> str:
+    """A script of this project's without the lines that hold nothing but a comment."""
+    return re.sub(r"^\s*(//|/\*\*|\* |\*/).*\n", "", script, flags=re.MULTILINE)
+
+
 def replaced(text: str, old: str, new: str) -> str:
     """The text with the one place of `old` filled."""
     assert text.count(old) == 1, f"index.html has {text.count(old)} places for {old}"
@@ -74,8 +79,10 @@ def headers(site: pathlib.Path, folder: str, policy: str) -> str:
 def main() -> None:
     site = pathlib.Path(os.environ["TRUNK_STAGING_DIR"])
     source = pathlib.Path(os.environ["TRUNK_SOURCE_DIR"])
-    folder = move_engines(site, (source / "src/worker/start.js").read_text())
-    page, policy = with_policy((site / "index.html").read_text())
+    folder = move_engines(site, without_comments((source / "src/worker/start.js").read_text()))
+    opening = (source / "public/opening.js").read_text()
+    page = replaced((site / "index.html").read_text(), opening, without_comments(opening))
+    page, policy = with_policy(page)
     (site / "index.html").write_text(replaced(page, "ENGINE-FOLDER", folder))
     (site / "_headers").write_text(headers(site, folder, policy))
 

@@ -1,6 +1,6 @@
 //! Visits without network: the service worker `public/sw.js` keeps the page and its engine.
 
-use futures::future::{Either, select};
+use futures::future::select;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Array, Object, Reflect};
 use leptos::prelude::window;

@@ -39,7 +39,8 @@ test("the engines' folder is named after all that lies in it, and the page names
     assert.equal(fs.existsSync(path.join(folder, "worker.js")), false);
     const script = read(folder, engine, "worker.js");
     const bytes = read(folder, engine, "worker_bg.wasm").length;
-    assert.ok(script.startsWith("let wasm_bindgen = ") && script.includes(`\nconst PROGRAM_BYTES = ${bytes};\n`) && script.endsWith(read(ROOT, "src/worker/start.js")));
+    assert.ok(script.startsWith("let wasm_bindgen = ") && script.includes(`\nconst PROGRAM_BYTES = ${bytes};\n`) && script.endsWith("})();\n"));
+    assert.ok(script.includes("addEventListener(") && !/^\s*(\/\/|\/\*)/m.test(script), "without comments");
     names.add(engine);
   }
   assert.equal(names.size, 5);
@@ -69,7 +70,7 @@ test("one policy: in the page, for sandboxed frames, and in the headers of the e
 });
 
 test("a page without the places that the build fills stops the build", () => {
-  for (const [without, sentence] of [["INLINE-SCRIPTS", /0 places for INLINE-SCRIPTS/], ["ENGINE-FOLDER", /0 places for ENGINE-FOLDER/], ['"POLICY"', /0 places for "POLICY"/], [`<script type="module">${MODULE}</script>`, /0 inline scripts/]]) {
+  for (const [without, sentence] of [["INLINE-SCRIPTS", /0 places for INLINE-SCRIPTS/], ["ENGINE-FOLDER", /0 places for ENGINE-FOLDER/], ['"POLICY"', /0 places for/], [`<script type="module">${MODULE}</script>`, /0 inline scripts/]]) {
     assert.throws(() => built({}, (page) => page.replace(without, "")), sentence);
   }
 });
