@@ -21,7 +21,7 @@ def rules(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".js": "text/javascript", ".wasm": "application/wasm"}
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, "": "text/plain", ".js": "text/javascript", ".wasm": "application/wasm"}
 
     def end_headers(self) -> None:
         file = pathlib.Path(self.directory, "_headers")

@@ -4,7 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::start::StartFailure;
 use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
@@ -196,10 +195,14 @@ pub enum Event {
         /// Bytes in all.
         total: u64,
     },
-    /// The engine does not start. Told by `src/worker/start.js`.
+    /// The engine does not start (`StartFailure::of`). Told by `src/worker/start.js`.
     NotStarted {
-        /// Why.
-        failure: StartFailure,
+        /// A file of it.
+        file: String,
+        /// The status of the answer for the file; 0 where none came, or not to its end.
+        status: u16,
+        /// What the browser says against it.
+        why: String,
     },
     /// The worker is alive.
     Pong,

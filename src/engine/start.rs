@@ -1,12 +1,10 @@
 //! What may happen between the start of a worker and the first word of its engine, as the page sees it: what is waited for, how
 //! long, and what is told. Plain decisions, tested natively; `page::client` acts on them.
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why an engine does not start, as a sentence that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartFailure {
     /// The host does not have one of its files.
     #[error("the engine could not start: the host has no {file}; try again in some minutes, or reload the page")]
@@ -44,6 +42,22 @@ pub enum StartFailure {
         "Prunescope has been updated since this tab was opened, and this version's engine is gone from the host: reload the page to go on (the address holds all settings)"
     )]
     Updated,
+}
+
+impl StartFailure {
+    /// What becomes of a file.
+    ///
+    /// * `status` — of the answer for it; 0 where none came, or not to its end. A page in its place is a 404.
+    /// * `why` — what the browser says against what came; empty where it is something else.
+    pub fn of(file: &str, status: u16, why: &str) -> Self {
+        let file = file.to_string();
+        match status {
+            _ if !why.is_empty() => Self::Broken { why: why.into() },
+            0 => Self::Cut { file },
+            404 | 410 => Self::Missing { file },
+            status => Self::Refused { file, status },
+        }
+    }
 }
 
 /// How long nothing may be heard of an engine that starts, in seconds. What comes slowly is heard.
@@ -198,12 +212,21 @@ mod tests {
             let sentence = failure.to_string();
             assert!(["try again", "reload the page"].iter().any(|what| sentence.contains(what)), "{sentence}");
             assert!(!sentence.ends_with('.') && !sentence.contains(". "), "{sentence}");
-            // As src/worker/start.js writes it.
-            let text = serde_json::to_string(&failure).unwrap();
-            assert_eq!(serde_json::from_str::<StartFailure>(&text).unwrap(), failure);
         }
-        let written = r#"{"kind":"refused","file":"worker_bg.wasm","status":500}"#;
-        let failure = StartFailure::Refused { file: "worker_bg.wasm".into(), status: 500 };
-        assert_eq!(serde_json::from_str::<StartFailure>(written).unwrap(), failure);
+    }
+
+    #[test]
+    fn every_status_has_its_failure() {
+        let file = || "worker.js".to_string();
+        for status in 0..=999 {
+            let expected = match status {
+                0 => StartFailure::Cut { file: file() },
+                404 | 410 => StartFailure::Missing { file: file() },
+                _ => StartFailure::Refused { file: file(), status },
+            };
+            assert_eq!(StartFailure::of("worker.js", status, ""), expected);
+            let broken = StartFailure::Broken { why: "LinkError".into() };
+            assert_eq!(StartFailure::of("worker.js", status, "LinkError"), broken);
+        }
     }
 }

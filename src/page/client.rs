@@ -129,7 +129,8 @@ impl EngineClient {
                     tell(Word::Listens);
                 }
                 Ok(Event::Pong) => {}
-                Ok(Event::NotStarted { failure }) => {
+                Ok(Event::NotStarted { file, status, why }) => {
+                    let failure = StartFailure::of(&file, status, &why);
                     let (client, tell) = (client.clone(), tell.clone());
                     spawn_local(async move { client.tell_failure(backend, number, failure, tell).await });
                 }

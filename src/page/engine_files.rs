@@ -49,22 +49,21 @@ impl EngineFiles {
     /// Its script, in pieces that a blob is made of. `heard` is called whenever some of it has come.
     pub async fn script(&self, heard: impl Fn()) -> Result<Array, StartFailure> {
         let [script, program] = self.addresses()?;
-        let file = || self.script_name();
-        let cut = |_: JsValue| StartFailure::Cut { file: file() };
+        let failed = |status| StartFailure::of(&self.script_name(), status, "");
+        let cut = |_: JsValue| failed(0);
         let response: Response = JsFuture::from(window().fetch_with_str(&script)).await.map_err(cut)?.unchecked_into();
         heard();
         let content = response.headers().get("Content-Type").ok().flatten().unwrap_or_default();
         match response.status() {
-            404 | 410 => return Err(StartFailure::Missing { file: file() }),
             // Some hosts answer with a page where a file is missing.
-            200 if content.starts_with("text/html") => return Err(StartFailure::Missing { file: file() }),
+            200 if content.starts_with("text/html") => return Err(failed(404)),
             200 => {}
-            status => return Err(StartFailure::Refused { file: file(), status }),
+            status => return Err(failed(status)),
         }
         let pieces = Array::of1(
             &format!("const PROGRAM = {};\n", js_sys::JSON::stringify(&program.into()).map_err(cut)?).into(),
         );
-        let Some(body) = response.body() else { return Err(StartFailure::Cut { file: file() }) };
+        let Some(body) = response.body() else { return Err(failed(0)) };
         let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
         loop {
             let read = JsFuture::from(reader.read()).await.map_err(cut)?;

@@ -21,7 +21,7 @@ onmessage = async ({ data }) => {
   } catch (error) {
     // The engine may wait for what will not come.
     Atomics.store(words, data.failed / 4, 1);
-    throw error;
+    console.warn(`a thread failed: ${error}`);
   }
 };
 

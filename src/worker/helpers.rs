@@ -3,9 +3,10 @@
 use std::cell::Cell;
 
 use js_sys::WebAssembly::Module;
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Function, Object, Reflect};
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, Url, Worker};
+use web_sys::{Blob, BlobPropertyBag, Event, Url, Worker};
 
 use super::fused::Fused;
 use crate::kernel::threads::POOL;
@@ -40,7 +41,9 @@ pub fn start(threads: usize, fused: Option<&Fused>) {
         return;
     }
     let Ok(script) = script_address() else { return };
-    while STARTED.get() < threads && start_one(&script, fused).is_ok() {
+    // What a helper throws would go on to the page, as if the engine had ended. Where one fails at its work, the engine tells.
+    let missed = Closure::<dyn FnMut(Event)>::new(|error: Event| error.prevent_default()).into_js_value();
+    while STARTED.get() < threads && start_one(&script, missed.unchecked_ref(), fused).is_ok() {
         STARTED.set(STARTED.get() + 1);
     }
 }
@@ -70,8 +73,9 @@ fn script_address() -> Result<String, JsValue> {
     Url::create_object_url_with_blob(&script)
 }
 
-fn start_one(script: &str, fused: Option<&Fused>) -> Result<(), JsValue> {
+fn start_one(script: &str, on_error: &Function, fused: Option<&Fused>) -> Result<(), JsValue> {
     let worker = Worker::new(script)?;
+    worker.set_onerror(Some(on_error));
     let mut stack = vec![0u128; STACK / 16].into_boxed_slice();
     let top = stack.as_mut_ptr_range().end as usize;
     match order(top, fused).and_then(|order| worker.post_message(&order)) {

@@ -12,22 +12,23 @@
   const say = (event) => postMessage(JSON.stringify(event));
   const tellProgress = () => say({ type: "starting", received, total: PROGRAM_BYTES });
 
-  /** Why the engine does not start: `StartFailure` of src/engine/start.rs. */
-  class NotStarted extends Error {
-    constructor(failure) {
-      super(failure.kind);
-      this.failure = failure;
+  /** The program did not come: the status of the answer for it, 0 where none came or not to its end. */
+  class Lost extends Error {
+    constructor(status) {
+      super();
+      this.status = status;
     }
   }
-  const cut = () => new NotStarted({ kind: "cut", file: FILE });
-  const tellFailure = (error) => say({ type: "not_started", failure: error instanceof NotStarted ? error.failure : { kind: "broken", why: String(error) } });
+  const tellFailure = (error) => {
+    const [status, why] = error instanceof Lost ? [error.status, ""] : [0, String(error) || "no reason is given"];
+    say({ type: "not_started", file: FILE, status, why });
+  };
 
   async function ask() {
-    const response = await fetch(PROGRAM).catch(() => { throw cut(); });
+    const response = await fetch(PROGRAM).catch(() => { throw new Lost(0); });
     // Some hosts answer with a page where a file is missing.
     const isPage = (response.headers.get("Content-Type") ?? "").startsWith("text/html");
-    if (response.status === 404 || response.status === 410 || (response.ok && isPage)) throw new NotStarted({ kind: "missing", file: FILE });
-    if (!response.ok) throw new NotStarted({ kind: "refused", file: FILE, status: response.status });
+    if (!response.ok || isPage) throw new Lost(response.ok ? 404 : response.status);
     return response;
   }
 
@@ -52,7 +53,7 @@
       await wasm_bindgen({ module_or_path: response });
     } catch (error) {
       await counted;
-      if (received < PROGRAM_BYTES) throw cut();
+      if (received < PROGRAM_BYTES) throw new Lost(0);
       await startUnshared(response, error);
     }
   }

@@ -41,7 +41,7 @@ async function run({ answer, start, bytes = SHARED.length, stays = false }) {
   });
   vm.runInContext(SOURCE, context);
   await until(() => stays || !listeners.unhandledrejection);
-  const failures = () => told.filter((event) => event.type === "not_started").map((event) => event.failure);
+  const failures = () => told.filter((event) => event.type === "not_started").map(({ type, ...failure }) => failure);
   return { told, failures, listeners, ticks, context };
 }
 
@@ -61,7 +61,6 @@ test("a program that starts: nothing but signs of life", async () => {
 });
 
 test("a program that does not come: which file, and how", async () => {
-  const file = "worker_bg.wasm";
   const text = (status, type) => () => new Response("x", { status, headers: { "Content-Type": type } });
   const breaks = (after) => () => new Response(new ReadableStream({
     start(stream) {
@@ -70,17 +69,16 @@ test("a program that does not come: which file, and how", async () => {
     },
   }), { headers: { "Content-Type": "application/wasm" } });
   const cases = [
-    ...[404, 410].map((status) => [text(status, "text/html"), { kind: "missing", file }]),
-    [text(200, "text/html; charset=utf-8"), { kind: "missing", file }],
-    ...[400, 401, 403, 429, 500, 502, 503, 504].map((status) => [text(status, "text/plain"), { kind: "refused", file, status }]),
-    [() => { throw new TypeError("Failed to fetch"); }, { kind: "cut", file }],
-    ...[1, 8, SHARED.length - 1].map((after) => [breaks(after), { kind: "cut", file }]),
+    ...[400, 401, 403, 404, 410, 429, 500, 502, 503, 504].map((status) => [text(status, "text/html"), status]),
+    [text(200, "text/html; charset=utf-8"), 404],
+    [() => { throw new TypeError("Failed to fetch"); }, 0],
+    ...[1, 8, SHARED.length - 1].map((after) => [breaks(after), 0]),
     // A connection that ends early without the browser's noticing.
-    ...[4, 12, 20].map((length) => [wasm(SHARED.slice(0, length)), { kind: "cut", file }]),
+    ...[4, 12, 20].map((length) => [wasm(SHARED.slice(0, length)), 0]),
   ];
-  for (const [answer, failure] of cases) {
+  for (const [answer, status] of cases) {
     const { failures, ticks, listeners } = await run({ answer, start: starts });
-    assert.deepEqual(failures(), [failure], String(answer));
+    assert.deepEqual(failures(), [{ file: "worker_bg.wasm", status, why: "" }], String(answer));
     assert.deepEqual([listeners, ticks], [{}, []]);
   }
 });
@@ -127,7 +125,7 @@ test("a program that fails: what the browser says", async () => {
     if (module_or_path instanceof Response) await module_or_path.arrayBuffer();
     throw new WebAssembly.LinkError("import wbg.x is no function");
   };
-  const broken = [{ kind: "broken", why: "LinkError: import wbg.x is no function" }];
+  const broken = [{ file: "worker_bg.wasm", status: 0, why: "LinkError: import wbg.x is no function" }];
   // With and without memory of its own, a second try that fails too.
   for (const bytes of [SHARED, ALONE]) assert.deepEqual((await run({ answer: wasm(bytes), start: fails, bytes: bytes.length })).failures(), broken);
   // It ran and failed at once; wasm-bindgen's script then gives the exports it has, and starts nothing.
@@ -136,18 +134,19 @@ test("a program that fails: what the browser says", async () => {
     if (memory) return ran;
     throw new WebAssembly.RuntimeError("unreachable");
   };
-  assert.deepEqual((await run({ answer: wasm(SHARED), start })).failures(), [{ kind: "broken", why: "RuntimeError: unreachable" }]);
+  assert.deepEqual((await run({ answer: wasm(SHARED), start })).failures(), [{ file: "worker_bg.wasm", status: 0, why: "RuntimeError: unreachable" }]);
 });
 
 test("a rejection that nobody handles is told, until the program has started", async () => {
   let start;
   const { failures, listeners, told } = await run({ answer: wasm(SHARED), start: () => new Promise((done) => (start = done)), stays: true });
   await until(() => start);
-  listeners.unhandledrejection({ reason: new Error("lost") });
-  assert.deepEqual(failures(), [{ kind: "broken", why: "Error: lost" }]);
+  const reasons = [[new Error("lost"), "Error: lost"], ["", "no reason is given"], [undefined, "undefined"], [{ status: "x" }, "[object Object]"]];
+  for (const [reason] of reasons) listeners.unhandledrejection({ reason });
+  assert.deepEqual(failures(), reasons.map(([, why]) => ({ file: "worker_bg.wasm", status: 0, why })));
   start({});
   await until(() => !listeners.unhandledrejection);
-  assert.equal(told.length, 2);
+  assert.equal(told.length, 1 + reasons.length);
 });
 
 test("signs of life: bytes that come, then a while of compiling, never a connection that is silent", async () => {
