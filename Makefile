@@ -9,7 +9,7 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
-.PHONY: help serve build test test-native test-page test-kernels test-webgpu bench bench-native fmt lint audit licences clean model reference fuzz screenshots
+.PHONY: help serve build test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint audit licences clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -23,15 +23,19 @@ serve: ## Install what is missing, build, and serve the page on http://$(HOST):$
 build: model dist/index.html ## Make the static site in dist/, for any host and sub-path
 
 # What the site is made of: nothing is built twice.
-SITE_SOURCES := $(shell find src public .cargo -type f) build.rs Cargo.toml Cargo.lock Trunk.toml index.html
+SITE_SOURCES := $(shell find src public .cargo -type f) build.rs Cargo.toml Cargo.lock Trunk.toml index.html scripts/finish-site.py
 dist/index.html: $(SITE_SOURCES) | model
 	@scripts/setup-tools.sh
 	@scripts/with-wasm.sh trunk build
 
-test: test-native test-page test-kernels ## Run every test
+test: test-scripts test-native test-page test-kernels ## Run every test
 
 test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
 	cargo test --release
+
+test-scripts: ## Run the tests of the site's own scripts, in node
+	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
+	node --test --test-reporter=spec tests/scripts/*.test.mjs
 
 test-page: build ## Run the page's tests in Chromium
 	@scripts/setup-chromium.sh

@@ -18,4 +18,4 @@ with socket.socket() as probe:
 END
 [ "${1:-}" = check ] && exit 0
 say "Prunescope is on http://$HOST:$PORT (Ctrl+C ends it)"
-exec python3 -m http.server "$PORT" --bind "$HOST" --directory "$ROOT/dist" >/dev/null 2>&1
+exec python3 "$ROOT/scripts/serve.py" "$HOST" "$PORT" "$ROOT/dist" >/dev/null 2>&1

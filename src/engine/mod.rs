@@ -5,6 +5,7 @@ mod measure;
 pub mod protocol;
 #[cfg(feature = "engine")]
 pub mod session;
+pub mod start;
 #[cfg(feature = "engine")]
 mod task_book;
 #[cfg(feature = "engine")]

@@ -187,6 +187,23 @@ pub enum Stage {
 pub enum Event {
     /// The worker listens; requests sent before this are lost.
     Hello,
+    /// The engine's program comes in. Told by `src/worker/start.js`, before [`Event::Hello`]; and every second while the program is
+    /// compiled.
+    Starting {
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The engine does not start (`StartFailure::of`). Told by `src/worker/start.js`.
+    NotStarted {
+        /// A file of it.
+        file: String,
+        /// The status of the answer for the file; 0 where none came, or not to its end.
+        status: u16,
+        /// What the browser says against it.
+        why: String,
+    },
     /// The worker is alive.
     Pong,
     /// The device is open.

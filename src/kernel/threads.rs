@@ -1,11 +1,12 @@
 //! Work that several threads do together.
 //!
 //! In the browser a thread is a worker of its own that runs the engine's program on the engine's memory (`worker::helpers`,
-//! `public/helper.js`); it may only compute: memory is allocated by the engine alone. Where none has come, as natively and on
+//! `src/worker/helper.js`); it may only compute: memory is allocated by the engine alone. Where none has come, as natively and on
 //! pages that may not share memory, everything is computed by the one that asks.
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 
 use words::{add, load, store, wake};
@@ -33,7 +34,8 @@ pub struct Pool {
     job: UnsafeCell<Option<Job>>,
 }
 
-// SAFETY: the job is written only while no helper is inside, and read only inside.
+// SAFETY: the job is written only while the state is even and nobody who saw it odd is inside; it is read only by who came inside
+// and saw the state odd after that. A helper may come inside late, but then it finds the state changed and reads nothing.
 unsafe impl Sync for Pool {}
 
 /// The parts of some work.
@@ -123,10 +125,11 @@ impl Pool {
             return (0..parts).for_each(work);
         }
         // Another thread of a native program may share its own work at the moment.
-        let alone = add(&self.sharing, 1) == 0;
-        if alone {
+        let sharing = Sharing::begin(self);
+        if sharing.is_alone {
             let job = Job { parts: parts as u32, run: run_part::<W>, work: (&raw const work).cast() };
-            // SAFETY: no helper is inside, and none enters before the state is odd.
+            // SAFETY: all who read the last job have left (`Open`), and none reads this one before the state is odd: a helper that
+            // comes inside late looks at the state first, and leaves.
             unsafe { *self.job.get() = Some(job) };
             store(&self.next, 0);
             add(&self.state, 1);
@@ -139,7 +142,6 @@ impl Pool {
         } else {
             (0..parts).for_each(work);
         }
-        add(&self.sharing, u32::MAX);
     }
 
     /// Does what parts are left.
@@ -204,6 +206,35 @@ impl Pool {
     }
 }
 
+/// Who shares work, until it is done or has panicked.
+struct Sharing<'a> {
+    pool: &'a Pool,
+    /// Whether nobody else does.
+    is_alone: bool,
+}
+
+impl<'a> Sharing<'a> {
+    fn begin(pool: &'a Pool) -> Self {
+        Self { pool, is_alone: add(&pool.sharing, 1) == 0 }
+    }
+}
+
+impl Drop for Sharing<'_> {
+    fn drop(&mut self) {
+        add(&self.pool.sharing, u32::MAX);
+    }
+}
+
+/// What tells that a helper has failed.
+static TELL_FAILURE: OnceLock<fn()> = OnceLock::new();
+
+/// Has a function called before the engine panics because a helper has failed. The panic cannot tell it where the helper failed in
+/// a panic of its own: both share the library's count of panics, so that the engine's looks like a second one and ends at once.
+pub fn tell_failure(tell: fn()) {
+    // There is one engine.
+    let _ = TELL_FAILURE.set(tell);
+}
+
 /// A job that may be entered; it ends when all who are in it have left.
 struct Open<'a>(&'a Pool);
 
@@ -211,7 +242,12 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         add(&self.0.state, 1);
         while load(&self.0.inside) > 0 {
-            assert!(load(&self.0.failed) == 0, "a thread that helps the engine failed");
+            if load(&self.0.failed) != 0 {
+                if let Some(tell) = TELL_FAILURE.get() {
+                    tell();
+                }
+                panic!("a thread that helps the engine failed");
+            }
             std::hint::spin_loop();
         }
     }
@@ -360,6 +396,23 @@ mod tests {
         };
         let other = std::thread::spawn(move || sum(()));
         assert_eq!((sum(()), other.join().unwrap()), (18_000, 18_000));
+    }
+
+    #[test]
+    fn work_that_panics_leaves_the_threads_to_the_next() {
+        static HELPED: Pool = Pool::new();
+        start_helper(&HELPED);
+        let alone = std::thread::current().id();
+        let panicked = std::panic::catch_unwind(|| {
+            HELPED.share(100, |_| {
+                assert!(std::thread::current().id() != alone, "the one who shares fails, the helper works on")
+            });
+        });
+        assert!(panicked.is_err());
+        assert_eq!(load(&HELPED.sharing), 0);
+        let done = AtomicUsize::new(0);
+        HELPED.share(100, |part| _ = done.fetch_add(part, Relaxed));
+        assert_eq!(done.into_inner(), 4950);
     }
 
     #[test]

@@ -1,20 +1,25 @@
 //! The worker that runs the engine: started, spoken to, and replaced.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use gloo::timers::callback::Interval;
+use gloo::timers::callback::{Interval, Timeout};
 use wasm_bindgen::prelude::*;
-use web_sys::{ErrorEvent, MessageEvent, Worker};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
+use super::engine_files::EngineFiles;
 use crate::engine::protocol::{Backend, Event, Request, Stage};
+use crate::engine::start::{Due, StartFailure, Watch};
 
-/// The worker's script for a backend, beside the page (`public/engine.js`, or made by Trunk).
-fn script(backend: Backend) -> &'static str {
-    match backend {
-        Backend::Cpu => "engine.js",
-        Backend::WebGpu => "worker_webgpu_loader.js",
-    }
+/// What is heard of an engine.
+pub enum Word {
+    /// What it tells.
+    Event(Event),
+    /// It listens, even if it was given up before.
+    Listens,
+    /// It does not start. After [`StartFailure::Silent`] it may listen yet.
+    NotStarted(StartFailure),
 }
 
 /// The page's end of the protocol. At most one worker runs.
@@ -23,88 +28,65 @@ pub struct EngineClient {
     running: Rc<RefCell<Option<Running>>>,
 }
 
-/// How often the worker is asked whether it is alive, in milliseconds.
-const PING_EVERY_MS: u32 = 5000;
-/// Pings without any word from the worker after which it is taken for dead. A browser that halts the page halts these too.
-const PINGS_UNANSWERED: u32 = 24;
-
 struct Running {
-    worker: Worker,
-    /// Pings since the worker's last word.
-    unanswered: Rc<Cell<u32>>,
-    _pings: Interval,
-    /// Requests that wait until the worker listens.
+    /// Tells this start from later ones.
+    number: u32,
+    watch: Watch,
+    _seconds: Interval,
+    /// Requests that wait until the engine listens.
     waiting: Option<Vec<Request>>,
+    /// None while its script comes.
+    worker: Option<Made>,
+}
+
+/// A worker, with the address of its script and with what listens to it.
+struct Made {
+    worker: Worker,
+    address: String,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
+
+/// Who is told what is heard.
+type Receive = Rc<dyn Fn(Word)>;
 
 impl EngineClient {
     /// Starts a fresh worker with a first request, in place of the one there is.
     ///
     /// * `backend` — where it will compute.
-    /// * `receive` — takes the worker's events.
-    pub fn start(&self, backend: Backend, first: Request, receive: impl Fn(Event) + Clone + 'static) {
+    /// * `receive` — is told what is heard of it.
+    pub fn start(&self, backend: Backend, first: Request, receive: impl Fn(Word) + 'static) {
+        thread_local! {
+            static STARTS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+        }
         self.stop();
-        let failed = |why: String| Event::Failed {
-            stage: Stage::Device,
-            run: None,
-            message: format!("the engine could not start ({why}): use a current browser, or reload the page"),
-            fatal: true,
-        };
-        let worker = match Worker::new(script(backend)) {
-            Ok(worker) => worker,
-            Err(error) => return receive(failed(format!("{error:?}"))),
-        };
-        let client = self.clone();
-        let tell = receive.clone();
-        let unanswered = Rc::new(Cell::new(0));
-        let heard = unanswered.clone();
-        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-            heard.set(0);
-            let text = message.data().as_string().unwrap_or_default();
-            match serde_json::from_str(&text) {
-                Ok(Event::Hello) => client.listens(),
-                Ok(Event::Pong) => {}
-                Ok(event) => tell(event),
-                Err(error) => tell(failed(error.to_string())),
-            }
-        });
-        let (client, on_death) = (self.clone(), receive.clone());
-        let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
-            error.prevent_default();
-            let why = error.message();
-            if client.has_begun() {
-                receive(ended(&format!("the engine stopped ({why}); it may have run out of memory")));
-            } else {
-                receive(failed(if why.is_empty() { "its files did not load".into() } else { why }));
-            }
-        });
-        let client = self.clone();
-        let pings = Interval::new(PING_EVERY_MS, move || {
-            if client.ping() >= PINGS_UNANSWERED {
-                on_death(ended("the engine does not answer any more; the browser may have ended it"));
-            }
-        });
-        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        let running = Running {
-            worker,
-            unanswered,
-            _pings: pings,
+        let number = STARTS.get().wrapping_add(1);
+        STARTS.set(number);
+        let receive: Receive = Rc::new(receive);
+        let (client, tell) = (self.clone(), receive.clone());
+        let seconds = Interval::new(1000, move || client.second(&tell));
+        self.running.replace(Some(Running {
+            number,
+            watch: Watch::default(),
+            _seconds: seconds,
             waiting: Some(vec![first]),
-            _on_message: on_message,
-            _on_error: on_error,
-        };
-        self.running.replace(Some(running));
+            worker: None,
+        }));
+        let client = self.clone();
+        spawn_local(async move {
+            if let Err(failure) = client.make(backend, number, &receive).await {
+                client.tell_failure(backend, number, failure, receive).await;
+            }
+        });
     }
 
     /// Sends a request; without a worker it is dropped.
     pub fn send(&self, request: Request) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
-            match &mut running.waiting {
-                Some(waiting) => waiting.push(request),
-                None => post(&running.worker, &request),
+            match (&mut running.waiting, &running.worker) {
+                (Some(waiting), _) => waiting.push(request),
+                (None, Some(made)) => post(&made.worker, &request),
+                (None, None) => {}
             }
         }
     }
@@ -113,42 +95,125 @@ impl EngineClient {
     pub fn stop(&self) {
         let ended = self.running.take();
         if let Some(running) = ended {
-            running.worker.set_onmessage(None);
-            running.worker.set_onerror(None);
-            running.worker.terminate();
+            if let Some(made) = &running.worker {
+                made.worker.set_onmessage(None);
+                made.worker.set_onerror(None);
+                made.worker.terminate();
+                let _ = Url::revoke_object_url(&made.address);
+            }
             // This may be called from one of its closures, which must outlive the call.
-            gloo::timers::callback::Timeout::new(0, move || drop(running)).forget();
+            Timeout::new(0, move || drop(running)).forget();
         }
     }
 
-    /// Whether the worker has said something.
-    fn has_begun(&self) -> bool {
-        self.running.borrow().as_ref().is_some_and(|running| running.waiting.is_none())
+    /// Fetches an engine's script and makes its worker, unless the start was superseded.
+    async fn make(&self, backend: Backend, number: u32, receive: &Receive) -> Result<(), StartFailure> {
+        let client = self.clone();
+        let script = EngineFiles::of(backend)?.script(move || client.hear(number)).await?;
+        if !self.is_current(number) {
+            return Ok(());
+        }
+        let broken = |error: JsValue| StartFailure::Broken { why: format!("{error:?}") };
+        let options = BlobPropertyBag::new();
+        options.set_type("text/javascript");
+        let script = Blob::new_with_u8_array_sequence_and_options(&script, &options).map_err(broken)?;
+        let address = Url::create_object_url_with_blob(&script).map_err(broken)?;
+        let worker = Worker::new(&address).map_err(broken)?;
+        let (client, tell) = (self.clone(), receive.clone());
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+            client.hear(number);
+            let text = message.data().as_string().unwrap_or_default();
+            match serde_json::from_str(&text) {
+                Ok(Event::Hello) => {
+                    client.listens();
+                    tell(Word::Listens);
+                }
+                Ok(Event::Pong) => {}
+                Ok(Event::NotStarted { file, status, why }) => {
+                    let failure = StartFailure::of(&file, status, &why);
+                    let (client, tell) = (client.clone(), tell.clone());
+                    spawn_local(async move { client.tell_failure(backend, number, failure, tell).await });
+                }
+                Ok(event) => tell(Word::Event(event)),
+                Err(error) if client.has_begun() => {
+                    let message = format!("the page cannot read what the engine says ({error}): reload the page");
+                    tell(Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true }));
+                }
+                Err(error) => tell(Word::NotStarted(StartFailure::Broken { why: error.to_string() })),
+            }
+        });
+        let (client, tell) = (self.clone(), receive.clone());
+        let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
+            error.prevent_default();
+            let why = error.message();
+            tell(if client.has_begun() {
+                ended(&format!("the engine stopped ({why}); it may have run out of memory"))
+            } else {
+                let refused = "the browser, or the host's own policy, refuses its worker".to_string();
+                Word::NotStarted(StartFailure::Broken { why: if why.is_empty() { refused } else { why } })
+            });
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            running.worker = Some(Made { worker, address, _on_message: on_message, _on_error: on_error });
+        }
+        Ok(())
     }
 
-    /// Asks whether the worker is alive; how many questions are unanswered. Before its first word nothing is asked: its files
-    /// may come slowly.
-    fn ping(&self) -> u32 {
-        let running = self.running.borrow();
-        let Some(running) = running.as_ref().filter(|running| running.waiting.is_none()) else { return 0 };
-        post(&running.worker, &Request::Ping);
-        running.unanswered.set(running.unanswered.get() + 1);
-        running.unanswered.get()
+    /// Tells why an engine does not start, unless the start was superseded.
+    async fn tell_failure(&self, backend: Backend, number: u32, failure: StartFailure, receive: Receive) {
+        let failure = match EngineFiles::of(backend) {
+            Ok(files) => files.explain(failure).await,
+            Err(failure) => failure,
+        };
+        if self.is_current(number) {
+            receive(Word::NotStarted(failure));
+        }
+    }
+
+    /// A second has passed.
+    fn second(&self, receive: &Receive) {
+        let due = self.running.borrow_mut().as_mut().map_or(Due::Wait, |running| running.watch.second());
+        match due {
+            Due::Wait => {}
+            Due::Ping => self.send(Request::Ping),
+            Due::GiveUpStart => receive(Word::NotStarted(StartFailure::Silent)),
+            Due::Dead => receive(ended("the engine does not answer any more; the browser may have ended it")),
+        }
+    }
+
+    fn is_current(&self, number: u32) -> bool {
+        self.running.borrow().as_ref().is_some_and(|running| running.number == number)
+    }
+
+    /// Something came of a start.
+    fn hear(&self, number: u32) {
+        if let Some(running) = self.running.borrow_mut().as_mut().filter(|running| running.number == number) {
+            running.watch.hear();
+        }
+    }
+
+    /// Whether the engine has said that it listens.
+    fn has_begun(&self) -> bool {
+        self.running.borrow().as_ref().is_some_and(|running| running.watch.has_begun())
     }
 
     fn listens(&self) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
-            for request in running.waiting.take().into_iter().flatten() {
-                post(&running.worker, &request);
+            running.watch.listens();
+            let waiting = running.waiting.take();
+            if let Some(made) = &running.worker {
+                waiting.iter().flatten().for_each(|request| post(&made.worker, request));
             }
         }
     }
 }
 
 /// A worker that is gone.
-fn ended(what: &str) -> Event {
+fn ended(what: &str) -> Word {
     let message = format!("{what}: choose a smaller model or round its weights to 8 bits under Model, or try again");
-    Event::Failed { stage: Stage::Run, run: None, message, fatal: true }
+    Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true })
 }
 
 fn post(worker: &Worker, request: &Request) {

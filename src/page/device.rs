@@ -1,6 +1,8 @@
 //! Chooses between WebGPU and the CPU before the engine is loaded: each has its own program, and most of the bytes of one is
 //! what compiles shaders.
 
+use futures::future::{Either, select};
+use gloo::timers::future::TimeoutFuture;
 use js_sys::{Function, Object, Promise, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::{JsCast, JsValue};
@@ -9,6 +11,9 @@ use wasm_bindgen_futures::JsFuture;
 use super::isolation;
 use crate::engine::protocol::{Backend, DeviceChoice};
 use crate::settings::BackendChoice;
+
+/// Longest wait for an adapter, in milliseconds.
+const PATIENCE_MS: u32 = 10_000;
 
 /// What the browser offers.
 enum Adapter {
@@ -66,7 +71,13 @@ async fn adapter() -> Adapter {
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
     let Ok(request) = get(&gpu, "requestAdapter").dyn_into::<Function>() else { return none };
     let Ok(promise) = request.call1(&gpu, &options).and_then(|value| value.dyn_into::<Promise>()) else { return none };
-    let Ok(adapter) = JsFuture::from(promise).await else { return none };
+    let adapter = match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MS)).await {
+        Either::Left((Ok(adapter), _)) => adapter,
+        Either::Left((Err(_), _)) => return none,
+        Either::Right(_) => {
+            return Adapter::None { why: "this browser does not answer when asked for a graphics adapter" };
+        }
+    };
     if !adapter.is_object() {
         return none;
     }

@@ -17,7 +17,11 @@ pub fn save_text(state: &AppState, name: &str, media_type: &str, text: &str) {
     match made {
         Ok(address) => {
             save_address(state, name, &address);
-            let _ = web_sys::Url::revoke_object_url(&address);
+            // Safari reads it after this turn, and a slow disk takes its time.
+            gloo::timers::callback::Timeout::new(60_000, move || {
+                let _ = web_sys::Url::revoke_object_url(&address);
+            })
+            .forget();
         }
         Err(_) => refused(state),
     }

@@ -1,7 +1,7 @@
 //! The page: Leptos components over one [`state::AppState`]. Knows the protocol and plain numbers, never a tensor.
 //!
 //! * [`state`]: the signals, and the one way to change settings.
-//! * [`client`]: the worker that runs the engine.
+//! * [`client`]: the worker that runs the engine; [`engine_files`]: what it is made of.
 //! * [`device`]: WebGPU or the CPU.
 //! * [`models`]: where models come from, and what of them is kept on this device.
 //! * [`measurements`]: signals of what is measured beside the main run.
@@ -18,6 +18,7 @@ mod client;
 mod controls;
 mod device;
 mod drop_files;
+mod engine_files;
 mod export;
 mod header;
 mod isolation;

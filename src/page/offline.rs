@@ -1,39 +1,49 @@
-//! Visits without network: the service worker `public/sw.js` keeps what the page and the engine load.
+//! Visits without network: the service worker `public/sw.js` keeps the page and its engine.
 
-use futures::future::{Either, select};
+use futures::future::select;
 use gloo::timers::future::TimeoutFuture;
-use js_sys::{Array, Reflect};
+use js_sys::{Array, Object, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{PerformanceResourceTiming, ServiceWorkerContainer};
+use web_sys::{ServiceWorkerContainer, ServiceWorkerRegistration};
+
+use super::engine_files::EngineFiles;
+use crate::engine::protocol::Backend;
 
 /// Longest wait for the service worker, in milliseconds: an older browser's visit must not begin later than without one.
 const PATIENCE_MS: u32 = 1000;
 
-/// Lets the service worker watch this page, so that what is loaded from here on is kept; then tells it what was loaded before.
+/// Lets the service worker watch this page, so that what is loaded from here on passes it.
 ///
-/// Where there is none (no https, a private window, an old browser), the page works the same, but only with network.
+/// Where there is none (no https, a private window, a sandboxed frame, an old browser), the page works the same, but only with
+/// network.
 pub async fn prepare() {
-    let navigator = window().navigator();
-    if !Reflect::has(&navigator, &"serviceWorker".into()).unwrap_or(false) {
-        return;
+    if let Some(container) = container() {
+        let watched = Box::pin(watched(&container));
+        select(watched, TimeoutFuture::new(PATIENCE_MS)).await;
     }
-    let container = navigator.service_worker();
-    let watched = Box::pin(watched(&container));
-    if let Either::Left((Ok(()), _)) = select(watched, TimeoutFuture::new(PATIENCE_MS)).await
-        && let Some(worker) = container.controller()
-    {
-        let loaded = Array::of1(&window().location().href().unwrap_or_default().into());
-        if let Some(performance) = window().performance() {
-            for entry in performance.get_entries_by_type("resource") {
-                let entry: PerformanceResourceTiming = entry.unchecked_into();
-                loaded.push(&entry.name().into());
-            }
-        }
+}
+
+/// Lets the service worker keep this page with all its files, now that its engine for a backend runs.
+pub async fn keep(backend: Backend) {
+    let Some(ready) = container().and_then(|container| container.ready().ok()) else { return };
+    let Ok(Ok(addresses)) = EngineFiles::of(backend).map(|files| files.addresses()) else { return };
+    let Ok(registration) = JsFuture::from(ready).await else { return };
+    let Some(worker) = registration.unchecked_into::<ServiceWorkerRegistration>().active() else { return };
+    let engine: Array = addresses.iter().map(|address| JsValue::from(address.as_str())).collect();
+    let message = Object::new();
+    if Reflect::set(&message, &"engine".into(), &engine).is_ok() {
         // A worker that is gone keeps nothing; the page goes on.
-        let _ = worker.post_message(&loaded);
+        let _ = worker.post_message(&message);
     }
+}
+
+/// The browser's service workers, where this page may have one.
+fn container() -> Option<ServiceWorkerContainer> {
+    // In a sandboxed frame a browser may throw where it is only asked.
+    let container = Reflect::get(&window().navigator(), &"serviceWorker".into()).ok()?;
+    container.is_object().then(|| container.unchecked_into())
 }
 
 /// Registers the service worker and waits until it watches this page.

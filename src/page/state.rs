@@ -7,11 +7,13 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::address;
 use super::api::Waiting;
-use super::client::EngineClient;
+use super::client::{EngineClient, Word};
 use super::device;
 use super::measurements::Measurements;
 use super::models::Models;
+use super::offline;
 use crate::engine::protocol::{Backend, DeviceChoice, Event, PickedFile, Request, Stage};
+use crate::engine::start::StartFailure;
 use crate::prune::{Importance, PruningPlan};
 use crate::results::{
     ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TokenWeight, WeightReport,
@@ -53,6 +55,18 @@ pub struct Failure {
     pub stage: Stage,
     /// Whether it would work with weights rounded to 8 bits.
     pub offers_eight_bits: bool,
+    /// Whether it may work on the CPU.
+    pub offers_cpu: bool,
+    /// Whether only a new version of the page can go on.
+    pub offers_reload: bool,
+}
+
+impl Failure {
+    /// With the ways on that every failure of its kind has.
+    fn new(stage: Stage, message: String) -> Self {
+        let offers_cpu = stage == Stage::Device;
+        Self { message, stage, offers_eight_bits: false, offers_cpu, offers_reload: false }
+    }
 }
 
 /// How fast a model comes in.
@@ -84,6 +98,8 @@ pub struct AppState {
     pub notices: RwSignal<Vec<String>>,
     /// How far the engine is.
     pub engine: RwSignal<EngineStatus>,
+    /// Bytes of its program so far and in all, while that comes.
+    pub program: RwSignal<Option<(u64, u64)>>,
     /// Where it computes, and why there.
     pub device: RwSignal<Option<(Backend, String)>>,
     /// The loaded model.
@@ -146,6 +162,7 @@ impl AppState {
             settings: RwSignal::new(settings),
             notices: RwSignal::new(notices),
             engine: RwSignal::new(EngineStatus::Starting),
+            program: RwSignal::new(None),
             device: RwSignal::new(None),
             model: RwSignal::new(None),
             failure: RwSignal::new(None),
@@ -227,6 +244,7 @@ impl AppState {
         self.newest_run.update(|run| *run += 1);
         self.running.set(false);
         self.failure.set(None);
+        self.program.set(None);
         self.device.set(None);
         self.usage.set(None);
         let orders = self.models.order(&settings, &settings.model).and_then(|model| {
@@ -254,7 +272,8 @@ impl AppState {
         }
         match device {
             Ok(device) => self.client.with_value(|client| {
-                client.start(device.backend, request(device), move |event| self.receive(event));
+                let backend = device.backend;
+                client.start(backend, request(device), move |word| self.hear(backend, word));
             }),
             Err(message) => self.fail(Stage::Device, message),
         }
@@ -323,12 +342,40 @@ impl AppState {
         self.running.set(false);
         self.measurements.stop();
         self.waiting.update_value(|waiting| waiting.reject(&message));
-        self.failure.set(Some(Failure { message, stage, offers_eight_bits: false }));
+        self.failure.set(Some(Failure::new(stage, message)));
     }
 
     /// Loads the model anew with weights rounded to 8 bits.
     pub fn round_to_eight_bits(&self) {
         self.change(HistoryEntry::New, |settings| settings.precision = Precision::Eight);
+    }
+
+    /// Takes over what is heard of the engine for a backend.
+    fn hear(&self, backend: Backend, word: Word) {
+        match word {
+            Word::Event(event) => self.receive(event),
+            Word::Listens => {
+                self.program.set(None);
+                if self.engine.get_untracked() == EngineStatus::Down {
+                    // It had been given up.
+                    self.failure.set(None);
+                    self.engine.set(EngineStatus::Starting);
+                }
+                spawn_local(offline::keep(backend));
+            }
+            Word::NotStarted(failure) => {
+                if failure != StartFailure::Silent {
+                    self.client.with_value(EngineClient::stop);
+                }
+                self.fail(Stage::Device, sentence(&failure.to_string()));
+                self.failure.update(|known| {
+                    if let Some(known) = known {
+                        known.offers_cpu = backend == Backend::WebGpu;
+                        known.offers_reload = failure == StartFailure::Updated;
+                    }
+                });
+            }
+        }
     }
 
     /// Takes over what the engine tells. Events of superseded runs are dropped, so numbers never mix two plans.
@@ -341,7 +388,8 @@ impl AppState {
 
     fn take_over(&self, event: Event, newest: u64) {
         match event {
-            Event::Hello | Event::Pong => {}
+            Event::Hello | Event::Pong | Event::NotStarted { .. } => {}
+            Event::Starting { received, total } => self.program.set(Some((received, total))),
             Event::Device { backend, reason } => self.device.set(Some((backend, reason))),
             Event::Progress { received, total, kept, file } => {
                 let pace = self.pace(received, total, kept);
@@ -421,8 +469,7 @@ impl AppState {
             if run.is_none_or(|run| run == newest) {
                 self.running.set(false);
                 self.measurements.stop();
-                let message = sentence(&message);
-                self.failure.set(Some(Failure { message, stage, offers_eight_bits: false }));
+                self.failure.set(Some(Failure::new(stage, sentence(&message))));
             }
             return;
         }

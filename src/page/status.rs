@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::state::{AppState, EngineStatus, HistoryEntry, Pace};
+use super::state::{AppState, EngineStatus, Failure, HistoryEntry, Pace};
 use crate::engine::protocol::{Backend, Stage};
 
 /// Where the default model comes from.
@@ -29,7 +29,13 @@ pub fn Notices() -> impl IntoView {
 pub fn LoadingOrFailure() -> impl IntoView {
     let state = expect_context::<AppState>();
     let loading = move || match state.engine.get() {
-        EngineStatus::Starting => Some(("Starting the engine…".to_string(), None)),
+        EngineStatus::Starting => Some(match state.program.get() {
+            Some((received, total)) if received < total => {
+                let text = format!("Starting the engine, {:.1} of {:.1} MB", megabytes(received), megabytes(total));
+                (text, Some(received as f64 / total as f64))
+            }
+            _ => ("Starting the engine…".to_string(), None),
+        }),
         EngineStatus::Loading { received, total, file, pace } => {
             let pace = pace.map_or(String::new(), |Pace { speed, left }| {
                 format!(", {:.0} MB/s, {} left", (speed / 1e6).max(1.0), duration(left))
@@ -49,8 +55,7 @@ pub fn LoadingOrFailure() -> impl IntoView {
         })}
         {move || state.failure.get().map(|failure| {
             let down = move || state.engine.get() == EngineStatus::Down;
-            let on_gpu = failure.stage == Stage::Device;
-            let offers_eight_bits = failure.offers_eight_bits;
+            let Failure { offers_cpu, offers_eight_bits, offers_reload, .. } = failure;
             let loads = failure.stage == Stage::Load;
             let other_model = loads && state.settings.with_untracked(|settings| !settings.model.is_empty());
             let second_model = loads && state.settings.with_untracked(|settings| !settings.other.is_empty());
@@ -61,7 +66,10 @@ pub fn LoadingOrFailure() -> impl IntoView {
                         <button class="primary" id="retry" on:click=move |_| if down() { state.load_model() } else { state.start_run() }>
                             "Try again"
                         </button>
-                        <Show when=move || on_gpu>
+                        <Show when=move || offers_reload>
+                            <button id="reload" on:click=move |_| { let _ = window().location().reload(); }>"Reload"</button>
+                        </Show>
+                        <Show when=move || offers_cpu>
                             <button id="use-cpu" on:click=move |_| state.use_cpu()>"Use the CPU"</button>
                         </Show>
                         <Show when=move || offers_eight_bits>

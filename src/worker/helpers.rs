@@ -3,15 +3,18 @@
 use std::cell::Cell;
 
 use js_sys::WebAssembly::Module;
-use js_sys::{Object, Reflect};
+use js_sys::{Array, Function, Object, Reflect};
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Worker;
+use web_sys::{Blob, BlobPropertyBag, Event, Url, Worker};
 
 use super::fused::Fused;
 use crate::kernel::threads::POOL;
 
 /// Bytes of a helper's stack.
 const STACK: usize = 1 << 18;
+/// What a helper's worker runs: so it cannot be missing, and it has the policy of the page that made the engine's worker.
+const SCRIPT: &str = include_str!("helper.js");
 
 /// Called once by a helper.
 #[unsafe(no_mangle)]
@@ -34,12 +37,25 @@ pub fn start(threads: usize, fused: Option<&Fused>) {
     thread_local! {
         static STARTED: Cell<usize> = const { Cell::new(1) };
     }
-    while is_shared() && STARTED.get() < threads {
-        if start_one(fused).is_err() {
-            return;
-        }
+    if !is_shared() || STARTED.get() >= threads {
+        return;
+    }
+    let Ok(script) = script_address() else { return };
+    // What a helper throws would go on to the page, as if the engine had ended. Where one fails at its work, the engine tells.
+    let missed = Closure::<dyn FnMut(Event)>::new(|error: Event| error.prevent_default()).into_js_value();
+    while STARTED.get() < threads && start_one(&script, missed.unchecked_ref(), fused).is_ok() {
         STARTED.set(STARTED.get() + 1);
     }
+}
+
+/// Whether this is run by a helper, whose stack lies in the engine's heap.
+pub fn is_helper() -> bool {
+    unsafe extern "C" {
+        /// Where the heap begins, behind the engine's own stack. Made by the linker.
+        static __heap_base: u8;
+    }
+    let on_stack = 0u8;
+    &raw const on_stack >= &raw const __heap_base
 }
 
 /// Whether this program's memory may be given to other workers.
@@ -49,15 +65,40 @@ pub fn is_shared() -> bool {
     !memory.buffer().is_instance_of::<js_sys::ArrayBuffer>()
 }
 
-fn start_one(fused: Option<&Fused>) -> Result<(), JsValue> {
-    let worker = Worker::new("helper.js")?;
-    // It is never freed: a helper ends with the engine.
-    let stack = Box::leak(vec![0u128; STACK / 16].into_boxed_slice()).as_mut_ptr_range().end;
+/// An address of [`SCRIPT`].
+fn script_address() -> Result<String, JsValue> {
+    let options = BlobPropertyBag::new();
+    options.set_type("text/javascript");
+    let script = Blob::new_with_str_sequence_and_options(&Array::of1(&SCRIPT.into()), &options)?;
+    Url::create_object_url_with_blob(&script)
+}
+
+fn start_one(script: &str, on_error: &Function, fused: Option<&Fused>) -> Result<(), JsValue> {
+    let worker = Worker::new(script)?;
+    worker.set_onerror(Some(on_error));
+    let mut stack = vec![0u128; STACK / 16].into_boxed_slice();
+    let top = stack.as_mut_ptr_range().end as usize;
+    match order(top, fused).and_then(|order| worker.post_message(&order)) {
+        Ok(()) => {
+            // It is never freed: a helper ends with the engine.
+            Box::leak(stack);
+            Ok(())
+        }
+        Err(refused) => {
+            // It has no memory to run on, so nobody uses its stack.
+            worker.terminate();
+            Err(refused)
+        }
+    }
+}
+
+/// What a helper needs to begin, its stack's upper end among it.
+fn order(stack: usize, fused: Option<&Fused>) -> Result<Object, JsValue> {
     let order = Object::new();
     let set = |key: &str, value: &JsValue| Reflect::set(&order, &key.into(), value);
     set("module", &wasm_bindgen::module().unchecked_into::<Module>())?;
     set("memory", &wasm_bindgen::memory())?;
-    set("stack", &(stack as usize).into())?;
+    set("stack", &stack.into())?;
     set("state", &(POOL.state() as usize).into())?;
     set("failed", &(POOL.failed() as usize).into())?;
     if let Some(fused) = fused {
@@ -69,5 +110,5 @@ fn start_one(fused: Option<&Fused>) -> Result<(), JsValue> {
         }
         set("places", &places)?;
     }
-    worker.post_message(&order)
+    Ok(order)
 }

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use crate::engine::protocol::{Backend, DeviceChoice, Event, ModelOrder, Request, Stage};
 use crate::engine::session::{Session, storage};
 use crate::experiment::{Control, LocalFuture};
-use crate::kernel::threads::POOL;
+use crate::kernel::threads::{self, POOL};
 use crate::model::loader::Limits;
 use burn::tensor::Device;
 use download::{Failure, Holding};
@@ -74,11 +74,18 @@ pub fn start() {
     // function, which cost a fifth of the engine's time.
     unsafe { __wasm_call_ctors() };
     panic::set_hook(Box::new(|info| {
+        if helpers::is_helper() {
+            // It may not allocate, so it can say nothing here; its script tells that it failed.
+            core::arch::wasm32::unreachable();
+        }
         console_error_panic_hook::hook(info);
         let message =
             format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
         tell_failure(Stage::Run, message, true);
     }));
+    threads::tell_failure(|| {
+        tell_failure(Stage::Run, "the engine stopped, since a thread that helps it failed: try again".into(), true);
+    });
     let fused = fused::install();
     let newest = Rc::new(Cell::new(0));
     let (sender, receiver) = unbounded();

@@ -38,7 +38,7 @@ function sizes() {
     rows[name] = { raw: bytes.length, gzip: zlib.gzipSync(bytes, { level: 9 }).length, brotli: brotli.length };
   };
   const dist = path.join(ROOT, "dist");
-  for (const file of fs.readdirSync(dist)) {
+  for (const file of fs.readdirSync(dist, { recursive: true })) {
     if (/\.(wasm|js|css|html)$/.test(file)) add(file.replace(/-[0-9a-f]{16}/, ""), fs.readFileSync(path.join(dist, file)));
   }
   const peer = path.join(ROOT, "tests/bench/node_modules/@wllama/wllama/esm");

@@ -20,9 +20,27 @@ export async function launch({ webgpu = false, flags = [] } = {}) {
   return chromium.launch({ executablePath, args: [...QUIET, ...gpu, ...flags] });
 }
 
+/** Code of a worker that tries what the page's policy forbids (code in texts, a script and an address of another kind); what became of it. */
+export const FORBIDDEN = `(async () => {
+  const what = {};
+  const attempt = async (name, work) => { try { what[name] = String(await work()); } catch (error) { what[name] = error.name; } };
+  // What a debugger evaluates may do everything; what it begins may not.
+  await new Promise((done) => setTimeout(done));
+  await attempt("eval", () => (0, eval)("'ran'"));
+  await attempt("function", () => new Function("return 'ran'")());
+  await attempt("script", () => importScripts("data:text/javascript,self.ran=1"));
+  await attempt("address", () => new Promise((done) => {
+    addEventListener("securitypolicyviolation", ({ effectiveDirective: part }) => part === "connect-src" && done(part));
+    new WebSocket("ws://127.0.0.1:9/").onopen = () => done("opened");
+  }));
+  return what;
+})()`;
+/** What a worker under the policy finds. */
+export const REFUSED = { eval: "EvalError", function: "EvalError", script: "NetworkError", address: "connect-src" };
+
 /** A server and a browser for the tests of one file, ended after the last of them. */
-export async function stage(options) {
-  const server = await serve();
+export async function stage(options, site) {
+  const server = await serve(site);
   const browser = await launch(options);
   after(async () => {
     await browser.close();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { ROOT, SITE } from "./server.mjs";
+import { ROOT } from "./server.mjs";
 import { finished, open, stage } from "./browser.mjs";
 
 const TINY = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
@@ -144,16 +144,6 @@ test("WebGPU asked for where there is none", async () => {
   await page.click("#use-cpu");
   await finished(page);
   assert.equal(await page.getAttribute("#device", "data-backend"), "cpu");
-  await page.context().close();
-});
-
-test("the engine's program does not load", async () => {
-  server.faults.set(`${SITE}worker.js`, (request, response) => (response.writeHead(404).end(), true));
-  const { page, text } = await failing("tiny.gguf");
-  assert.match(text, /engine could not start/);
-  server.faults.delete(`${SITE}worker.js`);
-  await page.click("#retry");
-  await finished(page);
   await page.context().close();
 });
 

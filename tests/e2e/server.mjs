@@ -1,4 +1,6 @@
-// A static server for the tests: serves dist/ under a sub-path, and the fixtures; knows byte ranges; can misbehave on request.
+// A static server for the tests: serves dist/ under a sub-path, and the fixtures; knows byte ranges; can misbehave on request, and can
+// be a host to which later versions of the site are deployed.
+import crypto from "node:crypto";
 import http from "node:http";
 import fs from "node:fs";
 import path from "node:path";
@@ -7,35 +9,64 @@ import { fileURLToPath } from "node:url";
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 /** The site is served below this path, as on GitHub Pages. */
 export const SITE = "/some/sub-path/";
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
+const DIST = path.join(ROOT, "dist");
+const TYPES = { "": "text/plain", ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
 
 /** What makes a page cross-origin isolated, so that it may share memory between threads. */
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+/** What dist/_headers has hosts send with every file. */
+const shipped = () => Object.fromEntries(fs.readFileSync(path.join(DIST, "_headers"), "utf8").split(/^(?=\/)/m)[0].trim().split("\n").slice(1).map((line) => line.trim().split(": ")));
+
+/** The folder of the engines in the built site. */
+export const engineFolder = () => fs.readdirSync(DIST).find((name) => /^engine-[0-9a-f]{16}$/.test(name));
+/** The path of one of the site's scripts or programs; an engine's lie in their folder. */
+export const sitePath = (file) => SITE + (/^worker/.test(file) ? `${engineFolder()}/` : "") + file;
+
+const sum = (script) => `'sha256-${crypto.createHash("sha256").update(script).digest("base64")}'`;
+const moduleOf = (page) => /<script type="module">(.*?)<\/script>/s.exec(page)[1];
+/** A name with another checksum for each version: the built site is version 0. Undoes itself. */
+const renamed = (text, version) => text.replace(/-([0-9a-f]{16})(?=[._/"])/g, (_, hash) => `-${(BigInt(`0x${hash}`) ^ BigInt(version)).toString(16).padStart(16, "0")}`);
+/** The page as a build of other sources would have it: every file has another name. */
+function pageOf(version) {
+  const page = fs.readFileSync(path.join(DIST, "index.html"), "utf8");
+  const other = renamed(page, version).replace('<html lang="en"', `<html lang="en" data-version="${version}"`);
+  return other.replaceAll(sum(moduleOf(page)), sum(moduleOf(other)));
+}
 
 /**
  * Starts a server on a free port of the loopback address.
  * `faults`: a map from path to a function (request, response, file) that answers in its place.
- * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated.
+ * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated; `shipped`: everything has
+ * the headers of dist/_headers.
  */
-export async function serve({ mounts = {}, isolated = false } = {}) {
+export async function serve({ mounts = {}, isolated = false, shipped: ships = false } = {}) {
   const folders = { "/fixtures/": path.join(ROOT, "tests/fixtures"), ...mounts };
+  const always = { ...(isolated ? ISOLATION : {}), ...(ships ? shipped() : {}) };
   const faults = new Map();
   const requests = [];
+  let version = 0;
+  // Answers in place of everything, such as a network that is away.
+  let network;
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     requests.push({ path: pathname, range: request.headers.range });
+    if (network) return network(response);
     const mount = Object.keys(folders).find((prefix) => pathname.startsWith(prefix));
     const file = mount
       ? path.join(folders[mount], decodeURI(pathname.slice(mount.length)))
-      : path.join(ROOT, "dist", decodeURI(pathname.slice(SITE.length - 1)).replace(/\/$/, "/index.html"));
+      : path.join(DIST, renamed(decodeURI(pathname.slice(SITE.length - 1)).replace(/\/$/, "/index.html"), version));
     const fault = faults.get(pathname);
     if (fault && fault(request, response, file)) return;
     if ((!pathname.startsWith(SITE) && !mount) || !file.startsWith(ROOT) || !fs.existsSync(file) || !fs.statSync(file).isFile()) {
-      response.writeHead(404).end("not found");
+      response.writeHead(404, always).end("not found");
+      return;
+    }
+    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": "no-store", ...always };
+    if (version > 0 && file === path.join(DIST, "index.html")) {
+      response.writeHead(200, headers).end(pageOf(version));
       return;
     }
     const size = fs.statSync(file).size;
-    const headers = { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream", "Accept-Ranges": "bytes", "Cache-Control": "no-store", ...(isolated ? ISOLATION : {}) };
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");
     const start = range ? Number(range[1]) : 0;
     if (range) headers["Content-Range"] = `bytes ${start}-${size - 1}/${size}`;
@@ -47,9 +78,13 @@ export async function serve({ mounts = {}, isolated = false } = {}) {
   server.unref();
   const origin = `http://127.0.0.1:${server.address().port}`;
   /** Serves one of the site's scripts with some code before it. */
-  const prepend = (script, code) => faults.set(SITE + script, (request, response, file) => {
-    response.writeHead(200, { "Content-Type": "text/javascript", ...(isolated ? ISOLATION : {}) }).end(`${code}\n${fs.readFileSync(file)}`);
+  const prepend = (script, code) => faults.set(sitePath(script), (request, response, file) => {
+    response.writeHead(200, { "Content-Type": "text/javascript", ...always }).end(`${code}\n${fs.readFileSync(file)}`);
     return true;
   });
-  return { origin, site: origin + SITE, faults, prepend, requests, close: () => { server.closeAllConnections(); server.close(); } };
+  /** From now on the host has another version of the site, and no file of the one before. */
+  const deploy = (next) => (version = next);
+  /** From now on every request is answered so; undefined: as usual. */
+  const setNetwork = (answer) => (network = answer);
+  return { origin, site: origin + SITE, faults, prepend, deploy, setNetwork, requests, close: () => { server.closeAllConnections(); server.close(); } };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { cores, launch, open, results } from "./browser.mjs";
-import { serve, SITE } from "./server.mjs";
+import { serve, sitePath } from "./server.mjs";
 
 const [plain, isolated] = [await serve(), await serve({ isolated: true })];
 const browser = await launch();
@@ -13,6 +13,8 @@ after(async () => {
 
 const tiny = (server) => `${server.origin}/fixtures/tiny.gguf`;
 const link = (server, model = tiny(server)) => `${server.site}?backend=cpu&drop=a3,m1&tokens=6&prompt=The+river+rises+in+the+hills+and+runs+north&model=${encodeURIComponent(model)}`;
+/** Code of the engine's worker that puts some code before a helper's. */
+const inHelpers = (code) => `{ const Own = Blob; Blob = class extends Own { constructor(parts, options) { super([${JSON.stringify(code)}, "\\n", ...parts], options); } }; }`;
 const threads = async (page) => Number(await page.getAttribute("#memory", "data-threads"));
 /** Opens a link; what it found, without times. */
 async function found(address, options) {
@@ -54,9 +56,9 @@ test("a host without the headers and a browser without service workers: one thre
   const alone = await found(link(plain), { before: cores(4) });
   assert.equal(await threads(alone.page), 1);
   const none = "WebAssembly.Memory = class { constructor(limits) { if (limits.shared) throw new TypeError('no shared memory'); return new Memory(limits); } };";
-  plain.prepend("engine.js", `const { Memory } = WebAssembly; ${none}`);
+  plain.prepend("worker.js", `const { Memory } = WebAssembly; ${none}`);
   const unshared = await found(link(plain), { before: cores(4) });
-  plain.faults.delete(`${SITE}engine.js`);
+  plain.faults.delete(sitePath("worker.js"));
   assert.deepEqual(unshared.numbers, alone.numbers);
   for (const { page } of [alone, unshared]) {
     assert.deepEqual(page.problems, []);
@@ -64,36 +66,44 @@ test("a host without the headers and a browser without service workers: one thre
   }
 });
 
-test("helpers that do not start are missed by nobody", async () => {
-  const missing = (request, response) => Boolean(response.writeHead(404).end());
+test("helpers that do not start are missed by nobody, and leave nothing behind", async () => {
+  const ended = "{ const { terminate } = Worker.prototype; Worker.prototype.terminate = function () { new BroadcastChannel('ended').postMessage(0); return terminate.call(this); }; }";
   const faults = [
-    () => isolated.faults.set(`${SITE}helper.js`, missing),
-    () => isolated.prepend("helper.js", "WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"),
+    ["Worker = class { constructor() { throw new DOMException('refused', 'SecurityError'); } };", 0],
+    [inHelpers("WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"), 0],
+    [inHelpers("throw new Error('a browser without such workers');"), 0],
+    // As WebKit refuses shared memory.
+    [`${ended} Worker.prototype.postMessage = () => { throw new DOMException('refused', 'DataCloneError'); };`, 1],
   ];
-  for (const fault of faults) {
-    fault();
-    const page = await open(browser, link(isolated), { before: cores(3) });
+  const listens = (page) => page.addInitScript(() => {
+    window.ended = 0;
+    new BroadcastChannel("ended").onmessage = () => window.ended++;
+  });
+  for (const [fault, terminated] of faults) {
+    isolated.prepend("worker.js", fault);
+    const page = await open(browser, link(isolated), { before: async (page) => { await cores(3)(page); await listens(page); } });
     await results(page);
     assert.equal(await threads(page), 1);
     assert.equal(await page.locator(".failure").count(), 0);
+    assert.equal(await page.evaluate(() => window.ended), terminated);
     await page.context().close();
   }
-  isolated.faults.delete(`${SITE}helper.js`);
+  isolated.faults.delete(sitePath("worker.js"));
 });
 
 test("a helper that fails at its work: a sentence, and Try again", async () => {
   // In its table of functions there are those of another type where products are computed.
-  isolated.prepend("helper.js", `const { Instance } = WebAssembly;
+  isolated.prepend("worker.js", inHelpers(`const { Instance } = WebAssembly;
     let engine;
     WebAssembly.Instance = class { constructor(module, imports) {
       const instance = new Instance(module, imports);
       if (instance.exports.engine_help) return (engine = instance);
       const other = engine.exports.__wbindgen_malloc;
       return { exports: { add_products: other, multiply_few: other } };
-    } };`);
+    } };`));
   const page = await open(browser, link(isolated, ""), { before: cores(3) });
-  assert.match(await page.textContent(".failure p"), /engine (crashed|stopped)/);
-  isolated.faults.delete(`${SITE}helper.js`);
+  assert.match(await page.textContent(".failure p"), /engine stopped, since a thread that helps it failed/);
+  isolated.faults.delete(sitePath("worker.js"));
   await page.click("#retry");
   await results(page);
   assert.equal(await threads(page), 2);

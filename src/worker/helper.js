@@ -1,5 +1,5 @@
-// A thread that helps the CPU's engine: the engine's own program once more, on the same memory, with a stack of its own. It only
-// computes (src/kernel/threads.rs); whatever else the program would ask of a browser is refused.
+// A thread that helps the CPU's engine (src/worker/helpers.rs has this text): the engine's own program once more, on the same memory,
+// with a stack of its own. It only computes (src/kernel/threads.rs); whatever else the program would ask of a browser is refused.
 onmessage = async ({ data }) => {
   let program;
   try {
@@ -21,7 +21,7 @@ onmessage = async ({ data }) => {
   } catch (error) {
     // The engine may wait for what will not come.
     Atomics.store(words, data.failed / 4, 1);
-    throw error;
+    console.warn(`a thread failed: ${error}`);
   }
 };
 

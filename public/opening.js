@@ -1,0 +1,55 @@
+// The first script of index.html, written into it by Trunk. It runs in whatever browser, so it is plain old JavaScript.
+// Until the page is there, it says why the page does not come.
+(function () {
+  /** How long "Opening…" stands alone, in milliseconds. */
+  var PATIENCE_MS = 10000;
+  /** The smallest program with an instruction of SIMD. */
+  var SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+  var isOpaque = self.origin === "null";
+
+  // In a frame whose origin is opaque, WebKit finds 'self' nowhere: there the policy names the site's address in its place. What
+  // follows in index.html, its own policy, becomes a comment. POLICY is put in by scripts/finish-site.py.
+  if (isOpaque) document.write('<meta http-equiv="Content-Security-Policy" content="' + "POLICY".replace(/'self'/g, location.origin) + '"><!--');
+
+  function hasSimd() {
+    try {
+      return WebAssembly.validate(new Uint8Array(SIMD));
+    } catch (error) {
+      return false;
+    }
+  }
+
+  /** Tells in place of "Opening…"; the page itself takes that away. */
+  function say(text) {
+    var place = document.querySelector("#starting p");
+    if (!place) return;
+    place.setAttribute("role", "alert");
+    place.textContent = text + " ";
+    var again = document.createElement("button");
+    again.textContent = "Reload";
+    again.addEventListener("click", function () { location.reload(); });
+    place.appendChild(again);
+  }
+
+  function failed(event) {
+    var of = event.target;
+    // Also a picture or a style sheet tells here that it did not load: the page does without.
+    if (of && of.tagName && of.tagName !== "SCRIPT") return;
+    var error = event.reason || event.error;
+    if (location.protocol === "file:") return say("Prunescope must come from a web server: run “make serve” and open the address that it prints.");
+    if (!hasSimd()) return say("This browser lacks WebAssembly with SIMD, which Prunescope needs: use a current Chrome, Edge, Firefox or Safari.");
+    var lost = "Prunescope did not load whole" + (error ? " (" + (error.message || error) + ")" : "") + ": check the network connection, then reload the page.";
+    if (!isOpaque) return say(lost);
+    // Whether the host lets such a frame read its files is told by the one file that is sure to be there.
+    fetch(location.href).then(function () { say(lost); }, function () {
+      say("To open in a sandboxed frame without allow-same-origin, Prunescope's host must send the header “Access-Control-Allow-Origin: *” with every file.");
+    });
+  }
+
+  addEventListener("error", failed, true);
+  addEventListener("unhandledrejection", failed);
+  setTimeout(function () {
+    var place = document.querySelector("#starting p");
+    if (place && place.getAttribute("role") !== "alert") place.textContent = "Still opening: the network is slow…";
+  }, PATIENCE_MS);
+})();

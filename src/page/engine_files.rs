@@ -1,0 +1,111 @@
+//! The files of the engines: where they lie, and how the script of one comes.
+//!
+//! They lie in a folder that is named after their content (`scripts/finish-site.py`), so that a page never gets those of another
+//! version. A worker is made of a script that the page has fetched, not of an address: so it is known what came and what did not,
+//! the worker has the page's policy whatever the host sends, and it can be made in a sandboxed frame too, where every address is
+//! another site's.
+
+use gloo::timers::future::TimeoutFuture;
+use js_sys::{Array, Reflect, Uint8Array};
+use leptos::prelude::{document, window};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
+
+use super::address;
+use crate::engine::protocol::Backend;
+use crate::engine::start::{StartFailure, engine_folder, is_engine_folder};
+
+/// Longest wait for an answer to whether the page has been updated, in milliseconds.
+const PATIENCE_MS: u32 = 5000;
+
+/// The files of an engine.
+pub struct EngineFiles {
+    folder: String,
+    name: &'static str,
+}
+
+impl EngineFiles {
+    /// Of the engine for a backend, of this page's version.
+    pub fn of(backend: Backend) -> Result<Self, StartFailure> {
+        let name = match backend {
+            Backend::Cpu => "worker",
+            Backend::WebGpu => "worker_webgpu",
+        };
+        let meta = document().query_selector("meta[name=engine]").ok().flatten();
+        let folder = meta.and_then(|meta| meta.get_attribute("content")).filter(|folder| is_engine_folder(folder));
+        let folder = folder.ok_or(StartFailure::Broken { why: "the page does not say where it lies".into() })?;
+        Ok(Self { folder, name })
+    }
+
+    /// The addresses of its script and of its program.
+    pub fn addresses(&self) -> Result<[String; 2], StartFailure> {
+        let address = |file: String| {
+            address::absolute(&format!("{}/{file}", self.folder)).map_err(|why| StartFailure::Broken { why })
+        };
+        Ok([address(self.script_name())?, address(format!("{}_bg.wasm", self.name))?])
+    }
+
+    /// Its script, in pieces that a blob is made of. `heard` is called whenever some of it has come.
+    pub async fn script(&self, heard: impl Fn()) -> Result<Array, StartFailure> {
+        let [script, program] = self.addresses()?;
+        let failed = |status| StartFailure::of(&self.script_name(), status, "");
+        let cut = |_: JsValue| failed(0);
+        let response: Response = JsFuture::from(window().fetch_with_str(&script)).await.map_err(cut)?.unchecked_into();
+        heard();
+        let content = response.headers().get("Content-Type").ok().flatten().unwrap_or_default();
+        match response.status() {
+            // Some hosts answer with a page where a file is missing.
+            200 if content.starts_with("text/html") => return Err(failed(404)),
+            200 => {}
+            status => return Err(failed(status)),
+        }
+        let pieces = Array::of1(
+            &format!("const PROGRAM = {};\n", js_sys::JSON::stringify(&program.into()).map_err(cut)?).into(),
+        );
+        let Some(body) = response.body() else { return Err(failed(0)) };
+        let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+        loop {
+            let read = JsFuture::from(reader.read()).await.map_err(cut)?;
+            if Reflect::get(&read, &"done".into()).map_err(cut)?.is_truthy() {
+                return Ok(pieces);
+            }
+            heard();
+            pieces.push(&Reflect::get(&read, &"value".into()).map_err(cut)?.unchecked_into::<Uint8Array>());
+        }
+    }
+
+    /// What a failure means: where a file is missing because the host has another version of the page by now, that.
+    pub async fn explain(&self, failure: StartFailure) -> StartFailure {
+        if !matches!(failure, StartFailure::Missing { .. }) {
+            return failure;
+        }
+        match newest_page().await {
+            Some(page) if engine_folder(&page).is_some_and(|newest| newest != self.folder) => StartFailure::Updated,
+            _ => failure,
+        }
+    }
+
+    fn script_name(&self) -> String {
+        format!("{}.js", self.name)
+    }
+}
+
+/// The text of the page as the host has it now.
+async fn newest_page() -> Option<String> {
+    let location = window().location();
+    let options = RequestInit::new();
+    options.set_cache(RequestCache::NoStore);
+    let address = format!("{}{}", location.origin().ok()?, location.pathname().ok()?);
+    let fetched = async {
+        let response = JsFuture::from(window().fetch_with_str_and_init(&address, &options)).await.ok()?;
+        let text = JsFuture::from(response.unchecked_into::<Response>().text().ok()?).await.ok()?;
+        text.as_string()
+    };
+    let late = TimeoutFuture::new(PATIENCE_MS);
+    futures::pin_mut!(fetched);
+    match futures::future::select(fetched, late).await {
+        futures::future::Either::Left((text, _)) => text,
+        futures::future::Either::Right(_) => None,
+    }
+}

@@ -1,0 +1,112 @@
+// public/opening.js without a browser: what it says where the page does not come.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import test from "node:test";
+import vm from "node:vm";
+
+const SOURCE = fs.readFileSync(new URL("../../public/opening.js", import.meta.url), "utf8");
+
+/** Runs the script in a page as it is before its program has come; what happens then, and what is read. */
+function open({ origin = "https://host.example", protocol = "https:", wasm = WebAssembly, fetch } = {}) {
+  const listeners = {};
+  const place = {
+    attributes: {}, textContent: "Opening…", children: [],
+    setAttribute(name, value) { this.attributes[name] = value; },
+    getAttribute(name) { return this.attributes[name] ?? null; },
+    appendChild(child) { this.children.push(child); },
+  };
+  let isThere = true;
+  const timers = [];
+  const written = [];
+  let reloads = 0;
+  const context = vm.createContext({
+    location: { origin: "https://host.example", protocol, href: "https://host.example/?embed=1", reload: () => reloads++ },
+    document: {
+      write: (text) => written.push(text),
+      querySelector: (selector) => (assert.equal(selector, "#starting p"), isThere ? place : null),
+      createElement: () => ({ addEventListener(kind, listener) { this[kind] = listener; } }),
+    },
+    addEventListener: (kind, listener) => (listeners[kind] = listener),
+    setTimeout: (then, after) => timers.push([then, after]),
+    WebAssembly: wasm, Uint8Array, fetch,
+  });
+  context.self = { origin };
+  vm.runInContext(SOURCE, context);
+  return {
+    listeners, place, timers, written,
+    reloads: () => reloads,
+    text: () => place.textContent.trim(),
+    /** The page takes the place away. */
+    arrive: () => (isThere = false),
+  };
+}
+const scriptFails = (page) => page.listeners.error({ target: { tagName: "SCRIPT" } });
+
+test("a script that does not load: a sentence, and a way on", () => {
+  const page = open();
+  scriptFails(page);
+  assert.equal(page.text(), "Prunescope did not load whole: check the network connection, then reload the page.");
+  assert.equal(page.place.attributes.role, "alert");
+  page.place.children[0].click();
+  assert.equal(page.reloads(), 1);
+});
+
+test("a program that fails: what the browser says of it", () => {
+  for (const event of [{ error: new Error("failed to fetch Wasm: 404") }, { reason: new Error("failed to fetch Wasm: 404") }, { reason: "failed to fetch Wasm: 404" }]) {
+    const page = open();
+    page.listeners[event.error ? "error" : "unhandledrejection"](event);
+    assert.match(page.text(), /\(failed to fetch Wasm: 404\): check the network/);
+  }
+});
+
+test("pictures and style sheets are missed by nobody, and a page that is there tells of itself", () => {
+  const page = open();
+  for (const tagName of ["LINK", "IMG"]) page.listeners.error({ target: { tagName } });
+  assert.equal(page.text(), "Opening…");
+  page.arrive();
+  scriptFails(page);
+  page.timers.forEach(([then]) => then());
+  assert.equal(page.text(), "Opening…");
+});
+
+test("a browser without SIMD, without WebAssembly, and a page that no server has sent", () => {
+  for (const wasm of [null, { validate: () => false }, {}]) {
+    const page = open({ wasm });
+    scriptFails(page);
+    assert.match(page.text(), /lacks WebAssembly with SIMD.*current Chrome, Edge, Firefox or Safari/);
+  }
+  const page = open({ origin: "null", protocol: "file:" });
+  scriptFails(page);
+  assert.match(page.text(), /must come from a web server/);
+});
+
+test("a sandboxed frame: what its host must send, where that is what is missing", async () => {
+  const refused = open({ origin: "null", fetch: async () => { throw new TypeError("CORS"); } });
+  scriptFails(refused);
+  await new Promise((done) => setImmediate(done));
+  assert.match(refused.text(), /sandboxed frame.*must send the header “Access-Control-Allow-Origin: \*”/);
+  const allowed = open({ origin: "null", fetch: async () => ({}) });
+  scriptFails(allowed);
+  await new Promise((done) => setImmediate(done));
+  assert.match(allowed.text(), /check the network connection/);
+});
+
+test("a sandboxed frame gets a policy that names the site, in place of index.html's own", () => {
+  assert.deepEqual(open().written, []);
+  const policy = "default-src 'none'; script-src 'self' 'sha256-x'; worker-src 'self' blob:";
+  assert.equal(SOURCE.split('"POLICY"').length, 2, "the build has one place to fill");
+  const context = vm.createContext({ self: { origin: "null" }, location: { origin: "https://host.example" }, document: { write: (text) => (context.written = text) }, addEventListener() {}, setTimeout() {} });
+  vm.runInContext(SOURCE.replace('"POLICY"', JSON.stringify(policy)), context);
+  assert.equal(context.written, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src https://host.example 'sha256-x'; worker-src https://host.example blob:\"><!--");
+});
+
+test("“Opening…” does not stand alone for long, and a failure stays", () => {
+  const page = open();
+  const [[then, after]] = page.timers;
+  assert.equal(after, 10_000);
+  then();
+  assert.match(page.text(), /slow/);
+  scriptFails(page);
+  then();
+  assert.match(page.text(), /did not load whole/);
+});

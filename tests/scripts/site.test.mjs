@@ -1,0 +1,116 @@
+// scripts/finish-site.py and scripts/serve.py on a small site as Trunk leaves it: engines by their content, one policy everywhere.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import crypto from "node:crypto";
+import fs from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const MODULE = "\nimport init from './prunescope-0123456789abcdef.js';\nconst wasm = await init({ module_or_path: './prunescope-0123456789abcdef_bg.wasm' });\n";
+
+/** A site as Trunk leaves it, finished; the folder. */
+function built(files = {}, change = (page) => page) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-site-"));
+  const page = fs.readFileSync(path.join(ROOT, "index.html"), "utf8")
+    .replace(/<link data-trunk rel="inline"[^>]*>/, () => `<script>${fs.readFileSync(path.join(ROOT, "public/opening.js"), "utf8")}</script>`)
+    .replace(/<link data-trunk rel="rust" data-bin="prunescope"[^>]*>/, () => `<script type="module">${MODULE}</script>`)
+    .replace(/<link data-trunk [^>]*>/g, "");
+  const all = { "index.html": change(page), "worker.js": "let wasm_bindgen = 1;", "worker_bg.wasm": "cpu", "worker_webgpu.js": "let wasm_bindgen = 2;", "worker_webgpu_bg.wasm": "webgpu", "style-0123456789abcdef.css": "p{}", "prunescope-0123456789abcdef_bg.wasm": "page", "sw.js": "", ...files };
+  for (const [name, text] of Object.entries(all)) fs.writeFileSync(path.join(folder, name), text);
+  execFileSync("python3", [path.join(ROOT, "scripts/finish-site.py")], { stdio: "pipe", env: { ...process.env, TRUNK_STAGING_DIR: folder, TRUNK_SOURCE_DIR: ROOT } });
+  return folder;
+}
+const engines = (folder) => fs.readdirSync(folder).filter((name) => name.startsWith("engine-"));
+const read = (...parts) => fs.readFileSync(path.join(...parts), "utf8");
+
+test("the engines' folder is named after all that lies in it, and the page names it", () => {
+  const names = new Set();
+  for (const files of [{}, { "worker.js": "let wasm_bindgen = 3;" }, { "worker_bg.wasm": "other" }, { "worker_webgpu.js": "let wasm_bindgen = 4;" }, { "worker_webgpu_bg.wasm": "other" }]) {
+    const folder = built(files);
+    const [engine, ...more] = engines(folder);
+    assert.match(engine, /^engine-[0-9a-f]{16}$/);
+    assert.deepEqual(more, []);
+    assert.ok(read(folder, "index.html").includes(`<meta name="engine" content="${engine}" />`));
+    assert.deepEqual(fs.readdirSync(path.join(folder, engine)).sort(), ["worker.js", "worker_bg.wasm", "worker_webgpu.js", "worker_webgpu_bg.wasm"]);
+    assert.equal(fs.existsSync(path.join(folder, "worker.js")), false);
+    const script = read(folder, engine, "worker.js");
+    const bytes = read(folder, engine, "worker_bg.wasm").length;
+    assert.ok(script.startsWith("let wasm_bindgen = ") && script.includes(`\nconst PROGRAM_BYTES = ${bytes};\n`) && script.endsWith("})();\n"));
+    assert.ok(script.includes("addEventListener(") && !/^\s*(\/\/|\/\*)/m.test(script), "without comments");
+    names.add(engine);
+  }
+  assert.equal(names.size, 5);
+  assert.deepEqual(engines(built()), engines(built()), "the same content, the same name");
+});
+
+test("one policy: in the page, for sandboxed frames, and in the headers of the engines", () => {
+  const folder = built();
+  const page = read(folder, "index.html");
+  const policies = [...page.matchAll(/<meta http-equiv="Content-Security-Policy" content="(default-src[^"]*)"/g)].map(([, policy]) => policy);
+  assert.equal(policies.length, 1);
+  const [policy] = policies;
+  assert.ok(policy.includes(`'sha256-${crypto.createHash("sha256").update(MODULE).digest("base64")}'`));
+  assert.ok(!policy.includes("'unsafe-"));
+  assert.ok(page.includes(JSON.stringify(policy)), "opening.js has it too");
+  assert.ok(!page.includes("INLINE-SCRIPTS") && !page.includes('"POLICY"') && !page.includes("ENGINE-FOLDER"));
+  // What opening.js begins as a comment must end only behind the page's own policy.
+  const behind = page.slice(page.indexOf("</script>"));
+  assert.ok(behind.indexOf("-->") > behind.indexOf(policy));
+  const rules = read(folder, "_headers").split(/^(?=\/)/m).map((rule) => rule.trim().split("\n"));
+  assert.equal(rules[0][0], "/*");
+  assert.ok(!rules[0].some((line) => line.includes("Content-Security-Policy")), "a policy as a header keeps WebKit from opening the page in a sandboxed frame");
+  const engine = rules.find(([pattern]) => pattern === `/${engines(folder)[0]}/*`);
+  assert.ok(engine.includes(`  Content-Security-Policy: ${policy}`));
+  // Cloudflare Pages takes no longer lines and no more rules.
+  assert.ok(rules.length < 100 && rules.flat().every((line) => line.length < 2000));
+});
+
+test("a page without the places that the build fills stops the build", () => {
+  for (const [without, sentence] of [["INLINE-SCRIPTS", /0 places for INLINE-SCRIPTS/], ["ENGINE-FOLDER", /0 places for ENGINE-FOLDER/], ['"POLICY"', /0 places for/], [`<script type="module">${MODULE}</script>`, /0 inline scripts/]]) {
+    assert.throws(() => built({}, (page) => page.replace(without, "")), sentence);
+  }
+});
+
+test("`make serve` sends what `_headers` says", async () => {
+  const folder = built();
+  const port = await new Promise((done) => {
+    const probe = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+  const server = spawn("python3", [path.join(ROOT, "scripts/serve.py"), "127.0.0.1", String(port), folder], { stdio: "ignore" });
+  try {
+    const get = async (name) => {
+      for (;;) {
+        try {
+          return await fetch(`http://127.0.0.1:${port}/${name}`);
+        } catch {
+          await new Promise((done) => setTimeout(done, 20));
+        }
+      }
+    };
+    const [engine] = engines(folder);
+    for (const [name, status] of [["", 200], ["index.html?drop=a1", 200], ["nothing", 404], ["sw.js", 200], [`${engine}/worker.js`, 200]]) {
+      const { headers, status: found } = await get(name);
+      assert.equal(found, status, name);
+      assert.deepEqual(
+        ["Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy", "Cross-Origin-Resource-Policy", "Access-Control-Allow-Origin"].map((header) => headers.get(header)),
+        ["same-origin", "require-corp", "cross-origin", "*"],
+        name,
+      );
+    }
+    for (const [name, type, forever] of [[`${engine}/worker.js`, "text/javascript", true], [`${engine}/worker_bg.wasm`, "application/wasm", true], ["style-0123456789abcdef.css", "text/css", true], ["prunescope-0123456789abcdef_bg.wasm", "application/wasm", true], ["", "text/html", false], ["sw.js", "text/javascript", false]]) {
+      const { headers } = await get(name);
+      assert.equal(headers.get("Content-Type"), type);
+      assert.equal(headers.get("Cache-Control"), forever ? "public, max-age=31536000, immutable" : null, name);
+      assert.equal(headers.has("Content-Security-Policy"), name.startsWith("engine-"));
+    }
+  } finally {
+    server.kill();
+  }
+});
