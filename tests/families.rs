@@ -171,7 +171,7 @@ fn check_session(family: &str) {
 
 /// Of which every matrix of the fixtures is split.
 #[cfg(feature = "gpu")]
-const NARROW: Limits = Limits { total: u64::MAX, binding: 2000 };
+const NARROW: Limits = Limits { total: u64::MAX, binding: 2000, tensor: u64::MAX };
 
 macro_rules! families {
     ($($family:ident: $kind:ident),*) => {$(
