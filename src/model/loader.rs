@@ -276,9 +276,6 @@ impl ModelLoader {
             let place = layout::place(config, format, &tensor.name);
             if let Some(place) = &place {
                 place.check(config, &tensor)?;
-                if tensor.bytes > self.limits.tensor {
-                    return Err(LoadError::Memory { tensor: tensor.name, bytes: tensor.bytes });
-                }
                 let sizes =
                     [false, true].map(|rounds| Weights::held_bytes(&tensor, self.storage, rounds || self.rounds));
                 self.held = [0, 1].map(|at| self.held[at].saturating_add(sizes[at]));
@@ -286,9 +283,16 @@ impl ModelLoader {
             directory.push((tensor, place));
         }
         let [needs, rounded] = self.held;
+        // One that has a place is held whole, rounded or not, until it is there.
+        let longest = directory.iter().filter(|(_, place)| place.is_some()).max_by_key(|(tensor, _)| tensor.bytes);
+        let longest = longest.map(|(tensor, _)| tensor).filter(|tensor| tensor.bytes > self.limits.tensor);
         if needs > self.limits.total {
-            let rounded = Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds);
+            let rounded =
+                Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds && longest.is_none());
             return Err(LoadError::TooBig { needs, limit: self.limits.total, rounded });
+        }
+        if let Some(TensorInfo { name, bytes, .. }) = longest {
+            return Err(LoadError::Memory { tensor: name.clone(), bytes: *bytes });
         }
         if self.files == 1 {
             // Better known before the weights have come.
@@ -524,6 +528,17 @@ mod tests {
         loader.begin_file(header.len() as u64 + 4 + tensors.len() as u64).unwrap();
         let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
         assert!(matches!(refused, LoadError::Memory { bytes, .. } if bytes > 1000), "{refused}");
+    }
+
+    #[test]
+    fn no_rounding_is_offered_where_a_tensor_cannot_be_held_to_be_rounded() {
+        for (tensor, offers) in [(u64::MAX, true), (1000, false)] {
+            let (header, tensors) = with_a_stranger(4);
+            let mut loader = described(Limits { total: 60_000, tensor, ..Limits::default() });
+            loader.begin_file(header.len() as u64 + 4 + tensors.len() as u64).unwrap();
+            let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
+            assert!(matches!(refused, LoadError::TooBig { rounded, .. } if rounded.is_some() == offers), "{refused}");
+        }
     }
 
     proptest! {
