@@ -10,7 +10,7 @@ corpus=tests/fuzz/corpus
 # Seeds that would be large in the repository are made of the fixtures.
 seeds=$ROOT/target/fuzz-seeds
 rm -rf "$seeds"
-mkdir -p "$seeds"/{gguf,safetensors,texts,link}
+mkdir -p "$seeds"/{gguf,safetensors,texts,link,kept}
 for folder in tests/fixtures/families/*/; do
     name=$(basename "$folder")
     [ ! -e "$folder/model.gguf" ] || cp "$folder/model.gguf" "$seeds/gguf/$name"
@@ -19,7 +19,7 @@ for folder in tests/fixtures/families/*/; do
         cp "$folder/tokenizer.json" "$seeds/texts/$name"
     fi
 done
-for target in gguf safetensors texts link; do
+for target in gguf safetensors texts link kept; do
     say "Fuzzing $target for $seconds s…"
     mkdir -p "$corpus/$target"
     cargo +nightly fuzz run --fuzz-dir tests/fuzz "$target" "$corpus/$target" "$seeds/$target" -- \

@@ -18,12 +18,33 @@ pub async fn granted<T: JsCast>(promise: Promise) -> Option<T> {
 ///
 /// * `create` — whether it is made where there is none.
 pub async fn folder(create: bool) -> Option<FileSystemDirectoryHandle> {
-    let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).ok();
-    let storage = get(&get(&js_sys::global(), "navigator")?, "storage").filter(JsValue::is_object)?;
-    get(&storage, "getDirectory").filter(JsValue::is_function)?;
-    let storage: StorageManager = storage.unchecked_into();
+    let storage = storage()?;
+    Reflect::get(&storage, &"getDirectory".into()).ok().filter(JsValue::is_function)?;
     let root: FileSystemDirectoryHandle = granted(storage.get_directory()).await?;
     let options = FileSystemGetDirectoryOptions::new();
     options.set_create(create);
     granted(root.get_directory_handle_with_options(NAME, &options)).await
+}
+
+/// Asks the browser not to delete what is kept when it needs room; whether it grants that, none where it cannot be asked.
+pub async fn persist() -> Option<bool> {
+    asked("persist", StorageManager::persist).await
+}
+
+/// Whether the browser has granted that; none where it does not say.
+pub async fn persisted() -> Option<bool> {
+    asked("persisted", StorageManager::persisted).await
+}
+
+async fn asked(name: &str, how: fn(&StorageManager) -> Result<Promise, JsValue>) -> Option<bool> {
+    let storage = storage()?;
+    Reflect::get(&storage, &name.into()).ok().filter(JsValue::is_function)?;
+    let answer: JsValue = granted(how(&storage).ok()?).await?;
+    answer.as_bool()
+}
+
+/// What a browser keeps for this origin; none where it keeps nothing.
+fn storage() -> Option<StorageManager> {
+    let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).ok();
+    get(&get(&js_sys::global(), "navigator")?, "storage").filter(JsValue::is_object).map(JsCast::unchecked_into)
 }

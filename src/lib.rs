@@ -14,6 +14,7 @@
 //! * [`engine`]: the protocol between page and worker, and the session behind it.
 //! * [`chart`]: plain data in, plotters drawing out.
 //! * [`figure`]: the paper's figures from results: a chart and a sentence each.
+//! * [`download`]: downloads, and models kept on the visitor's device, apart from the browser.
 //! * `worker` (browser only): the engine's home, a dedicated worker.
 //! * `kept_models` (browser only): the folder of models that are kept on the visitor's device.
 //! * `page` (browser only): the Leptos page. Never touches a tensor.
@@ -24,6 +25,7 @@
 #![warn(missing_docs)]
 
 pub mod chart;
+pub mod download;
 pub mod engine;
 #[cfg(feature = "engine")]
 pub mod experiment;

@@ -215,7 +215,7 @@ fn check_device(family: &str, device: &Device, storage: Storage, limits: Limits)
 
 /// Of which every matrix of the fixtures is split.
 #[cfg(feature = "gpu")]
-const NARROW: Limits = Limits { total: u64::MAX, binding: 2000 };
+const NARROW: Limits = Limits { total: u64::MAX, binding: 2000, tensor: u64::MAX };
 
 macro_rules! families {
     ($($family:ident: $kind:ident),*) => {$(

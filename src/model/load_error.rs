@@ -138,6 +138,17 @@ pub enum LoadError {
         /// Bytes that it takes with floats rounded to 8 bits, where that fits.
         rounded: Option<u64>,
     },
+    /// A tensor that there is no memory for.
+    #[error(
+        "tensor `{tensor}` takes {} MB as it is stored, more than this tab has room for at once: choose a smaller model, or one that is quantized",
+        bytes / 1_000_000
+    )]
+    Memory {
+        /// Its name.
+        tensor: String,
+        /// Its bytes in the file.
+        bytes: u64,
+    },
     /// A safetensors file without what describes it.
     #[error(
         "a .safetensors file holds weights only: give its repository, or drop config.json and tokenizer.json together with it"

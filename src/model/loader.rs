@@ -44,6 +44,12 @@ pub struct LoadedModel {
     pub cross_check: Option<CrossCheck>,
 }
 
+/// Room for a tensor that is made before any of its bytes have come. More is made only as bytes come: a header's claim alone
+/// costs no memory.
+const ROOM_AT_FIRST: usize = 64 << 20;
+/// How many times more room is made than bytes have come.
+const ROOM_FOR_EACH: usize = 8;
+
 /// What a device can hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -51,11 +57,14 @@ pub struct Limits {
     pub total: u64,
     /// Bytes that a program can bind at once; matrices that are longer are split.
     pub binding: u64,
+    /// Bytes of one tensor as it is stored, which is held whole until it is on the device.
+    pub tensor: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total: u64::MAX, binding: u64::MAX }
+        // No allocation may be longer than `isize::MAX` bytes: 2 GiB in a browser.
+        Self { total: u64::MAX, binding: u64::MAX, tensor: isize::MAX as u64 }
     }
 }
 
@@ -70,9 +79,10 @@ struct Incoming {
     /// Its name without folders.
     name: String,
     file_bytes: u64,
-    /// Bytes received and not yet used; the first has file offset `at`.
-    pending: Vec<u8>,
+    /// Bytes received.
     at: u64,
+    /// The last of them: the header's, or those of the tensor that is being received. What nothing needs is never among them.
+    pending: Vec<u8>,
     state: State,
 }
 
@@ -179,7 +189,7 @@ impl ModelLoader {
         self.begun += 1;
         let state = State::Header { try_at: FIRST_HEADER_BYTES };
         let name = name.rsplit('/').next().unwrap_or(name).to_string();
-        self.incoming = Some(Incoming { name, file_bytes, pending: Vec::new(), at: 0, state });
+        self.incoming = Some(Incoming { name, file_bytes, at: 0, pending: Vec::new(), state });
         Ok(())
     }
 
@@ -187,7 +197,7 @@ impl ModelLoader {
         match self.incoming.take() {
             None => Ok(()),
             Some(Incoming { state: State::Tensors { directory, next }, .. }) if next == directory.len() => Ok(()),
-            Some(file) => Err(LoadError::Ended { got: file.at + file.pending.len() as u64, wanted: file.file_bytes }),
+            Some(file) => Err(LoadError::Ended { got: file.at, wanted: file.file_bytes }),
         }
     }
 
@@ -197,65 +207,75 @@ impl ModelLoader {
     /// As soon as the bytes show that the file cannot be used.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), LoadError> {
         while !bytes.is_empty() {
-            let Some(file) = &mut self.incoming else { return Ok(()) };
-            let wanted = match &file.state {
-                State::Header { try_at } => *try_at,
-                State::Tensors { directory, next } => match directory.get(*next) {
-                    None => return Ok(()),
-                    Some((tensor, _)) => (tensor.offset + tensor.bytes - file.at) as usize,
-                },
+            let Some(mut file) = self.incoming.take() else { return Ok(()) };
+            bytes = match &mut file.state {
+                State::Header { try_at } => {
+                    let (now, later) = bytes.split_at(bytes.len().min(try_at.saturating_sub(file.pending.len())));
+                    file.pending.extend_from_slice(now);
+                    file.at += now.len() as u64;
+                    if file.pending.len() >= *try_at || file.at >= file.file_bytes {
+                        self.read_header(&mut file)?;
+                    }
+                    later
+                }
+                State::Tensors { directory, next } => {
+                    let Some((tensor, place)) = directory.get(*next) else {
+                        // The last tensor is there; what follows it nobody needs.
+                        self.incoming = Some(file);
+                        return Ok(());
+                    };
+                    // Of a tensor that has no place, and between tensors, bytes only pass.
+                    let begin = if place.is_some() { tensor.offset } else { tensor.offset + tensor.bytes };
+                    let (passing, rest) = bytes.split_at(at_most(begin.saturating_sub(file.at), bytes.len()));
+                    file.at += passing.len() as u64;
+                    let end = tensor.offset + tensor.bytes;
+                    let (now, later) = rest.split_at(at_most(end.saturating_sub(file.at), rest.len()));
+                    if !now.is_empty() {
+                        make_room(&mut file.pending, now.len(), tensor)?;
+                        file.pending.extend_from_slice(now);
+                        file.at += now.len() as u64;
+                    }
+                    // One without numbers is complete as soon as the one before it is.
+                    while let Some((tensor, place)) = directory.get(*next)
+                        && file.at >= tensor.offset + tensor.bytes
+                    {
+                        if let Some(place) = place {
+                            self.take(tensor, place, &file.pending);
+                        }
+                        file.pending = Vec::new();
+                        *next += 1;
+                    }
+                    later
+                }
             };
-            let (now, later) = bytes.split_at(bytes.len().min(wanted - file.pending.len()));
-            if file.pending.is_empty() {
-                file.pending.reserve_exact(wanted);
-            }
-            file.pending.extend_from_slice(now);
-            bytes = later;
-            if file.pending.len() == wanted || file.at + file.pending.len() as u64 >= file.file_bytes {
-                self.advance()?;
-            }
+            self.incoming = Some(file);
         }
         Ok(())
     }
 
-    /// Uses the pending bytes: parses the header, or puts the next tensor on the device.
-    fn advance(&mut self) -> Result<(), LoadError> {
-        let Some(mut file) = self.incoming.take() else { return Ok(()) };
-        match &mut file.state {
-            State::Header { try_at } => match self.header(&file.name, &file.pending, file.file_bytes) {
-                Ok(directory) => {
-                    // What followed the header already belongs to the tensors.
-                    let first = std::mem::take(&mut file.pending);
-                    file.state = State::Tensors { directory, next: 0 };
-                    self.incoming = Some(file);
-                    self.push(&first)
+    /// Parses the header, if all of it is there; what came after it is used at once.
+    fn read_header(&mut self, file: &mut Incoming) -> Result<(), LoadError> {
+        let State::Header { try_at } = &mut file.state else { return Ok(()) };
+        match self.header(&file.name, &file.pending, file.file_bytes) {
+            Ok(directory) => {
+                let begin = std::mem::take(&mut file.pending);
+                let state = State::Tensors { directory, next: 0 };
+                let (name, file_bytes) = (std::mem::take(&mut file.name), file.file_bytes);
+                self.incoming = Some(Incoming { name, file_bytes, at: 0, pending: Vec::new(), state });
+                self.push(&begin)?;
+                if let Some(begun) = self.incoming.take() {
+                    *file = begun;
                 }
-                Err(
-                    LoadError::Gguf(GgufError::Truncated { .. })
-                    | LoadError::Safetensors(SafetensorsError::Truncated { .. }),
-                ) if (file.pending.len() as u64) < file.file_bytes && *try_at < MAX_HEADER_BYTES => {
-                    *try_at *= 2;
-                    self.incoming = Some(file);
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
-            State::Tensors { directory, next } => {
-                if let Some((tensor, place)) = directory.get(*next) {
-                    let begin = (tensor.offset - file.at) as usize;
-                    let end = begin + tensor.bytes as usize;
-                    if file.pending.len() >= end {
-                        if let Some(place) = place {
-                            self.take(tensor, place, &file.pending[begin..end]);
-                        }
-                        file.pending = Vec::new();
-                        file.at = tensor.offset + tensor.bytes;
-                        *next += 1;
-                    }
-                }
-                self.incoming = Some(file);
                 Ok(())
             }
+            Err(
+                LoadError::Gguf(GgufError::Truncated { .. })
+                | LoadError::Safetensors(SafetensorsError::Truncated { .. }),
+            ) if file.at < file.file_bytes && *try_at < MAX_HEADER_BYTES => {
+                *try_at *= 2;
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -325,9 +345,16 @@ impl ModelLoader {
             }
         }
         let [needs, rounded] = self.held;
+        // One that has a place is held whole, rounded or not, until it is there.
+        let longest = directory.iter().filter(|(_, place)| place.is_some()).max_by_key(|(tensor, _)| tensor.bytes);
+        let longest = longest.map(|(tensor, _)| tensor).filter(|tensor| tensor.bytes > self.limits.tensor);
         if needs > self.limits.total {
-            let rounded = Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds);
+            let rounded =
+                Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds && longest.is_none());
             return Err(LoadError::TooBig { needs, limit: self.limits.total, rounded });
+        }
+        if let Some(TensorInfo { name, bytes, .. }) = longest {
+            return Err(LoadError::Memory { tensor: name.clone(), bytes: *bytes });
         }
         if self.begun == self.files {
             // Better known before the weights have come.
@@ -422,6 +449,27 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
+/// A number of bytes in a file, which may be beyond what a program can address, as a number of those at hand.
+fn at_most(wanted: u64, there: usize) -> usize {
+    usize::try_from(wanted).map_or(there, |wanted| wanted.min(there))
+}
+
+/// Makes room for more bytes of a tensor: for all of it at once where it is short, otherwise in a few steps, each of which the
+/// bytes that have come vouch for; the last is exact, so that no tensor is held twice.
+fn make_room(pending: &mut Vec<u8>, more: usize, tensor: &TensorInfo) -> Result<(), LoadError> {
+    let failed = || LoadError::Memory { tensor: tensor.name.clone(), bytes: tensor.bytes };
+    let there = pending.len() + more;
+    if there <= pending.capacity() {
+        return Ok(());
+    }
+    let most = ROOM_AT_FIRST.max(there.saturating_mul(ROOM_FOR_EACH));
+    let mut room = usize::try_from(tensor.bytes).map_err(|_| failed())?;
+    while room > most {
+        room = room.div_ceil(ROOM_FOR_EACH);
+    }
+    pending.try_reserve_exact(room.max(there) - pending.len()).map_err(|_| failed())
+}
+
 impl Parts {
     fn matrix(&mut self, path: &str) -> Result<Linear, LoadError> {
         let tensor = format!("{path}.weight");
@@ -510,5 +558,97 @@ impl Parts {
             storage,
             device: device.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tensor::TensorType;
+    use proptest::prelude::*;
+
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/families/llama");
+
+    fn described(limits: Limits) -> ModelLoader {
+        let mut repository = Repository { name: "llama".into(), ..Repository::default() };
+        for name in ["config.json", "tokenizer.json"] {
+            repository.set(name, std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap());
+        }
+        let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).within(limits);
+        loader.describe(repository).unwrap();
+        loader
+    }
+
+    /// The fixture's header with one more tensor of so many bytes before all others, and the others' bytes.
+    fn with_a_stranger(bytes: u64) -> (Vec<u8>, Vec<u8>) {
+        let whole = std::fs::read(format!("{FOLDER}/model.safetensors")).unwrap();
+        let start = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+        let mut header: serde_json::Value = serde_json::from_slice(&whole[8..start]).unwrap();
+        for (name, entry) in header.as_object_mut().unwrap() {
+            if name != "__metadata__" {
+                let offsets: [u64; 2] = serde_json::from_value(entry["data_offsets"].clone()).unwrap();
+                entry["data_offsets"] = offsets.map(|offset| offset + bytes).to_vec().into();
+            }
+        }
+        header["stranger.weight"] =
+            serde_json::json!({ "dtype": "F32", "shape": [bytes / 4], "data_offsets": [0, bytes] });
+        let text = header.to_string();
+        ([&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat(), whole[start..].to_vec())
+    }
+
+    #[test]
+    fn a_tensor_that_nothing_needs_passes_without_being_held_whatever_its_size() {
+        // More than 4 GiB: more than a program in a browser can address.
+        let stranger = 5u64 << 30;
+        let (header, tensors) = with_a_stranger(stranger);
+        let mut loader = described(Limits::default());
+        loader.begin_file("", header.len() as u64 + stranger + tensors.len() as u64).unwrap();
+        loader.push(&header).unwrap();
+        let zeros = vec![0; 64 << 20];
+        for _ in 0..stranger / zeros.len() as u64 {
+            loader.push(&zeros).unwrap();
+            let held = loader.incoming.as_ref().map_or(0, |file| file.pending.capacity());
+            assert!(held <= 2 * FIRST_HEADER_BYTES, "{held} bytes are held");
+        }
+        loader.push(&tensors).unwrap();
+        assert_eq!(loader.finish().unwrap().decoder.config.layers, 2);
+    }
+
+    #[test]
+    fn a_tensor_that_cannot_be_held_is_refused_by_its_header() {
+        let (header, tensors) = with_a_stranger(4);
+        let mut loader = described(Limits { tensor: 1000, ..Limits::default() });
+        loader.begin_file("", header.len() as u64 + 4 + tensors.len() as u64).unwrap();
+        let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
+        assert!(matches!(refused, LoadError::Memory { bytes, .. } if bytes > 1000), "{refused}");
+    }
+
+    #[test]
+    fn no_rounding_is_offered_where_a_tensor_cannot_be_held_to_be_rounded() {
+        for (tensor, offers) in [(u64::MAX, true), (1000, false)] {
+            let (header, tensors) = with_a_stranger(4);
+            let mut loader = described(Limits { total: 60_000, tensor, ..Limits::default() });
+            loader.begin_file("", header.len() as u64 + 4 + tensors.len() as u64).unwrap();
+            let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
+            assert!(matches!(refused, LoadError::TooBig { rounded, .. } if rounded.is_some() == offers), "{refused}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Whatever a header claims, memory is made for a multiple of what has come only.
+        #[test]
+        fn room_is_made_for_what_has_come(claimed in 1u64..1 << 28, pieces in proptest::collection::vec(1usize..1 << 22, 1..40)) {
+            let tensor = TensorInfo { name: "t".into(), shape: vec![claimed], tensor_type: Ok(TensorType::F32), offset: 0, bytes: claimed };
+            let mut pending = Vec::new();
+            for piece in pieces {
+                let piece = piece.min(claimed as usize - pending.len());
+                make_room(&mut pending, piece, &tensor).unwrap();
+                pending.resize(pending.len() + piece, 0);
+                prop_assert!(pending.capacity() <= ROOM_AT_FIRST.max(ROOM_FOR_EACH * pending.len()));
+                prop_assert!(pending.capacity() as u64 <= claimed);
+            }
+        }
     }
 }

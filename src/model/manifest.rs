@@ -6,17 +6,23 @@ use thiserror::Error;
 /// Largest model that fits a 32-bit WebAssembly memory with room to work, in bytes of the file.
 const MAX_BYTES: u64 = 4 << 30;
 
+/// Characters of a name at most.
+const LONGEST_NAME: usize = 200;
+
 /// A model in parts, in the order of its bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The model's name.
     pub name: String,
     /// Its licence, as an SPDX identifier.
-    pub licence: String,
+    #[serde(default)]
+    pub licence: Option<String>,
     /// Where it comes from.
-    pub origin: String,
-    /// SHA-256 of the whole file, in hexadecimal.
-    pub sha256: String,
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// SHA-256 of the whole file, in hexadecimal. It is checked where a part has none of its own.
+    #[serde(default)]
+    pub sha256: Option<String>,
     /// The parts.
     pub parts: Vec<Part>,
 }
@@ -29,6 +35,7 @@ pub struct Part {
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, in hexadecimal.
+    #[serde(default)]
     pub sha256: Option<String>,
 }
 
@@ -41,15 +48,30 @@ pub struct ManifestError {
 }
 
 impl Manifest {
-    /// Reads a manifest.
+    /// Reads a manifest. Checksums are given in lower case, as [`hexadecimal`] writes them.
     ///
     /// # Errors
-    /// [`ManifestError`] where it is not JSON of this form, names no part, or names files elsewhere.
+    /// [`ManifestError`] where it is not JSON of this form, names no part, names files elsewhere, or has checksums that are none.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let wrong = |why: String| ManifestError { why };
-        let manifest: Self = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        if let Some(part) = manifest.parts.iter().find(|part| part.file.contains(['/', '\\', ':'])) {
+        let mut manifest: Self = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        for name in std::iter::once(&manifest.name).chain(manifest.parts.iter().map(|part| &part.file)) {
+            if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+                return Err(wrong(format!("{:?} is not a name", name.chars().take(LONGEST_NAME).collect::<String>())));
+            }
+        }
+        // What an address means by these characters would lead elsewhere.
+        let elsewhere =
+            |file: &str| file.contains(['/', '\\', ':', '?', '#', '%']) || [".", ".."].contains(&file.trim());
+        if let Some(part) = manifest.parts.iter().find(|part| elsewhere(&part.file)) {
             return Err(wrong(format!("{:?} is not a file beside it", part.file)));
+        }
+        for sum in manifest.parts.iter_mut().map(|part| &mut part.sha256).chain([&mut manifest.sha256]).flatten() {
+            sum.make_ascii_lowercase();
+            if sum.len() != 64 || !sum.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                let sum: String = sum.chars().take(64).collect();
+                return Err(wrong(format!("{sum:?} is not a SHA-256 in 64 hexadecimal digits")));
+            }
         }
         match manifest.parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.bytes)) {
             Some(1..=MAX_BYTES) => Ok(manifest),
@@ -66,17 +88,51 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn text(name: &str, file: &str, sha256: &str) -> String {
+        serde_json::json!({ "name": name, "parts": [{ "file": file, "bytes": 3, "sha256": sha256 }] }).to_string()
+    }
+
+    fn sum() -> String {
+        "0F".repeat(32)
+    }
 
     #[test]
     fn only_files_beside_the_manifest() {
-        let text = |file: &str| {
-            format!(
-                r#"{{"name":"a","licence":"b","origin":"c","sha256":"d","parts":[{{"file":"{file}","bytes":3,"sha256":null}}]}}"#
-            )
-        };
-        assert_eq!(Manifest::parse(&text("x.part1")).unwrap().parts[0].bytes, 3);
-        assert!(Manifest::parse(&text("../x")).is_err());
-        assert!(Manifest::parse(&text("https://x")).is_err());
+        let manifest = Manifest::parse(&text("a", "x.part1", &sum())).unwrap();
+        assert_eq!((manifest.parts[0].bytes, manifest.parts[0].sha256.clone()), (3, Some("0f".repeat(32))));
+        for file in ["../x", "https://x", "..", " .. ", ".", "", " ", "a?b", "a#b", "%2e%2e", "a\nb"] {
+            assert!(Manifest::parse(&text("a", file, &sum())).is_err(), "{file:?}");
+        }
         assert!(Manifest::parse("{}").is_err());
+    }
+
+    #[test]
+    fn names_and_checksums_are_what_they_should_be() {
+        assert!(Manifest::parse(&text("", "x", &sum())).is_err());
+        assert!(Manifest::parse(&text(&"a".repeat(201), "x", &sum())).is_err());
+        for wrong in ["x", "", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"é".repeat(32)] {
+            let error = Manifest::parse(&text("a", "x", wrong)).unwrap_err().to_string();
+            assert!(error.contains("64 hexadecimal digits"), "{error}");
+        }
+        let whole = r#"{"name": "a", "sha256": "x", "parts": [{"file": "x", "bytes": 3}]}"#;
+        assert!(Manifest::parse(whole).is_err());
+        let without = r#"{"name": "a", "parts": [{"file": "x", "bytes": 3}]}"#;
+        assert_eq!(Manifest::parse(without).unwrap().sha256, None, "what is not used need not be there");
+    }
+
+    proptest! {
+        /// A part's address never leaves the manifest's folder.
+        #[test]
+        fn no_file_is_elsewhere(file in ".{0,12}|[./%a-e2]{0,8}") {
+            let base = url::Url::parse("https://example.org/a/b/x.json").unwrap();
+            if let Ok(manifest) = Manifest::parse(&text("a", &file, &sum())) {
+                let address = base.join(&manifest.parts[0].file).unwrap();
+                let (folder, name) = address.as_str().rsplit_once('/').unwrap();
+                prop_assert_eq!(folder, "https://example.org/a/b");
+                prop_assert!(!name.is_empty());
+            }
+        }
     }
 }

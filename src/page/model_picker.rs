@@ -177,7 +177,7 @@ fn Hub() -> impl IntoView {
 #[component]
 fn KeptModels() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let kept = state.models.kept;
+    let (kept, evictable, undeleted) = (state.models.kept, state.models.evictable, state.models.undeleted);
     view! {
         <Show when=move || kept.with(|kept| !kept.is_empty())>
             <div class="kept">
@@ -194,6 +194,12 @@ fn KeptModels() -> impl IntoView {
                         }
                     }).collect_view()}
                 </ul>
+                {move || undeleted.get().map(|why| view! { <p class="hint" id="undeleted" role="status">{why}</p> })}
+                <Show when=move || evictable.get()>
+                    <p class="hint" id="evictable">
+                        "This browser may delete these files when it needs room, or after a while without a visit; they are then downloaded again."
+                    </p>
+                </Show>
             </div>
         </Show>
     }

@@ -6,12 +6,13 @@ use js_sys::{AsyncIterator, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{FileList, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
+use web_sys::{DomException, FileList, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
 
 use super::address;
+use crate::download::names;
 use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
 use crate::kept_models;
-use crate::model::source::{DEFAULT_HUB, ModelSource, PICKED};
+use crate::model::source::{ModelSource, PICKED};
 use crate::settings::Settings;
 
 /// Where the default model is served, beside the page.
@@ -93,6 +94,12 @@ pub struct Models {
     token: RwSignal<Option<(String, String)>>,
     /// What is kept on this device.
     pub kept: RwSignal<Vec<Kept>>,
+    /// Whether the browser says that it may delete what is kept when it needs room.
+    pub evictable: RwSignal<bool>,
+    /// Why a kept model was not deleted, as a sentence.
+    pub undeleted: RwSignal<Option<String>>,
+    /// Whether the browser was asked in this visit to let what is kept stay.
+    asked_to_stay: StoredValue<bool>,
 }
 
 impl Models {
@@ -104,8 +111,11 @@ impl Models {
             picked: StoredValue::new(BTreeMap::new()),
             token: RwSignal::new(token),
             kept: RwSignal::new(vec![]),
+            evictable: RwSignal::new(false),
+            undeleted: RwSignal::new(None),
+            asked_to_stay: StoredValue::new(false),
         };
-        this.look_again();
+        spawn_local(this.look());
         this
     }
 
@@ -164,23 +174,38 @@ impl Models {
         Ok(ModelOrder { source: model.into(), files })
     }
 
-    /// Looks anew what is kept on this device.
+    /// Looks anew what is kept on this device, after a model was loaded: if one is kept, the browser is asked to let it stay.
     pub fn look_again(&self) {
-        let kept = self.kept;
-        spawn_local(async move { kept.set(list().await.unwrap_or_default()) });
+        let this = *self;
+        spawn_local(async move {
+            this.look().await;
+            let has_some = this.kept.with_untracked(|kept| !kept.is_empty());
+            // Once is enough: some browsers ask the visitor.
+            if has_some && this.evictable.get_untracked() && !this.asked_to_stay.get_value() {
+                this.asked_to_stay.set_value(true);
+                this.evictable.set(!kept_models::persist().await.unwrap_or(false));
+            }
+        });
+    }
+
+    async fn look(self) {
+        let kept = list().await.unwrap_or_default();
+        let evictable = !kept.is_empty() && kept_models::persisted().await == Some(false);
+        self.kept.set(kept);
+        self.evictable.set(evictable);
     }
 
     /// Deletes a kept model.
     pub fn delete(&self, model: &Kept) {
-        let (this, folder) = (*self, model.folder.clone());
+        let (this, Kept { folder, name, .. }) = (*self, model.clone());
         spawn_local(async move {
             if let Some(models) = kept_models::folder(false).await {
                 let options = FileSystemRemoveOptions::new();
                 options.set_recursive(true);
-                // A model that is being loaded cannot be deleted; it stays in the list.
-                let _ = JsFuture::from(models.remove_entry_with_options(&folder, &options)).await;
+                let deleted = JsFuture::from(models.remove_entry_with_options(&folder, &options)).await;
+                this.undeleted.set(deleted.err().and_then(|error| undeleted(&name, &error)));
             }
-            this.look_again();
+            this.look().await;
         });
     }
 }
@@ -194,6 +219,21 @@ pub fn picked_files(list: &FileList) -> Vec<PickedFile> {
             Some(PickedFile { name: file.name(), address, bytes: file.size() as u64 })
         })
         .collect()
+}
+
+/// Why a kept model was not deleted; none where it was gone already.
+fn undeleted(name: &str, error: &JsValue) -> Option<String> {
+    let Some(error) = error.dyn_ref::<DomException>() else {
+        return Some(format!("{name} could not be deleted ({error:?}): reload the page and try again."));
+    };
+    match error.name().as_str() {
+        "NotFoundError" => None,
+        // Its files are open while they are read.
+        "NoModificationAllowedError" => Some(format!(
+            "{name} is being read just now, here or in another tab: delete it when it has loaded, or close that tab."
+        )),
+        _ => Some(format!("{name} could not be deleted ({}): reload the page and try again.", error.message())),
+    }
 }
 
 fn storage() -> Option<web_sys::Storage> {
@@ -223,9 +263,10 @@ async fn list() -> Option<Vec<Kept>> {
                 bytes += file.unchecked_into::<web_sys::File>().size() as u64;
             }
         }
-        let name = js_sys::decode_uri_component(&folder).map_or(folder.clone(), String::from);
-        let name = name.trim_end_matches(DEFAULT_HUB).trim_end().to_string();
-        out.push(Kept { folder, name, bytes });
+        // A folder of empty files is what a device without room leaves.
+        if bytes > 0 {
+            out.push(Kept { name: names::shown(&folder), folder, bytes });
+        }
     }
     out.sort_by(|a, b| a.name.cmp(&b.name));
     Some(out)

@@ -1,34 +1,32 @@
-//! Model files kept on the visitor's device, in the origin's private file system: downloads go on where they stopped, and later
-//! visits need no network. Where a browser has none (a private window, an old browser), nothing is kept.
+//! Model files kept on the visitor's device, in the origin's private file system. Where a browser has none (a private window, an
+//! old browser), nothing is kept.
 //!
-//! `models/NAME/FILE`, both percent-encoded; the page lists and deletes the folders (`page::models`). A file beside which lies
-//! `FILE.whole` was complete and had the right checksum.
+//! `models/NAME/FILE` ([`names`]); the page lists and deletes the folders (`page::models`). What is written there, and what is
+//! believed of it, decides [`kept`].
+//!
+//! [`names`]: crate::download::names
+//! [`kept`]: crate::download::kept
 
-use js_sys::Uint8Array;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
+use js_sys::{ArrayBuffer, Uint8Array};
 use web_sys::{
     FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
     FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
 };
 
+use crate::download::names::encoded;
+use crate::download::{File, Folder, Snapshot};
 use crate::kept_models::{self, granted};
 
-/// Ends the name of the mark of a complete file.
-const WHOLE: &str = ".whole";
-
 /// The folder of one model.
-pub struct Folder(FileSystemDirectoryHandle);
+pub struct KeptFolder(FileSystemDirectoryHandle);
 
-/// A file of a model that may be incomplete. Only one worker at a time has it open.
+/// A file that this worker alone has open.
 pub struct KeptFile(FileSystemSyncAccessHandle);
 
-/// A name that file systems take.
-fn encoded(name: &str) -> String {
-    String::from(js_sys::encode_uri_component(name)).replace('.', "%2E")
-}
+/// A file as it was when it was asked for.
+pub struct KeptCopy(web_sys::File);
 
-impl Folder {
+impl KeptFolder {
     /// The folder of a model, made where it is not there; none where nothing can be kept.
     pub async fn open(name: &str) -> Option<Self> {
         let models = kept_models::folder(true).await?;
@@ -36,77 +34,49 @@ impl Folder {
         options.set_create(true);
         granted(models.get_directory_handle_with_options(&encoded(name), &options)).await.map(Self)
     }
+}
 
-    /// A file, made where it is not there; none where it cannot be opened.
-    pub async fn file(&self, name: &str) -> Option<KeptFile> {
+impl Folder for KeptFolder {
+    type File = KeptFile;
+    type Snapshot = KeptCopy;
+
+    async fn open(&self, name: &str) -> Option<KeptFile> {
         let options = FileSystemGetFileOptions::new();
         options.set_create(true);
         let handle: FileSystemFileHandle =
             granted(self.0.get_file_handle_with_options(&encoded(name), &options)).await?;
-        // A worker that was ended a moment ago may still hold it.
-        for wait in [0, 50, 200, 800] {
-            gloo::timers::future::TimeoutFuture::new(wait).await;
-            if let Some(open) = granted(handle.create_sync_access_handle()).await {
-                return Some(KeptFile(open));
-            }
-        }
-        None
+        granted(handle.create_sync_access_handle()).await.map(KeptFile)
     }
 
-    /// Whether a file is complete and has the right checksum.
-    pub async fn is_whole(&self, name: &str) -> bool {
-        JsFuture::from(self.0.get_file_handle(&encoded(&format!("{name}{WHOLE}")))).await.is_ok()
-    }
-
-    /// Notes that a file is complete.
-    pub async fn mark_whole(&self, name: &str) {
-        let _ = self.file(&format!("{name}{WHOLE}")).await;
-    }
-
-    /// Forgets a file.
-    pub async fn remove(&self, name: &str) {
-        for name in [format!("{name}{WHOLE}"), name.to_string()] {
-            let _ = JsFuture::from(self.0.remove_entry(&encoded(&name))).await;
-        }
-    }
-
-    /// A text, where it was kept.
-    pub async fn text(&self, name: &str) -> Option<String> {
+    async fn snapshot(&self, name: &str) -> Option<KeptCopy> {
         let handle: FileSystemFileHandle = granted(self.0.get_file_handle(&encoded(name))).await?;
-        let file: web_sys::File = granted(handle.get_file()).await?;
-        let text: JsValue = granted(file.text()).await?;
-        text.as_string().filter(|text| !text.is_empty())
+        granted(handle.get_file()).await.map(KeptCopy)
     }
 
-    /// Keeps a text.
-    pub async fn keep_text(&self, name: &str, text: &str) {
-        if let Some(file) = self.file(name).await {
-            file.truncate(0);
-            file.write(0, text.as_bytes());
-        }
+    async fn remove(&self, name: &str) {
+        // What is not there need not be deleted.
+        let _ = wasm_bindgen_futures::JsFuture::from(self.0.remove_entry(&encoded(name))).await;
     }
 }
 
-impl KeptFile {
-    /// Its length.
-    pub fn bytes(&self) -> u64 {
+impl File for KeptFile {
+    fn bytes(&self) -> u64 {
         self.0.get_size().unwrap_or(0.0) as u64
     }
 
-    /// Reads from a place on; how many bytes.
-    pub fn read(&self, at: u64, into: &mut [u8]) -> usize {
-        self.0.read_with_u8_array_and_options(into, &place(at)).unwrap_or(0.0) as usize
+    fn read(&self, at: u64, into: &mut [u8]) -> usize {
+        let count = self.0.read_with_u8_array_and_options(into, &place(at)).unwrap_or(0.0) as usize;
+        count.min(into.len())
     }
 
-    /// Writes at a place; whether all bytes could be written.
-    pub fn write(&self, at: u64, bytes: &[u8]) -> bool {
+    fn write(&self, at: u64, bytes: &[u8]) -> bool {
         // Copied out of the program's memory: what is shared or may grow cannot be written.
         let copy = Uint8Array::from(bytes);
         self.0.write_with_js_u8_array_and_options(&copy, &place(at)).is_ok_and(|count| count as usize == bytes.len())
     }
 
-    /// Cuts it off.
-    pub fn truncate(&self, bytes: u64) {
+    fn truncate(&self, bytes: u64) {
+        // Where that fails, what is left has no checksum.
         let _ = self.0.truncate_with_f64(bytes as f64);
     }
 }
@@ -115,6 +85,18 @@ impl Drop for KeptFile {
     fn drop(&mut self) {
         let _ = self.0.flush();
         self.0.close();
+    }
+}
+
+impl Snapshot for KeptCopy {
+    fn bytes(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    async fn read(&self, at: u64, bytes: usize) -> Option<Vec<u8>> {
+        let slice = self.0.slice_with_f64_and_f64(at as f64, at as f64 + bytes as f64).ok()?;
+        let buffer: ArrayBuffer = granted(slice.array_buffer()).await?;
+        Some(Uint8Array::new(&buffer).to_vec())
     }
 }
 

@@ -75,10 +75,31 @@ test("a template that fails", async () => {
 });
 
 test("a checksum that does not match", async () => {
-  const manifest = { name: "t", licence: "x", origin: "x", sha256: "x", parts: [{ file: "tiny.gguf", bytes: TINY.length, sha256: sha256("other") }] };
+  const manifest = { name: "t", parts: [{ file: "tiny.gguf", bytes: TINY.length, sha256: sha256("other") }] };
   put("tiny.json", Buffer.from(JSON.stringify(manifest)));
   const { page, text } = await failing("tiny.json");
   assert.match(text, /checksum of tiny\.gguf/);
+  await goesOn(page);
+});
+
+test("a manifest that is none", async () => {
+  put("wrong.json", Buffer.from(JSON.stringify({ name: "t", parts: [{ file: "tiny.gguf", bytes: TINY.length, sha256: "x" }] })));
+  const { page, text } = await failing("wrong.json");
+  assert.match(text, /manifest.*64 hexadecimal digits/s);
+  await goesOn(page);
+});
+
+test("a manifest whose parts have no checksums, but the whole has", async () => {
+  const half = TINY.length >> 1;
+  put("part0", TINY.subarray(0, half));
+  put("part1", TINY.subarray(half));
+  const parts = [{ file: "part0", bytes: half }, { file: "part1", bytes: TINY.length - half }];
+  put("parts.json", Buffer.from(JSON.stringify({ name: "t", sha256: sha256(TINY), parts })));
+  const page = await open(browser, link("parts.json"));
+  await finished(page);
+  put("parts.json", Buffer.from(JSON.stringify({ name: "t", sha256: sha256("other"), parts })));
+  await page.reload();
+  assert.match(await page.textContent(".failure p"), /checksum of part0/);
   await goesOn(page);
 });
 

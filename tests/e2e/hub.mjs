@@ -27,6 +27,12 @@ export function safetensors(tensors) {
   return Buffer.concat([length, text, ...tensors.map(([, , bytes]) => bytes)]);
 }
 
+/** A repository with so many other files before those of a model. */
+export const crowded = (files, count) => ({
+  ...Object.fromEntries(Array.from({ length: count }, (_, at) => [`checkpoints/step-${at}.txt`, Buffer.from("x")])),
+  ...files,
+});
+
 /** A repository with its model.safetensors split in two, and the index that goes with it. */
 export function sharded(files) {
   const whole = files["model.safetensors"];
@@ -44,12 +50,16 @@ export function sharded(files) {
   };
 }
 
+/** Entries on a page of a list of files. */
+const PAGE = 1000;
+
 /**
  * Starts a hub and the server that it redirects large files to.
- * `repositories`: files by path, by id. `tokens`: the token that a repository asks for, by id.
+ * `repositories`: files by path, by id. `tokens`: the token that a repository asks for, by id. `exposes`: headers that pages of
+ * other origins may read, beside the usual ones.
  * `faults`: by path of a file, (request, response, bytes, from) that answers in place of the second server.
  */
-export async function hub(repositories, { tokens = {} } = {}) {
+export async function hub(repositories, { tokens = {}, exposes = "link" } = {}) {
   const faults = new Map();
   const requests = [];
   const asked = [];
@@ -73,8 +83,8 @@ export async function hub(repositories, { tokens = {} } = {}) {
     const range = request.headers.range ? { "Content-Range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {};
     response.writeHead(request.headers.range ? 206 : 200, { ...CORS, ...range, "Content-Length": bytes.length - from }).end(bytes.subarray(from));
   });
-  const front = await listen((request, response, { pathname }) => {
-    asked.push({ path: pathname, authorization: request.headers.authorization });
+  const front = await listen((request, response, { pathname, searchParams }) => {
+    asked.push({ path: pathname, query: String(searchParams), authorization: request.headers.authorization });
     const fault = faults.get(pathname);
     if (fault && fault(request, response)) return;
     const api = /^\/api\/models\/([^/]+\/[^/]+)\/tree\/([^/]+)$/.exec(pathname);
@@ -90,7 +100,16 @@ export async function hub(repositories, { tokens = {} } = {}) {
         type: "file", path: file, size: bytes.declared ?? bytes.length, oid: "0",
         ...(bytes.length > 20_000 || bytes.declared ? { lfs: { oid: sha256(bytes), size: bytes.declared ?? bytes.length, pointerSize: 130 } } : {}),
       }));
-      return response.writeHead(200, { ...CORS, "Content-Type": "application/json" }).end(JSON.stringify(list));
+      // Without the word, the top alone is listed, with its folders.
+      const recursive = searchParams.get("recursive") === "true";
+      const top = list.filter(({ path }) => !path.includes("/"));
+      const folders = [...new Set(list.map(({ path }) => path.split("/")).filter((parts) => parts.length > 1).map(([folder]) => folder))];
+      const all = recursive ? list : [...folders.map((folder) => ({ type: "directory", path: folder, size: 0, oid: "0" })), ...top];
+      const begin = Number(searchParams.get("cursor") ?? 0);
+      const more = begin + PAGE < all.length;
+      const next = `<${front.origin}${pathname}?recursive=${recursive}&cursor=${begin + PAGE}>; rel="next"`;
+      const headers = { ...CORS, "Access-Control-Expose-Headers": `${CORS["Access-Control-Expose-Headers"]}, ${exposes}`, ...(more ? { Link: next } : {}) };
+      return response.writeHead(200, { ...headers, "Content-Type": "application/json" }).end(JSON.stringify(all.slice(begin, begin + PAGE)));
     }
     if (!files[resolve[3]]) return response.writeHead(404, CORS).end("Entry not found");
     if (files[resolve[3]].length > 20_000 || files[resolve[3]].declared) {

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import test, { after } from "node:test";
-import { expected, family, hub, sharded } from "./hub.mjs";
+import { crowded, expected, family, hub, sharded } from "./hub.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 import { ROOT } from "./server.mjs";
 
 const huge = { ...family("llama"), "model.safetensors": hugeWeights() };
 const config = JSON.parse(huge["config.json"]);
-huge["config.json"] = Buffer.from(JSON.stringify({ ...config, vocab_size: 200_000, hidden_size: 4096, head_dim: 1024 }));
+huge["config.json"] = Buffer.from(JSON.stringify({ ...config, vocab_size: 100_000, hidden_size: 4096, head_dim: 1024 }));
 const repositories = {
   "tiny/llama": family("llama"), "tiny/qwen2": sharded(family("qwen2")), "tiny/gemma3": family("gemma3"), "tiny/gpt2": family("gpt2"),
   "tiny/k-quants": family("k_quants"), "tiny/private": family("llama"), "tiny/mamba": { ...family("llama"), "config.json": Buffer.from(`{"model_type": "mamba"}`) },
@@ -21,8 +21,11 @@ const { server: site, browser } = await stage();
 
 /** The beginning of a file of more than a tab can hold. */
 function hugeWeights() {
-  const size = 200_000 * 4096 * 4;
-  const header = Buffer.from(JSON.stringify({ "model.embed_tokens.weight": { dtype: "F32", shape: [200_000, 4096], data_offsets: [0, size] } }));
+  const half = 100_000 * 4096 * 4;
+  const size = 2 * half;
+  // Neither of the two is more than a tab can hold while it is rounded.
+  const tensor = (begin) => ({ dtype: "F32", shape: [100_000, 4096], data_offsets: [begin, begin + half] });
+  const header = Buffer.from(JSON.stringify({ "model.embed_tokens.weight": tensor(0), "lm_head.weight": tensor(half) }));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   // Enough for the loader to look at the header.
@@ -58,6 +61,32 @@ for (const [id, name, stored] of [["tiny/qwen2", "qwen2", "BF16"], ["tiny/gemma3
     await page.context().close();
   });
 }
+
+for (const [what, exposes] of [["of several pages", "link"], ["of which only the first page can be seen", "x-other"]]) {
+  test(`a repository with a list ${what}`, async () => {
+    const own = await hub({ "tiny/crowd": crowded(family("qwen2"), 1005) }, { exposes });
+    const page = await open(browser, link("tiny/crowd").replace(encodeURI(server.origin), own.origin));
+    await finished(page);
+    await holdsTo(page, "qwen2");
+    const lists = own.asked.filter(({ path }) => path.startsWith("/api/")).map(({ query }) => query);
+    assert.deepEqual(lists, ["recursive=true", exposes === "link" ? "recursive=true&cursor=1000" : ""]);
+    own.close();
+    // What is kept of the list is all of it.
+    await page.reload();
+    await page.waitForFunction(() => window.prunescope);
+    await holdsTo(page, "qwen2");
+    await page.context().close();
+  });
+}
+
+test("a list that is cut where it cannot be seen how it goes on", async () => {
+  const files = Object.fromEntries(Array.from({ length: 1005 }, (_, at) => [`step-${at}.txt`, Buffer.from("x")]));
+  const own = await hub({ "tiny/crowd": { ...files, ...family("qwen2") } }, { exposes: "x-other" });
+  const page = await open(browser, link("tiny/crowd").replace(encodeURI(server.origin), own.origin));
+  assert.match(await failure(page), /list of files ends after 1000 .*Link/s);
+  own.close();
+  await page.context().close();
+});
 
 test("a file of K-quants in a repository, under a plan that edits its weights", async () => {
   const page = await open(browser, link("tiny/k-quants:model", "&sparse=wanda-0.5"));
