@@ -5,6 +5,7 @@ use futures::future::{Either, select};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Function, Object, Promise, Reflect};
 use leptos::prelude::window;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -17,23 +18,64 @@ const PATIENCE_MS: u32 = 10_000;
 
 /// What the browser offers.
 enum Adapter {
-    None {
-        why: &'static str,
-    },
-    /// With the longest buffer that it binds, in bytes.
-    Software(Option<u64>),
-    /// The same.
-    Real(Option<u64>),
+    None { why: &'static str },
+    Software(Described),
+    Real(Described),
 }
 
-/// Where to compute.
+/// What an adapter says of itself.
+struct Described {
+    /// Its maker and kind, as far as the browser tells.
+    name: String,
+    /// The longest buffer that it binds, in bytes.
+    largest_binding: Option<u64>,
+}
+
+/// Under what a browser keeps which models compute faster on the CPU than on an adapter.
+const SLOWER: &str = "prunescope-slower-adapters";
+/// Most of them that are kept.
+const MOST_KEPT: usize = 50;
+
+/// A model that computes faster on the CPU.
+#[derive(Serialize, Deserialize)]
+struct Slower {
+    adapter: String,
+    model: String,
+    /// Both figures, as a sentence.
+    reason: String,
+}
+
+/// What was found at earlier visits; nothing where the browser keeps nothing.
+fn slower() -> Vec<Slower> {
+    let kept = window().local_storage().ok().flatten().and_then(|storage| storage.get_item(SLOWER).ok().flatten());
+    kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// Keeps for later visits that a model computes faster on the CPU than on this browser's adapter.
+pub async fn remember_slower(model: String, reason: String) {
+    let (Adapter::Real(limits), Ok(Some(storage))) = (adapter().await, window().local_storage()) else { return };
+    let mut all = slower();
+    all.retain(|known| known.adapter != limits.name || known.model != model);
+    all.push(Slower { adapter: limits.name, model, reason });
+    let all = &all[all.len().saturating_sub(MOST_KEPT)..];
+    if let Ok(text) = serde_json::to_string(all) {
+        // Where nothing can be kept, it is measured again.
+        let _ = storage.set_item(SLOWER, &text);
+    }
+}
+
+/// To compute on the CPU.
+pub fn cpu(reason: String) -> DeviceChoice {
+    let threads = isolation::threads();
+    DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None, threads }
+}
+
+/// Where to compute a model.
 ///
 /// The error is a sentence, where WebGPU was asked for and there is none.
-pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
+pub async fn choose(choice: BackendChoice, model: &str) -> Result<DeviceChoice, String> {
     let threads = isolation::threads();
-    let cpu = |reason: String| {
-        Ok(DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None, threads })
-    };
+    let cpu = |reason: String| Ok(cpu(reason));
     if choice == BackendChoice::Cpu {
         return cpu("The link or the menu asks for the CPU.".into());
     }
@@ -48,13 +90,19 @@ pub async fn choose(choice: BackendChoice) -> Result<DeviceChoice, String> {
         Adapter::Software(_) if !required => {
             return cpu("This browser's WebGPU is only software, slower than the CPU engine.".into());
         }
-        Adapter::Software(largest) => {
-            ("WebGPU was asked for; this adapter is only software, far slower than the CPU engine.", largest)
+        Adapter::Software(limits) => ("WebGPU was asked for; this adapter is only software.", limits.largest_binding),
+        Adapter::Real(limits) if required => ("WebGPU was asked for.", limits.largest_binding),
+        Adapter::Real(limits) => {
+            let known = slower().into_iter().find(|known| known.adapter == limits.name && known.model == model);
+            if let Some(Slower { reason, .. }) = known {
+                return cpu(format!(
+                    "{reason} That was measured at an earlier visit; under Model, WebGPU can be chosen."
+                ));
+            }
+            ("This browser has a real WebGPU adapter.", limits.largest_binding)
         }
-        Adapter::Real(largest) if required => ("WebGPU was asked for.", largest),
-        Adapter::Real(largest) => ("This browser has a real WebGPU adapter.", largest),
     };
-    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding, threads: 1 })
+    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding, threads })
 }
 
 /// Asks the browser for an adapter, through plain JavaScript values: `web-sys` has WebGPU only behind an unstable flag.
@@ -84,6 +132,9 @@ async fn adapter() -> Adapter {
     let software = [get(&get(&adapter, "info"), "isFallbackAdapter"), get(&adapter, "isFallbackAdapter")];
     let limits = get(&adapter, "limits");
     let largest = ["maxBufferSize", "maxStorageBufferBindingSize"].map(|limit| get(&limits, limit).as_f64());
-    let largest = largest.into_iter().flatten().map(|bytes| bytes as u64).min();
-    if software.iter().any(|value| value.is_truthy()) { Adapter::Software(largest) } else { Adapter::Real(largest) }
+    let said = ["vendor", "architecture", "device", "description"];
+    let name = said.map(|key| get(&get(&adapter, "info"), key).as_string().unwrap_or_default()).join(" ");
+    let largest_binding = largest.into_iter().flatten().map(|bytes| bytes as u64).min();
+    let limits = Described { name, largest_binding };
+    if software.iter().any(|value| value.is_truthy()) { Adapter::Software(limits) } else { Adapter::Real(limits) }
 }

@@ -38,7 +38,9 @@ fn has(of: &JsValue, key: &str) -> bool {
 /// Loads the page anew, once, where it would be isolated then and that would make it faster; whether it does.
 ///
 /// So a first visit to a host without the headers has threads too: the service worker has only begun to watch.
-pub async fn reload_for_threads(backend: BackendChoice) -> bool {
+///
+/// * `backend`, `model` — as the settings name them.
+pub async fn reload_for_threads(backend: BackendChoice, model: &str) -> bool {
     let window = window();
     let in_frame = window.parent().ok().flatten().is_none_or(|parent| parent != window);
     // A frame is as isolated as the page around it.
@@ -51,6 +53,6 @@ pub async fn reload_for_threads(backend: BackendChoice) -> bool {
     if !watched || tab.get_item(TRIED).ok().flatten().is_some() {
         return false;
     }
-    let on_cpu = matches!(device::choose(backend).await, Ok(DeviceChoice { backend: Backend::Cpu, .. }));
+    let on_cpu = matches!(device::choose(backend, model).await, Ok(DeviceChoice { backend: Backend::Cpu, .. }));
     on_cpu && tab.set_item(TRIED, "1").is_ok() && window.location().reload().is_ok()
 }

@@ -55,8 +55,8 @@ fn App() -> impl IntoView {
     drop_files::follow(state);
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
-        let backend = state.settings.with_untracked(|settings| settings.backend);
-        if !isolation::reload_for_threads(backend).await {
+        let settings = state.settings.get_untracked();
+        if !isolation::reload_for_threads(settings.backend, &settings.model).await {
             state.load_model();
         }
     });

@@ -142,8 +142,8 @@ pub struct AppState {
     pub usage: RwSignal<Option<(u64, usize)>>,
     /// Whether another page shows this one in a frame.
     pub embedded: bool,
-    /// The CPU, after the GPU was lost in this visit.
-    backend_override: RwSignal<Option<BackendChoice>>,
+    /// Why the CPU computes, after the GPU failed or was found slower in this visit.
+    cpu_reason: RwSignal<Option<String>>,
     client: StoredValue<EngineClient, LocalStorage>,
     /// Where models come from: picked files, the access token, what is kept on this device.
     pub models: Models,
@@ -184,7 +184,7 @@ impl AppState {
             report: RwSignal::new(None),
             usage: RwSignal::new(None),
             embedded: address::is_embedded(&query),
-            backend_override: RwSignal::new(None),
+            cpu_reason: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
             models: Models::new(),
             loading_since: StoredValue::new(None),
@@ -226,7 +226,7 @@ impl AppState {
         self.settings.set(settings.clone());
         address::write(&settings, self.embedded, entry);
         if settings.other_models(&before) {
-            self.backend_override.set(None);
+            self.cpu_reason.set(None);
             self.load_model();
         } else if !settings.same_run(&before) {
             self.start_run();
@@ -253,20 +253,22 @@ impl AppState {
         });
         match orders {
             Ok((model, other)) => {
-                let backend = self.backend_override.get_untracked().unwrap_or(settings.backend);
                 self.engine.set(EngineStatus::Starting);
                 let precision = settings.precision;
                 let request = move |device| Request::Load { model, other, precision, device };
-                spawn_local(self.start_engine(request, backend));
+                spawn_local(self.start_engine(request, settings));
             }
             Err(message) => self.fail(Stage::Load, message),
         }
     }
 
     /// Starts the worker that fits the device, unless the visitor wants something else by the time the device is known.
-    async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, backend: BackendChoice) {
+    async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, settings: Settings) {
         let load = self.newest_run.get_untracked();
-        let device = device::choose(backend).await;
+        let device = match self.cpu_reason.get_untracked() {
+            Some(reason) => Ok(device::cpu(reason)),
+            None => device::choose(settings.backend, &settings.model).await,
+        };
         if self.newest_run.get_untracked() != load || self.engine.get_untracked() != EngineStatus::Starting {
             return;
         }
@@ -290,8 +292,10 @@ impl AppState {
     }
 
     /// Goes on with the CPU for this visit, without changing the link.
-    pub fn use_cpu(&self) {
-        self.backend_override.set(Some(BackendChoice::Cpu));
+    ///
+    /// * `reason` — why, as a sentence.
+    pub fn use_cpu(&self, reason: &str) {
+        self.cpu_reason.set(Some(reason.into()));
         self.load_model();
     }
 
@@ -391,6 +395,15 @@ impl AppState {
             Event::Hello | Event::Pong | Event::NotStarted { .. } => {}
             Event::Starting { received, total } => self.program.set(Some((received, total))),
             Event::Device { backend, reason } => self.device.set(Some((backend, reason))),
+            Event::NotThisDevice { reason, lasting } => {
+                if lasting {
+                    let model = self.settings.with_untracked(|settings| settings.model.clone());
+                    spawn_local(device::remember_slower(model, reason.clone()));
+                } else {
+                    self.notices.update(|notices| notices.push(reason.clone()));
+                }
+                self.use_cpu(&reason);
+            }
             Event::Progress { received, total, kept, file } => {
                 let pace = self.pace(received, total, kept);
                 self.engine.set(EngineStatus::Loading { received, total, file, pace });
@@ -479,7 +492,7 @@ impl AppState {
         if fatal && on_gpu && may_choose {
             self.notices
                 .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
-            self.use_cpu();
+            self.use_cpu("The GPU failed in this visit.");
         } else {
             self.fail(stage, sentence(&message));
         }

@@ -70,7 +70,7 @@ pub fn LoadingOrFailure() -> impl IntoView {
                             <button id="reload" on:click=move |_| { let _ = window().location().reload(); }>"Reload"</button>
                         </Show>
                         <Show when=move || offers_cpu>
-                            <button id="use-cpu" on:click=move |_| state.use_cpu()>"Use the CPU"</button>
+                            <button id="use-cpu" on:click=move |_| state.use_cpu("You chose the CPU.")>"Use the CPU"</button>
                         </Show>
                         <Show when=move || offers_eight_bits>
                             <button id="use-eight-bits" on:click=move |_| state.round_to_eight_bits()>"Load it in 8 bits"</button>
@@ -132,10 +132,16 @@ pub fn StatusLine() -> impl IntoView {
             )
         })
     };
+    let on_cpu = move || state.device.with(|device| matches!(device, Some((Backend::Cpu, _))));
     let device = move || {
         state.device.get().map(|(backend, reason)| {
             let name = if backend == Backend::Cpu { "CPU with SIMD" } else { "WebGPU" };
-            view! { <span id="device" data-backend=backend.name()><b>{name}</b>". "{reason}</span> }
+            let check = state.model.with(|model| model.as_ref().and_then(|model| model.device_check.clone()));
+            view! {
+                <span id="device" data-backend=backend.name()>
+                    <b>{name}</b>". "{reason}{check.map(|check| format!(" {check}"))}
+                </span>
+            }
         })
     };
     view! {
@@ -151,7 +157,7 @@ pub fn StatusLine() -> impl IntoView {
                 {device}
                 {move || state.usage.get().map(|(memory, threads)| view! {
                     <span id="memory" data-threads=threads>
-                        {(threads > 1).then(|| format!(" {threads} threads."))}
+                        {(threads > 1 && on_cpu()).then(|| format!(" {threads} threads."))}
                         " Engine memory, peak: "{format!("{:.0} MB", megabytes(memory))}"."
                     </span>
                 })}

@@ -14,6 +14,23 @@ const LOSABLE = `{
   GPUAdapter.prototype.requestDevice = async function (...options) { return (device = await request.apply(this, options)); };
   new BroadcastChannel("lose-device").onmessage = () => device?.destroy();
 }`;
+/** The same: until the model is there no time passes, so that a software adapter seems no slower than the CPU. */
+const QUICK = `{
+  const [now, post] = [performance.now.bind(performance), postMessage.bind(self)];
+  let isLoading = true;
+  performance.now = () => isLoading ? 0 : now();
+  self.postMessage = (message) => {
+    if (JSON.parse(message).type === "ready") isLoading = false;
+    post(message);
+  };
+}`;
+/** The same: kernels that compute something else. */
+const WRONG = `{
+  const create = GPUDevice.prototype.createShaderModule;
+  GPUDevice.prototype.createShaderModule = function (options) {
+    return create.call(this, { ...options, code: options.code.replaceAll("exp(", "exp2(") });
+  };
+}`;
 /** In the page: an adapter that passes for a real one. */
 const pretendReal = (page) => page.addInitScript(() => {
   Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
@@ -21,7 +38,7 @@ const pretendReal = (page) => page.addInitScript(() => {
 });
 
 const link = (rest) => `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,m2&tokens=4${rest}`;
-const losable = () => server.prepend("worker_webgpu.js", LOSABLE);
+const losable = () => server.prepend("worker_webgpu.js", LOSABLE + QUICK);
 const lose = (page) => page.evaluate(() => new BroadcastChannel("lose-device").postMessage(0));
 
 /** That both pages tell the same under some settings, each on its device. */
@@ -142,6 +159,51 @@ test("an adapter that binds little: matrices are split, and the numbers are the 
   assert.deepEqual(page.problems, []);
   await page.context().close();
   await cpuPage.context().close();
+});
+
+for (const [who, rest, before] of [["that was chosen by itself", "", pretendReal], ["that was asked for", "&backend=webgpu", undefined]]) {
+  test(`a GPU ${who} and computes wrong numbers: the CPU computes, the page says so, and nothing wrong was shown`, async () => {
+    server.prepend("worker_webgpu.js", WRONG + QUICK);
+    const page = await open(browser, link(rest), { timeout: 300_000, before });
+    await page.waitForSelector("#device[data-backend=cpu]");
+    await finished(page);
+    assert.match(await page.textContent(".notice"), /CPU computes.*this GPU computes wrong numbers: what is added by the \w+ of layer \d+ differs/);
+    assert.match(await page.textContent("#device"), /wrong numbers/);
+    const cpuPage = await open(browser, link("&backend=cpu"));
+    const [found, wanted] = [await results(page), await results(cpuPage)];
+    assert.deepEqual(found.next_token, wanted.next_token);
+    assert.deepEqual(page.problems, []);
+    server.faults.clear();
+    await page.context().close();
+    await cpuPage.context().close();
+  });
+}
+
+test("the agreement with the CPU stands in the status line and in the results", async () => {
+  const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000 });
+  await finished(page);
+  assert.match(await page.textContent("#device"), /agrees with the CPU on 16 tokens \(largest relative error \de-\d, KL \S+\)\. One token takes it about [\d.]+ ms, the CPU about [\d.]+ ms/);
+  const { device_check: check } = (await results(page)).model;
+  assert.deepEqual([check.tokens, check.layers], [16, [0, 2, 3]]);
+  assert.ok(check.largest_error < 1e-4 && Math.abs(check.kl) < 1e-6, JSON.stringify(check));
+  await page.context().close();
+});
+
+test("a GPU that is slower than the CPU: the CPU computes, both figures are told, and the next visit knows it", async () => {
+  const page = await open(browser, link(""), { timeout: 300_000, before: pretendReal });
+  await page.waitForSelector("#device[data-backend=cpu]");
+  await finished(page);
+  const figures = /one token takes it about [\d.]+ ms, this device's GPU about [\d.]+ ms/;
+  assert.match(await page.textContent("#device"), figures);
+  assert.equal(await page.locator(".notice").count(), 0);
+  server.requests.length = 0;
+  await page.reload();
+  await page.waitForSelector("#device[data-backend=cpu]");
+  await finished(page);
+  assert.match(await page.textContent("#device"), figures);
+  assert.match(await page.textContent("#device"), /earlier visit/);
+  assert.ok(!server.requests.some(({ path }) => path.includes("worker_webgpu")), "it is not tried again");
+  await page.context().close();
 });
 
 test("an adapter that gives no device: a sentence and the CPU, or the CPU at once", async () => {
