@@ -9,7 +9,7 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
-.PHONY: help serve build test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint audit licences clean model reference fuzz screenshots
+.PHONY: help serve build test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint audit audit-registries licences clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -72,8 +72,11 @@ lint: ## Check formatting and lints, for this machine and for the browser
 	cargo clippy --release --all-targets --features webgpu -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bins -- -D warnings
 
-audit: ## Check licences, sources and known vulnerabilities of all dependencies
+audit: ## Check licences, sources and known vulnerabilities of all dependencies; fails where it could not look
 	@scripts/audit.sh
+
+audit-registries: ## The same without known vulnerabilities, whose lists no package registry has
+	@scripts/audit.sh --registries
 
 licences: ## Write THIRD-PARTY.md, every crate by licence
 	@scripts/list-licences.sh

@@ -6,7 +6,7 @@ packages=$TOOLS/python
 if ! [ "$packages/.installed" -nt "$ROOT/tests/reference/requirements.txt" ]; then
     say "Installing numpy and others for the reference program…"
     rm -rf "$packages"
-    quietly pip python3 -m pip install --quiet --disable-pip-version-check --target "$packages" -r "$ROOT/tests/reference/requirements.txt" \
+    quietly pip python3 -m pip install --quiet --disable-pip-version-check --target "$packages" --only-binary :all: --require-hashes -r "$ROOT/tests/reference/requirements.txt" \
         || die "numpy could not be installed with pip: check the network connection and run make again."
     touch "$packages/.installed"
 fi

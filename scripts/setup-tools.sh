@@ -2,7 +2,7 @@
 # Installs the build tools into .tools/bin: Trunk, the wasm-bindgen CLI in exactly the version of Cargo.lock, wasm-opt.
 . "$(dirname "$0")/common.sh"
 TRUNK=0.21.14
-BINARYEN=132.0.0
+BINARYEN=$(sed -n 's/.*"binaryen": "\(.*\)".*/\1/p' "$(dirname "$0")/binaryen/package.json")
 need cargo "install Rust from https://rustup.rs"
 need npm "install Node.js 20 or newer from https://nodejs.org"
 network="check the network connection to the package registries and run make again"
@@ -15,8 +15,10 @@ bindgen=$(locked_version wasm-bindgen)
 [ -n "$bindgen" ] || die "Cargo.lock names no wasm-bindgen: restore it with «git checkout Cargo.lock»."
 if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
     say "Installing the wasm-bindgen CLI $bindgen…"
-    # Without --locked: its own lock file may name versions that a registry mirror lacks.
-    (cd / && quietly wasm-bindgen cargo install --force --root "$TOOLS" --version "=$bindgen" wasm-bindgen-cli) \
+    grep -q "^wasm-bindgen-cli = \"=$bindgen\"" "$ROOT/scripts/wasm-bindgen/Cargo.toml" \
+        || die "scripts/wasm-bindgen/Cargo.toml names another wasm-bindgen-cli than Cargo.lock, $bindgen: make both the same and run «cargo generate-lockfile» there."
+    # By a lock file of this project: its own may name versions that a registry mirror lacks.
+    (cd / && quietly wasm-bindgen cargo install --force --locked --root "$TOOLS" --path "$ROOT/scripts/wasm-bindgen") \
         || die "the wasm-bindgen CLI $bindgen could not be installed: $network."
 fi
 if [ "$("$TOOLS/bin/trunk" --version 2>/dev/null)" != "trunk $TRUNK" ]; then
@@ -26,7 +28,9 @@ if [ "$("$TOOLS/bin/trunk" --version 2>/dev/null)" != "trunk $TRUNK" ]; then
 fi
 if ! "$TOOLS/bin/wasm-opt" --version 2>/dev/null | grep -q "version ${BINARYEN%%.*}"; then
     say "Installing wasm-opt (binaryen $BINARYEN)…"
-    quietly binaryen npm install --prefix "$TOOLS/binaryen" --no-audit --no-fund --ignore-scripts "binaryen@$BINARYEN" \
+    mkdir -p "$TOOLS/binaryen"
+    cp "$ROOT"/scripts/binaryen/package*.json "$TOOLS/binaryen"
+    (cd "$TOOLS/binaryen" && quietly binaryen npm ci --no-audit --no-fund --ignore-scripts) \
         || die "wasm-opt (npm package binaryen $BINARYEN) could not be installed: $network."
     mkdir -p "$TOOLS/bin"
     ln -sf "$TOOLS/binaryen/node_modules/binaryen/bin/wasm-opt" "$TOOLS/bin/wasm-opt"
