@@ -1,0 +1,62 @@
+//! Decisions from an input's bytes.
+
+/// An input, read byte by byte; after its end all bytes are 0, so that every input means something.
+pub struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    /// From an input.
+    pub fn new(input: &'a [u8]) -> Self {
+        Self(input)
+    }
+
+    /// Whether all bytes have been read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    /// One of `count` choices, the first where the input has ended.
+    pub fn choose(&mut self, count: usize) -> usize {
+        let wide = if count > 256 { usize::from(self.byte()) << 8 } else { 0 };
+        (wide | usize::from(self.byte())) % count.max(1)
+    }
+
+    /// One of some values.
+    pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.choose(all.len())]
+    }
+
+    /// Whether something happens that happens once in `times`; never where the input has ended.
+    pub fn happens(&mut self, times: usize) -> bool {
+        times > 0 && self.choose(times) == times - 1
+    }
+
+    /// Eight bytes as a number.
+    pub fn number(&mut self) -> u64 {
+        (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))
+    }
+
+    /// The next bytes, at most so many.
+    pub fn take(&mut self, most: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(most.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    /// All that is left.
+    pub fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
+    /// A text from the next bytes, at most so many.
+    pub fn text(&mut self, most: usize) -> String {
+        let length = self.choose(most + 1);
+        String::from_utf8_lossy(self.take(length)).into_owned()
+    }
+}
