@@ -501,7 +501,7 @@ impl AppState {
     /// How fast the model comes from the network, once some of it has come.
     fn pace(&self, received: u64, total: u64, kept: u64) -> Option<Pace> {
         let now = window().performance()?.now();
-        let (since, had) = match self.loading_since.get_value().filter(|(_, had)| *had >= kept) {
+        let (since, had) = match self.loading_since.get_value().filter(|(_, had)| (kept..=received).contains(had)) {
             Some(begun) => begun,
             None => {
                 self.loading_since.set_value(Some((now, received)));
