@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 /** The site is served below this path, as on GitHub Pages. */
 export const SITE = "/some/sub-path/";
+const FIXTURES = path.join(ROOT, "tests/fixtures");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
 
 /** What makes a page cross-origin isolated, so that it may share memory between threads. */
@@ -16,9 +17,10 @@ const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-E
  * Starts a server on a free port of the loopback address.
  * `faults`: a map from path to a function (request, response, file) that answers in its place.
  * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated.
+ * `rewrites`: functions that change the text of files, by what the browser wants them for (`Sec-Fetch-Dest`).
  */
-export async function serve({ mounts = {}, isolated = false } = {}) {
-  const folders = { "/fixtures/": path.join(ROOT, "tests/fixtures"), ...mounts };
+export async function serve({ mounts = {}, isolated = false, rewrites = {} } = {}) {
+  const folders = { "/fixtures/": FIXTURES, [`${SITE}fixtures/`]: FIXTURES, ...mounts };
   const faults = new Map();
   const requests = [];
   const server = http.createServer((request, response) => {
@@ -39,6 +41,8 @@ export async function serve({ mounts = {}, isolated = false } = {}) {
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");
     const start = range ? Number(range[1]) : 0;
     if (range) headers["Content-Range"] = `bytes ${start}-${size - 1}/${size}`;
+    const rewrite = rewrites[request.headers["sec-fetch-dest"]];
+    if (rewrite) return response.writeHead(200, headers).end(rewrite(fs.readFileSync(file, "utf8")));
     response.writeHead(range ? 206 : 200, { ...headers, "Content-Length": size - start });
     fs.createReadStream(file, { start }).on("error", () => response.destroy()).pipe(response);
   });
@@ -51,5 +55,7 @@ export async function serve({ mounts = {}, isolated = false } = {}) {
     response.writeHead(200, { "Content-Type": "text/javascript", ...(isolated ? ISOLATION : {}) }).end(`${code}\n${fs.readFileSync(file)}`);
     return true;
   });
-  return { origin, site: origin + SITE, faults, prepend, requests, close: () => { server.closeAllConnections(); server.close(); } };
+  /** The address of a fixture as a model that needs no consent: it lies in the page's own site. */
+  const loadable = (name) => `${origin}${SITE}fixtures/${name}`;
+  return { origin, site: origin + SITE, loadable, faults, prepend, requests, close: () => { server.closeAllConnections(); server.close(); } };
 }
