@@ -335,9 +335,15 @@ impl AppState {
     /// Returns to the example of a first visit, on the same model and device.
     pub fn reset(&self) {
         self.notices.set(vec![]);
+        let loaded = self.model.get_untracked();
         self.change(HistoryEntry::New, |settings| {
             let Settings { model, other, hub, precision, backend, .. } = settings.clone();
             *settings = Settings { model, other, hub, precision, backend, ..Settings::example() };
+            // The example is made for the default model: others may have fewer layers, or no chat template.
+            if let Some(loaded) = loaded {
+                settings.plan = settings.plan.within(loaded.config.layers).0;
+                settings.chat &= loaded.has_chat_template;
+            }
         });
     }
 
