@@ -159,7 +159,9 @@ impl EngineClient {
                 }
                 Ok(event) => tell(Word::Event(event)),
                 Err(error) if client.has_begun() => {
-                    let message = format!("the page cannot read what the engine says ({error}): reload the page");
+                    let message = format!(
+                        "an error of Prunescope itself: the page cannot read what its engine says ({error}); reload the page, and report it if it comes again"
+                    );
                     tell(Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true }));
                 }
                 Err(error) => tell(Word::NotStarted(StartFailure::Broken { why: error.to_string() })),
