@@ -19,7 +19,8 @@ const SCREEN = () => program("Xvfb");
 /** WebKitGTK's smallest browser, which its driver starts, or undefined where that, the driver or Xvfb are missing. */
 export function find() {
   const folders = ["/usr/lib", "/usr/libexec"].flatMap((folder) => [folder, ...["x86_64-linux-gnu", "aarch64-linux-gnu"].map((of) => `${folder}/${of}`)]);
-  return DRIVER() && SCREEN() && program(...folders.map((folder) => `${folder}/webkit2gtk-4.1/MiniBrowser`));
+  const names = ["webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0"];
+  return DRIVER() && SCREEN() && program(...names.flatMap((name) => folders.map((folder) => `${folder}/${name}/MiniBrowser`)));
 }
 
 /** Starts WebKit; `environment`: more of its variables. */
