@@ -37,13 +37,13 @@ test-scripts: ## Run the tests of the site's own scripts, in node
 	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
 	node --test --test-reporter=spec tests/scripts/*.test.mjs
 
-test-page: build ## Run the page's tests in Chromium
-	@scripts/setup-chromium.sh
+test-page: build reference ## Run the page's tests in Chromium, and in Firefox and WebKit what concerns every browser
+	@scripts/setup-browsers.sh
 	node --test --test-reporter=spec --test-concurrency=1 tests/e2e/*.test.mjs
 
-test-kernels: model reference ## Hold the GPU's kernels to the CPU's, on Chromium's software adapter
-	@scripts/setup-chromium.sh
-	@scripts/with-software-gpu.sh cargo test --release --features webgpu --lib --test parity -- gpu:: --skip default_model
+test-kernels: model reference ## Hold the GPU's path to the CPU's and the reference, natively on a GPU in software
+	@scripts/setup-browsers.sh
+	@scripts/test-kernels.sh
 
 test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium and natively on Vulkan
 	@scripts/setup-chromium.sh

@@ -8,8 +8,12 @@
   var isOpaque = self.origin === "null";
 
   // In a frame whose origin is opaque, WebKit finds 'self' nowhere: there the policy names the site's address in its place. What
-  // follows in index.html, its own policy, becomes a comment. POLICY is put in by scripts/finish-site.py.
-  if (isOpaque) document.write('<meta http-equiv="Content-Security-Policy" content="' + "POLICY".replace(/'self'/g, location.origin) + '"><!--');
+  // follows in index.html, its own policy, becomes a comment. POLICY is put in by scripts/finish-site.py. Workers may also be made of
+  // an address that is their script (src/page/client.rs).
+  if (isOpaque) {
+    var policy = "POLICY".replace("worker-src 'self' blob:", "worker-src blob: data:").replace(/'self'/g, location.origin);
+    document.write('<meta http-equiv="Content-Security-Policy" content="' + policy + '"><!--');
+  }
 
   function hasSimd() {
     try {

@@ -15,6 +15,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # The browser of the tests; empty where there is none.
 find_chromium() { printf '%s' "${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}"; }
 
+# Where Mesa's software driver for Vulkan, lavapipe, describes itself; empty where it is not installed.
+find_lavapipe() { compgen -G "/usr/share/vulkan/icd.d/lvp_icd*.json" | head -n 1 || true; }
+
 # need TOOL HOW-TO-GET-IT
 need() { have "$1" || die "«$1» is missing: $2, then run make again."; }
 

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# Runs a command with Chromium's software adapter as the Vulkan driver, so that GPU programs run where there is no GPU;
-# where Chromium has none (other systems), with the machine's own driver.
+# Runs a command with a GPU in software, so that GPU programs run where there is none: Mesa's lavapipe, or else Chromium's SwiftShader,
+# which is many times slower; where there is neither (other systems), with the machine's own driver.
 . "$(dirname "$0")/common.sh"
-browser=$(find_chromium)
-for folder in "$(dirname "$(readlink -f "${browser:-/}")")" /usr/lib/chromium; do
-    if [ -e "$folder/vk_swiftshader_icd.json" ]; then
-        export VK_ICD_FILENAMES=$folder/vk_swiftshader_icd.json VK_DRIVER_FILES=$folder/vk_swiftshader_icd.json
-        export LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-        break
-    fi
-done
+driver=$(find_lavapipe)
+if [ -z "$driver" ]; then
+    browser=$(find_chromium)
+    for folder in "$(dirname "$(readlink -f "${browser:-/}")")" /usr/lib/chromium; do
+        if [ -e "$folder/vk_swiftshader_icd.json" ]; then
+            driver=$folder/vk_swiftshader_icd.json
+            export LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+            break
+        fi
+    done
+fi
+[ -z "$driver" ] || export VK_ICD_FILENAMES=$driver VK_DRIVER_FILES=$driver
 cd "$ROOT"
 exec "$@"

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use futures::executor::block_on;
+use prunescope::engine::session::Session;
 use prunescope::experiment::Control;
 use prunescope::settings::Settings;
 use serde::Deserialize;
@@ -19,12 +20,10 @@ struct Row {
     text: String,
 }
 
-#[test]
-fn every_row_on_the_cpu() {
+fn every_row(mut session: Session) {
     let text = fs::read_to_string(common::root().join("tests/fixtures/paper_table.json")).unwrap();
     let rows: Vec<Row> = serde_json::from_str(&text).unwrap();
     assert_eq!(rows.len(), 7);
-    let mut session = common::session(&common::default_model());
     for row in rows {
         let settings = Settings { plan: row.drop.parse().unwrap(), tokens: 16, ..Settings::default() };
         let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap();
@@ -48,5 +47,21 @@ fn every_row_on_the_cpu() {
         assert!(written.starts_with(&row.text), "without {:?}: {written:?}, not {:?}", row.drop, row.text);
         let differs = report.generation.first_divergence.is_some();
         assert_eq!(differs, !row.drop.is_empty(), "without {:?}", row.drop);
+    }
+}
+
+#[test]
+fn every_row_on_the_cpu() {
+    every_row(common::session(&common::default_model()));
+}
+
+/// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
+#[cfg(feature = "gpu")]
+mod on_a_gpu {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_default_model() {
+        every_row(common::gpu_session(&common::default_model()));
     }
 }

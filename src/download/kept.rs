@@ -62,8 +62,9 @@ impl<F: Folder> Kept<F> {
             if wait > 0 {
                 platform.wait(wait).await;
             }
-            if let Some(data) = folder.open(name).await {
-                let beside = folder.open(&format!("{name}{RECORD}")).await?;
+            if let Some(data) = folder.open(name).await
+                && let Some(beside) = folder.open(&format!("{name}{RECORD}")).await
+            {
                 let mut own = Own::new(data, beside, subject, P::CHUNK);
                 if own.data.bytes() > subject.bytes {
                     own.data.truncate(subject.bytes);

@@ -83,7 +83,7 @@ pub async fn load<P: Platform, L: Loader>(
             Err(end) => end,
         };
         match end {
-            End::Again(why) if !again => platform.notice(format!("Loaded from the beginning, since {why}.")),
+            End::Again(why) if !again => platform.notice(restart(&why)),
             End::Refused(why, true) if !again && L::may_be_damage(&why) => {
                 platform.notice("What this device keeps of the model cannot be used; it is downloaded again.".into());
             }
@@ -91,6 +91,19 @@ pub async fn load<P: Platform, L: Loader>(
             End::Refused(why, _) => return Err(Failure::Refused(why)),
         }
         again = true;
+    }
+}
+
+/// Tells that a model is loaded from the beginning, and why.
+fn restart(why: &DownloadError) -> String {
+    match why {
+        DownloadError::Changed { address, how } => {
+            format!("{address} on the server {how}; it is downloaded from the beginning.")
+        }
+        DownloadError::Checksum { label, .. } => {
+            format!("The checksum of {label} is wrong, a part of which this device had kept; it is downloaded again.")
+        }
+        _ => "What this device keeps of the model cannot be read; it is downloaded again.".into(),
     }
 }
 

@@ -263,18 +263,16 @@ async fn listing<P: Platform>(
     let mut all = vec![];
     let mut next = Some(address.clone());
     let mut pages = 0;
-    let mut on_last_page = 0;
     while let Some(page) = next {
         if pages == MOST_PAGES {
             return Err(NoText::finally(DownloadError::ManyFiles { files: all.len() }));
         }
         let (entries, after) = entries(platform, server, &page, patient).await?;
         pages += 1;
-        on_last_page = entries.len();
         all.extend(entries);
         next = after;
     }
-    if on_last_page == FULL_PAGE {
+    if pages == 1 && all.len() == FULL_PAGE {
         // It may well go on where this page is not let to see. What is at the top, and in the folder of the file that is asked
         // for, are shorter lists.
         let folder = name.file.as_deref().and_then(|file| file.rsplit_once('/')).map(|(folder, _)| folder);

@@ -152,7 +152,7 @@ impl<P: Platform> Reading<'_, P> {
             // Once is enough to be told.
             self.folder = None;
             self.platform.notice(
-                "This device has no room to keep the model: it works now, and is downloaded again next time. Delete kept models under Model to make room."
+                "This device has no room to keep the model, or does not let it be kept: it works now, and is downloaded again next time. Delete kept models under Model to make room."
                     .into(),
             );
         }
@@ -194,10 +194,12 @@ impl<P: Platform> Reading<'_, P> {
             return Ok(begun);
         }
         if kept.record().sealed {
-            self.platform.notice(format!(
-                "What this device keeps of {} is damaged; the damaged part is downloaded again.",
-                piece.label
-            ));
+            if matches!(kept, Kept::Own(_)) {
+                self.platform.notice(format!(
+                    "A part of {} that this device kept is damaged or gone; it is downloaded again.",
+                    piece.label
+                ));
+            }
             if sha256.is_some() {
                 // Now the beginning has to be hashed after all.
                 for number in 0..good {

@@ -240,9 +240,9 @@ impl Server {
             match self.request(platform, address, from).await {
                 Ok(answer) => {
                     let whole = answer.header("Content-Range").and_then(|text| content_range(&text)?.1);
-                    encoded |= is_encoded(&answer);
-                    let counted = content_length(&answer).filter(|_| !is_encoded(&answer));
-                    if let Some(bytes) = whole.or(counted) {
+                    let is_packed = is_encoded(&answer);
+                    encoded |= is_packed;
+                    if let Some(bytes) = whole.or(content_length(&answer)).filter(|_| !is_packed) {
                         let ranged = ranged && answer.status() == 206;
                         return Ok(Announced { bytes, version: version(&answer), ranged });
                     }

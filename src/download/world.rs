@@ -885,7 +885,7 @@ mod tests {
         world.sent.set(0);
         let (bytes, notices) = visit(&world, Wanted::Default);
         assert_eq!(bytes, Some([first, second].concat()));
-        assert!(notices.len() == 1 && notices[0].contains("p0 is damaged"), "{notices:?}");
+        assert!(notices.len() == 1 && notices[0].contains("p0 that this device kept is damaged"), "{notices:?}");
         assert_eq!(world.sent.get(), 75 - 48, "from the damaged chunk on");
         assert_eq!(visit(&world, Wanted::Default).1, [""; 0], "it is healed");
     }

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo::timers::callback::{Interval, Timeout};
+use js_sys::Reflect;
+use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
 use super::engine_files::EngineFiles;
@@ -45,6 +47,16 @@ struct Made {
     address: String,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl Made {
+    /// Ends the worker; what listens to it must live on while it may be at work.
+    fn end(&self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+        let _ = Url::revoke_object_url(&self.address);
+    }
 }
 
 /// Who is told what is heard.
@@ -96,10 +108,7 @@ impl EngineClient {
         let ended = self.running.take();
         if let Some(running) = ended {
             if let Some(made) = &running.worker {
-                made.worker.set_onmessage(None);
-                made.worker.set_onerror(None);
-                made.worker.terminate();
-                let _ = Url::revoke_object_url(&made.address);
+                made.end();
             }
             // This may be called from one of its closures, which must outlive the call.
             Timeout::new(0, move || drop(running)).forget();
@@ -113,12 +122,26 @@ impl EngineClient {
         if !self.is_current(number) {
             return Ok(());
         }
-        let broken = |error: JsValue| StartFailure::Broken { why: format!("{error:?}") };
         let options = BlobPropertyBag::new();
         options.set_type("text/javascript");
         let script = Blob::new_with_u8_array_sequence_and_options(&script, &options).map_err(broken)?;
         let address = Url::create_object_url_with_blob(&script).map_err(broken)?;
+        self.begin(backend, number, address, script, receive)
+    }
+
+    /// Makes a worker of the script at an address.
+    fn begin(
+        &self,
+        backend: Backend,
+        number: u32,
+        address: String,
+        script: Blob,
+        receive: &Receive,
+    ) -> Result<(), StartFailure> {
         let worker = Worker::new(&address).map_err(broken)?;
+        // Where the page's origin is opaque and its host sends Cross-Origin-Embedder-Policy, WebKit refuses a worker of a blob, and
+        // takes one whose script is its address. (Elsewhere such a worker could not read files that the visitor picks.)
+        let mut in_address = Some(script).filter(|_| is_opaque() && !address.starts_with("data:"));
         let (client, tell) = (self.clone(), receive.clone());
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             client.hear(number);
@@ -136,7 +159,9 @@ impl EngineClient {
                 }
                 Ok(event) => tell(Word::Event(event)),
                 Err(error) if client.has_begun() => {
-                    let message = format!("the page cannot read what the engine says ({error}): reload the page");
+                    let message = format!(
+                        "an error of Prunescope itself: the page cannot read what its engine says ({error}); reload the page, and report it if it comes again"
+                    );
                     tell(Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true }));
                 }
                 Err(error) => tell(Word::NotStarted(StartFailure::Broken { why: error.to_string() })),
@@ -145,7 +170,23 @@ impl EngineClient {
         let (client, tell) = (self.clone(), receive.clone());
         let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
             error.prevent_default();
-            let why = error.message();
+            // A worker that is refused as a whole has no message, though the type says so.
+            let why = Reflect::get(&error, &"message".into()).ok().and_then(|why| why.as_string()).unwrap_or_default();
+            if let Some(script) = in_address.take().filter(|_| why.is_empty() && !client.has_begun()) {
+                let (client, tell) = (client.clone(), tell.clone());
+                spawn_local(async move {
+                    let made = match data_address(&script).await {
+                        Ok(address) if client.is_current(number) => {
+                            client.begin(backend, number, address, script, &tell)
+                        }
+                        other => other.map(|_| ()),
+                    };
+                    if let Err(failure) = made {
+                        client.tell_failure(backend, number, failure, tell).await;
+                    }
+                });
+                return;
+            }
             tell(if client.has_begun() {
                 ended(&format!("the engine stopped ({why}); it may have run out of memory"))
             } else {
@@ -156,7 +197,10 @@ impl EngineClient {
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         if let Some(running) = self.running.borrow_mut().as_mut() {
-            running.worker = Some(Made { worker, address, _on_message: on_message, _on_error: on_error });
+            let made = Made { worker, address, _on_message: on_message, _on_error: on_error };
+            if let Some(refused) = running.worker.replace(made) {
+                refused.end();
+            }
         }
         Ok(())
     }
@@ -208,6 +252,22 @@ impl EngineClient {
             }
         }
     }
+}
+
+/// What the browser says against a worker.
+fn broken(error: JsValue) -> StartFailure {
+    StartFailure::Broken { why: format!("{error:?}") }
+}
+
+/// Whether this page's origin is opaque: it stands in a sandboxed frame, where it has no storage and every address is another site's.
+fn is_opaque() -> bool {
+    Reflect::get(&window(), &"origin".into()).is_ok_and(|origin| origin == "null")
+}
+
+/// A script as an address.
+async fn data_address(script: &Blob) -> Result<String, StartFailure> {
+    let text = JsFuture::from(script.text()).await.map_err(broken)?.as_string().unwrap_or_default();
+    Ok(format!("data:text/javascript,{}", String::from(js_sys::encode_uri_component(&text))))
 }
 
 /// A worker that is gone.

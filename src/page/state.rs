@@ -335,9 +335,15 @@ impl AppState {
     /// Returns to the example of a first visit, on the same model and device.
     pub fn reset(&self) {
         self.notices.set(vec![]);
+        let loaded = self.model.get_untracked();
         self.change(HistoryEntry::New, |settings| {
             let Settings { model, other, hub, precision, backend, .. } = settings.clone();
             *settings = Settings { model, other, hub, precision, backend, ..Settings::example() };
+            // The example is made for the default model: others may have fewer layers, or no chat template.
+            if let Some(loaded) = loaded {
+                settings.plan = settings.plan.within(loaded.config.layers).0;
+                settings.chat &= loaded.has_chat_template;
+            }
         });
     }
 
@@ -501,7 +507,7 @@ impl AppState {
     /// How fast the model comes from the network, once some of it has come.
     fn pace(&self, received: u64, total: u64, kept: u64) -> Option<Pace> {
         let now = window().performance()?.now();
-        let (since, had) = match self.loading_since.get_value().filter(|(_, had)| *had >= kept) {
+        let (since, had) = match self.loading_since.get_value().filter(|(_, had)| (kept..=received).contains(had)) {
             Some(begun) => begun,
             None => {
                 self.loading_since.set_value(Some((now, received)));

@@ -39,7 +39,7 @@ fn Menu(
         <select id=id aria-label=label disabled=disabled on:change=move |event| choose.run(event_target_value(&event))>
             {options.into_iter().map(|(value, text)| {
                 let own = value.clone();
-                view! { <option value=value selected=move || chosen.get() == own>{text}</option> }
+                view! { <option value=value prop:selected=move || chosen.get() == own>{text}</option> }
             }).collect_view()}
         </select>
     }

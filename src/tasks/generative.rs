@@ -61,13 +61,29 @@ pub fn built_in() -> Vec<GenerativeTask> {
     parse(BUILT_IN).0
 }
 
-/// A text's words and numbers in lower case, without punctuation.
+/// A text's words and numbers in lower case, without punctuation: `1,080.50` is the number 1080.5, `1, 2` are two.
 fn words(text: &str) -> Vec<String> {
-    text.to_lowercase()
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(String::from)
-        .collect()
+    let chars: Vec<char> = text.to_lowercase().chars().collect();
+    let digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
+    let (mut words, mut word) = (vec![], String::new());
+    for (at, c) in chars.iter().enumerate() {
+        let in_number = at > 0 && digit(at - 1) && digit(at + 1);
+        if *c == ',' && in_number && (1..=3).all(|next| digit(at + next)) && !digit(at + 4) {
+            continue;
+        }
+        if c.is_alphanumeric() || (*c == '.' && in_number) {
+            word.push(*c);
+        } else {
+            words.push(std::mem::take(&mut word));
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    for number in words.iter_mut().filter(|word| word.contains('.')) {
+        let shorter = number.trim_end_matches('0').trim_end_matches('.').len();
+        number.truncate(shorter);
+    }
+    words
 }
 
 impl GenerativeTask {
@@ -104,6 +120,19 @@ mod tests {
         assert!(!task("Paris").is_right("The Parisians"));
         assert!(task("1, 2, 3").is_right("Sure: 1 2 3 4"));
         assert!(!task("42").is_right("142"));
+        for (number, written) in
+            [("1,080", "It is 1080."), ("1080", "so $1,080.00 a year"), ("7", "3+4 = 7.0"), ("3.5", "3.50")]
+        {
+            assert!(task(number).is_right(written), "{number} in {written}");
+        }
+        for (number, written) in [("5", "3.5"), ("1080", "1,0800"), ("12", "1,2"), ("1", "1.5")] {
+            assert!(!task(number).is_right(written), "{number} in {written}");
+        }
+        // A line of GSM8K as it is published.
+        let line = r#"{"question": "Weng earns $12 an hour for babysitting. Yesterday, she just did 50 minutes of babysitting. How much did she earn?", "answer": "Weng earns 12/60 = $<<12/60=0.2>>0.2 per minute.\nWorking 50 minutes, she earned 0.2 x 50 = $<<0.2*50=10>>10.\n#### 10"}"#;
+        let (tasks, errors) = parse(line);
+        assert_eq!((errors.len(), tasks[0].answers.clone()), (0, vec!["10".to_string()]));
+        assert!(tasks[0].is_right("She earned $10.00.") && !tasks[0].is_right("She earned 0.2 x 50."));
         let (tasks, errors) = parse(
             "{\"question\":\"Q\",\"answer\":\"so 3+4\\n#### 7\"}\n{\"prompt\":\"Q\",\"answer\":5}\n{\"prompt\":\"\",\"answer\":\"x\"}",
         );

@@ -40,6 +40,13 @@ pub fn session(path: &Path) -> Session {
     Session::new(model, "", Backend::Cpu, || 0.0)
 }
 
+/// A session on the GPU.
+#[cfg(feature = "gpu")]
+pub fn gpu_session(path: &Path) -> Session {
+    let model = load(path, &gpu(), Storage::Blocks).unwrap_or_else(|error| panic!("{error}"));
+    Session::new(model, "", Backend::WebGpu, || 0.0)
+}
+
 /// A tensor's numbers.
 pub fn values(x: Tensor<2>) -> Vec<f32> {
     x.into_data().try_into_vec_as().unwrap()

@@ -12,9 +12,12 @@ const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftsh
 /** Whatever this machine has, the page takes it to have so many cores. */
 export const cores = (count) => (page) => page.addInitScript((count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count }), count);
 
+/** Where Chromium is on this machine, or undefined. */
+export const browserProgram = () => [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
+
 /** Starts Chromium; `webgpu`: "software", "real" or false; `flags`: more of its options. */
 export async function launch({ webgpu = false, flags = [] } = {}) {
-  const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
+  const executablePath = browserProgram();
   if (!executablePath) throw new Error("no Chromium: install it, or give its path in the variable CHROMIUM");
   const gpu = { software: SOFTWARE_WEBGPU, real: ["--enable-unsafe-webgpu", "--enable-features=Vulkan"], false: ["--disable-gpu"] }[webgpu];
   return chromium.launch({ executablePath, args: [...QUIET, ...gpu, ...flags] });

@@ -111,7 +111,7 @@ for (const [where, at] of [["at its beginning", 0], ["among its weights", WEIGHT
     const { own, page, first } = await kept();
     await other(page, DAMAGE, folder(own), SHA256, at);
     await again(page, first);
-    assert.match(await page.textContent(".notice"), /model\.safetensors is damaged.*downloaded again/s);
+    assert.match(await page.textContent(".notice"), /model\.safetensors that this device kept is damaged or gone.*downloaded again/s);
     assert.deepEqual(asked(own), [0, 0]);
     own.close();
     await again(page, first);

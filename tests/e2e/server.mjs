@@ -10,6 +10,7 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "
 /** The site is served below this path, as on GitHub Pages. */
 export const SITE = "/some/sub-path/";
 const DIST = path.join(ROOT, "dist");
+const FIXTURES = path.join(ROOT, "tests/fixtures");
 const TYPES = { "": "text/plain", ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
 
 /** What makes a page cross-origin isolated, so that it may share memory between threads. */
@@ -38,9 +39,10 @@ function pageOf(version) {
  * `faults`: a map from path to a function (request, response, file) that answers in its place.
  * `mounts`: other folders by the path they are served under; `isolated`: pages are cross-origin isolated; `shipped`: everything has
  * the headers of dist/_headers.
+ * `rewrites`: functions that change the text of files, by what the browser wants them for (`Sec-Fetch-Dest`).
  */
-export async function serve({ mounts = {}, isolated = false, shipped: ships = false } = {}) {
-  const folders = { "/fixtures/": path.join(ROOT, "tests/fixtures"), ...mounts };
+export async function serve({ mounts = {}, isolated = false, shipped: ships = false, rewrites = {} } = {}) {
+  const folders = { "/fixtures/": FIXTURES, [`${SITE}fixtures/`]: FIXTURES, ...mounts };
   const always = { ...(isolated ? ISOLATION : {}), ...(ships ? shipped() : {}) };
   const faults = new Map();
   const requests = [];
@@ -70,6 +72,8 @@ export async function serve({ mounts = {}, isolated = false, shipped: ships = fa
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");
     const start = range ? Number(range[1]) : 0;
     if (range) headers["Content-Range"] = `bytes ${start}-${size - 1}/${size}`;
+    const rewrite = rewrites[request.headers["sec-fetch-dest"]];
+    if (rewrite) return response.writeHead(200, headers).end(rewrite(fs.readFileSync(file, "utf8")));
     response.writeHead(range ? 206 : 200, { ...headers, "Content-Length": size - start });
     fs.createReadStream(file, { start }).on("error", () => response.destroy()).pipe(response);
   });
@@ -82,9 +86,11 @@ export async function serve({ mounts = {}, isolated = false, shipped: ships = fa
     response.writeHead(200, { "Content-Type": "text/javascript", ...always }).end(`${code}\n${fs.readFileSync(file)}`);
     return true;
   });
+  /** The address of a fixture as a model that needs no consent: it lies in the page's own site. */
+  const loadable = (name) => `${origin}${SITE}fixtures/${name}`;
   /** From now on the host has another version of the site, and no file of the one before. */
   const deploy = (next) => (version = next);
   /** From now on every request is answered so; undefined: as usual. */
   const setNetwork = (answer) => (network = answer);
-  return { origin, site: origin + SITE, faults, prepend, deploy, setNetwork, requests, close: () => { server.closeAllConnections(); server.close(); } };
+  return { origin, site: origin + SITE, loadable, faults, prepend, deploy, setNetwork, requests, close: () => { server.closeAllConnections(); server.close(); } };
 }

@@ -97,7 +97,7 @@ test("a sandboxed frame gets a policy that names the site, in place of index.htm
   assert.equal(SOURCE.split('"POLICY"').length, 2, "the build has one place to fill");
   const context = vm.createContext({ self: { origin: "null" }, location: { origin: "https://host.example" }, document: { write: (text) => (context.written = text) }, addEventListener() {}, setTimeout() {} });
   vm.runInContext(SOURCE.replace('"POLICY"', JSON.stringify(policy)), context);
-  assert.equal(context.written, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src https://host.example 'sha256-x'; worker-src https://host.example blob:\"><!--");
+  assert.equal(context.written, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src https://host.example 'sha256-x'; worker-src blob: data:\"><!--");
 });
 
 test("“Opening…” does not stand alone for long, and a failure stays", () => {

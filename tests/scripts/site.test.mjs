@@ -55,6 +55,7 @@ test("one policy: in the page, for sandboxed frames, and in the headers of the e
   const [policy] = policies;
   assert.ok(policy.includes(`'sha256-${crypto.createHash("sha256").update(MODULE).digest("base64")}'`));
   assert.ok(!policy.includes("'unsafe-"));
+  assert.ok(policy.includes("worker-src 'self' blob:"), "opening.js changes this part");
   assert.ok(page.includes(JSON.stringify(policy)), "opening.js has it too");
   assert.ok(!page.includes("INLINE-SCRIPTS") && !page.includes('"POLICY"') && !page.includes("ENGINE-FOLDER"));
   // What opening.js begins as a comment must end only behind the page's own policy.

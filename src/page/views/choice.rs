@@ -67,7 +67,7 @@ pub fn Choice() -> impl IntoView {
                 "Question "
                 <select id="choice-question" on:change=move |event| chosen.set(event_target_value(&event).parse().unwrap_or(0))>
                     {move || measurements.questions.get().into_iter().enumerate().map(|(at, one)| view! {
-                        <option value=at.to_string() selected=move || chosen.get() == at>{format!("{}. {}", at + 1, one.question.chars().take(80).collect::<String>())}</option>
+                        <option value=at.to_string() prop:selected=move || chosen.get() == at>{format!("{}. {}", at + 1, one.question.chars().take(80).collect::<String>())}</option>
                     }).collect_view()}
                 </select>
             </label>

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Holds the GPU's path to the CPU's and to the reference programs, natively on a GPU in software: each kernel, the decoder, the paper's
+# table and the pruning methods. With Mesa's lavapipe on the default model too; without it only on the tiny one.
+. "$(dirname "$0")/common.sh"
+tests=(gpu::)
+if [ -z "$(find_lavapipe)" ]; then
+    say "SKIPPED: the default model on a GPU, which takes Mesa's software driver (Debian package mesa-vulkan-drivers)."
+    tests+=(--skip default_model)
+fi
+exec "$ROOT/scripts/with-software-gpu.sh" cargo test --release --features webgpu --lib --test parity --test paper_table --test methods -- "${tests[@]}"

@@ -1,0 +1,39 @@
+// The reference program's numbers (`make reference`), and the tolerance to which tests/parity.rs holds the engine.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { ROOT } from "./server.mjs";
+
+/** What every case of the reference asks that the page's tests use. */
+export const PROMPT = "What is the capital of France?";
+/** Relative error of hidden states and logits that tests/parity.rs allows the engine's own kernels, on the CPU and on a GPU. */
+export const TOLERANCE = 1e-3;
+
+const json = (...names) => JSON.parse(fs.readFileSync(path.join(ROOT, ...names), "utf8"));
+
+/** Rows of the paper's table: similarities and texts of the default model. */
+export const paperTable = () => json("tests/fixtures/paper_table.json");
+
+/** The metrics of a model (`smollm2`, `tiny`) at the first token after PROMPT with some sublayers dropped. */
+export function reference(model, drop) {
+  const found = json("target/reference", `${model}.json`).cases.find((one) => one.prompt === PROMPT && one.drop === drop);
+  assert.ok(found, `the reference knows nothing of ${model} without ${drop}`);
+  return found;
+}
+
+/** Holds a report's prompt and every metric of its first token to the reference. */
+export function holdsToReference({ prompt_ids, next_token }, wanted, tolerance = TOLERANCE) {
+  assert.deepEqual(prompt_ids, wanted.ids);
+  for (const [name, value] of Object.entries(wanted.metrics)) {
+    // A ratio of two small numbers is the worst conditioned of all.
+    const slack = (name.startsWith("ratio") ? 20 : 3) * tolerance * Math.abs(value) + 0.02 * tolerance;
+    assert.ok(Math.abs(next_token[name] - value) <= slack, `without ${wanted.drop}: ${name} is ${next_token[name]}, the reference has ${value}`);
+  }
+}
+
+/** Holds a report to a row of the paper's table: cosines to ±0.01, KL to ±2 % or ±0.01, the text's first words. */
+export function holdsToRow({ next_token, generation }, row) {
+  for (const name of ["cos_h", "cos_z", "cos_p"]) assert.ok(Math.abs(next_token[name] - row[name]) <= 0.01, `without ${row.drop}: ${name} is ${next_token[name]}, not ${row[name]}`);
+  assert.ok(Math.abs(next_token.kl_dense_pruned - row.kl) <= Math.max(0.02 * row.kl, 0.01), `without ${row.drop}: KL is ${next_token.kl_dense_pruned}, not ${row.kl}`);
+  assert.ok(generation.pruned.text.startsWith(row.text), `without ${row.drop}: ${generation.pruned.text}`);
+}
