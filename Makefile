@@ -81,9 +81,9 @@ audit-registries: ## The same without known vulnerabilities, whose lists no pack
 licences: ## Write THIRD-PARTY.md, every crate by licence
 	@scripts/list-licences.sh
 
-# Seconds for each parser.
+# Seconds for each target.
 FUZZ_SECONDS ?= 60
-fuzz: ## Feed random inputs to every parser, FUZZ_SECONDS each (needs cargo-fuzz and nightly Rust)
+fuzz: ## Feed random inputs to every fuzz target, FUZZ_SECONDS each (needs cargo-fuzz and nightly Rust)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 model: ## Fetch and verify the default model into public/models/

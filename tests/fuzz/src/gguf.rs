@@ -1,7 +1,7 @@
 //! Writes GGUF files.
 
 /// The bytes of a file that is being written.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Writer {
     entries: Vec<u8>,
     count: u64,
@@ -31,6 +31,17 @@ pub fn text(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text].concat()
 }
 
+/// An array of texts.
+pub fn texts<T: AsRef<[u8]>>(texts: &[T]) -> Vec<u8> {
+    let elements: Vec<u8> = texts.iter().flat_map(|value| text(value.as_ref())).collect();
+    array(8, texts.len() as u64, &elements)
+}
+
+/// An array, of so many elements with these bytes.
+pub fn array(kind: u32, count: u64, elements: &[u8]) -> Vec<u8> {
+    [&kind.to_le_bytes(), &count.to_le_bytes()[..], elements].concat()
+}
+
 impl Writer {
     /// A metadata entry: a type's number, and the value's bytes.
     pub fn entry(&mut self, key: &str, kind: u32, value: &[u8]) {
@@ -38,27 +49,6 @@ impl Writer {
         self.entries.extend(kind.to_le_bytes());
         self.entries.extend(value);
         self.count += 1;
-    }
-
-    /// A number.
-    pub fn number(&mut self, key: &str, kind: u32, value: f64) {
-        self.entry(key, kind, &number(kind, value));
-    }
-
-    /// A text.
-    pub fn text(&mut self, key: &str, value: &str) {
-        self.entry(key, 8, &text(value.as_bytes()));
-    }
-
-    /// An array, of so many elements with these bytes.
-    pub fn array(&mut self, key: &str, kind: u32, count: usize, elements: &[u8]) {
-        self.entry(key, 9, &[&kind.to_le_bytes(), &(count as u64).to_le_bytes()[..], elements].concat());
-    }
-
-    /// An array of texts.
-    pub fn texts<T: AsRef<[u8]>>(&mut self, key: &str, texts: &[T]) {
-        let elements: Vec<u8> = texts.iter().flat_map(|value| text(value.as_ref())).collect();
-        self.array(key, 8, texts.len(), &elements);
     }
 
     /// A tensor of some dimensions, the innermost first, with its bytes.

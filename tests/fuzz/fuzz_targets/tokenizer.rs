@@ -1,0 +1,4 @@
+//! A tokenizer in which any value is changed: `src/tokenizer.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| prunescope_fuzz::run("tokenizer", input));

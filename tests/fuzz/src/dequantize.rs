@@ -1,0 +1,60 @@
+//! Blocks of any bytes of each type, against the plain definition of `ggml-quants.c` where that is short, and against how the CPU
+//! holds them.
+
+use std::borrow::Cow;
+
+use burn::tensor::Device;
+use half::f16;
+use prunescope::model::quant::dequantize;
+use prunescope::model::tensor::{StoredMatrix, TensorType};
+use prunescope::model::{Storage, Weights};
+
+/// A type's number, and bytes.
+pub fn run(input: &[u8]) {
+    let Some((number, bytes)) = input.split_first() else { return };
+    let Ok(tensor_type) = TensorType::from_number(u32::from(*number) % 40) else { return };
+    let (len, size) = (tensor_type.block_len() as usize, tensor_type.block_bytes() as usize);
+    let found = dequantize(tensor_type, bytes);
+    let blocks = bytes.len() / size;
+    assert_eq!(found.len(), blocks * len, "{}", tensor_type.name());
+    for (block, values) in bytes.chunks_exact(size).zip(found.chunks_exact(len)) {
+        for (at, value) in values.iter().enumerate() {
+            if let Some(right) = plain(tensor_type, block, at) {
+                assert!(same(*value, right), "{} {block:?}: number {at} is {value}, not {right}", tensor_type.name());
+            }
+        }
+    }
+    if blocks == 0 {
+        return;
+    }
+    let shape = [1, found.len()];
+    let stored = StoredMatrix { tensor_type, bytes: Cow::Borrowed(&bytes[..blocks * size]), shape };
+    let held = Weights::from_file(&stored, Storage::Packed, false, u64::MAX, &Device::flex());
+    let row: Vec<f32> = held.select(&[0]).into_data().try_to_vec().expect("numbers of f32");
+    let differs = found.iter().zip(&row).position(|(a, b)| !same(*a, *b));
+    assert_eq!((row.len(), differs), (found.len(), None), "{} {block:?}", tensor_type.name(), block = &bytes[..blocks * size]);
+}
+
+/// Whether two numbers are the same, or one is none or too large.
+fn same(a: f32, b: f32) -> bool {
+    a == b || !a.is_finite() || !b.is_finite() || (a - b).abs() <= 1e-6 * (a.abs() + b.abs())
+}
+
+/// Number `at` of a block of 32 weights, or of 8-bit weights.
+fn plain(tensor_type: TensorType, b: &[u8], at: usize) -> Option<f32> {
+    let half = |from: usize| f16::from_le_bytes([b[from], b[from + 1]]).to_f32();
+    let nibble = |from: usize| f32::from(if at < 16 { b[from + at] & 15 } else { b[from + at - 16] >> 4 });
+    let fifth = |from: usize| f32::from((b[from + at / 8] >> (at % 8) & 1) << 4);
+    Some(match tensor_type {
+        TensorType::F32 => f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+        TensorType::F16 => half(0),
+        TensorType::BF16 => f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16),
+        TensorType::Q8_0 => half(0) * f32::from(b[2 + at] as i8),
+        TensorType::Q4_0 => half(0) * (nibble(2) - 8.0),
+        TensorType::Q4_1 => half(0) * nibble(4) + half(2),
+        TensorType::Q5_0 => half(0) * (nibble(6) + fifth(2) - 16.0),
+        TensorType::Q5_1 => half(0) * (nibble(8) + fifth(4)) + half(2),
+        TensorType::Q8_K => f32::from_le_bytes([b[0], b[1], b[2], b[3]]) * f32::from(b[4 + at] as i8),
+        _ => return None,
+    })
+}
