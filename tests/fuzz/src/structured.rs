@@ -1,5 +1,7 @@
 //! Files that are put together as an input says: metadata of any type, tensors of any type, shape and place; they come in pieces.
 
+use std::sync::LazyLock;
+
 use burn::tensor::Device;
 use prunescope::model::layout::Format;
 use prunescope::model::repository::Repository;
@@ -10,20 +12,32 @@ use super::bytes::Bytes;
 use super::json::NUMBERS;
 use super::model::{self, FAMILIES, Tensor};
 
+/// How many bytes come at once.
+const PIECES: [usize; 4] = [1 << 20, 4096, 977, 61];
+
+/// The tensors of each family in safetensors and in GGUF.
+static DEFAULTS: LazyLock<Vec<[Vec<Tensor>; 2]>> = LazyLock::new(|| {
+    let of_family = |[_, model_type]: [&str; 2]| {
+        let text = model::config(model_type, &mut Bytes::new(&[]));
+        let config = DecoderConfig::from_hub(&text, "fuzz").expect("it is right");
+        [Format::Safetensors, Format::Gguf].map(|format| model::tensors(&config, format).expect("it is tiny"))
+    };
+    FAMILIES.into_iter().map(of_family).collect()
+});
+
 /// A file in one of both formats, pushed into a loader.
 pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
-    let [architecture, model_type] = bytes.pick(&FAMILIES);
+    let family = bytes.choose(FAMILIES.len());
+    let [architecture, model_type] = FAMILIES[family];
     let in_gguf = bytes.happens(2);
-    let (changes, piece) = (bytes.choose(6), 1 + bytes.choose(4096));
+    let (changes, piece) = (bytes.choose(6), bytes.pick(&PIECES));
     let length_is_wrong = bytes.happens(16);
     let mut loader = ModelLoader::new(1 + usize::from(bytes.happens(16)), &Device::flex(), Storage::Packed);
     loader = loader.rounded(bytes.happens(4));
-    let default = DecoderConfig::from_hub(&model::config(model_type, &mut Bytes::new(&[])), "fuzz").expect("it is right");
-    let format = if in_gguf { Format::Gguf } else { Format::Safetensors };
-    let mut tensors = model::tensors(&default, format).expect("it is tiny");
-    let kinds: Vec<u32> = tensors.iter().map(|_| 0).collect();
-    let mut kinds = [kinds, vec![0; 4 * changes]].concat();
+    let mut tensors = DEFAULTS[family][usize::from(in_gguf)].clone();
+    // By place; a change may add a tensor.
+    let mut kinds = vec![0; tensors.len() + changes];
     for _ in 0..changes {
         change(&mut tensors, &mut kinds, &mut bytes);
     }
@@ -34,8 +48,7 @@ pub fn run(input: &[u8]) {
         let mut writer = model::metadata(architecture, &mut bytes);
         for ((name, shape), kind) in tensors.iter().zip(&kinds) {
             let tensor_type = TensorType::from_number(*kind).unwrap_or(TensorType::F32);
-            let is_small = shape.iter().try_fold(1u64, |product, length| product.checked_mul(*length)).is_some_and(|all| all < 5000);
-            let data = if is_small { model::weights(tensor_type, shape, seed) } else { vec![] };
+            let data = if is_small(shape) { model::weights(tensor_type, shape, seed) } else { vec![] };
             writer.tensor(name, *kind, &shape.iter().rev().copied().collect::<Vec<_>>(), &data);
         }
         writer.finish(|at| if at == moved { by } else { 0 })
@@ -46,7 +59,7 @@ pub fn run(input: &[u8]) {
         if loader.describe(repository).is_err() {
             return;
         }
-        tensors.retain(|(_, shape)| shape.iter().try_fold(1u64, |all, length| all.checked_mul(*length)).is_some_and(|all| all < 5000));
+        tensors.retain(|(_, shape)| is_small(shape));
         model::safetensors(&tensors, seed)
     };
     let length = if length_is_wrong { bytes.number() >> bytes.choose(64) } else { file.len() as u64 };
@@ -54,6 +67,11 @@ pub fn run(input: &[u8]) {
         return;
     }
     let _ = loader.finish();
+}
+
+/// Whether a tensor's bytes are written.
+fn is_small(shape: &[u64]) -> bool {
+    shape.iter().try_fold(1u64, |all, length| all.checked_mul(*length)).is_some_and(|all| all < 5000)
 }
 
 /// Changes one tensor, drops it, or takes it twice.
