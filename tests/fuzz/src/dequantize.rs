@@ -32,7 +32,13 @@ pub fn run(input: &[u8]) {
     let held = Weights::from_file(&stored, Storage::Packed, false, u64::MAX, &Device::flex());
     let row: Vec<f32> = held.select(&[0]).into_data().try_to_vec().expect("numbers of f32");
     let differs = found.iter().zip(&row).position(|(a, b)| !same(*a, *b));
-    assert_eq!((row.len(), differs), (found.len(), None), "{} {block:?}", tensor_type.name(), block = &bytes[..blocks * size]);
+    assert_eq!(
+        (row.len(), differs),
+        (found.len(), None),
+        "{} {block:?}",
+        tensor_type.name(),
+        block = &bytes[..blocks * size]
+    );
 }
 
 /// Whether two numbers are the same, or one is none or too large.

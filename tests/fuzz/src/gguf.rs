@@ -55,7 +55,8 @@ impl Writer {
     pub fn tensor(&mut self, name: &str, kind: u32, dimensions: &[u64], bytes: &[u8]) {
         let offset = self.data.len() as u64;
         let shape: Vec<u8> = dimensions.iter().flat_map(|length| length.to_le_bytes()).collect();
-        let info = [&text(name.as_bytes())[..], &(dimensions.len() as u32).to_le_bytes(), &shape, &kind.to_le_bytes()].concat();
+        let info = [&text(name.as_bytes())[..], &(dimensions.len() as u32).to_le_bytes(), &shape, &kind.to_le_bytes()]
+            .concat();
         self.tensors.push((info, offset));
         self.data.extend(bytes);
         self.data.resize(self.data.len().next_multiple_of(32), 0);

@@ -77,7 +77,10 @@ fn read(config: &DecoderConfig, format: Format, tensors: &[TensorInfo]) {
             let elements: u128 = tensor.shape.iter().map(|length| u128::from(*length)).product();
             let [rows, columns] = tensor.matrix_shape();
             assert_eq!(elements, u128::from(rows) * u128::from(columns), "a shape is not that of a matrix");
-            assert_eq!(u128::from(tensor.bytes) * u128::from(tensor_type.block_len()), elements * u128::from(tensor_type.block_bytes()));
+            assert_eq!(
+                u128::from(tensor.bytes) * u128::from(tensor_type.block_len()),
+                elements * u128::from(tensor_type.block_bytes())
+            );
             assert!(!place.names(config).is_empty());
         }
     }

@@ -21,9 +21,52 @@ use super::json;
 
 /// Texts that mean something in such values.
 const TEXTS: [&str; 46] = [
-    "type", "run", "settings", "model", "other", "files", "at", "address", "picked", "repository", "hub", "token", "precision", "stored", "8", "device", "backend",
-    "cpu", "webgpu", "auto", "measure", "what", "drop", "a7,m17,b3", "sparse", "wanda-0.5", "layers", "4-20", "quant", "awq4-g64", "compare", "name", "on", "mlp",
-    "question", "choices", "answer", "A", "label", "options", "query-id", "corpus-id", "score", "_id", "text", "",
+    "type",
+    "run",
+    "settings",
+    "model",
+    "other",
+    "files",
+    "at",
+    "address",
+    "picked",
+    "repository",
+    "hub",
+    "token",
+    "precision",
+    "stored",
+    "8",
+    "device",
+    "backend",
+    "cpu",
+    "webgpu",
+    "auto",
+    "measure",
+    "what",
+    "drop",
+    "a7,m17,b3",
+    "sparse",
+    "wanda-0.5",
+    "layers",
+    "4-20",
+    "quant",
+    "awq4-g64",
+    "compare",
+    "name",
+    "on",
+    "mlp",
+    "question",
+    "choices",
+    "answer",
+    "A",
+    "label",
+    "options",
+    "query-id",
+    "corpus-id",
+    "score",
+    "_id",
+    "text",
+    "",
 ];
 
 /// A value of each kind of message.
@@ -146,7 +189,10 @@ fn linked(settings: &Settings) {
 fn sets(text: &str) {
     let (questions, _) = tasks::choice::parse(text);
     for question in questions {
-        assert!(question.answer < question.choices.len() && question.choices.len() <= tasks::choice::MAX_OPTIONS, "{question:?}");
+        assert!(
+            question.answer < question.choices.len() && question.choices.len() <= tasks::choice::MAX_OPTIONS,
+            "{question:?}"
+        );
         let _ = (question.letter_prompt(), question.cloze_prompt());
     }
     let (set, _) = tasks::retrieval::parse(text);

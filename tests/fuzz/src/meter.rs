@@ -56,5 +56,9 @@ pub fn within(base: usize, times: usize, input: &[u8], work: impl FnOnce(&[u8]))
     work(input);
     let taken = MOST.load(Relaxed).saturating_sub(before);
     let allowed = base + times * input.len();
-    assert!(taken <= allowed, "{taken} bytes of memory for an input of {} bytes, where {allowed} are allowed", input.len());
+    assert!(
+        taken <= allowed,
+        "{taken} bytes of memory for an input of {} bytes, where {allowed} are allowed",
+        input.len()
+    );
 }

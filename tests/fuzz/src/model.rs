@@ -199,8 +199,11 @@ pub fn metadata(architecture: &str, bytes: &mut Bytes<'_>) -> Writer {
             break;
         }
         let in_architecture = bytes.happens(2);
-        let key =
-            if in_architecture { of_architecture(bytes.pick(&OF_ARCHITECTURE)) } else { bytes.pick(&OF_FILE).to_string() };
+        let key = if in_architecture {
+            of_architecture(bytes.pick(&OF_ARCHITECTURE))
+        } else {
+            bytes.pick(&OF_FILE).to_string()
+        };
         let kind = u32::from(bytes.byte()) % 14;
         let value = match kind {
             8 => super::gguf::text(bytes.pick(&TEXTS).as_bytes()),
@@ -311,7 +314,8 @@ const IN_GGUF: [&str; 15] = [
     "post_ffw_norm",
     "ffn_sub_norm",
 ];
-const OUTSIDE_IN_GGUF: [&str; 6] = ["token_embd", "position_embd", "output_norm", "output", "rope_freqs", "rope_factors_short"];
+const OUTSIDE_IN_GGUF: [&str; 6] =
+    ["token_embd", "position_embd", "output_norm", "output", "rope_freqs", "rope_factors_short"];
 
 /// A tensor: its name and shape, outermost dimension first.
 pub type Tensor = (String, Vec<u64>);
@@ -369,7 +373,10 @@ pub fn weights(tensor_type: TensorType, shape: &[u64], seed: u8) -> Vec<u8> {
         (4 * count, (0..13).flat_map(|at| number(at).to_le_bytes()).collect())
     } else {
         let blocks = count / tensor_type.block_len() as usize;
-        (blocks * tensor_type.block_bytes() as usize, (0..251).map(|at: usize| (at * 37 + usize::from(seed)) as u8 & 0x7b).collect())
+        (
+            blocks * tensor_type.block_bytes() as usize,
+            (0..251).map(|at: usize| (at * 37 + usize::from(seed)) as u8 & 0x7b).collect(),
+        )
     };
     let mut out = pattern.repeat(bytes / pattern.len() + 1);
     out.truncate(bytes);

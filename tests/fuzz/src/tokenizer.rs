@@ -11,13 +11,70 @@ use super::json;
 
 /// Texts that mean something in such documents.
 const TEXTS: [&str; 64] = [
-    "type", "id", "content", "ids", "single", "special_tokens", "Sequence", "SpecialToken", "A", "B", "pattern", "String", "Regex",
-    "behavior", "Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous", "invert", "replacement",
-    "prepend_scheme", "first", "never", "always", "split", "normalizers", "pretokenizers", "decoders", "processors", "NFC", "NFKD",
-    "Lowercase", "StripAccents", "Strip", "Prepend", "Replace", "ByteLevel", "Split", "Digits", "Punctuation", "Metaspace",
-    "Whitespace", "WhitespaceSplit", "ByteFallback", "Fuse", "TemplateProcessing", "RobertaProcessing", "BPE", "Unigram", "WordLevel",
-    "unk_token", "unk_id", "merges", "vocab", "byte_fallback", "fuse_unk", "end_of_word_suffix", "<s>", "a b", "\u{2581}", "Ġ",
-    "(a|a)*$", "",
+    "type",
+    "id",
+    "content",
+    "ids",
+    "single",
+    "special_tokens",
+    "Sequence",
+    "SpecialToken",
+    "A",
+    "B",
+    "pattern",
+    "String",
+    "Regex",
+    "behavior",
+    "Isolated",
+    "Removed",
+    "MergedWithPrevious",
+    "MergedWithNext",
+    "Contiguous",
+    "invert",
+    "replacement",
+    "prepend_scheme",
+    "first",
+    "never",
+    "always",
+    "split",
+    "normalizers",
+    "pretokenizers",
+    "decoders",
+    "processors",
+    "NFC",
+    "NFKD",
+    "Lowercase",
+    "StripAccents",
+    "Strip",
+    "Prepend",
+    "Replace",
+    "ByteLevel",
+    "Split",
+    "Digits",
+    "Punctuation",
+    "Metaspace",
+    "Whitespace",
+    "WhitespaceSplit",
+    "ByteFallback",
+    "Fuse",
+    "TemplateProcessing",
+    "RobertaProcessing",
+    "BPE",
+    "Unigram",
+    "WordLevel",
+    "unk_token",
+    "unk_id",
+    "merges",
+    "vocab",
+    "byte_fallback",
+    "fuse_unk",
+    "end_of_word_suffix",
+    "<s>",
+    "a b",
+    "\u{2581}",
+    "Ġ",
+    "(a|a)*$",
+    "",
 ];
 
 /// Documents of each kind of model, and settings.
@@ -40,13 +97,21 @@ static BASES: LazyLock<Vec<[Value; 2]>> = LazyLock::new(|| {
         json!({ "type": "Unigram", "unk_id": 0, "byte_fallback": true, "vocab": [["<unk>", 0.0], ["<s>", 0.0], ["</s>", 0.0], ["a", -1.0], ["b", -1.5], ["\u{2581}", -2.0], ["ab", -0.5]] }),
         json!({ "type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>" }),
     ];
-    let metaspace = json!({ "type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true });
+    let metaspace =
+        json!({ "type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true });
     let around = [
         (Value::Null, json!({ "type": "Sequence", "pretokenizers": [split, bytes] }), bytes.clone()),
-        (json!({ "type": "Sequence", "normalizers": [{ "type": "Prepend", "prepend": "\u{2581}" }, replace] }), Value::Null,
-            json!({ "type": "Sequence", "decoders": [back, { "type": "ByteFallback" }, { "type": "Fuse" }, { "type": "Strip", "content": " ", "start": 1, "stop": 0 }] })),
+        (
+            json!({ "type": "Sequence", "normalizers": [{ "type": "Prepend", "prepend": "\u{2581}" }, replace] }),
+            Value::Null,
+            json!({ "type": "Sequence", "decoders": [back, { "type": "ByteFallback" }, { "type": "Fuse" }, { "type": "Strip", "content": " ", "start": 1, "stop": 0 }] }),
+        ),
         (json!({ "type": "NFKC" }), metaspace.clone(), metaspace),
-        (json!({ "type": "Lowercase" }), json!({ "type": "Sequence", "pretokenizers": [{ "type": "Punctuation", "behavior": "Isolated" }, { "type": "Digits", "individual_digits": true }, { "type": "WhitespaceSplit" }] }), Value::Null),
+        (
+            json!({ "type": "Lowercase" }),
+            json!({ "type": "Sequence", "pretokenizers": [{ "type": "Punctuation", "behavior": "Isolated" }, { "type": "Digits", "individual_digits": true }, { "type": "WhitespaceSplit" }] }),
+            Value::Null,
+        ),
     ];
     let documents = models.into_iter().zip(around).map(|(model, (normalizer, pre_tokenizer, decoder))| {
         json!({ "version": "1.0", "truncation": { "max_length": 2 }, "padding": { "strategy": { "Fixed": 400 } }, "added_tokens": [token(1, "<s>"), token(20, "<|x|>")],
@@ -63,7 +128,7 @@ pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     let [document, settings] = &BASES[bytes.choose(BASES.len())];
     let changes_settings = bytes.happens(2);
-    let own = bytes.text(16);
+    let (own, vocabulary) = (bytes.text(16), bytes.pick(&[24, 24, 24, 1 << 24]));
     let mut repository = Repository { config: "{}".into(), ..Repository::default() };
     if changes_settings {
         let length = bytes.choose(64);
@@ -72,11 +137,11 @@ pub fn run(input: &[u8]) {
     }
     repository.set("tokenizer.json", json::changed(document, &mut bytes, &TEXTS).to_string());
     let _ = repository.chat_template();
-    let Ok(tokenizer) = ModelTokenizer::from_hub(&repository, 24) else { return };
+    let Ok(tokenizer) = ModelTokenizer::from_hub(&repository, vocabulary) else { return };
     for text in [TEXT, &own] {
         for chat in [false, true] {
             if let Ok(ids) = tokenizer.encode(text, chat) {
-                assert!(ids.iter().all(|id| *id < 24), "a token without an embedding");
+                assert!(ids.iter().all(|id| (*id as usize) < vocabulary), "a token without an embedding");
                 let _ = tokenizer.decode(&ids);
             }
         }
