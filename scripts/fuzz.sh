@@ -13,7 +13,7 @@ for target; do
     say "Fuzzing $target for $seconds s…"
     dictionary=()
     [ ! -e "$target.dict" ] || dictionary=(-dict="$target.dict")
-    # Without a sanitizer: the crate has next to no unsafe code, and executions count.
+    # Without AddressSanitizer: files are read by safe code, and executions count.
     cargo +nightly fuzz run --fuzz-dir . -s none "$target" -- "${dictionary[@]}" \
         -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=4096 -verbosity=0 -print_final_stats=1
 done

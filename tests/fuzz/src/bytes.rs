@@ -1,5 +1,15 @@
 //! Decisions from an input's bytes.
 
+use std::sync::LazyLock;
+
+/// Texts to choose from.
+pub type Texts = LazyLock<Vec<&'static str>>;
+
+/// Texts that are written as one, with semicolons between them.
+pub fn texts(all: &'static str) -> Vec<&'static str> {
+    all.split(';').collect()
+}
+
 /// An input, read byte by byte; after its end all bytes are 0, so that every input means something.
 pub struct Bytes<'a>(&'a [u8]);
 

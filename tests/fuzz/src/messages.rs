@@ -16,58 +16,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Texts, texts};
 use super::json;
 
 /// Texts that mean something in such values.
-const TEXTS: [&str; 46] = [
-    "type",
-    "run",
-    "settings",
-    "model",
-    "other",
-    "files",
-    "at",
-    "address",
-    "picked",
-    "repository",
-    "hub",
-    "token",
-    "precision",
-    "stored",
-    "8",
-    "device",
-    "backend",
-    "cpu",
-    "webgpu",
-    "auto",
-    "measure",
-    "what",
-    "drop",
-    "a7,m17,b3",
-    "sparse",
-    "wanda-0.5",
-    "layers",
-    "4-20",
-    "quant",
-    "awq4-g64",
-    "compare",
-    "name",
-    "on",
-    "mlp",
-    "question",
-    "choices",
-    "answer",
-    "A",
-    "label",
-    "options",
-    "query-id",
-    "corpus-id",
-    "score",
-    "_id",
-    "text",
-    "",
-];
+static TEXTS: Texts = Texts::new(|| {
+    texts(
+        "type;run;settings;model;other;files;at;address;picked;repository;hub;token;precision;stored;8;\
+     device;backend;cpu;webgpu;auto;measure;what;drop;a7,m17,b3;sparse;wanda-0.5;layers;4-20;quant;\
+     awq4-g64;compare;name;on;mlp;question;choices;answer;A;label;options;query-id;corpus-id;score;_id;\
+     text;",
+    )
+});
 
 /// A value of each kind of message.
 static MESSAGES: LazyLock<Vec<Value>> = LazyLock::new(|| {
@@ -155,7 +115,7 @@ pub fn run(input: &[u8]) {
             sets(&lines);
         }
         4 => sets(&String::from_utf8_lossy(bytes.rest())),
-        5 => texts(&String::from_utf8_lossy(bytes.rest())),
+        5 => named(&String::from_utf8_lossy(bytes.rest())),
         6 => {
             let _ = Record::parse(bytes.rest(), 48);
         }
@@ -203,7 +163,7 @@ fn sets(text: &str) {
 }
 
 /// What a link or a repository names.
-fn texts(text: &str) {
+fn named(text: &str) {
     if let Ok(plan) = text.parse::<PruningPlan>() {
         assert_eq!(plan.to_string().parse::<PruningPlan>().as_ref(), Ok(&plan));
     }

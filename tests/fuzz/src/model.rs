@@ -5,7 +5,7 @@ use prunescope::model::layout::{self, Format, Role};
 use prunescope::model::tensor::{TensorInfo, TensorType};
 use serde_json::{Value, json};
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Texts, texts};
 use super::gguf::Writer;
 use super::json::{self, NUMBERS};
 
@@ -22,57 +22,27 @@ pub const FAMILIES: [[&str; 2]; 9] = [
     ["phi3", "phi3"],
 ];
 /// Keys below an architecture's name.
-const OF_ARCHITECTURE: [&str; 26] = [
-    "block_count",
-    "embedding_length",
-    "feed_forward_length",
-    "context_length",
-    "attention.head_count",
-    "attention.head_count_kv",
-    "attention.key_length",
-    "attention.value_length",
-    "attention.layer_norm_epsilon",
-    "attention.layer_norm_rms_epsilon",
-    "attention.causal",
-    "attention.sliding_window",
-    "attention.sliding_window_pattern",
-    "rope.dimension_count",
-    "rope.freq_base",
-    "rope.freq_base_swa",
-    "rope.scaling.type",
-    "rope.scaling.factor",
-    "rope.scaling.attn_factor",
-    "rope.scaling.original_context_length",
-    "rope.scale_linear",
-    "use_parallel_residual",
-    "pooling_type",
-    "expert_count",
-    "attn_logit_softcapping",
-    "vocab_size",
-];
+static OF_ARCHITECTURE: Texts = Texts::new(|| {
+    texts(
+        "block_count;embedding_length;feed_forward_length;context_length;attention.head_count;\
+     attention.head_count_kv;attention.key_length;attention.value_length;attention.layer_norm_epsilon;\
+     attention.layer_norm_rms_epsilon;attention.causal;attention.sliding_window;\
+     attention.sliding_window_pattern;rope.dimension_count;rope.freq_base;rope.freq_base_swa;\
+     rope.scaling.type;rope.scaling.factor;rope.scaling.attn_factor;rope.scaling.original_context_length;\
+     rope.scale_linear;use_parallel_residual;pooling_type;expert_count;attn_logit_softcapping;vocab_size",
+    )
+});
 /// Keys of every file.
-const OF_FILE: [&str; 20] = [
-    "general.architecture",
-    "general.alignment",
-    "general.type",
-    "general.name",
-    "split.count",
-    "tokenizer.ggml.model",
-    "tokenizer.ggml.pre",
-    "tokenizer.ggml.tokens",
-    "tokenizer.ggml.token_type",
-    "tokenizer.ggml.scores",
-    "tokenizer.ggml.merges",
-    "tokenizer.ggml.bos_token_id",
-    "tokenizer.ggml.eos_token_id",
-    "tokenizer.ggml.eot_token_id",
-    "tokenizer.ggml.unknown_token_id",
-    "tokenizer.ggml.padding_token_id",
-    "tokenizer.ggml.add_bos_token",
-    "tokenizer.ggml.add_space_prefix",
-    "tokenizer.ggml.add_eos_token",
-    "tokenizer.chat_template",
-];
+static OF_FILE: Texts = Texts::new(|| {
+    texts(
+        "general.architecture;general.alignment;general.type;general.name;split.count;tokenizer.ggml.model;\
+     tokenizer.ggml.pre;tokenizer.ggml.tokens;tokenizer.ggml.token_type;tokenizer.ggml.scores;\
+     tokenizer.ggml.merges;tokenizer.ggml.bos_token_id;tokenizer.ggml.eos_token_id;\
+     tokenizer.ggml.eot_token_id;tokenizer.ggml.unknown_token_id;tokenizer.ggml.padding_token_id;\
+     tokenizer.ggml.add_bos_token;tokenizer.ggml.add_space_prefix;tokenizer.ggml.add_eos_token;\
+     tokenizer.chat_template",
+    )
+});
 /// Texts that mean something in metadata.
 const TEXTS: [&str; 20] = [
     "llama",
@@ -97,73 +67,23 @@ const TEXTS: [&str; 20] = [
     "",
 ];
 /// Keys and texts that mean something in a `config.json`.
-pub const CONFIG: [&str; 62] = [
-    "model_type",
-    "architectures",
-    "text_config",
-    "num_hidden_layers",
-    "hidden_size",
-    "intermediate_size",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "vocab_size",
-    "max_position_embeddings",
-    "n_layer",
-    "n_head",
-    "n_embd",
-    "n_inner",
-    "n_positions",
-    "rms_norm_eps",
-    "layer_norm_eps",
-    "layer_norm_epsilon",
-    "hidden_act",
-    "hidden_activation",
-    "activation_function",
-    "rope_parameters",
-    "rope_scaling",
-    "rope_theta",
-    "rope_type",
-    "type",
-    "factor",
-    "attention_factor",
-    "short_factor",
-    "long_factor",
-    "low_freq_factor",
-    "high_freq_factor",
-    "original_max_position_embeddings",
-    "beta_fast",
-    "beta_slow",
-    "mscale",
-    "mscale_all_dim",
-    "truncate",
-    "partial_rotary_factor",
-    "rotary_pct",
-    "rotary_emb_base",
-    "rope_local_base_freq",
-    "full_attention",
-    "sliding_attention",
-    "sliding_window",
-    "sliding_window_pattern",
-    "use_sliding_window",
-    "max_window_layers",
-    "layer_types",
-    "query_pre_attn_scalar",
-    "use_parallel_residual",
-    "attention_bias",
-    "mlp_bias",
-    "tie_word_embeddings",
-    "quantization_config",
-    "yarn",
-    "llama3",
-    "longrope",
-    "linear",
-    "dynamic",
-    "gelu_new",
-];
+pub static CONFIG: Texts = Texts::new(|| {
+    texts(
+        "model_type;architectures;text_config;num_hidden_layers;hidden_size;intermediate_size;\
+     num_attention_heads;num_key_value_heads;head_dim;vocab_size;max_position_embeddings;n_layer;n_head;\
+     n_embd;n_inner;n_positions;rms_norm_eps;layer_norm_eps;layer_norm_epsilon;hidden_act;\
+     hidden_activation;activation_function;rope_parameters;rope_scaling;rope_theta;rope_type;type;factor;\
+     attention_factor;short_factor;long_factor;low_freq_factor;high_freq_factor;\
+     original_max_position_embeddings;beta_fast;beta_slow;mscale;mscale_all_dim;truncate;\
+     partial_rotary_factor;rotary_pct;rotary_emb_base;rope_local_base_freq;full_attention;\
+     sliding_attention;sliding_window;sliding_window_pattern;use_sliding_window;max_window_layers;\
+     layer_types;query_pre_attn_scalar;use_parallel_residual;attention_bias;mlp_bias;tie_word_embeddings;\
+     quantization_config;yarn;llama3;longrope;linear;dynamic;gelu_new",
+    )
+});
 
 /// Tokens of the vocabulary.
-const TOKENS: [&str; 12] = ["<unk>", "<s>", "</s>", "a", "b", "ab", "Ġ", "\u{2581}", "Ġa", "<0x0A>", "<|end|>", "c"];
+static TOKENS: Texts = Texts::new(|| texts("<unk>;<s>;</s>;a;b;ab;Ġ;\u{2581};Ġa;<0x0A>;<|end|>;c"));
 
 /// Metadata of a GGUF file of a family, with some entries changed.
 pub fn metadata(architecture: &str, bytes: &mut Bytes<'_>) -> Writer {
@@ -172,7 +92,7 @@ pub fn metadata(architecture: &str, bytes: &mut Bytes<'_>) -> Writer {
     let text = |text: &str| (8, super::gguf::text(text.as_bytes()));
     let float = |value: f64| (6, super::gguf::number(6, value));
     let of_architecture = |key: &str| format!("{architecture}.{key}");
-    let texts = |texts: &[&str]| (9, super::gguf::texts(texts));
+    let list = |texts: &[&str]| (9, super::gguf::texts(texts));
     let mut put = |key: String, (kind, value): (u32, Vec<u8>)| {
         entries.retain(|(other, ..)| *other != key);
         entries.push((key, kind, value));
@@ -192,8 +112,8 @@ pub fn metadata(architecture: &str, bytes: &mut Bytes<'_>) -> Writer {
     }
     // To compile a pre-tokenizer's patterns takes longer than everything else.
     put("tokenizer.ggml.model".into(), text(if bytes.happens(64) { "gpt2" } else { "llama" }));
-    put("tokenizer.ggml.tokens".into(), texts(&TOKENS));
-    put("tokenizer.ggml.merges".into(), texts(&["a b"]));
+    put("tokenizer.ggml.tokens".into(), list(&TOKENS));
+    put("tokenizer.ggml.merges".into(), list(&["a b"]));
     for _ in 0..12 {
         if bytes.is_empty() {
             break;
@@ -253,69 +173,33 @@ pub fn tokenizer() -> String {
 }
 
 /// Parts of a block in safetensors checkpoints of all families.
-const IN_BLOCK: [&str; 26] = [
-    "input_layernorm",
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "self_attn.q_norm",
-    "self_attn.k_norm",
-    "post_attention_layernorm",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-    "pre_feedforward_layernorm",
-    "post_feedforward_layernorm",
-    "ln_1",
-    "attn.c_attn",
-    "attn.c_proj",
-    "ln_2",
-    "mlp.c_fc",
-    "mlp.c_proj",
-    "attention.query_key_value",
-    "attention.dense",
-    "mlp.dense_h_to_4h",
-    "mlp.dense_4h_to_h",
-    "self_attn.dense",
-    "mlp.fc1",
-    "mlp.fc2",
-];
+static IN_BLOCK: Texts = Texts::new(|| {
+    texts(
+        "input_layernorm;self_attn.q_proj;self_attn.k_proj;self_attn.v_proj;self_attn.o_proj;\
+     self_attn.q_norm;self_attn.k_norm;post_attention_layernorm;mlp.gate_proj;mlp.up_proj;mlp.down_proj;\
+     pre_feedforward_layernorm;post_feedforward_layernorm;ln_1;attn.c_attn;attn.c_proj;ln_2;mlp.c_fc;\
+     mlp.c_proj;attention.query_key_value;attention.dense;mlp.dense_h_to_4h;mlp.dense_4h_to_h;\
+     self_attn.dense;mlp.fc1;mlp.fc2",
+    )
+});
 /// Of two families more, which have names of their own for what is fused.
-const FUSED: [&str; 2] = ["self_attn.qkv_proj", "mlp.gate_up_proj"];
+static FUSED: Texts = Texts::new(|| texts("self_attn.qkv_proj;mlp.gate_up_proj"));
 /// Parts outside of blocks.
-const OUTSIDE: [&str; 10] = [
-    "model.embed_tokens",
-    "model.norm",
-    "lm_head",
-    "wte",
-    "wpe",
-    "ln_f",
-    "gpt_neox.embed_in",
-    "model.final_layernorm",
-    "gpt_neox.final_layer_norm",
-    "embed_out",
-];
+static OUTSIDE: Texts = Texts::new(|| {
+    texts(
+        "model.embed_tokens;model.norm;lm_head;wte;wpe;ln_f;gpt_neox.embed_in;model.final_layernorm;\
+     gpt_neox.final_layer_norm;embed_out",
+    )
+});
 /// The same in GGUF, with what is optional.
-const IN_GGUF: [&str; 15] = [
-    "attn_qkv",
-    "attn_norm",
-    "attn_q",
-    "attn_k",
-    "attn_v",
-    "attn_output",
-    "attn_q_norm",
-    "attn_k_norm",
-    "post_attention_norm",
-    "ffn_norm",
-    "ffn_up",
-    "ffn_gate",
-    "ffn_down",
-    "post_ffw_norm",
-    "ffn_sub_norm",
-];
-const OUTSIDE_IN_GGUF: [&str; 6] =
-    ["token_embd", "position_embd", "output_norm", "output", "rope_freqs", "rope_factors_short"];
+static IN_GGUF: Texts = Texts::new(|| {
+    texts(
+        "attn_qkv;attn_norm;attn_q;attn_k;attn_v;attn_output;attn_q_norm;attn_k_norm;post_attention_norm;\
+     ffn_norm;ffn_up;ffn_gate;ffn_down;post_ffw_norm;ffn_sub_norm",
+    )
+});
+static OUTSIDE_IN_GGUF: Texts =
+    Texts::new(|| texts("token_embd;position_embd;output_norm;output;rope_freqs;rope_factors_short"));
 
 /// A tensor: its name and shape, outermost dimension first.
 pub type Tensor = (String, Vec<u64>);
@@ -337,7 +221,7 @@ pub fn tensors(config: &DecoderConfig, format: Format) -> Option<Vec<Tensor>> {
                 _ if config.rotary.is_none() => "transformer.h",
                 _ => "model.layers",
             };
-            let parts = move |layer| FUSED.iter().chain(&IN_BLOCK).map(move |part| format!("{prefix}.{layer}.{part}"));
+            let parts = move |layer| FUSED.iter().chain(IN_BLOCK.iter()).map(move |part| format!("{prefix}.{layer}.{part}"));
             OUTSIDE.iter().map(|path| (*path).to_string()).chain(layers.flat_map(parts)).collect()
         }
     };

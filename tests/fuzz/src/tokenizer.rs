@@ -6,76 +6,20 @@ use prunescope::model::ModelTokenizer;
 use prunescope::model::repository::Repository;
 use serde_json::{Value, json};
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Texts, texts};
 use super::json;
 
 /// Texts that mean something in such documents.
-const TEXTS: [&str; 64] = [
-    "type",
-    "id",
-    "content",
-    "ids",
-    "single",
-    "special_tokens",
-    "Sequence",
-    "SpecialToken",
-    "A",
-    "B",
-    "pattern",
-    "String",
-    "Regex",
-    "behavior",
-    "Isolated",
-    "Removed",
-    "MergedWithPrevious",
-    "MergedWithNext",
-    "Contiguous",
-    "invert",
-    "replacement",
-    "prepend_scheme",
-    "first",
-    "never",
-    "always",
-    "split",
-    "normalizers",
-    "pretokenizers",
-    "decoders",
-    "processors",
-    "NFC",
-    "NFKD",
-    "Lowercase",
-    "StripAccents",
-    "Strip",
-    "Prepend",
-    "Replace",
-    "ByteLevel",
-    "Split",
-    "Digits",
-    "Punctuation",
-    "Metaspace",
-    "Whitespace",
-    "WhitespaceSplit",
-    "ByteFallback",
-    "Fuse",
-    "TemplateProcessing",
-    "RobertaProcessing",
-    "BPE",
-    "Unigram",
-    "WordLevel",
-    "unk_token",
-    "unk_id",
-    "merges",
-    "vocab",
-    "byte_fallback",
-    "fuse_unk",
-    "end_of_word_suffix",
-    "<s>",
-    "a b",
-    "\u{2581}",
-    "Ġ",
-    "(a|a)*$",
-    "",
-];
+static TEXTS: Texts = Texts::new(|| {
+    texts(
+        "type;id;content;ids;single;special_tokens;Sequence;SpecialToken;A;B;pattern;String;Regex;behavior;\
+     Isolated;Removed;MergedWithPrevious;MergedWithNext;Contiguous;invert;replacement;prepend_scheme;\
+     first;never;always;split;normalizers;pretokenizers;decoders;processors;NFC;NFKD;Lowercase;\
+     StripAccents;Strip;Prepend;Replace;ByteLevel;Split;Digits;Punctuation;Metaspace;Whitespace;\
+     WhitespaceSplit;ByteFallback;Fuse;TemplateProcessing;RobertaProcessing;BPE;Unigram;WordLevel;\
+     unk_token;unk_id;merges;vocab;byte_fallback;fuse_unk;end_of_word_suffix;<s>;a b;\u{2581};Ġ;(a|a)*$;",
+    )
+});
 
 /// Documents of each kind of model, and settings.
 static BASES: LazyLock<Vec<[Value; 2]>> = LazyLock::new(|| {
