@@ -74,7 +74,7 @@ fn read(config: &DecoderConfig, format: Format, tensors: &[TensorInfo]) {
             && place.check(config, tensor).is_ok()
         {
             let tensor_type = tensor.tensor_type.as_ref().expect("a type that is read");
-            let elements: u128 = tensor.shape.iter().map(|length| u128::from(*length)).product();
+            let elements: u128 = tensor.elements().into();
             let [rows, columns] = tensor.matrix_shape();
             assert_eq!(elements, u128::from(rows) * u128::from(columns), "a shape is not that of a matrix");
             assert_eq!(

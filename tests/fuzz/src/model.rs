@@ -221,7 +221,8 @@ pub fn tensors(config: &DecoderConfig, format: Format) -> Option<Vec<Tensor>> {
                 _ if config.rotary.is_none() => "transformer.h",
                 _ => "model.layers",
             };
-            let parts = move |layer| FUSED.iter().chain(IN_BLOCK.iter()).map(move |part| format!("{prefix}.{layer}.{part}"));
+            let parts =
+                move |layer| FUSED.iter().chain(IN_BLOCK.iter()).map(move |part| format!("{prefix}.{layer}.{part}"));
             OUTSIDE.iter().map(|path| (*path).to_string()).chain(layers.flat_map(parts)).collect()
         }
     };
