@@ -26,7 +26,7 @@ pub struct GivenFile {
 
 /// A kind of set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Set {
+pub enum TaskSet {
     /// Multiple-choice questions.
     Questions,
     /// Passages and queries.
@@ -41,7 +41,7 @@ pub enum Kind {
     /// A text that describes a model whose weights are in safetensors files, under its usual name.
     Description(&'static str),
     /// A set, of JSON lines.
-    Set(Set),
+    TaskSet(TaskSet),
     /// Something else; what it is, to end a sentence that begins with the file's name.
     Unknown(&'static str),
 }
@@ -63,7 +63,7 @@ pub struct Sorted {
 ///
 /// * `expected`: the set that the visitor was asked for, if any. A file that can be that is taken for it, and so is a text that
 ///   is nothing else, whose lines are then named.
-pub fn sort(files: &[GivenFile], expected: Option<Set>) -> Sorted {
+pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
     let mut sorted = Sorted::default();
     let kinds: Vec<Kind> = files.iter().map(|file| kind(file, expected)).collect();
     let has_weights = kinds.iter().any(|kind| matches!(kind, Kind::Weights(_)));
@@ -72,8 +72,8 @@ pub fn sort(files: &[GivenFile], expected: Option<Set>) -> Sorted {
         match kind {
             Kind::Weights(name) => sorted.model.push((at, name)),
             Kind::Description(name) if has_weights => descriptions.push((at, name.to_string())),
-            Kind::Set(Set::Questions) => sorted.questions.push(at),
-            Kind::Set(Set::Passages) => sorted.passages.push(at),
+            Kind::TaskSet(TaskSet::Questions) => sorted.questions.push(at),
+            Kind::TaskSet(TaskSet::Passages) => sorted.passages.push(at),
             Kind::Unknown(_) if has_weights => beside.push(file.name.as_str()),
             Kind::Description(_) => sorted.sentences.push(format!(
                 "{} describes a model, but its weights are not among the files: choose it together with the .safetensors files. The model stays as it is.",
@@ -96,7 +96,7 @@ pub fn is_text(file: &GivenFile) -> bool {
 }
 
 /// What a file is, where a set may be expected.
-fn kind(file: &GivenFile, expected: Option<Set>) -> Kind {
+fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     let head = &file.head[..];
     let has_ending = |ending: &str| file.name.to_lowercase().ends_with(ending);
     let named = |ending: &str| if has_ending(ending) { file.name.clone() } else { format!("{}{ending}", file.name) };
@@ -133,7 +133,7 @@ fn kind(file: &GivenFile, expected: Option<Set>) -> Kind {
         return Kind::Weights(file.name.clone());
     }
     if let Some(expected) = expected {
-        return Kind::Set(expected);
+        return Kind::TaskSet(expected);
     }
     Kind::Unknown(match text.trim_start().chars().next() {
         Some('[') => "is a JSON list: a set has one JSON object a line",
@@ -185,7 +185,7 @@ fn as_text(head: &[u8], whole: bool) -> Option<&str> {
 
 /// A set, by the parsers of the sets: the expected kind where it can be that; else whichever kind more of its whole lines are,
 /// questions where both understand as many, since a question with its passage can be read as both.
-fn set(text: &str, whole: bool, expected: Option<Set>) -> Option<Kind> {
+fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
     let lines = if whole { text } else { &text[..text.rfind('\n')? + 1] };
     let questions = choice::parse(lines).0.len();
     let (found, errors) = retrieval::parse(lines);
@@ -194,10 +194,10 @@ fn set(text: &str, whole: bool, expected: Option<Set>) -> Option<Kind> {
     // The queries may come further on.
     let ranks = !found.passages.is_empty() && (!whole || !found.queries.is_empty());
     Some(match expected {
-        Some(Set::Questions) if questions > 0 => Kind::Set(Set::Questions),
-        Some(Set::Passages) if ranks => Kind::Set(Set::Passages),
-        _ if questions > 0 && (questions >= of_passages || !ranks) => Kind::Set(Set::Questions),
-        _ if ranks => Kind::Set(Set::Passages),
+        Some(TaskSet::Questions) if questions > 0 => Kind::TaskSet(TaskSet::Questions),
+        Some(TaskSet::Passages) if ranks => Kind::TaskSet(TaskSet::Passages),
+        _ if questions > 0 && (questions >= of_passages || !ranks) => Kind::TaskSet(TaskSet::Questions),
+        _ if ranks => Kind::TaskSet(TaskSet::Passages),
         _ if found.passages.is_empty() => return None,
         _ => Kind::Unknown("has passages, but no queries with the ids of their answers: put both into one file"),
     })
@@ -269,8 +269,8 @@ mod tests {
     const QUESTION: &str = r#"{"question":"Where do fish swim?","choices":["river","town"],"answer":0}"#;
     const PASSAGES: &str = "{\"id\":1,\"passage\":\"A fox swims.\"}\n{\"query\":\"Who swims?\",\"answer\":1}\n";
 
-    const QUESTIONS: Kind = Kind::Set(Set::Questions);
-    const PASSAGES_KIND: Kind = Kind::Set(Set::Passages);
+    const QUESTIONS: Kind = Kind::TaskSet(TaskSet::Questions);
+    const PASSAGES_KIND: Kind = Kind::TaskSet(TaskSet::Passages);
 
     fn told(file: &GivenFile) -> Kind {
         kind(file, None)
@@ -395,16 +395,16 @@ mod tests {
     #[test]
     fn what_is_expected_wins_where_it_can_be() {
         let both = file("x", r#"{"question":"Is snow cold?","passage":"Snow is ice.","answer":true}"#);
-        assert_eq!(kind(&both, Some(Set::Passages)), PASSAGES_KIND);
-        for expected in [Set::Questions, Set::Passages] {
+        assert_eq!(kind(&both, Some(TaskSet::Passages)), PASSAGES_KIND);
+        for expected in [TaskSet::Questions, TaskSet::Passages] {
             // What is the other set, a model or no text goes where it belongs.
             assert_eq!(kind(&file("x", QUESTION), Some(expected)), QUESTIONS);
             assert_eq!(kind(&file("x", PASSAGES), Some(expected)), PASSAGES_KIND);
             assert_eq!(kind(&file("x", b"GGUF"), Some(expected)), weights("x.gguf"));
             assert!(matches!(kind(&file("x", b"\x80\x02"), Some(expected)), Kind::Unknown(_)));
             // Of any other text, the lines are named.
-            assert_eq!(kind(&file("x", "{}"), Some(expected)), Kind::Set(expected));
-            assert_eq!(kind(&file("x", "some text"), Some(expected)), Kind::Set(expected));
+            assert_eq!(kind(&file("x", "{}"), Some(expected)), Kind::TaskSet(expected));
+            assert_eq!(kind(&file("x", "some text"), Some(expected)), Kind::TaskSet(expected));
         }
     }
 

@@ -12,7 +12,7 @@ use url::Url;
 pub struct Claims {
     /// Models, as the settings have them.
     models: BTreeSet<String>,
-    /// Hubs.
+    /// Hubs that the visitor named or agreed to.
     hubs: BTreeSet<String>,
     /// Models that a question was about, each with its hub.
     agreed: BTreeSet<(String, String)>,
@@ -68,6 +68,8 @@ impl Claims {
     pub fn agree(&mut self, settings: &Settings) {
         let agreed = models(settings).map(|model| (settings.hub().to_string(), model.clone()));
         self.agreed.extend(agreed);
+        // The question named the host: what the visitor types from here on comes from there knowingly.
+        self.hubs.insert(settings.hub().into());
     }
 
     /// Who wants a model of the settings.
@@ -159,6 +161,9 @@ mod tests {
         claims.agree(&link);
         assert_eq!([claims.asker(&link, "a/b"), claims.asker(&link, "c/d")], [Asker::Agreed; 2]);
         assert_eq!(claims.asker(&settings("a/b", "", ""), "a/b"), Asker::Link, "on another hub");
+        let mut typed = claims.clone();
+        typed.visitor_changed(&link, &settings("e/f", "", HUB));
+        assert_eq!(typed.asker(&settings("e/f", "", HUB), "e/f"), Asker::Visitor, "typed, on a hub that was agreed to");
         let plan = Settings { tokens: 5, ..link.clone() };
         claims.link_changed(&link, &plan);
         assert_eq!(claims.asker(&plan, "a/b"), Asker::Agreed, "back to another plan on the same models");

@@ -4,6 +4,7 @@
 //! * [`client`]: the worker that runs the engine.
 //! * [`device`]: WebGPU or the CPU.
 //! * [`models`]: where models come from, and what of them is kept on this device.
+//! * [`lookup`]: how large a model is, before it is decided whether the visitor is asked (`crate::consent`).
 //! * [`measurements`]: signals of what is measured beside the main run.
 //! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
@@ -17,11 +18,12 @@ mod chart_view;
 mod client;
 mod controls;
 mod device;
-mod drop_files;
 mod export;
+mod given_files;
 mod header;
 mod isolation;
 mod layer_grid;
+mod lookup;
 mod measurements;
 mod model_picker;
 mod models;
@@ -51,7 +53,7 @@ fn App() -> impl IntoView {
     provide_context(state);
     api::install(state);
     address::follow_history(state);
-    drop_files::follow(state);
+    given_files::follow_drops(state);
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
         let backend = state.settings.with_untracked(|settings| settings.backend);
@@ -66,6 +68,7 @@ fn App() -> impl IntoView {
             <header::Header/>
             <status::Notices/>
             <main id="main">
+                <status::Asking/>
                 <status::LoadingOrFailure/>
                 <section class="ask" aria-label="Prompt and settings">
                     <controls::PromptPanel/>

@@ -7,6 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, Response};
 
 use super::scope;
+use crate::consent::host_of;
 
 /// How often a request without progress is tried again, and how long to wait before each try.
 const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
@@ -56,19 +57,20 @@ impl Server {
         }
         let fetched = JsFuture::from(scope().fetch_with_str_and_init(address, &init)).await;
         let response: Response = fetched.map_err(|error| Interrupted::cut(js_text(&error)))?.unchecked_into();
+        let host = host_of(address);
         match (response.status(), &self.repository) {
             (200 | 206, _) => Ok(response),
             (401 | 403, Some(repository)) => Err(Interrupted::Final(if self.token.is_some() {
                 format!(
-                    "the hub refuses {repository} with this access token: ask for access on the repository's page, or use another token"
+                    "{host} refuses {repository} with this access token: ask for access on the repository's page, or use another token"
                 )
             } else {
                 format!(
-                    "the hub has no open repository {repository}: check the name; if it is private or gated, give an access token under Model"
+                    "{host} has no open repository {repository}: check the name; if it is private or gated, give an access token for {host} under Model"
                 )
             })),
             (404 | 410, Some(repository)) => Err(Interrupted::Final(format!(
-                "the hub has no {} in {repository}: check the name and the revision",
+                "{host} has no {} in {repository}: check the name and the revision",
                 address.split('?').next().unwrap_or(address)
             ))),
             (status @ (401 | 403 | 404 | 410), None) => {
