@@ -17,8 +17,16 @@ pub fn query() -> String {
 
 /// Whether a query asks for the compact view.
 pub fn is_embedded(query: &str) -> bool {
+    parts(query).any(|(key, value)| key == "embed" && value == "1")
+}
+
+/// Whether a query names the view to show.
+pub fn names_view(query: &str) -> bool {
+    parts(query).any(|(key, _)| key == "view")
+}
+
+fn parts(query: &str) -> url::form_urlencoded::Parse<'_> {
     url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
-        .any(|(key, value)| key == "embed" && value == "1")
 }
 
 /// The page's own address with these settings.

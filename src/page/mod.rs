@@ -63,6 +63,7 @@ fn App() -> impl IntoView {
     });
     remove_placeholder();
     let embedded = state.embedded;
+    let edits = Memo::new(move |_| state.settings.with(|settings| settings.plan.edits_weights()));
     view! {
         <div class="page" class:embedded=embedded>
             <header::Header/>
@@ -76,12 +77,17 @@ fn App() -> impl IntoView {
                 </section>
                 <section class="panel layers" aria-labelledby="layers-title">
                     <layer_grid::LayerGrid/>
-                    <thinning::Thinning/>
+                    // A frame is about what its link shows; where that edits weights, readers may turn the screw.
+                    <Show when=move || !embedded || edits.get()>
+                        <thinning::Thinning/>
+                    </Show>
                 </section>
-                <texts::Texts/>
-                <Show when=move || !embedded>
-                    <views::Views/>
-                </Show>
+                // A frame whose link names a view is about that view.
+                {if state.view_first {
+                    view! { <views::Views/><texts::Texts/> }.into_any()
+                } else {
+                    view! { <texts::Texts/><views::Views/> }.into_any()
+                }}
             </main>
             <status::StatusLine/>
         </div>

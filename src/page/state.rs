@@ -135,6 +135,8 @@ pub struct AppState {
     pub usage: RwSignal<Option<(u64, usize)>>,
     /// Whether another page shows this one in a frame.
     pub embedded: bool,
+    /// Whether the view stands before the texts.
+    pub view_first: bool,
     /// The CPU, after the GPU was lost in this visit.
     backend_override: RwSignal<Option<BackendChoice>>,
     client: StoredValue<EngineClient, LocalStorage>,
@@ -179,6 +181,7 @@ impl AppState {
             report: RwSignal::new(None),
             usage: RwSignal::new(None),
             embedded,
+            view_first: embedded && address::names_view(&query),
             backend_override: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
             models: Models::new(embedded),

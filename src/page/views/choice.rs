@@ -65,8 +65,10 @@ pub fn Choice() -> impl IntoView {
                     }).collect_view()}
                 </select>
             </label>
-            <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
-            <button class="chip" on:click=move |_| step(1)>"next"</button>
+            <span class="thin">
+                <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
+                <button class="chip" on:click=move |_| step(1)>"next"</button>
+            </span>
         </div>
         <p id="choice-text">{move || question().map(|question| {
             let list = question.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}", Question::letter(at)));
