@@ -12,7 +12,7 @@ use super::record::{Chunk, LONGEST, Record, Subject, sum_of};
 use crate::model::manifest::hexadecimal;
 
 /// Ends the name of a record.
-const RECORD: &str = ".record";
+pub const RECORD: &str = ".record";
 /// Ends the name of the empty file by which earlier versions of the page marked a complete one.
 const OLD_MARK: &str = ".whole";
 /// How long a file that is open elsewhere is waited for, in milliseconds: a worker that was ended a moment ago may still hold it.

@@ -48,7 +48,15 @@ pub fn ChartView(
     let figure = Memo::new(move |_| figure.get());
     let canvas = NodeRef::<html::Canvas>::new();
     let holder = NodeRef::<html::Div>::new();
-    let UseElementSizeReturn { width, .. } = use_element_size(holder);
+    let UseElementSizeReturn { width: observed, .. } = use_element_size(holder);
+    // With the next picture: a height that follows the width within the observer's own turn would be told as an error.
+    let width = RwSignal::new(0.0);
+    Effect::new(move |_| {
+        let observed = observed.get();
+        request_animation_frame(move || {
+            width.try_set(observed);
+        });
+    });
     let height = Memo::new(move |_| aspect.map_or(height, |aspect| height.min((aspect * width.get()).max(60.0))));
     let is_dark = use_preferred_dark();
     let theme = move || if is_dark.get() { Theme::Dark } else { Theme::Light };

@@ -3,7 +3,7 @@
 
 use futures::future::{Either, select};
 use gloo::timers::future::TimeoutFuture;
-use js_sys::Reflect;
+use js_sys::{Reflect, Uint8Array};
 use leptos::prelude::window;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -12,6 +12,10 @@ use web_sys::{FileSystemDirectoryHandle, FileSystemFileHandle, Headers, RequestI
 use super::address;
 use super::models::{DEFAULT_MODEL, Models};
 use crate::consent::{Asker, Claims, Left, Part, Place, claims};
+use crate::download::kept::RECORD;
+use crate::download::names::encoded;
+use crate::download::order::{LISTING, MANIFEST};
+use crate::download::record::{CHUNK, Record};
 use crate::kept_models::{self, granted};
 use crate::model::manifest::Manifest;
 use crate::model::repository::{parse_listing, select as select_files};
@@ -22,8 +26,6 @@ use crate::settings::Settings;
 const PATIENCE_MS: u32 = 4000;
 /// A hub sends no more entries of a list at once; after so many there may be others.
 const LISTED_AT_ONCE: usize = 1000;
-/// Ends the name of the mark of a complete file (`worker::store`).
-const WHOLE: &str = ".whole";
 
 /// Whether the browser asks pages to save data.
 pub fn saves_data() -> bool {
@@ -78,6 +80,17 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
     let Ok(address) = address::absolute(address) else { return Left::Nothing };
     let path = address.split(['?', '#']).next().unwrap_or(&address);
     if path.ends_with(".json") {
+        let left = async |folder: &KeptFolder, manifest: Manifest| {
+            folder.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await
+        };
+        let is_default = address::absolute(DEFAULT_MODEL).is_ok_and(|default| default == address);
+        let folder = KeptFolder::open(&address).await;
+        if let (false, Some(text)) = (is_default, folder.text(MANIFEST).await)
+            && let Ok(manifest) = Manifest::parse(&text)
+            && left(&folder, manifest).await == Left::Nothing
+        {
+            return Left::Nothing;
+        }
         if !may_ask {
             return Left::Unknown;
         }
@@ -87,8 +100,8 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
             Answer::None => return Left::Unknown,
         };
         let Ok(manifest) = Manifest::parse(&text) else { return Left::Nothing };
-        let folder = KeptFolder::open(&manifest.name).await;
-        return folder.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await;
+        let folder = if is_default { KeptFolder::open(&manifest.name).await } else { folder };
+        return left(&folder, manifest).await;
     }
     let label = path.rsplit('/').next().unwrap_or(path);
     // Only what another site serves is kept apart from the site itself.
@@ -108,7 +121,7 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
 /// The files of a repository of a hub.
 async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: Option<String>) -> Left {
     let folder = KeptFolder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
-    if let Some(listing) = folder.text("listing.json").await
+    if let Some(listing) = folder.text(LISTING).await
         && folder.left_of_listing(&listing, name).await == Some(Left::Nothing)
     {
         return Left::Nothing;
@@ -160,12 +173,7 @@ async fn ask(address: &str, method: &str, token: Option<String>) -> Answer {
     }
 }
 
-/// A name that file systems take (`worker::store`).
-fn encoded(name: &str) -> String {
-    String::from(js_sys::encode_uri_component(name)).replace('.', "%2E")
-}
-
-/// The folder in which a model is kept on this device, as `worker::store` writes it; none where there is none.
+/// The folder in which a model is kept on this device ([`crate::download`]); none where there is none.
 struct KeptFolder(Option<FileSystemDirectoryHandle>);
 
 impl KeptFolder {
@@ -182,8 +190,15 @@ impl KeptFolder {
         granted(handle.get_file()).await
     }
 
+    /// The record of a kept file.
+    async fn record(&self, name: &str) -> Option<Record> {
+        let bytes = JsFuture::from(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await.ok()?;
+        Record::parse(&Uint8Array::new(&bytes).to_vec(), CHUNK)
+    }
+
+    /// Whether all of a file is kept.
     async fn is_whole(&self, name: &str) -> bool {
-        self.file(&format!("{name}{}", WHOLE)).await.is_some()
+        self.record(name).await.is_some_and(|record| record.sealed)
     }
 
     async fn text(&self, name: &str) -> Option<String> {
@@ -194,13 +209,17 @@ impl KeptFolder {
     async fn left(&self, files: impl Iterator<Item = (Option<String>, u64)>) -> Left {
         let (mut left, mut all_whole) = (0u64, true);
         for (name, bytes) in files {
-            let name = name.unwrap_or_default();
-            if self.is_whole(&name).await {
-                continue;
-            }
-            all_whole = false;
-            let kept = self.file(&name).await.map_or(0, |file| file.size() as u64);
+            let kept = match name {
+                None => 0,
+                Some(name) => match self.record(&name).await {
+                    Some(record) if record.sealed => continue,
+                    Some(record) => record.covered(),
+                    // Without a record a file is from an earlier version of the page, and taken over where it is right.
+                    None => self.file(&name).await.map_or(0, |file| file.size() as u64),
+                },
+            };
             left = left.saturating_add(bytes.saturating_sub(kept));
+            all_whole &= kept >= bytes;
         }
         if all_whole { Left::Nothing } else { Left::Bytes(left) }
     }
