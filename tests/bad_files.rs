@@ -113,6 +113,24 @@ fn a_template_that_names_what_there_is_not_is_refused() {
     assert!(message(second).unwrap_err().contains("a second text"));
 }
 
+/// One id made room for as many tokens (found by fuzzing).
+#[test]
+fn an_id_far_above_the_number_of_tokens_is_refused() {
+    let read = |id: u32| {
+        let mut repository = Repository { config: "{}".into(), ..Repository::default() };
+        let vocabulary = serde_json::json!({ "a": 0, "b": id });
+        repository.set(
+            "tokenizer.json",
+            serde_json::json!({ "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": "a" } }).to_string(),
+        );
+        ModelTokenizer::from_hub(&repository, 1 << 24)
+    };
+    let tokenizer = read(9).unwrap();
+    assert_eq!(["a", "", "b", ""], [0, 5, 9, 1 << 20].map(|id| tokenizer.piece(id)));
+    let error = read(9_000_000).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("2 tokens, one of which has the id 9000000"), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 

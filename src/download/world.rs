@@ -952,6 +952,19 @@ mod tests {
         assert_eq!(world.files.borrow().keys().filter(|(folder, _)| folder == "d").count(), before);
     }
 
+    /// What the fuzzer's corpus keeps; the other targets' inputs are played by `tests/corpus.rs`.
+    #[test]
+    fn promises_are_kept_in_every_world_that_is_kept() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/kept");
+        let scripts: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!scripts.is_empty());
+        for script in scripts {
+            // A panic's message names no file.
+            println!("{}", script.display());
+            run(&std::fs::read(script).unwrap());
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 

@@ -232,6 +232,10 @@ impl DecoderConfig {
         if head_dim == 0 || key_value_heads == 0 || !heads.is_multiple_of(key_value_heads) {
             return refused(format!("{heads} heads of width {head_dim} over {key_value_heads} key-value heads"));
         }
+        // Their files have query, key and value of a head together, or a third of a matrix each.
+        if matches!(self.family, Family::Gpt2 | Family::GptNeoX) && key_value_heads != heads {
+            return refused(format!("{key_value_heads} key-value heads for {heads} heads in a model of this family"));
+        }
         if self.windowed.len() != layers {
             return refused(format!("a list of {} kinds of layers for {layers} layers", self.windowed.len()));
         }

@@ -296,6 +296,16 @@ mod tests {
         assert_eq!(parts[1].stored.shape, [1, 16]);
     }
 
+    /// Found by fuzzing: rows were taken that such a matrix has not.
+    #[test]
+    fn a_family_that_fuses_by_thirds_has_a_key_for_each_query() {
+        for model_type in ["gpt_neox", "gpt2"] {
+            let text = NEOX.replace("gpt_neox", model_type).replace("\"vocab", "\"num_key_value_heads\": 1, \"vocab");
+            let error = DecoderConfig::from_hub(&text, "x").unwrap_err().to_string();
+            assert!(error.contains("1 key-value heads for 2 heads"), "{error}");
+        }
+    }
+
     #[test]
     fn what_is_not_needed_has_no_place() {
         let config = config(NEOX);

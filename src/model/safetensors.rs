@@ -94,7 +94,9 @@ pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, Safetenso
         };
         match bytes {
             Some(bytes) if Some(bytes) == claimed => {
-                out.push(TensorInfo { name, shape, tensor_type, offset: start as u64 + begin, bytes });
+                // One beyond what can be counted is refused below, as no tensor ends where it begins.
+                let offset = (start as u64).saturating_add(begin);
+                out.push(TensorInfo { name, shape, tensor_type, offset, bytes });
             }
             _ => return Err(wrong(format!("tensor `{name}` of shape {shape:?} lies at bytes {begin} to {end}"))),
         }
@@ -167,6 +169,8 @@ mod tests {
         assert!(message("[2],\"data", "[3],\"data").contains("`a`"));
         assert!(message("[8,20]", "[7,20]").contains("header"));
         assert!(message("[2,3]", "[2,4]").contains("header"));
+        let last = format!("[0],\"data_offsets\":[{0},{0}]", u64::MAX);
+        assert!(message("[2],\"data_offsets\":[0,8]", &last).contains("begins at byte"));
         assert!(message("{\"__meta", "[\"__meta").contains("header"));
         let mut lies = bytes;
         lies[..8].copy_from_slice(&u64::MAX.to_le_bytes());

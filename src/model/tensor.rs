@@ -143,7 +143,8 @@ pub struct TensorInfo {
 impl TensorInfo {
     /// How many numbers it holds.
     pub fn elements(&self) -> u64 {
-        self.shape.iter().product()
+        // Saturating: a dimension of 0 may follow others whose product is too large.
+        self.shape.iter().fold(1, |product: u64, length| product.saturating_mul(*length))
     }
 
     /// Rows and columns; a vector is one row.
@@ -202,6 +203,16 @@ mod tests {
         let transposed = matrix.transposed();
         assert_eq!((values(&transposed), transposed.shape), (vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], [3, 2]));
         assert_eq!(values(&matrix.rows([1, 0].into_iter())), [4.0, 5.0, 6.0, 1.0, 2.0, 3.0]);
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn a_dimension_of_zero_makes_any_others_empty() {
+        for shape in [[0, u64::MAX, 3], [u64::MAX, 3, 0], [3, 0, u64::MAX]] {
+            let tensor_type = Ok(TensorType::F32);
+            let info = TensorInfo { name: "t".into(), shape: shape.to_vec(), tensor_type, offset: 0, bytes: 0 };
+            assert_eq!((info.elements(), info.matrix_shape()[0]), (0, 0));
+        }
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub enum TokenizerError {
 const ENDS: [&str; 5] = ["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>"];
 /// Special tokens that a chat template may name. Source: transformers, `SPECIAL_TOKENS_ATTRIBUTES`.
 const SPECIAL: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+/// How many times more ids than tokens are believed.
+const MOST_IDS_FOR_EACH: usize = 64;
 /// The character that SentencePiece writes for a space.
 const SPACE: char = '\u{2581}';
 
@@ -159,8 +161,13 @@ impl ModelTokenizer {
                 renumbered.len()
             ));
         }
-        // Ids may have holes, so that the highest is above their number.
-        let mut control = vec![false; vocabulary];
+        // Ids may have holes, so that the highest is above their number; a piece is made for each id up to it.
+        let highest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
+        let (count, ids) = (tokenizer.get_vocab_size(true), (highest as usize + 1).min(vocabulary));
+        if ids > MOST_IDS_FOR_EACH * count.max(MOST_IDS_FOR_EACH) {
+            return Err(wrong(format!("it has {count} tokens, one of which has the id {highest}")));
+        }
+        let mut control = vec![false; ids];
         for (id, token) in tokenizer.get_added_tokens_decoder() {
             if let Some(place) = control.get_mut(id as usize) {
                 *place = token.special;
