@@ -10,6 +10,9 @@
 //! * [`metrics`]: similarity, divergence and estimates between a dense and a pruned model's numbers.
 //! * [`tasks`]: sets of questions, passages and prompts, built in or a visitor's own.
 //! * [`settings`]: everything a visitor can set, and its serialization, the link.
+//! * [`consent`]: what the page may fetch without asking, and which hub gets which access token.
+//! * [`given_files`]: what a file is that the visitor drops on the page or picks.
+//! * [`notices`]: sentences that the page shows until they are dismissed.
 //! * [`experiment`]: a question put to the dense and the pruned model, answered in plain numbers.
 //! * [`engine`]: the protocol between page and worker, and the session behind it.
 //! * [`chart`]: plain data in, plotters drawing out.
@@ -25,11 +28,13 @@
 #![warn(missing_docs)]
 
 pub mod chart;
+pub mod consent;
 pub mod download;
 pub mod engine;
 #[cfg(feature = "engine")]
 pub mod experiment;
 pub mod figure;
+pub mod given_files;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 #[cfg(target_arch = "wasm32")]
@@ -39,6 +44,7 @@ pub mod kernel;
 #[cfg(feature = "engine")]
 pub mod metrics;
 pub mod model;
+pub mod notices;
 #[cfg(target_arch = "wasm32")]
 pub mod page;
 pub mod prune;

@@ -116,9 +116,11 @@ impl Chart {
         (self.head(), (0..self.rows()).map(|row| self.row(row, &short_number)).collect())
     }
 
-    /// All numbers as comma-separated values (RFC 4180), in full precision.
+    /// All numbers as comma-separated values (RFC 4180), in full precision. Names that a spreadsheet would run as a formula
+    /// begin with an apostrophe.
     pub fn csv(&self) -> String {
         let field = |text: &String| {
+            let text = &harmless(text);
             if text.contains([',', '"', '\n', '\r']) {
                 format!("\"{}\"", text.replace('"', "\"\""))
             } else {
@@ -205,6 +207,15 @@ impl Chart {
     }
 }
 
+/// What begins a formula in a spreadsheet (OWASP, CSV injection), the wide forms of some scripts too.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// A cell that no spreadsheet takes for a formula; a number is none.
+fn harmless(text: &str) -> String {
+    let is_number = text.parse::<f64>().is_ok_and(f64::is_finite);
+    if text.starts_with(FORMULA) && !is_number { format!("'{text}") } else { text.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +244,33 @@ mod tests {
         assert_eq!(lines().csv(), "x,\"a, b\",c\r\n0,0.5,\r\n1,,1\r\n2,0.25,\r\n");
         assert_eq!(lines().rows(), 3);
         assert_eq!(lines().tooltip(1), [("x", "1"), ("a, b", ""), ("c", "1.0000")].map(|(a, b)| (a.into(), b.into())));
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (text, expected) in [
+            ("=1+1", "'=1+1"),
+            ("+x", "'+x"),
+            ("-x", "'-x"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("＝1", "'＝1"),
+            ("-0.5", "-0.5"),
+            ("+3e-5", "+3e-5"),
+            ("-inf", "'-inf"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(text), expected);
+        }
+        let row = |name: &str| BarRow { name: name.into(), first: -0.5, second: 0.25 };
+        let rows = ["=HYPERLINK(\"https://hub.example\",\"x\")", "\r\n"].map(row).to_vec();
+        let pair = [("dense".into(), Ink::Dense), ("=cmd".into(), Ink::Pruned)];
+        let csv = Chart::Bars(BarChart { x_label: "p".into(), pair, rows }).csv();
+        assert_eq!(
+            csv,
+            "p,dense,'=cmd\r\n\"'=HYPERLINK(\"\"https://hub.example\"\",\"\"x\"\")\",-0.5,0.25\r\n\"'\r\n\",-0.5,0.25\r\n"
+        );
     }
 
     #[test]

@@ -4,11 +4,12 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{ChartError, Frame, Ink, Theme};
+use super::{AxisName, ChartError, FONT, Frame, Ink, Theme, labels_that_fit, shortened, text_width};
 
-const FONT: f64 = 12.0;
-/// Width of the names, in CSS pixels.
-const NAMES: f64 = 110.0;
+/// Greatest width of the names, in CSS pixels, and their greatest share of the drawing.
+const NAMES: (f64, f64) = (110.0, 0.36);
+/// Free room at the right, in CSS pixels.
+const RIGHT: f64 = 14.0;
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,11 +55,14 @@ impl BarChart {
         area.fill(&theme.ground()).map_err(ChartError::new)?;
         let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
         let rows = self.rows.len().max(1) as f64;
+        let width = f64::from(area.dim_in_pixel().0) / scale;
+        let name = AxisName::new(&self.x_label, width);
+        let names = NAMES.0.min(NAMES.1 * width);
         let mut chart = ChartBuilder::on(area)
             .margin_top(px(4.0))
-            .margin_right(px(14.0))
-            .x_label_area_size(px(36.0))
-            .y_label_area_size(px(NAMES))
+            .margin_right(px(RIGHT))
+            .x_label_area_size(px(name.area()))
+            .y_label_area_size(px(names))
             .build_cartesian_2d(0.0..self.end(), rows..0.0)
             .map_err(ChartError::new)?;
         chart
@@ -70,9 +74,8 @@ impl BarChart {
             .axis_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
             .label_style(font.clone())
             .axis_desc_style(font.clone())
-            .x_labels(6)
+            .x_labels(labels_that_fit(width - names - RIGHT, text_width("0.00"), 6))
             .x_label_formatter(&|x| format!("{x:.2}"))
-            .x_desc(self.x_label.as_str())
             .draw()
             .map_err(ChartError::new)?;
         let bar = |from: f64, value: f64, ink: Ink| {
@@ -86,8 +89,11 @@ impl BarChart {
             let (x, y) = chart.backend_coord(&(0.0, top + 0.5));
             let (left, up) = area.get_base_pixel();
             let style = font.clone().pos(Pos::new(HPos::Right, VPos::Center));
-            area.draw(&Text::new(row.name.clone(), (x - left - px(8.0), y - up), style)).map_err(ChartError::new)?;
+            area.draw(&Text::new(shortened(&row.name, names - 8.0), (x - left - px(8.0), y - up), style))
+                .map_err(ChartError::new)?;
         }
-        Ok(Frame::of(chart.plotting_area().get_pixel_range()))
+        let frame = Frame::of(chart.plotting_area().get_pixel_range());
+        name.draw(area, &frame, theme, scale)?;
+        Ok(frame)
     }
 }

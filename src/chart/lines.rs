@@ -4,12 +4,12 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{ChartError, Frame, Ink, Theme};
+use super::{AxisName, ChartError, FONT, Frame, Ink, Theme, labels_that_fit, text_width};
 
 /// Width of a line in CSS pixels.
 pub(super) const STROKE: u32 = 2;
-/// Size of axis labels in CSS pixels.
-const FONT: f64 = 12.0;
+/// Room at the left and at the right of the plot, in CSS pixels.
+const SIDES: (f64, f64) = (64.0, 32.0);
 
 /// Longest name, in characters, that is written at the end of its line; the legend has them all.
 const SHORT_NAME: usize = 3;
@@ -81,13 +81,15 @@ impl LineChart {
         let px = |css: f64| (css * scale).round() as i32;
         area.fill(&theme.ground()).map_err(ChartError::new)?;
         let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
+        let width = f64::from(area.dim_in_pixel().0) / scale;
+        let name = AxisName::new(&self.x_label, width);
         let mut chart = ChartBuilder::on(area)
             .margin_top(px(8.0))
-            .margin_right(px(32.0))
+            .margin_right(px(SIDES.1))
             .margin_bottom(px(2.0))
             .margin_left(px(2.0))
-            .x_label_area_size(px(36.0))
-            .y_label_area_size(px(62.0))
+            .x_label_area_size(px(name.area()))
+            .y_label_area_size(px(SIDES.0 - 2.0))
             .build_cartesian_2d(self.x.0..self.x.1.max(self.x.0 + 1.0), self.y.0..self.y.1)
             .map_err(ChartError::new)?;
         let digits = if self.y.1 - self.y.0 < 0.05 {
@@ -105,11 +107,10 @@ impl LineChart {
             .axis_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
             .label_style(font.clone())
             .axis_desc_style(font.clone())
-            .x_labels(8)
+            .x_labels(labels_that_fit(width - SIDES.0 - SIDES.1, text_width(&format!("{:.0}", self.x.1)), 8))
             .y_labels(5)
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y:.digits$}"))
-            .x_desc(self.x_label.as_str())
             .y_desc(self.y_label.as_str())
             .draw()
             .map_err(ChartError::new)?;
@@ -141,7 +142,9 @@ impl LineChart {
             }
         }
         self.name_line_ends(area, &chart, theme, scale)?;
-        Ok(Frame::of(chart.plotting_area().get_pixel_range()))
+        let frame = Frame::of(chart.plotting_area().get_pixel_range());
+        name.draw(area, &frame, theme, scale)?;
+        Ok(frame)
     }
 
     /// Writes each solid line's name at its right end where it is short, moved apart where two would overlap.

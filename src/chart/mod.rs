@@ -16,7 +16,15 @@ pub use lines::{Band, LineChart, Series};
 pub use slope::{Slope, SlopeChart};
 pub use theme::{Ink, Theme};
 
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use thiserror::Error;
+
+/// Size of all texts, in CSS pixels.
+const FONT: f64 = 12.0;
+/// About how wide a letter is, in CSS pixels.
+const LETTER: f64 = 7.0;
 
 /// A chart that could not be drawn.
 #[derive(Debug, Error)]
@@ -58,6 +66,75 @@ impl Frame {
     }
 }
 
+/// About how wide a text is in the charts' font, in CSS pixels: no backend says it the same.
+fn text_width(text: &str) -> f64 {
+    text.chars().count() as f64 * LETTER
+}
+
+/// A text that is at most so wide, in CSS pixels; what is cut off is told by an ellipsis.
+fn shortened(text: &str, width: f64) -> String {
+    let most = (width / LETTER) as usize;
+    if text.chars().count() <= most {
+        text.into()
+    } else {
+        text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    }
+}
+
+/// How many labels fit beside each other on an axis, of those that there would be with room.
+fn labels_that_fit(axis: f64, widest: f64, most: usize) -> usize {
+    ((axis / (widest + LETTER)) as usize).clamp(2, most)
+}
+
+/// The name of a horizontal axis: as many lines as it needs in a drawing of a width.
+struct AxisName(Vec<String>);
+
+impl AxisName {
+    /// Height of a line of it, and of the labels above it, in CSS pixels.
+    const HEIGHTS: (f64, f64) = (15.0, 21.0);
+
+    fn new(name: &str, width: f64) -> Self {
+        let mut lines = vec![String::new()];
+        for word in name.split(' ') {
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => line.push_str(word),
+                Some(line) if text_width(line) + LETTER + text_width(word) <= width => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                _ => lines.push(word.into()),
+            }
+        }
+        Self(lines)
+    }
+
+    /// Height of it with the labels above it, in CSS pixels.
+    fn area(&self) -> f64 {
+        Self::HEIGHTS.1 + Self::HEIGHTS.0 * self.0.len() as f64
+    }
+
+    /// Writes it at the bottom: below the middle of the axis, or as near as the drawing is wide.
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        frame: &Frame,
+        theme: Theme,
+        scale: f64,
+    ) -> Result<(), ChartError> {
+        let (width, height) = area.dim_in_pixel();
+        let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
+        let style = font.pos(Pos::new(HPos::Center, VPos::Bottom));
+        for (up, line) in self.0.iter().rev().enumerate() {
+            let half = (text_width(line) * scale).min(f64::from(width)) / 2.0;
+            let x = ((frame.x.0 + frame.x.1) / 2.0).clamp(half, f64::from(width) - half);
+            let y = f64::from(height) - (2.0 + up as f64 * Self::HEIGHTS.0) * scale;
+            let place = (x.round() as i32, y.round() as i32);
+            area.draw(&Text::new(line.clone(), place, style.clone())).map_err(ChartError::new)?;
+        }
+        Ok(())
+    }
+}
+
 /// A number with as many digits as its size needs, for tooltips and tables.
 pub fn short_number(value: f64) -> String {
     match value.abs() {
@@ -72,7 +149,6 @@ pub fn short_number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plotters::prelude::*;
 
     fn svg(draw: impl Fn(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>)) -> String {
         let mut out = String::new();
@@ -143,6 +219,82 @@ mod tests {
             chart.draw(area, Theme::Light, 1.0).unwrap();
         });
         assert!(text.contains("Paris") && text.contains("Le"));
+    }
+
+    /// The left and right end of every text of a drawing that lies along, as wide as the charts take it to be, with its height.
+    fn texts(svg: &str) -> Vec<(f64, f64, f64, String)> {
+        let number = |tag: &str, key: &str| -> f64 {
+            let (_, rest) = tag.split_once(&format!("{key}=\"")).unwrap();
+            rest.split('"').next().unwrap().parse().unwrap()
+        };
+        svg.split("<text ")
+            .skip(1)
+            .filter(|tag| !tag.contains("rotate"))
+            .map(|tag| {
+                let (head, rest) = tag.split_once('>').unwrap();
+                let text = rest.split("</text").next().unwrap().trim();
+                let (x, width) = (number(head, "x"), text_width(text));
+                let left = if head.contains("\"middle\"") {
+                    x - width / 2.0
+                } else if head.contains("\"end\"") {
+                    x - width
+                } else {
+                    x
+                };
+                (left, left + width, number(head, "y"), text.to_string())
+            })
+            .collect()
+    }
+
+    fn every_kind() -> Vec<Chart> {
+        let mut lines = lines();
+        lines.x_label = "sublayers or blocks dropped, the least important first".into();
+        lines.x = (0.0, 255.0);
+        lines.series[0].points = (0..30).map(|x| (f64::from(x) * 8.5, 0.9)).collect();
+        let bars = BarChart {
+            x_label: "probability of the next token".into(),
+            pair: [("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
+            rows: vec![
+                BarRow { name: "Rindfleischetikettierung".into(), first: 0.4, second: 0.1 },
+                BarRow { name: "a".into(), first: 0.0, second: 0.94 },
+            ],
+        };
+        let slope = |name: &str, left, right| Slope { name: name.into(), left, right };
+        let slopes = SlopeChart {
+            sides: ["dense".into(), "pruned".into()],
+            slopes: vec![slope("a", 1, 1000), slope("b", 4, 2)],
+        };
+        vec![Chart::Lines(lines), Chart::Bars(bars), Chart::Slopes(slopes)]
+    }
+
+    #[test]
+    fn at_every_width_texts_stay_inside_and_apart() {
+        for chart in every_kind() {
+            for width in (220..=1300).step_by(20) {
+                let svg = chart.svg(Theme::Light, width, 230).unwrap();
+                let found = texts(&svg);
+                assert!(found.len() > 4, "{svg}");
+                for (at, (left, right, y, text)) in found.iter().enumerate() {
+                    assert!(
+                        *left >= -1.0 && *right <= f64::from(width) + 1.0,
+                        "{text} from {left} to {right} of {width}"
+                    );
+                    for (other_left, other_right, other_y, other) in &found[at + 1..] {
+                        let over = right.min(*other_right) - left.max(*other_left);
+                        assert!((y - other_y).abs() > 10.0 || over < 0.0, "{text} and {other} at a width of {width}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_shortened_or_wrapped() {
+        assert_eq!(shortened("four", 4.0 * LETTER), "four");
+        assert_eq!(shortened("fives", 4.0 * LETTER), "fiv…");
+        let name = AxisName::new("one two three", 8.0 * LETTER);
+        assert_eq!(name.0, ["one two", "three"]);
+        assert_eq!(AxisName::new("Rindfleischetikettierung", LETTER).0.len(), 1);
     }
 
     #[test]

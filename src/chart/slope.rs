@@ -4,9 +4,10 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{ChartError, Frame, Ink, Theme};
+use super::{ChartError, FONT, Frame, Ink, Theme};
 
-const FONT: f64 = 12.0;
+/// Below this width, in CSS pixels, ranks are written as numbers alone.
+const NARROW: f64 = 340.0;
 
 /// One thing with two ranks; 1 is the best.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +50,9 @@ impl SlopeChart {
         let px = |css: f64| css * scale;
         area.fill(&theme.ground()).map_err(ChartError::new)?;
         let (width, height) = area.dim_in_pixel();
-        let (left, right) = (px(90.0), f64::from(width) - px(90.0));
+        let is_narrow = f64::from(width) / scale < NARROW;
+        let side = px(if is_narrow { 44.0 } else { 90.0 });
+        let (left, right) = (side, f64::from(width) - side);
         let (top, bottom) = (px(28.0), f64::from(height) - px(12.0));
         let worst = (self.worst() as f64).ln().max(1e-9);
         let y = |rank: usize| top + (rank as f64).ln() / worst * (bottom - top);
@@ -63,7 +66,7 @@ impl SlopeChart {
                 .map_err(ChartError::new)?;
         }
         for rank in [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000].into_iter().filter(|rank| *rank <= self.worst()) {
-            let label = format!("rank {rank}");
+            let label = if is_narrow { rank.to_string() } else { format!("rank {rank}") };
             let style = font.clone().pos(Pos::new(HPos::Right, VPos::Center));
             area.draw(&Text::new(label.clone(), point(left - px(10.0), y(rank)), style)).map_err(ChartError::new)?;
             let style = font.clone().pos(Pos::new(HPos::Left, VPos::Center));

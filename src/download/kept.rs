@@ -12,7 +12,7 @@ use super::record::{Chunk, LONGEST, Record, Subject, sum_of};
 use crate::model::manifest::hexadecimal;
 
 /// Ends the name of a record.
-const RECORD: &str = ".record";
+pub const RECORD: &str = ".record";
 /// Ends the name of the empty file by which earlier versions of the page marked a complete one.
 const OLD_MARK: &str = ".whole";
 /// How long a file that is open elsewhere is waited for, in milliseconds: a worker that was ended a moment ago may still hold it.
@@ -252,27 +252,18 @@ pub async fn keep_text<P: Platform>(folder: &P::Folder, name: &str, text: &str) 
     }
 }
 
-/// A kept text; none where none is kept, or what is kept is damaged.
+/// A kept text; none where none is kept, what is kept is damaged, or no record vouches for it, as of one that an earlier version of
+/// the page kept.
 pub async fn kept_text<P: Platform>(folder: &P::Folder, name: &str) -> Option<String> {
-    let bytes = match folder.snapshot(&format!("{name}{RECORD}")).await {
-        Some(_) => {
-            let record = sealed_record(folder, name, P::CHUNK).await?;
-            let (copy, record) = whole(folder, name, &record.subject, P::CHUNK).await?;
-            let kept = Kept::<P::Folder>::Whole { copy, record };
-            let (mut text, mut bytes) = (vec![], vec![]);
-            for number in 0..kept.record().chunks.len() {
-                kept.chunk(number, P::CHUNK, &mut bytes).await?;
-                text.extend_from_slice(&bytes);
-            }
-            text
-        }
-        // Of an earlier version of the page.
-        None => {
-            let copy = folder.snapshot(name).await?;
-            copy.read(0, usize::try_from(copy.bytes()).ok()?).await?
-        }
-    };
-    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+    let record = sealed_record(folder, name, P::CHUNK).await?;
+    let (copy, record) = whole(folder, name, &record.subject, P::CHUNK).await?;
+    let kept = Kept::<P::Folder>::Whole { copy, record };
+    let (mut text, mut bytes) = (vec![], vec![]);
+    for number in 0..kept.record().chunks.len() {
+        kept.chunk(number, P::CHUNK, &mut bytes).await?;
+        text.extend_from_slice(&bytes);
+    }
+    String::from_utf8(text).ok().filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

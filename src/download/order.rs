@@ -17,9 +17,9 @@ use crate::model::manifest::Manifest;
 use crate::model::repository::{Repository, RepositoryFile, Selection, SelectionError, parse_listing, select};
 
 /// The name under which a repository's list of files is kept.
-const LISTING: &str = "listing.json";
+pub const LISTING: &str = "listing.json";
 /// The name under which a manifest is kept.
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 /// Most pages of a list of files.
 const MOST_PAGES: usize = 20;
 /// Files on a full page, by which a list that goes on is known where its header cannot be read.

@@ -9,7 +9,7 @@ pub trait Platform {
     /// A server's answer.
     type Answer: Answer;
     /// Bytes of a kept file that have one checksum.
-    const CHUNK: usize = 1 << 20;
+    const CHUNK: usize = super::record::CHUNK;
 
     /// Asks a server for a file.
     ///

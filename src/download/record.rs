@@ -21,6 +21,9 @@ const SEAL: u32 = u32::MAX;
 /// Longest record that is read: of a file of more than 100 GB.
 pub const LONGEST: usize = 2 << 20;
 
+/// Bytes of a chunk on a visitor's device.
+pub const CHUNK: usize = 1 << 20;
+
 /// What a file should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {

@@ -144,6 +144,11 @@ impl fmt::Display for RepositoryName {
     }
 }
 
+/// Whether an address is one of the usual hub.
+pub fn is_usual_hub(address: &Url) -> bool {
+    HUBS.iter().filter_map(|hub| Url::parse(hub).ok()).any(|hub| hub.origin() == address.origin())
+}
+
 /// Whether a text is the address of a hub.
 pub fn is_hub(text: &str) -> bool {
     Url::parse(text)

@@ -2,10 +2,12 @@
 
 use gloo::events::EventListener;
 use leptos::prelude::*;
+use url::Url;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use super::state::{AppState, HistoryEntry};
+use crate::consent::Asker;
 use crate::settings::{Settings, link};
 
 /// The query of the address bar, with its question mark.
@@ -15,8 +17,16 @@ pub fn query() -> String {
 
 /// Whether a query asks for the compact view.
 pub fn is_embedded(query: &str) -> bool {
+    parts(query).any(|(key, value)| key == "embed" && value == "1")
+}
+
+/// Whether a query names the view to show.
+pub fn names_view(query: &str) -> bool {
+    parts(query).any(|(key, _)| key == "view")
+}
+
+fn parts(query: &str) -> url::form_urlencoded::Parse<'_> {
     url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
-        .any(|(key, value)| key == "embed" && value == "1")
 }
 
 /// The page's own address with these settings.
@@ -32,11 +42,15 @@ pub fn link_to(settings: &Settings) -> String {
     href(settings, false)
 }
 
+/// The page's own address.
+pub fn base() -> Option<Url> {
+    Url::parse(&document().base_uri().ok().flatten()?).ok()
+}
+
 /// An address given relative to the page, in full; the worker has another base.
 pub fn absolute(address: &str) -> Result<String, String> {
-    let base = document().base_uri().ok().flatten().unwrap_or_default();
-    url::Url::parse(&base)
-        .and_then(|base| base.join(address))
+    base()
+        .map_or_else(|| Url::parse(address), |base| base.join(address))
         .map(String::from)
         .map_err(|error| format!("{address} is not an address ({error}): give the address of a .gguf file."))
 }
@@ -57,8 +71,8 @@ pub fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
 pub fn follow_history(state: AppState) {
     EventListener::new(&window(), "popstate", move |_| {
         let (settings, notices) = link::from_query(&query());
-        state.notices.set(notices);
-        state.change(HistoryEntry::None, |current| *current = settings);
+        state.notices.set(notices.into());
+        state.change_for(Asker::Link, HistoryEntry::None, |current| *current = settings);
     })
     .forget();
 }

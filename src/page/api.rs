@@ -15,6 +15,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{MessageEvent, Window};
 
 use super::state::{AppState, EngineStatus, HistoryEntry};
+use crate::consent::{Asker, Claims};
 use crate::engine::protocol::Event;
 use crate::settings::{Settings, link};
 
@@ -130,7 +131,7 @@ impl Calls {
     }
 }
 
-/// Puts `prunescope` on the window and listens to the embedding page.
+/// Puts `prunescope` on the window; where this page is embedded, listens to the page around it.
 pub fn install(state: AppState) {
     let api = Object::new();
     let ready = Promise::new(&mut |resolve, _| {
@@ -140,7 +141,7 @@ pub fn install(state: AppState) {
             state.waiting.update_value(|waiting| waiting.ready.push(resolve));
         }
     });
-    let run = Closure::<dyn FnMut(JsValue) -> Promise>::new(move |settings| run(state, &settings));
+    let run = Closure::<dyn FnMut(JsValue) -> Promise>::new(move |settings| run(state, &settings, Asker::Visitor));
     let settings = Closure::<dyn FnMut() -> JsValue>::new(move || to_js(&state.settings.get_untracked()));
     let on = Closure::<dyn FnMut(String, Function) -> Result<JsValue, JsValue>>::new(move |name, callback| {
         on(state, name, callback)
@@ -159,11 +160,15 @@ pub fn install(state: AppState) {
         let calls = state.waiting.with_value(|waiting| waiting.calls("settings", || to_js(&settings)));
         calls.call();
     });
-    listen_to_parent(state, ready);
+    if state.embedded {
+        listen_to_parent(state, ready);
+    }
 }
 
 /// `run(settings)`: settings are those of the page, changed by the given object or link; a promise of the results.
-fn run(state: AppState, given: &JsValue) -> Promise {
+///
+/// * `asker`: a script of this page stands for the visitor, the page around a frame for a link.
+fn run(state: AppState, given: &JsValue, asker: Asker) -> Promise {
     match settings_from(&state.settings.get_untracked(), given) {
         Err(why) => Promise::reject(&js_sys::Error::new(&why)),
         Ok(settings) => {
@@ -172,18 +177,35 @@ fn run(state: AppState, given: &JsValue) -> Promise {
                 state.waiting.update_value(|waiting| waiting.results.push((resolve, reject)));
             });
             let before = state.newest_run.get_untracked();
-            state.change(HistoryEntry::New, |current| *current = settings);
+            if asker == Asker::Visitor {
+                state.claims.update(|claims| claim_named(claims, &settings, given));
+            }
+            state.change_for(asker, HistoryEntry::New, |current| *current = settings);
             let started = state.newest_run.get_untracked() != before;
             if !started {
                 match state.engine.get_untracked() {
                     EngineStatus::Ready => state.start_run(),
                     EngineStatus::Down => state.load_model(),
                     // The run starts when the model is there.
-                    EngineStatus::Starting | EngineStatus::Loading { .. } => {}
+                    EngineStatus::Looking | EngineStatus::Starting | EngineStatus::Loading { .. } => {}
                 }
             }
             promise
         }
+    }
+}
+
+/// A script of this page names models or a hub, perhaps those that are set already: they are the visitor's choice.
+fn claim_named(claims: &mut Claims, settings: &Settings, given: &JsValue) {
+    let names = |key: &str| given.is_string() || Reflect::has(given, &key.into()).unwrap_or(false);
+    if names("model") {
+        claims.visitor_named(&settings.model);
+    }
+    if names("other") {
+        claims.visitor_named(&settings.other);
+    }
+    if names("hub") {
+        claims.visitor_named_hub(settings.hub());
     }
 }
 
@@ -231,7 +253,8 @@ fn on(state: AppState, name: String, callback: Function) -> Result<JsValue, JsVa
     Ok(off)
 }
 
-/// Answers `{prunescope: "run" | "settings" | "on", id, …}` from the page that embeds this one.
+/// Answers `{prunescope: "run" | "settings" | "on", id, …}` from the page that embeds this one. It can read everything that is
+/// set and found here, prompts too: so this is done with `embed=1` only, the page says so, and no access token is used then.
 fn listen_to_parent(state: AppState, ready: Promise) {
     let Some(parent) = window().parent().ok().flatten().filter(|parent| **parent != *window()) else { return };
     let announce = parent.clone();
@@ -249,7 +272,7 @@ fn listen_to_parent(state: AppState, ready: Promise) {
         let (id, parent) = (get("id"), parent.clone());
         match get("prunescope").as_string().as_deref() {
             Some("run") => {
-                let promise = run(state, &get("settings"));
+                let promise = run(state, &get("settings"), Asker::Link);
                 spawn_local(async move {
                     match JsFuture::from(promise).await {
                         Ok(result) => post(&parent, &[("prunescope", "result".into()), ("id", id), ("detail", result)]),
@@ -283,7 +306,8 @@ fn listen_to_parent(state: AppState, ready: Promise) {
     handler.forget();
 }
 
-/// Sends an object to the embedding page. Results hold nothing secret, so any page may embed this one.
+/// Sends an object to the embedding page, whoever that is: before its first message nothing here can tell its origin, and any
+/// page may embed this one. The README says what it can read.
 fn post(parent: &Window, members: &[(&str, JsValue)]) {
     let message = Object::new();
     for (key, value) in members {

@@ -36,6 +36,9 @@ pub fn ChartView(
     /// Height in CSS pixels.
     #[prop(default = 230.0)]
     height: f64,
+    /// Greatest height as a share of the width, where the picture needs no more.
+    #[prop(optional)]
+    aspect: Option<f64>,
     /// What is said while there is nothing.
     #[prop(into, default = Signal::stored("Computing…".to_string()))]
     waiting: Signal<String>,
@@ -45,7 +48,16 @@ pub fn ChartView(
     let figure = Memo::new(move |_| figure.get());
     let canvas = NodeRef::<html::Canvas>::new();
     let holder = NodeRef::<html::Div>::new();
-    let UseElementSizeReturn { width, .. } = use_element_size(holder);
+    let UseElementSizeReturn { width: observed, .. } = use_element_size(holder);
+    // With the next picture: a height that follows the width within the observer's own turn would be told as an error.
+    let width = RwSignal::new(0.0);
+    Effect::new(move |_| {
+        let observed = observed.get();
+        request_animation_frame(move || {
+            width.try_set(observed);
+        });
+    });
+    let height = Memo::new(move |_| aspect.map_or(height, |aspect| height.min((aspect * width.get()).max(60.0))));
     let is_dark = use_preferred_dark();
     let theme = move || if is_dark.get() { Theme::Dark } else { Theme::Light };
     let frame = RwSignal::new(Frame::default());
@@ -58,7 +70,7 @@ pub fn ChartView(
         }
         let scale = window().device_pixel_ratio().max(1.0);
         canvas.set_width((width * scale) as u32);
-        canvas.set_height((height * scale) as u32);
+        canvas.set_height((height.get() * scale) as u32);
         figure.with(|figure| {
             if let Some(figure) = figure {
                 match draw(&figure.chart, canvas, theme, scale) {
@@ -108,9 +120,9 @@ pub fn ChartView(
             let is_line = matches!(chart, Chart::Lines(_));
             Some(view! {
                 <Show when=move || is_line>
-                    <span class="cursor" style:left=format!("{left:.1}px") style:top=format!("{:.0}px", frame.y.0) style:height=format!("{:.0}px", frame.y.1 - frame.y.0)></span>
+                    <span class="cursor" style:--at=format!("{left:.1}px") style:top=format!("{:.0}px", frame.y.0) style:height=format!("{:.0}px", frame.y.1 - frame.y.0)></span>
                 </Show>
-                <dl class="tooltip" role="status" class:flip=flip style:left=format!("{left:.1}px")>
+                <dl class="tooltip" role="status" class:flip=flip style:--at=format!("{left:.1}px")>
                     {cells.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view()}
                 </dl>
             })
@@ -119,7 +131,7 @@ pub fn ChartView(
     let save_csv = move |_| with_chart(&mut |chart| save_text(&state, &format!("{id}.csv"), "text/csv", &chart.csv()));
     let save_svg = move |_| {
         let theme = if is_dark.get_untracked() { Theme::Dark } else { Theme::Light };
-        with_chart(&mut |chart| match chart.svg(theme, width.get_untracked() as u32, height as u32) {
+        with_chart(&mut |chart| match chart.svg(theme, width.get_untracked() as u32, height.get_untracked() as u32) {
             Ok(text) => save_text(&state, &format!("{id}.svg"), "image/svg+xml", &text),
             Err(error) => state.notices.update(|notices| notices.push(error.to_string())),
         });
@@ -140,8 +152,8 @@ pub fn ChartView(
                     }).collect_view())}
                 </span>
             </figcaption>
-            <div class="canvas" node_ref=holder style:height=format!("{height}px")>
-                <canvas node_ref=canvas style:height=format!("{height}px") tabindex="0" role="img"
+            <div class="canvas" node_ref=holder style:height=move || format!("{}px", height.get())>
+                <canvas node_ref=canvas style:height=move || format!("{}px", height.get()) tabindex="0" role="img"
                     aria-label=format!("Chart: {title}. Arrow keys read its values; a table follows.")
                     on:pointermove=point on:pointerleave=move |_| row.set(None) on:keydown=key on:blur=move |_| row.set(None)></canvas>
                 {tooltip}
@@ -165,11 +177,13 @@ pub fn ChartView(
                         }
                     })}
                 </details>
-                <span class="save" role="group" aria-label=format!("Save: {title}")>
-                    <button data-save="png" disabled=none on:click=save_png>"PNG"</button>
-                    <button data-save="svg" disabled=none on:click=save_svg>"SVG"</button>
-                    <button data-save="csv" disabled=none on:click=save_csv>"CSV"</button>
-                </span>
+                <Show when=move || !state.embedded>
+                    <span class="save" role="group" aria-label=format!("Save: {title}")>
+                        <button data-save="png" disabled=none on:click=save_png>"PNG"</button>
+                        <button data-save="svg" disabled=none on:click=save_svg>"SVG"</button>
+                        <button data-save="csv" disabled=none on:click=save_csv>"CSV"</button>
+                    </span>
+                </Show>
             </div>
         </figure>
     }

@@ -44,35 +44,51 @@ pub fn PromptPanel() -> impl IntoView {
             take_over(HistoryEntry::New);
         }
     };
-    let model_name =
-        move || state.model.with(|model| model.as_ref().map_or("…".into(), |model| model.config.name.clone()));
-    let has_template = move || state.model.with(|model| model.as_ref().is_none_or(|model| model.has_chat_template));
     view! {
         <div class="panel prompt">
             <h2><label for="prompt">"Ask the model"</label></h2>
             <textarea id="prompt" rows="2" node_ref=area prop:value=move || prompt.get() on:input=typed on:keydown=key
                 on:change=move |_| take_over(HistoryEntry::New) spellcheck="false"></textarea>
-            <div class="examples" role="group" aria-label="Example prompts">
-                {EXAMPLES.into_iter().map(|(name, text)| view! {
-                    <button class="chip" title=text aria-pressed=move || (prompt.get() == text).to_string()
-                        on:click=move |_| {
-                            timer.set_value(None);
-                            state.change(HistoryEntry::New, |settings| settings.prompt = text.into());
-                        }>{name}</button>
-                }).collect_view()}
-                <label class="check">
-                    <input type="checkbox" id="chat" prop:checked=move || state.settings.with(|settings| settings.chat)
-                        on:change=move |event| {
-                            let on = event_target_checked(&event);
-                            state.change(HistoryEntry::New, |settings| settings.chat = on);
-                        }/>
-                    "as a chat"
-                </label>
-            </div>
-            <Show when=move || !has_template() && state.settings.with(|settings| settings.chat)>
-                <p class="hint">"This model brings no chat template: untick “as a chat”."</p>
-            </Show>
-            <div class="mores">
+            // A frame has the prompt and the model of its link.
+            <Show when=move || !state.embedded><PromptChoices prompt timer/></Show>
+        </div>
+    }
+}
+
+/// Example prompts, the chat template, the model and sampling.
+#[component]
+fn PromptChoices(
+    /// The prompt that is set.
+    prompt: Memo<String>,
+    /// Runs what is being typed once typing rests.
+    timer: StoredValue<Option<Timeout>, LocalStorage>,
+) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let model_name =
+        move || state.model.with(|model| model.as_ref().map_or("…".into(), |model| model.config.name.clone()));
+    let has_template = move || state.model.with(|model| model.as_ref().is_none_or(|model| model.has_chat_template));
+    view! {
+        <div class="examples" role="group" aria-label="Example prompts">
+            {EXAMPLES.into_iter().map(|(name, text)| view! {
+                <button class="chip" title=text aria-pressed=move || (prompt.get() == text).to_string()
+                    on:click=move |_| {
+                        timer.set_value(None);
+                        state.change(HistoryEntry::New, |settings| settings.prompt = text.into());
+                    }>{name}</button>
+            }).collect_view()}
+            <label class="check">
+                <input type="checkbox" id="chat" prop:checked=move || state.settings.with(|settings| settings.chat)
+                    on:change=move |event| {
+                        let on = event_target_checked(&event);
+                        state.change(HistoryEntry::New, |settings| settings.chat = on);
+                    }/>
+                "as a chat"
+            </label>
+        </div>
+        <Show when=move || !has_template() && state.settings.with(|settings| settings.chat)>
+            <p class="hint">"This model brings no chat template: untick “as a chat”."</p>
+        </Show>
+        <div class="mores">
             <details class="more model-choice">
                 <summary>"Model: "{model_name}</summary>
                 <ModelPicker/>
@@ -81,7 +97,6 @@ pub fn PromptPanel() -> impl IntoView {
                 <summary>"Sampling"</summary>
                 <Sampling/>
             </details>
-            </div>
         </div>
     }
 }

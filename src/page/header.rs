@@ -25,22 +25,32 @@ pub fn Header() -> impl IntoView {
             || state.measurements.wanted.get().is_some()
             || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down)
     };
+    let in_tab = move || state.settings.with(address::link_to);
     view! {
         <header class="top">
-            <h1><a href="./" rel="home">"Prunescope"</a></h1>
-            <p class="tagline">"Switch parts of a language model off. See where the signal breaks."</p>
-            <Show when=move || state.embedded>
-                <a class="button" target="_blank" rel="noopener" href=move || state.settings.with(address::link_to)>"Open in a tab"</a>
-            </Show>
+            {if state.embedded {
+                view! { <h1><a target="_blank" rel="noopener" href=in_tab title="Open in a tab">"Prunescope"</a></h1> }.into_any()
+            } else {
+                view! {
+                    <h1><a href="./" rel="home">"Prunescope"</a></h1>
+                    <p class="tagline">"Switch parts of a language model off. See where the signal breaks."</p>
+                }.into_any()
+            }}
             <div class="actions">
                 <button id="stop" on:click=move |_| state.stop() disabled=move || !busy() aria-label="Stop what is running">"Stop"</button>
-                <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
-                <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.report.with(Option::is_none)>
-                    "Export JSON"
-                </button>
-                <button id="copy-link" class="primary" on:click=copy_link>
-                    {move || copied.get().unwrap_or("Copy link")}
-                </button>
+                {if state.embedded {
+                    view! { <a class="button" id="open" target="_blank" rel="noopener" href=in_tab>"Open in a tab"</a> }.into_any()
+                } else {
+                    view! {
+                        <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
+                        <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.report.with(Option::is_none)>
+                            "Export JSON"
+                        </button>
+                        <button id="copy-link" class="primary" on:click=copy_link>
+                            {move || copied.get().unwrap_or("Copy link")}
+                        </button>
+                    }.into_any()
+                }}
             </div>
         </header>
     }

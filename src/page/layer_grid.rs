@@ -158,7 +158,8 @@ pub fn LayerGrid() -> impl IntoView {
     view! {
             <div class="row">
                 <h2 id="layers-title">"Switch layers off"</h2>
-                <DropLeast/>
+                // It needs room that a frame does not have.
+                <Show when=move || !state.embedded><DropLeast/></Show>
             </div>
             <div class="grid" id="layer-grid" role="group" aria-label="Layers: arrow keys move, space switches, shift with an arrow key switches along"
                 node_ref=grid style:--layers=move || layers.get().to_string()

@@ -4,6 +4,7 @@
 //! * [`client`]: the worker that runs the engine; [`engine_files`]: what it is made of.
 //! * [`device`]: WebGPU or the CPU.
 //! * [`models`]: where models come from, and what of them is kept on this device.
+//! * [`lookup`]: how large a model is, before it is decided whether the visitor is asked (`crate::consent`).
 //! * [`measurements`]: signals of what is measured beside the main run.
 //! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
@@ -17,12 +18,13 @@ mod chart_view;
 mod client;
 mod controls;
 mod device;
-mod drop_files;
 mod engine_files;
 mod export;
+mod given_files;
 mod header;
 mod isolation;
 mod layer_grid;
+mod lookup;
 mod measurements;
 mod model_picker;
 mod models;
@@ -52,7 +54,7 @@ fn App() -> impl IntoView {
     provide_context(state);
     api::install(state);
     address::follow_history(state);
-    drop_files::follow(state);
+    given_files::follow_drops(state);
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
         let settings = state.settings.get_untracked();
@@ -62,11 +64,13 @@ fn App() -> impl IntoView {
     });
     remove_placeholder();
     let embedded = state.embedded;
+    let edits = Memo::new(move |_| state.settings.with(|settings| settings.plan.edits_weights()));
     view! {
         <div class="page" class:embedded=embedded>
             <header::Header/>
             <status::Notices/>
             <main id="main">
+                <status::Asking/>
                 <status::LoadingOrFailure/>
                 <section class="ask" aria-label="Prompt and settings">
                     <controls::PromptPanel/>
@@ -74,12 +78,17 @@ fn App() -> impl IntoView {
                 </section>
                 <section class="panel layers" aria-labelledby="layers-title">
                     <layer_grid::LayerGrid/>
-                    <thinning::Thinning/>
+                    // A frame is about what its link shows; where that edits weights, readers may turn the screw.
+                    <Show when=move || !embedded || edits.get()>
+                        <thinning::Thinning/>
+                    </Show>
                 </section>
-                <texts::Texts/>
-                <Show when=move || !embedded>
-                    <views::Views/>
-                </Show>
+                // A frame whose link names a view is about that view.
+                {if state.view_first {
+                    view! { <views::Views/><texts::Texts/> }.into_any()
+                } else {
+                    view! { <texts::Texts/><views::Views/> }.into_any()
+                }}
             </main>
             <status::StatusLine/>
         </div>

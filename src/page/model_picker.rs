@@ -2,11 +2,12 @@
 
 use leptos::html;
 use leptos::prelude::*;
-use web_sys::HtmlInputElement;
 
-use super::models::{SUGGESTIONS, picked_files};
+use super::given_files;
+use super::models::SUGGESTIONS;
 use super::state::{AppState, HistoryEntry};
 use super::status::megabytes;
+use crate::consent::{host_of, tokens};
 use crate::model::source::{DEFAULT_HUB, PICKED};
 use crate::settings::{BackendChoice, Precision, Settings, link};
 
@@ -33,6 +34,7 @@ fn ModelField(
         let value = input.value().trim().to_string();
         if state.settings.with_untracked(|settings| *get(settings) == value) && !value.is_empty() {
             // Asked for again, such as with an access token.
+            state.claims.update(|claims| claims.visitor_named(&value));
             state.load_model();
         } else {
             state.change(HistoryEntry::New, |settings| set(settings, value));
@@ -54,14 +56,7 @@ fn ModelField(
 #[component]
 pub fn ModelPicker() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let pick = move |event: leptos::ev::Event| {
-        let input = event_target::<HtmlInputElement>(&event);
-        if let Some(files) = input.files() {
-            state.use_files(picked_files(&files));
-        }
-        // The same file may be picked again after it was mended.
-        input.set_value("");
-    };
+    let pick = move |event| given_files::pick(state, &event, None);
     let is_picked = move || state.settings.with(|settings| settings.model.starts_with(PICKED));
     view! {
         <div class="fields models">
@@ -141,7 +136,7 @@ fn Device() -> impl IntoView {
     }
 }
 
-/// The hub and the access token for it.
+/// The hub, and the access token for it.
 #[component]
 fn Hub() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -151,26 +146,60 @@ fn Hub() -> impl IntoView {
         let value = if value == DEFAULT_HUB { String::new() } else { value };
         state.change(HistoryEntry::New, |settings| settings.hub = value);
     };
-    let token =
-        move || state.models.token(&state.settings.with(|settings| settings.hub().to_string())).unwrap_or_default();
-    let set_token = move |event: leptos::ev::Event| {
-        let hub = state.settings.with_untracked(|settings| settings.hub().to_string());
-        state.models.set_token(&hub, &event_target_value(&event));
-    };
+    let address = Memo::new(move |_| state.settings.with(|settings| settings.hub().to_string()));
     view! {
         <details class="hub">
             <summary>"Private models, other hubs"</summary>
             <label class="number">
-                "Access token"
-                <input id="token" type="password" autocomplete="off" placeholder="hf_…" prop:value=token on:change=set_token/>
-            </label>
-            <p class="hint">"Kept in this tab only, and sent to the hub only."</p>
-            <label class="number">
                 "Hub"
                 <input id="hub" type="url" placeholder=DEFAULT_HUB prop:value=move || hub.get() on:change=set_hub/>
             </label>
+            {move || view! { <Token hub=address.get()/> }}
         </details>
     }
+}
+
+/// The access token for a hub; or why there can be none.
+#[component]
+fn Token(
+    /// The hub's address.
+    hub: String,
+) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let host = host_of(&hub);
+    if state.embedded {
+        return view! { <p class="hint">"A frame in another page takes no access token, since that page can read the results: open it in a tab."</p> }.into_any();
+    }
+    if let Err(why) = tokens::key(&hub) {
+        return view! { <p class="hint" id="no-token">{format!("{why}.")}</p> }.into_any();
+    }
+    let is_trusted = {
+        let hub = hub.clone();
+        Memo::new(move |_| state.claims.with(|claims| claims.is_trusted(&hub)))
+    };
+    let hub = StoredValue::new(hub);
+    let host = StoredValue::new(host);
+    let token = move || hub.with_value(|hub| state.models.token(hub)).unwrap_or_default();
+    let set_token =
+        move |event: leptos::ev::Event| hub.with_value(|hub| state.models.set_token(hub, &event_target_value(&event)));
+    let trust = move |_| hub.with_value(|hub| state.claims.update(|claims| claims.trust(hub)));
+    let ask = move || {
+        let host = host.get_value();
+        view! {
+            <p class="hint">{format!("{host} was named by the link, not by you. Whoever runs it can use the access token that you give it: give it one only if it is yours or you know it, and never one for another hub.")}</p>
+            <button id="trust-hub" on:click=trust>{format!("Give {host} an access token")}</button>
+        }
+    };
+    view! {
+        <Show when=move || is_trusted.get() fallback=ask>
+            <label class="number">
+                {format!("Access token for {}", host.get_value())}
+                <input id="token" type="password" autocomplete="off" prop:value=token on:change=set_token/>
+            </label>
+            <p class="hint">{format!("Kept in this tab only, and sent to {} only.", host.get_value())}</p>
+        </Show>
+    }
+    .into_any()
 }
 
 /// What is kept on this device.

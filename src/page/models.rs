@@ -6,9 +6,10 @@ use js_sys::{AsyncIterator, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{DomException, FileList, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
+use web_sys::{DomException, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
 
 use super::address;
+use crate::consent::Tokens;
 use crate::download::names;
 use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
 use crate::kept_models;
@@ -16,9 +17,9 @@ use crate::model::source::{ModelSource, PICKED};
 use crate::settings::Settings;
 
 /// Where the default model is served, beside the page.
-const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
-/// Under what the token is kept, in this tab's storage only.
-const TOKEN: &str = "prunescope-token";
+pub const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
+/// Under what tokens are kept, in this tab's storage only.
+const TOKENS: &str = "prunescope-tokens";
 
 /// A repository that visitors may like to try.
 pub struct Suggestion {
@@ -90,8 +91,10 @@ pub struct Kept {
 pub struct Models {
     /// Files that were picked in this visit, by the name of the model.
     picked: StoredValue<BTreeMap<String, Vec<PickedFile>>>,
-    /// The hub and the access token for it.
-    token: RwSignal<Option<(String, String)>>,
+    /// Access tokens by hub.
+    tokens: RwSignal<Tokens>,
+    /// Whether tokens are used at all: not in a frame, whose surrounding page can read the results.
+    uses_tokens: bool,
     /// What is kept on this device.
     pub kept: RwSignal<Vec<Kept>>,
     /// Whether the browser says that it may delete what is kept when it needs room.
@@ -103,13 +106,15 @@ pub struct Models {
 }
 
 impl Models {
-    /// With the token of this tab, if it has one.
-    pub fn new() -> Self {
-        let stored = storage().and_then(|storage| storage.get_item(TOKEN).ok().flatten());
-        let token = stored.and_then(|text| text.split_once(' ').map(|(hub, token)| (hub.into(), token.into())));
+    /// With the tokens of this tab, if it has any.
+    ///
+    /// * `embedded`: whether the page is shown in another one, which can read the results; no token is used there.
+    pub fn new(embedded: bool) -> Self {
+        let stored = storage().and_then(|storage| storage.get_item(TOKENS).ok().flatten()).unwrap_or_default();
         let this = Self {
             picked: StoredValue::new(BTreeMap::new()),
-            token: RwSignal::new(token),
+            tokens: RwSignal::new(Tokens::from_stored(&stored)),
+            uses_tokens: !embedded,
             kept: RwSignal::new(vec![]),
             evictable: RwSignal::new(false),
             undeleted: RwSignal::new(None),
@@ -121,33 +126,29 @@ impl Models {
 
     /// The token for a hub.
     pub fn token(&self, hub: &str) -> Option<String> {
-        // A link may name any hub: a token is for the one that it was given for.
-        self.token.with(|token| token.as_ref().filter(|(of, _)| of == hub).map(|(_, token)| token.clone()))
+        self.tokens.with(|tokens| tokens.of(hub).cloned()).filter(|_| self.uses_tokens)
     }
 
     /// Takes a token for a hub; an empty one takes it away.
     pub fn set_token(&self, hub: &str, token: &str) {
-        let token = token.trim();
-        let value = (!token.is_empty()).then(|| (hub.to_string(), token.to_string()));
+        self.tokens.update(|tokens| tokens.set(hub, token));
+        let stored = self.tokens.with_untracked(Tokens::stored);
         if let Some(storage) = storage() {
-            // Where a browser keeps nothing, the signal has it until the page is closed.
-            let _ = match &value {
-                Some((hub, token)) => storage.set_item(TOKEN, &format!("{hub} {token}")),
-                None => storage.remove_item(TOKEN),
+            // Where a browser keeps nothing, the signal has them until the page is closed.
+            let _ = match stored {
+                Some(text) => storage.set_item(TOKENS, &text),
+                None => storage.remove_item(TOKENS),
             };
         }
-        self.token.set(value);
     }
 
-    /// Takes files that the visitor picked; returns what to write as the model.
-    pub fn pick(&self, files: Vec<PickedFile>) -> Option<String> {
-        let is_weights = |name: &str| name.ends_with(".gguf") || name.ends_with(".safetensors");
-        let first = files.iter().find(|file| is_weights(&file.name)).or(files.first())?;
-        let name = first.name.clone();
+    /// Takes files that the visitor picked, under a name; returns what to write as the model.
+    pub fn pick(&self, name: String, files: Vec<PickedFile>) -> String {
+        let model = format!("{PICKED}{name}");
         self.picked.update_value(|known| {
-            known.insert(name.clone(), files);
+            known.insert(name, files);
         });
-        Some(format!("{PICKED}{name}"))
+        model
     }
 
     /// What the worker must do to load a model that settings name.
@@ -208,17 +209,6 @@ impl Models {
             this.look().await;
         });
     }
-}
-
-/// Files of a picker or a drop, readable by the worker.
-pub fn picked_files(list: &FileList) -> Vec<PickedFile> {
-    (0..list.length())
-        .filter_map(|at| {
-            let file = list.get(at)?;
-            let address = web_sys::Url::create_object_url_with_blob(&file).ok()?;
-            Some(PickedFile { name: file.name(), address, bytes: file.size() as u64 })
-        })
-        .collect()
 }
 
 /// Why a kept model was not deleted; none where it was gone already.

@@ -88,12 +88,12 @@ fn Space(
     /// One more number.
     detail: Signal<Option<String>>,
 ) -> impl IntoView {
+    let number = move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"));
     view! {
         <div class=format!("space {ink}")>
             <span class="name">{name}" "<i>{symbol}</i></span>
-            <b id=id data-value=move || value.get().map(|x| x.to_string()) title="Cosine similarity of the dense and the pruned model; 1 is the same">
-                {move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"))}
-            </b>
+            <b id=id data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
+                title="Cosine similarity of the dense and the pruned model; 1 is the same">{number}</b>
             <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0))></span></span>
             <small>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</small>
         </div>

@@ -9,11 +9,14 @@ use super::address;
 use super::api::Waiting;
 use super::client::{EngineClient, Word};
 use super::device;
+use super::lookup;
 use super::measurements::Measurements;
 use super::models::Models;
 use super::offline;
-use crate::engine::protocol::{Backend, DeviceChoice, Event, PickedFile, Request, Stage};
+use crate::consent::{Asker, Claims, Decision, Question, decide};
+use crate::engine::protocol::{Backend, DeviceChoice, Event, Request, Stage};
 use crate::engine::start::StartFailure;
+use crate::notices::Notices;
 use crate::prune::{Importance, PruningPlan};
 use crate::results::{
     ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TokenWeight, WeightReport,
@@ -27,6 +30,8 @@ const DEFAULT_LAYERS: usize = 30;
 /// How far the engine is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EngineStatus {
+    /// It is looked up how large the model is.
+    Looking,
     /// The worker starts or opens its device.
     Starting,
     /// The model comes in.
@@ -42,7 +47,7 @@ pub enum EngineStatus {
     },
     /// The model can be asked.
     Ready,
-    /// There is no model; [`AppState::failure`] says why.
+    /// There is no model; [`AppState::failure`] says why, or [`AppState::question`] asks.
     Down,
 }
 
@@ -95,7 +100,7 @@ pub struct AppState {
     /// What the visitor has set.
     pub settings: RwSignal<Settings>,
     /// Sentences about malformed links and the like.
-    pub notices: RwSignal<Vec<String>>,
+    pub notices: RwSignal<Notices>,
     /// How far the engine is.
     pub engine: RwSignal<EngineStatus>,
     /// Bytes of its program so far and in all, while that comes.
@@ -106,6 +111,10 @@ pub struct AppState {
     pub model: RwSignal<Option<ModelInfo>>,
     /// What went wrong last.
     pub failure: RwSignal<Option<Failure>>,
+    /// What the visitor is asked before the settings' models are fetched.
+    pub question: RwSignal<Option<Question>>,
+    /// What the visitor asked for, beside what links ask for.
+    pub claims: RwSignal<Claims>,
     /// The number of the newest run.
     pub newest_run: RwSignal<u64>,
     /// Whether it is still running.
@@ -142,6 +151,8 @@ pub struct AppState {
     pub usage: RwSignal<Option<(u64, usize)>>,
     /// Whether another page shows this one in a frame.
     pub embedded: bool,
+    /// Whether the view stands before the texts.
+    pub view_first: bool,
     /// Why the CPU computes, after the GPU failed or was found slower in this visit.
     cpu_reason: RwSignal<Option<String>>,
     client: StoredValue<EngineClient, LocalStorage>,
@@ -158,14 +169,17 @@ impl AppState {
     pub fn new() -> Self {
         let query = address::query();
         let (settings, notices) = link::from_query(&query);
+        let embedded = address::is_embedded(&query);
         Self {
             settings: RwSignal::new(settings),
-            notices: RwSignal::new(notices),
+            notices: RwSignal::new(notices.into()),
             engine: RwSignal::new(EngineStatus::Starting),
             program: RwSignal::new(None),
             device: RwSignal::new(None),
             model: RwSignal::new(None),
             failure: RwSignal::new(None),
+            question: RwSignal::new(None),
+            claims: RwSignal::new(Claims::default()),
             newest_run: RwSignal::new(0),
             running: RwSignal::new(false),
             shown_run: RwSignal::new(0),
@@ -183,10 +197,11 @@ impl AppState {
             importance: RwSignal::new(None),
             report: RwSignal::new(None),
             usage: RwSignal::new(None),
-            embedded: address::is_embedded(&query),
+            embedded,
+            view_first: embedded && address::names_view(&query),
             cpu_reason: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
-            models: Models::new(),
+            models: Models::new(embedded),
             loading_since: StoredValue::new(None),
             waiting: StoredValue::new_local(Waiting::default()),
         }
@@ -213,8 +228,13 @@ impl AppState {
         first_divergence(&dense, &pruned)
     }
 
-    /// Changes the settings, the address bar with them, and starts what that asks for.
+    /// Changes the settings for the visitor, the address bar with them, and starts what that asks for.
     pub fn change(&self, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
+        self.change_for(Asker::Visitor, entry, how);
+    }
+
+    /// [`Self::change`], for the visitor or for a link.
+    pub fn change_for(&self, asker: Asker, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
         let before = self.settings.get_untracked();
         let mut settings = before.clone();
         how(&mut settings);
@@ -223,6 +243,10 @@ impl AppState {
         if settings == before {
             return;
         }
+        self.claims.update(|claims| match asker {
+            Asker::Link => claims.link_changed(&before, &settings),
+            Asker::Visitor | Asker::Agreed => claims.visitor_changed(&before, &settings),
+        });
         self.settings.set(settings.clone());
         address::write(&settings, self.embedded, entry);
         if settings.other_models(&before) {
@@ -235,7 +259,7 @@ impl AppState {
         }
     }
 
-    /// Starts a worker with the model that the settings name, in place of the one there is.
+    /// Loads the models that the settings name in place of those there are, or asks the visitor first.
     pub fn load_model(&self) {
         let settings = self.settings.get_untracked();
         self.client.with_value(EngineClient::stop);
@@ -245,8 +269,47 @@ impl AppState {
         self.running.set(false);
         self.failure.set(None);
         self.program.set(None);
+        self.question.set(None);
         self.device.set(None);
         self.usage.set(None);
+        if lookup::is_plain(&settings) {
+            return self.fetch_model();
+        }
+        self.engine.set(EngineStatus::Looking);
+        let (state, load, claims) = (*self, self.newest_run.get_untracked(), self.claims.get_untracked());
+        spawn_local(async move {
+            let parts = lookup::parts(state.models, &settings, &claims).await;
+            if state.newest_run.get_untracked() != load || state.engine.get_untracked() != EngineStatus::Looking {
+                return;
+            }
+            match decide(&parts, lookup::saves_data()) {
+                Decision::Load => state.fetch_model(),
+                Decision::Ask(question) => {
+                    state.engine.set(EngineStatus::Down);
+                    state.question.set(Some(question));
+                }
+            }
+        });
+    }
+
+    /// The visitor agrees to load what was asked about.
+    pub fn agree(&self) {
+        self.claims.update(|claims| self.settings.with_untracked(|settings| claims.agree(settings)));
+        self.load_model();
+    }
+
+    /// The visitor wants the default model in place of what the settings name.
+    pub fn use_default(&self) {
+        self.waiting.update_value(|waiting| waiting.reject("the visitor took the default model instead"));
+        self.change(HistoryEntry::New, |settings| {
+            settings.model.clear();
+            settings.other.clear();
+        });
+    }
+
+    /// Starts a worker with the models that the settings name.
+    fn fetch_model(&self) {
+        let settings = self.settings.get_untracked();
         let orders = self.models.order(&settings, &settings.model).and_then(|model| {
             let other = Some(&settings.other).filter(|other| !other.is_empty());
             Ok((model, other.map(|other| self.models.order(&settings, other)).transpose()?))
@@ -278,16 +341,6 @@ impl AppState {
                 client.start(backend, request(device), move |word| self.hear(backend, word));
             }),
             Err(message) => self.fail(Stage::Device, message),
-        }
-    }
-
-    /// Uses files of the visitor's as the model.
-    pub fn use_files(&self, files: Vec<PickedFile>) {
-        let Some(model) = self.models.pick(files) else { return };
-        if self.settings.with_untracked(|settings| settings.model == model) {
-            self.load_model();
-        } else {
-            self.change(HistoryEntry::New, |settings| settings.model = model);
         }
     }
 
@@ -334,7 +387,7 @@ impl AppState {
 
     /// Returns to the example of a first visit, on the same model and device.
     pub fn reset(&self) {
-        self.notices.set(vec![]);
+        self.notices.set(Notices::default());
         let loaded = self.model.get_untracked();
         self.change(HistoryEntry::New, |settings| {
             let Settings { model, other, hub, precision, backend, .. } = settings.clone();

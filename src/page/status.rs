@@ -2,7 +2,9 @@
 
 use leptos::prelude::*;
 
+use super::address;
 use super::state::{AppState, EngineStatus, Failure, HistoryEntry, Pace};
+use crate::consent;
 use crate::engine::protocol::{Backend, Stage};
 
 /// Where the default model comes from.
@@ -12,15 +14,49 @@ const DEFAULT_ORIGIN: &str = "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-
 #[component]
 pub fn Notices() -> impl IntoView {
     let state = expect_context::<AppState>();
+    let notice = move |sentence: String| {
+        let text = sentence.clone();
+        view! {
+            <p class="notice">
+                <span>{text}</span>
+                <button aria-label="Dismiss this notice" on:click=move |_| state.notices.update(|all| all.dismiss(&sentence))>"×"</button>
+            </p>
+        }
+    };
     view! {
         <div class="notices" role="status">
-            {move || state.notices.get().into_iter().enumerate().map(|(at, text)| view! {
-                <p class="notice">
-                    <span>{text}</span>
-                    <button aria-label="Dismiss this notice" on:click=move |_| state.notices.update(|all| { all.remove(at); })>"×"</button>
+            {move || state.notices.with(|all| all.shown().to_vec()).into_iter().map(notice).collect_view()}
+            {move || state.notices.with(|all| all.rest()).map(|sentence| view! {
+                <p class="notice rest">
+                    <span>{sentence}</span>
+                    <button aria-label="Dismiss these notices" on:click=move |_| state.notices.update(|all| all.dismiss_rest())>"×"</button>
                 </p>
-            }).collect_view()}
+            })}
         </div>
+    }
+}
+
+/// What the visitor is asked before a model is fetched: what, from where, how large, and why.
+#[component]
+pub fn Asking() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    view! {
+        {move || state.question.get().map(|question| {
+            let offers_default = question.offers_default();
+            view! {
+                <section class="panel question" id="question" role="alert" aria-labelledby="question-title">
+                    <h2 id="question-title">{question.title()}</h2>
+                    <ul>{question.models().into_iter().map(|model| view! { <li>{model}</li> }).collect_view()}</ul>
+                    <p class="hint">{question.reasons().join(" ")}</p>
+                    <div class="actions">
+                        <button class="primary" id="agree" on:click=move |_| state.agree()>{question.button()}</button>
+                        <Show when=move || offers_default>
+                            <button id="decline" on:click=move |_| state.use_default()>"Use the default model"</button>
+                        </Show>
+                    </div>
+                </section>
+            }
+        })}
     }
 }
 
@@ -29,6 +65,7 @@ pub fn Notices() -> impl IntoView {
 pub fn LoadingOrFailure() -> impl IntoView {
     let state = expect_context::<AppState>();
     let loading = move || match state.engine.get() {
+        EngineStatus::Looking => Some(("Looking how large the model is…".to_string(), None)),
         EngineStatus::Starting => Some(match state.program.get() {
             Some((received, total)) if received < total => {
                 let text = format!("Starting the engine, {:.1} of {:.1} MB", megabytes(received), megabytes(total));
@@ -81,12 +118,7 @@ pub fn LoadingOrFailure() -> impl IntoView {
                             </button>
                         </Show>
                         <Show when=move || other_model>
-                            <button id="use-default" on:click=move |_| state.change(HistoryEntry::New, |settings| {
-                                settings.model.clear();
-                                settings.other.clear();
-                            })>
-                                "Use the default model"
-                            </button>
+                            <button id="use-default" on:click=move |_| state.use_default()>"Use the default model"</button>
                         </Show>
                     </div>
                 </div>
@@ -144,6 +176,13 @@ pub fn StatusLine() -> impl IntoView {
             }
         })
     };
+    let leaves = move || {
+        let page = address::base()?;
+        state.settings.with(|settings| {
+            let has_token = state.models.token(settings.hub()).is_some();
+            Some(consent::leaves(settings, &page, has_token, state.embedded))
+        })
+    };
     view! {
         <footer class="status">
             <p>
@@ -161,7 +200,7 @@ pub fn StatusLine() -> impl IntoView {
                         " Engine memory, peak: "{format!("{:.0} MB", megabytes(memory))}"."
                     </span>
                 })}
-                " Everything runs in this tab; nothing is sent anywhere. After "
+                " "{leaves}" After "
                 <a href="https://arxiv.org/abs/2603.24652">"He et al. 2026"</a>"."
             </p>
         </footer>

@@ -52,7 +52,10 @@ export async function stage(options, site) {
   return { server, browser };
 }
 
-/** Opens the page; console errors and page errors are collected in `page.problems`. */
+/**
+ * Opens the page; console errors and page errors are collected in `page.problems`.
+ * `agree`: the link's model is on another host, so the page asks first; the button is clicked that loads it.
+ */
 export async function open(browser, address, options = {}) {
   // Without the service worker unless a test is about it: a test's faults must meet every request.
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, serviceWorkers: "block", ...options.context });
@@ -64,6 +67,7 @@ export async function open(browser, address, options = {}) {
   if (options.before) await options.before(page);
   await page.goto(address);
   await page.waitForFunction(() => window.prunescope);
+  if (options.agree) await page.click("#agree");
   return page;
 }
 

@@ -34,6 +34,8 @@ function hugeWeights() {
   return begin;
 }
 
+/** A link to a model on the hub, which is another host than the page's: so the page asks first, and the visitor agrees. */
+const agreed = (address, options) => open(browser, address, { agree: true, ...options });
 const link = (model, more = "") => `${site.site}?model=${model}&hub=${server.origin}&backend=cpu&drop=m0&tokens=3${more}`;
 const failure = (page) => page.textContent(".failure p");
 const kept = (page) => page.$$eval("#kept li span:first-child", (spans) => spans.map((span) => span.textContent));
@@ -51,7 +53,7 @@ async function holdsTo(page, name) {
 
 for (const [id, name, stored] of [["tiny/qwen2", "qwen2", "BF16"], ["tiny/gemma3", "gemma3", "BF16"], ["tiny/gpt2", "gpt2", "F32"]]) {
   test(`${name} from a hub`, async () => {
-    const page = await open(browser, link(id));
+    const page = await agreed(link(id));
     await finished(page);
     const report = await holdsTo(page, name);
     assert.equal(report.model.family, name);
@@ -89,7 +91,7 @@ test("a list that is cut where it cannot be seen how it goes on", async () => {
 });
 
 test("a file of K-quants in a repository, under a plan that edits its weights", async () => {
-  const page = await open(browser, link("tiny/k-quants:model", "&sparse=wanda-0.5"));
+  const page = await agreed(link("tiny/k-quants:model", "&sparse=wanda-0.5"));
   await finished(page);
   const report = await holdsTo(page, "k_quants");
   assert.match(report.model.stored_as, /Q2_K.*Q6_K/);
@@ -98,10 +100,16 @@ test("a file of K-quants in a repository, under a plan that edits its weights", 
 });
 
 test("a private repository asks for a token, which stays in the tab and goes to the hub only", async () => {
-  const page = await open(browser, link("tiny/private"));
-  assert.match(await failure(page), /tiny\/private.*access token/s);
+  const page = await agreed(link("tiny/private"));
+  assert.match(await failure(page), new RegExp(`tiny/private.*access token for ${new URL(server.origin).host} `, "s"));
   await page.click(".more summary");
   await page.click(".hub summary");
+  // The link chose the hub: the visitor must say that it may be given a token at all.
+  assert.equal(await page.locator("#token").count(), 0);
+  const host = new URL(server.origin).host;
+  assert.equal(await page.textContent("#trust-hub"), `Give ${host} an access token`);
+  await page.click("#trust-hub");
+  assert.match(await page.textContent(".hub"), new RegExp(`Access token for ${host}.*sent to ${host} only`, "s"));
   await page.fill("#token", "hf_secret");
   await page.press("#token", "Enter");
   await page.click("#retry");
@@ -112,6 +120,7 @@ test("a private repository asks for a token, which stays in the tab and goes to 
   // A link to another hub does not get it.
   const other = await hub({}, {});
   await page.goto(link("tiny/private").replace(encodeURI(server.origin), other.origin));
+  await page.click("#agree");
   await page.waitForSelector(".failure");
   assert.ok(other.asked.length > 0 && other.asked.every(({ authorization }) => authorization === undefined));
   other.close();
@@ -126,7 +135,7 @@ for (const [what, model, sentence] of [
   ["an architecture that is not known", "tiny/mamba", /`mamba`.*gptneox/s],
 ]) {
   test(what, async () => {
-    const page = await open(browser, link(model));
+    const page = await agreed(link(model));
     assert.match(await failure(page), sentence);
     await page.click("#use-default");
     await finished(page);
@@ -135,7 +144,7 @@ for (const [what, model, sentence] of [
 }
 
 test("a model that is too big is refused with the numbers before its weights come", async () => {
-  const page = await open(browser, link("tiny/huge"));
+  const page = await agreed(link("tiny/huge"));
   assert.match(await failure(page), /takes 3276 MB.*can hold 3200 MB.*8 bits it would take 921 MB/s);
   assert.equal(await page.locator("#use-eight-bits").count(), 1);
   await page.context().close();
@@ -148,7 +157,7 @@ test("too many requests, then patience", async () => {
     response.writeHead(429, { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "retry-after", "Retry-After": "1" }).end();
     return true;
   });
-  const page = await open(browser, link("tiny/gpt2"));
+  const page = await agreed(link("tiny/gpt2"));
   await finished(page);
   assert.ok(refused >= 3);
   server.faults.clear();
@@ -167,7 +176,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
     return true;
   });
   const address = link("tiny/llama").replace(encodeURI(server.origin), own.origin);
-  const page = await open(browser, address, { context: { serviceWorkers: "allow" } });
+  const page = await agreed(address, { context: { serviceWorkers: "allow" } });
   await page.waitForFunction(() => document.querySelector("#model-progress")?.value > 0);
   await page.click("#pause");
   assert.match(await failure(page), /stopped.*go on/s);
@@ -202,7 +211,7 @@ test("what was damaged on the way is not kept", async () => {
     response.writeHead(200, { "Access-Control-Allow-Origin": "*", "Content-Length": other.length }).end(other);
     return true;
   });
-  const page = await open(browser, link("tiny/gemma3"));
+  const page = await agreed(link("tiny/gemma3"));
   assert.match(await failure(page), /checksum of model\.safetensors/);
   damaged = false;
   await page.click("#retry");
@@ -229,7 +238,7 @@ test("a full disk: the model works, and the page says that it is not kept", asyn
 test("a browser that keeps no files, as in a private window: the model works, and the page says that it is not kept", async () => {
   const denies = "StorageManager.prototype.getDirectory = async () => { throw new DOMException('denied', 'SecurityError'); };";
   site.prepend("worker.js", denies);
-  const page = await open(browser, link("tiny/gpt2"), { before: (page) => page.addInitScript(denies) });
+  const page = await agreed(link("tiny/gpt2"), { before: (page) => page.addInitScript(denies) });
   await page.waitForSelector(".notice:has-text('keeps no files')");
   await finished(page);
   await holdsTo(page, "gpt2");
@@ -266,7 +275,7 @@ test("a file dropped on the page", async () => {
 });
 
 test("a second model in place of the pruned one, in every view", async () => {
-  const page = await open(browser, link("tiny/llama", "&other=tiny/llama:model.gguf").replace("drop=m0", "drop="));
+  const page = await agreed(link("tiny/llama", "&other=tiny/llama:model.gguf").replace("drop=m0", "drop="));
   await finished(page);
   const same = await results(page, { prompt: expected("llama").prompt, chat: false });
   assert.ok(Math.abs(same.next_token.kl_dense_pruned) < 1e-5, "the same weights in two formats");

@@ -324,7 +324,9 @@ test("another page embeds it and talks to it", async () => {
   await parent.evaluate(() => document.querySelector("iframe").contentWindow.postMessage({ prunescope: "run", id: 6, settings: { tokens: 0 } }, "*"));
   assert.match((await heard("error")).message, /tokens/);
   const frame = parent.frames()[1];
-  assert.equal(await frame.locator(".explore").count(), 0, "the embedded view is compact");
+  // The view of its link is there, the others take one line.
+  assert.equal(await frame.locator("[role=tab]").count(), 0);
+  assert.equal(await frame.inputValue("#view-menu"), "layers");
   assert.equal(host.hostname, "127.0.0.1");
   await context.close();
 });

@@ -3,15 +3,13 @@
 use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
-use super::super::export::read_text;
+use super::super::given_files;
 use super::super::state::AppState;
 use crate::figure::choice::{Scoring, options, scores, summary, vocabulary};
+use crate::given_files::TaskSet;
 use crate::results::Proportion;
 use crate::results::tasks::best;
-use crate::tasks::{Question, choice};
-
-/// Most lines of a file that are named one by one.
-pub(super) const NAMED_LINES: usize = 5;
+use crate::tasks::Question;
 
 /// One question in detail, and the score of all.
 #[component]
@@ -27,16 +25,12 @@ pub fn Choice() -> impl IntoView {
     let table = Memo::new(move |_| {
         measurements.choice.with(|known| measurements.questions.with(|all| scores(known, all, scoring.get())))
     });
-    let pick = move |event: leptos::ev::Event| {
-        read_text(state, &event, move |name, text| {
-            let (questions, errors) = choice::parse(&text);
-            tell_lines(&state, &name, &errors, questions.len());
-            if !questions.is_empty() {
-                chosen.set(0);
-                measurements.use_questions(&state, questions);
-            }
-        });
-    };
+    let pick = move |event| given_files::pick(state, &event, Some(TaskSet::Questions));
+    // Another set begins at its first question.
+    Effect::new(move |_| {
+        measurements.questions.track();
+        chosen.set(0);
+    });
     let answers = move || {
         let (result, question) = (result.get()?, question()?);
         let answer = |scores: &[f32]| {
@@ -71,8 +65,10 @@ pub fn Choice() -> impl IntoView {
                     }).collect_view()}
                 </select>
             </label>
-            <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
-            <button class="chip" on:click=move |_| step(1)>"next"</button>
+            <span class="thin">
+                <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
+                <button class="chip" on:click=move |_| step(1)>"next"</button>
+            </span>
         </div>
         <p id="choice-text">{move || question().map(|question| {
             let list = question.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}", Question::letter(at)));
@@ -96,7 +92,7 @@ pub fn Choice() -> impl IntoView {
                 "Your own questions (JSON lines with question, choices, answer) "
                 <input id="choice-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
             </label>
-            <button class="chip" on:click=move |_| { chosen.set(0); measurements.use_questions(&state, vec![]) }>"built-in questions"</button>
+            <button class="chip" on:click=move |_| measurements.use_questions(&state, vec![])>"built-in questions"</button>
         </div>
         <p class="sentence" id="choice-summary">{move || table.with(|table| summary(table))}</p>
         <div class="scroll" tabindex="0" role="region" aria-label="Score by topic">
@@ -113,16 +109,4 @@ pub fn Choice() -> impl IntoView {
 /// A proportion as people read it.
 pub(super) fn part(proportion: Proportion) -> String {
     if proportion.of == 0 { "–".into() } else { format!("{} of {}", proportion.right, proportion.of) }
-}
-
-/// Names the lines of a file that were skipped.
-pub(super) fn tell_lines(state: &AppState, name: &str, errors: &[crate::tasks::LineError], read: usize) {
-    let mut told: Vec<String> = errors.iter().take(NAMED_LINES).map(|error| format!("{name}: {error}.")).collect();
-    if errors.len() > NAMED_LINES {
-        told.push(format!("{name}: {} more lines are skipped.", errors.len() - NAMED_LINES));
-    }
-    if read == 0 {
-        told.push(format!("{name} holds nothing that can be used; what was there before stays."));
-    }
-    state.notices.update(|notices| notices.extend(told));
 }

@@ -51,20 +51,51 @@ pub fn Views() -> impl IntoView {
             let _ = tab.unchecked_into::<web_sys::HtmlElement>().focus();
         }
     };
-    view! {
-        <section class="panel explore" aria-label="Charts" class:stale=move || state.is_stale()>
-            <div class="tabs" role="tablist" aria-label="Charts" on:keydown=key>
-                {VIEWS.map(|(view, name)| view! {
-                    <button role="tab" id=format!("tab-{}", link::view_name(view)) aria-controls="view"
-                        aria-selected=move || (open.get() == view).to_string() tabindex=move || if open.get() == view { "0" } else { "-1" }
-                        on:click=move |_| choose(view)>{name}</button>
-                }).collect_view()}
-            </div>
+    let tabs = move || {
+        let tab = move |(view, name): (View, &'static str)| {
+            view! {
+                <button role="tab" id=format!("tab-{}", link::view_name(view)) aria-controls="view"
+                    aria-selected=move || (open.get() == view).to_string() tabindex=move || if open.get() == view { "0" } else { "-1" }
+                    on:click=move |_| choose(view)>{name}</button>
+            }
+        };
+        view! {
+            <div class="tabs" role="tablist" aria-label="Charts" on:keydown=key>{VIEWS.map(tab).collect_view()}</div>
             <div class="row between">
                 <Temperature/>
                 <Progress of_run=false/>
             </div>
-            <div id="view" role="tabpanel" aria-labelledby=move || format!("tab-{}", link::view_name(open.get()))>
+        }
+    };
+    // A frame shows the view of its link; the others take one line.
+    let menu = move || {
+        let pick = move |event: leptos::ev::Event| {
+            let name = event_target_value(&event);
+            if let Some((view, _)) = VIEWS.into_iter().find(|(view, _)| link::view_name(*view) == name) {
+                choose(view);
+            }
+        };
+        view! {
+            <div class="row">
+                <label class="view-menu">
+                    "View "
+                    <select id="view-menu" on:change=pick>
+                        {VIEWS.map(|(view, name)| view! {
+                            <option value=link::view_name(view) selected=move || open.get() == view>{name}</option>
+                        }).collect_view()}
+                    </select>
+                </label>
+                <Progress of_run=false/>
+            </div>
+        }
+    };
+    let name = move || VIEWS.into_iter().find(|(view, _)| *view == open.get()).map(|(_, name)| name);
+    let role = if state.embedded { "region" } else { "tabpanel" };
+    let tab = move || (!state.embedded).then(|| format!("tab-{}", link::view_name(open.get())));
+    view! {
+        <section class="panel explore" aria-label="Charts" class:stale=move || state.is_stale()>
+            {if state.embedded { menu().into_any() } else { tabs().into_any() }}
+            <div id="view" role=role aria-labelledby=tab aria-label=move || name().filter(|_| state.embedded)>
                 {move || match open.get() {
                     View::Layers => view! { <layers::Layers/> }.into_any(),
                     View::Steps => view! { <steps::Steps/> }.into_any(),

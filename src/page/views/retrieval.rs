@@ -3,12 +3,12 @@
 use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
-use super::super::export::read_text;
+use super::super::given_files;
 use super::super::state::AppState;
-use super::choice::tell_lines;
 use crate::figure::retrieval::ranks;
+use crate::given_files::TaskSet;
 use crate::results::tasks::Pooling;
-use crate::tasks::{RetrievalSet, retrieval};
+use crate::tasks::RetrievalSet;
 
 /// Slope charts of ranks, for both poolings.
 #[component]
@@ -23,16 +23,7 @@ pub fn Retrieval() -> impl IntoView {
             Some(ranks(report.poolings.iter().find(|report| report.pooling == pooling)?, &queries))
         })
     };
-    let pick = move |event: leptos::ev::Event| {
-        read_text(state, &event, move |name, text| {
-            let (set, errors) = retrieval::parse(&text);
-            let usable = if set.passages.is_empty() { 0 } else { set.queries.len() };
-            tell_lines(&state, &name, &errors, usable);
-            if usable > 0 {
-                measurements.use_retrieval_set(&state, set);
-            }
-        });
-    };
+    let pick = move |event| given_files::pick(state, &event, Some(TaskSet::Passages));
     let size = move || {
         measurements.retrieval_set.with(|set| {
             format!("{} passages and {} queries, each answered by one passage.", set.passages.len(), set.queries.len())

@@ -60,7 +60,7 @@ pub fn Weights() -> impl IntoView {
                     </table>
                 </div>
             </Show>
-            <ChartView id="chart-mask" title="Corner of a matrix" figure waiting height=300.0/>
+            <ChartView id="chart-mask" title="Corner of a matrix" figure waiting height=300.0 aspect=0.5/>
         </div>
     }
 }

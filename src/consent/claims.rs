@@ -1,0 +1,232 @@
+//! Who asked for what: the visitor's own choices, beside what links bring.
+
+use std::collections::BTreeSet;
+
+use super::Asker;
+use crate::model::source::{ModelSource, is_usual_hub};
+use crate::settings::Settings;
+use url::Url;
+
+/// What the visitor typed, picked, clicked or agreed to since the last link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Models, as the settings have them.
+    models: BTreeSet<String>,
+    /// Hubs that the visitor named or agreed to.
+    hubs: BTreeSet<String>,
+    /// Models that a question was about, each with its hub.
+    agreed: BTreeSet<(String, String)>,
+    /// Hubs that may be given an access token. A link does not take that away.
+    trusted: BTreeSet<String>,
+}
+
+/// The models that settings name.
+pub fn models(settings: &Settings) -> impl Iterator<Item = &String> {
+    std::iter::once(&settings.model).chain(Some(&settings.other).filter(|other| !other.is_empty()))
+}
+
+/// Whether two settings name the same models.
+fn same_models(a: &Settings, b: &Settings) -> bool {
+    (&a.model, &a.other, a.hub()) == (&b.model, &b.other, b.hub())
+}
+
+impl Claims {
+    /// The visitor changed the settings.
+    pub fn visitor_changed(&mut self, before: &Settings, after: &Settings) {
+        if after.model != before.model {
+            self.visitor_named(&after.model);
+        }
+        if after.other != before.other {
+            self.visitor_named(&after.other);
+        }
+        if after.hub != before.hub {
+            self.visitor_named_hub(after.hub());
+        }
+    }
+
+    /// The visitor named a model, perhaps the one that is set already.
+    pub fn visitor_named(&mut self, model: &str) {
+        self.models.insert(model.into());
+    }
+
+    /// The visitor named a hub.
+    pub fn visitor_named_hub(&mut self, hub: &str) {
+        self.hubs.insert(hub.into());
+        self.trust(hub);
+    }
+
+    /// A link changed the settings: the address bar went back or forward, or the page around a frame asks. Other models than
+    /// those of before are its own, whoever named them earlier.
+    pub fn link_changed(&mut self, before: &Settings, after: &Settings) {
+        if !same_models(before, after) {
+            let trusted = std::mem::take(&mut self.trusted);
+            *self = Self { trusted, ..Self::default() };
+        }
+    }
+
+    /// The visitor agreed to load what the settings name.
+    pub fn agree(&mut self, settings: &Settings) {
+        let agreed = models(settings).map(|model| (settings.hub().to_string(), model.clone()));
+        self.agreed.extend(agreed);
+        // The question named the host: what the visitor types from here on comes from there knowingly.
+        self.hubs.insert(settings.hub().into());
+    }
+
+    /// Who wants a model of the settings.
+    pub fn asker(&self, settings: &Settings, model: &str) -> Asker {
+        let hub = settings.hub();
+        if self.agreed.contains(&(hub.to_string(), model.to_string())) {
+            return Asker::Agreed;
+        }
+        // A repository is the visitor's choice where its hub is, too.
+        let on_hub = matches!(ModelSource::parse(model), ModelSource::Repository(_));
+        if self.models.contains(model) && (!on_hub || is_usual(hub) || self.hubs.contains(hub)) {
+            Asker::Visitor
+        } else {
+            Asker::Link
+        }
+    }
+
+    /// The visitor said that a hub may be given an access token.
+    pub fn trust(&mut self, hub: &str) {
+        self.trusted.insert(hub.into());
+    }
+
+    /// Whether the visitor may be asked for an access token for a hub: the usual one, one that the visitor named, or one that
+    /// came by a link and was trusted since.
+    pub fn is_trusted(&self, hub: &str) -> bool {
+        is_usual(hub) || self.trusted.contains(hub)
+    }
+}
+
+fn is_usual(hub: &str) -> bool {
+    Url::parse(hub).is_ok_and(|hub| is_usual_hub(&hub))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settings(model: &str, other: &str, hub: &str) -> Settings {
+        Settings { model: model.into(), other: other.into(), hub: hub.into(), ..Settings::default() }
+    }
+
+    const HUB: &str = "https://hub.example";
+
+    #[test]
+    fn what_a_link_names_is_the_links() {
+        let claims = Claims::default();
+        for model in ["", "a/b", "https://x.example/a.gguf"] {
+            assert_eq!(claims.asker(&settings(model, "", ""), model), Asker::Link);
+        }
+    }
+
+    #[test]
+    fn what_the_visitor_types_is_the_visitors_and_only_that() {
+        let link = settings("a/b", "", "");
+        let typed = settings("a/b", "c/d", "");
+        let mut claims = Claims::default();
+        claims.visitor_changed(&link, &typed);
+        assert_eq!(claims.asker(&typed, "c/d"), Asker::Visitor);
+        assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
+        // Another device, other precision: the models stay the link's.
+        claims.visitor_changed(&typed, &Settings { precision: crate::settings::Precision::Eight, ..typed.clone() });
+        assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
+        // Asked for again, as it stands in the field.
+        claims.visitor_named("a/b");
+        assert_eq!(claims.asker(&typed, "a/b"), Asker::Visitor);
+    }
+
+    #[test]
+    fn a_repository_on_a_hub_of_a_link_is_the_links() {
+        let link = settings("a/b", "", HUB);
+        let typed = settings("c/d", "", HUB);
+        let mut claims = Claims::default();
+        claims.visitor_changed(&link, &typed);
+        assert_eq!(claims.asker(&typed, "c/d"), Asker::Link);
+        let address = settings("https://x.example/a.gguf", "", HUB);
+        claims.visitor_changed(&typed, &address);
+        assert_eq!(claims.asker(&address, &address.model), Asker::Visitor, "an address is on no hub");
+        let hub = settings("c/d", "", "https://own.example");
+        claims.visitor_changed(&typed, &hub);
+        assert_eq!(claims.asker(&hub, "c/d"), Asker::Visitor, "both were typed");
+        assert_eq!(claims.asker(&typed, "c/d"), Asker::Link);
+    }
+
+    #[test]
+    fn agreement_is_to_just_that_and_ends_with_the_next_link() {
+        let link = settings("a/b", "c/d", HUB);
+        let mut claims = Claims::default();
+        claims.agree(&link);
+        assert_eq!([claims.asker(&link, "a/b"), claims.asker(&link, "c/d")], [Asker::Agreed; 2]);
+        assert_eq!(claims.asker(&settings("a/b", "", ""), "a/b"), Asker::Link, "on another hub");
+        let mut typed = claims.clone();
+        typed.visitor_changed(&link, &settings("e/f", "", HUB));
+        assert_eq!(typed.asker(&settings("e/f", "", HUB), "e/f"), Asker::Visitor, "typed, on a hub that was agreed to");
+        let plan = Settings { tokens: 5, ..link.clone() };
+        claims.link_changed(&link, &plan);
+        assert_eq!(claims.asker(&plan, "a/b"), Asker::Agreed, "back to another plan on the same models");
+        claims.link_changed(&plan, &settings("e/f", "", ""));
+        claims.link_changed(&settings("e/f", "", ""), &link);
+        assert_eq!(claims.asker(&link, "a/b"), Asker::Link, "back to it from another model");
+    }
+
+    #[test]
+    fn a_hub_of_a_link_gets_no_token_unless_it_is_trusted() {
+        let mut claims = Claims::default();
+        assert!(claims.is_trusted("https://huggingface.co") && !claims.is_trusted(HUB));
+        assert!(!claims.is_trusted("http://huggingface.co"), "not the usual hub: anyone can answer");
+        // To load a model from it is not to trust it with a token.
+        claims.agree(&settings("a/b", "", HUB));
+        assert!(!claims.is_trusted(HUB));
+        claims.trust(HUB);
+        claims.link_changed(&settings("a/b", "", HUB), &settings("c/d", "", ""));
+        assert!(claims.is_trusted(HUB));
+        claims.visitor_changed(&settings("", "", ""), &settings("", "", "https://own.example"));
+        assert!(claims.is_trusted("https://own.example"));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Visitor(usize),
+        Link(usize),
+        Agree,
+    }
+
+    proptest! {
+        /// Whatever happened: a model of a link is the visitor's only if the visitor changed to it, or agreed, after that link.
+        #[test]
+        fn no_sequence_turns_a_links_model_into_the_visitors(steps in proptest::collection::vec(
+            prop_oneof![(0usize..4).prop_map(Step::Visitor), (0usize..4).prop_map(Step::Link), Just(Step::Agree)], 0..12)) {
+            let all = [settings("", "", ""), settings("a/b", "", ""), settings("a/b", "", HUB), settings("https://x.example/y.gguf", "", HUB)];
+            let mut claims = Claims::default();
+            let (mut now, mut by_link) = (all[0].clone(), true);
+            for step in steps {
+                match step {
+                    Step::Visitor(to) => {
+                        claims.visitor_changed(&now, &all[to]);
+                        if !same_models(&now, &all[to]) {
+                            by_link = false;
+                        }
+                        now = all[to].clone();
+                    }
+                    Step::Link(to) => {
+                        claims.link_changed(&now, &all[to]);
+                        if !same_models(&now, &all[to]) {
+                            by_link = true;
+                        }
+                        now = all[to].clone();
+                    }
+                    Step::Agree => {
+                        claims.agree(&now);
+                        by_link = false;
+                    }
+                }
+                if by_link {
+                    prop_assert_eq!(claims.asker(&now, &now.model), Asker::Link);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Access tokens: each is for one hub, and goes over https or to this computer only.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+use url::Url;
+
+use super::{host_of, is_loopback};
+
+/// A hub that is given no token.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "{host} gets no access token, since its address does not begin with https: anyone on the way could read the token"
+)]
+pub struct NoToken {
+    /// Its host.
+    host: String,
+}
+
+/// Under what a hub's token is kept: its address, written as the standard writes it. A token for one hub is for no other, not
+/// even on the same host, which may serve several people's hubs.
+///
+/// # Errors
+/// [`NoToken`] for a hub to which a token would go in clear.
+pub fn key(hub: &str) -> Result<String, NoToken> {
+    let refused = || NoToken { host: host_of(hub) };
+    let address = Url::parse(hub).map_err(|_| refused())?;
+    let is_private = address.scheme() == "https" || (address.scheme() == "http" && is_loopback(&address));
+    if is_private { Ok(address.as_str().trim_end_matches('/').into()) } else { Err(refused()) }
+}
+
+/// The visitor's tokens by hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens(BTreeMap<String, String>);
+
+impl Tokens {
+    /// Reads what [`Self::stored`] wrote; anything else is no tokens.
+    pub fn from_stored(text: &str) -> Self {
+        let read: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+        Self(read.into_iter().filter(|(hub, token)| key(hub).as_ref() == Ok(hub) && !token.is_empty()).collect())
+    }
+
+    /// As a text to keep; none where there is nothing to keep.
+    pub fn stored(&self) -> Option<String> {
+        if self.0.is_empty() { None } else { serde_json::to_string(&self.0).ok() }
+    }
+
+    /// The token for a hub.
+    pub fn of(&self, hub: &str) -> Option<&String> {
+        self.0.get(&key(hub).ok()?)
+    }
+
+    /// Takes a token for a hub; an empty one takes it away, and a hub that gets none is passed over.
+    pub fn set(&mut self, hub: &str, token: &str) {
+        let Ok(key) = key(hub) else { return };
+        match token.trim() {
+            "" => self.0.remove(&key),
+            token => self.0.insert(key, token.into()),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn over_https_or_to_this_computer_only() {
+        for hub in ["https://huggingface.co", "https://hub.example/under", "http://127.0.0.1:80", "http://localhost:9"]
+        {
+            assert!(key(hub).is_ok(), "{hub}");
+        }
+        for hub in ["http://hub.example", "http://huggingface.co", "http://192.168.0.2", "http://localhost.example"] {
+            let why = key(hub).unwrap_err().to_string();
+            assert!(why.contains(&host_of(hub)) && why.contains("https"), "{why}");
+            let mut tokens = Tokens::default();
+            tokens.set(hub, "hf_x");
+            assert_eq!((tokens.of(hub), tokens.stored()), (None, None));
+        }
+        // Nor by what was stored.
+        assert_eq!(Tokens::from_stored(r#"{"http://hub.example":"hf_x"}"#), Tokens::default());
+    }
+
+    #[test]
+    fn each_hub_has_its_own() {
+        let mut tokens = Tokens::default();
+        tokens.set("https://huggingface.co", " hf_usual\n");
+        tokens.set("https://hub.example/a b", "hf_other");
+        assert_eq!(tokens.of("https://huggingface.co/").map(String::as_str), Some("hf_usual"));
+        assert_eq!(tokens.of("https://hub.example/a%20b").map(String::as_str), Some("hf_other"));
+        for hub in [
+            "https://hub.example",
+            "https://hub.example/a",
+            "https://hub.example:444/a b",
+            "https://huggingface.co.hub.example",
+        ] {
+            assert_eq!(tokens.of(hub), None, "{hub}");
+        }
+        tokens.set("https://huggingface.co", "");
+        assert_eq!(tokens.of("https://huggingface.co"), None);
+        assert!(tokens.of("https://hub.example/a b").is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_stored_is_read_again(given in proptest::collection::vec(("[a-z]{1,5}(/[a-z \"\\\\{:]{0,4})?", "\\PC{0,9}"), 0..4)) {
+            let mut tokens = Tokens::default();
+            for (rest, token) in &given {
+                tokens.set(&format!("https://{rest}"), token);
+            }
+            let again = tokens.stored().map_or_else(Tokens::default, |text| Tokens::from_stored(&text));
+            prop_assert_eq!(again, tokens);
+        }
+
+        #[test]
+        fn any_stored_text_is_read(text: String) {
+            Tokens::from_stored(&text);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! What a file is that the visitor drops on the page or picks: told by its first bytes, whatever its name says.
+//!
+//! [`sort`] decides for all files of a drop where each goes; the page reads the bytes and does that.
+
+use std::fmt;
+
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+
+use crate::tasks::{MAX_LINES, choice, retrieval};
+
+/// How much of each file is looked at: enough for the longest lines of the sets that people use.
+pub const HEAD_BYTES: usize = 256 << 10;
+/// Longest header of a safetensors file; the format's own limit.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// A file by its name and beginning.
+#[derive(Clone, Debug)]
+pub struct GivenFile {
+    /// Its name.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its first bytes, [`HEAD_BYTES`] of them where there are so many.
+    pub head: Vec<u8>,
+}
+
+/// A kind of set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskSet {
+    /// Multiple-choice questions.
+    Questions,
+    /// Passages and queries.
+    Passages,
+}
+
+/// What a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Weights, under the name that the loader tells them by.
+    Weights(String),
+    /// A text that describes a model whose weights are in safetensors files, under its usual name.
+    Description(&'static str),
+    /// A set, of JSON lines.
+    TaskSet(TaskSet),
+    /// Something else; what it is, to end a sentence that begins with the file's name.
+    Unknown(&'static str),
+}
+
+/// Where the files of a drop go. Each is told of once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sorted {
+    /// Files that make a model, weights first: the place in the drop, and the name that the loader tells it by.
+    pub model: Vec<(usize, String)>,
+    /// Sets of questions.
+    pub questions: Vec<usize>,
+    /// Sets of passages.
+    pub passages: Vec<usize>,
+    /// Sentences about those that are left.
+    pub sentences: Vec<String>,
+}
+
+/// Decides where each file goes.
+///
+/// * `expected`: the set that the visitor was asked for, if any. A file that can be that is taken for it, and so is a text that
+///   is nothing else, whose lines are then named.
+pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
+    let mut sorted = Sorted::default();
+    let kinds: Vec<Kind> = files.iter().map(|file| kind(file, expected)).collect();
+    let has_weights = kinds.iter().any(|kind| matches!(kind, Kind::Weights(_)));
+    let (mut descriptions, mut beside) = (vec![], vec![]);
+    for (at, (file, kind)) in files.iter().zip(kinds).enumerate() {
+        match kind {
+            Kind::Weights(name) => sorted.model.push((at, name)),
+            Kind::Description(name) if has_weights => descriptions.push((at, name.to_string())),
+            Kind::TaskSet(TaskSet::Questions) => sorted.questions.push(at),
+            Kind::TaskSet(TaskSet::Passages) => sorted.passages.push(at),
+            Kind::Unknown(_) if has_weights => beside.push(file.name.as_str()),
+            Kind::Description(_) => sorted.sentences.push(format!(
+                "{} describes a model, but its weights are not among the files: choose it together with the .safetensors files. The model stays as it is.",
+                file.name
+            )),
+            Kind::Unknown(what) => sorted.sentences.push(format!("{} {what}. The model stays as it is.", file.name)),
+        }
+    }
+    sorted.model.extend(descriptions);
+    // Models come with files that nothing needs here, such as their README.
+    if !beside.is_empty() {
+        sorted.sentences.push(format!("Not needed beside the weights, and left alone: {}.", beside.join(", ")));
+    }
+    sorted
+}
+
+/// Whether a file is a text.
+pub fn is_text(file: &GivenFile) -> bool {
+    !file.head.is_empty() && as_text(&file.head, file.head.len() as u64 >= file.bytes).is_some()
+}
+
+/// What a file is, where a set may be expected.
+fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
+    let head = &file.head[..];
+    let has_ending = |ending: &str| file.name.to_lowercase().ends_with(ending);
+    let named = |ending: &str| if has_ending(ending) { file.name.clone() } else { format!("{}{ending}", file.name) };
+    if head.starts_with(b"GGUF") {
+        return Kind::Weights(named(".gguf"));
+    }
+    if is_safetensors(file) {
+        return Kind::Weights(named(".safetensors"));
+    }
+    if let Some(what) = other_format(head) {
+        return Kind::Unknown(what);
+    }
+    let whole = head.len() as u64 >= file.bytes;
+    let Some(text) = as_text(head, whole) else {
+        // A file of weights that is damaged or of an unknown version is for the loader to name.
+        return if has_ending(".gguf") || has_ending(".safetensors") {
+            Kind::Weights(file.name.clone())
+        } else {
+            Kind::Unknown(
+                "is no file that this page can read: choose a .gguf or .safetensors file, or a set of JSON lines",
+            )
+        };
+    };
+    if let Some(kind) = set(text, whole, expected) {
+        return kind;
+    }
+    if let Some(kind) = top_level_keys(text).and_then(|keys| of_object(&keys)) {
+        return kind;
+    }
+    if has_ending(".jinja") && (text.contains("{%") || text.contains("{{")) {
+        return Kind::Description("chat_template.jinja");
+    }
+    if has_ending(".gguf") || has_ending(".safetensors") {
+        return Kind::Weights(file.name.clone());
+    }
+    if let Some(expected) = expected {
+        return Kind::TaskSet(expected);
+    }
+    Kind::Unknown(match text.trim_start().chars().next() {
+        Some('[') => "is a JSON list: a set has one JSON object a line",
+        Some('{') => "is JSON, but neither questions nor passages: each line needs the keys that the views name",
+        Some('<') => "is a page of the web, not the file that it may be about: download that file itself",
+        _ => "is a text: to calibrate with it, drop it on the field “Calibration text”",
+    })
+}
+
+/// A safetensors file begins with the length of its header, which is a JSON object.
+fn is_safetensors(file: &GivenFile) -> bool {
+    let Some((length, header)) = file.head.split_first_chunk::<8>() else { return false };
+    let length = u64::from_le_bytes(*length);
+    header.first() == Some(&b'{') && (2..=MAX_HEADER_BYTES.min(file.bytes.saturating_sub(8))).contains(&length)
+}
+
+/// Formats by their first bytes, with what to say of them.
+fn other_format(head: &[u8]) -> Option<&'static str> {
+    const FORMATS: [(&[u8], &str); 10] = [
+        (b"PK\x03\x04", "is a zip archive or PyTorch's own format: choose the model's .safetensors or .gguf file"),
+        (b"\x80\x02", "is a Python pickle, which can hold programs: choose the model's .safetensors or .gguf file"),
+        (b"\x80\x03", "is a Python pickle, which can hold programs: choose the model's .safetensors or .gguf file"),
+        (b"\x80\x04", "is a Python pickle, which can hold programs: choose the model's .safetensors or .gguf file"),
+        (b"\x1f\x8b", "is compressed with gzip: unpack it first"),
+        (b"\x28\xb5\x2f\xfd", "is compressed with zstd: unpack it first"),
+        (b"PAR1", "is a Parquet file: save its rows as JSON lines first"),
+        (b"lmgg", "is in the format before GGUF: convert it with llama.cpp first"),
+        (b"tjgg", "is in the format before GGUF: convert it with llama.cpp first"),
+        (b"%PDF", "is a PDF"),
+    ];
+    if head.is_empty() {
+        return Some("is empty");
+    }
+    FORMATS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
+}
+
+/// The beginning as a text; none where it is not one. A character that is cut at the end is left out.
+fn as_text(head: &[u8], whole: bool) -> Option<&str> {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) if !whole && error.error_len().is_none() => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).ok()?
+        }
+        Err(_) => return None,
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    (!text.contains('\0')).then_some(text)
+}
+
+/// A set, by the parsers of the sets: the expected kind where it can be that; else whichever kind more of its whole lines are,
+/// questions where both understand as many, since a question with its passage can be read as both.
+fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
+    let lines = if whole { text } else { &text[..text.rfind('\n')? + 1] };
+    let questions = choice::parse(lines).0.len();
+    let (found, errors) = retrieval::parse(lines);
+    let count = lines.lines().filter(|line| !line.trim().is_empty()).take(MAX_LINES).count();
+    let of_passages = count.saturating_sub(errors.len());
+    // The queries may come further on.
+    let ranks = !found.passages.is_empty() && (!whole || !found.queries.is_empty());
+    Some(match expected {
+        Some(TaskSet::Questions) if questions > 0 => Kind::TaskSet(TaskSet::Questions),
+        Some(TaskSet::Passages) if ranks => Kind::TaskSet(TaskSet::Passages),
+        _ if questions > 0 && (questions >= of_passages || !ranks) => Kind::TaskSet(TaskSet::Questions),
+        _ if ranks => Kind::TaskSet(TaskSet::Passages),
+        _ if found.passages.is_empty() => return None,
+        _ => Kind::Unknown("has passages, but no queries with the ids of their answers: put both into one file"),
+    })
+}
+
+/// What a JSON object is, by its keys; none where that is nothing known.
+fn of_object(keys: &[String]) -> Option<Kind> {
+    let has = |key: &str| keys.iter().any(|other| other == key);
+    Some(if has("prompt_ids") && has("settings") {
+        Kind::Unknown("holds results that this page saved: to see them again, open the link that they came from")
+    } else if has("parts") && has("sha256") {
+        Kind::Unknown("lists the parts of a model: give its address under Model, with the parts beside it")
+    } else if has("weight_map") {
+        Kind::Description("model.safetensors.index.json")
+    } else if has("added_tokens") && ["model", "normalizer", "pre_tokenizer", "truncation"].into_iter().any(has) {
+        Kind::Description("tokenizer.json")
+    } else if has("model_type") || has("architectures") {
+        Kind::Description("config.json")
+    } else if has("tokenizer_class") || has("added_tokens_decoder") || has("chat_template") {
+        Kind::Description("tokenizer_config.json")
+    } else if has("_from_model_config") || (has("eos_token_id") && (has("transformers_version") || has("bos_token_id")))
+    {
+        Kind::Description("generation_config.json")
+    } else {
+        return None;
+    })
+}
+
+/// The keys of the JSON object that a text begins with, as far as the text goes; none where it begins otherwise.
+fn top_level_keys(text: &str) -> Option<Vec<String>> {
+    struct Keys<'a>(&'a mut Vec<String>);
+    impl<'de> Visitor<'de> for Keys<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<String>()? {
+                self.0.push(key);
+                map.next_value::<IgnoredAny>()?;
+            }
+            Ok(())
+        }
+    }
+    let mut keys = vec![];
+    // The text may end within the object: what came before stays.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(Keys(&mut keys));
+    (!keys.is_empty()).then_some(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file(name: &str, content: impl AsRef<[u8]>) -> GivenFile {
+        let content = content.as_ref();
+        let head = content[..content.len().min(HEAD_BYTES)].to_vec();
+        GivenFile { name: name.into(), bytes: content.len() as u64, head }
+    }
+
+    fn safetensors() -> Vec<u8> {
+        let header = br#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat()
+    }
+
+    const QUESTION: &str = r#"{"question":"Where do fish swim?","choices":["river","town"],"answer":0}"#;
+    const PASSAGES: &str = "{\"id\":1,\"passage\":\"A fox swims.\"}\n{\"query\":\"Who swims?\",\"answer\":1}\n";
+
+    const QUESTIONS: Kind = Kind::TaskSet(TaskSet::Questions);
+    const PASSAGES_KIND: Kind = Kind::TaskSet(TaskSet::Passages);
+
+    fn told(file: &GivenFile) -> Kind {
+        kind(file, None)
+    }
+
+    fn weights(name: &str) -> Kind {
+        Kind::Weights(name.into())
+    }
+
+    #[test]
+    fn content_tells_whatever_the_name_says() {
+        for name in ["a.gguf", "a.bin", "questions.jsonl", ""] {
+            assert!(matches!(told(&file(name, b"GGUF\x03\0\0\0")), Kind::Weights(name) if name.ends_with(".gguf")));
+            assert_eq!(told(&file(name, QUESTION)), QUESTIONS, "{name}");
+            assert_eq!(told(&file(name, PASSAGES)), PASSAGES_KIND, "{name}");
+            assert_eq!(
+                told(&file(name, r#"{"model_type":"llama","hidden_size":4}"#)),
+                Kind::Description("config.json")
+            );
+        }
+        assert_eq!(told(&file("x", safetensors())), weights("x.safetensors"));
+        assert_eq!(told(&file("Model.SafeTensors", safetensors())), weights("Model.SafeTensors"));
+    }
+
+    #[test]
+    fn sets_of_every_form() {
+        let long = format!("{}\n", QUESTION.replace("fish", &"fish ".repeat(2000))).repeat(100);
+        assert!(long.len() > HEAD_BYTES);
+        for (text, expected) in [
+            (choice::BUILT_IN, QUESTIONS),
+            (retrieval::BUILT_IN, PASSAGES_KIND),
+            (&long, QUESTIONS),
+            // BoolQ has a passage, too.
+            (r#"{"question":"Is snow cold?","passage":"Snow is ice.","answer":true}"#, QUESTIONS),
+            (r#"{"query":"Who swims?","positive":"A fox swims."}"#, PASSAGES_KIND),
+            // Some lines of no use change nothing.
+            (&format!("broken\n{QUESTION}\n{{}}\n"), QUESTIONS),
+            (&format!("\u{feff}{QUESTION}"), QUESTIONS),
+            (&format!("{QUESTION}\r\n{QUESTION}\r\n"), QUESTIONS),
+        ] {
+            assert_eq!(told(&file("x", text)), expected, "{}", &text[..text.len().min(80)]);
+        }
+    }
+
+    #[test]
+    fn a_long_set_of_passages_is_known_before_its_queries_come() {
+        let passage = format!("{{\"id\":1,\"passage\":\"{}\"}}\n", "A fox swims. ".repeat(1000));
+        let text = passage.repeat(40) + "{\"query\":\"Who swims?\",\"answer\":1}\n";
+        assert!(text.len() > HEAD_BYTES);
+        assert_eq!(told(&file("x", text)), PASSAGES_KIND);
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        let results = r#"{"model":{"name":"x"},"backend":"cpu","settings":{},"prompt_ids":[1],"next_token":{}}"#;
+        let whole_config = r#"{"weights":1}"#;
+        for (content, says) in [
+            (results.as_bytes(), "results that this page saved"),
+            (b"", "is empty"),
+            (b"PK\x03\x04rest", "PyTorch"),
+            (b"\x80\x02}q", "pickle"),
+            (b"\x1f\x8b\x08", "gzip"),
+            (b"lmgg\x01", "before GGUF"),
+            (b"<!doctype html>", "page of the web"),
+            (b"[{\"question\":1}]", "JSON list"),
+            (whole_config.as_bytes(), "neither questions nor passages"),
+            (b"Once upon a time", "Calibration text"),
+            (b"\xff\xd8\xff\xe0", "no file that this page can read"),
+            (br#"{"name":"t","sha256":"x","parts":[]}"#, "lists the parts"),
+            (br#"{"_id":"1","text":"A fox swims."}"#, "no queries"),
+        ] {
+            let sorted = sort(&[file("some.gguf.txt", content)], None);
+            assert_eq!((sorted.model.len(), sorted.questions.len(), sorted.passages.len()), (0, 0, 0));
+            let [sentence] = &sorted.sentences[..] else { panic!("{sorted:?}") };
+            assert!(sentence.starts_with("some.gguf.txt ") && sentence.contains(says), "{sentence}");
+            assert!(sentence.ends_with("The model stays as it is."), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_of_weights_is_for_the_loader_to_name() {
+        assert_eq!(told(&file("a.gguf", b"\xff\xfe\x00damaged")), weights("a.gguf"));
+        assert_eq!(told(&file("a.safetensors", b"not a header at all")), weights("a.safetensors"));
+        assert_eq!(told(&file("a.gguf", QUESTION)), QUESTIONS);
+    }
+
+    #[test]
+    fn a_mixed_drop_does_both() {
+        let files = [
+            file("q.txt", QUESTION),
+            file("model (1)", safetensors()),
+            file("config (2).json", r#"{"architectures":["LlamaForCausalLM"],"model_type":"llama"}"#),
+            file("tok.json", r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"model":{}}"#),
+            file("t.json", r#"{"tokenizer_class":"X","chat_template":"{{ x }}"}"#),
+            file("g.json", r#"{"bos_token_id":1,"eos_token_id":2}"#),
+            file("i.json", r#"{"metadata":{},"weight_map":{}}"#),
+            file("my.jinja", "{% for x in y %}{{ x }}{% endfor %}"),
+            file("README.md", "# A model"),
+            file("p.jsonl", PASSAGES),
+        ];
+        let sorted = sort(&files, None);
+        let model: Vec<(usize, &str)> = sorted.model.iter().map(|(at, name)| (*at, name.as_str())).collect();
+        assert_eq!(
+            model,
+            [
+                (1, "model (1).safetensors"),
+                (2, "config.json"),
+                (3, "tokenizer.json"),
+                (4, "tokenizer_config.json"),
+                (5, "generation_config.json"),
+                (6, "model.safetensors.index.json"),
+                (7, "chat_template.jinja")
+            ]
+        );
+        assert_eq!((&sorted.questions[..], &sorted.passages[..]), (&[0][..], &[9][..]));
+        assert_eq!(sorted.sentences, ["Not needed beside the weights, and left alone: README.md."]);
+        // The description alone makes no model.
+        let alone = sort(&files[2..3], None);
+        assert!(alone.model.is_empty() && alone.sentences[0].contains("weights are not among the files"), "{alone:?}");
+    }
+
+    #[test]
+    fn what_is_expected_wins_where_it_can_be() {
+        let both = file("x", r#"{"question":"Is snow cold?","passage":"Snow is ice.","answer":true}"#);
+        assert_eq!(kind(&both, Some(TaskSet::Passages)), PASSAGES_KIND);
+        for expected in [TaskSet::Questions, TaskSet::Passages] {
+            // What is the other set, a model or no text goes where it belongs.
+            assert_eq!(kind(&file("x", QUESTION), Some(expected)), QUESTIONS);
+            assert_eq!(kind(&file("x", PASSAGES), Some(expected)), PASSAGES_KIND);
+            assert_eq!(kind(&file("x", b"GGUF"), Some(expected)), weights("x.gguf"));
+            assert!(matches!(kind(&file("x", b"\x80\x02"), Some(expected)), Kind::Unknown(_)));
+            // Of any other text, the lines are named.
+            assert_eq!(kind(&file("x", "{}"), Some(expected)), Kind::TaskSet(expected));
+            assert_eq!(kind(&file("x", "some text"), Some(expected)), Kind::TaskSet(expected));
+        }
+    }
+
+    #[test]
+    fn a_long_tokenizer_is_known_by_its_beginning() {
+        let mut text = String::from(
+            r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,"model":{"vocab":{"#,
+        );
+        for at in 0..40_000 {
+            text.push_str(&format!("\"token{at}\":{at},"));
+        }
+        text.push_str("\"end\":1}}}");
+        assert!(text.len() > HEAD_BYTES);
+        assert_eq!(told(&file("x", text)), Kind::Description("tokenizer.json"));
+    }
+
+    proptest! {
+        /// Every file is told of once: it goes somewhere, or a sentence names it.
+        #[test]
+        fn every_file_is_told_of_once(contents in proptest::collection::vec(prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..60),
+            "\\PC{0,60}".prop_map(String::into_bytes),
+            Just(QUESTION.as_bytes().to_vec()), Just(PASSAGES.as_bytes().to_vec()), Just(safetensors()),
+            Just(br#"{"model_type":"llama"}"#.to_vec()),
+        ], 0..6)) {
+            let files: Vec<GivenFile> = contents.iter().enumerate().map(|(at, content)| file(&format!("file{at}."), content)).collect();
+            let sorted = sort(&files, None);
+            let sentences = sorted.sentences.join(" ");
+            for at in 0..files.len() {
+                let went = sorted.model.iter().filter(|(place, _)| *place == at).count()
+                    + sorted.questions.iter().chain(&sorted.passages).filter(|place| **place == at).count();
+                let named = usize::from(sentences.contains(&format!("file{at}.")));
+                prop_assert_eq!(went + named, 1, "file{} in {:?}", at, sorted);
+            }
+        }
+
+        /// A cut anywhere in a long set changes nothing about what it is.
+        #[test]
+        fn the_beginning_of_a_set_is_enough(cut in 120usize..4000) {
+            for (text, expected) in [(choice::BUILT_IN, QUESTIONS), (retrieval::BUILT_IN, PASSAGES_KIND)] {
+                let head = text.as_bytes()[..cut.max(text.find('\n').unwrap() + 1)].to_vec();
+                prop_assert_eq!(told(&GivenFile { name: "x".into(), bytes: text.len() as u64, head }), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Files that the visitor drops anywhere on the page, or picks: each goes where its content belongs ([`crate::given_files`]).
+
+use gloo::events::{EventListener, EventListenerOptions};
+use js_sys::Uint8Array;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DragEvent, Element, File, FileList};
+
+use super::state::{AppState, HistoryEntry};
+use crate::engine::protocol::PickedFile;
+use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
+use crate::settings::View;
+use crate::tasks::{LineError, choice, retrieval};
+
+/// Most bytes of a set that are read.
+const MAX_SET_BYTES: f64 = 67_108_864.0;
+/// Most lines of a file that are named one by one.
+const NAMED_LINES: usize = 5;
+
+/// Takes files that are dropped on the page.
+pub fn follow_drops(state: AppState) {
+    // A browser opens what is dropped unless both events are refused.
+    let options = EventListenerOptions::enable_prevent_default();
+    let has_files =
+        |event: &DragEvent| event.data_transfer().is_some_and(|data| data.types().includes(&"Files".into(), 0));
+    EventListener::new_with_options(&window(), "dragover", options, move |event| {
+        let event: &DragEvent = event.unchecked_ref();
+        if has_files(event) {
+            event.prevent_default();
+        }
+    })
+    .forget();
+    EventListener::new_with_options(&window(), "drop", options, move |event| {
+        let event: &DragEvent = event.unchecked_ref();
+        if !has_files(event) {
+            return;
+        }
+        event.prevent_default();
+        let on = |id: &str| {
+            let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+            element.is_some_and(|element| element.closest(&format!("#{id}")).is_ok_and(|found| found.is_some()))
+        };
+        let files = listed(event.data_transfer().and_then(|data| data.files()));
+        let expected = match () {
+            () if on("choice-file") => Some(TaskSet::Questions),
+            () if on("retrieval-file") => Some(TaskSet::Passages),
+            () => None,
+        };
+        let calibrates = on("calibration");
+        spawn_local(async move {
+            match &files[..] {
+                [one] if calibrates => calibrate(state, one.clone()).await,
+                _ => take(state, files, expected).await,
+            }
+        });
+    })
+    .forget();
+}
+
+/// Takes files of a picker.
+///
+/// * `expected`: what the picker is for; a file that can be that is taken for it.
+pub fn pick(state: AppState, event: &leptos::ev::Event, expected: Option<TaskSet>) {
+    let input = event_target::<web_sys::HtmlInputElement>(event);
+    let files = listed(input.files());
+    // The same file may be picked again after it was mended.
+    input.set_value("");
+    spawn_local(take(state, files, expected));
+}
+
+fn listed(list: Option<FileList>) -> Vec<File> {
+    list.iter().flat_map(|list| (0..list.length()).filter_map(|at| list.get(at))).collect()
+}
+
+/// Puts each file where it belongs, and opens the view of a set.
+async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
+    let mut given = vec![];
+    for file in &files {
+        match head(file).await {
+            Some(head) => given.push(GivenFile { name: file.name(), bytes: file.size() as u64, head }),
+            // All or none: a model without one of its files is another one.
+            None => return unreadable(state, &file.name()),
+        }
+    }
+    let Sorted { model, questions, passages, sentences } = sort(&given, expected);
+    state.notices.update(|notices| notices.extend(sentences));
+    let mut view = None;
+    let all = |places: &[usize]| places.iter().filter_map(|at| files.get(*at).cloned()).collect::<Vec<_>>();
+    for file in all(&passages) {
+        let Some(text) = text(&file).await else { return unreadable(state, &file.name()) };
+        let (set, errors) = retrieval::parse(&text);
+        let usable = if set.passages.is_empty() { 0 } else { set.queries.len() };
+        tell_lines(&state, &file.name(), &errors, usable);
+        if usable > 0 {
+            state.measurements.use_retrieval_set(&state, set);
+            view = Some(View::Retrieval);
+        }
+    }
+    for file in all(&questions) {
+        let Some(text) = text(&file).await else { return unreadable(state, &file.name()) };
+        let (questions, errors) = choice::parse(&text);
+        tell_lines(&state, &file.name(), &errors, questions.len());
+        if !questions.is_empty() {
+            state.measurements.use_questions(&state, questions);
+            view = Some(View::Choice);
+        }
+    }
+    // The first of the weights names the model.
+    let name = given.iter().zip(0..).find(|(_, at)| model.first().is_some_and(|(first, _)| first == at));
+    let name = name.map(|(file, _)| file.name.clone());
+    let picked: Vec<PickedFile> = model
+        .into_iter()
+        .filter_map(|(at, name)| {
+            let file = files.get(at)?;
+            let address = web_sys::Url::create_object_url_with_blob(file).ok()?;
+            Some(PickedFile { name, address, bytes: file.size() as u64 })
+        })
+        .collect();
+    let model = name.map(|name| state.models.pick(name, picked));
+    let again = model.as_ref().is_some_and(|model| state.settings.with_untracked(|settings| settings.model == *model));
+    state.change(HistoryEntry::New, |settings| {
+        settings.model = model.unwrap_or_else(|| settings.model.clone());
+        settings.view = view.unwrap_or(settings.view);
+    });
+    if again {
+        state.load_model();
+    }
+}
+
+/// Calibrates with a text.
+async fn calibrate(state: AppState, file: File) {
+    let given = GivenFile { name: file.name(), bytes: file.size() as u64, head: head(&file).await.unwrap_or_default() };
+    if !is_text(&given) {
+        return take(state, vec![file], None).await;
+    }
+    match text(&file).await {
+        Some(text) => state.measurements.calibrate(&state, text.trim().to_string()),
+        None => unreadable(state, &given.name),
+    }
+}
+
+/// A file's first bytes.
+async fn head(file: &File) -> Option<Vec<u8>> {
+    let part = file.slice_with_f64_and_f64(0.0, HEAD_BYTES as f64).ok()?;
+    let bytes = JsFuture::from(part.array_buffer()).await.ok()?;
+    Some(Uint8Array::new(&bytes).to_vec())
+}
+
+async fn text(file: &File) -> Option<String> {
+    let part = file.slice_with_f64_and_f64(0.0, MAX_SET_BYTES).ok()?;
+    JsFuture::from(part.text()).await.ok()?.as_string()
+}
+
+fn unreadable(state: AppState, name: &str) {
+    state.notices.update(|notices| notices.push(format!("The file {name} could not be read: choose it again.")));
+}
+
+/// Names the lines of a file that were skipped.
+fn tell_lines(state: &AppState, name: &str, errors: &[LineError], read: usize) {
+    let mut told: Vec<String> = errors.iter().take(NAMED_LINES).map(|error| format!("{name}: {error}.")).collect();
+    if errors.len() > NAMED_LINES {
+        told.push(format!("{name}: {} more lines are skipped.", errors.len() - NAMED_LINES));
+    }
+    if read == 0 {
+        told.push(format!("{name} holds nothing that can be used; what was there before stays."));
+    }
+    state.notices.update(|notices| notices.extend(told));
+}

@@ -1,0 +1,243 @@
+//! How much of a model is still to be fetched: what of it is kept on this device, and what its host says, where that may be
+//! asked. The facts for [`crate::consent::decide`].
+
+use futures::future::{Either, select};
+use gloo::timers::future::TimeoutFuture;
+use js_sys::{Reflect, Uint8Array};
+use leptos::prelude::window;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{FileSystemDirectoryHandle, FileSystemFileHandle, Headers, RequestInit, Response};
+
+use super::address;
+use super::models::{DEFAULT_MODEL, Models};
+use crate::consent::{Asker, Claims, Left, Part, Place, claims};
+use crate::download::kept::RECORD;
+use crate::download::names::encoded;
+use crate::download::order::{LISTING, MANIFEST};
+use crate::download::record::{CHUNK, Record};
+use crate::kept_models::{self, granted};
+use crate::model::manifest::Manifest;
+use crate::model::repository::{parse_listing, select as select_files};
+use crate::model::source::{ModelSource, RepositoryName};
+use crate::settings::Settings;
+
+/// Longest wait for a host that is asked how large a model is, in milliseconds.
+const PATIENCE_MS: u32 = 4000;
+/// A hub sends no more entries of a list at once; after so many there may be others.
+const LISTED_AT_ONCE: usize = 1000;
+
+/// Whether the browser asks pages to save data.
+pub fn saves_data() -> bool {
+    let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
+    let connection = get(&window().navigator(), "connection");
+    connection.is_object() && get(&connection, "saveData").is_truthy()
+}
+
+/// Whether nothing has to be looked up: the visitor's own files, and the default model where data need not be saved.
+pub fn is_plain(settings: &Settings) -> bool {
+    let plain = |model: &String| match ModelSource::parse(model) {
+        ModelSource::Picked(_) => true,
+        ModelSource::Default => settings.other.is_empty() && !saves_data(),
+        ModelSource::Address(_) | ModelSource::Repository(_) => false,
+    };
+    claims::models(settings).all(plain)
+}
+
+/// What the settings' models are, from where they come, who wants them, and how much of each is still to be fetched.
+pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<Part> {
+    let page = address::base();
+    let mut parts = vec![];
+    for model in claims::models(settings) {
+        let asker = claims.asker(settings, model);
+        // A page without an address of its own has no site either.
+        let place = page.as_ref().map_or(Place::Device, |page| Place::of(model, settings.hub(), page));
+        let left = match (&place, asker) {
+            (Place::Device, _) | (_, Asker::Agreed) => Left::Nothing,
+            _ => left(models, settings, model, &place, asker).await,
+        };
+        parts.push(Part { model: model.clone(), place, asker, left });
+    }
+    parts
+}
+
+async fn left(models: Models, settings: &Settings, model: &str, place: &Place, asker: Asker) -> Left {
+    // Another host that a link chose is not asked for anything.
+    let may_ask = asker != Asker::Link || !matches!(place, Place::Elsewhere(_));
+    match ModelSource::parse(model) {
+        ModelSource::Picked(_) => Left::Nothing,
+        ModelSource::Default => at_address(DEFAULT_MODEL, place, may_ask).await,
+        ModelSource::Address(address) => at_address(&address, place, may_ask).await,
+        ModelSource::Repository(repository) => {
+            let token = models.token(settings.hub());
+            in_repository(&repository, settings.hub(), may_ask, token).await
+        }
+    }
+}
+
+/// A file of weights, or a manifest with its parts beside it.
+async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
+    let Ok(address) = address::absolute(address) else { return Left::Nothing };
+    let path = address.split(['?', '#']).next().unwrap_or(&address);
+    if path.ends_with(".json") {
+        let left = async |folder: &KeptFolder, manifest: Manifest| {
+            folder.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await
+        };
+        let is_default = address::absolute(DEFAULT_MODEL).is_ok_and(|default| default == address);
+        let folder = KeptFolder::open(&address).await;
+        if let (false, Some(text)) = (is_default, folder.text(MANIFEST).await)
+            && let Ok(manifest) = Manifest::parse(&text)
+            && left(&folder, manifest).await == Left::Nothing
+        {
+            return Left::Nothing;
+        }
+        if !may_ask {
+            return Left::Unknown;
+        }
+        let text = match ask(&address, "GET", None).await {
+            Answer::Text { text, .. } => text,
+            Answer::Refused => return Left::Nothing,
+            Answer::None => return Left::Unknown,
+        };
+        let Ok(manifest) = Manifest::parse(&text) else { return Left::Nothing };
+        let folder = if is_default { KeptFolder::open(&manifest.name).await } else { folder };
+        return left(&folder, manifest).await;
+    }
+    let label = path.rsplit('/').next().unwrap_or(path);
+    // Only what another site serves is kept apart from the site itself.
+    if !matches!(place, Place::Site(_)) && KeptFolder::open(&address).await.is_whole(label).await {
+        return Left::Nothing;
+    }
+    if !may_ask {
+        return Left::Unknown;
+    }
+    match ask(&address, "HEAD", None).await {
+        Answer::Text { length: Some(length), .. } => Left::Bytes(length),
+        Answer::Refused => Left::Nothing,
+        Answer::Text { length: None, .. } | Answer::None => Left::Unknown,
+    }
+}
+
+/// The files of a repository of a hub.
+async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: Option<String>) -> Left {
+    let folder = KeptFolder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
+    if let Some(listing) = folder.text(LISTING).await
+        && folder.left_of_listing(&listing, name).await == Some(Left::Nothing)
+    {
+        return Left::Nothing;
+    }
+    let (true, Some(address)) = (may_ask, name.listing_address(hub)) else { return Left::Unknown };
+    match ask(address.as_str(), "GET", token).await {
+        // Other pages of the list may have other files.
+        Answer::Text { more: true, .. } | Answer::None => Left::Unknown,
+        Answer::Text { text, .. } => folder.left_of_listing(&text, name).await.unwrap_or(Left::Nothing),
+        Answer::Refused => Left::Nothing,
+    }
+}
+
+/// What a host answers.
+enum Answer {
+    /// A text, or its length alone.
+    Text { text: String, length: Option<u64>, more: bool },
+    /// It has no such thing, or not for this visitor: loading says so in full.
+    Refused,
+    /// Nothing of use.
+    None,
+}
+
+/// Asks a host for a small text, or by `HEAD` for the length of a file.
+async fn ask(address: &str, method: &str, token: Option<String>) -> Answer {
+    let asked = Box::pin(async {
+        let init = RequestInit::new();
+        init.set_method(method);
+        if let (Some(token), Ok(headers)) = (token, Headers::new()) {
+            headers.set("Authorization", &format!("Bearer {token}"))?;
+            init.set_headers(&headers);
+        }
+        let response: Response =
+            JsFuture::from(window().fetch_with_str_and_init(address, &init)).await?.unchecked_into();
+        match response.status() {
+            200 => {}
+            401 | 403 | 404 | 410 => return Ok(Answer::Refused),
+            _ => return Ok(Answer::None),
+        }
+        let header = |name: &str| response.headers().get(name).ok().flatten();
+        let length = header("Content-Length").and_then(|length| length.parse().ok());
+        let more = header("Link").is_some_and(|link| link.contains("next"));
+        let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+        Ok::<_, JsValue>(Answer::Text { text, length, more })
+    });
+    match select(asked, TimeoutFuture::new(PATIENCE_MS)).await {
+        Either::Left((Ok(answer), _)) => answer,
+        Either::Left((Err(_), _)) | Either::Right(_) => Answer::None,
+    }
+}
+
+/// The folder in which a model is kept on this device ([`crate::download`]); none where there is none.
+struct KeptFolder(Option<FileSystemDirectoryHandle>);
+
+impl KeptFolder {
+    async fn open(name: &str) -> Self {
+        let folder = match kept_models::folder(false).await {
+            Some(models) => granted(models.get_directory_handle(&encoded(name))).await,
+            None => None,
+        };
+        Self(folder)
+    }
+
+    async fn file(&self, name: &str) -> Option<web_sys::File> {
+        let handle: FileSystemFileHandle = granted(self.0.as_ref()?.get_file_handle(&encoded(name))).await?;
+        granted(handle.get_file()).await
+    }
+
+    /// The record of a kept file.
+    async fn record(&self, name: &str) -> Option<Record> {
+        let bytes = JsFuture::from(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await.ok()?;
+        Record::parse(&Uint8Array::new(&bytes).to_vec(), CHUNK)
+    }
+
+    /// Whether all of a file is kept.
+    async fn is_whole(&self, name: &str) -> bool {
+        self.record(name).await.is_some_and(|record| record.sealed)
+    }
+
+    async fn text(&self, name: &str) -> Option<String> {
+        JsFuture::from(self.file(name).await?.text()).await.ok()?.as_string()
+    }
+
+    /// How much is left of files, each with the name under which it is kept and its length.
+    async fn left(&self, files: impl Iterator<Item = (Option<String>, u64)>) -> Left {
+        let (mut left, mut all_whole) = (0u64, true);
+        for (name, bytes) in files {
+            let kept = match name {
+                None => 0,
+                Some(name) => match self.record(&name).await {
+                    Some(record) if record.sealed => continue,
+                    Some(record) => record.covered(),
+                    // Without a record a file is from an earlier version of the page, and taken over where it is right.
+                    None => self.file(&name).await.map_or(0, |file| file.size() as u64),
+                },
+            };
+            left = left.saturating_add(bytes.saturating_sub(kept));
+            all_whole &= kept >= bytes;
+        }
+        if all_whole { Left::Nothing } else { Left::Bytes(left) }
+    }
+
+    /// The same of the files that a hub's list has for a model; none where that is no list, or has no such model.
+    async fn left_of_listing(&self, listing: &str, name: &RepositoryName) -> Option<Left> {
+        let listed = parse_listing(listing).ok()?;
+        if listed.len() >= LISTED_AT_ONCE {
+            return Some(Left::Unknown);
+        }
+        let selection = select_files(&listed, name.file.as_deref()).ok()?;
+        let texts: u64 = selection.texts.iter().map(|text| text.bytes).sum();
+        let kept_as = |file: crate::model::repository::RepositoryFile| {
+            (Some(file.sha256.unwrap_or_else(|| format!("{} {}", file.path, file.bytes))), file.bytes)
+        };
+        Some(match self.left(selection.weights.into_iter().map(kept_as)).await {
+            Left::Bytes(bytes) => Left::Bytes(bytes.saturating_add(texts)),
+            other => other,
+        })
+    }
+}

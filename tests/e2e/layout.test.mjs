@@ -1,0 +1,150 @@
+// Nothing lies outside its box: page and embed, every view, at widths from 280 to 1400 pixels (640 is what 1280 are at a zoom of
+// 200 %). On a model of 80 layers with a long name, long words and long numbers.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import test from "node:test";
+import { open, results, stage } from "./browser.mjs";
+import { stretched } from "./gguf.mjs";
+import { ROOT } from "./server.mjs";
+
+const { server, browser } = await stage();
+const NAME = "Some-Organisation-With-A-Long-Name/An-Extraordinarily-Long-Model-Name-Instruct-Distilled-Merged-v0.3.1-checkpoint-120000";
+const DEEP = stretched(fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf")), 80, NAME);
+server.faults.set("/fixtures/deep.gguf", (request, response) => (response.writeHead(200, { "Content-Length": DEEP.length }).end(DEEP), true));
+const VIEWS = ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "weights"];
+const WIDTHS = Array.from({ length: 57 }, (_, at) => 280 + 20 * at);
+const link = (rest = "") => `${server.site}?model=${server.origin}/fixtures/deep.gguf&backend=cpu&tokens=4&sample=1&prompt=Donaudampfschifffahrtsgesellschaft+${"x".repeat(60)}`
+  + `&drop=a1,m2,b40,a79&sparse=magnitude-0.5&quant=awq4-g64&on=mlp&layers=4-70&compare=${"An+unbroken+name".replaceAll("+", "")}ForAPlan*a1,a2,a3_wanda-0.5_on-mlp_layers-4-20&compare=Two*awq4-g64&compare=Three*m3${rest}`;
+
+/** What is not where it belongs, by element. Runs in the page. */
+function misplaced() {
+  const TOLERANCE = 1.5;
+  const found = new Set();
+  const name = (element) => {
+    const own = `${element.localName}${element.id ? `#${element.id}` : ""}${[...element.classList].map((one) => `.${one}`).join("")}`;
+    return `${own} “${(element.textContent ?? "").trim().slice(0, 30)}” in ${element.closest("[id]:not(body)")?.id ?? element.parentElement?.className}`;
+  };
+  const styles = new Map();
+  const style = (element) => styles.get(element) ?? (styles.set(element, getComputedStyle(element)), styles.get(element));
+  const isInline = (element) => ["inline", "contents"].includes(style(element).display);
+  const clips = (element) => style(element).overflowX !== "visible";
+  /** The nearest ancestor of which one can scroll or see only a part. */
+  const clipper = (element) => {
+    for (let up = element.parentElement; up && up !== document.body; up = up.parentElement) if (!isInline(up) && clips(up)) return up;
+    return null;
+  };
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth > window.innerWidth) found.add(`the page is ${document.documentElement.scrollWidth} wide`);
+  const all = [...document.body.querySelectorAll("*")].filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("svg, select, noscript"));
+  for (const element of all) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || !box.height) continue;
+    if (!clipper(element) && (box.left < -TOLERANCE || box.right > width + TOLERANCE)) found.add(`outside the window by ${Math.round(Math.max(-box.left, box.right - width))}: ${name(element)}`);
+    const holds = !isInline(element) && !["input", "textarea", "canvas", "progress", "tr", "tbody", "thead", "table"].includes(element.localName);
+    if (holds && element.clientWidth > 0 && element.scrollWidth > element.clientWidth + TOLERANCE) {
+      const over = element.scrollWidth - element.clientWidth;
+      if (!clips(element)) found.add(`runs over by ${over}: ${name(element)}`);
+      else if (style(element).overflowX === "hidden" && style(element).textOverflow !== "ellipsis") found.add(`is cut off by ${over}: ${name(element)}`);
+    }
+    // Texts, against the box that they are in.
+    for (const node of element.childNodes) {
+      if (node.nodeType !== Node.TEXT_NODE || !node.data.trim()) continue;
+      let holder = element;
+      while (isInline(holder)) holder = holder.parentElement;
+      if (clips(holder) || ["input", "textarea"].includes(holder.localName)) continue;
+      const around = holder.getBoundingClientRect();
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      // Short words and numbers stay in one piece.
+      for (const { 0: word, index } of node.data.matchAll(/[\p{L}\p{N}.+%-]+/gu)) {
+        // A hyphen within a word is a place to break it.
+        if (word.length > 13 || (word.includes("-") && Number.isNaN(Number(word)))) continue;
+        const letters = document.createRange();
+        letters.setStart(node, index);
+        letters.setEnd(node, index + word.length);
+        const tops = new Set([...letters.getClientRects()].map((rect) => Math.round(rect.top)));
+        if (tops.size > 1) found.add(`“${word}” is broken over lines: ${name(holder)}`);
+      }
+      for (const rect of range.getClientRects()) {
+        if (rect.left < around.left - TOLERANCE || rect.right > around.right + TOLERANCE) found.add(`text beside its box: ${name(holder)}`);
+        // A line may be lower than its letters' own box.
+        const lead = Math.max(0, (rect.height - parseFloat(style(holder).lineHeight || "0")) / 2) + 2;
+        if (rect.top < around.top - lead || rect.bottom > around.bottom + lead) found.add(`text above or below its box: ${name(holder)}`);
+      }
+    }
+    // Children, against each other.
+    const lays = ["flex", "grid", "inline-flex", "inline-grid"].includes(style(element).display);
+    const children = [...element.children].filter((child) => child.checkVisibility({ visibilityProperty: true }) && ["static", "relative"].includes(style(child).position)
+      && (lays || !isInline(child)) && !["tr", "td", "th", "tbody", "thead", "option"].includes(child.localName));
+    const boxes = children.map((child) => child.getBoundingClientRect());
+    for (let a = 0; a < boxes.length; a++) {
+      for (let b = a + 1; b < boxes.length; b++) {
+        const across = Math.min(boxes[a].right, boxes[b].right) - Math.max(boxes[a].left, boxes[b].left);
+        const down = Math.min(boxes[a].bottom, boxes[b].bottom) - Math.max(boxes[a].top, boxes[b].top);
+        if (across > TOLERANCE && down > TOLERANCE) found.add(`lies over ${name(children[b])}: ${name(children[a])}`);
+      }
+    }
+  }
+  return [...found];
+}
+
+/** Sets the width of the window and waits until charts have followed. */
+async function resize(page, width) {
+  await page.setViewportSize({ width, height: 720 });
+  await page.waitForFunction((width) => innerWidth === width && [...document.querySelectorAll(".canvas")].every((holder) => Math.abs(holder.querySelector("canvas").width / devicePixelRatio - holder.clientWidth) < 2), width);
+}
+
+/** Notes what is misplaced at each width: fault by fault, where it was seen. */
+async function look(page, what, faults, widths = WIDTHS) {
+  for (const width of widths) {
+    await resize(page, width);
+    for (const fault of await page.evaluate(misplaced)) faults.set(fault, [...(faults.get(fault) ?? []), `${what} ${width}`]);
+  }
+}
+
+/** Fails where something was misplaced, naming element and width. */
+function none(faults) {
+  const places = (seen) => (seen.length > 6 ? `${seen.slice(0, 6).join(", ")} and at ${seen.length - 6} more widths` : seen.join(", "));
+  const lines = [...faults].map(([fault, seen]) => `${fault} (${places(seen)})`);
+  assert.equal(lines.length, 0, `${lines.length} faults:\n${lines.slice(0, 80).join("\n")}`);
+}
+
+/** All that can be opened is open, and texts have words and numbers of the longest kind. */
+const crowd = (page) => page.evaluate(() => {
+  document.querySelectorAll("details").forEach((details) => (details.open = true));
+  const word = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz".repeat(2);
+  for (const id of ["dense-text", "pruned-text"]) {
+    const token = Object.assign(document.createElement("span"), { className: "token crowd", textContent: word });
+    if (!document.querySelector(`#${id} .crowd`)) document.getElementById(id)?.append(token);
+  }
+  document.querySelectorAll(".space b").forEach((number) => {
+    number.firstChild.data = "-1.234e-5";
+    number.style.setProperty("--letters", "9");
+  });
+  document.querySelectorAll(".space small").forEach((number) => (number.firstChild.data = "KL(dense ‖ pruned) 1234.567 nats"));
+  document.querySelectorAll("#next-token code").forEach((code) => (code.firstChild.data = word));
+});
+
+for (const embed of [false, true]) {
+  test(`${embed ? "embedded" : "the page"}: nothing lies outside its box in any view at any width`, async () => {
+    const page = await open(browser, link(embed ? "&embed=1" : ""), { timeout: 240_000 });
+    await results(page);
+    const faults = new Map();
+    for (const view of VIEWS) {
+      await page.setViewportSize({ width: 1000, height: 720 });
+      if (embed) await page.selectOption("#view-menu", view);
+      else await page.click(`#tab-${view}`);
+      await page.waitForFunction(() => document.querySelector("#stop").disabled);
+      if (view === "sweep") {
+        await page.click("#judge");
+        await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 3);
+        await page.waitForFunction(() => document.querySelector("#stop").disabled);
+      }
+      await crowd(page);
+      await look(page, view, faults);
+    }
+    none(faults);
+    await page.context().close();
+  });
+}
