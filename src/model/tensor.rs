@@ -207,11 +207,13 @@ mod tests {
 
     /// Found by fuzzing.
     #[test]
-    fn a_dimension_of_zero_makes_any_others_empty() {
-        for shape in [[0, u64::MAX, 3], [u64::MAX, 3, 0], [3, 0, u64::MAX]] {
+    fn more_numbers_than_can_be_counted_are_the_most_and_a_dimension_of_zero_makes_any_others_empty() {
+        for (shape, elements) in
+            [([0, u64::MAX, 3], 0), ([u64::MAX, 3, 0], 0), ([3, 0, u64::MAX], 0), ([u64::MAX, 3, 1], u64::MAX)]
+        {
             let tensor_type = Ok(TensorType::F32);
             let info = TensorInfo { name: "t".into(), shape: shape.to_vec(), tensor_type, offset: 0, bytes: 0 };
-            assert_eq!((info.elements(), info.matrix_shape()[0]), (0, 0));
+            assert_eq!((info.elements(), info.matrix_shape()[0]), (elements, elements));
         }
     }
 
