@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests/reference, the independent Python program, where its results are missing or older than its sources.
 . "$(dirname "$0")/common.sh"
-need python3 "install Python 3.10 or newer from https://python.org"
+need python3 "install Python 3.11 or newer from https://python.org"
 packages=$TOOLS/python
 if ! [ "$packages/.installed" -nt "$ROOT/tests/reference/requirements.txt" ]; then
     say "Installing numpy and others for the reference program…"

@@ -13,7 +13,7 @@ use super::platform::Platform;
 use super::server::{Announced, HubRepository, NoText, Server};
 use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
 use crate::model::RepositoryName;
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{Manifest, is_manifest, path_of};
 use crate::model::repository::{Repository, RepositoryFile, Selection, SelectionError, parse_listing, select};
 
 /// The name under which a repository's list of files is kept.
@@ -23,7 +23,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// Most pages of a list of files.
 const MOST_PAGES: usize = 20;
 /// Files on a full page, by which a list that goes on is known where its header cannot be read.
-const FULL_PAGE: usize = 1000;
+pub const FULL_PAGE: usize = 1000;
 
 /// What there is to read.
 pub struct Order<P: Platform> {
@@ -52,10 +52,10 @@ pub struct WeightFile {
 pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder) -> Result<Order<P>, DownloadError> {
     match &order.files {
         ModelFiles::Address { address } => {
-            let path = address.split(['?', '#']).next().unwrap_or(address);
-            if path.to_lowercase().ends_with(".json") {
+            if is_manifest(address) {
                 manifest(platform, address, order.source.is_empty()).await
             } else {
+                let path = path_of(address);
                 file(platform, address, path.rsplit('/').next().unwrap_or(path)).await
             }
         }
@@ -112,10 +112,13 @@ async fn manifest<P: Platform>(platform: &P, address: &str, is_default: bool) ->
 async fn file<P: Platform>(platform: &P, address: &str, label: &str) -> Result<Order<P>, DownloadError> {
     let server = Server::default();
     let url = parsed(address)?;
-    // What the page's own site serves, its service worker keeps.
-    let elsewhere =
-        ["http", "https"].contains(&url.scheme()) && url.origin().ascii_serialization() != platform.origin();
-    let mut folder = if elsewhere { folder(platform, address).await } else { None };
+    let is_served = ["http", "https"].contains(&url.scheme());
+    let mut folder = match url.origin().ascii_serialization() == platform.origin() {
+        // Of what is not kept of its own site, a visitor is not told.
+        true if is_served => platform.folder(address).await,
+        false if is_served => folder(platform, address).await,
+        _ => None,
+    };
     let name = if label.is_empty() { "model" } else { label };
     let announced = match (server.announced(platform, address).await, &folder) {
         (Ok(announced), _) => announced,

@@ -47,6 +47,16 @@ pub struct ManifestError {
     pub why: String,
 }
 
+/// Whether an address is taken for a manifest's, by its path; any other is a file of weights.
+pub fn is_manifest(address: &str) -> bool {
+    path_of(address).to_lowercase().ends_with(".json")
+}
+
+/// An address without its query and fragment.
+pub fn path_of(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or(address)
+}
+
 impl Manifest {
     /// Reads a manifest. Checksums are given in lower case, as [`hexadecimal`] writes them.
     ///

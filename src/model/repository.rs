@@ -40,7 +40,7 @@ pub const TEXTS: [(&str, bool); 7] = [
     (INDEX, false),
 ];
 /// Says which file each tensor of a checkpoint in several files is in.
-const INDEX: &str = "model.safetensors.index.json";
+pub const INDEX: &str = "model.safetensors.index.json";
 
 impl Repository {
     /// Puts a text where its name says; other names are ignored.

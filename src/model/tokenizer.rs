@@ -163,7 +163,7 @@ impl ModelTokenizer {
         }
         // Ids may have holes, so that the highest is above their number; a piece is made for each id up to it.
         let highest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
-        let (count, ids) = (tokenizer.get_vocab_size(true), (highest as usize + 1).min(vocabulary));
+        let (count, ids) = (tokenizer.get_vocab_size(true), (highest as usize).saturating_add(1).min(vocabulary));
         if ids > MOST_IDS_FOR_EACH * count.max(MOST_IDS_FOR_EACH) {
             return Err(wrong(format!("it has {count} tokens, one of which has the id {highest}")));
         }

@@ -10,6 +10,7 @@ use web_sys::{DragEvent, Element, File, FileList};
 use super::state::{AppState, HistoryEntry};
 use crate::engine::protocol::PickedFile;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
+use crate::model::repository::{RepositoryFile, select};
 use crate::settings::View;
 use crate::tasks::{LineError, choice, retrieval};
 
@@ -106,9 +107,22 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
             view = Some(View::Choice);
         }
     }
-    // The first of the weights names the model.
-    let name = given.iter().zip(0..).find(|(_, at)| model.first().is_some_and(|(first, _)| first == at));
-    let name = name.map(|(file, _)| file.name.clone());
+    // The file of weights that is loaded names the model; of other weights the visitor is told.
+    let listed: Vec<RepositoryFile> = model
+        .iter()
+        .filter_map(|(at, name)| {
+            Some(RepositoryFile { path: name.clone(), bytes: given.get(*at)?.bytes, sha256: None })
+        })
+        .collect();
+    let loaded = select(&listed, None).map(|selection| selection.weights).unwrap_or_default();
+    let chosen = loaded.first().or(listed.first()).map(|file| file.path.clone());
+    let left_out = listed.iter().filter(|file| is_gguf(&file.path) && !loaded.contains(file));
+    if let Some(chosen) = chosen.as_ref().filter(|_| !loaded.is_empty()) {
+        let sentences =
+            left_out.map(|file| format!("{} is not loaded, {chosen} is: drop one model at a time.", file.path));
+        state.notices.update(|notices| notices.extend(sentences));
+    }
+    let name = chosen;
     let picked: Vec<PickedFile> = model
         .into_iter()
         .filter_map(|(at, name)| {
@@ -138,6 +152,10 @@ async fn calibrate(state: AppState, file: File) {
         Some(text) => state.measurements.calibrate(&state, text.trim().to_string()),
         None => unreadable(state, &given.name),
     }
+}
+
+fn is_gguf(path: &str) -> bool {
+    path.to_lowercase().ends_with(".gguf")
 }
 
 /// A file's first bytes.

@@ -7,25 +7,25 @@ use js_sys::{Reflect, Uint8Array};
 use leptos::prelude::window;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{FileSystemDirectoryHandle, FileSystemFileHandle, Headers, RequestInit, Response};
+use web_sys::{AbortController, FileSystemDirectoryHandle, FileSystemFileHandle, Headers, RequestInit, Response};
 
 use super::address;
 use super::models::{DEFAULT_MODEL, Models};
 use crate::consent::{Asker, Claims, Left, Part, Place, claims};
 use crate::download::kept::RECORD;
 use crate::download::names::encoded;
-use crate::download::order::{LISTING, MANIFEST};
+use crate::download::order::{FULL_PAGE, LISTING, MANIFEST};
 use crate::download::record::{CHUNK, Record};
 use crate::kept_models::{self, granted};
-use crate::model::manifest::Manifest;
-use crate::model::repository::{parse_listing, select as select_files};
+use crate::model::manifest::{Manifest, is_manifest, path_of};
+use crate::model::repository::{INDEX, Repository, RepositoryFile, Selection, parse_listing, select as select_files};
 use crate::model::source::{ModelSource, RepositoryName};
 use crate::settings::Settings;
 
 /// Longest wait for a host that is asked how large a model is, in milliseconds.
 const PATIENCE_MS: u32 = 4000;
-/// A hub sends no more entries of a list at once; after so many there may be others.
-const LISTED_AT_ONCE: usize = 1000;
+/// Longest small text that is read from a host that is asked how large a model is, in bytes.
+const LONGEST_TEXT: u64 = 16_000_000;
 
 /// Whether the browser asks pages to save data.
 pub fn saves_data() -> bool {
@@ -66,8 +66,8 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
     let may_ask = asker != Asker::Link || !matches!(place, Place::Elsewhere(_));
     match ModelSource::parse(model) {
         ModelSource::Picked(_) => Left::Nothing,
-        ModelSource::Default => at_address(DEFAULT_MODEL, place, may_ask).await,
-        ModelSource::Address(address) => at_address(&address, place, may_ask).await,
+        ModelSource::Default => at_address(DEFAULT_MODEL, may_ask).await,
+        ModelSource::Address(address) => at_address(&address, may_ask).await,
         ModelSource::Repository(repository) => {
             let token = models.token(settings.hub());
             in_repository(&repository, settings.hub(), may_ask, token).await
@@ -76,10 +76,10 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
 }
 
 /// A file of weights, or a manifest with its parts beside it.
-async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
+async fn at_address(address: &str, may_ask: bool) -> Left {
     let Ok(address) = address::absolute(address) else { return Left::Nothing };
-    let path = address.split(['?', '#']).next().unwrap_or(&address);
-    if path.ends_with(".json") {
+    let path = path_of(&address);
+    if is_manifest(&address) {
         let left = async |folder: &KeptFolder, manifest: Manifest| {
             folder.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await
         };
@@ -104,8 +104,7 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
         return left(&folder, manifest).await;
     }
     let label = path.rsplit('/').next().unwrap_or(path);
-    // Only what another site serves is kept apart from the site itself.
-    if !matches!(place, Place::Site(_)) && KeptFolder::open(&address).await.is_whole(label).await {
+    if KeptFolder::open(&address).await.is_whole(label).await {
         return Left::Nothing;
     }
     if !may_ask {
@@ -122,17 +121,67 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
 async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: Option<String>) -> Left {
     let folder = KeptFolder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
     if let Some(listing) = folder.text(LISTING).await
-        && folder.left_of_listing(&listing, name).await == Some(Left::Nothing)
+        && let Some(files) = files_of(&listing, name)
+        && let Some(weights) = weights_of(&files, folder.text(INDEX).await)
+        && folder.left_of(weights).await == Left::Nothing
     {
         return Left::Nothing;
     }
     let (true, Some(address)) = (may_ask, name.listing_address(hub)) else { return Left::Unknown };
-    match ask(address.as_str(), "GET", token).await {
+    let listing = match ask(address.as_str(), "GET", token.clone()).await {
         // Other pages of the list may have other files.
-        Answer::Text { more: true, .. } | Answer::None => Left::Unknown,
-        Answer::Text { text, .. } => folder.left_of_listing(&text, name).await.unwrap_or(Left::Nothing),
-        Answer::Refused => Left::Nothing,
+        Answer::Text { more: true, .. } | Answer::None => return Left::Unknown,
+        Answer::Text { text, .. } => text,
+        Answer::Refused => return Left::Nothing,
+    };
+    let Some(files) = files_of(&listing, name) else { return Left::Nothing };
+    if files.listed.len() >= FULL_PAGE {
+        return Left::Unknown;
     }
+    // Which files the weights are in, the index says, where there is one.
+    let index = match name.file_address(hub, INDEX).filter(|_| files.has_index()) {
+        None => None,
+        Some(address) => match ask(address.as_str(), "GET", token).await {
+            Answer::Text { text, .. } => Some(text),
+            Answer::Refused | Answer::None => return Left::Unknown,
+        },
+    };
+    let texts: u64 = files.selection.texts.iter().map(|text| text.bytes).sum();
+    // What cannot be loaded, loading tells in full.
+    let Some(weights) = weights_of(&files, index) else { return Left::Nothing };
+    match folder.left_of(weights).await {
+        Left::Bytes(bytes) => Left::Bytes(bytes.saturating_add(texts)),
+        other => other,
+    }
+}
+
+/// The files of a repository, and those that are selected.
+struct Files {
+    listed: Vec<RepositoryFile>,
+    selection: Selection,
+}
+
+impl Files {
+    /// Whether an index says which files the weights are in.
+    fn has_index(&self) -> bool {
+        self.selection.texts.iter().any(|text| text.path == INDEX)
+    }
+}
+
+/// The files of a hub's list; none where that is no list, or has no such model.
+fn files_of(listing: &str, name: &RepositoryName) -> Option<Files> {
+    let listed = parse_listing(listing).ok()?;
+    let selection = select_files(&listed, name.file.as_deref()).ok()?;
+    Some(Files { listed, selection })
+}
+
+/// The files of weights, by the index where there is one; none where it names files that are not there.
+fn weights_of(files: &Files, index: Option<String>) -> Option<Vec<RepositoryFile>> {
+    let selected = files.selection.weights.clone();
+    if !files.has_index() {
+        return Some(selected);
+    }
+    Repository { index: Some(index?), ..Repository::default() }.weights(&files.listed, selected).ok()
 }
 
 /// What a host answers.
@@ -147,9 +196,11 @@ enum Answer {
 
 /// Asks a host for a small text, or by `HEAD` for the length of a file.
 async fn ask(address: &str, method: &str, token: Option<String>) -> Answer {
+    let Ok(abort) = AbortController::new() else { return Answer::None };
     let asked = Box::pin(async {
         let init = RequestInit::new();
         init.set_method(method);
+        init.set_signal(Some(&abort.signal()));
         if let (Some(token), Ok(headers)) = (token, Headers::new()) {
             headers.set("Authorization", &format!("Bearer {token}"))?;
             init.set_headers(&headers);
@@ -163,14 +214,20 @@ async fn ask(address: &str, method: &str, token: Option<String>) -> Answer {
         }
         let header = |name: &str| response.headers().get(name).ok().flatten();
         let length = header("Content-Length").and_then(|length| length.parse().ok());
+        if method == "GET" && length.is_some_and(|length| length > LONGEST_TEXT) {
+            return Ok(Answer::None);
+        }
         let more = header("Link").is_some_and(|link| link.contains("next"));
         let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
         Ok::<_, JsValue>(Answer::Text { text, length, more })
     });
-    match select(asked, TimeoutFuture::new(PATIENCE_MS)).await {
+    let answer = match select(asked, TimeoutFuture::new(PATIENCE_MS)).await {
         Either::Left((Ok(answer), _)) => answer,
         Either::Left((Err(_), _)) | Either::Right(_) => Answer::None,
-    }
+    };
+    // What was not read until now is not wanted.
+    abort.abort();
+    answer
 }
 
 /// The folder in which a model is kept on this device ([`crate::download`]); none where there is none.
@@ -224,20 +281,11 @@ impl KeptFolder {
         if all_whole { Left::Nothing } else { Left::Bytes(left) }
     }
 
-    /// The same of the files that a hub's list has for a model; none where that is no list, or has no such model.
-    async fn left_of_listing(&self, listing: &str, name: &RepositoryName) -> Option<Left> {
-        let listed = parse_listing(listing).ok()?;
-        if listed.len() >= LISTED_AT_ONCE {
-            return Some(Left::Unknown);
-        }
-        let selection = select_files(&listed, name.file.as_deref()).ok()?;
-        let texts: u64 = selection.texts.iter().map(|text| text.bytes).sum();
-        let kept_as = |file: crate::model::repository::RepositoryFile| {
+    /// The same of a repository's files of weights.
+    async fn left_of(&self, weights: Vec<RepositoryFile>) -> Left {
+        let kept_as = |file: RepositoryFile| {
             (Some(file.sha256.unwrap_or_else(|| format!("{} {}", file.path, file.bytes))), file.bytes)
         };
-        Some(match self.left(selection.weights.into_iter().map(kept_as)).await {
-            Left::Bytes(bytes) => Left::Bytes(bytes.saturating_add(texts)),
-            other => other,
-        })
+        self.left(weights.into_iter().map(kept_as)).await
     }
 }

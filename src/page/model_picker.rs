@@ -32,13 +32,7 @@ fn ModelField(
         event.prevent_default();
         let Some(input) = field.get_untracked() else { return };
         let value = input.value().trim().to_string();
-        if state.settings.with_untracked(|settings| *get(settings) == value) && !value.is_empty() {
-            // Asked for again, such as with an access token.
-            state.claims.update(|claims| claims.visitor_named(&value));
-            state.load_model();
-        } else {
-            state.change(HistoryEntry::New, |settings| set(settings, value));
-        }
+        choose(&state, get, set, value);
     };
     view! {
         <form class="model" on:submit=submit>
@@ -49,6 +43,16 @@ fn ModelField(
                 <button type="submit">"Load"</button>
             </div>
         </form>
+    }
+}
+
+/// The visitor names a model, perhaps the one that is set already: asked for again, such as with an access token.
+fn choose(state: &AppState, get: fn(&Settings) -> &String, set: fn(&mut Settings, String), model: String) {
+    if state.settings.with_untracked(|settings| *get(settings) == model) && !model.is_empty() {
+        state.claims.update(|claims| claims.visitor_named(&model));
+        state.load_model();
+    } else {
+        state.change(HistoryEntry::New, |settings| set(settings, model));
     }
 }
 
@@ -93,7 +97,7 @@ fn Suggestions() -> impl IntoView {
                 );
                 view! {
                     <button class="chip" title=title aria-pressed=move || state.settings.with(|settings| settings.model == model).to_string()
-                        on:click=move |_| state.change(HistoryEntry::New, |settings| settings.model = model.into())>
+                        on:click=move |_| choose(&state, |settings| &settings.model, |settings, value| settings.model = value, model.into())>
                         {suggestion.name}" "<small>{format!("{} MB", suggestion.megabytes)}</small>
                     </button>
                 }
@@ -175,7 +179,8 @@ fn Token(
     }
     let is_trusted = {
         let hub = hub.clone();
-        Memo::new(move |_| state.claims.with(|claims| claims.is_trusted(&hub)))
+        // Who gave it a token in this tab has trusted it.
+        Memo::new(move |_| state.claims.with(|claims| claims.is_trusted(&hub)) || state.models.token(&hub).is_some())
     };
     let hub = StoredValue::new(hub);
     let host = StoredValue::new(host);

@@ -162,7 +162,7 @@ impl Models {
                 Some(files) => ModelFiles::Picked { files },
                 None => {
                     return Err(format!(
-                        "The model is the file {name} on the sender's computer: choose that file under Model, or use the default model."
+                        "The model is the file {name} on the sender's computer: choose that file under Model (in a frame, open the page in a tab), or use the default model."
                     ));
                 }
             },

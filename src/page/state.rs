@@ -153,7 +153,8 @@ pub struct AppState {
     pub embedded: bool,
     /// Whether the view stands before the texts.
     pub view_first: bool,
-    /// Why the CPU computes, after the GPU failed or was found slower in this visit.
+    /// Why the CPU computes in this visit, whatever the settings say: the GPU failed, computed wrong numbers or was slower, or
+    /// the visitor pressed the button.
     cpu_reason: RwSignal<Option<String>>,
     client: StoredValue<EngineClient, LocalStorage>,
     /// Where models come from: picked files, the access token, what is kept on this device.
@@ -270,6 +271,8 @@ impl AppState {
         self.failure.set(None);
         self.program.set(None);
         self.question.set(None);
+        // What was measured was stopped with its engine.
+        self.measurements.working.set(None);
         self.device.set(None);
         self.usage.set(None);
         if lookup::is_plain(&settings) {
@@ -301,6 +304,7 @@ impl AppState {
     /// The visitor wants the default model in place of what the settings name.
     pub fn use_default(&self) {
         self.waiting.update_value(|waiting| waiting.reject("the visitor took the default model instead"));
+        self.claims.update(|claims| claims.visitor_named(""));
         self.change(HistoryEntry::New, |settings| {
             settings.model.clear();
             settings.other.clear();
@@ -382,6 +386,7 @@ impl AppState {
             self.client.with_value(EngineClient::stop);
             self.fail(Stage::Load, "Loading was stopped. Press Try again to go on where it was.".into());
         }
+        self.measurements.stop();
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
     }
 
@@ -400,7 +405,16 @@ impl AppState {
         });
     }
 
+    /// There is no engine, for a reason that the page found; scripts hear of it as of the engine's own failures.
     fn fail(&self, stage: Stage, message: String) {
+        self.end(stage, message.clone());
+        let failed = Event::Failed { run: None, stage, message, fatal: true };
+        let newest = self.newest_run.get_untracked();
+        let calls = self.waiting.try_update_value(|waiting| waiting.tell(&failed, newest));
+        calls.unwrap_or_default().call();
+    }
+
+    fn end(&self, stage: Stage, message: String) {
         self.engine.set(EngineStatus::Down);
         self.running.set(false);
         self.measurements.stop();
@@ -553,7 +567,7 @@ impl AppState {
                 .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
             self.use_cpu("The GPU failed in this visit.");
         } else {
-            self.fail(stage, sentence(&message));
+            self.end(stage, sentence(&message));
         }
     }
 

@@ -38,7 +38,7 @@ impl fmt::Display for DeviceCheck {
         let Self { tokens, largest_error, kl, gpu_ms, cpu_ms, .. } = self;
         write!(
             f,
-            "This GPU agrees with the CPU on {tokens} tokens (largest relative error {largest_error:.0e}, KL {kl:.0e}). One token takes it about {}, the CPU about {}.",
+            "This GPU agrees with the CPU on {tokens} tokens (largest relative error {largest_error:.0e}, KL {kl:.0e}). One token takes it about {}, one thread of the CPU about {}.",
             milliseconds(*gpu_ms),
             milliseconds(*cpu_ms)
         )
@@ -66,6 +66,6 @@ mod tests {
         };
         let text = check.to_string();
         assert!(text.contains("on 16 tokens (largest relative error 2e-6, KL 4e-10)"), "{text}");
-        assert!(text.contains("about 7.3 ms, the CPU about 31 ms"), "{text}");
+        assert!(text.contains("about 7.3 ms, one thread of the CPU about 31 ms"), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use super::{LineError, read_lines};
 /// The built-in set, written for this project.
 pub const BUILT_IN: &str = include_str!("../../public/sets/multiple_choice.jsonl");
 /// Most options of a question.
-pub const MAX_OPTIONS: usize = 8;
+pub const MAX_OPTIONS: usize = 10;
 
 /// A question with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -122,10 +122,10 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
             // Answered on arrival.
             Request::Ping => {}
             Request::Load { model, other, precision, device } => {
-                let (limits, required) = (limits(&device), device.required);
+                let (largest_binding, required) = (device.largest_binding, device.required);
                 helpers::start(device.threads, fused.as_ref());
                 let Some((device, kind)) = device::open(device).await else { continue };
-                let holding = Holding { storage: storage(kind), precision, limits };
+                let holding = Holding { storage: storage(kind), precision, limits: limits(kind, largest_binding) };
                 match load(&model, other.as_ref(), &device, kind, holding).await {
                     Ok(mut loaded) => {
                         if let Some((reason, lasting)) = device::reason_against(&mut loaded, required).await {
@@ -188,11 +188,13 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
 const MOST_WEIGHTS: u64 = 3_200_000_000;
 
 /// What a device can hold.
-fn limits(device: &DeviceChoice) -> Limits {
-    match device.backend {
+///
+/// * `largest_binding` — bytes that a GPU's adapter binds at once.
+fn limits(kind: Backend, largest_binding: Option<u64>) -> Limits {
+    match kind {
         Backend::Cpu => Limits { total: MOST_WEIGHTS, ..Limits::default() },
         // How much a GPU holds, no browser says.
-        Backend::WebGpu => Limits { binding: device.largest_binding.unwrap_or(u64::MAX), ..Limits::default() },
+        Backend::WebGpu => Limits { binding: largest_binding.unwrap_or(u64::MAX), ..Limits::default() },
     }
 }
 

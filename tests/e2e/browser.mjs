@@ -71,6 +71,16 @@ export async function open(browser, address, options = {}) {
   return page;
 }
 
+/** The same for tests whose models come from other hosts and that are not about being asked: whenever the page asks, the visitor agrees. */
+export const openAgreeing = (browser, address, options = {}) => open(browser, address, {
+  ...options,
+  before: async (page) => {
+    // In every tab of the same visitor.
+    await page.context().addInitScript(() => new MutationObserver(() => document.querySelector("#agree")?.click()).observe(document, { childList: true, subtree: true }));
+    if (options.before) await options.before(page);
+  },
+});
+
 /** The results of the newest run, once it has all of them. */
 export const results = (page, settings = {}) => page.evaluate((settings) => window.prunescope.run(settings), settings);
 

@@ -2,7 +2,7 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 import { after } from "node:test";
-import { finished, launch, open, results } from "./browser.mjs";
+import { finished, launch, openAgreeing as open, results } from "./browser.mjs";
 import { engineFolder, serve } from "./server.mjs";
 
 const browser = await launch();

@@ -6,7 +6,7 @@ import path from "node:path";
 import test, { after } from "node:test";
 import zlib from "node:zlib";
 import { family } from "./hub.mjs";
-import { finished, open, results, stage } from "./browser.mjs";
+import { finished, openAgreeing as open, results, stage } from "./browser.mjs";
 import { ROOT } from "./server.mjs";
 
 const { server: site, browser } = await stage();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import test, { after } from "node:test";
 import { family, hub } from "./hub.mjs";
-import { finished, open, results, stage } from "./browser.mjs";
+import { finished, openAgreeing as open, results, stage } from "./browser.mjs";
 
 const repositories = { "tiny/llama": family("llama"), "tiny/gpt2": family("gpt2") };
 const server = await hub(repositories);

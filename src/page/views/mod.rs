@@ -81,7 +81,7 @@ pub fn Views() -> impl IntoView {
                     "View "
                     <select id="view-menu" on:change=pick>
                         {VIEWS.map(|(view, name)| view! {
-                            <option value=link::view_name(view) selected=move || open.get() == view>{name}</option>
+                            <option value=link::view_name(view) prop:selected=move || open.get() == view>{name}</option>
                         }).collect_view()}
                     </select>
                 </label>
