@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::panic;
 use std::rc::Rc;
 
-use crate::engine::protocol::{Backend, DeviceChoice, Event, ModelOrder, Request, Stage};
+use crate::engine::protocol::{Backend, Event, ModelOrder, Request, Stage};
 use crate::engine::session::{Session, storage};
 use crate::experiment::{Control, LocalFuture};
 use crate::kernel::threads::{self, POOL};

@@ -6,7 +6,7 @@ import crypto from "node:crypto";
 import { ROOT } from "./server.mjs";
 
 const FAMILIES = path.join(ROOT, "tests/fixtures/families");
-const CORS = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "authorization, range", "Access-Control-Expose-Headers": "content-length, content-range" };
+const CORS = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "authorization, range", "Access-Control-Expose-Headers": "content-length, content-range, etag" };
 const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 
 /** The files of a fixture as a repository has them. */
@@ -81,7 +81,7 @@ export async function hub(repositories, { tokens = {}, exposes = "link" } = {}) 
     const fault = faults.get(file);
     if (fault && fault(request, response, bytes, from)) return;
     const range = request.headers.range ? { "Content-Range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {};
-    response.writeHead(request.headers.range ? 206 : 200, { ...CORS, ...range, "Content-Length": bytes.length - from }).end(bytes.subarray(from));
+    response.writeHead(request.headers.range ? 206 : 200, { ...CORS, ...range, ETag: `"${crypto.createHash("sha256").update(bytes).digest("hex")}"`, "Content-Length": bytes.length - from }).end(bytes.subarray(from));
   });
   const front = await listen((request, response, { pathname, searchParams }) => {
     asked.push({ path: pathname, query: String(searchParams), authorization: request.headers.authorization });

@@ -67,7 +67,7 @@ for (const [id, name, stored] of [["tiny/qwen2", "qwen2", "BF16"], ["tiny/gemma3
 for (const [what, exposes] of [["of several pages", "link"], ["of which only the first page can be seen", "x-other"]]) {
   test(`a repository with a list ${what}`, async () => {
     const own = await hub({ "tiny/crowd": crowded(family("qwen2"), 1005) }, { exposes });
-    const page = await open(browser, link("tiny/crowd").replace(encodeURI(server.origin), own.origin));
+    const page = await agreed(link("tiny/crowd").replace(encodeURI(server.origin), own.origin));
     await finished(page);
     await holdsTo(page, "qwen2");
     const lists = own.asked.filter(({ path }) => path.startsWith("/api/")).map(({ query }) => query);
@@ -84,7 +84,7 @@ for (const [what, exposes] of [["of several pages", "link"], ["of which only the
 test("a list that is cut where it cannot be seen how it goes on", async () => {
   const files = Object.fromEntries(Array.from({ length: 1005 }, (_, at) => [`step-${at}.txt`, Buffer.from("x")]));
   const own = await hub({ "tiny/crowd": { ...files, ...family("qwen2") } }, { exposes: "x-other" });
-  const page = await open(browser, link("tiny/crowd").replace(encodeURI(server.origin), own.origin));
+  const page = await agreed(link("tiny/crowd").replace(encodeURI(server.origin), own.origin));
   assert.match(await failure(page), /list of files ends after 1000 .*Link/s);
   own.close();
   await page.context().close();
