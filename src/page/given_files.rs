@@ -122,7 +122,8 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
             left_out.map(|file| format!("{} is not loaded, {chosen} is: drop one model at a time.", file.path));
         state.notices.update(|notices| notices.extend(sentences));
     }
-    let name = chosen;
+    let place = model.iter().find(|(_, name)| Some(name) == chosen.as_ref()).map(|(at, _)| *at);
+    let name = place.and_then(|at| given.get(at)).map(|file| file.name.clone());
     let picked: Vec<PickedFile> = model
         .into_iter()
         .filter_map(|(at, name)| {
