@@ -183,7 +183,7 @@ async fn folder<P: Platform>(platform: &P, name: &str) -> Option<P::Folder> {
     let folder = platform.folder(name).await;
     if folder.is_none() {
         platform.notice(
-            "This browser keeps no files for this page (in a private window, for example): the model works now, and is downloaded again next time."
+            "This browser keeps no files for this page (in a private window or a sandboxed frame, for example): the model works now, and is downloaded again next time."
                 .into(),
         );
     }

@@ -5,7 +5,7 @@ import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { ROOT } from "./server.mjs";
-import { finished, open, stage } from "./browser.mjs";
+import { finished, open, results, stage } from "./browser.mjs";
 
 const TINY = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
 const sha256 = (data) => crypto.createHash("sha256").update(data).digest("hex");
@@ -65,12 +65,15 @@ test("an architecture that is not known", async () => {
   await goesOn(page);
 });
 
-test("a template that fails", async () => {
+test("a template that fails stops the chat only, and is told", async () => {
   const bytes = Buffer.from(TINY);
   bytes.write("{% fxr", bytes.indexOf("{% for"));
   put("template.gguf", bytes);
-  const { page, text } = await failing("template.gguf");
-  assert.match(text, /template/i);
+  const page = await open(browser, `${link("template.gguf")}&chat=1`);
+  await finished(page);
+  assert.match(await page.textContent(".notice"), /template/i);
+  assert.ok((await results(page, { chat: false })).next_token.cos_z < 1);
+  assert.equal(await page.locator(".failure").count(), 0);
   await goesOn(page);
 });
 

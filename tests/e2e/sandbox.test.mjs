@@ -14,8 +14,8 @@ after(async () => {
   [plain, shipped, other].forEach((server) => server.close());
 });
 
-/** Waits for all results of a frame; the compact view has the button, but does not show it. */
-const done = (frame, timeout) => frame.waitForSelector("#export:enabled", { state: "attached", timeout });
+/** Waits for all results of a frame: of the newest run, and nothing is computed any more. */
+const done = (frame, timeout) => frame.waitForFunction(() => document.querySelector("#cos-h[data-value]") && !document.querySelector(".stale") && document.querySelector("#stop")?.disabled, undefined, { timeout });
 /** Another site's page with the site in a frame; the frame. */
 async function framed(server, sandbox, query = "drop=a1") {
   const page = await (await browser.newContext()).newPage();
@@ -45,7 +45,7 @@ test("sandbox=\"allow-scripts\" on a host that sends what `make serve` sends: it
   assert.deepEqual((await frame.locator(".notice span").allTextContents()).filter((text) => !/keeps no files/.test(text)), []);
   // What is set there runs, though it may not be written anywhere.
   await frame.click('[data-switch="m2"]');
-  await frame.waitForFunction(() => !document.querySelector(".stale") && document.querySelector("#export:enabled"));
+  await done(frame, 60_000);
   assert.equal((await frame.evaluate(() => window.prunescope.settings())).drop, "a1,m2");
   assert.notEqual(await frame.evaluate(() => getComputedStyle(document.querySelector(".page")).display), "inline", "it has its style");
   assert.equal(page.workers().length, 1);
