@@ -153,12 +153,15 @@ pub fn write_safetensors(tensors: &Tensors) -> Vec<u8> {
     [(header.len() as u64).to_le_bytes().as_slice(), header.as_bytes(), &body].concat()
 }
 
+/// A tensor as a file has it: its name, its dimensions, the number of its type and its bytes.
+pub type RawTensor = (Vec<u8>, Vec<u64>, u32, Vec<u8>);
+
 /// A GGUF file of version 3 as its raw parts.
 pub struct RawGguf {
     /// Key, type, bytes of the value.
     pub metadata: Vec<(Vec<u8>, u32, Vec<u8>)>,
     /// Name, dimensions, type, bytes.
-    pub tensors: Vec<(Vec<u8>, Vec<u64>, u32, Vec<u8>)>,
+    pub tensors: Vec<RawTensor>,
 }
 
 /// A GGUF file's text.
