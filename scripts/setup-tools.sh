@@ -20,6 +20,7 @@ if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bind
     # By a lock file of this project: its own may name versions that a registry mirror lacks.
     (cd / && quietly wasm-bindgen cargo install --force --locked --root "$TOOLS" --path "$ROOT/scripts/wasm-bindgen") \
         || die "the wasm-bindgen CLI $bindgen could not be installed: $network."
+    ln -sf wasm-bindgen-tool "$TOOLS/bin/wasm-bindgen"
 fi
 if [ "$("$TOOLS/bin/trunk" --version 2>/dev/null)" != "trunk $TRUNK" ]; then
     say "Installing Trunk $TRUNK…"
