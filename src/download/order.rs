@@ -112,13 +112,10 @@ async fn manifest<P: Platform>(platform: &P, address: &str, is_default: bool) ->
 async fn file<P: Platform>(platform: &P, address: &str, label: &str) -> Result<Order<P>, DownloadError> {
     let server = Server::default();
     let url = parsed(address)?;
-    let is_served = ["http", "https"].contains(&url.scheme());
-    let mut folder = match url.origin().ascii_serialization() == platform.origin() {
-        // Of what is not kept of its own site, a visitor is not told.
-        true if is_served => platform.folder(address).await,
-        false if is_served => folder(platform, address).await,
-        _ => None,
-    };
+    // What the page's own site serves, its service worker keeps.
+    let elsewhere =
+        ["http", "https"].contains(&url.scheme()) && url.origin().ascii_serialization() != platform.origin();
+    let mut folder = if elsewhere { folder(platform, address).await } else { None };
     let name = if label.is_empty() { "model" } else { label };
     let announced = match (server.announced(platform, address).await, &folder) {
         (Ok(announced), _) => announced,

@@ -66,8 +66,8 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
     let may_ask = asker != Asker::Link || !matches!(place, Place::Elsewhere(_));
     match ModelSource::parse(model) {
         ModelSource::Picked(_) => Left::Nothing,
-        ModelSource::Default => at_address(DEFAULT_MODEL, may_ask).await,
-        ModelSource::Address(address) => at_address(&address, may_ask).await,
+        ModelSource::Default => at_address(DEFAULT_MODEL, place, may_ask).await,
+        ModelSource::Address(address) => at_address(&address, place, may_ask).await,
         ModelSource::Repository(repository) => {
             let token = models.token(settings.hub());
             in_repository(&repository, settings.hub(), may_ask, token).await
@@ -76,7 +76,7 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
 }
 
 /// A file of weights, or a manifest with its parts beside it.
-async fn at_address(address: &str, may_ask: bool) -> Left {
+async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
     let Ok(address) = address::absolute(address) else { return Left::Nothing };
     let path = path_of(&address);
     if is_manifest(&address) {
@@ -104,7 +104,8 @@ async fn at_address(address: &str, may_ask: bool) -> Left {
         return left(&folder, manifest).await;
     }
     let label = path.rsplit('/').next().unwrap_or(path);
-    if KeptFolder::open(&address).await.is_whole(label).await {
+    // Only what another site serves is kept apart from the site itself.
+    if !matches!(place, Place::Site(_)) && KeptFolder::open(&address).await.is_whole(label).await {
         return Left::Nothing;
     }
     if !may_ask {
