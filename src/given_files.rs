@@ -6,12 +6,11 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::model::safetensors::MAX_HEADER_BYTES;
 use crate::tasks::{MAX_LINES, choice, retrieval};
 
 /// How much of each file is looked at: enough for the longest lines of the sets that people use.
 pub const HEAD_BYTES: usize = 256 << 10;
-/// Longest header of a safetensors file; the format's own limit.
-const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// A file by its name and beginning.
 #[derive(Clone, Debug)]

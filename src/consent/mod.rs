@@ -22,7 +22,8 @@ pub use tokens::Tokens;
 pub const UNASKED_BYTES: u64 = 150_000_000;
 /// The same where the browser asks to save data.
 pub const UNASKED_BYTES_SAVING: u64 = 10_000_000;
-/// Most bytes of a model that a tab can hold on the CPU: the engine refuses weights beyond that.
+/// Most bytes of weights that a tab can hold on the CPU, and the engine takes: of 4 GiB, what activations, caches and a second copy
+/// of a matrix leave.
 pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
 
 /// From where a model comes.

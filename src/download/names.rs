@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::model::manifest::hexadecimal;
-use crate::model::source::DEFAULT_HUB;
+use crate::model::repository::RepositoryFile;
+use crate::model::source::{DEFAULT_HUB, RepositoryName};
 
 /// Longest name, in characters; file systems take 255 bytes.
 const LONGEST: usize = 200;
@@ -11,6 +12,23 @@ const LONGEST: usize = 200;
 const CUT: &str = "~";
 /// Characters of a checksum that tell names apart that begin the same.
 const SUM: usize = 32;
+
+/// What the folder is called in which a repository's files are kept, before it is encoded.
+///
+/// * `hub` — the hub's address.
+pub fn of_repository(name: &RepositoryName, hub: &str) -> String {
+    format!("{}@{} {hub}", name.id, name.revision())
+}
+
+/// What tells a repository's file from its other files, where no checksum does.
+pub fn by_path(file: &RepositoryFile) -> String {
+    format!("{} {}", file.path, file.bytes)
+}
+
+/// What a repository's file of weights is called in that folder: its SHA-256, where it is known.
+pub fn of_file(file: &RepositoryFile) -> String {
+    file.sha256.clone().unwrap_or_else(|| by_path(file))
+}
 
 /// A name that file systems take: what is not a letter, a digit, `-` or `_` is percent-encoded, the end of a long name is
 /// replaced by a checksum.

@@ -8,9 +8,11 @@ use url::Url;
 
 use super::error::DownloadError;
 use super::kept::{keep_text, kept_text, subject};
+use super::names;
 use super::piece::Piece;
 use super::platform::Platform;
 use super::server::{Announced, HubRepository, NoText, Server};
+use crate::consent::host;
 use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
 use crate::model::RepositoryName;
 use crate::model::manifest::{Manifest, is_manifest, path_of};
@@ -196,11 +198,9 @@ async fn in_repository<P: Platform>(
 ) -> Result<Order<P>, DownloadError> {
     let wrong = || DownloadError::Hub { hub: hub.into() };
     let listing_address = name.listing_address(hub).ok_or_else(wrong)?;
-    let host = listing_address
-        .host_str()
-        .map_or(String::new(), |host| listing_address.port().map_or(host.into(), |port| format!("{host}:{port}")));
+    let host = host(&listing_address).unwrap_or_default();
     let server = Server { token, hub: Some(HubRepository { host, repository: name.to_string() }) };
-    let folder = folder(platform, &format!("{}@{} {hub}", name.id, name.revision())).await;
+    let folder = folder(platform, &names::of_repository(name, hub)).await;
     let mut shelf = Shelf::<P> { folder: folder.as_ref(), offline: false };
     let pages = shelf
         .fetched(LISTING, None, async |patient| listing(platform, &server, &listing_address, name, patient).await)
@@ -225,13 +225,12 @@ async fn in_repository<P: Platform>(
     }
     let mut files = vec![];
     for file in weights {
-        let by_path = format!("{} {}", file.path, file.bytes);
         let identity = file.sha256.clone().or_else(|| versions.get(&file.path).cloned());
         let piece = Piece {
             address: address(&file.path)?.into(),
             bytes: file.bytes,
-            kept_as: Some(file.sha256.clone().unwrap_or_else(|| by_path.clone())),
-            identity: identity.unwrap_or(by_path),
+            kept_as: Some(names::of_file(&file)),
+            identity: identity.unwrap_or_else(|| names::by_path(&file)),
             label: file.path,
             sha256: file.sha256,
             ..Piece::default()

@@ -13,7 +13,7 @@ use super::tensor::{TensorInfo, TensorType};
 /// Bytes of the header's length, which begins the file.
 const LENGTH_BYTES: usize = 8;
 /// The format allows no longer header.
-const MAX_HEADER_BYTES: u64 = 100_000_000;
+pub const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Why a file is not a safetensors file that can be read.
 #[derive(Clone, Debug, Error, PartialEq)]

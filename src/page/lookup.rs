@@ -13,7 +13,7 @@ use super::address;
 use super::models::{DEFAULT_MODEL, Models};
 use crate::consent::{Asker, Claims, Left, Part, Place, claims};
 use crate::download::kept::RECORD;
-use crate::download::names::encoded;
+use crate::download::names::{self, encoded};
 use crate::download::order::{FULL_PAGE, LISTING, MANIFEST};
 use crate::download::record::{CHUNK, Record};
 use crate::kept_models::{self, granted};
@@ -120,7 +120,7 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
 
 /// The files of a repository of a hub.
 async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: Option<String>) -> Left {
-    let folder = KeptFolder::open(&format!("{}@{} {hub}", name.id, name.revision())).await;
+    let folder = KeptFolder::open(&names::of_repository(name, hub)).await;
     if let Some(listing) = folder.text(LISTING).await
         && let Some(files) = files_of(&listing, name)
         && let Some(weights) = weights_of(&files, folder.text(INDEX).await)
@@ -284,9 +284,6 @@ impl KeptFolder {
 
     /// The same of a repository's files of weights.
     async fn left_of(&self, weights: Vec<RepositoryFile>) -> Left {
-        let kept_as = |file: RepositoryFile| {
-            (Some(file.sha256.unwrap_or_else(|| format!("{} {}", file.path, file.bytes))), file.bytes)
-        };
-        self.left(weights.into_iter().map(kept_as)).await
+        self.left(weights.into_iter().map(|file| (Some(names::of_file(&file)), file.bytes))).await
     }
 }

@@ -17,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::panic;
 use std::rc::Rc;
 
+use crate::consent::TAB_HOLDS_BYTES;
 use crate::engine::protocol::{Backend, Event, ModelOrder, Request, Stage};
 use crate::engine::session::{Session, storage};
 use crate::experiment::{Control, LocalFuture};
@@ -184,15 +185,12 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
     }
 }
 
-/// Bytes of this program's memory that weights may take: of 4 GiB, what activations, caches and a second copy of a matrix leave.
-const MOST_WEIGHTS: u64 = 3_200_000_000;
-
 /// What a device can hold.
 ///
 /// * `largest_binding` — bytes that a GPU's adapter binds at once.
 fn limits(kind: Backend, largest_binding: Option<u64>) -> Limits {
     match kind {
-        Backend::Cpu => Limits { total: MOST_WEIGHTS, ..Limits::default() },
+        Backend::Cpu => Limits { total: TAB_HOLDS_BYTES, ..Limits::default() },
         // How much a GPU holds, no browser says.
         Backend::WebGpu => Limits { binding: largest_binding.unwrap_or(u64::MAX), ..Limits::default() },
     }

@@ -7,6 +7,7 @@ import path from "node:path";
 import test, { after } from "node:test";
 import { finished, open, results, stage } from "./browser.mjs";
 import { family, hub } from "./hub.mjs";
+import { frameOn } from "./framing.mjs";
 import { ROOT } from "./server.mjs";
 
 const models = await hub({ "tiny/llama": family("llama"), "tiny/gpt2": family("gpt2"), "tiny/private": family("llama") }, { tokens: { "tiny/private": "hf_secret" } });
@@ -218,14 +219,7 @@ async function around(query) {
   const parent = await context.newPage();
   parent.setDefaultTimeout(120_000);
   await parent.goto(`${server.origin}/fixtures/embed.html`);
-  await parent.evaluate((address) => {
-    window.heard = [];
-    window.addEventListener("message", (message) => window.heard.push(message.data));
-    const frame = document.createElement("iframe");
-    frame.src = address;
-    frame.style = "width:900px;height:600px";
-    document.body.append(frame);
-  }, query);
+  await parent.evaluate(frameOn, query);
   const frame = parent.frames()[1];
   await frame.waitForFunction(() => window.prunescope);
   const say = (message) => parent.evaluate((message) => document.querySelector("iframe").contentWindow.postMessage(message, "*"), message);

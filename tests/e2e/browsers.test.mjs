@@ -14,6 +14,7 @@ import { LISTENING } from "./drivers/listen.mjs";
 import { COMMAND, Page } from "./drivers/page.mjs";
 import { expected } from "./hub.mjs";
 import { holdsToReference, paperTable, reference, TOLERANCE } from "./reference.mjs";
+import { frameOn } from "./framing.mjs";
 import { ROOT, serve } from "./server.mjs";
 import { missing } from "./skips.mjs";
 
@@ -227,14 +228,7 @@ function suite(driver) {
     const parent = new Page(await browser.open());
     opened.push(parent);
     await parent.goto(`${host.origin}/fixtures/embed.html`);
-    await parent.evaluate((address) => {
-      window.heard = [];
-      window.addEventListener("message", (message) => window.heard.push(message.data));
-      const frame = document.createElement("iframe");
-      frame.src = address;
-      frame.style = "width:900px;height:600px";
-      document.body.append(frame);
-    }, `${site.site}?embed=1&drop=a1&tokens=4&model=${site.loadable("tiny.gguf")}`);
+    await parent.evaluate(frameOn, `${site.site}?embed=1&drop=a1&tokens=4&model=${site.loadable("tiny.gguf")}`);
     const heard = (name) => parent.until((name) => window.heard.find((data) => data.prunescope === name), name);
     const tell = (message) => parent.evaluate((message) => document.querySelector("iframe").contentWindow.postMessage(message, "*"), message);
     assert.equal((await heard("ready")).detail.layers, 4);

@@ -3,6 +3,7 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
+import { frameOn } from "./framing.mjs";
 import { ROOT } from "./server.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 
@@ -302,14 +303,7 @@ test("another page embeds it and talks to it", async () => {
   const parent = await context.newPage();
   const host = new URL(server.origin);
   await parent.goto(`${server.origin}/fixtures/embed.html`);
-  await parent.evaluate((site) => {
-    window.heard = [];
-    window.addEventListener("message", (message) => window.heard.push(message.data));
-    const frame = document.createElement("iframe");
-    frame.src = `${site}?embed=1&drop=a7&tokens=4`;
-    frame.style = "width:900px;height:600px";
-    document.body.append(frame);
-  }, server.site);
+  await parent.evaluate(frameOn, `${server.site}?embed=1&drop=a7&tokens=4`);
   const heard = (name) => parent.waitForFunction((name) => window.heard.find((data) => data.prunescope === name), name, { timeout: 120_000 }).then((handle) => handle.jsonValue());
   assert.equal((await heard("ready")).detail.layers, 30);
   await parent.evaluate(() => {

@@ -1,0 +1,9 @@
+/** Runs in a page of another site: shows an address in a frame, and keeps the messages that come in `window.heard`. */
+export function frameOn(address) {
+  window.heard = [];
+  window.addEventListener("message", (message) => window.heard.push(message.data));
+  const frame = document.createElement("iframe");
+  frame.src = address;
+  frame.style = "width:900px;height:600px";
+  document.body.append(frame);
+}
