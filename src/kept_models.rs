@@ -1,6 +1,8 @@
 //! The folder of models that are kept on the visitor's device, in the origin's private file system: for the worker, which fills
 //! it, and the page, which lists it.
 
+use futures::future::{Either, select};
+use gloo::timers::future::TimeoutFuture;
 use js_sys::{Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -9,9 +11,15 @@ use web_sys::{FileSystemDirectoryHandle, FileSystemGetDirectoryOptions, StorageM
 /// Its name.
 const NAME: &str = "models";
 
-/// What a promise of a file system gives; none where it refuses.
+/// How long the browser's file system may take for an answer, in milliseconds: where it never answers, nothing is kept.
+const PATIENCE_MS: u32 = 10_000;
+
+/// What a promise of a file system gives; none where it refuses, or does not answer in time.
 pub async fn granted<T: JsCast>(promise: Promise) -> Option<T> {
-    JsFuture::from(promise).await.ok().map(JsCast::unchecked_into)
+    match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MS)).await {
+        Either::Left((answer, _)) => answer.ok().map(JsCast::unchecked_into),
+        Either::Right(_) => None,
+    }
 }
 
 /// The folder; none where the browser keeps no files (a private window, an old browser), or where there is none yet.

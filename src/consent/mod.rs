@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use crate::model::source::{DEFAULT_HUB, ModelSource, is_usual_hub};
+use crate::engine::protocol::Unasked;
+use crate::model::source::{DEFAULT_HUB, ModelSource, is_usual_hub, shown};
 use crate::settings::Settings;
 
 pub use claims::Claims;
@@ -88,6 +89,23 @@ pub fn host_of(address: &str) -> String {
     Url::parse(address).ok().as_ref().and_then(host).unwrap_or_else(|| address.to_string())
 }
 
+/// Whether a page can fetch an address, and may.
+///
+/// # Errors
+/// A sentence that says why not.
+pub fn check(address: &Url) -> Result<(), String> {
+    if !["http", "https", "blob", "data"].contains(&address.scheme()) {
+        let scheme = address.scheme();
+        return Err(format!(
+            "An address that begins with {scheme}: cannot be loaded by a page: give one that begins with https:."
+        ));
+    }
+    if !address.username().is_empty() || address.password().is_some() {
+        return Err("The model's address holds a name or password, which browsers do not send: take it out.".into());
+    }
+    Ok(())
+}
+
 /// Whether an address is on the visitor's own computer.
 pub fn is_loopback(address: &Url) -> bool {
     match address.host() {
@@ -118,6 +136,8 @@ pub enum Left {
     Bytes(u64),
     /// Not known before its host is asked.
     Unknown,
+    /// Its host sends requests on to another address, which a page does not see before it follows.
+    SentOn,
 }
 
 /// One model of what settings name.
@@ -142,6 +162,10 @@ enum Reason {
     Bytes(u64, usize),
     /// A link wants more, from a hub that did not say how much.
     UnknownBytes,
+    /// A host that may be asked sends on to another one.
+    SentOn(String),
+    /// What comes is more than was found before.
+    More,
     /// The browser asks to save data.
     SavesData,
     /// It is more than a tab can hold.
@@ -196,10 +220,32 @@ pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     if linked().any(|part| part.left == Left::Unknown && part.place == Place::UsualHub) {
         reasons.push(Reason::UnknownBytes);
     }
+    let sent_on = linked().find(|part| part.left == Left::SentOn);
+    if let Some(host) = sent_on.and_then(|part| part.place.host()) {
+        reasons.push(Reason::SentOn(host.into()));
+    }
     if bytes(fetched.iter()) > TAB_HOLDS_BYTES {
         reasons.push(Reason::MoreThanATabHolds);
     }
     if reasons.is_empty() { Decision::Load } else { Decision::Ask(Question { parts: fetched, reasons }) }
+}
+
+/// What may come of a model without asking, whatever its host said before; none where that has no limit.
+///
+/// * `model`: as the settings have it.
+/// * `parts`: all models of the settings, which [`decide`] lets load.
+pub fn unasked(model: &str, parts: &[Part], saves_data: bool) -> Option<Unasked> {
+    let part = parts.iter().find(|part| part.model == model && part.asker == Asker::Link)?;
+    let others = parts.iter().filter(|other| other.model != model && other.asker == Asker::Link);
+    let most = if saves_data { UNASKED_BYTES_SAVING } else { UNASKED_BYTES };
+    let bytes = match part.place {
+        Place::Device => return None,
+        Place::Site(_) | Place::UsualHub => most.saturating_sub(bytes(others)),
+        // It is kept on this device, and what took its place on its host was not agreed to.
+        Place::Elsewhere(_) => 0,
+    };
+    // The default model lies where who runs the site wants it; the usual hub's files lie on other hosts.
+    Some(Unasked { bytes, stays: matches!(part.place, Place::Site(_)) && !model.is_empty() })
 }
 
 fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
@@ -207,6 +253,12 @@ fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
 }
 
 impl Question {
+    /// What is asked where a host that was let load is found to send more than it said, or to send on to another address.
+    pub fn again(part: Part) -> Self {
+        let sent_on = part.place.host().filter(|_| part.left == Left::SentOn).map(|host| Reason::SentOn(host.into()));
+        Self { reasons: vec![sent_on.unwrap_or(Reason::More)], parts: vec![part] }
+    }
+
     /// What it is about.
     pub fn title(&self) -> &'static str {
         let by_link = self.parts.iter().any(|part| part.asker == Asker::Link);
@@ -220,7 +272,7 @@ impl Question {
     /// Each model that would be fetched, from where, and how large it is.
     pub fn models(&self) -> Vec<String> {
         let of = |part: &Part| {
-            let name = if part.model.is_empty() { "the default model" } else { &part.model };
+            let name = if part.model.is_empty() { "the default model".into() } else { shown(&part.model) };
             let host = part.place.host().unwrap_or_default();
             match part.left {
                 Left::Nothing => format!("{name} from {host}"),
@@ -228,7 +280,10 @@ impl Question {
                 Left::Unknown if matches!(part.place, Place::Elsewhere(_)) => {
                     format!("{name} from {host}: how large it is, is not known before {host} is asked")
                 }
-                Left::Unknown => format!("{name} from {host}: {host} did not say how large it is"),
+                Left::Unknown => {
+                    format!("{name} from {host}: {host} could not be asked how large it is, or did not say")
+                }
+                Left::SentOn => format!("{name} from {host}, which sends on to another address"),
             }
         };
         self.parts.iter().map(of).collect()
@@ -254,6 +309,12 @@ impl Question {
                 format!("Together that is {}, more than a link may fetch unasked ({most}).", amount(*bytes))
             }
             Reason::UnknownBytes => "It may be large.".into(),
+            Reason::SentOn(host) => {
+                format!(
+                    "To where {host} sends on, and how large the model is there, is not known before it is followed."
+                )
+            }
+            Reason::More => "That is more than this link was found to need before anything was loaded.".into(),
             Reason::SavesData => "This browser asks pages to save data.".into(),
             Reason::MoreThanATabHolds => {
                 format!("That is more than a tab can hold on the CPU ({}): loading may fail.", amount(TAB_HOLDS_BYTES))
@@ -418,6 +479,7 @@ mod tests {
         let lefts = [
             Left::Nothing,
             Left::Unknown,
+            Left::SentOn,
             Left::Bytes(MB),
             Left::Bytes(98 * MB),
             Left::Bytes(151 * MB),
@@ -432,7 +494,7 @@ mod tests {
                             (_, _, Left::Bytes(bytes), _) if bytes == 9_000 * MB => true,
                             (_, Asker::Visitor, ..) => false,
                             (Place::Elsewhere(_), ..) => true,
-                            (Place::UsualHub, _, Left::Unknown, _) => true,
+                            (Place::UsualHub, _, Left::Unknown, _) | (_, _, Left::SentOn, _) => true,
                             (Place::Site(_), _, Left::Unknown, _) => false,
                             (_, _, Left::Bytes(bytes), saves_data) => {
                                 bytes == 151 * MB || (saves_data && bytes == 98 * MB)
@@ -484,6 +546,58 @@ mod tests {
         assert_eq!(question.button(), "Load 98 MB from site.example");
         assert_eq!(question.reasons(), ["This browser asks pages to save data."]);
         assert!(!question.offers_default());
+    }
+
+    #[test]
+    fn what_may_come_unasked_is_what_a_link_may_fetch_less_its_other_model() {
+        let named = |model: &str, place, asker, left| Part { model: model.into(), place, asker, left };
+        let hub = named("a/b", Place::UsualHub, Asker::Link, Left::Bytes(40 * MB));
+        let site = named("x.gguf", Place::Site("site.example".into()), Asker::Link, Left::Unknown);
+        let kept =
+            named("https://hub.example/y.gguf", Place::Elsewhere("hub.example".into()), Asker::Link, Left::Nothing);
+        let both = [hub.clone(), site.clone()];
+        let of =
+            |part: &Part, parts: &[Part], saves| unasked(&part.model, parts, saves).map(|it| (it.bytes / MB, it.stays));
+        assert_eq!(of(&hub, &both, false), Some((150, false)), "how much the other needs is not known");
+        assert_eq!(of(&site, &both, false), Some((110, true)));
+        assert_eq!(of(&site, std::slice::from_ref(&site), true), Some((10, true)));
+        assert_eq!(of(&kept, std::slice::from_ref(&kept), false), Some((0, false)));
+        let default = named("", Place::Site("site.example".into()), Asker::Link, Left::Bytes(98 * MB));
+        assert_eq!(of(&default, std::slice::from_ref(&default), false), Some((150, false)));
+        for asker in [Asker::Visitor, Asker::Agreed] {
+            assert_eq!(of(&hub, &[Part { asker, ..hub.clone() }], true), None);
+        }
+        assert_eq!(of(&hub, &[], false), None);
+    }
+
+    #[test]
+    fn what_was_found_while_it_was_loaded_is_asked_about() {
+        let place = Place::Site("site.example".into());
+        let found =
+            |left| Question::again(Part { model: "x.gguf".into(), place: place.clone(), asker: Asker::Link, left });
+        let more = found(Left::Bytes(400 * MB));
+        assert_eq!(more.models(), ["x.gguf from site.example: 400 MB"]);
+        assert_eq!(more.reasons(), ["That is more than this link was found to need before anything was loaded."]);
+        assert_eq!(more.button(), "Load 400 MB from site.example");
+        let sent_on = found(Left::SentOn);
+        assert_eq!(sent_on.models(), ["x.gguf from site.example, which sends on to another address"]);
+        assert_eq!(sent_on.button(), "Load from site.example");
+    }
+
+    #[test]
+    fn what_cannot_be_fetched_is_refused_without_a_question() {
+        let checked = |address: &str| check(&Url::parse(address).unwrap());
+        for address in
+            ["https://x.example/a.gguf", "http://127.0.0.1:1/a", "data:text/plain,x", "blob:https://x.example/1"]
+        {
+            assert_eq!(checked(address), Ok(()));
+        }
+        for address in ["ftp://x.example/a", "javascript:alert(1)", "file:///a.gguf", "about:blank"] {
+            assert!(checked(address).unwrap_err().ends_with("give one that begins with https:."), "{address}");
+        }
+        for address in ["https://me@x.example/a", "https://me:secret@x.example/a", "https://:secret@x.example/a"] {
+            assert!(checked(address).unwrap_err().contains("name or password"), "{address}");
+        }
     }
 
     #[test]

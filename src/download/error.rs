@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::consent::amount;
 use crate::model::manifest::ManifestError;
 use crate::model::repository::{SelectionError, WeightsError};
 
@@ -84,6 +85,20 @@ pub enum DownloadError {
         address: String,
         /// Whether it is known that the answer is compressed.
         encoded: bool,
+    },
+    /// A web page in place of a file.
+    #[error(
+        "{address} is a web page, not a file of weights: give the address of the file itself (on a hub, of its download button), or sign in to the network if that is what the page asks"
+    )]
+    WebPage {
+        /// What was asked for.
+        address: String,
+    },
+    /// A link asks for more than the visitor was asked about; the page asks now.
+    #[error("{}", ask_first(*.bytes))]
+    AskFirst {
+        /// How large it is; none where its host sends the request on to another address.
+        bytes: Option<u64>,
     },
     /// The server sends another file than it announced.
     #[error("{address} on the server {how}; press Try again, or ask whoever serves it")]
@@ -176,6 +191,13 @@ pub enum Difference {
     /// It is said to be another version.
     #[error("is another version than a moment ago: it changed during the download")]
     Version,
+}
+
+fn ask_first(bytes: Option<u64>) -> String {
+    match bytes {
+        Some(bytes) => format!("a link asks for {}, which the visitor has not agreed to", amount(bytes)),
+        None => "its host sends on to another address, which the visitor has not agreed to".into(),
+    }
 }
 
 /// The first digits of a checksum.

@@ -40,12 +40,14 @@ pub struct Own<H> {
     chunk: usize,
     /// The checksum of the last chunk as it grows, where that is not full.
     growing: Box<Xxh3>,
+    /// Whether something else lies under its name until the first bytes are written.
+    is_other: bool,
 }
 
 impl<F: Folder> Kept<F> {
     /// Opens a file; none where that is not possible now, so that nothing of it can be read or kept.
     ///
-    /// * `subject` — what it should be. A file that is something else is emptied.
+    /// * `subject` — what it should be. A file that is something else stays until the first bytes of this one are written.
     /// * `sha256` — its SHA-256, where that is known: then a file without a record is taken over, such as an earlier version of
     ///   the page kept.
     /// * `distrust` — whether its content is to be thrown away, unless it is whole and has this SHA-256.
@@ -66,16 +68,18 @@ impl<F: Folder> Kept<F> {
                 && let Some(beside) = folder.open(&format!("{name}{RECORD}")).await
             {
                 let mut own = Own::new(data, beside, subject, P::CHUNK);
-                if own.data.bytes() > subject.bytes {
-                    own.data.truncate(subject.bytes);
-                }
                 let complete = own.data.bytes() == subject.bytes;
-                let known = read_record(&own.beside, P::CHUNK).filter(trusted);
-                if let Some(record) = known {
+                let record = read_record(&own.beside, P::CHUNK);
+                // A whole file of another version stays: what comes in its place may be no model.
+                own.is_other = record.as_ref().is_some_and(|record| record.sealed && record.subject != *subject);
+                if let Some(record) = record.filter(trusted) {
+                    if own.data.bytes() > subject.bytes {
+                        own.data.truncate(subject.bytes);
+                    }
                     own.record = record;
                 } else if let Some(sha256) = sha256.filter(|_| complete && !distrust) {
                     own.take_over(sha256);
-                } else {
+                } else if !own.is_other {
                     own.begin_anew();
                 }
                 folder.remove(&format!("{name}{OLD_MARK}")).await;
@@ -117,17 +121,27 @@ impl<F: Folder> Kept<F> {
 impl<H: File> Own<H> {
     fn new(data: H, beside: H, subject: &Subject, chunk: usize) -> Self {
         let record = Record { subject: subject.clone(), chunks: vec![], sealed: false };
-        Self { data, beside, record, chunk, growing: Box::default() }
+        Self { data, beside, record, chunk, growing: Box::default(), is_other: false }
     }
 
-    /// Gives back all room, and keeps nothing.
+    /// Gives back all room, and keeps nothing of this file.
     pub fn give_up(self) {
-        self.beside.truncate(0);
-        self.data.truncate(0);
+        if !self.is_other {
+            self.beside.truncate(0);
+            self.data.truncate(0);
+        }
+    }
+
+    /// Throws away what was written of this file.
+    pub fn discard(&mut self) {
+        if !self.is_other {
+            self.begin_anew();
+        }
     }
 
     /// Throws away what there is.
     pub fn begin_anew(&mut self) {
+        self.is_other = false;
         self.beside.truncate(0);
         self.data.truncate(0);
         self.record.chunks.clear();
@@ -141,6 +155,9 @@ impl<H: File> Own<H> {
     ///
     /// * `last` — the bytes of the last of them.
     pub fn go_on_behind(&mut self, chunks: usize, last: &[u8]) {
+        if self.is_other {
+            return;
+        }
         self.record.chunks.truncate(chunks);
         self.record.sealed = false;
         self.growing.reset();
@@ -153,6 +170,9 @@ impl<H: File> Own<H> {
 
     /// Writes what follows; whether there was room for it.
     pub fn write(&mut self, mut bytes: &[u8]) -> bool {
+        if self.is_other {
+            self.begin_anew();
+        }
         while !bytes.is_empty() {
             let last = self.record.chunks.last().filter(|last| (last.bytes as usize) < self.chunk);
             let there = last.map_or(0, |last| last.bytes as usize);
@@ -178,6 +198,9 @@ impl<H: File> Own<H> {
 
     /// Notes that the file is whole and right.
     pub fn seal(&mut self) {
+        if self.is_other {
+            self.begin_anew();
+        }
         let bytes = self.record.subject.bytes;
         if self.record.covered() == bytes && self.data.bytes() == bytes {
             let place = Record::place(&self.record.subject, self.record.chunks.len());

@@ -122,7 +122,8 @@ async fn once<P: Platform, L: Loader>(
     let sum = |total: u64, bytes: u64| total.saturating_add(bytes);
     let total = files.iter().flat_map(|file| &file.pieces).map(|piece| piece.bytes).fold(0, sum);
     let progress = Progress { total, ..Progress::default() };
-    let mut reading = Reading { platform, server, folder, distrust, progress, unvouched: false };
+    let allowed = order.unasked.map(|unasked| unasked.bytes);
+    let mut reading = Reading { platform, server, folder, distrust, progress, allowed, unvouched: false };
     for file in &files {
         let bytes = file.pieces.iter().map(|piece| piece.bytes).fold(0, sum);
         let name = file.pieces.first().map_or("", |piece| piece.label.as_str());

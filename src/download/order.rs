@@ -54,11 +54,13 @@ pub struct WeightFile {
 pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder) -> Result<Order<P>, DownloadError> {
     match &order.files {
         ModelFiles::Address { address } => {
+            let stays = order.unasked.is_some_and(|unasked| unasked.stays);
+            let server = Server { stays, ..Server::default() };
             if is_manifest(address) {
-                manifest(platform, address, order.source.is_empty()).await
+                manifest(platform, server, address, order.source.is_empty()).await
             } else {
                 let path = path_of(address);
-                file(platform, address, path.rsplit('/').next().unwrap_or(path)).await
+                file(platform, server, address, path.rsplit('/').next().unwrap_or(path)).await
             }
         }
         ModelFiles::Picked { files } => picked(platform, files).await,
@@ -69,8 +71,12 @@ pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder) -> Result<Order
 }
 
 /// A manifest with its parts beside it.
-async fn manifest<P: Platform>(platform: &P, address: &str, is_default: bool) -> Result<Order<P>, DownloadError> {
-    let server = Server::default();
+async fn manifest<P: Platform>(
+    platform: &P,
+    server: Server,
+    address: &str,
+    is_default: bool,
+) -> Result<Order<P>, DownloadError> {
     let url = parsed(address)?;
     // Another manifest's folder has its address for a name, so that none reaches into another's. The default model's, beside the
     // page, has the model's name, and its files have their checksums': where nothing can be kept, it is not what has to be told of.
@@ -111,8 +117,12 @@ async fn manifest<P: Platform>(platform: &P, address: &str, is_default: bool) ->
 }
 
 /// A GGUF file at an address.
-async fn file<P: Platform>(platform: &P, address: &str, label: &str) -> Result<Order<P>, DownloadError> {
-    let server = Server::default();
+async fn file<P: Platform>(
+    platform: &P,
+    server: Server,
+    address: &str,
+    label: &str,
+) -> Result<Order<P>, DownloadError> {
     let url = parsed(address)?;
     // What the page's own site serves, its service worker keeps.
     let elsewhere =
@@ -121,8 +131,11 @@ async fn file<P: Platform>(platform: &P, address: &str, label: &str) -> Result<O
     let name = if label.is_empty() { "model" } else { label };
     let announced = match (server.announced(platform, address).await, &folder) {
         (Ok(announced), _) => announced,
-        // Without network, what is kept will do.
-        (Err(why @ (DownloadError::Unreachable { .. } | DownloadError::Wait { .. })), Some(folder)) => {
+        // Without network, or where one has to sign in to it first, what is kept will do.
+        (
+            Err(why @ (DownloadError::Unreachable { .. } | DownloadError::Wait { .. } | DownloadError::WebPage { .. })),
+            Some(folder),
+        ) => {
             let kept = subject::<P>(folder, name).await.ok_or(why)?;
             Announced { bytes: kept.bytes, version: kept.identity, ranged: false }
         }
@@ -199,7 +212,7 @@ async fn in_repository<P: Platform>(
     let wrong = || DownloadError::Hub { hub: hub.into() };
     let listing_address = name.listing_address(hub).ok_or_else(wrong)?;
     let host = host(&listing_address).unwrap_or_default();
-    let server = Server { token, hub: Some(HubRepository { host, repository: name.to_string() }) };
+    let server = Server { token, stays: false, hub: Some(HubRepository { host, repository: name.to_string() }) };
     let folder = folder(platform, &names::of_repository(name, hub)).await;
     let mut shelf = Shelf::<P> { folder: folder.as_ref(), offline: false };
     let pages = shelf
@@ -380,7 +393,7 @@ mod tests {
             hub: "https://hub.example".into(),
             token: None,
         };
-        let order = ModelOrder { source: "x".into(), files };
+        let order = ModelOrder { source: "x".into(), files, unasked: None };
         let planned = done(plan(&platform, &order)).map_err(|why| why.to_string())?;
         Ok(planned.files.into_iter().flat_map(|file| file.pieces).map(|piece| piece.label).collect())
     }
@@ -439,7 +452,8 @@ mod tests {
                     b"{\"name\": \"m\", \"parts\": [{\"file\": \"p q\", \"bytes\": 5}]}",
                 ))
             });
-            let order = ModelOrder { source: "x".into(), files: ModelFiles::Address { address: address.into() } };
+            let files = ModelFiles::Address { address: address.into() };
+            let order = ModelOrder { source: "x".into(), files, unasked: None };
             let piece = done(plan(&platform, &order)).unwrap().files.remove(0).pieces.remove(0);
             (piece.address, piece.bytes, piece.version)
         };

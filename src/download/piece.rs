@@ -53,6 +53,8 @@ pub struct Reading<'a, P: Platform> {
     pub distrust: bool,
     /// How far it is.
     pub progress: Progress,
+    /// Most bytes that may come from the network, where that has a limit.
+    pub allowed: Option<u64>,
     /// Whether bytes were read from this device that no SHA-256 vouches for.
     pub unvouched: bool,
 }
@@ -84,6 +86,11 @@ impl<P: Platform> Reading<'_, P> {
         if complete {
             return Ok(());
         }
+        let wanted = (self.progress.received - self.progress.kept).saturating_add(piece.bytes - got);
+        if self.allowed.is_some_and(|allowed| wanted > allowed) {
+            let bytes = Some(self.progress.total.saturating_sub(self.progress.kept));
+            return Err(Trouble::Final(DownloadError::AskFirst { bytes }));
+        }
         let mut span = Span {
             address: &piece.address,
             from: got,
@@ -102,11 +109,12 @@ impl<P: Platform> Reading<'_, P> {
                 if checks {
                     digest.update(bytes);
                 }
+                // What the loader refuses does not take the place of what is kept.
+                take(bytes)?;
                 if let Some(own) = own.take_if(|own| !own.write(bytes)) {
                     own.give_up();
                     is_full = true;
                 }
-                take(bytes)?;
                 progress.received += bytes.len() as u64;
                 platform.progress(progress);
                 Ok(())
@@ -128,12 +136,12 @@ impl<P: Platform> Reading<'_, P> {
             Ok(()) => {}
             Err(Interrupted::Refused) => return Err(Trouble::Refused),
             Err(Interrupted::Changed(why)) => {
-                own.iter_mut().for_each(Own::begin_anew);
+                own.iter_mut().for_each(Own::discard);
                 return Err(Trouble::Again(why));
             }
             Err(Interrupted::Final(why)) => return Err(Trouble::Final(why)),
             Err(Interrupted::Cut { why, .. }) => return Err(Trouble::Final(DownloadError::Unreachable { why })),
-            Err(Interrupted::NoRange) => {
+            Err(Interrupted::NoRange | Interrupted::Silent) => {
                 let why = "the server does not send it".into();
                 return Err(Trouble::Final(DownloadError::Unreachable { why }));
             }
@@ -141,7 +149,7 @@ impl<P: Platform> Reading<'_, P> {
         if let Some(wanted) = &piece.sha256 {
             let found = hexadecimal(&digest.finalize());
             if found != *wanted {
-                own.iter_mut().for_each(Own::begin_anew);
+                own.iter_mut().for_each(Own::discard);
                 let why = DownloadError::Checksum { label: piece.label.clone(), found, wanted: wanted.clone() };
                 // Who is to blame, the device or the network, only bytes that all come from the network can tell.
                 return Err(if got > 0 { Trouble::Again(why) } else { Trouble::Final(why) });

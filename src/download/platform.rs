@@ -44,6 +44,8 @@ pub struct Request<'a> {
     pub from: Option<u64>,
     /// The visitor's token. Browsers take it away where a server sends the request on to another origin.
     pub token: Option<&'a str>,
+    /// Whether a redirect is followed; otherwise the answer to one has the status 0, and says nothing of where it leads.
+    pub follows: bool,
 }
 
 /// An answer whose bytes are still coming.

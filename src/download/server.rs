@@ -1,10 +1,15 @@
 //! Requests to servers: what an answer means, retries, going on where a connection ended.
 
+use std::future::Future;
+use std::pin::pin;
+
+use futures::future::{Either, select};
 use url::Url;
 
 use super::error::{Difference, DownloadError};
 use super::headers::{content_length, content_range, is_encoded, next_page, retry_after, version};
 use super::platform::{Answer, Platform, Request};
+use crate::consent::host_of;
 
 /// How often a request without progress is tried again, and how long to wait before each try.
 const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
@@ -14,6 +19,12 @@ const LONGEST_WAIT: u64 = 30;
 const LONGEST_TEXT: usize = 128 << 20;
 /// How many requests for a part of a file may fail before the whole file is asked for.
 const RANGES_TRIED: u32 = 2;
+/// How long nothing may come of a server before its connection is given up, in milliseconds.
+const SILENCE_MS: u32 = 30_000;
+/// As how many failures such a silence counts: the visitor has waited long enough for two.
+const SILENCE_COUNTS: usize = 3;
+/// Least bytes of a request that count as progress, where the file does not end with them.
+const PROGRESS: u64 = 64 << 10;
 
 /// Why a request did not give all bytes.
 #[derive(Debug)]
@@ -25,6 +36,8 @@ pub enum Interrupted {
         /// How long to wait.
         wait: Option<u32>,
     },
+    /// Nothing came for [`SILENCE_MS`].
+    Silent,
     /// The server does not send the part that is asked for: the whole is to be asked for.
     NoRange,
     /// Another try would end the same way.
@@ -49,11 +62,21 @@ impl Interrupted {
     }
 }
 
+/// What comes of work, or none where it takes longer than [`SILENCE_MS`].
+async fn unless_silent<P: Platform, T>(platform: &P, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    match select(pin!(work), pin!(platform.wait(SILENCE_MS))).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(_) => Err(Interrupted::Silent),
+    }
+}
+
 /// A server, with the visitor's token for it.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     /// Sent with every request.
     pub token: Option<String>,
+    /// Whether it may not send requests on to another address.
+    pub stays: bool,
     /// What is asked for, where it is a hub.
     pub hub: Option<HubRepository>,
 }
@@ -119,11 +142,12 @@ impl Server {
         address: &str,
         from: Option<u64>,
     ) -> Result<P::Answer, Interrupted> {
-        let request = Request { address, from, token: self.token.as_deref() };
-        let answer = platform.request(&request).await.map_err(Interrupted::cut)?;
+        let request = Request { address, from, token: self.token.as_deref(), follows: !self.stays };
+        let answer = unless_silent(platform, platform.request(&request)).await?.map_err(Interrupted::cut)?;
         let refused = |why| Err(Interrupted::Final(why));
         match (answer.status(), &self.hub) {
             (200 | 206, _) => Ok(answer),
+            (0, _) => refused(DownloadError::AskFirst { bytes: None }),
             (401 | 403, Some(HubRepository { host, repository })) => {
                 let (host, repository) = (host.clone(), repository.clone());
                 refused(if self.token.is_some() {
@@ -172,8 +196,16 @@ impl Server {
             match self.try_page(platform, address, bytes).await {
                 Ok(page) => return Ok(page),
                 Err(Interrupted::Cut { why, wait }) => {
-                    if !patient || !patience.wait(platform, wait).await {
+                    if !patient || !patience.wait(platform, wait, 1).await {
                         return Err(NoText { why: DownloadError::Unreachable { why }, offline: true });
+                    }
+                }
+                Err(Interrupted::Silent) => {
+                    if !patient || !patience.wait(platform, None, SILENCE_COUNTS).await {
+                        return Err(NoText {
+                            why: DownloadError::Unreachable { why: silence(address.as_str()) },
+                            offline: true,
+                        });
                     }
                 }
                 Err(Interrupted::Final(why) | Interrupted::Changed(why)) => {
@@ -197,7 +229,7 @@ impl Server {
         let mut answer = self.request(platform, address.as_str(), None).await?;
         let next = answer.header("Link").and_then(|header| next_page(&header, address));
         let mut bytes = vec![];
-        while let Some(more) = answer.next().await.map_err(Interrupted::cut)? {
+        while let Some(more) = unless_silent(platform, answer.next()).await?.map_err(Interrupted::cut)? {
             if bytes.len() + more.len() > LONGEST_TEXT {
                 let address = address.to_string();
                 return Err(Interrupted::Final(DownloadError::LongText { address, limit: LONGEST_TEXT }));
@@ -242,6 +274,9 @@ impl Server {
                     let whole = answer.header("Content-Range").and_then(|text| content_range(&text)?.1);
                     let is_packed = is_encoded(&answer);
                     encoded |= is_packed;
+                    if is_web_page(&answer) {
+                        return Err(DownloadError::WebPage { address: address.into() });
+                    }
                     if let Some(bytes) = whole.or(content_length(&answer)).filter(|_| !is_packed) {
                         let ranged = ranged && answer.status() == 206;
                         return Ok(Announced { bytes, version: version(&answer), ranged });
@@ -249,6 +284,7 @@ impl Server {
                 }
                 Err(Interrupted::Final(refused) | Interrupted::Changed(refused)) => return Err(refused),
                 Err(Interrupted::Cut { why: cut, .. }) => why = Some(cut),
+                Err(Interrupted::Silent) => return Err(DownloadError::Unreachable { why: silence(address) }),
                 // Of an empty file no part can be sent.
                 Err(Interrupted::NoRange | Interrupted::Refused) => {}
             }
@@ -282,13 +318,17 @@ impl Server {
             match self.try_stream(platform, span, ranged, &mut got, &mut known, take).await {
                 Ok(()) => ends = true,
                 Err(Interrupted::NoRange) => failed_ranges = RANGES_TRIED,
-                Err(Interrupted::Cut { why, wait }) => {
-                    if got > before {
+                Err(interrupted @ (Interrupted::Cut { .. } | Interrupted::Silent)) => {
+                    let (why, wait, counts) = match interrupted {
+                        Interrupted::Cut { why, wait } => (why, wait, 1),
+                        _ => (silence(span.address), None, SILENCE_COUNTS),
+                    };
+                    if got - before >= PROGRESS {
                         patience = Patience::default();
-                    } else if ranged {
+                    } else if ranged && got == before {
                         failed_ranges += 1;
                     }
-                    if !patience.wait(platform, wait).await {
+                    if !patience.wait(platform, wait, counts).await {
                         let (address, total) = (span.address.into(), span.total);
                         return Err(Interrupted::Final(DownloadError::Stopped { address, got, total, why }));
                     }
@@ -324,7 +364,7 @@ impl Server {
         let is_sure = checked || answer.header("Content-Range").and_then(|text| content_range(&text)?.1) == Some(total);
         let mut at = begin;
         loop {
-            let bytes = match answer.next().await {
+            let bytes = match unless_silent(platform, answer.next()).await? {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
                 Err(_) if at == total && is_sure => break,
@@ -351,6 +391,16 @@ impl Server {
             Err(Interrupted::cut("the connection closed early"))
         }
     }
+}
+
+/// Says that nothing came.
+fn silence(address: &str) -> String {
+    format!("nothing came from {} for {} seconds", host_of(address), SILENCE_MS / 1000)
+}
+
+/// Whether an answer is a web page: a host's own words in place of a file, or what a network shows until one has signed in.
+fn is_web_page(answer: &impl Answer) -> bool {
+    answer.header("Content-Type").is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
 }
 
 /// At which byte of the file an answer begins.
@@ -391,9 +441,12 @@ struct Patience {
 
 impl Patience {
     /// Waits before another try; whether there is one.
-    async fn wait<P: Platform>(&mut self, platform: &P, asked: Option<u32>) -> bool {
+    ///
+    /// * `asked` — how long the server asks to wait, in milliseconds.
+    /// * `counts` — as how many failures this one counts.
+    async fn wait<P: Platform>(&mut self, platform: &P, asked: Option<u32>, counts: usize) -> bool {
         let Some(wait) = RETRY_AFTER_MS.get(self.failures) else { return false };
-        self.failures += 1;
+        self.failures += counts;
         platform.wait(asked.map_or(*wait, |asked| asked.max(*wait))).await;
         true
     }
@@ -434,6 +487,36 @@ mod tests {
         assert!(sentence.contains("does not say how long") && !sentence.contains("since"), "{sentence}");
         let sentence = announced(|_| None).unwrap_err();
         assert!(sentence.contains("check the address and the connection"), "{sentence}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_announced() {
+        let page = [("Content-Type", "Text/HTML; charset=utf-8"), ("Content-Length", "10"), ("ETag", "\"a\"")];
+        let sentence = announced(|_| Some(Written::new(200, &page, BYTES))).unwrap_err();
+        assert!(sentence.contains("is a web page, not a file of weights"), "{sentence}");
+        // A server that may not send on, and does.
+        let sentence = announced(|_| Some(Written::new(0, &[], &[]))).unwrap_err();
+        assert!(sentence.contains("sends on to another address"), "{sentence}");
+        for stays in [true, false] {
+            let platform = Fake::new(move |request: &Request<'_>| {
+                assert_eq!(request.follows, !stays);
+                Some(Written::new(206, &[("Content-Range", "bytes 0-9/10")], BYTES))
+            });
+            assert!(done(Server { stays, ..Server::default() }.announced(&platform, FILE)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_server_that_sends_next_to_nothing_is_not_asked_for_ever() {
+        let platform = Fake::new(|request: &Request<'_>| {
+            let from = request.from? as usize;
+            let range = format!("bytes {from}-999999/1000000");
+            Some(Written::new(206, &[("Content-Range", &range)], b"xyz").broken())
+        });
+        let span = Span { address: FILE, from: 0, total: 1_000_000, version: None, checked: true, ranged: true };
+        let end = done(Server::default().stream(&platform, &span, &mut |_| Ok(())));
+        let Err(Interrupted::Final(why)) = end else { panic!("{end:?}") };
+        assert!(why.to_string().contains("stopped at byte 15 of 1000000"), "{why}");
     }
 
     /// Streams the file from a byte on; what came, or how it ended, and what was asked for.
@@ -531,7 +614,7 @@ mod tests {
     fn who_refuses_is_named() {
         let hub = HubRepository { host: "hub.example".into(), repository: "a/b".into() };
         let sentence = |status, token: Option<&str>| {
-            let server = Server { token: token.map(str::to_string), hub: Some(hub.clone()) };
+            let server = Server { token: token.map(str::to_string), stays: false, hub: Some(hub.clone()) };
             let url = Url::parse("https://hub.example/x?y").unwrap();
             let text = done(server.text(&Fake::new(|_| Some(Written::new(status, &[], &[]))), &url, true));
             text.unwrap_err().why.to_string()

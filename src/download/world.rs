@@ -12,11 +12,12 @@ use std::task::{Context, Poll, Waker};
 
 use sha2::{Digest, Sha256};
 
+use super::error::DownloadError;
 use super::load::{Failure, Loader, load};
 use super::names::encoded;
 use super::platform::{Answer, File, Folder, Platform, Progress, Request, Snapshot};
 use super::record::{Record, sum_of};
-use crate::engine::protocol::{ModelFiles, ModelOrder};
+use crate::engine::protocol::{ModelFiles, ModelOrder, Unasked};
 use crate::model::RepositoryName;
 use crate::model::manifest::hexadecimal;
 use crate::model::repository::Repository;
@@ -100,7 +101,7 @@ impl Wanted {
             Self::Impostor => address(format!("{OTHER}/evil.json")),
         };
         let source = if self == Self::Default { String::new() } else { "x".into() };
-        ModelOrder { source, files }
+        ModelOrder { source, files, unasked: None }
     }
 
     /// What a loader may be given: all versions there have been.
@@ -168,6 +169,9 @@ struct World {
     /// The version of the file at an address.
     version: Cell<u8>,
     is_online: Cell<bool>,
+    /// Whether every server sends a web page in place of what is asked for, as a network does until one has signed in; and whether
+    /// it says that it is one.
+    sign_in: Cell<Option<bool>>,
     /// Whether a tab is dying: what it has open is not flushed.
     crashes: Cell<bool>,
     /// Whether the device changes what is written.
@@ -187,6 +191,7 @@ impl World {
             room: Cell::new(2000),
             version: Cell::new(0),
             is_online: Cell::new(true),
+            sign_in: Cell::new(None),
             crashes: Cell::new(false),
             damages,
             garbles: Cell::new(false),
@@ -205,7 +210,7 @@ impl World {
 
     /// Something that befalls the device, a server or the visitor's files.
     fn befall(&self) {
-        match self.choose(9) {
+        match self.choose(10) {
             1 => self.is_online.set(!self.is_online.get()),
             2 => self.version.set(self.version.get().saturating_add(1).min(20)),
             3 => self.room.set([2000, 150, 60, 0][self.choose(4)]),
@@ -221,6 +226,7 @@ impl World {
             5 => self.files.borrow_mut().clear(),
             6 | 7 if self.damages => self.damage(),
             8 if self.damages => self.plant(),
+            9 => self.sign_in.set([None, Some(true), Some(false)][self.choose(3)]),
             _ => {}
         }
     }
@@ -369,6 +375,13 @@ impl World {
         let is_local = request.address.ends_with("/models/d.json");
         if !self.is_online.get() && !is_local {
             return Err("no network".into());
+        }
+        if let Some(says) = self.sign_in.get().filter(|_| !is_local) {
+            self.garbles.set(true);
+            let page = b"<html>".to_vec();
+            let mut headers = vec![("Content-Length", page.len().to_string()), ("ETag", "\"page\"".into())];
+            headers.extend(says.then(|| ("Content-Type", "text/html; charset=utf-8".into())));
+            return Ok(Sent { status: 200, headers, bytes: page, ..Sent::default() });
         }
         let Some((bytes, tag, link)) = self.content(request.address) else {
             return Ok(Sent { status: 404, ..Sent::default() });
@@ -524,6 +537,10 @@ impl Answer for Coming {
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
         others_first().await;
+        if self.world.happens(40) {
+            // Nothing comes for so long that a wait that was begun with it is over.
+            others_first().await;
+        }
         if self.sent.breaks_after.is_some_and(|at| self.at >= at) || !(self.world.is_online.get() || self.sent.is_local)
         {
             return Err("the connection broke".into());
@@ -825,6 +842,7 @@ pub fn run(script: &[u8]) {
     // All is well again: whatever is on the device, every model loads, and then without network too.
     world.script.borrow_mut().calm = true;
     world.is_online.set(true);
+    world.sign_in.set(None);
     world.room.set(1 << 20);
     for wanted in ALL {
         let (outcome, _) = Visit::begin(&world, wanted, true).alone(&world);
@@ -939,6 +957,45 @@ mod tests {
         assert_eq!(visit(&world, Wanted::Address), (Some(version(1)), vec![]));
         world.is_online.set(false);
         assert_eq!(visit(&world, Wanted::Address), (Some(version(1)), vec![]));
+    }
+
+    #[test]
+    fn a_web_page_in_place_of_a_kept_file_does_not_take_its_place() {
+        for says in [true, false] {
+            let world = calm();
+            visit(&world, Wanted::Address);
+            world.sign_in.set(Some(says));
+            let (outcome, notices) = Visit::begin(&world, Wanted::Address, true).alone(&world);
+            // One that says that it is a page is not even tried.
+            assert_eq!((outcome.ok(), notices), (says.then(|| version(0)), vec![]));
+            world.is_online.set(false);
+            assert_eq!(visit(&world, Wanted::Address), (Some(version(0)), vec![]));
+            world.check();
+        }
+    }
+
+    /// What a link may fetch unasked, of a file that its host announces as 61 bytes.
+    #[test]
+    fn no_more_comes_than_may_come_unasked() {
+        let world = calm();
+        let load = |bytes| {
+            let tab = Tab { world: world.clone(), keeps: true, notices: Rc::default() };
+            let order = ModelOrder { unasked: Some(Unasked { bytes, stays: false }), ..Wanted::Address.order() };
+            let work = async move { load::<_, Collector>(&tab, &order, |_, _| Ok(Collector::default())).await };
+            Visit { wanted: Wanted::Address, notices: Rc::default(), work: Box::pin(work) }.alone(&world).0
+        };
+        let asks = |outcome| match outcome {
+            Err(Failure::Download(DownloadError::AskFirst { bytes })) => bytes,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asks(load(60)), Some(61));
+        assert_eq!(load(61).ok(), Some(version(0)));
+        // It is kept now; another version of it was not agreed to.
+        assert_eq!(load(0).ok(), Some(version(0)));
+        world.version.set(3);
+        assert_eq!(asks(load(0)), Some(90));
+        world.is_online.set(false);
+        assert_eq!(load(0).ok(), Some(version(0)), "and the kept one is still there");
     }
 
     #[test]

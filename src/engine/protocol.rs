@@ -73,6 +73,17 @@ pub struct ModelOrder {
     pub source: String,
     /// Where its files are.
     pub files: ModelFiles,
+    /// What may come of it, where a link asks for it and the visitor has not been asked.
+    pub unasked: Option<Unasked>,
+}
+
+/// What may come of a model that the visitor has not been asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unasked {
+    /// Most bytes of weights from the network.
+    pub bytes: u64,
+    /// Whether its host may not send requests on to another address.
+    pub stays: bool,
 }
 
 /// Where a model's files are.
@@ -235,6 +246,13 @@ pub enum Event {
     Notice {
         /// A sentence.
         message: String,
+    },
+    /// A link's model is more than was found before it was loaded: the visitor is asked before anything more of it comes.
+    AskFirst {
+        /// The model, as the settings have it.
+        model: String,
+        /// How many bytes are still to come; none where its host sends the request on to another address.
+        bytes: Option<u64>,
     },
     /// The model is too big for this tab as it is stored.
     TooBig {

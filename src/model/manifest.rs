@@ -6,6 +6,9 @@ use thiserror::Error;
 /// Largest model that fits a 32-bit WebAssembly memory with room to work, in bytes of the file.
 const MAX_BYTES: u64 = 4 << 30;
 
+/// Parts at most; each is a request of its own.
+const MOST_PARTS: usize = 4096;
+
 /// Characters of a name at most.
 const LONGEST_NAME: usize = 200;
 
@@ -61,10 +64,13 @@ impl Manifest {
     /// Reads a manifest. Checksums are given in lower case, as [`hexadecimal`] writes them.
     ///
     /// # Errors
-    /// [`ManifestError`] where it is not JSON of this form, names no part, names files elsewhere, or has checksums that are none.
+    /// [`ManifestError`] where it is not JSON of this form, names no part or more than [`MOST_PARTS`], names files elsewhere, or has checksums that are none.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let wrong = |why: String| ManifestError { why };
         let mut manifest: Self = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        if manifest.parts.len() > MOST_PARTS {
+            return Err(wrong(format!("it has {} parts, where {MOST_PARTS} are the most", manifest.parts.len())));
+        }
         for name in std::iter::once(&manifest.name).chain(manifest.parts.iter().map(|part| &part.file)) {
             if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
                 return Err(wrong(format!("{:?} is not a name", name.chars().take(LONGEST_NAME).collect::<String>())));
@@ -102,6 +108,18 @@ mod tests {
 
     fn text(name: &str, file: &str, sha256: &str) -> String {
         serde_json::json!({ "name": name, "parts": [{ "file": file, "bytes": 3, "sha256": sha256 }] }).to_string()
+    }
+
+    #[test]
+    fn parts_are_counted() {
+        let with = |count: usize| {
+            let parts: Vec<_> =
+                (0..count).map(|at| serde_json::json!({ "file": format!("p{at}"), "bytes": 1 })).collect();
+            Manifest::parse(&serde_json::json!({ "name": "m", "parts": parts }).to_string()).map(|_| ())
+        };
+        assert_eq!(with(MOST_PARTS), Ok(()));
+        assert!(with(MOST_PARTS + 1).unwrap_err().to_string().contains("it has 4097 parts, where 4096 are the most"));
+        assert!(with(0).is_err());
     }
 
     fn sum() -> String {

@@ -1,5 +1,6 @@
 //! Where a model comes from, as a visitor writes it: nothing, a picked file, an address, a Hugging Face repository.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,11 @@ pub const DEFAULT_HUB: &str = "https://huggingface.co";
 const HUBS: [&str; 3] = ["https://huggingface.co/", "https://www.huggingface.co/", "https://hf.co/"];
 /// What an address of a model's file ends in.
 const EXTENSIONS: [&str; 2] = [".gguf", ".json"];
+
+/// Characters of an address that sentences name in full.
+const LONGEST_SHOWN: usize = 120;
+/// Of a longer one, characters of its end that they name.
+const SHOWN_END: usize = 30;
 
 /// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +60,17 @@ impl ModelSource {
         }
         Self::Address(text.into())
     }
+}
+
+/// An address as sentences name it: the middle of one that is longer than anyone reads is left out.
+pub fn shown(address: &str) -> Cow<'_, str> {
+    let characters = address.chars().count();
+    if characters <= LONGEST_SHOWN {
+        return address.into();
+    }
+    let begin: String = address.chars().take(LONGEST_SHOWN - SHOWN_END).collect();
+    let end: String = address.chars().skip(characters - SHOWN_END).collect();
+    format!("{begin}…{end}").into()
 }
 
 /// `owner/name` with the characters that hubs allow.
@@ -149,10 +166,12 @@ pub fn is_usual_hub(address: &Url) -> bool {
     HUBS.iter().filter_map(|hub| Url::parse(hub).ok()).any(|hub| hub.origin() == address.origin())
 }
 
-/// Whether a text is the address of a hub.
+/// Whether a text is the address of a hub: by HTTP, with neither a query nor a name and password, which browsers do not send.
 pub fn is_hub(text: &str) -> bool {
-    Url::parse(text)
-        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host() && url.query().is_none())
+    Url::parse(text).is_ok_and(|url| {
+        let is_plain = url.query().is_none() && url.username().is_empty() && url.password().is_none();
+        ["http", "https"].contains(&url.scheme()) && url.has_host() && is_plain
+    })
 }
 
 #[cfg(test)]
@@ -165,6 +184,14 @@ mod tests {
             ModelSource::Repository(RepositoryName { id, revision, file }) => Some((id, revision, file)),
             _ => None,
         }
+    }
+
+    #[test]
+    fn long_addresses_are_shortened_in_sentences() {
+        assert_eq!(shown("https://x.example/a.gguf"), "https://x.example/a.gguf");
+        let long = format!("data:application/octet-stream;base64,{}.json", "ü".repeat(5000));
+        let short = shown(&long);
+        assert!(short.chars().count() == 121 && short.starts_with("data:app") && short.ends_with("ü.json"), "{short}");
     }
 
     #[test]
@@ -192,6 +219,11 @@ mod tests {
         assert_eq!(listing.as_str(), "https://hub.example/under/api/models/a/b/tree/refs%2Fpr%2F1?recursive=true");
         let file = name.file_address(DEFAULT_HUB, "sub/file name.gguf").unwrap();
         assert_eq!(file.as_str(), "https://huggingface.co/a/b/resolve/refs%2Fpr%2F1/sub/file%20name.gguf");
+        assert!(
+            !is_hub("https://me:secret@hub.example")
+                && !is_hub("https://me@hub.example")
+                && !is_hub("ftp://hub.example")
+        );
         assert!(is_hub("http://127.0.0.1:80/x") && !is_hub("javascript:alert(1)") && !is_hub("hub"));
     }
 

@@ -7,7 +7,8 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use super::state::{AppState, HistoryEntry};
-use crate::consent::Asker;
+use crate::consent::{self, Asker};
+use crate::model::source::shown;
 use crate::settings::{Settings, link};
 
 /// The query of the address bar, with its question mark.
@@ -47,12 +48,16 @@ pub fn base() -> Option<Url> {
     Url::parse(&document().base_uri().ok().flatten()?).ok()
 }
 
-/// An address given relative to the page, in full; the worker has another base.
+/// An address of a model given relative to the page, in full; the worker has another base.
+///
+/// The error is a sentence.
 pub fn absolute(address: &str) -> Result<String, String> {
-    base()
-        .map_or_else(|| Url::parse(address), |base| base.join(address))
-        .map(String::from)
-        .map_err(|error| format!("{address} is not an address ({error}): give the address of a .gguf file."))
+    let url = base().map_or_else(|| Url::parse(address), |base| base.join(address));
+    let url = url.map_err(|error| {
+        format!("{} is not an address ({error}): give the address of a .gguf file.", shown(address))
+    })?;
+    consent::check(&url)?;
+    Ok(url.into())
 }
 
 /// Writes settings into the address bar.

@@ -188,7 +188,7 @@ impl EngineClient {
                 return;
             }
             tell(if client.has_begun() {
-                ended(&format!("the engine stopped ({why}); it may have run out of memory"))
+                ended(&cause_of_end(&why))
             } else {
                 let refused = "the browser, or the host's own policy, refuses its worker".to_string();
                 Word::NotStarted(StartFailure::Broken { why: if why.is_empty() { refused } else { why } })
@@ -270,9 +270,23 @@ async fn data_address(script: &Blob) -> Result<String, StartFailure> {
     Ok(format!("data:text/javascript,{}", String::from(js_sys::encode_uri_component(&text))))
 }
 
+/// Why an engine stopped, by what the browser says of it.
+fn cause_of_end(why: &str) -> String {
+    let says = |words: &[&str]| words.iter().any(|word| why.to_ascii_lowercase().contains(word));
+    if says(&["call stack", "recursion"]) {
+        format!("the engine stopped ({why}), since something in the model's files or in the prompt nests too deep")
+    } else if says(&["memory", "allocation"]) {
+        format!("the engine stopped ({why}); it has probably run out of memory")
+    } else {
+        format!("the engine stopped ({why})")
+    }
+}
+
 /// A worker that is gone.
 fn ended(what: &str) -> Word {
-    let message = format!("{what}: choose a smaller model or round its weights to 8 bits under Model, or try again");
+    let message = format!(
+        "{what}: press Try again; if it stops again, choose a smaller or another model under Model, or round its weights to 8 bits there"
+    );
     Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true })
 }
 

@@ -7,7 +7,9 @@ use js_sys::{Reflect, Uint8Array};
 use leptos::prelude::window;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, FileSystemDirectoryHandle, FileSystemFileHandle, Headers, RequestInit, Response};
+use web_sys::{
+    AbortController, FileSystemDirectoryHandle, FileSystemFileHandle, Headers, RequestInit, RequestRedirect, Response,
+};
 
 use super::address;
 use super::models::{DEFAULT_MODEL, Models};
@@ -66,8 +68,11 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
     let may_ask = asker != Asker::Link || !matches!(place, Place::Elsewhere(_));
     match ModelSource::parse(model) {
         ModelSource::Picked(_) => Left::Nothing,
-        ModelSource::Default => at_address(DEFAULT_MODEL, place, may_ask).await,
-        ModelSource::Address(address) => at_address(&address, place, may_ask).await,
+        ModelSource::Default => default_model().await,
+        ModelSource::Address(address) => {
+            let may_follow = asker != Asker::Link || !matches!(place, Place::Site(_));
+            at_address(&address, place, may_ask, may_follow).await
+        }
         ModelSource::Repository(repository) => {
             let token = models.token(settings.hub());
             in_repository(&repository, settings.hub(), may_ask, token).await
@@ -75,33 +80,48 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
     }
 }
 
+/// The default model, which its own name tells on this device.
+async fn default_model() -> Left {
+    let Ok(address) = address::absolute(DEFAULT_MODEL) else { return Left::Nothing };
+    // It lies where who runs the site wants it.
+    match manifest_at(&address, true).await {
+        Ok(manifest) => KeptFolder::open(&manifest.name).await.left_of_manifest(&manifest).await,
+        Err(left) => left,
+    }
+}
+
+/// A manifest; where there is none, what is left to be fetched then.
+async fn manifest_at(address: &str, may_follow: bool) -> Result<Manifest, Left> {
+    match ask(address, "GET", None, may_follow).await {
+        // What is wrong with it, loading tells in full.
+        Answer::Text { text, .. } => Manifest::parse(&text).map_err(|_| Left::Nothing),
+        Answer::Refused => Err(Left::Nothing),
+        Answer::SentOn => Err(Left::SentOn),
+        Answer::None => Err(Left::Unknown),
+    }
+}
+
 /// A file of weights, or a manifest with its parts beside it.
-async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
+///
+/// * `may_follow`: whether its host may send the request on.
+async fn at_address(address: &str, place: &Place, may_ask: bool, may_follow: bool) -> Left {
     let Ok(address) = address::absolute(address) else { return Left::Nothing };
     let path = path_of(&address);
     if is_manifest(&address) {
-        let left = async |folder: &KeptFolder, manifest: Manifest| {
-            folder.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await
-        };
-        let is_default = address::absolute(DEFAULT_MODEL).is_ok_and(|default| default == address);
         let folder = KeptFolder::open(&address).await;
-        if let (false, Some(text)) = (is_default, folder.text(MANIFEST).await)
+        if let Some(text) = folder.text(MANIFEST).await
             && let Ok(manifest) = Manifest::parse(&text)
-            && left(&folder, manifest).await == Left::Nothing
+            && folder.left_of_manifest(&manifest).await == Left::Nothing
         {
             return Left::Nothing;
         }
         if !may_ask {
             return Left::Unknown;
         }
-        let text = match ask(&address, "GET", None).await {
-            Answer::Text { text, .. } => text,
-            Answer::Refused => return Left::Nothing,
-            Answer::None => return Left::Unknown,
+        return match manifest_at(&address, may_follow).await {
+            Ok(manifest) => folder.left_of_manifest(&manifest).await,
+            Err(left) => left,
         };
-        let Ok(manifest) = Manifest::parse(&text) else { return Left::Nothing };
-        let folder = if is_default { KeptFolder::open(&manifest.name).await } else { folder };
-        return left(&folder, manifest).await;
     }
     let label = path.rsplit('/').next().unwrap_or(path);
     // Only what another site serves is kept apart from the site itself.
@@ -111,9 +131,10 @@ async fn at_address(address: &str, place: &Place, may_ask: bool) -> Left {
     if !may_ask {
         return Left::Unknown;
     }
-    match ask(&address, "HEAD", None).await {
+    match ask(&address, "HEAD", None, may_follow).await {
         Answer::Text { length: Some(length), .. } => Left::Bytes(length),
         Answer::Refused => Left::Nothing,
+        Answer::SentOn => Left::SentOn,
         Answer::Text { length: None, .. } | Answer::None => Left::Unknown,
     }
 }
@@ -129,9 +150,9 @@ async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: O
         return Left::Nothing;
     }
     let (true, Some(address)) = (may_ask, name.listing_address(hub)) else { return Left::Unknown };
-    let listing = match ask(address.as_str(), "GET", token.clone()).await {
+    let listing = match ask(address.as_str(), "GET", token.clone(), true).await {
         // Other pages of the list may have other files.
-        Answer::Text { more: true, .. } | Answer::None => return Left::Unknown,
+        Answer::Text { more: true, .. } | Answer::SentOn | Answer::None => return Left::Unknown,
         Answer::Text { text, .. } => text,
         Answer::Refused => return Left::Nothing,
     };
@@ -142,9 +163,9 @@ async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: O
     // Which files the weights are in, the index says, where there is one.
     let index = match name.file_address(hub, INDEX).filter(|_| files.has_index()) {
         None => None,
-        Some(address) => match ask(address.as_str(), "GET", token).await {
+        Some(address) => match ask(address.as_str(), "GET", token, true).await {
             Answer::Text { text, .. } => Some(text),
-            Answer::Refused | Answer::None => return Left::Unknown,
+            Answer::Refused | Answer::SentOn | Answer::None => return Left::Unknown,
         },
     };
     let texts: u64 = files.selection.texts.iter().map(|text| text.bytes).sum();
@@ -191,17 +212,24 @@ enum Answer {
     Text { text: String, length: Option<u64>, more: bool },
     /// It has no such thing, or not for this visitor: loading says so in full.
     Refused,
+    /// It sends on to another address, which is not followed.
+    SentOn,
     /// Nothing of use.
     None,
 }
 
 /// Asks a host for a small text, or by `HEAD` for the length of a file.
-async fn ask(address: &str, method: &str, token: Option<String>) -> Answer {
+///
+/// * `may_follow`: whether the host may send the request on.
+async fn ask(address: &str, method: &str, token: Option<String>, may_follow: bool) -> Answer {
     let Ok(abort) = AbortController::new() else { return Answer::None };
     let asked = Box::pin(async {
         let init = RequestInit::new();
         init.set_method(method);
         init.set_signal(Some(&abort.signal()));
+        if !may_follow {
+            init.set_redirect(RequestRedirect::Manual);
+        }
         if let (Some(token), Ok(headers)) = (token, Headers::new()) {
             headers.set("Authorization", &format!("Bearer {token}"))?;
             init.set_headers(&headers);
@@ -210,6 +238,8 @@ async fn ask(address: &str, method: &str, token: Option<String>) -> Answer {
             JsFuture::from(window().fetch_with_str_and_init(address, &init)).await?.unchecked_into();
         match response.status() {
             200 => {}
+            // An answer that is not followed says nothing of itself.
+            0 => return Ok(Answer::SentOn),
             401 | 403 | 404 | 410 => return Ok(Answer::Refused),
             _ => return Ok(Answer::None),
         }
@@ -280,6 +310,11 @@ impl KeptFolder {
             all_whole &= kept >= bytes;
         }
         if all_whole { Left::Nothing } else { Left::Bytes(left) }
+    }
+
+    /// The same of a manifest's parts.
+    async fn left_of_manifest(&self, manifest: &Manifest) -> Left {
+        self.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await
     }
 
     /// The same of a repository's files of weights.

@@ -11,7 +11,7 @@ use web_sys::{DomException, FileSystemDirectoryHandle, FileSystemFileHandle, Fil
 use super::address;
 use crate::consent::Tokens;
 use crate::download::names;
-use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
+use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile, Unasked};
 use crate::kept_models;
 use crate::model::source::{ModelSource, PICKED};
 use crate::settings::Settings;
@@ -153,8 +153,10 @@ impl Models {
 
     /// What the worker must do to load a model that settings name.
     ///
+    /// * `unasked`: what may come of it, where the visitor has not been asked.
+    ///
     /// The error is a sentence.
-    pub fn order(&self, settings: &Settings, model: &str) -> Result<ModelOrder, String> {
+    pub fn order(&self, settings: &Settings, model: &str, unasked: Option<Unasked>) -> Result<ModelOrder, String> {
         let files = match ModelSource::parse(model) {
             ModelSource::Default => ModelFiles::Address { address: address::absolute(DEFAULT_MODEL)? },
             ModelSource::Address(address) => ModelFiles::Address { address: address::absolute(&address)? },
@@ -162,7 +164,7 @@ impl Models {
                 Some(files) => ModelFiles::Picked { files },
                 None => {
                     return Err(format!(
-                        "The model is the file {name} on the sender's computer: choose that file under Model (in a frame, open the page in a tab), or use the default model."
+                        "The model is the file {name} on the computer of whoever made this link: choose that file under Model, or use the default model."
                     ));
                 }
             },
@@ -172,7 +174,7 @@ impl Models {
                 token: untrack(|| self.token(settings.hub())),
             },
         };
-        Ok(ModelOrder { source: model.into(), files })
+        Ok(ModelOrder { source: model.into(), files, unasked })
     }
 
     /// Looks anew what is kept on this device, after a model was loaded: if one is kept, the browser is asked to let it stay.

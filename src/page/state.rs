@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -13,19 +14,21 @@ use super::lookup;
 use super::measurements::Measurements;
 use super::models::Models;
 use super::offline;
-use crate::consent::{Asker, Claims, Decision, Question, decide};
+use crate::consent::{self, Asker, Claims, Decision, Left, Part, Place, Question, decide};
 use crate::engine::protocol::{Backend, DeviceChoice, Event, Request, Stage};
 use crate::engine::start::StartFailure;
 use crate::notices::Notices;
 use crate::prune::{Importance, PruningPlan};
 use crate::results::{
-    ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, Quality, Report, TokenWeight, WeightReport,
-    first_divergence, written_ids,
+    ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, NotFinite, Quality, Report, TokenWeight,
+    WeightReport, first_divergence, written_ids,
 };
 use crate::settings::{BackendChoice, Precision, Settings, link};
 
 /// Layers of the default model, for a grid before it is loaded.
 const DEFAULT_LAYERS: usize = 30;
+/// How long an engine that is asked to stop may take, in milliseconds: the longest step of a pruning method takes less.
+const STOPS_WITHIN_MS: u32 = 5000;
 
 /// How far the engine is.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,6 +152,10 @@ pub struct AppState {
     pub report: RwSignal<Option<Report>>,
     /// Bytes of the worker's wasm memory, and threads that compute.
     pub usage: RwSignal<Option<(u64, usize)>>,
+    /// Where numbers of the shown run are none.
+    pub not_finite: RwSignal<Option<NotFinite>>,
+    /// Notices that are of the loaded model alone.
+    of_model: StoredValue<Vec<String>>,
     /// Whether another page shows this one in a frame.
     pub embedded: bool,
     /// Whether the view stands before the texts.
@@ -161,6 +168,8 @@ pub struct AppState {
     pub models: Models,
     /// When the model began to come from the network, and how much of it was there.
     loading_since: StoredValue<Option<(f64, u64)>>,
+    /// The number of a request to stop that the engine has not answered yet.
+    stopping: StoredValue<Option<u32>>,
     /// Promises of results.
     pub waiting: StoredValue<Waiting, LocalStorage>,
 }
@@ -198,12 +207,15 @@ impl AppState {
             importance: RwSignal::new(None),
             report: RwSignal::new(None),
             usage: RwSignal::new(None),
+            not_finite: RwSignal::new(None),
+            of_model: StoredValue::new(vec![]),
             embedded,
             view_first: embedded && address::names_view(&query),
             cpu_reason: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
             models: Models::new(embedded),
             loading_since: StoredValue::new(None),
+            stopping: StoredValue::new(None),
             waiting: StoredValue::new_local(Waiting::default()),
         }
     }
@@ -254,6 +266,11 @@ impl AppState {
             self.cpu_reason.set(None);
             self.load_model();
         } else if !settings.same_run(&before) {
+            if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|it| it.stage == Stage::Load)) {
+                let sentence = "No model is loaded, so this changes no number yet: see above what went wrong.".to_string();
+                self.of_model.update_value(|known| known.push(sentence.clone()));
+                self.notices.update(|notices| notices.push(sentence));
+            }
             self.start_run();
         } else {
             self.measurements.follow_settings(self, &before, &settings);
@@ -265,6 +282,7 @@ impl AppState {
         let settings = self.settings.get_untracked();
         self.client.with_value(EngineClient::stop);
         self.loading_since.set_value(None);
+        self.stopping.set_value(None);
         // What is still shown belongs to no run from here on.
         self.newest_run.update(|run| *run += 1);
         self.running.set(false);
@@ -276,7 +294,7 @@ impl AppState {
         self.device.set(None);
         self.usage.set(None);
         if lookup::is_plain(&settings) {
-            return self.fetch_model();
+            return self.fetch_model(&[]);
         }
         self.engine.set(EngineStatus::Looking);
         let (state, load, claims) = (*self, self.newest_run.get_untracked(), self.claims.get_untracked());
@@ -286,7 +304,7 @@ impl AppState {
                 return;
             }
             match decide(&parts, lookup::saves_data()) {
-                Decision::Load => state.fetch_model(),
+                Decision::Load => state.fetch_model(&parts),
                 Decision::Ask(question) => {
                     state.engine.set(EngineStatus::Down);
                     state.question.set(Some(question));
@@ -311,12 +329,26 @@ impl AppState {
         });
     }
 
+    /// Asks the visitor about a model that was let load, and of which other things were found while it was loaded.
+    fn ask_first(&self, model: String, left: Left) {
+        self.client.with_value(EngineClient::stop);
+        self.engine.set(EngineStatus::Down);
+        let place = address::base().map_or(Place::Device, |page| {
+            self.settings.with_untracked(|settings| Place::of(&model, settings.hub(), &page))
+        });
+        self.question.set(Some(Question::again(Part { model, place, asker: Asker::Link, left })));
+    }
+
     /// Starts a worker with the models that the settings name.
-    fn fetch_model(&self) {
+    ///
+    /// * `parts`: what was found of them, where that was looked up.
+    fn fetch_model(&self, parts: &[Part]) {
         let settings = self.settings.get_untracked();
-        let orders = self.models.order(&settings, &settings.model).and_then(|model| {
+        let order =
+            |model: &str| self.models.order(&settings, model, consent::unasked(model, parts, lookup::saves_data()));
+        let orders = order(&settings.model).and_then(|model| {
             let other = Some(&settings.other).filter(|other| !other.is_empty());
-            Ok((model, other.map(|other| self.models.order(&settings, other)).transpose()?))
+            Ok((model, other.map(|other| order(other)).transpose()?))
         });
         match orders {
             Ok((model, other)) => {
@@ -381,13 +413,38 @@ impl AppState {
         if self.engine.get_untracked() == EngineStatus::Ready {
             self.send(Request::Stop);
             self.running.set(false);
-            self.measurements.stop();
+            self.end_unless_it_stops();
         } else if self.engine.get_untracked() != EngineStatus::Down {
             self.client.with_value(EngineClient::stop);
             self.fail(Stage::Load, "Loading was stopped. Press Try again to go on where it was.".into());
         }
         self.measurements.stop();
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
+    }
+
+    /// Ends an engine that does not stop in time: a file of the model's own may keep it at work for hours.
+    fn end_unless_it_stops(&self) {
+        thread_local! {
+            static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+        }
+        let number = ASKED.get().wrapping_add(1);
+        ASKED.set(number);
+        self.stopping.set_value(Some(number));
+        let state = *self;
+        Timeout::new(STOPS_WITHIN_MS, move || {
+            if state.stopping.get_value() == Some(number) {
+                state.stopping.set_value(None);
+                state.client.with_value(EngineClient::stop);
+                state.fail(
+                    Stage::Run,
+                    format!(
+                        "The engine did not stop within {} seconds, so it was ended. Change what it was computing, or choose another model, then press Try again.",
+                        STOPS_WITHIN_MS / 1000
+                    ),
+                );
+            }
+        })
+        .forget();
     }
 
     /// Returns to the example of a first visit, on the same model and device.
@@ -407,6 +464,7 @@ impl AppState {
 
     /// There is no engine, for a reason that the page found; scripts hear of it as of the engine's own failures.
     fn fail(&self, stage: Stage, message: String) {
+        let message = self.for_visitor(message);
         self.end(stage, message.clone());
         let failed = Event::Failed { run: None, stage, message, fatal: true };
         let newest = self.newest_run.get_untracked();
@@ -464,6 +522,9 @@ impl AppState {
     }
 
     fn take_over(&self, event: Event, newest: u64) {
+        if matches!(event, Event::Stopped { .. } | Event::Failed { .. }) {
+            self.stopping.set_value(None);
+        }
         match event {
             Event::Hello | Event::Pong | Event::NotStarted { .. } => {}
             Event::Starting { received, total } => self.program.set(Some((received, total))),
@@ -481,7 +542,11 @@ impl AppState {
                 let pace = self.pace(received, total, kept);
                 self.engine.set(EngineStatus::Loading { received, total, file, pace });
             }
-            Event::Notice { message } => self.notices.update(|notices| notices.push(message)),
+            Event::Notice { message } => {
+                let message = self.for_visitor(message);
+                self.notices.update(|notices| notices.push(message));
+            }
+            Event::AskFirst { model, bytes } => self.ask_first(model, bytes.map_or(Left::SentOn, Left::Bytes)),
             Event::TooBig { message, fits_in_eight_bits } => {
                 self.client.with_value(EngineClient::stop);
                 self.fail(Stage::Load, sentence(&message));
@@ -500,7 +565,7 @@ impl AppState {
                 self.measurements.send_sets(self);
                 self.keep_plan_within(model.config.layers);
                 self.keep_chat_possible(&model);
-                self.notices.update(|notices| notices.extend(model.notices.iter().cloned()));
+                self.tell_of_model(model.notices.clone());
                 self.models.look_again();
                 self.model.set(Some(model));
                 self.engine.set(EngineStatus::Ready);
@@ -518,9 +583,12 @@ impl AppState {
                 self.fixed_trajectory.set(vec![]);
                 self.layers.set(BTreeMap::new());
                 self.report.set(None);
+                self.not_finite.set(None);
                 self.next_token.set(Some(*compared));
             }
             Event::NotFinite { run, found } if run == newest => {
+                self.not_finite.set(Some(found));
+                self.of_model.update_value(|known| known.push(found.to_string()));
                 self.notices.update(|notices| notices.push(found.to_string()));
             }
             Event::Step { run, step } if run == newest => self.steps.update(|steps| steps.push(*step)),
@@ -540,7 +608,7 @@ impl AppState {
                 self.report.set(Some(*report));
                 self.measurements.end_run(self);
             }
-            Event::Stopped { run: Some(run) } if run == newest => {
+            Event::Stopped { run } if run == Some(newest) => {
                 self.running.set(false);
                 self.measurements.working.set(None);
             }
@@ -550,12 +618,30 @@ impl AppState {
         }
     }
 
+    /// Shows notices of a model that was loaded, in place of those of the one before.
+    fn tell_of_model(&self, sentences: Vec<String>) {
+        let before = self.of_model.try_update_value(|known| std::mem::replace(known, sentences.clone()));
+        self.notices.update(|notices| {
+            before.iter().flatten().for_each(|sentence| notices.dismiss(sentence));
+            notices.extend(sentences);
+        });
+    }
+
+    /// A sentence as it helps here: a frame has no place to choose a model.
+    fn for_visitor(&self, message: String) -> String {
+        if self.embedded && message.contains("under Model") {
+            format!("{message} This frame has no Model: open it in a tab for that.")
+        } else {
+            message
+        }
+    }
+
     fn receive_failure(&self, stage: Stage, message: String, fatal: bool, run: Option<u64>, newest: u64) {
         if !fatal && stage == Stage::Run {
             if run.is_none_or(|run| run == newest) {
                 self.running.set(false);
                 self.measurements.stop();
-                self.failure.set(Some(Failure::new(stage, sentence(&message))));
+                self.failure.set(Some(Failure::new(stage, self.for_visitor(sentence(&message)))));
             }
             return;
         }
@@ -567,7 +653,7 @@ impl AppState {
                 .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
             self.use_cpu("The GPU failed in this visit.");
         } else {
-            self.end(stage, sentence(&message));
+            self.end(stage, self.for_visitor(sentence(&message)));
         }
     }
 

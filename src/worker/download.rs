@@ -9,9 +9,10 @@ use gloo::timers::future::TimeoutFuture;
 use super::fetch::{Fetched, fetch};
 use super::store::KeptFolder;
 use super::{now, scope, tell};
-use crate::download::{self, Loader, Platform, Progress, Request};
+use crate::download::{self, DownloadError, Loader, Platform, Progress, Request};
 use crate::engine::protocol::{Event, ModelFiles, ModelOrder};
 use crate::model::loader::Limits;
+use crate::model::source::shown;
 use crate::model::{LoadError, LoadedModel, ModelLoader, Storage};
 use crate::settings::Precision;
 
@@ -28,6 +29,11 @@ pub enum Failure {
         message: String,
         /// Whether it would fit in 8 bits.
         fits_in_eight_bits: bool,
+    },
+    /// The visitor is to be asked first ([`Event::AskFirst`]).
+    AskFirst {
+        /// How many bytes are still to come, where that is known.
+        bytes: Option<u64>,
     },
 }
 
@@ -64,9 +70,18 @@ pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Res
         download::Failure::Refused(why @ LoadError::TooBig { rounded, .. }) => {
             Failure::TooBig { message: format!("{name} cannot be used: {why}."), fits_in_eight_bits: rounded.is_some() }
         }
-        download::Failure::Refused(why) => Failure::Message(format!("{name} cannot be used: {why}.")),
-        download::Failure::Download(why) => Failure::Message(format!("{name} cannot be used: {why}.")),
+        download::Failure::Refused(why) => Failure::Message(in_short(order, format!("{name} cannot be used: {why}."))),
+        download::Failure::Download(DownloadError::AskFirst { bytes }) => Failure::AskFirst { bytes },
+        download::Failure::Download(why) => Failure::Message(in_short(order, format!("{name} cannot be used: {why}."))),
     })
+}
+
+/// A sentence about an order, without the whole of an address that is longer than anyone reads, such as one that holds its data.
+fn in_short(order: &ModelOrder, sentence: String) -> String {
+    match &order.files {
+        ModelFiles::Address { address } => sentence.replace(address.as_str(), &shown(address)),
+        ModelFiles::Picked { .. } | ModelFiles::Repository { .. } => sentence,
+    }
 }
 
 impl Loader for ModelLoader {

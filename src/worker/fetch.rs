@@ -5,7 +5,7 @@
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, Response};
+use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
 
 use super::scope;
 use crate::download::{Answer, Request};
@@ -30,6 +30,9 @@ pub async fn fetch(request: &Request<'_>) -> Result<Fetched, String> {
             let _ = headers.set("Authorization", &format!("Bearer {token}"));
         }
         init.set_headers(&headers);
+    }
+    if !request.follows {
+        init.set_redirect(RequestRedirect::Manual);
     }
     let fetched = JsFuture::from(scope().fetch_with_str_and_init(request.address, &init)).await;
     let response: Response = fetched.map_err(|error| text_of(&error))?.unchecked_into();

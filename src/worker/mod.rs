@@ -80,8 +80,9 @@ pub fn start() {
             core::arch::wasm32::unreachable();
         }
         console_error_panic_hook::hook(info);
-        let message =
-            format!("the engine crashed ({info}): it is started again; if it happens again, switch to the CPU");
+        let message = format!(
+            "the engine crashed, which is an error of Prunescope itself ({info}): press Try again; if it crashes again, choose another model or device under Model"
+        );
         tell_failure(Stage::Run, message, true);
     }));
     threads::tell_failure(|| {
@@ -136,10 +137,11 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
                         tell(&Event::Ready { model: Box::new(loaded.info().clone()) });
                         session.replace(Some(loaded));
                     }
-                    Err(Failure::Message(message)) => tell_failure(Stage::Load, message, false),
-                    Err(Failure::TooBig { message, fits_in_eight_bits }) => {
+                    Err((_, Failure::Message(message))) => tell_failure(Stage::Load, message, false),
+                    Err((_, Failure::TooBig { message, fits_in_eight_bits })) => {
                         tell(&Event::TooBig { message, fits_in_eight_bits });
                     }
+                    Err((model, Failure::AskFirst { bytes })) => tell(&Event::AskFirst { model, bytes }),
                 }
             }
             Request::Run { run, settings } => {
@@ -196,20 +198,25 @@ fn limits(kind: Backend, largest_binding: Option<u64>) -> Limits {
     }
 }
 
-/// Loads one or two models.
+/// Loads one or two models. The error names the one that does not come.
 async fn load(
     model: &ModelOrder,
     other: Option<&ModelOrder>,
     device: &Device,
     kind: Backend,
     mut holding: Holding,
-) -> Result<Session, Failure> {
-    let first = download::model(model, device, holding).await?;
+) -> Result<Session, (String, Failure)> {
+    let of = |order: &ModelOrder| {
+        let model = order.source.clone();
+        move |failure| (model, failure)
+    };
+    let first = download::model(model, device, holding).await.map_err(of(model))?;
     let mut session = Session::new(first, &model.source, kind, now);
     if let Some(order) = other {
         holding.limits.total = holding.limits.total.saturating_sub(memory());
-        let second = download::model(order, device, holding).await?;
-        session.compare_with(second, &order.source).map_err(|error| Failure::Message(format!("{error}.")))?;
+        let second = download::model(order, device, holding).await.map_err(of(order))?;
+        let compared = session.compare_with(second, &order.source);
+        compared.map_err(|error| Failure::Message(format!("{error}."))).map_err(of(order))?;
     }
     Ok(session)
 }

@@ -98,6 +98,51 @@ test("a large file of the page's own site asks with its size", async () => {
   await close(page);
 });
 
+test("an address of the page's own site that leads to another host asks, and nothing is followed before", async () => {
+  const before = requests();
+  server.faults.set("/fixtures/sent-on.gguf", (_, response) => (response.writeHead(302, { Location: `${models.origin}/tiny/llama/resolve/main/model.gguf` }).end(), true));
+  const page = await open(browser, own().replace(encodeURI(TINY), "../../fixtures/sent-on.gguf"));
+  assert.match(await asked(page), /sent-on\.gguf from .*, which sends on to another address.*is not known before it is followed/);
+  assert.equal(requests(), before);
+  await page.click("#agree");
+  await finished(page);
+  assert.ok(requests() > before);
+  await close(page);
+  // Where only the download itself is sent on.
+  server.faults.set("/fixtures/sent-on.gguf", (request, response) => {
+    const answers = request.method === "HEAD" ? [200, { "Content-Length": 1000 }] : [302, { Location: `${models.origin}/tiny/gpt2/resolve/main/model.gguf` }];
+    return response.writeHead(...answers).end(), true;
+  });
+  const from = requests();
+  const later = await open(browser, own().replace(encodeURI(TINY), "../../fixtures/sent-on.gguf"));
+  assert.match(await asked(later), /which sends on to another address/);
+  assert.equal(requests(), from);
+  server.faults.clear();
+  await close(later);
+});
+
+test("a host that says another size than it sends: no more comes than a link may fetch", async () => {
+  let sent = 0;
+  for (const announced of [{ "Content-Length": 1000 }, {}]) {
+    server.faults.set("/fixtures/larger.gguf", (request, response) => {
+      if (request.method === "HEAD") return response.writeHead(200, announced).end(), true;
+      response.writeHead(200, { "Content-Length": 200_000_000 });
+      response.write(Buffer.alloc(100_000, "GGUF"));
+      sent += 100_000;
+      return true;
+    });
+    const page = await open(browser, own().replace(encodeURI(TINY), "../../fixtures/larger.gguf"));
+    assert.match(await asked(page), /larger\.gguf from .*: 200 MB.*more than this link was found to need/);
+    assert.equal(await page.textContent("#agree"), `Load 200 MB from ${new URL(server.origin).host}`);
+    await page.click("#decline");
+    await finished(page);
+    assert.equal((await settings(page)).model, "");
+    await close(page);
+  }
+  assert.ok(sent <= 600_000, "only its beginning was asked for");
+  server.faults.clear();
+});
+
 test("a large model of the usual hub asks with its size; a small one does not", async () => {
   const large = { "config.json": 1000, "tokenizer.json": 1_000_000, "model.safetensors": 723_000_000 };
   const page = await open(browser, elsewhere("big/model").replace(/&hub=[^&]*/, ""), { before: usualHub(large) });
@@ -116,7 +161,7 @@ test("a large model of the usual hub asks with its size; a small one does not", 
   assert.equal(await both.textContent("#agree"), "Load 152 MB from huggingface.co", "both models count");
   await close(both);
   const silent = await open(browser, elsewhere("a/b").replace(/&hub=[^&]*/, ""), { before: usualHub(null) });
-  assert.match(await asked(silent), /huggingface\.co did not say how large it is.*It may be large/);
+  assert.match(await asked(silent), /huggingface\.co could not be asked how large it is, or did not say.*It may be large/);
   await silent.context().close();
   const small = await open(browser, elsewhere("a/b:x").replace(/&hub=[^&]*/, ""), { before: usualHub({ "x.gguf": 70_000_000 }) });
   // The engine begins, and ends without network.
