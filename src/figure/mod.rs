@@ -10,6 +10,7 @@ pub mod steps;
 pub mod sweep;
 pub mod theorems;
 pub mod tokens;
+pub mod verdict;
 pub mod weights;
 
 use crate::chart::{Chart, Ink, LineChart, Series};

@@ -21,10 +21,13 @@ pub fn mask(picture: &MaskPicture) -> Figure {
 
 /// Memory of the matrices under the plan.
 pub fn memory(footprint: &Footprint) -> String {
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let megabytes = |bytes: u64| match bytes as f64 / 1e6 {
+        few if few < 10.0 => format!("{few:.2}"),
+        many => format!("{many:.0}"),
+    };
     let saved = 100.0 * (1.0 - footprint.plan_bytes as f64 / footprint.dense_bytes.max(1) as f64);
     format!(
-        "The blocks' matrices would take {:.0} MB in place of {:.0} MB in half precision: {saved:.0} % saved.",
+        "The blocks' matrices would take {} MB in place of {} MB in half precision: {saved:.0} % saved.",
         megabytes(footprint.plan_bytes),
         megabytes(footprint.dense_bytes)
     )

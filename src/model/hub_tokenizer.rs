@@ -330,7 +330,49 @@ impl PostProcessor {
     }
 }
 
+/// Most times that a text may become longer before its tokens are looked up, or after.
+const MOST_GROWTH: f64 = 1000.0;
+
+/// How many times longer a replacement makes a text at most.
+fn growth(Literal::String(pattern): &Literal, content: &str) -> f64 {
+    match pattern.len() {
+        // Between all characters.
+        0 => 1.0 + content.len() as f64,
+        length => (content.len() as f64 / length as f64).max(1.0),
+    }
+}
+
+/// That a text does not become too long.
+fn check_growth(what: &str, times: f64) -> Result<(), String> {
+    if times > MOST_GROWTH {
+        return Err(format!(
+            "its {what} may make a text {times:.0} times longer, where {MOST_GROWTH} times is the most"
+        ));
+    }
+    Ok(())
+}
+
+impl Normalizer {
+    /// How many times longer its replacements make a text at most.
+    fn growth(&self) -> f64 {
+        match self {
+            Self::Sequence { normalizers } => normalizers.iter().map(Self::growth).product(),
+            Self::Replace { pattern, content } => growth(pattern, content),
+            _ => 1.0,
+        }
+    }
+}
+
 impl Decoder {
+    /// How many times longer its replacements make a text at most.
+    fn growth(&self) -> f64 {
+        match self {
+            Self::Sequence { decoders } => decoders.iter().map(Self::growth).product(),
+            Self::Replace { pattern, content } => growth(pattern, content),
+            _ => 1.0,
+        }
+    }
+
     /// That the crate does not panic on it: it cuts from the end of a text that may have no character left.
     fn check(&self) -> Result<(), String> {
         match self {
@@ -367,6 +409,8 @@ pub fn read(text: &str, additions: Additions) -> Result<HubTokenizer, String> {
         model.unk_token = None;
     }
     document.decoder.as_ref().map_or(Ok(()), Decoder::check)?;
+    check_growth("normalizer", document.normalizer.as_ref().map_or(1.0, Normalizer::growth))?;
+    check_growth("decoder", document.decoder.as_ref().map_or(1.0, Decoder::growth))?;
     let around = document
         .post_processor
         .as_ref()
@@ -405,6 +449,31 @@ mod tests {
 
     fn error(document: &Value) -> String {
         read(&document.to_string(), Additions::default()).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn a_text_does_not_grow_without_bounds() {
+        let replace = |pattern: &str, content: &str| json!({ "type": "Replace", "pattern": { "String": pattern }, "content": content });
+        let with = |part: &str, kind: &str, list: &str, steps: Vec<Value>| {
+            let mut document = small();
+            document[part] = json!({ "type": kind, list: steps });
+            read(&document.to_string(), Additions::default()).map(|_| ())
+        };
+        let doubled = |times| vec![replace("a", "aa"); times];
+        for (part, list) in [("normalizer", "normalizers"), ("decoder", "decoders")] {
+            assert_eq!(with(part, "Sequence", list, doubled(9)), Ok(()));
+            let why = with(part, "Sequence", list, doubled(30)).unwrap_err();
+            assert_eq!(
+                why,
+                format!("its {part} may make a text 1073741824 times longer, where 1000 times is the most")
+            );
+            assert!(with(part, "Sequence", list, vec![replace("", &"x".repeat(1000))]).is_err());
+            // What becomes shorter does not make up for it: a text may have nothing of that.
+            let steps = [doubled(30), vec![replace("ccc", ""); 30]].concat();
+            assert!(with(part, "Sequence", list, steps).is_err());
+        }
+        // As SentencePiece's tokenizers do.
+        assert_eq!(with("normalizer", "Sequence", "normalizers", vec![replace(" ", "▁")]), Ok(()));
     }
 
     #[test]

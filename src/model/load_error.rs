@@ -21,7 +21,7 @@ pub enum LoadError {
     #[error(transparent)]
     Safetensors(#[from] SafetensorsError),
     /// A file of a repository that cannot be used.
-    #[error("the repository's {file} cannot be used ({why}): choose another revision or another model")]
+    #[error("the model's {file} cannot be used ({why}): choose another revision or another model")]
     Repository {
         /// Which file.
         file: String,

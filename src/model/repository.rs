@@ -224,7 +224,7 @@ pub enum SelectionError {
         file: &'static str,
     },
     /// A file that the index names is not there.
-    #[error("the repository's index of tensors names {file}, which is not there: get all of its files")]
+    #[error("the index of tensors names {file}, which is not there: get all of its files")]
     NoSuchShard {
         /// Which.
         file: String,

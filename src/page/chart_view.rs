@@ -10,7 +10,7 @@ use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 
 use super::export::{save_address, save_text};
-use super::state::AppState;
+use super::state::{AppState, EngineStatus};
 use crate::chart::{Chart, ChartError, Frame, Theme};
 use crate::figure::Figure;
 
@@ -22,6 +22,9 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
     let css = |(from, to): (f64, f64)| (from / scale, to / scale);
     Ok(Frame { x: css(drawn.x), y: css(drawn.y) })
 }
+
+/// What stands in place of a chart whose numbers are on their way.
+pub const COMPUTING: &str = "Computing…";
 
 /// A figure with its title, legend, tooltip, sentence, table and files.
 #[component]
@@ -40,7 +43,7 @@ pub fn ChartView(
     #[prop(optional)]
     aspect: Option<f64>,
     /// What is said while there is nothing.
-    #[prop(into, default = Signal::stored("Computing…".to_string()))]
+    #[prop(into, default = Signal::stored(COMPUTING.to_string()))]
     waiting: Signal<String>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -142,6 +145,24 @@ pub fn ChartView(
         }
     };
     let none = move || figure.with(Option::is_none);
+    let waiting = move || {
+        let said = waiting.get();
+        if said != COMPUTING {
+            said
+        } else if state.engine.get() == EngineStatus::Down {
+            "No model is loaded.".into()
+        } else if state.failure.with(Option::is_some) {
+            "Not computed: see what went wrong above.".into()
+        } else {
+            said
+        }
+    };
+    let sentence = move || {
+        if state.not_finite.with(Option::is_some) {
+            return Some("Some of these numbers are none (NaN or infinite), so they say nothing.".to_string());
+        }
+        figure.with(|figure| figure.as_ref().map(|figure| figure.sentence.clone()))
+    };
     view! {
         <figure class="chart" id=id>
             <figcaption>
@@ -159,7 +180,7 @@ pub fn ChartView(
                 {tooltip}
                 <Show when=none><p class="waiting">{waiting}</p></Show>
             </div>
-            <p class="sentence">{move || figure.with(|figure| figure.as_ref().map(|figure| figure.sentence.clone()))}</p>
+            <p class="sentence">{sentence}</p>
             <div class="row">
                 <details class="table" on:toggle=move |event| table_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"))>
                     <summary>"Numbers as a table"</summary>

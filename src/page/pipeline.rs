@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::state::AppState;
+use crate::figure::verdict;
 use crate::model::SublayerKind;
 
 /// The pipeline with its three similarities.
@@ -45,10 +46,10 @@ pub fn Pipeline() -> impl IntoView {
                 </div>
                 <Arrow label="layers"/>
                 <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h)
-                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(|x| format!("turned by {:.1} %", 100.0 * x)))/>
+                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(turned))/>
                 <Arrow label="LM head"/>
                 <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z)
-                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(|x| format!("turned by {:.1} %", 100.0 * x)))/>
+                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(turned))/>
                 <Arrow label="softmax"/>
                 <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=metric(|metrics| metrics.cos_p)
                     detail=Signal::derive(move || metric(|metrics| metrics.kl_dense_pruned).get().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))/>
@@ -100,20 +101,27 @@ fn Space(
     }
 }
 
+/// How much of a vector's length was added across it.
+fn turned(orthogonal: f32) -> String {
+    if orthogonal > 1.0 {
+        format!("thrown aside by {orthogonal:.1} times its length")
+    } else {
+        format!("turned by {:.1} %", 100.0 * orthogonal)
+    }
+}
+
 /// One sentence on what the numbers mean.
 fn verdict(state: AppState) -> String {
     let Some(metrics) = state.next_token.with(|next| next.as_ref().map(|next| next.metrics)) else {
         return "\u{a0}".into();
     };
-    if state.shown_plan.with(|plan| plan.is_dense()) {
+    if state.not_finite.with(Option::is_none) && state.shown_plan.with(|plan| plan.is_dense()) {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
-    let numbers = match metrics.cos_p {
-        p if p > 0.98 => "The first token's probabilities hardly change",
-        p if p > 0.8 => "Hidden state and logits stay close; the probabilities start to slip",
-        _ if metrics.cos_z > 0.9 => "The logits still look similar, but the probabilities have come apart",
-        _ => "The signal is lost before the logits",
-    };
+    let numbers = verdict::first_token(&metrics);
+    if state.not_finite.with(Option::is_some) {
+        return format!("{numbers}.");
+    }
     match state.first_divergence() {
         Some(0) => format!("{numbers}, and the texts differ from the first token on."),
         Some(step) => format!("{numbers}; the texts part at token {}.", step + 1),

@@ -77,7 +77,9 @@ pub fn LoadingOrFailure() -> impl IntoView {
             let pace = pace.map_or(String::new(), |Pace { speed, left }| {
                 format!(", {:.0} MB/s, {} left", (speed / 1e6).max(1.0), duration(left))
             });
-            let text = format!("Loading {file}, {:.0} of {:.0} MB{pace}", megabytes(received), megabytes(total));
+            let digits = if total < 10_000_000 { 2 } else { 0 };
+            let (had, all) = (megabytes(received), megabytes(total));
+            let text = format!("Loading {file}, {had:.digits$} of {all:.digits$} MB{pace}");
             Some((text, Some(received as f64 / (total as f64).max(1.0))))
         }
         EngineStatus::Ready | EngineStatus::Down => None,

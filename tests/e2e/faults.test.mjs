@@ -77,6 +77,41 @@ test("a template that fails stops the chat only, and is told", async () => {
   await goesOn(page);
 });
 
+test("a template that never ends: Stop ends the engine, and the page goes on", async () => {
+  const bytes = Buffer.from(TINY);
+  const at = bytes.indexOf("{% for message");
+  const endless = "{% set n=namespace(a=[1],b=[1]) %}{% for i in range(60) %}{% set n.a=[n.a,n.a] %}{% set n.b=[n.b,n.b] %}{% endfor %}{{ n.a==n.b }}";
+  bytes.write(endless.padEnd(bytes.indexOf("{% endif %}", at) + "{% endif %}".length - at), at);
+  put("endless.gguf", bytes);
+  const page = await open(browser, `${link("endless.gguf")}&chat=1`);
+  await page.evaluate(() => window.prunescope.ready);
+  await page.click("#stop");
+  assert.match(await page.textContent(".failure p"), /The engine did not stop within 5 seconds, so it was ended/);
+  await goesOn(page);
+});
+
+test("a web page in a model's place is named", async () => {
+  put("portal.gguf", Buffer.from("<!doctype html><title>Sign in</title>"), { "Content-Type": "text/html; charset=utf-8" });
+  const { page, text } = await failing("portal.gguf");
+  assert.match(text, /portal\.gguf is a web page, not a file of weights/);
+  await goesOn(page);
+});
+
+test("an address that holds its data is not written out in a sentence", async () => {
+  const { page, text } = await failing(`${server.site}?model=${encodeURIComponent(`data:application/octet-stream;base64,${"QUJD".repeat(700)}`)}&drop=a1&tokens=5`);
+  assert.match(text, /data:application\/octet-stream;base64,QUJD/);
+  assert.ok(text.length < 500, text);
+  await goesOn(page);
+});
+
+test("addresses that no page can fetch are refused at once", async () => {
+  for (const [address, why] of [["ftp://x.example/a.gguf", /begins with ftp: cannot be loaded/], ["https://me:secret@x.example/a.gguf", /holds a name or password/]]) {
+    const { page, text } = await failing(`${server.site}?model=${encodeURIComponent(address)}&drop=a1&tokens=5`);
+    assert.match(text, why);
+    await goesOn(page);
+  }
+});
+
 test("a checksum that does not match", async () => {
   const manifest = { name: "t", parts: [{ file: "tiny.gguf", bytes: TINY.length, sha256: sha256("other") }] };
   put("tiny.json", Buffer.from(JSON.stringify(manifest)));
@@ -183,7 +218,7 @@ test("a file of the visitor's, and a link to one that is elsewhere", async () =>
   const address = page.url();
   await page.context().close();
   const { page: other, text } = await failing(address);
-  assert.match(text, /tiny\.gguf on the sender's computer/);
+  assert.match(text, /tiny\.gguf on the computer of whoever made this link/);
   await other.click(".more summary");
   await other.setInputFiles("#model-file", path.join(ROOT, "tests/fixtures/tiny.gguf"));
   await finished(other);

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use super::super::chart_view::ChartView;
+use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::{AppState, HistoryEntry};
 use crate::chart::{Ink, short_number};
 use crate::figure::compare::{MORE, PANELS, Panel, panel_of};
@@ -44,7 +44,7 @@ pub fn Compare() -> impl IntoView {
         preset(wanted.into_iter().filter_map(|(kind, count)| drop_least(kind, count)).collect());
     };
     let none = move || variants.with(Vec::is_empty);
-    let waiting = Signal::derive(move || if none() { "Add a plan to compare." } else { "Computing…" }.to_string());
+    let waiting = Signal::derive(move || if none() { "Add a plan to compare." } else { COMPUTING }.to_string());
     let more = RwSignal::new(false);
     let panels = move |some: &'static [Panel]| {
         let view = |panel: &'static Panel| {

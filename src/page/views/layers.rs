@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::super::chart_view::ChartView;
+use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::AppState;
 use crate::figure::layers::cosines;
 use crate::model::SublayerKind;
@@ -23,7 +23,7 @@ pub fn Layers() -> impl IntoView {
         })
     };
     let untouched = Signal::derive(move || {
-        if edited() { "The plan edits no such matrices, or they are being computed." } else { "Computing…" }.to_string()
+        if edited() { "The plan edits no such matrices, or they are being computed." } else { COMPUTING }.to_string()
     });
     let measured = move || shown().with(|layers| layers.len());
     view! {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
-use super::super::chart_view::ChartView;
+use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::AppState;
 use crate::engine::protocol::Measurement;
 use crate::figure::weights::{mask, summary};
@@ -46,8 +46,7 @@ pub fn Weights() -> impl IntoView {
     };
     let none = move || state.weights.with(|weights| weights.matrices.is_empty());
     let waiting = Signal::derive(move || {
-        if none() { "Choose a method under “Remove weights” or “Round weights” above." } else { "Computing…" }
-            .to_string()
+        if none() { "Choose a method under “Remove weights” or “Round weights” above." } else { COMPUTING }.to_string()
     });
     view! {
         <p class="lead" id="weights-summary">{move || state.weights.with(summary)}</p>
