@@ -39,6 +39,8 @@ struct Running {
     waiting: Option<Vec<Request>>,
     /// None while its script comes.
     worker: Option<Made>,
+    /// Threads that the engine asked for.
+    helpers: Vec<Worker>,
 }
 
 /// A worker, with the address of its script and with what listens to it.
@@ -83,6 +85,7 @@ impl EngineClient {
             _seconds: seconds,
             waiting: Some(vec![first]),
             worker: None,
+            helpers: vec![],
         }));
         let client = self.clone();
         spawn_local(async move {
@@ -110,6 +113,7 @@ impl EngineClient {
             if let Some(made) = &running.worker {
                 made.end();
             }
+            running.helpers.iter().for_each(Worker::terminate);
             // This may be called from one of its closures, which must outlive the call.
             Timeout::new(0, move || drop(running)).forget();
         }
@@ -145,6 +149,11 @@ impl EngineClient {
         let (client, tell) = (self.clone(), receive.clone());
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             client.hear(number);
+            if message.data().is_object() {
+                // Without it fewer threads compute.
+                let _ = client.help(number, &message.data());
+                return;
+            }
             let text = message.data().as_string().unwrap_or_default();
             match serde_json::from_str(&text) {
                 Ok(Event::Hello) => {
@@ -201,6 +210,28 @@ impl EngineClient {
             if let Some(refused) = running.worker.replace(made) {
                 refused.end();
             }
+        }
+        Ok(())
+    }
+
+    /// Starts a thread that the engine asks for (`worker::helpers`).
+    ///
+    /// * `help` — `script`: the address of what it runs; `order`: what it needs to begin.
+    fn help(&self, number: u32, help: &JsValue) -> Result<(), JsValue> {
+        if !self.is_current(number) {
+            return Ok(());
+        }
+        let get = |key: &str| Reflect::get(help, &key.into());
+        let worker = Worker::new(&get("script")?.as_string().unwrap_or_default())?;
+        // What it throws tells nothing new: where one fails at its work, the engine tells.
+        let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(|error: ErrorEvent| error.prevent_default());
+        worker.set_onerror(Some(on_error.into_js_value().unchecked_ref()));
+        if let Err(refused) = worker.post_message(&get("order")?) {
+            worker.terminate();
+            return Err(refused);
+        }
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            running.helpers.push(worker);
         }
         Ok(())
     }

@@ -267,7 +267,8 @@ impl AppState {
             self.load_model();
         } else if !settings.same_run(&before) {
             if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|it| it.stage == Stage::Load)) {
-                let sentence = "No model is loaded, so this changes no number yet: see above what went wrong.".to_string();
+                let sentence =
+                    "No model is loaded, so this changes no number yet: see above what went wrong.".to_string();
                 self.of_model.update_value(|known| known.push(sentence.clone()));
                 self.notices.update(|notices| notices.push(sentence));
             }

@@ -1,14 +1,15 @@
-//! Starts the threads that help the CPU's engine, where the page may share memory (cross-origin isolation).
+//! Asks the page for the threads that help the CPU's engine, where it may share memory (cross-origin isolation). The page starts them,
+//! since in Firefox 153 about one worker in a hundred stops for good where it starts another (`tests/e2e/browsers.test.mjs` saw it).
 
 use std::cell::Cell;
 
 use js_sys::WebAssembly::Module;
-use js_sys::{Array, Function, Object, Reflect};
-use wasm_bindgen::closure::Closure;
+use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, Event, Url, Worker};
+use web_sys::{Blob, BlobPropertyBag, Url};
 
 use super::fused::Fused;
+use super::scope;
 use crate::kernel::threads::POOL;
 
 /// Bytes of a helper's stack.
@@ -28,7 +29,7 @@ pub extern "C" fn engine_help() -> u32 {
     POOL.help()
 }
 
-/// Starts helpers, so many that `threads` compute in all; none where memory cannot be shared.
+/// Asks for helpers, so many that `threads` compute in all; for none where memory cannot be shared.
 ///
 /// A helper that does not start is missed by nobody.
 ///
@@ -41,9 +42,7 @@ pub fn start(threads: usize, fused: Option<&Fused>) {
         return;
     }
     let Ok(script) = script_address() else { return };
-    // What a helper throws would go on to the page, as if the engine had ended. Where one fails at its work, the engine tells.
-    let missed = Closure::<dyn FnMut(Event)>::new(|error: Event| error.prevent_default()).into_js_value();
-    while STARTED.get() < threads && start_one(&script, missed.unchecked_ref(), fused).is_ok() {
+    while STARTED.get() < threads && ask_for_one(&script, fused).is_ok() {
         STARTED.set(STARTED.get() + 1);
     }
 }
@@ -73,23 +72,17 @@ fn script_address() -> Result<String, JsValue> {
     Url::create_object_url_with_blob(&script)
 }
 
-fn start_one(script: &str, on_error: &Function, fused: Option<&Fused>) -> Result<(), JsValue> {
-    let worker = Worker::new(script)?;
-    worker.set_onerror(Some(on_error));
+fn ask_for_one(script: &str, fused: Option<&Fused>) -> Result<(), JsValue> {
     let mut stack = vec![0u128; STACK / 16].into_boxed_slice();
     let top = stack.as_mut_ptr_range().end as usize;
-    match order(top, fused).and_then(|order| worker.post_message(&order)) {
-        Ok(()) => {
-            // It is never freed: a helper ends with the engine.
-            Box::leak(stack);
-            Ok(())
-        }
-        Err(refused) => {
-            // It has no memory to run on, so nobody uses its stack.
-            worker.terminate();
-            Err(refused)
-        }
-    }
+    let (help, order) = (Object::new(), order(top, fused)?);
+    Reflect::set(&help, &"script".into(), &script.into())?;
+    Reflect::set(&help, &"order".into(), &order)?;
+    // Where the memory cannot be sent, nobody uses the stack, and it is freed.
+    scope().post_message(&help)?;
+    // Otherwise it never is: a helper ends with the engine.
+    Box::leak(stack);
+    Ok(())
 }
 
 /// What a helper needs to begin, its stack's upper end among it.

@@ -67,21 +67,44 @@ test("a host without the headers and a browser without service workers: one thre
 });
 
 test("helpers that do not start are missed by nobody, and leave nothing behind", async () => {
-  const ended = "{ const { terminate } = Worker.prototype; Worker.prototype.terminate = function () { new BroadcastChannel('ended').postMessage(0); return terminate.call(this); }; }";
+  const refuses = () => { throw new DOMException("refused", "DataCloneError"); };
   const faults = [
-    ["Worker = class { constructor() { throw new DOMException('refused', 'SecurityError'); } };", 0],
+    ["", 0, () => {
+      const Own = Worker;
+      let made = 0;
+      Worker = function (...how) {
+        if (made++) throw new DOMException("refused", "SecurityError");
+        return new Own(...how);
+      };
+    }],
     [inHelpers("WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"), 0],
     [inHelpers("throw new Error('a browser without such workers');"), 0],
-    // As WebKit refuses shared memory.
-    [`${ended} Worker.prototype.postMessage = () => { throw new DOMException('refused', 'DataCloneError'); };`, 1],
+    // As WebKit refuses shared memory: from the engine to the page, and from the page to a helper.
+    [`{ const post = self.postMessage; self.postMessage = (message) => typeof message === "string" ? post.call(self, message) : (${refuses})(); }`, 0],
+    ["", 2, () => {
+      const { postMessage } = Worker.prototype;
+      Worker.prototype.postMessage = function (message) {
+        if (typeof message !== "string") throw new DOMException("refused", "DataCloneError");
+        postMessage.call(this, message);
+      };
+    }],
   ];
-  const listens = (page) => page.addInitScript(() => {
+  const counts = () => {
     window.ended = 0;
-    new BroadcastChannel("ended").onmessage = () => window.ended++;
-  });
-  for (const [fault, terminated] of faults) {
+    const { terminate } = Worker.prototype;
+    Worker.prototype.terminate = function () {
+      window.ended++;
+      terminate.call(this);
+    };
+  };
+  for (const [fault, terminated, inPage] of faults) {
     isolated.prepend("worker.js", fault);
-    const page = await open(browser, link(isolated), { before: async (page) => { await cores(3)(page); await listens(page); } });
+    const before = async (page) => {
+      await cores(4)(page);
+      await page.addInitScript(counts);
+      if (inPage) await page.addInitScript(inPage);
+    };
+    const page = await open(browser, link(isolated), { before });
     await results(page);
     assert.equal(await threads(page), 1);
     assert.equal(await page.locator(".failure").count(), 0);
