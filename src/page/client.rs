@@ -306,7 +306,8 @@ fn cause_of_end(why: &str) -> String {
     let says = |words: &[&str]| words.iter().any(|word| why.to_ascii_lowercase().contains(word));
     if says(&["call stack", "recursion"]) {
         format!("the engine stopped ({why}), since something in the model's files or in the prompt nests too deep")
-    } else if says(&["memory", "allocation"]) {
+    } else if says(&["memory", "allocation", "unreachable"]) {
+        // A crash is told before the program ends; where it ends at once, it was given no memory.
         format!("the engine stopped ({why}); it has probably run out of memory")
     } else {
         format!("the engine stopped ({why})")
@@ -316,7 +317,7 @@ fn cause_of_end(why: &str) -> String {
 /// A worker that is gone.
 fn ended(what: &str) -> Word {
     let message = format!(
-        "{what}: press Try again; if it stops again, choose a smaller or another model under Model, or round its weights to 8 bits there"
+        "{what}: press Try again; if it stops again, choose a smaller model or another one under Model, or round its weights to 8 bits there"
     );
     Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true })
 }
