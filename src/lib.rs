@@ -48,8 +48,7 @@ pub mod notices;
 #[cfg(target_arch = "wasm32")]
 pub mod page;
 pub mod prune;
-pub mod results;
-pub mod settings;
-pub mod tasks;
 #[cfg(all(target_arch = "wasm32", feature = "engine"))]
 pub mod worker;
+
+pub use prunescope_protocol::{results, settings, tasks};

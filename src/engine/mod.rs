@@ -2,7 +2,6 @@
 
 #[cfg(feature = "engine")]
 mod measure;
-pub mod protocol;
 #[cfg(feature = "engine")]
 pub mod session;
 pub mod start;
@@ -10,3 +9,5 @@ pub mod start;
 mod task_book;
 #[cfg(feature = "engine")]
 mod writing;
+
+pub use prunescope_protocol::messages as protocol;

@@ -6,7 +6,6 @@ use super::host::{Row, compare_rows};
 use super::{divergence, estimate, similarity};
 use crate::model::linear::host_values;
 use crate::results::Metrics;
-use crate::results::metrics::for_each_metric;
 #[cfg(feature = "gpu")]
 use burn::tensor::Device;
 use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
@@ -36,7 +35,7 @@ macro_rules! on_device {
     };
 }
 
-for_each_metric!(on_device);
+prunescope_protocol::for_each_metric!(on_device);
 
 /// A likely token of one model, with what both models give it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 
 use super::config::{
     DecoderConfig, GEMMA_PATTERN, GEMMA_WINDOW_BASE, LONGEST, MOST_HEADS, MOST_LAYERS, OptionalParts, Presence,
-    ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, pattern,
+    ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, checked, pattern,
 };
 use super::family::Family;
 use super::gguf::{Gguf, GgufError};
@@ -55,110 +55,99 @@ impl<'a> Keys<'a> {
     }
 }
 
-impl DecoderConfig {
-    /// Reads the configuration from a file's metadata.
-    ///
-    /// # Errors
-    /// What is no language model, an unknown architecture, a key that is missing or of another type, numbers that do not fit
-    /// together.
-    pub fn from_gguf(gguf: &Gguf) -> Result<Self, LoadError> {
-        let other = |what: &str| Err(LoadError::NotALanguageModel { what: what.into() });
-        match gguf.get("general.type")? {
-            None | Some("model") => {}
-            Some("adapter") => return other("an adapter (LoRA) for another model"),
-            Some("mmproj") => return other("the part of a model that sees pictures or hears (mmproj)"),
-            Some("imatrix") => return other("a list of weights' importance (imatrix)"),
-            Some(kind) => return other(&format!("a file of the type `{kind}`")),
-        }
-        let architecture: &str = gguf.need("general.architecture")?;
-        let family = Family::from_gguf(architecture).ok_or_else(|| LoadError::architecture(architecture))?;
-        let keys = Keys { gguf, architecture };
-        if keys.get("attention.causal")? == Some(false) {
-            return other(&format!(
-                "an embedding model: it reads a text in both directions (`{}`)",
-                keys.key("attention.causal")
-            ));
-        }
-        if let Some(pooling @ 1..) = keys.get::<i64>("pooling_type")?.map(|pooling| pooling.max(0)) {
-            let kind = if pooling == 4 { "a model that ranks texts" } else { "an embedding model" };
-            return other(&format!("{kind} (`{}` is {pooling})", keys.key("pooling_type")));
-        }
-        if let Some(experts @ 1..) = keys.get::<u64>("expert_count")? {
-            return Err(LoadError::Unsupported {
-                what: format!("a mixture of {experts} experts (`{}`)", keys.key("expert_count")),
-            });
-        }
-        for name in ["attn_logit_softcapping", "final_logit_softcapping"] {
-            if keys.get::<f64>(name)?.is_some_and(|cap| cap != 0.0) {
-                return Err(LoadError::Unsupported { what: format!("`{}`", keys.key(name)) });
-            }
-        }
-        let layers = keys.needed_count("block_count", MOST_LAYERS)?;
-        let heads = keys.needed_count("attention.head_count", MOST_HEADS)?;
-        let hidden = keys.needed_count("embedding_length", WIDEST)?;
-        let head_dim = keys.count("attention.key_length", WIDEST)?.unwrap_or(hidden / heads);
-        let value_dim = keys.count("attention.value_length", WIDEST)?.unwrap_or(hidden / heads);
-        if value_dim != head_dim {
-            return Err(LoadError::Unsupported {
-                what: format!("values of width {value_dim} beside keys of width {head_dim}"),
-            });
-        }
-        let trained = keys.needed_count("context_length", LONGEST)?;
-        let (rotary, context) =
-            if family == Family::Gpt2 { (None, trained) } else { rotary(&keys, family, head_dim, trained)? };
-        let vocabulary = gguf.need::<Vec<&str>>("tokenizer.ggml.tokens")?.len();
-        if vocabulary == 0 {
-            return Err(GgufError::Implausible { what: "the size of the vocabulary".into(), found: 0 }.into());
-        }
-        let epsilon =
-            if family.centres() { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" };
-        let parallel = keys.get("use_parallel_residual")?.unwrap_or(true);
-        let window =
-            keys.get::<u64>("attention.sliding_window")?.filter(|window| *window > 0 && family == Family::Gemma3);
-        let windowed = match window {
-            None => vec![false; layers],
-            Some(_) => match keys.get("attention.sliding_window_pattern") {
-                Ok(every) => pattern(layers, every.map_or(GEMMA_PATTERN, |every: u64| every as usize)),
-                Err(_) => gguf.need(&keys.key("attention.sliding_window_pattern"))?,
-            },
-        };
-        let scaled_width =
-            if family == Family::Gemma3 && layers == GEMMA_27B_LAYERS { hidden / heads } else { head_dim };
-        Self {
-            name: gguf.get("general.name")?.unwrap_or("unnamed model").to_string(),
-            family,
-            layers,
-            hidden,
-            feed_forward: keys.needed_count("feed_forward_length", WIDEST)?,
-            heads,
-            key_value_heads: keys.count("attention.head_count_kv", MOST_HEADS)?.unwrap_or(heads),
-            head_dim,
-            vocabulary,
-            context,
-            norm_epsilon: gguf.need(&keys.key(epsilon))?,
-            activation: family.activation(),
-            rotary,
-            window: window.map(|window| window.min(LONGEST) as usize),
-            windowed,
-            attention_scale: (scaled_width as f64).powf(-0.5),
-            embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
-            parallel: family.parallel() && parallel,
-            parts: OptionalParts {
-                // What llama.cpp takes where a file has it.
-                attention_bias: family.attention_bias().unwrap_or(Presence::IfThere),
-                output_bias: family.output_bias().unwrap_or(Presence::IfThere),
-                mlp_bias: family.mlp_bias().unwrap_or(Presence::IfThere),
-                head: if matches!(family, Family::GptNeoX | Family::Phi) {
-                    Presence::Needed
-                } else {
-                    Presence::IfThere
-                },
-            },
-        }
-        .checked()
+/// Reads the configuration from a file's metadata.
+///
+/// # Errors
+/// What is no language model, an unknown architecture, a key that is missing or of another type, numbers that do not fit
+/// together.
+pub fn from_gguf(gguf: &Gguf) -> Result<DecoderConfig, LoadError> {
+    let other = |what: &str| Err(LoadError::NotALanguageModel { what: what.into() });
+    match gguf.get("general.type")? {
+        None | Some("model") => {}
+        Some("adapter") => return other("an adapter (LoRA) for another model"),
+        Some("mmproj") => return other("the part of a model that sees pictures or hears (mmproj)"),
+        Some("imatrix") => return other("a list of weights' importance (imatrix)"),
+        Some(kind) => return other(&format!("a file of the type `{kind}`")),
     }
+    let architecture: &str = gguf.need("general.architecture")?;
+    let family = Family::from_gguf(architecture).ok_or_else(|| LoadError::architecture(architecture))?;
+    let keys = Keys { gguf, architecture };
+    if keys.get("attention.causal")? == Some(false) {
+        return other(&format!(
+            "an embedding model: it reads a text in both directions (`{}`)",
+            keys.key("attention.causal")
+        ));
+    }
+    if let Some(pooling @ 1..) = keys.get::<i64>("pooling_type")?.map(|pooling| pooling.max(0)) {
+        let kind = if pooling == 4 { "a model that ranks texts" } else { "an embedding model" };
+        return other(&format!("{kind} (`{}` is {pooling})", keys.key("pooling_type")));
+    }
+    if let Some(experts @ 1..) = keys.get::<u64>("expert_count")? {
+        return Err(LoadError::Unsupported {
+            what: format!("a mixture of {experts} experts (`{}`)", keys.key("expert_count")),
+        });
+    }
+    for name in ["attn_logit_softcapping", "final_logit_softcapping"] {
+        if keys.get::<f64>(name)?.is_some_and(|cap| cap != 0.0) {
+            return Err(LoadError::Unsupported { what: format!("`{}`", keys.key(name)) });
+        }
+    }
+    let layers = keys.needed_count("block_count", MOST_LAYERS)?;
+    let heads = keys.needed_count("attention.head_count", MOST_HEADS)?;
+    let hidden = keys.needed_count("embedding_length", WIDEST)?;
+    let head_dim = keys.count("attention.key_length", WIDEST)?.unwrap_or(hidden / heads);
+    let value_dim = keys.count("attention.value_length", WIDEST)?.unwrap_or(hidden / heads);
+    if value_dim != head_dim {
+        return Err(LoadError::Unsupported {
+            what: format!("values of width {value_dim} beside keys of width {head_dim}"),
+        });
+    }
+    let trained = keys.needed_count("context_length", LONGEST)?;
+    let (rotary, context) =
+        if family == Family::Gpt2 { (None, trained) } else { rotary(&keys, family, head_dim, trained)? };
+    let vocabulary = gguf.need::<Vec<&str>>("tokenizer.ggml.tokens")?.len();
+    if vocabulary == 0 {
+        return Err(GgufError::Implausible { what: "the size of the vocabulary".into(), found: 0 }.into());
+    }
+    let epsilon = if family.centres() { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" };
+    let parallel = keys.get("use_parallel_residual")?.unwrap_or(true);
+    let window = keys.get::<u64>("attention.sliding_window")?.filter(|window| *window > 0 && family == Family::Gemma3);
+    let windowed = match window {
+        None => vec![false; layers],
+        Some(_) => match keys.get("attention.sliding_window_pattern") {
+            Ok(every) => pattern(layers, every.map_or(GEMMA_PATTERN, |every: u64| every as usize)),
+            Err(_) => gguf.need(&keys.key("attention.sliding_window_pattern"))?,
+        },
+    };
+    let scaled_width = if family == Family::Gemma3 && layers == GEMMA_27B_LAYERS { hidden / heads } else { head_dim };
+    checked(DecoderConfig {
+        name: gguf.get("general.name")?.unwrap_or("unnamed model").to_string(),
+        family,
+        layers,
+        hidden,
+        feed_forward: keys.needed_count("feed_forward_length", WIDEST)?,
+        heads,
+        key_value_heads: keys.count("attention.head_count_kv", MOST_HEADS)?.unwrap_or(heads),
+        head_dim,
+        vocabulary,
+        context,
+        norm_epsilon: gguf.need(&keys.key(epsilon))?,
+        activation: family.activation(),
+        rotary,
+        window: window.map(|window| window.min(LONGEST) as usize),
+        windowed,
+        attention_scale: (scaled_width as f64).powf(-0.5),
+        embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
+        parallel: family.parallel() && parallel,
+        parts: OptionalParts {
+            // What llama.cpp takes where a file has it.
+            attention_bias: family.attention_bias().unwrap_or(Presence::IfThere),
+            output_bias: family.output_bias().unwrap_or(Presence::IfThere),
+            mlp_bias: family.mlp_bias().unwrap_or(Presence::IfThere),
+            head: if matches!(family, Family::GptNeoX | Family::Phi) { Presence::Needed } else { Presence::IfThere },
+        },
+    })
 }
-
 /// Rotary positions, and the context to which they are right.
 fn rotary(
     keys: &Keys<'_>,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::config::{
     DecoderConfig, GEMMA_PATTERN, GEMMA_WINDOW_BASE, LONGEST, MOST_HEADS, MOST_LAYERS, OptionalParts, Presence,
-    ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, pattern,
+    ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, checked, pattern,
 };
 use super::family::{Activation, Family};
 use super::load_error::LoadError;
@@ -21,86 +21,81 @@ const DEFAULT_WINDOW: usize = 4096;
 /// Ends of the names of classes that predict the next token.
 const LANGUAGE_MODELS: [&str; 3] = ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration"];
 
-impl DecoderConfig {
-    /// Reads the configuration from a repository's `config.json`.
-    ///
-    /// * `name` — what to call the model.
-    ///
-    /// # Errors
-    /// Not JSON, what is no language model, an unknown `model_type`, quantized weights, a key that is missing or of another
-    /// type, numbers that do not fit together.
-    pub fn from_hub(text: &str, name: &str) -> Result<Self, LoadError> {
-        let root: Map<String, Value> = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        // A model that also sees pictures keeps the part that reads in a section of its own.
-        let map = root.get("text_config").and_then(Value::as_object).unwrap_or(&root);
-        let (root, keys) = (Keys(&root), Keys(map));
-        let model_type = keys.text("model_type")?.ok_or_else(|| wrong("`model_type` is missing".into()))?;
-        let family = Family::from_hub(model_type).ok_or_else(|| LoadError::architecture(model_type))?;
-        check_kind(&root, &keys, family)?;
-        refuse_variants(&keys, family)?;
-        let layers = keys.needed_count(&["num_hidden_layers", "n_layer"], MOST_LAYERS)?;
-        let heads = keys.needed_count(&["num_attention_heads", "n_head"], MOST_HEADS)?;
-        let hidden = keys.needed_count(&["hidden_size", "n_embd"], WIDEST)?;
-        // `null` stands for the quotient, a missing key for the class's own default.
-        let default_width = match family {
-            Family::Qwen3 if !keys.has("head_dim") => 128,
-            Family::Gemma3 if !keys.has("head_dim") => 256,
-            _ => hidden / heads,
-        };
-        let head_dim = keys.count(&["head_dim"], WIDEST)?.unwrap_or(default_width);
-        let default_heads = match family {
-            Family::Mistral if !keys.has("num_key_value_heads") => 8,
-            Family::Qwen2 | Family::Qwen3 if !keys.has("num_key_value_heads") => 32,
-            Family::Gemma3 if !keys.has("num_key_value_heads") => 4,
-            _ => heads,
-        };
-        let trained =
-            keys.count(&["max_position_embeddings", "n_positions"], LONGEST)?.unwrap_or(default_context(family));
-        let rotary = (family != Family::Gpt2).then(|| rotary(&keys, family, head_dim, trained)).transpose()?;
-        let (rotary, context) = rotary.map_or((None, trained), |(rotary, context)| (Some(rotary), context));
-        let inner = keys.count(&["intermediate_size", "n_inner"], WIDEST)?;
-        let inner = inner.or((family == Family::Gpt2).then_some(4 * hidden));
-        let (window, windowed) = windows(&keys, family, layers)?;
-        let query_scale = keys.float("query_pre_attn_scalar")?.or(keys.has_not("query_pre_attn_scalar", 256.0));
-        let scaled_width = query_scale.filter(|_| family == Family::Gemma3).unwrap_or(head_dim as f64);
-        let parallel = keys.flag("use_parallel_residual")?.unwrap_or(true);
-        let bias = |of_family: Option<Presence>, key: &str, default: bool| match of_family {
-            Some(presence) => Ok(presence),
-            None => Ok::<_, LoadError>(Presence::of(keys.flag(key)?.unwrap_or(default))),
-        };
-        let is_neox = family == Family::GptNeoX;
-        let ties = keys.flag("tie_word_embeddings")?.or(root.flag("tie_word_embeddings")?);
-        let ties = ties.unwrap_or(matches!(family, Family::Gemma3 | Family::Gpt2));
-        Self {
-            name: name.into(),
-            family,
-            layers,
-            hidden,
-            feed_forward: inner.ok_or_else(|| missing("intermediate_size"))?,
-            heads,
-            key_value_heads: keys.count(&["num_key_value_heads"], MOST_HEADS)?.unwrap_or(default_heads),
-            head_dim,
-            vocabulary: keys.needed_count(&["vocab_size"], MOST_TOKENS)?,
-            context,
-            norm_epsilon: epsilon(&keys, family)?,
-            activation: activation(&keys, family)?,
-            rotary,
-            window,
-            windowed,
-            attention_scale: scaled_width.powf(-0.5),
-            embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
-            parallel: family.parallel() && parallel,
-            parts: OptionalParts {
-                attention_bias: bias(family.attention_bias(), "attention_bias", is_neox)?,
-                output_bias: bias(family.output_bias(), "attention_bias", is_neox)?,
-                mlp_bias: bias(family.mlp_bias(), "mlp_bias", false)?,
-                head: Presence::of(!ties),
-            },
-        }
-        .checked()
-    }
+/// Reads the configuration from a repository's `config.json`.
+///
+/// * `name` — what to call the model.
+///
+/// # Errors
+/// Not JSON, what is no language model, an unknown `model_type`, quantized weights, a key that is missing or of another
+/// type, numbers that do not fit together.
+pub fn from_hub(text: &str, name: &str) -> Result<DecoderConfig, LoadError> {
+    let root: Map<String, Value> = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    // A model that also sees pictures keeps the part that reads in a section of its own.
+    let map = root.get("text_config").and_then(Value::as_object).unwrap_or(&root);
+    let (root, keys) = (Keys(&root), Keys(map));
+    let model_type = keys.text("model_type")?.ok_or_else(|| wrong("`model_type` is missing".into()))?;
+    let family = Family::from_hub(model_type).ok_or_else(|| LoadError::architecture(model_type))?;
+    check_kind(&root, &keys, family)?;
+    refuse_variants(&keys, family)?;
+    let layers = keys.needed_count(&["num_hidden_layers", "n_layer"], MOST_LAYERS)?;
+    let heads = keys.needed_count(&["num_attention_heads", "n_head"], MOST_HEADS)?;
+    let hidden = keys.needed_count(&["hidden_size", "n_embd"], WIDEST)?;
+    // `null` stands for the quotient, a missing key for the class's own default.
+    let default_width = match family {
+        Family::Qwen3 if !keys.has("head_dim") => 128,
+        Family::Gemma3 if !keys.has("head_dim") => 256,
+        _ => hidden / heads,
+    };
+    let head_dim = keys.count(&["head_dim"], WIDEST)?.unwrap_or(default_width);
+    let default_heads = match family {
+        Family::Mistral if !keys.has("num_key_value_heads") => 8,
+        Family::Qwen2 | Family::Qwen3 if !keys.has("num_key_value_heads") => 32,
+        Family::Gemma3 if !keys.has("num_key_value_heads") => 4,
+        _ => heads,
+    };
+    let trained = keys.count(&["max_position_embeddings", "n_positions"], LONGEST)?.unwrap_or(default_context(family));
+    let rotary = (family != Family::Gpt2).then(|| rotary(&keys, family, head_dim, trained)).transpose()?;
+    let (rotary, context) = rotary.map_or((None, trained), |(rotary, context)| (Some(rotary), context));
+    let inner = keys.count(&["intermediate_size", "n_inner"], WIDEST)?;
+    let inner = inner.or((family == Family::Gpt2).then_some(4 * hidden));
+    let (window, windowed) = windows(&keys, family, layers)?;
+    let query_scale = keys.float("query_pre_attn_scalar")?.or(keys.has_not("query_pre_attn_scalar", 256.0));
+    let scaled_width = query_scale.filter(|_| family == Family::Gemma3).unwrap_or(head_dim as f64);
+    let parallel = keys.flag("use_parallel_residual")?.unwrap_or(true);
+    let bias = |of_family: Option<Presence>, key: &str, default: bool| match of_family {
+        Some(presence) => Ok(presence),
+        None => Ok::<_, LoadError>(Presence::of(keys.flag(key)?.unwrap_or(default))),
+    };
+    let is_neox = family == Family::GptNeoX;
+    let ties = keys.flag("tie_word_embeddings")?.or(root.flag("tie_word_embeddings")?);
+    let ties = ties.unwrap_or(matches!(family, Family::Gemma3 | Family::Gpt2));
+    checked(DecoderConfig {
+        name: name.into(),
+        family,
+        layers,
+        hidden,
+        feed_forward: inner.ok_or_else(|| missing("intermediate_size"))?,
+        heads,
+        key_value_heads: keys.count(&["num_key_value_heads"], MOST_HEADS)?.unwrap_or(default_heads),
+        head_dim,
+        vocabulary: keys.needed_count(&["vocab_size"], MOST_TOKENS)?,
+        context,
+        norm_epsilon: epsilon(&keys, family)?,
+        activation: activation(&keys, family)?,
+        rotary,
+        window,
+        windowed,
+        attention_scale: scaled_width.powf(-0.5),
+        embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
+        parallel: family.parallel() && parallel,
+        parts: OptionalParts {
+            attention_bias: bias(family.attention_bias(), "attention_bias", is_neox)?,
+            output_bias: bias(family.output_bias(), "attention_bias", is_neox)?,
+            mlp_bias: bias(family.mlp_bias(), "mlp_bias", false)?,
+            head: Presence::of(!ties),
+        },
+    })
 }
-
 /// The context in tokens where the file does not say.
 fn default_context(family: Family) -> usize {
     match family {

@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use super::config::{DecoderConfig, Presence};
-use super::family::Change;
 use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
+use super::tensor_names::{Change, gguf_name};
 
 /// What kind of file a tensor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum Role {
 pub fn role(config: &DecoderConfig, format: Format, name: &str) -> Role {
     let renamed = match format {
         Format::Gguf => Some((name.to_string(), Change::Same)),
-        Format::Safetensors => config.family.gguf_name(name),
+        Format::Safetensors => gguf_name(config.family, name),
     };
     let Some((name, change)) = renamed else { return Role::Nothing };
     let layer = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn config(text: &str) -> DecoderConfig {
-        DecoderConfig::from_hub(text, "x").unwrap()
+        super::super::config::from_hub(text, "x").unwrap()
     }
 
     fn numbers(part: &Part<'_>) -> Vec<f32> {
@@ -301,7 +301,7 @@ mod tests {
     fn a_family_that_fuses_by_thirds_has_a_key_for_each_query() {
         for model_type in ["gpt_neox", "gpt2"] {
             let text = NEOX.replace("gpt_neox", model_type).replace("\"vocab", "\"num_key_value_heads\": 1, \"vocab");
-            let error = DecoderConfig::from_hub(&text, "x").unwrap_err().to_string();
+            let error = super::super::config::from_hub(&text, "x").unwrap_err().to_string();
             assert!(error.contains("1 key-value heads for 2 heads"), "{error}");
         }
     }

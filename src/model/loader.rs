@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::attention::Attention;
 use super::chat::{ChatError, ChatTemplate};
-use super::config::DecoderConfig;
+use super::config::{self, DecoderConfig};
 use super::cross_check::{Collector, CrossCheck, row_values};
 use super::decoder::{Block, Decoder};
 use super::gguf::{Gguf, GgufError, MAGIC};
@@ -163,7 +163,7 @@ impl ModelLoader {
     /// # Errors
     /// As soon as it is clear that the model cannot be used.
     pub fn describe(&mut self, repository: Repository) -> Result<(), LoadError> {
-        let config = DecoderConfig::from_hub(&repository.config, &repository.name)?;
+        let config = config::from_hub(&repository.config, &repository.name)?;
         let tokenizer = ModelTokenizer::from_hub(&repository, config.vocabulary)?;
         let template = repository.chat_template()?.ok_or(ChatError::Missing);
         self.describe_as(config, tokenizer, template.and_then(|template| ChatTemplate::new(&template)));
@@ -294,7 +294,7 @@ impl ModelLoader {
                 return Err(LoadError::Split { got: self.files, wanted: split });
             }
             if self.config.is_none() {
-                let config = DecoderConfig::from_gguf(&gguf)?;
+                let config = config::from_gguf(&gguf)?;
                 let tokenizer = ModelTokenizer::from_gguf(&gguf)?;
                 self.describe_as(config, tokenizer, ChatTemplate::from_gguf(&gguf));
             }
@@ -429,7 +429,7 @@ impl ModelLoader {
         let Some((tokenizer, chat)) = self.texts.take() else { return Err(LoadError::Undescribed) };
         if let Some(rotary) = config.rotary.as_mut().filter(|_| !self.factors.is_empty()) {
             rotary.factors = self.factors;
-            rotary.check_factors()?;
+            config::check_factors(rotary)?;
         }
         let cross_check = self.collector.map(|collector| collector.finish(&config)).transpose()?;
         let decoder = self.parts.decoder(config, self.storage, &self.device)?;

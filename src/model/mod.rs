@@ -12,7 +12,6 @@ mod config_hub;
 pub mod cross_check;
 #[cfg(feature = "engine")]
 pub mod decoder;
-pub mod family;
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub mod file;
 pub mod gguf;
@@ -28,7 +27,6 @@ pub mod load_error;
 #[cfg(feature = "engine")]
 pub mod loader;
 pub mod manifest;
-pub mod matrix;
 pub mod metadata;
 #[cfg(feature = "engine")]
 pub mod mlp;
@@ -40,16 +38,14 @@ pub mod repository;
 pub mod rope;
 pub mod safetensors;
 pub mod sampling;
-pub mod source;
-pub mod sublayer;
 pub mod tensor;
+pub mod tensor_names;
 pub mod tokenizer;
 
 pub use chat::ChatTemplate;
 pub use config::DecoderConfig;
 #[cfg(feature = "engine")]
 pub use decoder::Decoder;
-pub use family::Family;
 #[cfg(feature = "engine")]
 pub use kv_cache::KeyValueCache;
 #[cfg(feature = "engine")]
@@ -57,7 +53,7 @@ pub use linear::{Linear, Storage, Weights};
 pub use load_error::LoadError;
 #[cfg(feature = "engine")]
 pub use loader::{LoadedModel, ModelLoader};
-pub use matrix::{InputSite, Matrix};
-pub use source::{ModelSource, RepositoryName};
-pub use sublayer::{Sublayer, SublayerKind};
+pub use prunescope_protocol::model::{
+    Family, InputSite, Matrix, ModelSource, RepositoryName, Sublayer, SublayerKind, family, matrix, source, sublayer,
+};
 pub use tokenizer::ModelTokenizer;

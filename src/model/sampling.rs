@@ -2,27 +2,8 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::{Deserialize, Serialize};
 
-/// How the next token is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sampling {
-    /// 0 is greedy; otherwise the softmax temperature.
-    pub temperature: f32,
-    /// Only the k likeliest tokens; 0 is all.
-    pub top_k: usize,
-    /// Only the likeliest tokens that together reach this probability; 1 is all.
-    pub top_p: f32,
-    /// Seed of the random numbers.
-    pub seed: u64,
-}
-
-impl Sampling {
-    /// Whether the likeliest token is always taken.
-    pub fn is_greedy(&self) -> bool {
-        self.temperature <= 0.0
-    }
-}
+pub use prunescope_protocol::model::sampling::Sampling;
 
 /// A seeded source of choices. Two samplers with one seed draw the same uniform numbers, so that a dense and a pruned
 /// run differ only by their models.

@@ -1,20 +1,8 @@
-//! What is removed from a model or rounded, and how that is chosen.
-//!
-//! [`plan`] describes; [`mask`], [`sparsegpt`] and [`quantize`] compute on plain numbers, one matrix at a time.
+//! How what is removed or rounded is chosen: [`mask`], [`sparsegpt`] and [`quantize`] compute on plain numbers, one matrix at a time. The
+//! plan that says what, as data, is [`prunescope_protocol::prune`].
 
-pub mod dropped;
-pub mod footprint;
-pub mod importance;
 pub mod mask;
-pub mod plan;
-pub mod quantization;
 pub mod quantize;
 pub mod sparsegpt;
-pub mod sparsity;
 
-pub use dropped::{DroppedError, DroppedSublayers};
-pub use footprint::Footprint;
-pub use importance::{DropKind, Importance, SublayerImportance};
-pub use plan::{LayerRange, MatrixGroup, PartError, PlanError, PruningPlan};
-pub use quantization::{Quantization, QuantizationMethod};
-pub use sparsity::{Pattern, Sparsity, SparsityMethod};
+pub use prunescope_protocol::prune::*;

@@ -5,7 +5,7 @@ use prunescope::model::gguf::Gguf;
 use prunescope::model::layout::Format;
 use prunescope::model::repository::Repository;
 use prunescope::model::tensor::TensorType;
-use prunescope::model::{Decoder, DecoderConfig, KeyValueCache, ModelLoader, Storage, Sublayer};
+use prunescope::model::{Decoder, KeyValueCache, ModelLoader, Storage, Sublayer, config};
 
 use super::bytes::Bytes;
 use super::model::{self, FAMILIES};
@@ -23,7 +23,7 @@ pub fn run(input: &[u8]) {
         let mut writer = model::metadata(architecture, &mut bytes);
         let head = writer.clone().finish(|_| 0);
         let Ok(gguf) = Gguf::parse(&head, head.len() as u64) else { return };
-        let Ok(config) = DecoderConfig::from_gguf(&gguf) else { return };
+        let Ok(config) = config::from_gguf(&gguf) else { return };
         let Some(tensors) = model::tensors(&config, Format::Gguf) else { return };
         for (name, shape) in tensors {
             let kind = if shape.len() > 1 && shape[1].is_multiple_of(32) { kind } else { 0 };
@@ -33,7 +33,7 @@ pub fn run(input: &[u8]) {
         writer.finish(|_| 0)
     } else {
         let text = model::config(model_type, &mut bytes);
-        let Ok(config) = DecoderConfig::from_hub(&text, "fuzz") else { return };
+        let Ok(config) = config::from_hub(&text, "fuzz") else { return };
         let Some(tensors) = model::tensors(&config, Format::Safetensors) else { return };
         let mut repository = Repository { name: "fuzz".into(), ..Repository::default() };
         repository.set("config.json", text);

@@ -5,7 +5,7 @@ use prunescope::model::gguf::{Gguf, GgufError, MAGIC};
 use prunescope::model::layout::{self, Format, Role};
 use prunescope::model::safetensors::{self, SafetensorsError};
 use prunescope::model::tensor::TensorInfo;
-use prunescope::model::{DecoderConfig, ModelTokenizer};
+use prunescope::model::{DecoderConfig, ModelTokenizer, config};
 
 /// Longer than every file whose header fits into an input: its tensors lie in it.
 const WHOLE: u64 = 1 << 40;
@@ -21,7 +21,7 @@ pub fn run(input: &[u8]) {
             for value in gguf.metadata.values() {
                 let _ = value.to_string();
             }
-            if let Ok(config) = DecoderConfig::from_gguf(&gguf) {
+            if let Ok(config) = config::from_gguf(&gguf) {
                 read(&config, Format::Gguf, &gguf.tensors);
             }
             let _ = (ModelTokenizer::from_gguf(&gguf), ChatTemplate::from_gguf(&gguf));
@@ -38,7 +38,7 @@ pub fn run(input: &[u8]) {
     }
     let end = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
     let (config, header) = input.split_at(end);
-    let config = DecoderConfig::from_hub(&String::from_utf8_lossy(config), "fuzz");
+    let config = config::from_hub(&String::from_utf8_lossy(config), "fuzz");
     let header = header.get(1..).unwrap_or_default();
     let tensors = match safetensors::parse(header, header.len() as u64) {
         Ok(tensors) => Some((tensors, header.len() as u64)),

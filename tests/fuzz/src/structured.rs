@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use prunescope::model::layout::Format;
 use prunescope::model::repository::Repository;
 use prunescope::model::tensor::TensorType;
-use prunescope::model::{DecoderConfig, ModelLoader, Storage};
+use prunescope::model::{ModelLoader, Storage, config};
 
 use super::bytes::Bytes;
 use super::json::NUMBERS;
@@ -19,7 +19,7 @@ const PIECES: [usize; 4] = [1 << 20, 4096, 977, 61];
 static DEFAULTS: LazyLock<Vec<[Vec<Tensor>; 2]>> = LazyLock::new(|| {
     let of_family = |[_, model_type]: [&str; 2]| {
         let text = model::config(model_type, &mut Bytes::new(&[]));
-        let config = DecoderConfig::from_hub(&text, "fuzz").expect("it is right");
+        let config = config::from_hub(&text, "fuzz").expect("it is right");
         [Format::Safetensors, Format::Gguf].map(|format| model::tensors(&config, format).expect("it is tiny"))
     };
     FAMILIES.into_iter().map(of_family).collect()

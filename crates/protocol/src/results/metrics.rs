@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Calls a macro with every metric's documentation and name: the one list of them.
+#[macro_export]
 macro_rules! for_each_metric {
     ($then:ident) => {
         $then! {
@@ -59,9 +60,6 @@ macro_rules! for_each_metric {
         }
     };
 }
-#[cfg(feature = "engine")]
-pub(crate) use for_each_metric;
-
 macro_rules! define_metrics {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// Every quantity of the paper that compares a dense with a pruned model at one position.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{LineError, read_lines};
 
 /// The built-in set, written for this project.
-pub const BUILT_IN: &str = include_str!("../../public/sets/retrieval.jsonl");
+pub const BUILT_IN: &str = include_str!("../../../../public/sets/retrieval.jsonl");
 
 /// Passages and queries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{LineError, read_lines};
 
 /// The built-in set, written for this project.
-pub const BUILT_IN: &str = include_str!("../../public/sets/multiple_choice.jsonl");
+pub const BUILT_IN: &str = include_str!("../../../../public/sets/multiple_choice.jsonl");
 /// Most options of a question.
 pub const MAX_OPTIONS: usize = 10;
 

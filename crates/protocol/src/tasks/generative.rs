@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{LineError, read_lines};
 
 /// The built-in set, written for this project.
-pub const BUILT_IN: &str = include_str!("../../public/sets/generative.jsonl");
+pub const BUILT_IN: &str = include_str!("../../../../public/sets/generative.jsonl");
 /// How many tokens a model may write.
 pub const MAX_NEW_TOKENS: usize = 24;
 

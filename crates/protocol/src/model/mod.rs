@@ -1,0 +1,14 @@
+//! The shape of a decoder-only language model, by names and numbers, and where one comes from.
+
+pub mod config;
+pub mod family;
+pub mod matrix;
+pub mod sampling;
+pub mod source;
+pub mod sublayer;
+
+pub use config::DecoderConfig;
+pub use family::Family;
+pub use matrix::{InputSite, Matrix};
+pub use source::{ModelSource, RepositoryName};
+pub use sublayer::{Sublayer, SublayerKind};

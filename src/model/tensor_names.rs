@@ -1,0 +1,150 @@
+//! What tensors of safetensors checkpoints are called in GGUF files, and how they differ there.
+
+use super::family::Family;
+
+/// A change between a tensor as a safetensors checkpoint stores it and as a GGUF file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// None.
+    Same,
+    /// Rows and columns change places: GPT-2's `Conv1D`.
+    Transposed,
+    /// The weight counts from 1: Gemma's norms.
+    PlusOne,
+    /// Query, key and value take turns head by head, in place of one after the other: GPT-NeoX.
+    ByHead,
+}
+
+/// The parts of a block in safetensors checkpoints of llama-like families, and in GGUF.
+const LLAMA_PARTS: [(&str, &str); 11] = [
+    ("input_layernorm", "attn_norm"),
+    ("self_attn.q_proj", "attn_q"),
+    ("self_attn.k_proj", "attn_k"),
+    ("self_attn.v_proj", "attn_v"),
+    ("self_attn.o_proj", "attn_output"),
+    ("self_attn.q_norm", "attn_q_norm"),
+    ("self_attn.k_norm", "attn_k_norm"),
+    ("post_attention_layernorm", "ffn_norm"),
+    ("mlp.gate_proj", "ffn_gate"),
+    ("mlp.up_proj", "ffn_up"),
+    ("mlp.down_proj", "ffn_down"),
+];
+/// Where Gemma's names mean something else.
+const GEMMA_PARTS: [(&str, &str); 3] = [
+    ("post_attention_layernorm", "post_attention_norm"),
+    ("pre_feedforward_layernorm", "ffn_norm"),
+    ("post_feedforward_layernorm", "post_ffw_norm"),
+];
+const GPT2_PARTS: [(&str, &str); 6] = [
+    ("ln_1", "attn_norm"),
+    ("attn.c_attn", "attn_qkv"),
+    ("attn.c_proj", "attn_output"),
+    ("ln_2", "ffn_norm"),
+    ("mlp.c_fc", "ffn_up"),
+    ("mlp.c_proj", "ffn_down"),
+];
+const NEOX_PARTS: [(&str, &str); 6] = [
+    ("input_layernorm", "attn_norm"),
+    ("attention.query_key_value", "attn_qkv"),
+    ("attention.dense", "attn_output"),
+    ("post_attention_layernorm", "ffn_norm"),
+    ("mlp.dense_h_to_4h", "ffn_up"),
+    ("mlp.dense_4h_to_h", "ffn_down"),
+];
+const PHI_PARTS: [(&str, &str); 3] =
+    [("self_attn.dense", "attn_output"), ("mlp.fc1", "ffn_up"), ("mlp.fc2", "ffn_down")];
+const PHI3_PARTS: [(&str, &str); 2] = [("self_attn.qkv_proj", "attn_qkv"), ("mlp.gate_up_proj", "ffn_up")];
+/// What is outside of the blocks.
+const OUTSIDE: [(&str, &str); 11] = [
+    ("embed_tokens", "token_embd"),
+    ("norm", "output_norm"),
+    ("lm_head", "output"),
+    ("wte", "token_embd"),
+    ("wpe", "position_embd"),
+    ("ln_f", "output_norm"),
+    ("embed_in", "token_embd"),
+    ("final_layer_norm", "output_norm"),
+    ("final_layernorm", "output_norm"),
+    ("embed_out", "output"),
+    ("language_model.lm_head", "output"),
+];
+
+/// The name in GGUF of a tensor of a safetensors checkpoint, and how it differs; none for a tensor that is not needed.
+pub fn gguf_name(family: Family, name: &str) -> Option<(String, Change)> {
+    let prefixes = ["model.language_model.", "language_model.model.", "model.", "transformer.", "gpt_neox."];
+    let inner = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+    let (path, kind) = inner.rsplit_once('.')?;
+    if !["weight", "bias"].contains(&kind) {
+        return None;
+    }
+    let in_block =
+        path.strip_prefix("layers.").or_else(|| path.strip_prefix("h.")).and_then(|path| path.split_once('.'));
+    let (target, part) = match in_block {
+        None => {
+            let (_, part) = OUTSIDE.iter().find(|(name, _)| *name == path)?;
+            ((*part).to_string(), *part)
+        }
+        Some((layer, path)) => {
+            let layer: usize = layer.parse().ok()?;
+            let parts: &[&[(&str, &'static str)]] = match family {
+                Family::Gemma3 => &[&GEMMA_PARTS, &LLAMA_PARTS],
+                Family::Gpt2 => &[&GPT2_PARTS],
+                Family::GptNeoX => &[&NEOX_PARTS],
+                Family::Phi => &[&PHI_PARTS, &LLAMA_PARTS],
+                Family::Phi3 => &[&PHI3_PARTS, &LLAMA_PARTS],
+                _ => &[&LLAMA_PARTS],
+            };
+            let (_, part) = parts.iter().flat_map(|parts| parts.iter()).find(|(name, _)| *name == path)?;
+            (format!("blk.{layer}.{part}"), *part)
+        }
+    };
+    let is_matrix = kind == "weight" && ["attn_qkv", "attn_output", "ffn_up", "ffn_down"].contains(&part);
+    let change = match family {
+        Family::Gpt2 if is_matrix => Change::Transposed,
+        Family::GptNeoX if part == "attn_qkv" => Change::ByHead,
+        Family::Gemma3 if part.ends_with("norm") => Change::PlusOne,
+        _ => Change::Same,
+    };
+    Some((format!("{target}.{kind}"), change))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_checkpoints_become_names_of_gguf() {
+        let cases = [
+            (Family::Llama, "model.layers.3.self_attn.q_proj.weight", Some(("blk.3.attn_q.weight", Change::Same))),
+            (
+                Family::Llama,
+                "model.layers.3.post_attention_layernorm.weight",
+                Some(("blk.3.ffn_norm.weight", Change::Same)),
+            ),
+            (
+                Family::Gemma3,
+                "model.layers.0.post_attention_layernorm.weight",
+                Some(("blk.0.post_attention_norm.weight", Change::PlusOne)),
+            ),
+            (Family::Qwen2, "model.layers.1.self_attn.k_proj.bias", Some(("blk.1.attn_k.bias", Change::Same))),
+            (Family::Gpt2, "h.1.attn.c_attn.weight", Some(("blk.1.attn_qkv.weight", Change::Transposed))),
+            (Family::Gpt2, "transformer.h.1.attn.c_attn.bias", Some(("blk.1.attn_qkv.bias", Change::Same))),
+            (Family::Gpt2, "h.1.attn.bias", None),
+            (
+                Family::GptNeoX,
+                "gpt_neox.layers.9.attention.query_key_value.bias",
+                Some(("blk.9.attn_qkv.bias", Change::ByHead)),
+            ),
+            (Family::GptNeoX, "gpt_neox.layers.0.attention.rotary_emb.inv_freq", None),
+            (Family::GptNeoX, "embed_out.weight", Some(("output.weight", Change::Same))),
+            (Family::Llama, "model.norm.weight", Some(("output_norm.weight", Change::Same))),
+            (Family::Phi, "model.layers.1.mlp.fc2.bias", Some(("blk.1.ffn_down.bias", Change::Same))),
+            (Family::Phi, "lm_head.bias", Some(("output.bias", Change::Same))),
+            (Family::Phi3, "model.layers.1.mlp.gate_up_proj.weight", Some(("blk.1.ffn_up.weight", Change::Same))),
+        ];
+        for (family, name, wanted) in cases {
+            let wanted = wanted.map(|(name, change)| (name.to_string(), change));
+            assert_eq!(gguf_name(family, name), wanted, "{name}");
+        }
+    }
+}
