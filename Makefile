@@ -31,7 +31,7 @@ dist/index.html: $(SITE_SOURCES) | model
 test: test-scripts test-native test-page test-kernels ## Run every test
 
 test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
-	cargo test --release
+	cargo test --release --workspace
 
 test-scripts: ## Run the tests of the site's own scripts, in node
 	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
@@ -64,13 +64,15 @@ screenshots: build ## Take the README's pictures anew
 	node tests/e2e/screenshots.mjs
 
 fmt: ## Format the code
-	cargo fmt
+	cargo fmt --all
 
-lint: ## Check formatting and lints, for this machine and for the browser
-	cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
-	cargo clippy --release --all-targets --features webgpu -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bins -- -D warnings
+lint: ## Check formatting and lints, natively and for each of the three programs in the browser
+	cargo fmt --all --check
+	cargo clippy --workspace --release --all-targets -- -D warnings
+	cargo clippy --workspace --release --all-targets --features prunescope/webgpu -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --no-default-features --lib --bin prunescope -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --lib --bin worker -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bin worker_webgpu -- -D warnings
 
 audit: ## Check licences, sources and known vulnerabilities of all dependencies; fails where it could not look
 	@scripts/audit.sh

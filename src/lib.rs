@@ -1,22 +1,17 @@
 //! Prunescope: prune a small language model by hand and see where the signal is lost.
 //!
-//! The map, from the bottom up (each module may use those above it, never those below):
+//! Plain data is in `prunescope_protocol`, figures are in `prunescope_figures`. The map of the rest, from the bottom up (each module may use those above it, never those below):
 //!
 //! * [`kernel`]: matrix products on quantized weights and attention on plain slices: the CPU's hot path.
 //! * `gpu` (feature `gpu`): the same for a GPU, in CubeCL.
 //! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
-//! * [`prune`]: [`prune::PruningPlan`], the one description of what is removed or rounded, and how that is chosen.
-//! * [`results`]: what the engine finds, as plain numbers: all that the page sees.
+//! * [`prune`]: how what a plan removes or rounds is chosen.
 //! * [`metrics`]: similarity, divergence and estimates between a dense and a pruned model's numbers.
-//! * [`tasks`]: sets of questions, passages and prompts, built in or a visitor's own.
-//! * [`settings`]: everything a visitor can set, and its serialization, the link.
 //! * [`consent`]: what the page may fetch without asking, and which hub gets which access token.
 //! * [`given_files`]: what a file is that the visitor drops on the page or picks.
 //! * [`notices`]: sentences that the page shows until they are dismissed.
 //! * [`experiment`]: a question put to the dense and the pruned model, answered in plain numbers.
-//! * [`engine`]: the protocol between page and worker, and the session behind it.
-//! * [`chart`]: plain data in, plotters drawing out.
-//! * [`figure`]: the paper's figures from results: a chart and a sentence each.
+//! * [`engine`]: the session behind the worker.
 //! * [`download`]: downloads, and models kept on the visitor's device, apart from the browser.
 //! * `worker` (browser only): the engine's home, a dedicated worker.
 //! * `kept_models` (browser only): the folder of models that are kept on the visitor's device.
@@ -27,13 +22,11 @@
 
 #![warn(missing_docs)]
 
-pub mod chart;
 pub mod consent;
 pub mod download;
 pub mod engine;
 #[cfg(feature = "engine")]
 pub mod experiment;
-pub mod figure;
 pub mod given_files;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -51,4 +44,5 @@ pub mod prune;
 #[cfg(all(target_arch = "wasm32", feature = "engine"))]
 pub mod worker;
 
+pub use prunescope_figures::{chart, figure};
 pub use prunescope_protocol::{results, settings, tasks};

@@ -1,6 +1,6 @@
 // Starts an engine. scripts/finish-site.py puts this after wasm-bindgen's script for the engine's program, together with the
 // program's length (PROGRAM_BYTES); the page runs both in a worker and says where the program lies (PROGRAM). Until the engine
-// itself listens, this tells the page how far it is and why it does not start, as `Event` of src/engine/protocol.rs.
+// itself listens, this tells the page how far it is and why it does not start, as `Event` of crates/protocol/src/messages.rs.
 (() => {
   /** Signs of life, one a second, of a program that is all there and is compiled. A browser that takes longer has stopped. */
   const MOST_SIGNS = 120;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Figure;
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use crate::model::SublayerKind;
-use crate::results::{LayerTransition, Metrics};
+use prunescope_protocol::model::SublayerKind;
+use prunescope_protocol::results::{LayerTransition, Metrics};
 
 /// Three lines with bands (lowest to highest over generation steps), or nothing before there are results.
 ///

@@ -2,7 +2,7 @@
 
 use super::{Figure, Pick, dashed, line, mean, over_steps, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use crate::results::{GenerationStep, Metrics, Quality, TextQuality};
+use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality};
 
 /// One metric's line on the own text, and dashed on the dense text.
 fn both(name: &str, ink: Ink, steps: &[GenerationStep], fixed: &[Metrics], pick: Pick) -> Vec<Series> {

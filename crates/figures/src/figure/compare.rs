@@ -2,7 +2,7 @@
 
 use super::{Figure, Pick, line, mean, over_steps, x_range};
 use crate::chart::{Chart, Ink, LineChart, Series, short_number};
-use crate::results::VariantResult;
+use prunescope_protocol::results::VariantResult;
 
 /// One panel: id, title, unit, range that is always shown, and the metric.
 pub struct Panel {
@@ -79,7 +79,7 @@ pub fn panel_of<'a>(panel: &Panel, variants: impl Iterator<Item = (usize, &'a Va
 mod tests {
     use super::*;
     use crate::figure::tests::steps;
-    use crate::results::{ComparedPosition, Generation, Metrics, TopTokens};
+    use prunescope_protocol::results::{ComparedPosition, Generation, Metrics, TopTokens};
 
     #[test]
     fn variants_lie_over_another_figure() {

@@ -1,6 +1,6 @@
 //! The paper's figures, made from results: a chart and a sentence that says what to see in it, with the numbers filled in.
 //!
-//! Pure functions from [`crate::results`]; the page only shows what they give.
+//! Pure functions from [`prunescope_protocol::results`]; the page only shows what they give.
 
 pub mod choice;
 pub mod compare;
@@ -14,7 +14,7 @@ pub mod verdict;
 pub mod weights;
 
 use crate::chart::{Chart, Ink, LineChart, Series};
-use crate::results::{GenerationStep, Metrics, VariantResult};
+use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
 
 /// A chart with what to see in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +91,7 @@ pub fn visible(text: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::results::{ComparedPosition, TopTokens};
+    use prunescope_protocol::results::{ComparedPosition, TopTokens};
 
     /// Steps with these values of KL and cosine, and estimates beside them.
     pub(crate) fn steps(values: &[(f32, f32)]) -> Vec<GenerationStep> {

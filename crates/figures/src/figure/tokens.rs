@@ -2,7 +2,7 @@
 
 use super::{Figure, visible};
 use crate::chart::{BarChart, BarRow, Chart, Ink};
-use crate::results::{Metrics, TopTokens};
+use prunescope_protocol::results::{Metrics, TopTokens};
 
 /// How many of each model's likeliest tokens the bars show.
 const BARS: usize = 6;
@@ -21,7 +21,7 @@ pub(super) fn bars(top: &TopTokens, x_label: &str) -> Chart {
             tokens.push(token);
         }
     }
-    let row = |token: &crate::results::TopTokenText| BarRow {
+    let row = |token: &prunescope_protocol::results::TopTokenText| BarRow {
         name: visible(&token.text),
         first: token.dense.into(),
         second: token.pruned.into(),

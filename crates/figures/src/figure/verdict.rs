@@ -1,6 +1,6 @@
 //! What the numbers of the first token say, in words.
 
-use crate::results::Metrics;
+use prunescope_protocol::results::Metrics;
 
 /// From this similarity on, two spaces are called alike.
 const ALIKE: f32 = 0.98;

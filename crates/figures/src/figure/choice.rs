@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Figure, tokens};
 use crate::chart::BarRow;
-use crate::results::tasks::best;
-use crate::results::{ChoiceAnswer, ChoiceResult, Proportion};
-use crate::tasks::Question;
+use prunescope_protocol::results::tasks::best;
+use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Proportion};
+use prunescope_protocol::tasks::Question;
 
 /// How an option is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ pub fn summary(scores: &[TopicScore]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{SubspaceMetrics, TopTokens};
+    use prunescope_protocol::results::{SubspaceMetrics, TopTokens};
 
     fn result(index: usize, dense: [f32; 2], pruned: [f32; 2]) -> ChoiceResult {
         let answer = |letters: [f32; 2]| ChoiceAnswer { letters: letters.to_vec(), cloze: vec![-1.0, -2.0] };

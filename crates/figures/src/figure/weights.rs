@@ -2,8 +2,8 @@
 
 use super::Figure;
 use crate::chart::{Chart, HeatMap};
-use crate::prune::Footprint;
-use crate::results::{MaskPicture, WeightReport};
+use prunescope_protocol::prune::Footprint;
+use prunescope_protocol::results::{MaskPicture, WeightReport};
 
 /// The corner of a matrix.
 pub fn mask(picture: &MaskPicture) -> Figure {
@@ -40,7 +40,9 @@ pub fn summary(report: &WeightReport) -> String {
         return format!("No weights are edited. {memory}");
     }
     let count = report.matrices.len() as f32;
-    let mean = |of: fn(&crate::results::MatrixReport) -> f32| report.matrices.iter().map(of).sum::<f32>() / count;
+    let mean = |of: fn(&prunescope_protocol::results::MatrixReport) -> f32| {
+        report.matrices.iter().map(of).sum::<f32>() / count
+    };
     let text = if report.calibration_tokens > 0 {
         format!(" chosen on {} calibration tokens,", report.calibration_tokens)
     } else {
@@ -57,7 +59,7 @@ pub fn summary(report: &WeightReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Matrix;
+    use prunescope_protocol::model::Matrix;
 
     #[test]
     fn pictures_and_memory_in_words() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Figure, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use crate::results::{Proportion, SweepLine, SweepPoint};
-use crate::settings::SweepAxis;
+use prunescope_protocol::results::{Proportion, SweepLine, SweepPoint};
+use prunescope_protocol::settings::SweepAxis;
 
 /// What a panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::Figure;
 use crate::chart::{Chart, Slope, SlopeChart};
-use crate::results::tasks::{Pooling, PoolingReport};
+use prunescope_protocol::results::tasks::{Pooling, PoolingReport};
 
 /// Ranks of each query's passage, dense against pruned.
 pub fn ranks(report: &PoolingReport, queries: &[String]) -> Figure {
