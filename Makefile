@@ -70,7 +70,7 @@ lint: ## Check formatting and lints, natively and for each of the three programs
 	cargo fmt --all --check
 	cargo clippy --workspace --release --all-targets -- -D warnings
 	cargo clippy --workspace --release --all-targets --features prunescope/webgpu -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --no-default-features --lib --bin prunescope -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --no-default-features --lib --bin page -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --lib --bin worker -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bin worker_webgpu -- -D warnings
 

@@ -7,5 +7,7 @@ fn main() {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() {
-    eprintln!("prunescope: this program is a web page; run `make serve`, or the native `cargo run --example report`");
+    eprintln!(
+        "prunescope: this program is a web page; run `make serve`, or the engine on the command line, `cargo run --release -p prunescope-cli`"
+    );
 }

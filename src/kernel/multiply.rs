@@ -411,7 +411,7 @@ impl<C> CodedRows<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::threads::{POOL, start_helper};
+    use crate::kernel::threads::{POOL, start_helpers};
     use crate::model::tensor::TensorType;
     use half::f16;
     use proptest::prelude::*;
@@ -478,7 +478,7 @@ mod tests {
             matrices.iter().flat_map(|matrix| [1, 2, 3, 40].map(|rows| (matrix, rows))).map(product).collect()
         };
         let alone = products();
-        (0..2).for_each(|_| start_helper(&POOL));
+        start_helpers(&POOL, 3);
         for _ in 0..20 {
             assert!(products() == alone);
         }

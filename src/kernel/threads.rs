@@ -1,8 +1,8 @@
 //! Work that several threads do together.
 //!
 //! In the browser a thread is a worker of its own that runs the engine's program on the engine's memory (`worker::helpers`,
-//! `src/worker/helper.js`); it may only compute: memory is allocated by the engine alone. Where none has come, as natively and on
-//! pages that may not share memory, everything is computed by the one that asks.
+//! `src/worker/helper.js`); it may only compute: memory is allocated by the engine alone. Natively it is one of the system's threads
+//! ([`start_helpers`]). Where none has come, as on pages that may not share memory, everything is computed by the one that asks.
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
@@ -316,6 +316,7 @@ impl<'a> SharedSlice<'a> {
 #[cfg(not(target_arch = "wasm32"))]
 mod words {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use std::sync::{Condvar, Mutex, PoisonError};
 
     pub fn load(word: &AtomicU32) -> u32 {
         word.load(SeqCst)
@@ -329,8 +330,21 @@ mod words {
         word.fetch_add(value, SeqCst)
     }
 
-    /// Native programs have no helpers outside tests, which look again after a while.
-    pub fn wake(_: &AtomicU32) {}
+    /// Where helpers sleep until a word has changed, whichever it is.
+    static SLEEP: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+
+    /// Wakes who sleeps until the word changes, after it was changed.
+    pub fn wake(_: &AtomicU32) {
+        // Whoever has looked at the word before it was changed holds the lock until it sleeps.
+        drop(SLEEP.0.lock().unwrap_or_else(PoisonError::into_inner));
+        SLEEP.1.notify_all();
+    }
+
+    /// Sleeps while a word has a value.
+    pub fn sleep_while(word: &AtomicU32, value: u32) {
+        let lock = SLEEP.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(SLEEP.1.wait_while(lock, |()| load(word) == value));
+    }
 }
 
 /// The same by `shared_memory.rs`, with the instructions that they need.
@@ -350,19 +364,27 @@ mod words {
     }
 }
 
-/// A thread that helps for good.
-#[cfg(test)]
-pub fn start_helper(pool: &'static Pool) {
-    let before = pool.threads();
-    std::thread::spawn(|| {
-        pool.join();
-        loop {
-            pool.help();
-            std::thread::sleep(std::time::Duration::from_micros(100));
+/// Starts threads that help for good, so many that `threads` compute in all. Where the system gives fewer, fewer compute.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn start_helpers(pool: &'static Pool, threads: usize) {
+    for now in pool.threads()..threads {
+        let helped = || {
+            pool.join();
+            loop {
+                words::sleep_while(&pool.state, pool.help());
+            }
+        };
+        // Whoever waits for a helper that failed is told; nobody uses what it leaves.
+        let helper = move || {
+            let Err(_) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(helped));
+            store(&pool.failed, 1);
+        };
+        if std::thread::Builder::new().name("prunescope-helper".into()).spawn(helper).is_err() {
+            return;
         }
-    });
-    while pool.threads() == before {
-        std::thread::yield_now();
+        while pool.threads() == now {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -374,7 +396,7 @@ mod tests {
     #[test]
     fn every_part_is_done_once_by_whoever_is_there() {
         static HELPED: Pool = Pool::new();
-        (0..3).for_each(|_| start_helper(&HELPED));
+        start_helpers(&HELPED, 4);
         for round in 0..2000 {
             let parts = round % 37;
             let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
@@ -388,7 +410,7 @@ mod tests {
     #[test]
     fn two_who_share_at_once_both_finish() {
         static HELPED: Pool = Pool::new();
-        start_helper(&HELPED);
+        start_helpers(&HELPED, 2);
         let sum = |_| {
             let sum = AtomicUsize::new(0);
             (0..500).for_each(|_| HELPED.share(9, |part| _ = sum.fetch_add(part, Relaxed)));
@@ -401,7 +423,7 @@ mod tests {
     #[test]
     fn work_that_panics_leaves_the_threads_to_the_next() {
         static HELPED: Pool = Pool::new();
-        start_helper(&HELPED);
+        start_helpers(&HELPED, 2);
         let alone = std::thread::current().id();
         let panicked = std::panic::catch_unwind(|| {
             HELPED.share(100, |_| {

@@ -137,7 +137,7 @@ class Host {
     // The style changes only with every third version.
     const [page, style, engine] = [hash("page"), hash("style").replace(/./g, () => `${version - (version % 3)}`.at(-1)), hash("engine")];
     this.folder = `engine-${engine}`;
-    this.own = [`prunescope-${page}.js`, `prunescope-${page}_bg.wasm`, `style-${style}.css`];
+    this.own = [`page-${page}.js`, `page-${page}_bg.wasm`, `style-${style}.css`];
     this.engines = { cpu: ["worker.js", "worker_bg.wasm"], gpu: ["worker_webgpu.js", "worker_webgpu_bg.wasm"] };
     this.text = `<!doctype html><meta name="engine" content="${this.folder}" /><link rel="stylesheet" href="./${this.own[2]}"/><script type="module">import init from './${this.own[0]}'; await init({ module_or_path: './${this.own[1]}' });</script> version ${version}`;
     this.files = new Map([["", this.text], ["index.html", this.text], ["models/model.json", `manifest ${version}`], ["models/LICENSE", "<h1>Apache</h1>"]]);
@@ -196,7 +196,7 @@ async function visited(host) {
 test("what a request asks for: only the path's own end says that a file has a checksum, and never a link", () => {
   const visitor = new Visitor(down);
   const wanted = (url, more = {}) => visitor.call("wanted", { method: "GET", url: new URL(url, SCOPE).href, mode: "cors", ranged: false, ...more });
-  const hashed = [`prunescope-${HASH}.js`, `prunescope-${HASH}_bg.wasm`, `style-${HASH}.css`, `icon-${HASH}.svg`, `engine-${HASH}/worker.js`, `engine-${HASH}/worker_bg.wasm`];
+  const hashed = [`page-${HASH}.js`, `page-${HASH}_bg.wasm`, `style-${HASH}.css`, `icon-${HASH}.svg`, `engine-${HASH}/worker.js`, `engine-${HASH}/worker_bg.wasm`];
   const others = ["models/model.json", "models/LICENSE", `models/style-${HASH}.css`, `models/engine-${HASH}/x.js`, `x-${HASH}.gguf`, `x-${HASH.toUpperCase()}.js`, `x-${HASH}0.js`, `engine-${HASH}`, `engine-${HASH}/`, `a/engine-${HASH}/b`, "engine-0123/worker.js", "%2e/x"];
   const queries = ["", "?", "?drop=a3", `?prompt=x-${HASH}.`, `?prompt=x-${HASH}_y`, `?model=https://a/x-${HASH}.js`, `?${HASH}`, `?prompt=engine-${HASH}/worker.js`, `?prompt=/style-${HASH}.css`, "?sha256=1", "?arrived"];
   const hashes = ["", "#", `#x-${HASH}.js`];
@@ -245,7 +245,7 @@ test("what a new page makes forgotten: files of other versions, never anything e
   const forgotten = (path, text = host.text) => visitor.call("isForgotten", new URL(path, SCOPE).href, text);
   for (const path of [...host.own, `${host.folder}/worker.js`, "models/model.json", "models/LICENSE", "?arrived", ""]) assert.equal(forgotten(path), false, path);
   const earlier = ["engine.js", "worker_bg.wasm", "models/part1?sha256=12", `?prompt=x-${HASH}.`, "index.html"];
-  for (const path of [`prunescope-${HASH}.js`, `style-${HASH}.css`, `engine-${HASH}/worker.js`, ...earlier, "https://other.example/"]) assert.equal(forgotten(path), true, path);
+  for (const path of [`page-${HASH}.js`, `style-${HASH}.css`, `engine-${HASH}/worker.js`, ...earlier, "https://other.example/"]) assert.equal(forgotten(path), true, path);
 });
 
 test("without network the page opens again, by any link", async () => {

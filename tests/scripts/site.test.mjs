@@ -10,14 +10,14 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const MODULE = "\nimport init from './prunescope-0123456789abcdef.js';\nconst wasm = await init({ module_or_path: './prunescope-0123456789abcdef_bg.wasm' });\n";
+const MODULE = "\nimport init from './page-0123456789abcdef.js';\nconst wasm = await init({ module_or_path: './page-0123456789abcdef_bg.wasm' });\n";
 
 /** A site as Trunk leaves it, finished; the folder. */
 function built(files = {}, change = (page) => page) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-site-"));
   const page = fs.readFileSync(path.join(ROOT, "index.html"), "utf8")
     .replace(/<link data-trunk rel="inline"[^>]*>/, () => `<script>${fs.readFileSync(path.join(ROOT, "public/opening.js"), "utf8")}</script>`)
-    .replace(/<link data-trunk rel="rust" data-bin="prunescope"[^>]*>/, () => `<script type="module">${MODULE}</script>`)
+    .replace(/<link data-trunk rel="rust" data-bin="page"[^>]*>/, () => `<script type="module">${MODULE}</script>`)
     .replace(/<link data-trunk [^>]*>/g, "");
   const all = { "index.html": change(page), "worker.js": "let wasm_bindgen = 1;", "worker_bg.wasm": "cpu", "worker_webgpu.js": "let wasm_bindgen = 2;", "worker_webgpu_bg.wasm": "webgpu", "style-0123456789abcdef.css": "p{}", "prunescope-0123456789abcdef_bg.wasm": "page", "sw.js": "", ...files };
   for (const [name, text] of Object.entries(all)) fs.writeFileSync(path.join(folder, name), text);

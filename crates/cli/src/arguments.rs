@@ -1,0 +1,263 @@
+//! The arguments of the command line, and the settings that they make.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use prunescope_protocol::messages::Measurement;
+use prunescope_protocol::prune::{DroppedSublayers, LayerRange, MatrixGroup, PruningPlan, Quantization, Sparsity};
+use prunescope_protocol::settings::{Settings, SweepAxis, Variant};
+
+use crate::error::Error;
+
+/// Prune a small language model and measure where the signal is lost: in the hidden states, the logits, the probabilities, the text.
+#[derive(Debug, Parser)]
+#[command(name = "prunescope", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Shown under the help.
+const EXAMPLES: &str = "\
+Examples:
+  prunescope report --model model.gguf --prompt \"What is the capital of France?\" --chat --drop a7,a26
+  prunescope report --model model.gguf --sparse wanda-0.5 --quant awq4-g64 --on mlp --tokens 32
+  prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
+  prunescope measure compare --model model.gguf --compare \"half of the weights*sparse=wanda-0.5\"
+
+MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compare the dense and the pruned model at a prompt and over the texts they write; print the page's JSON.
+    Report(Experiment),
+    /// Run a measurement and print its results, one JSON object a line.
+    Measure {
+        /// Which.
+        what: MeasurementName,
+        /// On what.
+        #[command(flatten)]
+        experiment: Experiment,
+    },
+}
+
+/// The name of a measurement.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum MeasurementName {
+    /// Each plan of --compare writes its text.
+    Compare,
+    /// Both models answer multiple-choice questions.
+    Choice,
+    /// Both models retrieve passages.
+    Retrieval,
+    /// Both models do a sample of every task set, and a verdict says what the plan is good for.
+    Judge,
+    /// A sample of every task set at every point of --sweep.
+    Sweep,
+}
+
+impl From<MeasurementName> for Measurement {
+    fn from(name: MeasurementName) -> Self {
+        match name {
+            MeasurementName::Compare => Self::Compare,
+            MeasurementName::Choice => Self::Choice,
+            MeasurementName::Retrieval => Self::Retrieval,
+            MeasurementName::Judge => Self::Judge,
+            MeasurementName::Sweep => Self::Sweep,
+        }
+    }
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendName {
+    /// The CPU, with as many threads as --threads says.
+    Cpu,
+    /// A GPU, where the program was built with `--features vulkan`.
+    Gpu,
+}
+
+/// What a sweep varies.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SweepName {
+    /// How many sublayers or blocks are dropped.
+    Layers,
+    /// The share of weights that is removed.
+    Sparsity,
+    /// Bits of a weight.
+    Bits,
+}
+
+/// A model, a plan, and how to look at both.
+#[derive(Args, Debug)]
+pub struct Experiment {
+    /// A .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+    /// What the models are asked.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// Put the prompt through the model's chat template.
+    #[arg(long)]
+    chat: bool,
+    /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
+    #[arg(long, value_name = "LIST", default_value = "")]
+    drop: DroppedSublayers,
+    /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5) or a pattern (wanda-2:4).
+    #[arg(long, value_name = "METHOD")]
+    sparse: Option<Sparsity>,
+    /// How to round weights: rtn or awq, bits and group (awq4-g64).
+    #[arg(long, value_name = "METHOD")]
+    quant: Option<Quantization>,
+    /// Which matrices are thinned and rounded: attn, mlp or all.
+    #[arg(long, value_name = "GROUP", default_value = "all")]
+    on: MatrixGroup,
+    /// In which layers, such as 4-20; all unless given.
+    #[arg(long, value_name = "RANGE")]
+    layers: Option<LayerRange>,
+    /// A text that methods measure the model on, in place of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+    /// Multiple-choice questions, as JSON lines, in place of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub questions: Option<PathBuf>,
+    /// Passages and queries, as JSON lines, in place of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub retrieval_set: Option<PathBuf>,
+    /// How many tokens each model writes.
+    #[arg(long, value_name = "N")]
+    tokens: Option<usize>,
+    /// Sampling temperature; 0 takes the likeliest token.
+    #[arg(long, value_name = "T")]
+    temp: Option<f32>,
+    /// Sample from the K likeliest tokens only; 0 is all.
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+    /// Sample from the likeliest tokens up to this probability only.
+    #[arg(long, value_name = "P")]
+    top_p: Option<f32>,
+    /// Seed of sampling.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Temperature of the analysis; 0 is that of sampling.
+    #[arg(long, value_name = "T")]
+    analysis: Option<f32>,
+    /// A plan to compare, as NAME*PLAN; up to four.
+    #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
+    compare: Vec<Variant>,
+    /// What a sweep varies.
+    #[arg(long, value_enum, default_value_t = SweepName::Layers)]
+    sweep: SweepName,
+    /// How many items of each task set a verdict and a sweep ask; 0 is all.
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
+    pub backend: BackendName,
+    /// Threads that compute on the CPU; all cores unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+impl Experiment {
+    /// The settings; a value outside its limits is an error here, where nobody sees a notice.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        let plan = PruningPlan {
+            drop: self.drop.clone(),
+            sparse: self.sparse,
+            quant: self.quant,
+            on: self.on,
+            layers: self.layers,
+        };
+        let sweep = match self.sweep {
+            SweepName::Layers => SweepAxis::Layers,
+            SweepName::Sparsity => SweepAxis::Sparsity,
+            SweepName::Bits => SweepAxis::Bits,
+        };
+        let default = Settings::default();
+        let settings = Settings {
+            prompt: self.prompt.clone().unwrap_or_else(|| default.prompt.clone()),
+            chat: self.chat,
+            plan,
+            tokens: self.tokens.unwrap_or(default.tokens),
+            temp: self.temp.unwrap_or(default.temp),
+            top_k: self.top_k.unwrap_or(default.top_k),
+            top_p: self.top_p.unwrap_or(default.top_p),
+            seed: self.seed.unwrap_or(default.seed),
+            analysis: self.analysis.unwrap_or(default.analysis),
+            compare: self.compare.clone(),
+            sweep,
+            sample: self.sample.unwrap_or(default.sample),
+            ..default
+        };
+        let (settings, corrected) = settings.checked();
+        match corrected.into_iter().next() {
+            Some(sentence) => Err(Error::Option(sentence)),
+            None => Ok(settings),
+        }
+    }
+
+    /// How many threads compute.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            Some(threads) => usize::from(threads),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// A plan with a name, written `NAME*PLAN`.
+fn variant(text: &str) -> Result<Variant, String> {
+    let (name, plan) = text.rsplit_once('*').ok_or("it has no *: write NAME*PLAN")?;
+    Ok(Variant { name: name.into(), plan: plan.parse().map_err(|error| format!("{error}"))? })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn settings(arguments: &str) -> Result<Settings, Error> {
+        let arguments = format!("prunescope report --model x.gguf {arguments}");
+        match Arguments::try_parse_from(arguments.split_whitespace()).unwrap().command {
+            Command::Report(experiment) => experiment.settings(),
+            Command::Measure { .. } => unreachable!("a report was asked for"),
+        }
+    }
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_given_is_as_on_the_page() {
+        let expected = Settings { chat: false, plan: PruningPlan::default(), ..Settings::default() };
+        assert_eq!(settings("").unwrap(), expected);
+    }
+
+    #[test]
+    fn parts_are_written_as_in_a_link() {
+        let found = settings(
+            "--drop a7,m17 --sparse wanda-0.5 --quant awq4-g64 --on mlp --layers 4-20 --compare two*sparse=wanda-2:4",
+        );
+        let found = found.unwrap();
+        assert_eq!(found.plan.to_string(), "drop=a7,m17&sparse=wanda-0.5&quant=awq4-g64&on=mlp&layers=4-20");
+        assert_eq!(
+            (found.compare[0].name.as_str(), found.compare[0].plan.to_string()),
+            ("two", "sparse=wanda-2:4".into())
+        );
+    }
+
+    #[test]
+    fn a_value_outside_its_limits_is_an_error() {
+        assert!(settings("--tokens 100000").unwrap_err().to_string().contains("tokens was 100000"));
+        for wrong in ["--drop x", "--sparse half", "--compare nothing", "--threads 0", "--backend tpu"] {
+            let arguments = format!("prunescope report --model x.gguf {wrong}");
+            assert!(Arguments::try_parse_from(arguments.split_whitespace()).is_err(), "{wrong}");
+        }
+    }
+}

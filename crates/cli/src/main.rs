@@ -1,0 +1,109 @@
+//! The engine on the command line: prints the same JSON as the page's export, or a measurement's results line by line.
+
+mod arguments;
+mod error;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use clap::Parser;
+use futures::executor::block_on;
+use prunescope::engine::session::{Session, storage};
+use prunescope::experiment::Control;
+use prunescope::kernel::threads::{self, POOL};
+use prunescope::model::file::load;
+use prunescope_protocol::messages::{Backend, Event, Measurement};
+use prunescope_protocol::settings::Settings;
+use prunescope_protocol::tasks;
+
+use arguments::{Arguments, BackendName, Command, Experiment};
+use error::Error;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("prunescope: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Report(experiment) => {
+            let (mut session, settings) = begin(experiment)?;
+            let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {}))?;
+            report.not_finite.iter().for_each(|found| eprintln!("{found}"));
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        }
+        Command::Measure { what, experiment } => {
+            let what = Measurement::from(*what);
+            let (mut session, settings) = begin(experiment)?;
+            // Progress goes to standard error, results to standard output as they come.
+            let mut tell = |event: Event| match &event {
+                Event::Working { what, done, total, .. } => eprint!("\r{what}: {done} of {total}          "),
+                event => println!("{}", serde_json::to_string(event).unwrap_or_default()),
+            };
+            block_on(session.measure(0, &settings, what, &Control::unstoppable(), &mut tell))?;
+        }
+    }
+    Ok(())
+}
+
+/// A session with the model and the sets that the arguments name, and their settings.
+fn begin(experiment: &Experiment) -> Result<(Session, Settings), Error> {
+    let settings = experiment.settings()?;
+    let calibration = experiment.calibration.as_deref().map(read).transpose()?;
+    let questions = experiment.questions.as_deref().map(|path| set(path, tasks::choice::parse, Vec::is_empty));
+    let retrieval = experiment.retrieval_set.as_deref();
+    let retrieval = retrieval.map(|path| set(path, tasks::retrieval::parse, |set| set.queries.is_empty()));
+    let (questions, retrieval) = (questions.transpose()?, retrieval.transpose()?);
+    let (device, backend) = open_device(experiment.backend)?;
+    threads::start_helpers(&POOL, experiment.threads());
+    let model = load(&experiment.model, &device, storage(backend))?;
+    let mut session = Session::new(model, &experiment.model.to_string_lossy(), backend, milliseconds);
+    session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
+    session.calibrate(&calibration.unwrap_or_default());
+    session.use_questions(questions.unwrap_or_default());
+    session.use_retrieval_set(retrieval.unwrap_or_default());
+    Ok((session, settings))
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|why| Error::Unreadable { path: path.into(), why })
+}
+
+/// A set of tasks from a file. Lines that cannot be used are named; where none can, the built-in set does not take its place.
+fn set<T, E: std::fmt::Display>(
+    path: &Path,
+    parse: impl Fn(&str) -> (T, Vec<E>),
+    is_empty: impl Fn(&T) -> bool,
+) -> Result<T, Error> {
+    let (set, errors) = parse(&read(path)?);
+    errors.iter().for_each(|error| eprintln!("{}: {error}", path.display()));
+    if is_empty(&set) { Err(Error::EmptySet { path: path.into() }) } else { Ok(set) }
+}
+
+fn open_device(backend: BackendName) -> Result<(Device, Backend), Error> {
+    match backend {
+        BackendName::Cpu => Ok((Device::flex(), Backend::Cpu)),
+        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
+        BackendName::Gpu => {
+            let device = Device::wgpu_options().init().map_err(|why| Error::NoGpu { why: why.to_string() })?;
+            Ok((device, Backend::WebGpu))
+        }
+        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
+        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
+    }
+}
+
+/// Milliseconds since the first call.
+fn milliseconds() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64() * 1000.0
+}
