@@ -289,7 +289,7 @@ function suite(driver) {
     // The site's own files are kept a moment after they came.
     await page.until(async () => {
       const kept = (await (await caches.open("prunescope")).keys()).map(({ url }) => url);
-      return ["worker.js", "worker_bg.wasm", "tiny.json", "style-", "prunescope-"].every((name) => kept.some((url) => url.includes(name)));
+      return ["worker.js", "worker_bg.wasm", "tiny.json", "style-", "/page-"].every((name) => kept.some((url) => url.includes(name)));
     });
     await clean(page);
     const keeps = await page.evaluate(() => typeof navigator.storage?.getDirectory === "function");

@@ -190,7 +190,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
   // The site's own files are kept by its service worker a moment after they came.
   await page.waitForFunction(async () => {
     const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url);
-    return ["worker_bg.wasm", "worker.js", "prunescope-"].every((name) => keys.some((key) => key.includes(name)));
+    return ["worker_bg.wasm", "worker.js", "/page-"].every((name) => keys.some((key) => key.includes(name)));
   });
   await page.reload();
   await page.waitForFunction(() => window.prunescope);

@@ -15,7 +15,7 @@ test("a visit's WebAssembly stays within its budget", () => {
   const files = fs.readdirSync(dist, { recursive: true }).filter((name) => name.endsWith(".wasm"));
   assert.equal(files.length, 3, `a page and two engines: ${files}`);
   const compressed = (file) => zlib.brotliCompressSync(fs.readFileSync(path.join(dist, file)), { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 9, [zlib.constants.BROTLI_PARAM_LGWIN]: 24 } }).length;
-  const page = compressed(files.find((file) => file.startsWith("prunescope-")));
+  const page = compressed(files.find((file) => file.startsWith("page-")));
   for (const [engine, budget] of Object.entries(WASM_BUDGET)) {
     const total = page + compressed(`${engineFolder()}/${engine}_bg.wasm`);
     assert.ok(total <= budget, `page and ${engine}: ${total} bytes, the budget is ${budget}`);
@@ -31,7 +31,7 @@ test("a second visit answers without network", async () => {
     // It was loaded anew, to have threads.
     await page.waitForFunction(() => crossOriginIsolated && window.prunescope);
     const first = await results(page);
-    const wanted = ["worker.js", "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "prunescope-"];
+    const wanted = ["worker.js", "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "page-"];
     await page.waitForFunction(async (wanted) => {
       const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url.replace(/[/]$/, "/index.html"));
       return wanted.every((name) => keys.some((key) => key.includes(name)));

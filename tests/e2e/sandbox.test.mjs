@@ -93,7 +93,7 @@ test("in a sandboxed frame an engine's file that does not come is told as anywhe
   await page.context().close();
 });
 
-const named = (ending) => fs.readdirSync(path.join(ROOT, "dist")).find((name) => name.startsWith("prunescope-") && name.endsWith(ending));
+const named = (ending) => fs.readdirSync(path.join(ROOT, "dist")).find((name) => name.startsWith("page-") && name.endsWith(ending));
 for (const file of [named(".js"), named("_bg.wasm")]) {
   const kind = file.replace(/-[0-9a-f]{16}/, "");
   for (const [name, fault] of [
