@@ -1,10 +1,11 @@
 //! Prunescope: prune a small language model by hand and see where the signal is lost.
 //!
-//! Plain data is in `prunescope_protocol`, figures are in `prunescope_figures`. The map of the rest, from the bottom up (each module may use those above it, never those below):
+//! Plain data is in `prunescope_protocol`, files are read by `prunescope_formats`, figures are in `prunescope_figures`. The map of the
+//! rest, from the bottom up (each module may use those above it, never those below):
 //!
 //! * [`kernel`]: matrix products on quantized weights and attention on plain slices: the CPU's hot path.
 //! * `gpu` (feature `gpu`): the same for a GPU, in CubeCL.
-//! * [`model`]: what a decoder-only language model is: GGUF, tokenizer, chat template, decoder. Knows nothing of pruning.
+//! * [`model`]: a decoder-only language model and its loader. Knows nothing of pruning.
 //! * [`prune`]: how what a plan removes or rounds is chosen.
 //! * [`metrics`]: similarity, divergence and estimates between a dense and a pruned model's numbers.
 //! * [`consent`]: what the page may fetch without asking, and which hub gets which access token.

@@ -1,12 +1,12 @@
 //! Multiple choice: the categorical subspace beside the whole vocabulary (fig. 7), and the score by topic.
 
+use prunescope_protocol::results::tasks::best;
+use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Proportion};
+use prunescope_protocol::tasks::Question;
 use std::collections::BTreeMap;
 
 use super::{Figure, tokens};
 use crate::chart::BarRow;
-use prunescope_protocol::results::tasks::best;
-use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Proportion};
-use prunescope_protocol::tasks::Question;
 
 /// How an option is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

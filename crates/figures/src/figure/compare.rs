@@ -1,8 +1,9 @@
 //! Fig. 9: metrics over generation steps, one line a variant.
 
+use prunescope_protocol::results::VariantResult;
+
 use super::{Figure, Pick, line, mean, over_steps, x_range};
 use crate::chart::{Chart, Ink, LineChart, Series, short_number};
-use prunescope_protocol::results::VariantResult;
 
 /// One panel: id, title, unit, range that is always shown, and the metric.
 pub struct Panel {

@@ -1,11 +1,11 @@
 //! Fig. 2: cosine by layer in the three spaces, where each sublayer alone is dropped or has its weights pruned.
 
+use prunescope_protocol::model::SublayerKind;
+use prunescope_protocol::results::{LayerTransition, Metrics};
 use std::collections::BTreeMap;
 
 use super::Figure;
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use prunescope_protocol::model::SublayerKind;
-use prunescope_protocol::results::{LayerTransition, Metrics};
 
 /// Three lines with bands (lowest to highest over generation steps), or nothing before there are results.
 ///

@@ -13,8 +13,9 @@ pub mod tokens;
 pub mod verdict;
 pub mod weights;
 
-use crate::chart::{Chart, Ink, LineChart, Series};
 use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
+
+use crate::chart::{Chart, Ink, LineChart, Series};
 
 /// A chart with what to see in it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,9 @@
 //! Retrieval: where the right passage ranks in both models.
 
+use prunescope_protocol::results::tasks::{Pooling, PoolingReport};
+
 use super::Figure;
 use crate::chart::{Chart, Slope, SlopeChart};
-use prunescope_protocol::results::tasks::{Pooling, PoolingReport};
 
 /// Ranks of each query's passage, dense against pruned.
 pub fn ranks(report: &PoolingReport, queries: &[String]) -> Figure {

@@ -1,8 +1,9 @@
 //! Fig. 8: metrics over generation steps, on the own text and on the dense text, and how far the texts collapse.
 
+use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality};
+
 use super::{Figure, Pick, dashed, line, mean, over_steps, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality};
 
 /// One metric's line on the own text, and dashed on the dense text.
 fn both(name: &str, ink: Ink, steps: &[GenerationStep], fixed: &[Metrics], pick: Pick) -> Vec<Series> {

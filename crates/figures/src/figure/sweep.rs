@@ -1,11 +1,11 @@
 //! Figs. 3 and 4: non-generative and generative scores against how much is removed.
 
+use prunescope_protocol::results::{Proportion, SweepLine, SweepPoint};
+use prunescope_protocol::settings::SweepAxis;
 use std::collections::BTreeMap;
 
 use super::{Figure, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-use prunescope_protocol::results::{Proportion, SweepLine, SweepPoint};
-use prunescope_protocol::settings::SweepAxis;
 
 /// What a panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

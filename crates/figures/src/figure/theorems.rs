@@ -1,11 +1,11 @@
 //! Fig. 6: ground truth against the second-order estimates, where they stop being true, and which tokens' Δz does the damage.
 
+use prunescope_protocol::model::SublayerKind;
+use prunescope_protocol::results::{GenerationStep, LayerTransition, Metrics, TokenWeight};
 use std::collections::BTreeMap;
 
 use super::{Figure, Pick, dashed, line, x_range};
 use crate::chart::{BarChart, BarRow, Chart, Ink, LineChart, Series, short_number};
-use prunescope_protocol::model::SublayerKind;
-use prunescope_protocol::results::{GenerationStep, LayerTransition, Metrics, TokenWeight};
 
 /// An estimate further from the truth than this share of it counts as no longer true.
 pub const OFF: f64 = 0.5;

@@ -1,8 +1,9 @@
 //! Fig. 7: the likeliest tokens of both models, which change, and the options, which keep their order.
 
+use prunescope_protocol::results::{Metrics, TopTokens};
+
 use super::{Figure, visible};
 use crate::chart::{BarChart, BarRow, Chart, Ink};
-use prunescope_protocol::results::{Metrics, TopTokens};
 
 /// How many of each model's likeliest tokens the bars show.
 const BARS: usize = 6;

@@ -1,9 +1,10 @@
 //! What a plan did to the weights: a picture of one matrix, and memory in words.
 
-use super::Figure;
-use crate::chart::{Chart, HeatMap};
 use prunescope_protocol::prune::Footprint;
 use prunescope_protocol::results::{MaskPicture, WeightReport};
+
+use super::Figure;
+use crate::chart::{Chart, HeatMap};
 
 /// The corner of a matrix.
 pub fn mask(picture: &MaskPicture) -> Figure {

@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod family;
+pub mod manifest;
 pub mod matrix;
+pub mod repository;
 pub mod sampling;
 pub mod source;
 pub mod sublayer;

@@ -1,6 +1,6 @@
 //! What tensors of safetensors checkpoints are called in GGUF files, and how they differ there.
 
-use super::family::Family;
+use prunescope_protocol::model::family::Family;
 
 /// A change between a tensor as a safetensors checkpoint stores it and as a GGUF file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -209,7 +209,7 @@ mod tests {
     /// Two random blocks of each type, dequantized by the `gguf` package of Python (`tests/reference/families`).
     #[test]
     fn every_type_is_read_as_its_authors_do() {
-        let text = include_str!("../../tests/fixtures/quantized.json");
+        let text = include_str!("../../../tests/fixtures/quantized.json");
         let examples: Vec<Example> = serde_json::from_str(text).unwrap();
         assert_eq!(examples.len(), 14, "all but the sums of Q8_K, which no file of weights has, and F32");
         for example in examples {

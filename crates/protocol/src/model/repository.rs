@@ -6,7 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::load_error::LoadError;
+/// A text of a repository that cannot be used.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("the model's {file} cannot be used ({why}): choose another revision or another model")]
+pub struct DescriptionError {
+    /// The file.
+    pub file: String,
+    /// What is wrong with it.
+    pub why: String,
+}
 
 /// The texts that describe a model whose weights are in safetensors files.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,9 +69,9 @@ impl Repository {
     ///
     /// # Errors
     /// Text that is not JSON.
-    fn json(text: Option<&String>, file: &str) -> Result<Value, LoadError> {
+    fn json(text: Option<&String>, file: &str) -> Result<Value, DescriptionError> {
         let Some(text) = text else { return Ok(Value::Null) };
-        serde_json::from_str(text).map_err(|error| LoadError::Repository { file: file.into(), why: error.to_string() })
+        serde_json::from_str(text).map_err(|error| DescriptionError { file: file.into(), why: error.to_string() })
     }
 
     /// `tokenizer_config.json` as JSON, null where there is none. As in transformers, special tokens are those of
@@ -71,13 +79,10 @@ impl Repository {
     ///
     /// # Errors
     /// Text that is not JSON.
-    pub fn tokenizer_settings(&self) -> Result<Value, LoadError> {
+    pub fn tokenizer_settings(&self) -> Result<Value, DescriptionError> {
         let mut settings = Self::json(self.tokenizer_config.as_ref(), "tokenizer_config.json")?;
         if !settings.is_object() && !settings.is_null() {
-            return Err(LoadError::Repository {
-                file: "tokenizer_config.json".into(),
-                why: "it is not an object".into(),
-            });
+            return Err(DescriptionError { file: "tokenizer_config.json".into(), why: "it is not an object".into() });
         }
         let special = Self::json(self.special_tokens.as_ref(), "special_tokens_map.json")?;
         if let Value::Object(special) = special
@@ -116,7 +121,7 @@ impl Repository {
     ///
     /// # Errors
     /// Text that is not such an index.
-    pub fn tensor_files(&self) -> Result<BTreeMap<String, String>, LoadError> {
+    pub fn tensor_files(&self) -> Result<BTreeMap<String, String>, DescriptionError> {
         #[derive(Deserialize)]
         struct Index {
             #[serde(default)]
@@ -124,7 +129,7 @@ impl Repository {
         }
         let Some(text) = &self.index else { return Ok(BTreeMap::new()) };
         let index: Result<Index, _> = serde_json::from_str(text);
-        let wrong = |error: serde_json::Error| LoadError::Repository { file: INDEX.into(), why: error.to_string() };
+        let wrong = |error: serde_json::Error| DescriptionError { file: INDEX.into(), why: error.to_string() };
         Ok(index.map_err(wrong)?.weight_map)
     }
 
@@ -132,7 +137,7 @@ impl Repository {
     ///
     /// # Errors
     /// Text that is not JSON.
-    pub fn chat_template(&self) -> Result<Option<String>, LoadError> {
+    pub fn chat_template(&self) -> Result<Option<String>, DescriptionError> {
         if let Some(template) = &self.chat_template {
             return Ok(Some(template.clone()));
         }
@@ -153,10 +158,10 @@ impl Repository {
     ///
     /// # Errors
     /// Text that is not JSON, and ids that are none.
-    pub fn stop_ids(&self) -> Result<Vec<u32>, LoadError> {
+    pub fn stop_ids(&self) -> Result<Vec<u32>, DescriptionError> {
         let generation = Self::json(self.generation_config.as_ref(), "generation_config.json")?;
         let config = Self::json(Some(&self.config), "config.json")?;
-        let ids = |value: &Value, file: &str| -> Result<Vec<u32>, LoadError> {
+        let ids = |value: &Value, file: &str| -> Result<Vec<u32>, DescriptionError> {
             let one = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
             let read = match value {
                 Value::Null => Some(vec![]),
@@ -164,7 +169,7 @@ impl Repository {
                 single => one(single).map(|id| vec![id]),
             };
             let why = || format!("`eos_token_id` is {value}, where a token's id or a list of them is expected");
-            read.ok_or_else(|| LoadError::Repository { file: file.into(), why: why() })
+            read.ok_or_else(|| DescriptionError { file: file.into(), why: why() })
         };
         let places = [
             (&generation["eos_token_id"], "generation_config.json"),
@@ -263,7 +268,7 @@ pub enum SelectionError {
 pub enum WeightsError {
     /// The index cannot be read.
     #[error(transparent)]
-    Index(#[from] LoadError),
+    Index(#[from] DescriptionError),
     /// The files are not all there.
     #[error(transparent)]
     Files(#[from] SelectionError),

@@ -3,27 +3,28 @@
 
 pub use prunescope_protocol::model::config::{DecoderConfig, OptionalParts, Presence, RopeScaling, Rotary};
 
+use prunescope_protocol::model::family::Family;
+
 pub use super::config_gguf::from_gguf;
 pub use super::config_hub::from_hub;
-use super::family::Family;
 use super::load_error::LoadError;
 
 /// Most layers that are believed.
-pub(super) const MOST_LAYERS: u64 = 1 << 10;
+pub(crate) const MOST_LAYERS: u64 = 1 << 10;
 /// Largest width that is believed.
-pub(super) const WIDEST: u64 = 1 << 18;
+pub(crate) const WIDEST: u64 = 1 << 18;
 /// Most heads that are believed.
-pub(super) const MOST_HEADS: u64 = 1 << 12;
+pub(crate) const MOST_HEADS: u64 = 1 << 12;
 /// Longest context that is believed, in tokens.
-pub(super) const LONGEST: u64 = 1 << 24;
+pub(crate) const LONGEST: u64 = 1 << 24;
 /// The base frequency where a file does not say.
-pub(super) const ROPE_BASE: f64 = 10_000.0;
+pub(crate) const ROPE_BASE: f64 = 10_000.0;
 /// Gemma 3: one layer in so many sees the whole context, where a file does not say.
-pub(super) const GEMMA_PATTERN: usize = 6;
+pub(crate) const GEMMA_PATTERN: usize = 6;
 /// Gemma 3: the base frequency of windowed layers, where a file does not say.
-pub(super) const GEMMA_WINDOW_BASE: f64 = 10_000.0;
+pub(crate) const GEMMA_WINDOW_BASE: f64 = 10_000.0;
 /// YaRN's turns (fast, slow), where a file does not say.
-pub(super) const YARN_TURNS: [f64; 2] = [32.0, 1.0];
+pub(crate) const YARN_TURNS: [f64; 2] = [32.0, 1.0];
 
 /// Whether there is a finite factor above 0 for each wave, or none at all: those of a GGUF file are a tensor that comes later.
 ///
@@ -67,7 +68,7 @@ fn sizes(scaling: &RopeScaling) -> Vec<(&'static str, f64)> {
 ///
 /// # Errors
 /// [`LoadError::Unsupported`], which names what does not.
-pub(super) fn checked(config: DecoderConfig) -> Result<DecoderConfig, LoadError> {
+pub(crate) fn checked(config: DecoderConfig) -> Result<DecoderConfig, LoadError> {
     let refused = |what: String| Err(LoadError::Unsupported { what });
     let DecoderConfig { heads, key_value_heads, head_dim, layers, .. } = config;
     if head_dim == 0 || key_value_heads == 0 || !heads.is_multiple_of(key_value_heads) {
@@ -112,6 +113,6 @@ pub(super) fn checked(config: DecoderConfig) -> Result<DecoderConfig, LoadError>
 }
 
 /// All layers are windowed but each `every`-th.
-pub(super) fn pattern(layers: usize, every: usize) -> Vec<bool> {
+pub(crate) fn pattern(layers: usize, every: usize) -> Vec<bool> {
     (1..=layers).map(|layer| every == 0 || !layer.is_multiple_of(every)).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prunescope_protocol::model::repository::{DescriptionError, Repository};
 use serde_json::Value as Json;
 use thiserror::Error;
 use tokenizers::Tokenizer;
@@ -10,7 +11,6 @@ use super::gguf::{Gguf, GgufError};
 use super::gguf_tokenizer::{self, GgufTokenizer};
 use super::hub_tokenizer::{self, AddedToken, Additions, Around, HubTokenizer};
 use super::load_error::LoadError;
-use super::repository::Repository;
 
 /// Why a tokenizer could not be built or used.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -127,7 +127,7 @@ impl ModelTokenizer {
     /// # Errors
     /// A `tokenizer.json` that is not read, and texts that are not JSON.
     pub fn from_hub(repository: &Repository, vocabulary: usize) -> Result<Self, LoadError> {
-        let wrong = |why: String| LoadError::Repository { file: "tokenizer.json".into(), why };
+        let wrong = |why: String| LoadError::from(DescriptionError { file: "tokenizer.json".into(), why });
         let settings = repository.tokenizer_settings()?;
         let text = |token: &Json| token.as_str().or_else(|| token["content"].as_str()).map(str::to_string);
         let named = |key: &&str| Some(((*key).to_string(), text(&settings[*key])?));
@@ -249,9 +249,9 @@ fn listed_tokens(settings: &Json) -> Result<Vec<AddedToken>, LoadError> {
     let Some(list) = settings["added_tokens_decoder"].as_object() else { return Ok(vec![]) };
     let mut tokens = vec![];
     for (id, token) in list {
-        let wrong = |why: String| LoadError::Repository {
-            file: "tokenizer_config.json".into(),
-            why: format!("the token {id} of `added_tokens_decoder`: {why}"),
+        let wrong = |why: String| {
+            let why = format!("the token {id} of `added_tokens_decoder`: {why}");
+            LoadError::from(DescriptionError { file: "tokenizer_config.json".into(), why })
         };
         let mut token: AddedToken = serde_json::from_value(token.clone()).map_err(|error| wrong(error.to_string()))?;
         token.id = id.parse().map_err(|error: std::num::ParseIntError| wrong(error.to_string()))?;

@@ -3,13 +3,14 @@
 //! Source: the configuration classes of transformers 5 (`configuration_*.py`, `modeling_rope_utils.py`). A key is found wherever
 //! they find it; a missing one has their default where they have one for it, but what fixes the shape must be there.
 
+use prunescope_protocol::model::family::{Activation, Family};
+use prunescope_protocol::model::repository::DescriptionError;
 use serde_json::{Map, Value};
 
 use super::config::{
     DecoderConfig, GEMMA_PATTERN, GEMMA_WINDOW_BASE, LONGEST, MOST_HEADS, MOST_LAYERS, OptionalParts, Presence,
     ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, checked, pattern,
 };
-use super::family::{Activation, Family};
 use super::load_error::LoadError;
 
 /// Most tokens of a vocabulary that are believed.
@@ -108,7 +109,7 @@ fn default_context(family: Family) -> usize {
 }
 
 fn wrong(why: String) -> LoadError {
-    LoadError::Repository { file: "config.json".into(), why }
+    DescriptionError { file: "config.json".into(), why }.into()
 }
 
 fn missing(key: &str) -> LoadError {

@@ -2,11 +2,12 @@
 //!
 //! Source: GGUF specification, "LLM" keys; what they mean is as in llama.cpp (`llama-model.cpp`, `models/*.cpp`).
 
+use prunescope_protocol::model::family::Family;
+
 use super::config::{
     DecoderConfig, GEMMA_PATTERN, GEMMA_WINDOW_BASE, LONGEST, MOST_HEADS, MOST_LAYERS, OptionalParts, Presence,
     ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, checked, pattern,
 };
-use super::family::Family;
 use super::gguf::{Gguf, GgufError};
 use super::load_error::LoadError;
 use super::metadata::{FromValue, PerLayer};

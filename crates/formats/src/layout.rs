@@ -257,8 +257,8 @@ fn in_pairs<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::quant::dequantize;
-    use crate::model::tensor::TensorType;
+    use crate::quant::dequantize;
+    use crate::tensor::TensorType;
 
     fn place(config: &DecoderConfig, format: Format, name: &str) -> Place {
         match role(config, format, name) {

@@ -1,8 +1,9 @@
 //! Why a model could not be loaded, in words for whoever gave the file.
 
+use prunescope_protocol::model::family::Family;
+use prunescope_protocol::model::repository::DescriptionError;
 use thiserror::Error;
 
-use super::family::Family;
 use super::gguf::GgufError;
 use super::safetensors::SafetensorsError;
 use super::tensor::TensorType;
@@ -20,14 +21,9 @@ pub enum LoadError {
     /// The header of a safetensors file.
     #[error(transparent)]
     Safetensors(#[from] SafetensorsError),
-    /// A file of a repository that cannot be used.
-    #[error("the model's {file} cannot be used ({why}): choose another revision or another model")]
-    Repository {
-        /// Which file.
-        file: String,
-        /// What is wrong.
-        why: String,
-    },
+    /// A text of the repository that cannot be used.
+    #[error(transparent)]
+    Repository(#[from] DescriptionError),
     /// An architecture that is not implemented.
     #[error(
         "the model's architecture is `{found}`, which is not supported: choose a model of one of the architectures {known}"
