@@ -49,8 +49,8 @@ function wanted({ method, url, mode, ranged }) {
   // Whatever its name: what a visitor opens is asked for anew.
   if (mode === "navigate") return { kind: "other", key: origin + pathname };
   if (kind === "hashed") return { kind, key: origin + pathname };
-  // Parts of a model, with their checksum, are kept by the engine: this worker shares the page's memory.
-  return searchParams.has("sha256") ? undefined : { kind, key: origin + pathname + search };
+  // Weights, and the parts of a manifest, which have their checksum, are kept by the engine: this worker shares the page's memory.
+  return /\.(?:gguf|safetensors)$/i.test(pathname) || searchParams.has("sha256") ? undefined : { kind, key: origin + pathname + search };
 }
 
 /** Whether an answer is what was asked for, so that it may be kept. Some hosts answer with a page where a file is missing. */

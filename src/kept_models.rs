@@ -47,8 +47,8 @@ pub async fn persisted() -> Option<bool> {
 async fn asked(name: &str, how: fn(&StorageManager) -> Result<Promise, JsValue>) -> Option<bool> {
     let storage = storage()?;
     Reflect::get(&storage, &name.into()).ok().filter(JsValue::is_function)?;
-    let answer: JsValue = granted(how(&storage).ok()?).await?;
-    answer.as_bool()
+    // Some browsers ask the visitor, who may take time.
+    JsFuture::from(how(&storage).ok()?).await.ok()?.as_bool()
 }
 
 /// What a browser keeps for this origin; none where it keeps nothing.

@@ -1,8 +1,9 @@
 //! Who asked for what: the visitor's own choices, beside what links bring.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Asker;
+use crate::engine::protocol::Allowance;
 use crate::model::source::{ModelSource, is_usual_hub};
 use crate::settings::Settings;
 use url::Url;
@@ -14,8 +15,8 @@ pub struct Claims {
     models: BTreeSet<String>,
     /// Hubs that the visitor named or agreed to.
     hubs: BTreeSet<String>,
-    /// Models that a question was about, each with its hub.
-    agreed: BTreeSet<(String, String)>,
+    /// Models that a question was about, by hub and name, each with what may come of it.
+    agreed: BTreeMap<(String, String), Allowance>,
     /// Hubs that may be given an access token. A link does not take that away.
     trusted: BTreeSet<String>,
 }
@@ -64,18 +65,28 @@ impl Claims {
         }
     }
 
-    /// The visitor agreed to load what the settings name.
-    pub fn agree(&mut self, settings: &Settings) {
-        let agreed = models(settings).map(|model| (settings.hub().to_string(), model.clone()));
-        self.agreed.extend(agreed);
-        // The question named the host: what the visitor types from here on comes from there knowingly.
-        self.hubs.insert(settings.hub().into());
+    /// The visitor agreed to what a question named.
+    ///
+    /// * `allowances`: models of the settings, each with what may come of it.
+    pub fn agree(&mut self, settings: &Settings, allowances: impl Iterator<Item = (String, Allowance)>) {
+        for (model, allowance) in allowances {
+            if matches!(ModelSource::parse(&model), ModelSource::Repository(_)) {
+                // The question named the host: what the visitor types from here on comes from there knowingly.
+                self.hubs.insert(settings.hub().into());
+            }
+            self.agreed.insert((settings.hub().to_string(), model), allowance);
+        }
+    }
+
+    /// What may come of a model of the settings that the visitor agreed to.
+    pub fn agreed(&self, settings: &Settings, model: &str) -> Option<Allowance> {
+        self.agreed.get(&(settings.hub().to_string(), model.to_string())).copied()
     }
 
     /// Who wants a model of the settings.
     pub fn asker(&self, settings: &Settings, model: &str) -> Asker {
         let hub = settings.hub();
-        if self.agreed.contains(&(hub.to_string(), model.to_string())) {
+        if self.agreed(settings, model).is_some() {
             return Asker::Agreed;
         }
         // A repository is the visitor's choice where its hub is, too.
@@ -110,6 +121,26 @@ mod tests {
 
     fn settings(model: &str, other: &str, hub: &str) -> Settings {
         Settings { model: model.into(), other: other.into(), hub: hub.into(), ..Settings::default() }
+    }
+
+    const ENOUGH: Allowance = Allowance { bytes: 7, counts_resent: false, follows_redirects: true };
+
+    /// That the visitor agrees to all models of settings.
+    fn all_of(settings: &Settings) -> impl Iterator<Item = (String, Allowance)> {
+        models(settings).map(|model| (model.clone(), ENOUGH))
+    }
+
+    #[test]
+    fn only_what_the_question_named_is_agreed_to() {
+        let link = settings("a.gguf", "b.gguf", HUB);
+        let mut claims = Claims::default();
+        claims.agree(&link, std::iter::once(("a.gguf".to_string(), ENOUGH)));
+        assert_eq!((claims.asker(&link, "a.gguf"), claims.agreed(&link, "a.gguf")), (Asker::Agreed, Some(ENOUGH)));
+        assert_eq!((claims.asker(&link, "b.gguf"), claims.agreed(&link, "b.gguf")), (Asker::Link, None));
+        // No repository was asked about, so the link's hub is not the visitor's.
+        let typed = settings("c/d", "b.gguf", HUB);
+        claims.visitor_changed(&link, &typed);
+        assert_eq!(claims.asker(&typed, "c/d"), Asker::Link);
     }
 
     const HUB: &str = "https://hub.example";
@@ -158,7 +189,7 @@ mod tests {
     fn agreement_is_to_just_that_and_ends_with_the_next_link() {
         let link = settings("a/b", "c/d", HUB);
         let mut claims = Claims::default();
-        claims.agree(&link);
+        claims.agree(&link, all_of(&link));
         assert_eq!([claims.asker(&link, "a/b"), claims.asker(&link, "c/d")], [Asker::Agreed; 2]);
         assert_eq!(claims.asker(&settings("a/b", "", ""), "a/b"), Asker::Link, "on another hub");
         let mut typed = claims.clone();
@@ -178,7 +209,8 @@ mod tests {
         assert!(claims.is_trusted("https://huggingface.co") && !claims.is_trusted(HUB));
         assert!(!claims.is_trusted("http://huggingface.co"), "not the usual hub: anyone can answer");
         // To load a model from it is not to trust it with a token.
-        claims.agree(&settings("a/b", "", HUB));
+        let link = settings("a/b", "", HUB);
+        claims.agree(&link, all_of(&link));
         assert!(!claims.is_trusted(HUB));
         claims.trust(HUB);
         claims.link_changed(&settings("a/b", "", HUB), &settings("c/d", "", ""));
@@ -219,7 +251,7 @@ mod tests {
                         now = all[to].clone();
                     }
                     Step::Agree => {
-                        claims.agree(&now);
+                        claims.agree(&now, all_of(&now));
                         by_link = false;
                     }
                 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use crate::engine::protocol::Unasked;
+use crate::engine::protocol::Allowance;
 use crate::model::source::{DEFAULT_HUB, ModelSource, is_usual_hub, shown};
 use crate::settings::Settings;
 
@@ -26,6 +26,9 @@ pub const UNASKED_BYTES_SAVING: u64 = 10_000_000;
 /// Most bytes of weights that a tab can hold on the CPU, and the engine takes: of 4 GiB, what activations, caches and a second copy
 /// of a matrix leave.
 pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
+
+/// How many bytes more than the question said may come of what was agreed to: lists and indices, which it does not count.
+const MORE_THAN_SAID: u64 = 32_000_000;
 
 /// From where a model comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,8 +139,8 @@ pub enum Left {
     Bytes(u64),
     /// Not known before its host is asked.
     Unknown,
-    /// Its host sends requests on to another address, which a page does not see before it follows.
-    SentOn,
+    /// Its host redirects to another address, which a page does not see before it follows.
+    Redirect,
 }
 
 /// One model of what settings name.
@@ -162,8 +165,8 @@ enum Reason {
     Bytes(u64, usize),
     /// A link wants more, from a hub that did not say how much.
     UnknownBytes,
-    /// A host that may be asked sends on to another one.
-    SentOn(String),
+    /// A host that may be asked redirects to another address.
+    Redirect(String),
     /// What comes is more than was found before.
     More,
     /// The browser asks to save data.
@@ -220,9 +223,9 @@ pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     if linked().any(|part| part.left == Left::Unknown && part.place == Place::UsualHub) {
         reasons.push(Reason::UnknownBytes);
     }
-    let sent_on = linked().find(|part| part.left == Left::SentOn);
-    if let Some(host) = sent_on.and_then(|part| part.place.host()) {
-        reasons.push(Reason::SentOn(host.into()));
+    let redirected = linked().find(|part| part.left == Left::Redirect);
+    if let Some(host) = redirected.and_then(|part| part.place.host()) {
+        reasons.push(Reason::Redirect(host.into()));
     }
     if bytes(fetched.iter()) > TAB_HOLDS_BYTES {
         reasons.push(Reason::MoreThanATabHolds);
@@ -230,22 +233,26 @@ pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     if reasons.is_empty() { Decision::Load } else { Decision::Ask(Question { parts: fetched, reasons }) }
 }
 
-/// What may come of a model without asking, whatever its host said before; none where that has no limit.
+/// What may come of a model, whatever its host said before; none where that has no limit, since the visitor asked for it.
 ///
 /// * `model`: as the settings have it.
 /// * `parts`: all models of the settings, which [`decide`] lets load.
-pub fn unasked(model: &str, parts: &[Part], saves_data: bool) -> Option<Unasked> {
-    let part = parts.iter().find(|part| part.model == model && part.asker == Asker::Link)?;
-    let others = parts.iter().filter(|other| other.model != model && other.asker == Asker::Link);
+pub fn allowance(model: &str, parts: &[Part], saves_data: bool) -> Option<Allowance> {
+    let linked = || parts.iter().filter(|part| part.asker == Asker::Link && part.place != Place::Device);
+    let part = linked().find(|part| part.model == model)?;
     let most = if saves_data { UNASKED_BYTES_SAVING } else { UNASKED_BYTES };
-    let bytes = match part.place {
-        Place::Device => return None,
-        Place::Site(_) | Place::UsualHub => most.saturating_sub(bytes(others)),
+    let left = most.saturating_sub(bytes(linked()));
+    // Together both models get no more than one: what was found of each, and the rest by halves.
+    let rest = left / linked().count() as u64;
+    let bytes = match (&part.place, part.left) {
         // It is kept on this device, and what took its place on its host was not agreed to.
-        Place::Elsewhere(_) => 0,
+        (Place::Elsewhere(_), _) => 0,
+        (_, Left::Bytes(bytes)) => bytes.saturating_add(rest),
+        (_, Left::Nothing | Left::Unknown | Left::Redirect) => rest,
     };
     // The default model lies where who runs the site wants it; the usual hub's files lie on other hosts.
-    Some(Unasked { bytes, stays: matches!(part.place, Place::Site(_)) && !model.is_empty() })
+    let follows_redirects = !matches!(part.place, Place::Site(_)) || model.is_empty();
+    Some(Allowance { bytes, counts_resent: true, follows_redirects })
 }
 
 fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
@@ -253,10 +260,24 @@ fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
 }
 
 impl Question {
-    /// What is asked where a host that was let load is found to send more than it said, or to send on to another address.
+    /// What is asked where a host that was let load is found to have more than it said, or to redirect to another address.
     pub fn again(part: Part) -> Self {
-        let sent_on = part.place.host().filter(|_| part.left == Left::SentOn).map(|host| Reason::SentOn(host.into()));
-        Self { reasons: vec![sent_on.unwrap_or(Reason::More)], parts: vec![part] }
+        let redirect =
+            part.place.host().filter(|_| part.left == Left::Redirect).map(|host| Reason::Redirect(host.into()));
+        Self { reasons: vec![redirect.unwrap_or(Reason::More)], parts: vec![part] }
+    }
+
+    /// What the visitor agrees to: for each model, what may come of it.
+    pub fn allowances(&self) -> impl Iterator<Item = (String, Allowance)> {
+        self.parts.iter().map(|part| {
+            let bytes = match part.left {
+                Left::Bytes(bytes) => bytes.saturating_add(MORE_THAN_SAID),
+                Left::Nothing | Left::Unknown | Left::Redirect => u64::MAX,
+            };
+            let was_said = part.left == Left::Redirect || part.model.is_empty();
+            let follows_redirects = !matches!(part.place, Place::Site(_)) || was_said;
+            (part.model.clone(), Allowance { bytes, counts_resent: false, follows_redirects })
+        })
     }
 
     /// What it is about.
@@ -283,7 +304,7 @@ impl Question {
                 Left::Unknown => {
                     format!("{name} from {host}: {host} could not be asked how large it is, or did not say")
                 }
-                Left::SentOn => format!("{name} from {host}, which sends on to another address"),
+                Left::Redirect => format!("{name} from {host}, which redirects to another address"),
             }
         };
         self.parts.iter().map(of).collect()
@@ -309,9 +330,9 @@ impl Question {
                 format!("Together that is {}, more than a link may fetch unasked ({most}).", amount(*bytes))
             }
             Reason::UnknownBytes => "It may be large.".into(),
-            Reason::SentOn(host) => {
+            Reason::Redirect(host) => {
                 format!(
-                    "To where {host} sends on, and how large the model is there, is not known before it is followed."
+                    "Where {host} redirects to, and how large the model is there, is not known before that is followed."
                 )
             }
             Reason::More => "That is more than this link was found to need before anything was loaded.".into(),
@@ -479,7 +500,7 @@ mod tests {
         let lefts = [
             Left::Nothing,
             Left::Unknown,
-            Left::SentOn,
+            Left::Redirect,
             Left::Bytes(MB),
             Left::Bytes(98 * MB),
             Left::Bytes(151 * MB),
@@ -494,7 +515,7 @@ mod tests {
                             (_, _, Left::Bytes(bytes), _) if bytes == 9_000 * MB => true,
                             (_, Asker::Visitor, ..) => false,
                             (Place::Elsewhere(_), ..) => true,
-                            (Place::UsualHub, _, Left::Unknown, _) | (_, _, Left::SentOn, _) => true,
+                            (Place::UsualHub, _, Left::Unknown, _) | (_, _, Left::Redirect, _) => true,
                             (Place::Site(_), _, Left::Unknown, _) => false,
                             (_, _, Left::Bytes(bytes), saves_data) => {
                                 bytes == 151 * MB || (saves_data && bytes == 98 * MB)
@@ -549,21 +570,24 @@ mod tests {
     }
 
     #[test]
-    fn what_may_come_unasked_is_what_a_link_may_fetch_less_its_other_model() {
+    fn together_a_links_models_get_what_one_may() {
         let named = |model: &str, place, asker, left| Part { model: model.into(), place, asker, left };
         let hub = named("a/b", Place::UsualHub, Asker::Link, Left::Bytes(40 * MB));
         let site = named("x.gguf", Place::Site("site.example".into()), Asker::Link, Left::Unknown);
         let kept =
             named("https://hub.example/y.gguf", Place::Elsewhere("hub.example".into()), Asker::Link, Left::Nothing);
         let both = [hub.clone(), site.clone()];
-        let of =
-            |part: &Part, parts: &[Part], saves| unasked(&part.model, parts, saves).map(|it| (it.bytes / MB, it.stays));
-        assert_eq!(of(&hub, &both, false), Some((150, false)), "how much the other needs is not known");
-        assert_eq!(of(&site, &both, false), Some((110, true)));
-        assert_eq!(of(&site, std::slice::from_ref(&site), true), Some((10, true)));
-        assert_eq!(of(&kept, std::slice::from_ref(&kept), false), Some((0, false)));
+        let of = |part: &Part, parts: &[Part], saves| {
+            allowance(&part.model, parts, saves).map(|it| (it.bytes / MB, it.follows_redirects))
+        };
+        let one = std::slice::from_ref;
+        assert_eq!(of(&hub, &both, false), Some((95, true)));
+        assert_eq!(of(&site, &both, false), Some((55, false)));
+        assert_eq!(of(&hub, one(&hub), false), Some((150, true)));
+        assert_eq!(of(&site, one(&site), true), Some((10, false)));
+        assert_eq!(of(&kept, one(&kept), false), Some((0, true)));
         let default = named("", Place::Site("site.example".into()), Asker::Link, Left::Bytes(98 * MB));
-        assert_eq!(of(&default, std::slice::from_ref(&default), false), Some((150, false)));
+        assert_eq!(of(&default, one(&default), false), Some((150, true)));
         for asker in [Asker::Visitor, Asker::Agreed] {
             assert_eq!(of(&hub, &[Part { asker, ..hub.clone() }], true), None);
         }
@@ -571,17 +595,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_while_it_was_loaded_is_asked_about() {
+    fn what_was_found_while_it_was_loaded_is_asked_about_and_agreed_to() {
         let place = Place::Site("site.example".into());
         let found =
             |left| Question::again(Part { model: "x.gguf".into(), place: place.clone(), asker: Asker::Link, left });
+        let agreed = |question: &Question| {
+            let all: Vec<_> = question.allowances().collect();
+            assert_eq!((all.len(), all[0].0.as_str()), (1, "x.gguf"));
+            (all[0].1.bytes, all[0].1.follows_redirects)
+        };
         let more = found(Left::Bytes(400 * MB));
         assert_eq!(more.models(), ["x.gguf from site.example: 400 MB"]);
         assert_eq!(more.reasons(), ["That is more than this link was found to need before anything was loaded."]);
         assert_eq!(more.button(), "Load 400 MB from site.example");
-        let sent_on = found(Left::SentOn);
-        assert_eq!(sent_on.models(), ["x.gguf from site.example, which sends on to another address"]);
-        assert_eq!(sent_on.button(), "Load from site.example");
+        assert_eq!(agreed(&more), (432 * MB, false));
+        let redirect = found(Left::Redirect);
+        assert_eq!(redirect.models(), ["x.gguf from site.example, which redirects to another address"]);
+        assert_eq!(redirect.button(), "Load from site.example");
+        assert_eq!(agreed(&redirect), (u64::MAX, true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::consent::amount;
+use crate::engine::protocol::Excess;
 use crate::model::manifest::ManifestError;
 use crate::model::repository::{SelectionError, WeightsError};
 
@@ -95,10 +96,10 @@ pub enum DownloadError {
         address: String,
     },
     /// A link asks for more than the visitor was asked about; the page asks now.
-    #[error("{}", ask_first(*.bytes))]
+    #[error("{}", ask_first(*.excess))]
     AskFirst {
-        /// How large it is; none where its host sends the request on to another address.
-        bytes: Option<u64>,
+        /// What was found.
+        excess: Excess,
     },
     /// The server sends another file than it announced.
     #[error("{address} on the server {how}; press Try again, or ask whoever serves it")]
@@ -193,11 +194,13 @@ pub enum Difference {
     Version,
 }
 
-fn ask_first(bytes: Option<u64>) -> String {
-    match bytes {
-        Some(bytes) => format!("a link asks for {}, which the visitor has not agreed to", amount(bytes)),
-        None => "its host sends on to another address, which the visitor has not agreed to".into(),
-    }
+fn ask_first(excess: Excess) -> String {
+    let what = match excess {
+        Excess::Bytes(bytes) => format!("it has {}", amount(bytes)),
+        Excess::Redirect => "its host redirects to another address".into(),
+        Excess::Unknown => "it has more than was found before".into(),
+    };
+    format!("{what}, which the visitor has not agreed to")
 }
 
 /// The first digits of a checksum.

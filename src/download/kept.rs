@@ -124,6 +124,11 @@ impl<H: File> Own<H> {
         Self { data, beside, record, chunk, growing: Box::default(), is_other: false }
     }
 
+    /// Whether something else lies under its name until the first bytes are written.
+    pub fn is_other(&self) -> bool {
+        self.is_other
+    }
+
     /// Gives back all room, and keeps nothing of this file.
     pub fn give_up(self) {
         if !self.is_other {

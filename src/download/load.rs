@@ -3,10 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::error::DownloadError;
+use super::kept::keep_text;
 use super::order::{Order, plan};
 use super::piece::{Reading, Trouble};
 use super::platform::{Platform, Progress};
-use super::server::Refused;
+use super::server::{Budget, Refused};
 use crate::engine::protocol::ModelOrder;
 use crate::model::manifest::hexadecimal;
 use crate::model::repository::Repository;
@@ -77,8 +78,10 @@ pub async fn load<P: Platform, L: Loader>(
     begin: impl Fn(usize, Option<Repository>) -> Result<L, L::Refusal>,
 ) -> Result<L::Model, Failure<L::Refusal>> {
     let mut again = false;
+    // Both tries together.
+    let budget = Budget::new(order.allowance);
     loop {
-        let end = match once(platform, order, &begin, again).await {
+        let end = match once(platform, order, &budget, &begin, again).await {
             Ok(model) => return Ok(model),
             Err(end) => end,
         };
@@ -113,17 +116,17 @@ fn restart(why: &DownloadError) -> String {
 async fn once<P: Platform, L: Loader>(
     platform: &P,
     order: &ModelOrder,
+    budget: &Budget,
     begin: &impl Fn(usize, Option<Repository>) -> Result<L, L::Refusal>,
     distrust: bool,
 ) -> Result<L::Model, End<L::Refusal>> {
-    let Order { server, folder, repository, files } = plan(platform, order).await?;
+    let Order { server, folder, repository, files, texts } = plan(platform, order, budget).await?;
     let refused = |why| End::Refused(why, false);
     let mut loader = begin(files.len(), repository).map_err(refused)?;
     let sum = |total: u64, bytes: u64| total.saturating_add(bytes);
     let total = files.iter().flat_map(|file| &file.pieces).map(|piece| piece.bytes).fold(0, sum);
     let progress = Progress { total, ..Progress::default() };
-    let allowed = order.unasked.map(|unasked| unasked.bytes);
-    let mut reading = Reading { platform, server, folder, distrust, progress, allowed, unvouched: false };
+    let mut reading = Reading { platform, server, folder, distrust, progress, unvouched: false };
     for file in &files {
         let bytes = file.pieces.iter().map(|piece| piece.bytes).fold(0, sum);
         let name = file.pieces.first().map_or("", |piece| piece.label.as_str());
@@ -158,5 +161,11 @@ async fn once<P: Platform, L: Loader>(
             }
         }
     }
-    loader.finish().map_err(|why| End::Refused(why, reading.unvouched))
+    let model = loader.finish().map_err(|why| End::Refused(why, reading.unvouched))?;
+    if let Some(folder) = &reading.folder {
+        for (name, text) in &texts {
+            keep_text::<P>(folder, name, text).await;
+        }
+    }
+    Ok(model)
 }

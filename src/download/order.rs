@@ -7,13 +7,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::DownloadError;
-use super::kept::{keep_text, kept_text, subject};
+use super::kept::{kept_text, subject};
 use super::names;
 use super::piece::Piece;
 use super::platform::Platform;
-use super::server::{Announced, HubRepository, NoText, Server};
+use super::server::{Announced, Budget, HubRepository, NoText, Server};
 use crate::consent::host;
-use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
+use crate::engine::protocol::{Excess, ModelFiles, ModelOrder, PickedFile};
 use crate::model::RepositoryName;
 use crate::model::manifest::{Manifest, is_manifest, path_of};
 use crate::model::repository::{Repository, RepositoryFile, Selection, SelectionError, parse_listing, select};
@@ -37,6 +37,9 @@ pub struct Order<P: Platform> {
     pub repository: Option<Repository>,
     /// The files.
     pub files: Vec<WeightFile>,
+    /// Texts that were fetched, each with the name under which it is kept once the model is loaded: until then those of the version
+    /// that is kept stay.
+    pub texts: Vec<(String, String)>,
 }
 
 /// A file of weights.
@@ -49,13 +52,14 @@ pub struct WeightFile {
 
 /// What there is to read for an order.
 ///
+/// * `budget` — what may come of the network for it.
+///
 /// # Errors
 /// [`DownloadError`].
-pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder) -> Result<Order<P>, DownloadError> {
+pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder, budget: &Budget) -> Result<Order<P>, DownloadError> {
+    let server = Server { budget: budget.clone(), ..Server::default() };
     match &order.files {
         ModelFiles::Address { address } => {
-            let stays = order.unasked.is_some_and(|unasked| unasked.stays);
-            let server = Server { stays, ..Server::default() };
             if is_manifest(address) {
                 manifest(platform, server, address, order.source.is_empty()).await
             } else {
@@ -65,7 +69,7 @@ pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder) -> Result<Order
         }
         ModelFiles::Picked { files } => picked(platform, files).await,
         ModelFiles::Repository { repository, hub, token } => {
-            in_repository(platform, repository, hub, token.clone()).await
+            in_repository(platform, server, repository, hub, token.clone()).await
         }
     }
 }
@@ -80,21 +84,22 @@ async fn manifest<P: Platform>(
     let url = parsed(address)?;
     // Another manifest's folder has its address for a name, so that none reaches into another's. The default model's, beside the
     // page, has the model's name, and its files have their checksums': where nothing can be kept, it is not what has to be told of.
-    let (manifest, folder) = if is_default {
+    let (manifest, folder, texts) = if is_default {
         let text = server.text(platform, &url, true).await.map_err(|no| no.why)?;
         let manifest = Manifest::parse(&text)?;
         let folder = platform.folder(&manifest.name).await;
-        (manifest, folder)
+        (manifest, folder, vec![])
     } else {
         let folder = folder(platform, address).await;
-        let mut shelf = Shelf::<P> { folder: folder.as_ref(), offline: false };
+        let mut shelf = Shelf::<P>::new(folder.as_ref(), &server.budget);
         let fetch = async |patient| {
             let text = server.text(platform, &url, patient).await?;
             // What is no manifest is not kept.
             Manifest::parse(&text).map(|_| text).map_err(|why| NoText::finally(why.into()))
         };
         let text = shelf.fetched(MANIFEST, None, fetch).await?;
-        (Manifest::parse(&text)?, folder)
+        let texts = shelf.fresh;
+        (Manifest::parse(&text)?, folder, texts)
     };
     let all_known = manifest.parts.iter().all(|part| part.sha256.is_some());
     let sha256 = manifest.sha256.filter(|_| !all_known);
@@ -113,7 +118,7 @@ async fn manifest<P: Platform>(
         })
     });
     let pieces = pieces.collect::<Result<_, DownloadError>>()?;
-    Ok(Order { server, folder, repository: None, files: vec![WeightFile { pieces, sha256 }] })
+    Ok(Order { server, folder, repository: None, files: vec![WeightFile { pieces, sha256 }], texts })
 }
 
 /// A GGUF file at an address.
@@ -124,12 +129,20 @@ async fn file<P: Platform>(
     label: &str,
 ) -> Result<Order<P>, DownloadError> {
     let url = parsed(address)?;
-    // What the page's own site serves, its service worker keeps.
-    let elsewhere =
-        ["http", "https"].contains(&url.scheme()) && url.origin().ascii_serialization() != platform.origin();
-    let mut folder = if elsewhere { folder(platform, address).await } else { None };
+    let is_served = ["http", "https"].contains(&url.scheme());
+    let mut folder = match url.origin().ascii_serialization() == platform.origin() {
+        // Of what is not kept of its own site, a visitor is not told.
+        true if is_served => platform.folder(address).await,
+        false if is_served => folder(platform, address).await,
+        _ => None,
+    };
     let name = if label.is_empty() { "model" } else { label };
-    let announced = match (server.announced(platform, address).await, &folder) {
+    let announced = if server.budget.is_nothing() {
+        Err(DownloadError::AskFirst { excess: Excess::Unknown })
+    } else {
+        server.announced(platform, address).await
+    };
+    let announced = match (announced, &folder) {
         (Ok(announced), _) => announced,
         // Without network, or where one has to sign in to it first, what is kept will do.
         (
@@ -156,7 +169,13 @@ async fn file<P: Platform>(
         kept_as: folder.is_some().then(|| name.into()),
         identity: version,
     };
-    Ok(Order { server, folder, repository: None, files: vec![WeightFile { pieces: vec![piece], sha256: None }] })
+    Ok(Order {
+        server,
+        folder,
+        repository: None,
+        files: vec![WeightFile { pieces: vec![piece], sha256: None }],
+        texts: vec![],
+    })
 }
 
 /// Files that the visitor picked: a GGUF file, or those of a repository.
@@ -187,7 +206,7 @@ async fn picked<P: Platform>(platform: &P, files: &[PickedFile]) -> Result<Order
         let piece = Piece { label: file.path, address, bytes: file.bytes, ..Piece::default() };
         WeightFile { pieces: vec![piece], sha256: None }
     };
-    Ok(Order { server, folder: None, repository, files: weights.into_iter().map(file).collect() })
+    Ok(Order { server, folder: None, repository, files: weights.into_iter().map(file).collect(), texts: vec![] })
 }
 
 /// The folder in which a model is kept; where there can be none, the visitor is told.
@@ -205,6 +224,7 @@ async fn folder<P: Platform>(platform: &P, name: &str) -> Option<P::Folder> {
 /// The files of a repository of a hub, kept on this device.
 async fn in_repository<P: Platform>(
     platform: &P,
+    server: Server,
     name: &RepositoryName,
     hub: &str,
     token: Option<String>,
@@ -212,9 +232,9 @@ async fn in_repository<P: Platform>(
     let wrong = || DownloadError::Hub { hub: hub.into() };
     let listing_address = name.listing_address(hub).ok_or_else(wrong)?;
     let host = host(&listing_address).unwrap_or_default();
-    let server = Server { token, stays: false, hub: Some(HubRepository { host, repository: name.to_string() }) };
+    let server = Server { token, hub: Some(HubRepository { host, repository: name.to_string() }), ..server };
     let folder = folder(platform, &names::of_repository(name, hub)).await;
-    let mut shelf = Shelf::<P> { folder: folder.as_ref(), offline: false };
+    let mut shelf = Shelf::<P>::new(folder.as_ref(), &server.budget);
     let pages = shelf
         .fetched(LISTING, None, async |patient| listing(platform, &server, &listing_address, name, patient).await)
         .await?;
@@ -236,6 +256,7 @@ async fn in_repository<P: Platform>(
         weights = described.weights(&listed, weights)?;
         repository = Some(described);
     }
+    let texts = shelf.fresh;
     let mut files = vec![];
     for file in weights {
         let identity = file.sha256.clone().or_else(|| versions.get(&file.path).cloned());
@@ -250,7 +271,7 @@ async fn in_repository<P: Platform>(
         };
         files.push(WeightFile { pieces: vec![piece], sha256: None });
     }
-    Ok(Order { server, folder, repository, files })
+    Ok(Order { server, folder, repository, files, texts })
 }
 
 /// What git calls the content of each file of a list, by path: it tells versions apart where there is no SHA-256.
@@ -328,11 +349,20 @@ fn parsed(address: &str) -> Result<Url, DownloadError> {
 /// Small texts from a server, or as they were kept where the network fails.
 struct Shelf<'a, P: Platform> {
     folder: Option<&'a P::Folder>,
-    /// Whether the network has failed.
+    /// Whether the network has failed, or may not be asked.
     offline: bool,
+    /// Whether the network may not be asked.
+    asks_nobody: bool,
+    /// What was fetched and is not as it is kept.
+    fresh: Vec<(String, String)>,
 }
 
-impl<P: Platform> Shelf<'_, P> {
+impl<'a, P: Platform> Shelf<'a, P> {
+    fn new(folder: Option<&'a P::Folder>, budget: &Budget) -> Self {
+        let asks_nobody = budget.is_nothing();
+        Self { folder, offline: asks_nobody, asks_nobody, fresh: vec![] }
+    }
+
     /// A text that is fetched in some way, patiently or not.
     ///
     /// * `bytes` — how long it is, where that is known.
@@ -342,19 +372,27 @@ impl<P: Platform> Shelf<'_, P> {
         bytes: Option<u64>,
         fetch: impl AsyncFnOnce(bool) -> Result<String, NoText>,
     ) -> Result<String, DownloadError> {
-        let Some(folder) = self.folder else { return fetch(true).await.map_err(|no| no.why) };
+        let ask_first = DownloadError::AskFirst { excess: Excess::Unknown };
+        let Some(folder) = self.folder else {
+            return if self.asks_nobody { Err(ask_first) } else { fetch(true).await.map_err(|no| no.why) };
+        };
         let kept =
             kept_text::<P>(folder, name).await.filter(|text| bytes.is_none_or(|bytes| text.len() as u64 == bytes));
         if let (true, Some(text)) = (self.offline, &kept) {
             return Ok(text.clone());
         }
+        if self.asks_nobody {
+            return Err(ask_first);
+        }
         // With a copy at hand nobody has to wait for the network.
         match (fetch(kept.is_none()).await, kept) {
-            (Ok(text), _) => {
-                keep_text::<P>(folder, name, &text).await;
+            (Ok(text), kept) => {
+                if kept.as_ref() != Some(&text) {
+                    self.fresh.push((name.into(), text.clone()));
+                }
                 Ok(text)
             }
-            (Err(NoText { offline: true, .. }), Some(kept)) => {
+            (Err(NoText { offline: true, .. } | NoText { why: DownloadError::AskFirst { .. }, .. }), Some(kept)) => {
                 self.offline = true;
                 Ok(kept)
             }
@@ -393,8 +431,8 @@ mod tests {
             hub: "https://hub.example".into(),
             token: None,
         };
-        let order = ModelOrder { source: "x".into(), files, unasked: None };
-        let planned = done(plan(&platform, &order)).map_err(|why| why.to_string())?;
+        let order = ModelOrder { source: "x".into(), files, allowance: None };
+        let planned = done(plan(&platform, &order, &Budget::default())).map_err(|why| why.to_string())?;
         Ok(planned.files.into_iter().flat_map(|file| file.pieces).map(|piece| piece.label).collect())
     }
 
@@ -453,8 +491,8 @@ mod tests {
                 ))
             });
             let files = ModelFiles::Address { address: address.into() };
-            let order = ModelOrder { source: "x".into(), files, unasked: None };
-            let piece = done(plan(&platform, &order)).unwrap().files.remove(0).pieces.remove(0);
+            let order = ModelOrder { source: "x".into(), files, allowance: None };
+            let piece = done(plan(&platform, &order, &Budget::default())).unwrap().files.remove(0).pieces.remove(0);
             (piece.address, piece.bytes, piece.version)
         };
         let address = "https://other.example/a/x.gguf?download=true";

@@ -4,9 +4,10 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Difference, DownloadError};
 use super::kept::{Kept, Own};
-use super::platform::{Folder, Platform, Progress};
+use super::platform::{File, Folder, Platform, Progress};
 use super::record::Subject;
 use super::server::{Interrupted, Refused, Server, Span};
+use crate::engine::protocol::Excess;
 use crate::model::manifest::hexadecimal;
 
 /// A piece of a file of weights.
@@ -53,8 +54,6 @@ pub struct Reading<'a, P: Platform> {
     pub distrust: bool,
     /// How far it is.
     pub progress: Progress,
-    /// Most bytes that may come from the network, where that has a limit.
-    pub allowed: Option<u64>,
     /// Whether bytes were read from this device that no SHA-256 vouches for.
     pub unvouched: bool,
 }
@@ -69,6 +68,18 @@ struct Begun<F: Folder> {
     digest: Sha256,
     /// Whether nothing is missing.
     complete: bool,
+}
+
+/// Bytes of a file that takes another's place that are held until the loader has seen them: more than its first look takes.
+const HELD: usize = 4 << 20;
+
+/// Writes what is held, where something is kept; whether there was room.
+fn keep<H: File>(own: &mut Option<Own<H>>, held: &mut Vec<u8>) -> bool {
+    let refused = own.take_if(|own| !held.is_empty() && !own.write(held));
+    held.clear();
+    let has_room = refused.is_none();
+    refused.into_iter().for_each(Own::give_up);
+    has_room
 }
 
 impl<P: Platform> Reading<'_, P> {
@@ -86,10 +97,9 @@ impl<P: Platform> Reading<'_, P> {
         if complete {
             return Ok(());
         }
-        let wanted = (self.progress.received - self.progress.kept).saturating_add(piece.bytes - got);
-        if self.allowed.is_some_and(|allowed| wanted > allowed) {
-            let bytes = Some(self.progress.total.saturating_sub(self.progress.kept));
-            return Err(Trouble::Final(DownloadError::AskFirst { bytes }));
+        if !self.server.budget.allows(piece.bytes.saturating_sub(got)) {
+            let excess = Excess::Bytes(self.progress.total.saturating_sub(self.progress.kept));
+            return Err(Trouble::Final(DownloadError::AskFirst { excess }));
         }
         let mut span = Span {
             address: &piece.address,
@@ -101,6 +111,7 @@ impl<P: Platform> Reading<'_, P> {
         };
         let checks = span.checked;
         let mut is_full = false;
+        let mut held = vec![];
         let (platform, progress) = (self.platform, &mut self.progress);
         let streamed = loop {
             let mut any = false;
@@ -109,11 +120,14 @@ impl<P: Platform> Reading<'_, P> {
                 if checks {
                     digest.update(bytes);
                 }
-                // What the loader refuses does not take the place of what is kept.
                 take(bytes)?;
-                if let Some(own) = own.take_if(|own| !own.write(bytes)) {
-                    own.give_up();
-                    is_full = true;
+                // What the loader refuses does not take the place of what is kept; it may refuse only when it has some of it.
+                let is_other = own.as_ref().is_some_and(Own::is_other);
+                if is_other && held.len() + bytes.len() < HELD {
+                    held.extend(bytes);
+                } else {
+                    held.extend(bytes);
+                    is_full |= !keep(&mut own, &mut held);
                 }
                 progress.received += bytes.len() as u64;
                 platform.progress(progress);
@@ -133,7 +147,7 @@ impl<P: Platform> Reading<'_, P> {
             }
         };
         match streamed {
-            Ok(()) => {}
+            Ok(()) => is_full |= !keep(&mut own, &mut held),
             Err(Interrupted::Refused) => return Err(Trouble::Refused),
             Err(Interrupted::Changed(why)) => {
                 own.iter_mut().for_each(Own::discard);

@@ -1,7 +1,9 @@
 //! Requests to servers: what an answer means, retries, going on where a connection ended.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
+use std::rc::Rc;
 
 use futures::future::{Either, select};
 use url::Url;
@@ -10,6 +12,7 @@ use super::error::{Difference, DownloadError};
 use super::headers::{content_length, content_range, is_encoded, next_page, retry_after, version};
 use super::platform::{Answer, Platform, Request};
 use crate::consent::host_of;
+use crate::engine::protocol::{Allowance, Excess};
 
 /// How often a request without progress is tried again, and how long to wait before each try.
 const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
@@ -70,13 +73,54 @@ async fn unless_silent<P: Platform, T>(platform: &P, work: impl Future<Output = 
     }
 }
 
+/// What may come of the network for one model, and how much has come.
+#[derive(Clone, Debug, Default)]
+pub struct Budget {
+    allowance: Option<Allowance>,
+    spent: Rc<Cell<u64>>,
+}
+
+impl Budget {
+    /// One of which nothing is spent.
+    pub fn new(allowance: Option<Allowance>) -> Self {
+        Self { allowance, spent: Rc::default() }
+    }
+
+    /// Whether nothing at all may come.
+    pub fn is_nothing(&self) -> bool {
+        self.allowance.is_some_and(|allowance| allowance.bytes == 0)
+    }
+
+    /// Whether so many bytes more may come.
+    pub fn allows(&self, bytes: u64) -> bool {
+        self.allowance.is_none_or(|allowance| self.spent.get().saturating_add(bytes) <= allowance.bytes)
+    }
+
+    /// Counts bytes that have come.
+    ///
+    /// * `resent` — how many of them had come before.
+    fn spend(&self, bytes: usize, resent: usize) -> Result<(), Interrupted> {
+        let counts_resent = self.allowance.is_some_and(|allowance| allowance.counts_resent);
+        let bytes = (bytes - if counts_resent { 0 } else { resent.min(bytes) }) as u64;
+        if !self.allows(bytes) {
+            return Err(Interrupted::Final(DownloadError::AskFirst { excess: Excess::Unknown }));
+        }
+        self.spent.set(self.spent.get().saturating_add(bytes));
+        Ok(())
+    }
+
+    fn follows_redirects(&self) -> bool {
+        self.allowance.is_none_or(|allowance| allowance.follows_redirects)
+    }
+}
+
 /// A server, with the visitor's token for it.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     /// Sent with every request.
     pub token: Option<String>,
-    /// Whether it may not send requests on to another address.
-    pub stays: bool,
+    /// What may come of it.
+    pub budget: Budget,
     /// What is asked for, where it is a hub.
     pub hub: Option<HubRepository>,
 }
@@ -142,12 +186,13 @@ impl Server {
         address: &str,
         from: Option<u64>,
     ) -> Result<P::Answer, Interrupted> {
-        let request = Request { address, from, token: self.token.as_deref(), follows: !self.stays };
+        let follows = self.budget.follows_redirects();
+        let request = Request { address, from, token: self.token.as_deref(), follows };
         let answer = unless_silent(platform, platform.request(&request)).await?.map_err(Interrupted::cut)?;
         let refused = |why| Err(Interrupted::Final(why));
         match (answer.status(), &self.hub) {
             (200 | 206, _) => Ok(answer),
-            (0, _) => refused(DownloadError::AskFirst { bytes: None }),
+            (0, _) => refused(DownloadError::AskFirst { excess: Excess::Redirect }),
             (401 | 403, Some(HubRepository { host, repository })) => {
                 let (host, repository) = (host.clone(), repository.clone());
                 refused(if self.token.is_some() {
@@ -230,6 +275,7 @@ impl Server {
         let next = answer.header("Link").and_then(|header| next_page(&header, address));
         let mut bytes = vec![];
         while let Some(more) = unless_silent(platform, answer.next()).await?.map_err(Interrupted::cut)? {
+            self.budget.spend(more.len(), 0)?;
             if bytes.len() + more.len() > LONGEST_TEXT {
                 let address = address.to_string();
                 return Err(Interrupted::Final(DownloadError::LongText { address, limit: LONGEST_TEXT }));
@@ -261,13 +307,11 @@ impl Server {
     /// # Errors
     /// Where the server refuses, does not answer, or does not say it.
     pub async fn announced<P: Platform>(&self, platform: &P, address: &str) -> Result<Announced, DownloadError> {
-        let origin = Url::parse(address).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-        let own = origin == platform.origin();
         let mut encoded = false;
         let mut why = None;
-        // Servers elsewhere do not let the page read whether they compress: there the question that keeps them from it comes
-        // first. Some refuse it, so both are asked.
-        for ranged in [!own, own] {
+        // Servers elsewhere do not let the page read whether they compress: the question that keeps them from it comes first, and
+        // the page's service worker keeps nothing of its answer. Some refuse it, so both are asked.
+        for ranged in [true, false] {
             let from = ranged.then_some(0);
             match self.request(platform, address, from).await {
                 Ok(answer) => {
@@ -323,7 +367,7 @@ impl Server {
                         Interrupted::Cut { why, wait } => (why, wait, 1),
                         _ => (silence(span.address), None, SILENCE_COUNTS),
                     };
-                    if got - before >= PROGRESS {
+                    if got.saturating_sub(before) >= PROGRESS {
                         patience = Patience::default();
                     } else if ranged && got == before {
                         failed_ranges += 1;
@@ -371,6 +415,7 @@ impl Server {
                 Err(why) => return Err(Interrupted::cut(why)),
             };
             let known = usize::try_from(*got - at.min(*got)).map_or(bytes.len(), |known| known.min(bytes.len()));
+            self.budget.spend(bytes.len(), known)?;
             at += bytes.len() as u64;
             if at > total {
                 return Err(Interrupted::changed(address, Difference::Longer { wanted: total }));
@@ -496,13 +541,14 @@ mod tests {
         assert!(sentence.contains("is a web page, not a file of weights"), "{sentence}");
         // A server that may not send on, and does.
         let sentence = announced(|_| Some(Written::new(0, &[], &[]))).unwrap_err();
-        assert!(sentence.contains("sends on to another address"), "{sentence}");
-        for stays in [true, false] {
+        assert!(sentence.contains("redirects to another address"), "{sentence}");
+        for follows_redirects in [true, false] {
             let platform = Fake::new(move |request: &Request<'_>| {
-                assert_eq!(request.follows, !stays);
+                assert_eq!(request.follows, follows_redirects);
                 Some(Written::new(206, &[("Content-Range", "bytes 0-9/10")], BYTES))
             });
-            assert!(done(Server { stays, ..Server::default() }.announced(&platform, FILE)).is_ok());
+            let budget = Budget::new(Some(Allowance { bytes: 9, counts_resent: true, follows_redirects }));
+            assert!(done(Server { budget, ..Server::default() }.announced(&platform, FILE)).is_ok());
         }
     }
 
@@ -614,7 +660,7 @@ mod tests {
     fn who_refuses_is_named() {
         let hub = HubRepository { host: "hub.example".into(), repository: "a/b".into() };
         let sentence = |status, token: Option<&str>| {
-            let server = Server { token: token.map(str::to_string), stays: false, hub: Some(hub.clone()) };
+            let server = Server { token: token.map(str::to_string), hub: Some(hub.clone()), ..Server::default() };
             let url = Url::parse("https://hub.example/x?y").unwrap();
             let text = done(server.text(&Fake::new(|_| Some(Written::new(status, &[], &[]))), &url, true));
             text.unwrap_err().why.to_string()

@@ -374,10 +374,10 @@ pub fn start_helpers(pool: &'static Pool, threads: usize) {
                 words::sleep_while(&pool.state, pool.help());
             }
         };
-        // Whoever waits for a helper that failed is told; nobody uses what it leaves.
+        // What it was at may be freed when the one who shares it fails for its part: the panic's message is the last word.
         let helper = move || {
             let Err(_) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(helped));
-            store(&pool.failed, 1);
+            std::process::abort();
         };
         if std::thread::Builder::new().name("prunescope-helper".into()).spawn(helper).is_err() {
             return;

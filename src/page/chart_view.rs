@@ -159,7 +159,7 @@ pub fn ChartView(
     };
     let sentence = move || {
         if state.not_finite.with(Option::is_some) {
-            return Some("Some of these numbers are none (NaN or infinite), so they say nothing.".to_string());
+            return Some("Some numbers are not finite (NaN or infinite), so these say nothing.".to_string());
         }
         figure.with(|figure| figure.as_ref().map(|figure| figure.sentence.clone()))
     };

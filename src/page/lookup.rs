@@ -66,16 +66,15 @@ pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<
 async fn left(models: Models, settings: &Settings, model: &str, place: &Place, asker: Asker) -> Left {
     // Another host that a link chose is not asked for anything.
     let may_ask = asker != Asker::Link || !matches!(place, Place::Elsewhere(_));
+    // The page's own site could lead anywhere.
+    let may_follow = asker != Asker::Link || !matches!(place, Place::Site(_));
     match ModelSource::parse(model) {
         ModelSource::Picked(_) => Left::Nothing,
         ModelSource::Default => default_model().await,
-        ModelSource::Address(address) => {
-            let may_follow = asker != Asker::Link || !matches!(place, Place::Site(_));
-            at_address(&address, place, may_ask, may_follow).await
-        }
+        ModelSource::Address(address) => at_address(&address, may_ask, may_follow).await,
         ModelSource::Repository(repository) => {
             let token = models.token(settings.hub());
-            in_repository(&repository, settings.hub(), may_ask, token).await
+            in_repository(&repository, settings.hub(), may_ask, may_follow, token).await
         }
     }
 }
@@ -96,15 +95,15 @@ async fn manifest_at(address: &str, may_follow: bool) -> Result<Manifest, Left> 
         // What is wrong with it, loading tells in full.
         Answer::Text { text, .. } => Manifest::parse(&text).map_err(|_| Left::Nothing),
         Answer::Refused => Err(Left::Nothing),
-        Answer::SentOn => Err(Left::SentOn),
+        Answer::Redirect => Err(Left::Redirect),
         Answer::None => Err(Left::Unknown),
     }
 }
 
 /// A file of weights, or a manifest with its parts beside it.
 ///
-/// * `may_follow`: whether its host may send the request on.
-async fn at_address(address: &str, place: &Place, may_ask: bool, may_follow: bool) -> Left {
+/// * `may_follow`: whether redirects are followed.
+async fn at_address(address: &str, may_ask: bool, may_follow: bool) -> Left {
     let Ok(address) = address::absolute(address) else { return Left::Nothing };
     let path = path_of(&address);
     if is_manifest(&address) {
@@ -124,8 +123,7 @@ async fn at_address(address: &str, place: &Place, may_ask: bool, may_follow: boo
         };
     }
     let label = path.rsplit('/').next().unwrap_or(path);
-    // Only what another site serves is kept apart from the site itself.
-    if !matches!(place, Place::Site(_)) && KeptFolder::open(&address).await.is_whole(label).await {
+    if KeptFolder::open(&address).await.is_whole(label).await {
         return Left::Nothing;
     }
     if !may_ask {
@@ -134,13 +132,21 @@ async fn at_address(address: &str, place: &Place, may_ask: bool, may_follow: boo
     match ask(&address, "HEAD", None, may_follow).await {
         Answer::Text { length: Some(length), .. } => Left::Bytes(length),
         Answer::Refused => Left::Nothing,
-        Answer::SentOn => Left::SentOn,
+        Answer::Redirect => Left::Redirect,
         Answer::Text { length: None, .. } | Answer::None => Left::Unknown,
     }
 }
 
 /// The files of a repository of a hub.
-async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: Option<String>) -> Left {
+///
+/// * `may_follow`: whether redirects are followed.
+async fn in_repository(
+    name: &RepositoryName,
+    hub: &str,
+    may_ask: bool,
+    may_follow: bool,
+    token: Option<String>,
+) -> Left {
     let folder = KeptFolder::open(&names::of_repository(name, hub)).await;
     if let Some(listing) = folder.text(LISTING).await
         && let Some(files) = files_of(&listing, name)
@@ -150,9 +156,10 @@ async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: O
         return Left::Nothing;
     }
     let (true, Some(address)) = (may_ask, name.listing_address(hub)) else { return Left::Unknown };
-    let listing = match ask(address.as_str(), "GET", token.clone(), true).await {
+    let listing = match ask(address.as_str(), "GET", token.clone(), may_follow).await {
         // Other pages of the list may have other files.
-        Answer::Text { more: true, .. } | Answer::SentOn | Answer::None => return Left::Unknown,
+        Answer::Text { more: true, .. } | Answer::None => return Left::Unknown,
+        Answer::Redirect => return Left::Redirect,
         Answer::Text { text, .. } => text,
         Answer::Refused => return Left::Nothing,
     };
@@ -163,9 +170,10 @@ async fn in_repository(name: &RepositoryName, hub: &str, may_ask: bool, token: O
     // Which files the weights are in, the index says, where there is one.
     let index = match name.file_address(hub, INDEX).filter(|_| files.has_index()) {
         None => None,
-        Some(address) => match ask(address.as_str(), "GET", token, true).await {
+        Some(address) => match ask(address.as_str(), "GET", token, may_follow).await {
             Answer::Text { text, .. } => Some(text),
-            Answer::Refused | Answer::SentOn | Answer::None => return Left::Unknown,
+            Answer::Redirect => return Left::Redirect,
+            Answer::Refused | Answer::None => return Left::Unknown,
         },
     };
     let texts: u64 = files.selection.texts.iter().map(|text| text.bytes).sum();
@@ -212,15 +220,15 @@ enum Answer {
     Text { text: String, length: Option<u64>, more: bool },
     /// It has no such thing, or not for this visitor: loading says so in full.
     Refused,
-    /// It sends on to another address, which is not followed.
-    SentOn,
+    /// It redirects to another address, which is not followed.
+    Redirect,
     /// Nothing of use.
     None,
 }
 
 /// Asks a host for a small text, or by `HEAD` for the length of a file.
 ///
-/// * `may_follow`: whether the host may send the request on.
+/// * `may_follow`: whether redirects are followed.
 async fn ask(address: &str, method: &str, token: Option<String>, may_follow: bool) -> Answer {
     let Ok(abort) = AbortController::new() else { return Answer::None };
     let asked = Box::pin(async {
@@ -239,7 +247,7 @@ async fn ask(address: &str, method: &str, token: Option<String>, may_follow: boo
         match response.status() {
             200 => {}
             // An answer that is not followed says nothing of itself.
-            0 => return Ok(Answer::SentOn),
+            0 => return Ok(Answer::Redirect),
             401 | 403 | 404 | 410 => return Ok(Answer::Refused),
             _ => return Ok(Answer::None),
         }
@@ -280,7 +288,7 @@ impl KeptFolder {
 
     /// The record of a kept file.
     async fn record(&self, name: &str) -> Option<Record> {
-        let bytes = JsFuture::from(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await.ok()?;
+        let bytes: JsValue = granted(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await?;
         Record::parse(&Uint8Array::new(&bytes).to_vec(), CHUNK)
     }
 
@@ -290,7 +298,7 @@ impl KeptFolder {
     }
 
     async fn text(&self, name: &str) -> Option<String> {
-        JsFuture::from(self.file(name).await?.text()).await.ok()?.as_string()
+        granted::<JsValue>(self.file(name).await?.text()).await?.as_string()
     }
 
     /// How much is left of files, each with the name under which it is kept and its length.

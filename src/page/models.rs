@@ -11,7 +11,7 @@ use web_sys::{DomException, FileSystemDirectoryHandle, FileSystemFileHandle, Fil
 use super::address;
 use crate::consent::Tokens;
 use crate::download::names;
-use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile, Unasked};
+use crate::engine::protocol::{Allowance, ModelFiles, ModelOrder, PickedFile};
 use crate::kept_models;
 use crate::model::source::{ModelSource, PICKED};
 use crate::settings::Settings;
@@ -153,10 +153,10 @@ impl Models {
 
     /// What the worker must do to load a model that settings name.
     ///
-    /// * `unasked`: what may come of it, where the visitor has not been asked.
+    /// * `allowance`: what may come of it, where that has a limit.
     ///
     /// The error is a sentence.
-    pub fn order(&self, settings: &Settings, model: &str, unasked: Option<Unasked>) -> Result<ModelOrder, String> {
+    pub fn order(&self, settings: &Settings, model: &str, allowance: Option<Allowance>) -> Result<ModelOrder, String> {
         let files = match ModelSource::parse(model) {
             ModelSource::Default => ModelFiles::Address { address: address::absolute(DEFAULT_MODEL)? },
             ModelSource::Address(address) => ModelFiles::Address { address: address::absolute(&address)? },
@@ -174,7 +174,7 @@ impl Models {
                 token: untrack(|| self.token(settings.hub())),
             },
         };
-        Ok(ModelOrder { source: model.into(), files, unasked })
+        Ok(ModelOrder { source: model.into(), files, allowance })
     }
 
     /// Looks anew what is kept on this device, after a model was loaded: if one is kept, the browser is asked to let it stay.

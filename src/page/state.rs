@@ -15,7 +15,7 @@ use super::measurements::Measurements;
 use super::models::Models;
 use super::offline;
 use crate::consent::{self, Asker, Claims, Decision, Left, Part, Place, Question, decide};
-use crate::engine::protocol::{Backend, DeviceChoice, Event, Request, Stage};
+use crate::engine::protocol::{Backend, DeviceChoice, Event, Excess, Request, Stage};
 use crate::engine::start::StartFailure;
 use crate::notices::Notices;
 use crate::prune::{Importance, PruningPlan};
@@ -27,8 +27,8 @@ use crate::settings::{BackendChoice, Precision, Settings, link};
 
 /// Layers of the default model, for a grid before it is loaded.
 const DEFAULT_LAYERS: usize = 30;
-/// How long an engine that is asked to stop may take, in milliseconds: the longest step of a pruning method takes less.
-const STOPS_WITHIN_MS: u32 = 5000;
+/// How long an engine that is asked to stop may take, in milliseconds: some steps of pruning methods take seconds.
+const STOPS_WITHIN_MS: u32 = 15_000;
 
 /// How far the engine is.
 #[derive(Clone, Debug, PartialEq)]
@@ -316,7 +316,11 @@ impl AppState {
 
     /// The visitor agrees to load what was asked about.
     pub fn agree(&self) {
-        self.claims.update(|claims| self.settings.with_untracked(|settings| claims.agree(settings)));
+        if let Some(question) = self.question.get_untracked() {
+            self.claims.update(|claims| {
+                self.settings.with_untracked(|settings| claims.agree(settings, question.allowances()))
+            });
+        }
         self.load_model();
     }
 
@@ -547,7 +551,14 @@ impl AppState {
                 let message = self.for_visitor(message);
                 self.notices.update(|notices| notices.push(message));
             }
-            Event::AskFirst { model, bytes } => self.ask_first(model, bytes.map_or(Left::SentOn, Left::Bytes)),
+            Event::AskFirst { model, excess } => {
+                let left = match excess {
+                    Excess::Bytes(bytes) => Left::Bytes(bytes),
+                    Excess::Redirect => Left::Redirect,
+                    Excess::Unknown => Left::Unknown,
+                };
+                self.ask_first(model, left);
+            }
             Event::TooBig { message, fits_in_eight_bits } => {
                 self.client.with_value(EngineClient::stop);
                 self.fail(Stage::Load, sentence(&message));
@@ -654,7 +665,12 @@ impl AppState {
                 .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
             self.use_cpu("The GPU failed in this visit.");
         } else {
-            self.end(stage, self.for_visitor(sentence(&message)));
+            let advice = if fatal && stage == Stage::Run && !message.contains("again") {
+                " Press Try again; if it happens again, choose another model or device under Model."
+            } else {
+                ""
+            };
+            self.end(stage, self.for_visitor(sentence(&message) + advice));
         }
     }
 

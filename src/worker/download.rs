@@ -10,7 +10,7 @@ use super::fetch::{Fetched, fetch};
 use super::store::KeptFolder;
 use super::{now, scope, tell};
 use crate::download::{self, DownloadError, Loader, Platform, Progress, Request};
-use crate::engine::protocol::{Event, ModelFiles, ModelOrder};
+use crate::engine::protocol::{Event, Excess, ModelFiles, ModelOrder};
 use crate::model::loader::Limits;
 use crate::model::source::shown;
 use crate::model::{LoadError, LoadedModel, ModelLoader, Storage};
@@ -32,8 +32,8 @@ pub enum Failure {
     },
     /// The visitor is to be asked first ([`Event::AskFirst`]).
     AskFirst {
-        /// How many bytes are still to come, where that is known.
-        bytes: Option<u64>,
+        /// What was found.
+        excess: Excess,
     },
 }
 
@@ -71,7 +71,7 @@ pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Res
             Failure::TooBig { message: format!("{name} cannot be used: {why}."), fits_in_eight_bits: rounded.is_some() }
         }
         download::Failure::Refused(why) => Failure::Message(in_short(order, format!("{name} cannot be used: {why}."))),
-        download::Failure::Download(DownloadError::AskFirst { bytes }) => Failure::AskFirst { bytes },
+        download::Failure::Download(DownloadError::AskFirst { excess }) => Failure::AskFirst { excess },
         download::Failure::Download(why) => Failure::Message(in_short(order, format!("{name} cannot be used: {why}."))),
     })
 }

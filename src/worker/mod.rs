@@ -80,9 +80,7 @@ pub fn start() {
             core::arch::wasm32::unreachable();
         }
         console_error_panic_hook::hook(info);
-        let message = format!(
-            "the engine crashed, which is an error of Prunescope itself ({info}): press Try again; if it crashes again, choose another model or device under Model"
-        );
+        let message = format!("the engine crashed, which is an error of Prunescope itself ({info})");
         tell_failure(Stage::Run, message, true);
     }));
     threads::tell_failure(|| {
@@ -141,7 +139,7 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
                     Err((_, Failure::TooBig { message, fits_in_eight_bits })) => {
                         tell(&Event::TooBig { message, fits_in_eight_bits });
                     }
-                    Err((model, Failure::AskFirst { bytes })) => tell(&Event::AskFirst { model, bytes }),
+                    Err((model, Failure::AskFirst { excess })) => tell(&Event::AskFirst { model, excess }),
                 }
             }
             Request::Run { run, settings } => {

@@ -8,6 +8,8 @@
 //! [`kept`]: crate::download::kept
 
 use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
     FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
@@ -45,7 +47,17 @@ impl Folder for KeptFolder {
         options.set_create(true);
         let handle: FileSystemFileHandle =
             granted(self.0.get_file_handle_with_options(&encoded(name), &options)).await?;
-        granted(handle.create_sync_access_handle()).await.map(KeptFile)
+        let opening = handle.create_sync_access_handle();
+        let opened = granted(opening.clone()).await.map(KeptFile);
+        if opened.is_none() {
+            // One that comes too late is closed, so that the file can be opened later.
+            spawn_local(async move {
+                if let Ok(late) = JsFuture::from(opening).await {
+                    drop(KeptFile(late.unchecked_into()));
+                }
+            });
+        }
+        opened
     }
 
     async fn snapshot(&self, name: &str) -> Option<KeptCopy> {
@@ -55,7 +67,7 @@ impl Folder for KeptFolder {
 
     async fn remove(&self, name: &str) {
         // What is not there need not be deleted.
-        let _ = wasm_bindgen_futures::JsFuture::from(self.0.remove_entry(&encoded(name))).await;
+        let _: Option<JsValue> = granted(self.0.remove_entry(&encoded(name))).await;
     }
 }
 

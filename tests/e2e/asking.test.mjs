@@ -102,7 +102,7 @@ test("an address of the page's own site that leads to another host asks, and not
   const before = requests();
   server.faults.set("/fixtures/sent-on.gguf", (_, response) => (response.writeHead(302, { Location: `${models.origin}/tiny/llama/resolve/main/model.gguf` }).end(), true));
   const page = await open(browser, own().replace(encodeURI(TINY), "../../fixtures/sent-on.gguf"));
-  assert.match(await asked(page), /sent-on\.gguf from .*, which sends on to another address.*is not known before it is followed/);
+  assert.match(await asked(page), /sent-on\.gguf from .*, which redirects to another address.*is not known before that is followed/);
   assert.equal(requests(), before);
   await page.click("#agree");
   await finished(page);
@@ -115,7 +115,7 @@ test("an address of the page's own site that leads to another host asks, and not
   });
   const from = requests();
   const later = await open(browser, own().replace(encodeURI(TINY), "../../fixtures/sent-on.gguf"));
-  assert.match(await asked(later), /which sends on to another address/);
+  assert.match(await asked(later), /which redirects to another address/);
   assert.equal(requests(), from);
   server.faults.clear();
   await close(later);

@@ -81,6 +81,11 @@ export const openAgreeing = (browser, address, options = {}) => open(browser, ad
   },
 });
 
+/** Waits until a function of the page comes to something true. (Playwright's own wait takes a promise itself for true.) */
+export async function eventually(page, what, argument) {
+  while (!(await page.evaluate(what, argument))) await page.waitForTimeout(50);
+}
+
 /** The results of the newest run, once it has all of them. */
 export const results = (page, settings = {}) => page.evaluate((settings) => window.prunescope.run(settings), settings);
 

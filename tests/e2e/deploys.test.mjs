@@ -2,7 +2,7 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 import { after } from "node:test";
-import { finished, launch, openAgreeing as open, results } from "./browser.mjs";
+import { eventually, finished, launch, openAgreeing as open, results } from "./browser.mjs";
 import { engineFolder, serve } from "./server.mjs";
 
 const browser = await launch();
@@ -19,7 +19,7 @@ const allowed = { context: { serviceWorkers: "allow" } };
 const versionOf = (page) => page.evaluate(() => document.documentElement.dataset.version ?? "0");
 const kept = (page) => page.evaluate(async () => (await (await caches.open("prunescope")).keys()).map(({ url }) => url));
 /** Waits until this page's version is kept. */
-const isKept = (page) => page.waitForFunction(async () => {
+const isKept = (page) => eventually(page, async () => {
   const cache = await caches.open("prunescope");
   const page = await cache.match(location.href.split("?")[0]);
   return page && (await page.text()).includes(document.querySelector("meta[name=engine]").content);

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import test, { after } from "node:test";
 import { crowded, expected, family, hub, sharded } from "./hub.mjs";
-import { finished, open, results, stage } from "./browser.mjs";
+import { eventually, finished, open, results, stage } from "./browser.mjs";
 import { ROOT } from "./server.mjs";
 
 const huge = { ...family("llama"), "model.safetensors": hugeWeights() };
@@ -188,7 +188,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
   assert.ok((await kept(page)).some((name) => name.startsWith("tiny/llama@main")));
   own.close();
   // The site's own files are kept by its service worker a moment after they came.
-  await page.waitForFunction(async () => {
+  await eventually(page, async () => {
     const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url);
     return ["worker_bg.wasm", "worker.js", "/page-"].every((name) => keys.some((key) => key.includes(name)));
   });

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import zlib from "node:zlib";
-import { cores, launch, open, results } from "./browser.mjs";
+import { cores, eventually, launch, open, results } from "./browser.mjs";
 import { engineFolder, ROOT, serve } from "./server.mjs";
 
 /** Most bytes of WebAssembly that a visit may download, by its engine, compressed as static hosts do. */
@@ -32,7 +32,7 @@ test("a second visit answers without network", async () => {
     await page.waitForFunction(() => crossOriginIsolated && window.prunescope);
     const first = await results(page);
     const wanted = ["worker.js", "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "page-"];
-    await page.waitForFunction(async (wanted) => {
+    await eventually(page, async (wanted) => {
       const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url.replace(/[/]$/, "/index.html"));
       return wanted.every((name) => keys.some((key) => key.includes(name)));
     }, wanted);

@@ -73,17 +73,31 @@ pub struct ModelOrder {
     pub source: String,
     /// Where its files are.
     pub files: ModelFiles,
-    /// What may come of it, where a link asks for it and the visitor has not been asked.
-    pub unasked: Option<Unasked>,
+    /// What may come of it, where that has a limit: a link asks for it, or the visitor agreed to so much.
+    pub allowance: Option<Allowance>,
 }
 
-/// What may come of a model that the visitor has not been asked about.
+/// What may come of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unasked {
-    /// Most bytes of weights from the network.
+pub struct Allowance {
+    /// Most bytes from the network. 0: what is kept on the device is used, and its host is asked for nothing.
     pub bytes: u64,
-    /// Whether its host may not send requests on to another address.
-    pub stays: bool,
+    /// Whether bytes count that are sent once more after a cut.
+    pub counts_resent: bool,
+    /// Whether redirects may be followed.
+    pub follows_redirects: bool,
+}
+
+/// What was found of a model while it was loaded that goes beyond its [`Allowance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Excess {
+    /// So many bytes are still to come.
+    Bytes(u64),
+    /// Its host redirects to another address.
+    Redirect,
+    /// How much more is to come is not known.
+    Unknown,
 }
 
 /// Where a model's files are.
@@ -251,8 +265,8 @@ pub enum Event {
     AskFirst {
         /// The model, as the settings have it.
         model: String,
-        /// How many bytes are still to come; none where its host sends the request on to another address.
-        bytes: Option<u64>,
+        /// What was found.
+        excess: Excess,
     },
     /// The model is too big for this tab as it is stored.
     TooBig {
