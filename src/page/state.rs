@@ -349,8 +349,11 @@ impl AppState {
     /// * `parts`: what was found of them, where that was looked up.
     fn fetch_model(&self, parts: &[Part]) {
         let settings = self.settings.get_untracked();
-        let order =
-            |model: &str| self.models.order(&settings, model, consent::unasked(model, parts, lookup::saves_data()));
+        let order = |model: &str| {
+            let agreed = self.claims.with_untracked(|claims| claims.agreed(&settings, model));
+            let allowance = agreed.or_else(|| consent::allowance(model, parts, lookup::saves_data()));
+            self.models.order(&settings, model, allowance)
+        };
         let orders = order(&settings.model).and_then(|model| {
             let other = Some(&settings.other).filter(|other| !other.is_empty());
             Ok((model, other.map(|other| order(other)).transpose()?))
