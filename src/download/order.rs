@@ -144,9 +144,14 @@ async fn file<P: Platform>(
     };
     let announced = match (announced, &folder) {
         (Ok(announced), _) => announced,
-        // Without network, or where one has to sign in to it first, what is kept will do.
+        // Without network, where one has to sign in to it first, or the visitor to agree, what is kept will do.
         (
-            Err(why @ (DownloadError::Unreachable { .. } | DownloadError::Wait { .. } | DownloadError::WebPage { .. })),
+            Err(
+                why @ (DownloadError::Unreachable { .. }
+                | DownloadError::Wait { .. }
+                | DownloadError::WebPage { .. }
+                | DownloadError::AskFirst { .. }),
+            ),
             Some(folder),
         ) => {
             let kept = subject::<P>(folder, name).await.ok_or(why)?;
