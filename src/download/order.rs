@@ -13,7 +13,7 @@ use super::piece::Piece;
 use super::platform::Platform;
 use super::server::{Announced, Budget, HubRepository, NoText, Server};
 use crate::consent::host;
-use crate::engine::protocol::{Excess, ModelFiles, ModelOrder, PickedFile};
+use crate::engine::protocol::{ModelFiles, ModelOrder, PickedFile};
 use crate::model::RepositoryName;
 use crate::model::manifest::{Manifest, is_manifest, path_of};
 use crate::model::repository::{Repository, RepositoryFile, Selection, SelectionError, parse_listing, select};
@@ -91,7 +91,7 @@ async fn manifest<P: Platform>(
         (manifest, folder, vec![])
     } else {
         let folder = folder(platform, address).await;
-        let mut shelf = Shelf::<P>::new(folder.as_ref(), &server.budget);
+        let mut shelf = Shelf::<P>::new(folder.as_ref());
         let fetch = async |patient| {
             let text = server.text(platform, &url, patient).await?;
             // What is no manifest is not kept.
@@ -137,12 +137,7 @@ async fn file<P: Platform>(
         _ => None,
     };
     let name = if label.is_empty() { "model" } else { label };
-    let announced = if server.budget.is_nothing() {
-        Err(DownloadError::AskFirst { excess: Excess::Unknown })
-    } else {
-        server.announced(platform, address).await
-    };
-    let announced = match (announced, &folder) {
+    let announced = match (server.announced(platform, address).await, &folder) {
         (Ok(announced), _) => announced,
         // Without network, where one has to sign in to it first, or the visitor to agree, what is kept will do.
         (
@@ -239,7 +234,7 @@ async fn in_repository<P: Platform>(
     let host = host(&listing_address).unwrap_or_default();
     let server = Server { token, hub: Some(HubRepository { host, repository: name.to_string() }), ..server };
     let folder = folder(platform, &names::of_repository(name, hub)).await;
-    let mut shelf = Shelf::<P>::new(folder.as_ref(), &server.budget);
+    let mut shelf = Shelf::<P>::new(folder.as_ref());
     let pages = shelf
         .fetched(LISTING, None, async |patient| listing(platform, &server, &listing_address, name, patient).await)
         .await?;
@@ -354,18 +349,15 @@ fn parsed(address: &str) -> Result<Url, DownloadError> {
 /// Small texts from a server, or as they were kept where the network fails.
 struct Shelf<'a, P: Platform> {
     folder: Option<&'a P::Folder>,
-    /// Whether the network has failed, or may not be asked.
+    /// Whether the network has failed.
     offline: bool,
-    /// Whether the network may not be asked.
-    asks_nobody: bool,
     /// What was fetched and is not as it is kept.
     fresh: Vec<(String, String)>,
 }
 
 impl<'a, P: Platform> Shelf<'a, P> {
-    fn new(folder: Option<&'a P::Folder>, budget: &Budget) -> Self {
-        let asks_nobody = budget.is_nothing();
-        Self { folder, offline: asks_nobody, asks_nobody, fresh: vec![] }
+    fn new(folder: Option<&'a P::Folder>) -> Self {
+        Self { folder, offline: false, fresh: vec![] }
     }
 
     /// A text that is fetched in some way, patiently or not.
@@ -377,17 +369,11 @@ impl<'a, P: Platform> Shelf<'a, P> {
         bytes: Option<u64>,
         fetch: impl AsyncFnOnce(bool) -> Result<String, NoText>,
     ) -> Result<String, DownloadError> {
-        let ask_first = DownloadError::AskFirst { excess: Excess::Unknown };
-        let Some(folder) = self.folder else {
-            return if self.asks_nobody { Err(ask_first) } else { fetch(true).await.map_err(|no| no.why) };
-        };
+        let Some(folder) = self.folder else { return fetch(true).await.map_err(|no| no.why) };
         let kept =
             kept_text::<P>(folder, name).await.filter(|text| bytes.is_none_or(|bytes| text.len() as u64 == bytes));
         if let (true, Some(text)) = (self.offline, &kept) {
             return Ok(text.clone());
-        }
-        if self.asks_nobody {
-            return Err(ask_first);
         }
         // With a copy at hand nobody has to wait for the network.
         match (fetch(kept.is_none()).await, kept) {

@@ -20,6 +20,8 @@ const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
 const LONGEST_WAIT: u64 = 30;
 /// Longest text that describes a model, in bytes.
 const LONGEST_TEXT: usize = 128 << 20;
+/// Bytes of lists and texts that may come whatever the allowance: whether a kept model is still the same, they tell.
+const TEXTS: u64 = 32_000_000;
 /// How many requests for a part of a file may fail before the whole file is asked for.
 const RANGES_TRIED: u32 = 2;
 /// How long nothing may come of a server before its connection is given up, in milliseconds.
@@ -86,17 +88,22 @@ impl Budget {
         Self { allowance, spent: Rc::default() }
     }
 
-    /// Whether nothing at all may come.
-    pub fn is_nothing(&self) -> bool {
-        self.allowance.is_some_and(|allowance| allowance.bytes == 0)
-    }
-
     /// Whether so many bytes more may come.
     pub fn allows(&self, bytes: u64) -> bool {
         self.allowance.is_none_or(|allowance| self.spent.get().saturating_add(bytes) <= allowance.bytes)
     }
 
-    /// Counts bytes that have come.
+    /// Counts bytes of a text that have come.
+    fn spend_text(&self, bytes: usize) -> Result<(), Interrupted> {
+        let spent = self.spent.get().saturating_add(bytes as u64);
+        if self.allowance.is_some_and(|allowance| spent > allowance.bytes.max(TEXTS)) {
+            return Err(Interrupted::Final(DownloadError::AskFirst { excess: Excess::Unknown }));
+        }
+        self.spent.set(spent);
+        Ok(())
+    }
+
+    /// Counts bytes of weights that have come.
     ///
     /// * `resent` — how many of them had come before.
     fn spend(&self, bytes: usize, resent: usize) -> Result<(), Interrupted> {
@@ -275,7 +282,7 @@ impl Server {
         let next = answer.header("Link").and_then(|header| next_page(&header, address));
         let mut bytes = vec![];
         while let Some(more) = unless_silent(platform, answer.next()).await?.map_err(Interrupted::cut)? {
-            self.budget.spend(more.len(), 0)?;
+            self.budget.spend_text(more.len())?;
             if bytes.len() + more.len() > LONGEST_TEXT {
                 let address = address.to_string();
                 return Err(Interrupted::Final(DownloadError::LongText { address, limit: LONGEST_TEXT }));

@@ -80,7 +80,7 @@ pub struct ModelOrder {
 /// What may come of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Most bytes from the network. 0: what is kept on the device is used, and its host is asked for nothing.
+    /// Most bytes from the network. Where it is 0, only what tells whether a kept model is still the same.
     pub bytes: u64,
     /// Whether bytes count that are sent once more after a cut.
     pub counts_resent: bool,
