@@ -24,7 +24,7 @@ Examples:
   prunescope report --model model.gguf --prompt \"What is the capital of France?\" --chat --drop a7,a26
   prunescope report --model model.gguf --sparse wanda-0.5 --quant awq4-g64 --on mlp --tokens 32
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
-  prunescope measure compare --model model.gguf --compare \"half of the weights*sparse=wanda-0.5\"
+  prunescope measure compare --model model.gguf --compare \"half of the weights*wanda-0.5\"
 
 MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.";
 
@@ -144,7 +144,7 @@ pub struct Experiment {
     /// Temperature of the analysis; 0 is that of sampling.
     #[arg(long, value_name = "T")]
     analysis: Option<f32>,
-    /// A plan to compare, as NAME*PLAN; up to four.
+    /// A plan to compare, as NAME*PLAN, its parts joined by _ (a7_wanda-0.5_on-mlp); up to four.
     #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
     compare: Vec<Variant>,
     /// What a sweep varies.
@@ -242,13 +242,13 @@ mod tests {
     #[test]
     fn parts_are_written_as_in_a_link() {
         let found = settings(
-            "--drop a7,m17 --sparse wanda-0.5 --quant awq4-g64 --on mlp --layers 4-20 --compare two*sparse=wanda-2:4",
+            "--drop a7,m17 --sparse wanda-0.5 --quant awq4-g64 --on mlp --layers 4-20 --compare two*wanda-2:4_on-mlp",
         );
         let found = found.unwrap();
-        assert_eq!(found.plan.to_string(), "drop=a7,m17&sparse=wanda-0.5&quant=awq4-g64&on=mlp&layers=4-20");
+        assert_eq!(found.plan.to_string(), "a7,m17_wanda-0.5_awq4-g64_on-mlp_layers-4-20");
         assert_eq!(
             (found.compare[0].name.as_str(), found.compare[0].plan.to_string()),
-            ("two", "sparse=wanda-2:4".into())
+            ("two", "wanda-2:4_on-mlp".into())
         );
     }
 

@@ -30,7 +30,7 @@ fn a_report_is_the_same_whatever_number_of_threads_computes() {
 
 #[test]
 fn a_measurement_prints_an_object_a_line() {
-    let output = prunescope(&["measure", "compare", "--model", TINY, "--tokens", "3", "--compare", "no MLP*drop=m2"]);
+    let output = prunescope(&["measure", "compare", "--model", TINY, "--tokens", "3", "--compare", "no MLP*m2"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let kinds: Vec<String> = text
         .lines()
