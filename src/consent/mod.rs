@@ -156,6 +156,19 @@ pub struct Part {
     pub left: Left,
 }
 
+impl Part {
+    /// Whether redirects may be followed without asking. The default model lies where who runs the site wants it; the usual hub's
+    /// files lie on other hosts.
+    fn may_redirect(&self) -> bool {
+        !matches!(self.place, Place::Site(_)) || self.model.is_empty()
+    }
+
+    /// That it redirects, where it does.
+    fn redirect(&self) -> Option<Reason> {
+        self.place.host().filter(|_| self.left == Left::Redirect).map(|host| Reason::Redirect(host.into()))
+    }
+}
+
 /// Why a question is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {
@@ -223,10 +236,7 @@ pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     if linked().any(|part| part.left == Left::Unknown && part.place == Place::UsualHub) {
         reasons.push(Reason::UnknownBytes);
     }
-    let redirected = linked().find(|part| part.left == Left::Redirect);
-    if let Some(host) = redirected.and_then(|part| part.place.host()) {
-        reasons.push(Reason::Redirect(host.into()));
-    }
+    reasons.extend(linked().find_map(Part::redirect));
     if bytes(fetched.iter()) > TAB_HOLDS_BYTES {
         reasons.push(Reason::MoreThanATabHolds);
     }
@@ -250,9 +260,7 @@ pub fn allowance(model: &str, parts: &[Part], saves_data: bool) -> Option<Allowa
         (_, Left::Bytes(bytes)) => bytes.saturating_add(rest),
         (_, Left::Nothing | Left::Unknown | Left::Redirect) => rest,
     };
-    // The default model lies where who runs the site wants it; the usual hub's files lie on other hosts.
-    let follows_redirects = !matches!(part.place, Place::Site(_)) || model.is_empty();
-    Some(Allowance { bytes, counts_resent: true, follows_redirects })
+    Some(Allowance { bytes, counts_resent: true, follows_redirects: part.may_redirect() })
 }
 
 fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
@@ -262,9 +270,7 @@ fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
 impl Question {
     /// What is asked where a host that was let load is found to have more than it said, or to redirect to another address.
     pub fn again(part: Part) -> Self {
-        let redirect =
-            part.place.host().filter(|_| part.left == Left::Redirect).map(|host| Reason::Redirect(host.into()));
-        Self { reasons: vec![redirect.unwrap_or(Reason::More)], parts: vec![part] }
+        Self { reasons: vec![part.redirect().unwrap_or(Reason::More)], parts: vec![part] }
     }
 
     /// What the visitor agrees to: for each model, what may come of it.
@@ -274,8 +280,7 @@ impl Question {
                 Left::Bytes(bytes) => bytes.saturating_add(MORE_THAN_SAID),
                 Left::Nothing | Left::Unknown | Left::Redirect => u64::MAX,
             };
-            let was_said = part.left == Left::Redirect || part.model.is_empty();
-            let follows_redirects = !matches!(part.place, Place::Site(_)) || was_said;
+            let follows_redirects = part.may_redirect() || part.left == Left::Redirect;
             (part.model.clone(), Allowance { bytes, counts_resent: false, follows_redirects })
         })
     }

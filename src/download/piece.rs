@@ -73,10 +73,9 @@ struct Begun<F: Folder> {
 /// Bytes of a file that takes another's place that are held until the loader has seen them: more than its first look takes.
 const HELD: usize = 4 << 20;
 
-/// Writes what is held, where something is kept; whether there was room.
-fn keep<H: File>(own: &mut Option<Own<H>>, held: &mut Vec<u8>) -> bool {
-    let refused = own.take_if(|own| !held.is_empty() && !own.write(held));
-    held.clear();
+/// Writes bytes where they are kept, if there are any; whether there was room.
+fn keep<H: File>(own: &mut Option<Own<H>>, bytes: &[u8]) -> bool {
+    let refused = own.take_if(|own| !bytes.is_empty() && !own.write(bytes));
     let has_room = refused.is_none();
     refused.into_iter().for_each(Own::give_up);
     has_room
@@ -126,8 +125,8 @@ impl<P: Platform> Reading<'_, P> {
                 if is_other && held.len() + bytes.len() < HELD {
                     held.extend(bytes);
                 } else {
-                    held.extend(bytes);
-                    is_full |= !keep(&mut own, &mut held);
+                    is_full |= !keep(&mut own, &std::mem::take(&mut held));
+                    is_full |= !keep(&mut own, bytes);
                 }
                 progress.received += bytes.len() as u64;
                 platform.progress(progress);
@@ -147,7 +146,7 @@ impl<P: Platform> Reading<'_, P> {
             }
         };
         match streamed {
-            Ok(()) => is_full |= !keep(&mut own, &mut held),
+            Ok(()) => is_full |= !keep(&mut own, &held),
             Err(Interrupted::Refused) => return Err(Trouble::Refused),
             Err(Interrupted::Changed(why)) => {
                 own.iter_mut().for_each(Own::discard);
@@ -155,7 +154,7 @@ impl<P: Platform> Reading<'_, P> {
             }
             Err(Interrupted::Final(why)) => return Err(Trouble::Final(why)),
             Err(Interrupted::Cut { why, .. }) => return Err(Trouble::Final(DownloadError::Unreachable { why })),
-            Err(Interrupted::NoRange | Interrupted::Silent) => {
+            Err(Interrupted::NoRange) => {
                 let why = "the server does not send it".into();
                 return Err(Trouble::Final(DownloadError::Unreachable { why }));
             }

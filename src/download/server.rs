@@ -40,9 +40,9 @@ pub enum Interrupted {
         why: String,
         /// How long to wait.
         wait: Option<u32>,
+        /// As how many failures it counts: [`SILENCE_COUNTS`] where nothing came for [`SILENCE_MS`], otherwise 1.
+        counts: usize,
     },
-    /// Nothing came for [`SILENCE_MS`].
-    Silent,
     /// The server does not send the part that is asked for: the whole is to be asked for.
     NoRange,
     /// Another try would end the same way.
@@ -59,7 +59,7 @@ pub struct Refused;
 
 impl Interrupted {
     fn cut(why: impl Into<String>) -> Self {
-        Self::Cut { why: why.into(), wait: None }
+        Self::Cut { why: why.into(), wait: None, counts: 1 }
     }
 
     fn changed(address: &str, how: Difference) -> Self {
@@ -67,11 +67,18 @@ impl Interrupted {
     }
 }
 
-/// What comes of work, or none where it takes longer than [`SILENCE_MS`].
-async fn unless_silent<P: Platform, T>(platform: &P, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+/// What a server's work comes to, or that nothing came of it for [`SILENCE_MS`].
+async fn unless_silent<P: Platform, T>(
+    platform: &P,
+    address: &str,
+    work: impl Future<Output = T>,
+) -> Result<T, Interrupted> {
     match select(pin!(work), pin!(platform.wait(SILENCE_MS))).await {
         Either::Left((done, _)) => Ok(done),
-        Either::Right(_) => Err(Interrupted::Silent),
+        Either::Right(_) => {
+            let why = format!("nothing came from {} for {} seconds", host_of(address), SILENCE_MS / 1000);
+            Err(Interrupted::Cut { why, wait: None, counts: SILENCE_COUNTS })
+        }
     }
 }
 
@@ -195,7 +202,7 @@ impl Server {
     ) -> Result<P::Answer, Interrupted> {
         let follows = self.budget.follows_redirects();
         let request = Request { address, from, token: self.token.as_deref(), follows };
-        let answer = unless_silent(platform, platform.request(&request)).await?.map_err(Interrupted::cut)?;
+        let answer = unless_silent(platform, address, platform.request(&request)).await?.map_err(Interrupted::cut)?;
         let refused = |why| Err(Interrupted::Final(why));
         match (answer.status(), &self.hub) {
             (200 | 206, _) => Ok(answer),
@@ -224,7 +231,11 @@ impl Server {
                 }
                 let asks = if status == 429 { " (too many requests)" } else { "" };
                 let wait = seconds.map(|seconds| seconds as u32 * 1000);
-                Err(Interrupted::Cut { why: format!("the server answers {status}{asks} for {address}"), wait })
+                Err(Interrupted::Cut {
+                    why: format!("the server answers {status}{asks} for {address}"),
+                    wait,
+                    counts: 1,
+                })
             }
         }
     }
@@ -247,17 +258,9 @@ impl Server {
         loop {
             match self.try_page(platform, address, bytes).await {
                 Ok(page) => return Ok(page),
-                Err(Interrupted::Cut { why, wait }) => {
-                    if !patient || !patience.wait(platform, wait, 1).await {
+                Err(Interrupted::Cut { why, wait, counts }) => {
+                    if !patient || !patience.wait(platform, wait, counts).await {
                         return Err(NoText { why: DownloadError::Unreachable { why }, offline: true });
-                    }
-                }
-                Err(Interrupted::Silent) => {
-                    if !patient || !patience.wait(platform, None, SILENCE_COUNTS).await {
-                        return Err(NoText {
-                            why: DownloadError::Unreachable { why: silence(address.as_str()) },
-                            offline: true,
-                        });
                     }
                 }
                 Err(Interrupted::Final(why) | Interrupted::Changed(why)) => {
@@ -281,7 +284,9 @@ impl Server {
         let mut answer = self.request(platform, address.as_str(), None).await?;
         let next = answer.header("Link").and_then(|header| next_page(&header, address));
         let mut bytes = vec![];
-        while let Some(more) = unless_silent(platform, answer.next()).await?.map_err(Interrupted::cut)? {
+        while let Some(more) =
+            unless_silent(platform, address.as_str(), answer.next()).await?.map_err(Interrupted::cut)?
+        {
             self.budget.spend_text(more.len())?;
             if bytes.len() + more.len() > LONGEST_TEXT {
                 let address = address.to_string();
@@ -334,8 +339,11 @@ impl Server {
                     }
                 }
                 Err(Interrupted::Final(refused) | Interrupted::Changed(refused)) => return Err(refused),
+                // Who waited for nothing need not wait once more.
+                Err(Interrupted::Cut { why, counts: SILENCE_COUNTS, .. }) => {
+                    return Err(DownloadError::Unreachable { why });
+                }
                 Err(Interrupted::Cut { why: cut, .. }) => why = Some(cut),
-                Err(Interrupted::Silent) => return Err(DownloadError::Unreachable { why: silence(address) }),
                 // Of an empty file no part can be sent.
                 Err(Interrupted::NoRange | Interrupted::Refused) => {}
             }
@@ -369,11 +377,7 @@ impl Server {
             match self.try_stream(platform, span, ranged, &mut got, &mut known, take).await {
                 Ok(()) => ends = true,
                 Err(Interrupted::NoRange) => failed_ranges = RANGES_TRIED,
-                Err(interrupted @ (Interrupted::Cut { .. } | Interrupted::Silent)) => {
-                    let (why, wait, counts) = match interrupted {
-                        Interrupted::Cut { why, wait } => (why, wait, 1),
-                        _ => (silence(span.address), None, SILENCE_COUNTS),
-                    };
+                Err(Interrupted::Cut { why, wait, counts }) => {
                     if got.saturating_sub(before) >= PROGRESS {
                         patience = Patience::default();
                     } else if ranged && got == before {
@@ -415,7 +419,7 @@ impl Server {
         let is_sure = checked || answer.header("Content-Range").and_then(|text| content_range(&text)?.1) == Some(total);
         let mut at = begin;
         loop {
-            let bytes = match unless_silent(platform, answer.next()).await? {
+            let bytes = match unless_silent(platform, address, answer.next()).await? {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
                 Err(_) if at == total && is_sure => break,
@@ -443,11 +447,6 @@ impl Server {
             Err(Interrupted::cut("the connection closed early"))
         }
     }
-}
-
-/// Says that nothing came.
-fn silence(address: &str) -> String {
-    format!("nothing came from {} for {} seconds", host_of(address), SILENCE_MS / 1000)
 }
 
 /// Whether an answer is a web page: a host's own words in place of a file, or what a network shows until one has signed in.

@@ -48,12 +48,10 @@ pub fn is_plain(settings: &Settings) -> bool {
 
 /// What the settings' models are, from where they come, who wants them, and how much of each is still to be fetched.
 pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<Part> {
-    let page = address::base();
     let mut parts = vec![];
     for model in claims::models(settings) {
         let asker = claims.asker(settings, model);
-        // A page without an address of its own has no site either.
-        let place = page.as_ref().map_or(Place::Device, |page| Place::of(model, settings.hub(), page));
+        let place = place(settings, model);
         let left = match (&place, asker) {
             (Place::Device, _) | (_, Asker::Agreed) => Left::Nothing,
             _ => left(models, settings, model, &place, asker).await,
@@ -61,6 +59,12 @@ pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<
         parts.push(Part { model: model.clone(), place, asker, left });
     }
     parts
+}
+
+/// From where a model that settings name would come.
+pub fn place(settings: &Settings, model: &str) -> Place {
+    // A page without an address of its own has no site either.
+    address::base().map_or(Place::Device, |page| Place::of(model, settings.hub(), &page))
 }
 
 async fn left(models: Models, settings: &Settings, model: &str, place: &Place, asker: Asker) -> Left {

@@ -14,7 +14,7 @@ use super::lookup;
 use super::measurements::Measurements;
 use super::models::Models;
 use super::offline;
-use crate::consent::{self, Asker, Claims, Decision, Left, Part, Place, Question, decide};
+use crate::consent::{self, Asker, Claims, Decision, Left, Part, Question, decide};
 use crate::engine::protocol::{Backend, DeviceChoice, Event, Excess, Request, Stage};
 use crate::engine::start::StartFailure;
 use crate::notices::Notices;
@@ -338,9 +338,7 @@ impl AppState {
     fn ask_first(&self, model: String, left: Left) {
         self.client.with_value(EngineClient::stop);
         self.engine.set(EngineStatus::Down);
-        let place = address::base().map_or(Place::Device, |page| {
-            self.settings.with_untracked(|settings| Place::of(&model, settings.hub(), &page))
-        });
+        let place = self.settings.with_untracked(|settings| lookup::place(settings, &model));
         self.question.set(Some(Question::again(Part { model, place, asker: Asker::Link, left })));
     }
 

@@ -149,6 +149,7 @@ pub fn from_gguf(gguf: &Gguf) -> Result<DecoderConfig, LoadError> {
         },
     })
 }
+
 /// Rotary positions, and the context to which they are right.
 fn rotary(
     keys: &Keys<'_>,

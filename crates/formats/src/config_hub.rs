@@ -97,6 +97,7 @@ pub fn from_hub(text: &str, name: &str) -> Result<DecoderConfig, LoadError> {
         },
     })
 }
+
 /// The context in tokens where the file does not say.
 fn default_context(family: Family) -> usize {
     match family {

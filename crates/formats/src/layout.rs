@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn config(text: &str) -> DecoderConfig {
-        super::super::config::from_hub(text, "x").unwrap()
+        crate::config::from_hub(text, "x").unwrap()
     }
 
     fn numbers(part: &Part<'_>) -> Vec<f32> {
@@ -301,7 +301,7 @@ mod tests {
     fn a_family_that_fuses_by_thirds_has_a_key_for_each_query() {
         for model_type in ["gpt_neox", "gpt2"] {
             let text = NEOX.replace("gpt_neox", model_type).replace("\"vocab", "\"num_key_value_heads\": 1, \"vocab");
-            let error = super::super::config::from_hub(&text, "x").unwrap_err().to_string();
+            let error = crate::config::from_hub(&text, "x").unwrap_err().to_string();
             assert!(error.contains("1 key-value heads for 2 heads"), "{error}");
         }
     }
