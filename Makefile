@@ -23,7 +23,7 @@ serve: ## Install what is missing, build, and serve the page on http://$(HOST):$
 build: model dist/index.html ## Make the static site in dist/, for any host and sub-path
 
 # What the site is made of: nothing is built twice.
-SITE_SOURCES := $(shell find src crates public .cargo -type f) build.rs Cargo.toml Cargo.lock Trunk.toml index.html scripts/finish-site.py
+SITE_SOURCES := $(shell find src crates public .cargo -type f) Cargo.toml Cargo.lock Trunk.toml index.html scripts/finish-site.py
 dist/index.html: $(SITE_SOURCES) | model
 	@scripts/setup-tools.sh
 	@scripts/with-wasm.sh trunk build
@@ -48,7 +48,8 @@ test-kernels: model reference ## Hold the GPU's path to the CPU's and the refere
 test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium and natively on Vulkan
 	@scripts/setup-chromium.sh
 	WEBGPU=real node --test --test-reporter=spec tests/e2e/webgpu/real.mjs
-	cargo test --release --features vulkan --lib --test parity -- gpu::
+	cargo test --release -p prunescope-gpu --no-default-features --features vulkan
+	cargo test --release -p prunescope-engine --features vulkan --lib --test engine -- gpu::
 
 # Options of the bench, such as BENCH="--quick --alone"; tests/bench/run.mjs lists them.
 BENCH ?=
@@ -57,7 +58,7 @@ bench: build ## Measure speed in Chromium beside wllama: load, prefill, decode, 
 	node tests/bench/run.mjs $(BENCH)
 
 bench-native: model ## Measure the native engine, with the roofline beside it
-	cargo bench --bench native
+	cargo bench -p prunescope-engine --bench native
 
 screenshots: build ## Take the README's pictures anew
 	@scripts/setup-chromium.sh
@@ -66,13 +67,14 @@ screenshots: build ## Take the README's pictures anew
 fmt: ## Format the code
 	cargo fmt --all
 
-lint: ## Check formatting and lints, natively and for each of the three programs in the browser
+lint: ## Check formatting, lints and walls between crates, natively and for each of the three programs in the browser
+	@scripts/check-walls.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --release --all-targets -- -D warnings
-	cargo clippy --workspace --release --all-targets --features prunescope/webgpu -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --no-default-features --lib --bin page -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --lib --bin worker -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown --features webgpu --lib --bin worker_webgpu -- -D warnings
+	cargo clippy --workspace --release --all-targets --features prunescope-engine/webgpu -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope --lib --bin page -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --lib --bin worker -- -D warnings
+	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --features webgpu --lib --bin worker_webgpu -- -D warnings
 
 audit: ## Check licences, sources and known vulnerabilities of all dependencies; fails where it could not look
 	@scripts/audit.sh

@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::model::safetensors::MAX_HEADER_BYTES;
-use crate::tasks::{MAX_LINES, choice, retrieval};
+use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
+use prunescope_protocol::tasks::{MAX_LINES, choice, retrieval};
 
 /// How much of each file is looked at: enough for the longest lines of the sets that people use.
 pub const HEAD_BYTES: usize = 256 << 10;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Asker;
-use crate::engine::protocol::Allowance;
-use crate::model::source::{ModelSource, is_usual_hub};
-use crate::settings::Settings;
+use prunescope_protocol::messages::Allowance;
+use prunescope_protocol::model::source::{ModelSource, is_usual_hub};
+use prunescope_protocol::settings::Settings;
 use url::Url;
 
 /// What the visitor typed, picked, clicked or agreed to since the last link.
@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(claims.asker(&typed, "c/d"), Asker::Visitor);
         assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
         // Another device, other precision: the models stay the link's.
-        claims.visitor_changed(&typed, &Settings { precision: crate::settings::Precision::Eight, ..typed.clone() });
+        claims.visitor_changed(
+            &typed,
+            &Settings { precision: prunescope_protocol::settings::Precision::Eight, ..typed.clone() },
+        );
         assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
         // Asked for again, as it stands in the field.
         claims.visitor_named("a/b");

@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use crate::engine::protocol::Allowance;
-use crate::model::source::{DEFAULT_HUB, ModelSource, is_usual_hub, shown};
-use crate::settings::Settings;
+use prunescope_downloads::words::{amount, host};
+use prunescope_protocol::messages::{Allowance, TAB_HOLDS_BYTES};
+use prunescope_protocol::model::source::{DEFAULT_HUB, ModelSource, is_usual_hub, shown};
+use prunescope_protocol::settings::Settings;
 
 pub use claims::Claims;
 pub use tokens::Tokens;
@@ -23,9 +24,6 @@ pub use tokens::Tokens;
 pub const UNASKED_BYTES: u64 = 150_000_000;
 /// The same where the browser asks to save data.
 pub const UNASKED_BYTES_SAVING: u64 = 10_000_000;
-/// Most bytes of weights that a tab can hold on the CPU, and the engine takes: of 4 GiB, what activations, caches and a second copy
-/// of a matrix leave.
-pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
 
 /// How many bytes more than the question said may come of what was agreed to: lists and indices, which it does not count.
 const MORE_THAN_SAID: u64 = 32_000_000;
@@ -79,17 +77,6 @@ impl Place {
             Self::UsualHub => Some(DEFAULT_HUB.trim_start_matches("https://")),
         }
     }
-}
-
-/// The host of an address with its port, where that is not the usual one.
-pub fn host(address: &Url) -> Option<String> {
-    let host = address.host_str()?;
-    Some(address.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}")))
-}
-
-/// The host of an address that is a text; the text itself where it is no address.
-pub fn host_of(address: &str) -> String {
-    Url::parse(address).ok().as_ref().and_then(host).unwrap_or_else(|| address.to_string())
 }
 
 /// Whether a page can fetch an address, and may.
@@ -400,15 +387,6 @@ fn joined(texts: &[String]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-/// Bytes as people say them.
-pub fn amount(bytes: u64) -> String {
-    match bytes {
-        ..1_000_000 => "less than 1 MB".into(),
-        1_000_000..999_500_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use url::Url;
 
-use super::{host_of, is_loopback};
+use prunescope_downloads::words::host_of;
+
+use super::is_loopback;
 
 /// A hub that is given no token.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

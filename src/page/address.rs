@@ -8,8 +8,8 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::state::{AppState, HistoryEntry};
 use crate::consent::{self, Asker};
-use crate::model::source::shown;
-use crate::settings::{Settings, link};
+use prunescope_protocol::model::source::shown;
+use prunescope_protocol::settings::{Settings, link};
 
 /// The query of the address bar, with its question mark.
 pub fn query() -> String {

@@ -1,7 +1,7 @@
 //! `window.prunescope` for scripts on the page, and the same over `postMessage` for a page that embeds this one.
 //!
-//! The README documents both; settings and results are JSON of [`crate::settings::Settings`] and
-//! [`crate::results::Report`].
+//! The README documents both; settings and results are JSON of [`prunescope_protocol::settings::Settings`] and
+//! [`prunescope_protocol::results::Report`].
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ use web_sys::{MessageEvent, Window};
 
 use super::state::{AppState, EngineStatus, HistoryEntry};
 use crate::consent::{Asker, Claims};
-use crate::engine::protocol::Event;
-use crate::settings::{Settings, link};
+use prunescope_protocol::messages::Event;
+use prunescope_protocol::settings::{Settings, link};
 
 /// The names that `on` knows.
 const EVENTS: [&str; 17] = [

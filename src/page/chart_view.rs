@@ -11,8 +11,8 @@ use plotters_canvas::CanvasBackend;
 
 use super::export::{save_address, save_text};
 use super::state::{AppState, EngineStatus};
-use crate::chart::{Chart, ChartError, Frame, Theme};
-use crate::figure::Figure;
+use prunescope_figures::chart::{Chart, ChartError, Frame, Theme};
+use prunescope_figures::figure::Figure;
 
 /// Draws a chart on a canvas; the frame is in CSS pixels.
 fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: f64) -> Result<Frame, ChartError> {

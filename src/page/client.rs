@@ -11,8 +11,8 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
 use super::engine_files::EngineFiles;
-use crate::engine::protocol::{Backend, Event, Request, Stage};
-use crate::engine::start::{Due, StartFailure, Watch};
+use crate::engine_start::{Due, StartFailure, Watch};
+use prunescope_protocol::messages::{Backend, Event, Request, Stage};
 
 /// What is heard of an engine.
 pub enum Word {

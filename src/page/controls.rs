@@ -9,7 +9,7 @@ use web_sys::HtmlInputElement;
 
 use super::model_picker::ModelPicker;
 use super::state::{AppState, HistoryEntry};
-use crate::settings::{EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
+use prunescope_protocol::settings::{EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
 
 /// How long typing must rest before the prompt runs, in milliseconds.
 const TYPING_RESTS_MS: u32 = 500;

@@ -10,8 +10,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use super::isolation;
-use crate::engine::protocol::{Backend, DeviceChoice};
-use crate::settings::BackendChoice;
+use prunescope_protocol::messages::{Backend, DeviceChoice};
+use prunescope_protocol::settings::BackendChoice;
 
 /// Longest wait for an adapter, in milliseconds.
 const PATIENCE_MS: u32 = 10_000;

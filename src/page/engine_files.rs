@@ -13,8 +13,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
 
 use super::address;
-use crate::engine::protocol::Backend;
-use crate::engine::start::{StartFailure, engine_folder, is_engine_folder};
+use crate::engine_start::{StartFailure, engine_folder, is_engine_folder};
+use prunescope_protocol::messages::Backend;
 
 /// Longest wait for an answer to whether the page has been updated, in milliseconds.
 const PATIENCE_MS: u32 = 5000;

@@ -8,11 +8,11 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, Element, File, FileList};
 
 use super::state::{AppState, HistoryEntry};
-use crate::engine::protocol::PickedFile;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
-use crate::model::repository::{RepositoryFile, select};
-use crate::settings::View;
-use crate::tasks::{LineError, choice, retrieval};
+use prunescope_protocol::messages::PickedFile;
+use prunescope_protocol::model::repository::{RepositoryFile, select};
+use prunescope_protocol::settings::View;
+use prunescope_protocol::tasks::{LineError, choice, retrieval};
 
 /// Most bytes of a set that are read.
 const MAX_SET_BYTES: f64 = 67_108_864.0;

@@ -6,8 +6,8 @@ use leptos::prelude::window;
 use wasm_bindgen::JsValue;
 
 use super::device;
-use crate::engine::protocol::{Backend, DeviceChoice};
-use crate::settings::BackendChoice;
+use prunescope_protocol::messages::{Backend, DeviceChoice};
+use prunescope_protocol::settings::BackendChoice;
 
 /// Threads in all that are worth having: more wait for each other, and for memory.
 const MOST_THREADS: usize = 8;

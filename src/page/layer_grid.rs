@@ -7,8 +7,8 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::state::{AppState, HistoryEntry};
-use crate::prune::{DropKind, DroppedSublayers, Importance};
-use crate::settings::Settings;
+use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance};
+use prunescope_protocol::settings::Settings;
 
 /// Rows of the grid, from top to bottom.
 const ROWS: [DropKind; 3] = [DropKind::Block, DropKind::Attention, DropKind::Mlp];
@@ -199,7 +199,7 @@ fn describe(switch: Switch, plan: &DroppedSublayers, importance: Option<&Importa
             format!(
                 "{}: {off}, importance {}, {place}",
                 switch.name(),
-                crate::chart::short_number(f64::from(of.importance))
+                prunescope_figures::chart::short_number(f64::from(of.importance))
             )
         }
         None => format!("{}: {off}", switch.name()),

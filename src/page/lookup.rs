@@ -14,15 +14,17 @@ use web_sys::{
 use super::address;
 use super::models::{DEFAULT_MODEL, Models};
 use crate::consent::{Asker, Claims, Left, Part, Place, claims};
-use crate::download::kept::RECORD;
-use crate::download::names::{self, encoded};
-use crate::download::order::{FULL_PAGE, LISTING, MANIFEST};
-use crate::download::record::{CHUNK, Record};
-use crate::kept_models::{self, granted};
-use crate::model::manifest::{Manifest, is_manifest, path_of};
-use crate::model::repository::{INDEX, Repository, RepositoryFile, Selection, parse_listing, select as select_files};
-use crate::model::source::{ModelSource, RepositoryName};
-use crate::settings::Settings;
+use prunescope_downloads::kept::RECORD;
+use prunescope_downloads::kept_models::{self, granted};
+use prunescope_downloads::names::{self, encoded};
+use prunescope_downloads::order::{FULL_PAGE, LISTING, MANIFEST};
+use prunescope_downloads::record::{CHUNK, Record};
+use prunescope_protocol::model::manifest::{Manifest, is_manifest, path_of};
+use prunescope_protocol::model::repository::{
+    INDEX, Repository, RepositoryFile, Selection, parse_listing, select as select_files,
+};
+use prunescope_protocol::model::source::{ModelSource, RepositoryName};
+use prunescope_protocol::settings::Settings;
 
 /// Longest wait for a host that is asked how large a model is, in milliseconds.
 const PATIENCE_MS: u32 = 4000;

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use leptos::prelude::*;
 
 use super::state::{AppState, EngineStatus};
-use crate::engine::protocol::{Event, Measurement, Request};
-use crate::figure::sweep::Points;
-use crate::model::Matrix;
-use crate::prune::PruningPlan;
-use crate::results::{Advice, ChoiceResult, GenerativeResult, MaskPicture, RetrievalReport, VariantResult};
-use crate::settings::{Settings, View};
-use crate::tasks::{self, GenerativeTask, Question, RetrievalSet};
+use prunescope_figures::figure::sweep::Points;
+use prunescope_protocol::messages::{Event, Measurement, Request};
+use prunescope_protocol::model::Matrix;
+use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::results::{
+    Advice, ChoiceResult, GenerativeResult, MaskPicture, RetrievalReport, VariantResult,
+};
+use prunescope_protocol::settings::{Settings, View};
+use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
 
 /// A point of a sweep that comes so soon after another was known before.
 const KNOWN_WITHIN_MS: f64 = 100.0;

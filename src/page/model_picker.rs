@@ -7,9 +7,10 @@ use super::given_files;
 use super::models::SUGGESTIONS;
 use super::state::{AppState, HistoryEntry};
 use super::status::megabytes;
-use crate::consent::{host_of, tokens};
-use crate::model::source::{DEFAULT_HUB, PICKED};
-use crate::settings::{BackendChoice, Precision, Settings, link};
+use crate::consent::tokens;
+use prunescope_downloads::words::host_of;
+use prunescope_protocol::model::source::{DEFAULT_HUB, PICKED};
+use prunescope_protocol::settings::{BackendChoice, Precision, Settings, link};
 
 /// A line in which a visitor writes a model.
 #[component]

@@ -10,11 +10,11 @@ use web_sys::{DomException, FileSystemDirectoryHandle, FileSystemFileHandle, Fil
 
 use super::address;
 use crate::consent::Tokens;
-use crate::download::names;
-use crate::engine::protocol::{Allowance, ModelFiles, ModelOrder, PickedFile};
-use crate::kept_models;
-use crate::model::source::{ModelSource, PICKED};
-use crate::settings::Settings;
+use prunescope_downloads::kept_models;
+use prunescope_downloads::names;
+use prunescope_protocol::messages::{Allowance, ModelFiles, ModelOrder, PickedFile};
+use prunescope_protocol::model::source::{ModelSource, PICKED};
+use prunescope_protocol::settings::Settings;
 
 /// Where the default model is served, beside the page.
 pub const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ServiceWorkerContainer, ServiceWorkerRegistration};
 
 use super::engine_files::EngineFiles;
-use crate::engine::protocol::Backend;
+use prunescope_protocol::messages::Backend;
 
 /// Longest wait for the service worker, in milliseconds: an older browser's visit must not begin later than without one.
 const PATIENCE_MS: u32 = 1000;

@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 
 use super::state::AppState;
-use crate::figure::verdict;
-use crate::model::SublayerKind;
+use prunescope_figures::figure::verdict;
+use prunescope_protocol::model::SublayerKind;
 
 /// The pipeline with its three similarities.
 #[component]
 pub fn Pipeline() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let metric = move |of: fn(&crate::results::Metrics) -> f32| {
+    let metric = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
         Signal::derive(move || state.next_token.with(|next| next.as_ref().map(|next| of(&next.metrics))))
     };
     let winner = move |pruned: bool| {

@@ -15,15 +15,15 @@ use super::measurements::Measurements;
 use super::models::Models;
 use super::offline;
 use crate::consent::{self, Asker, Claims, Decision, Left, Part, Question, decide};
-use crate::engine::protocol::{Backend, DeviceChoice, Event, Excess, Request, Stage};
-use crate::engine::start::StartFailure;
+use crate::engine_start::StartFailure;
 use crate::notices::Notices;
-use crate::prune::{Importance, PruningPlan};
-use crate::results::{
+use prunescope_protocol::messages::{Backend, DeviceChoice, Event, Excess, Request, Stage};
+use prunescope_protocol::prune::{Importance, PruningPlan};
+use prunescope_protocol::results::{
     ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, NotFinite, Quality, Report, TokenWeight,
     WeightReport, first_divergence, written_ids,
 };
-use crate::settings::{BackendChoice, Precision, Settings, link};
+use prunescope_protocol::settings::{BackendChoice, Precision, Settings, link};
 
 /// Layers of the default model, for a grid before it is loaded.
 const DEFAULT_LAYERS: usize = 30;

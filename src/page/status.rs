@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::address;
 use super::state::{AppState, EngineStatus, Failure, HistoryEntry, Pace};
 use crate::consent;
-use crate::engine::protocol::{Backend, Stage};
+use prunescope_protocol::messages::{Backend, Stage};
 
 /// Where the default model comes from.
 const DEFAULT_ORIGIN: &str = "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct";

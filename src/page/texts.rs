@@ -6,8 +6,8 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::state::AppState;
-use crate::figure::visible;
-use crate::results::{GenerationStep, TokenText, TopTokenText};
+use prunescope_figures::figure::visible;
+use prunescope_protocol::results::{GenerationStep, TokenText, TopTokenText};
 
 /// KL at which a token's tint is strongest, in nats.
 const FULL_TINT_KL: f32 = 8.0;

@@ -7,10 +7,10 @@ use web_sys::HtmlTextAreaElement;
 
 use super::state::{AppState, HistoryEntry};
 use super::status::Progress;
-use crate::figure::weights::memory;
-use crate::prune::quantization::{BITS, GROUPS};
-use crate::prune::sparsity::MAX_PERCENT;
-use crate::prune::{
+use prunescope_figures::figure::weights::memory;
+use prunescope_protocol::prune::quantization::{BITS, GROUPS};
+use prunescope_protocol::prune::sparsity::MAX_PERCENT;
+use prunescope_protocol::prune::{
     Footprint, LayerRange, MatrixGroup, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity,
     SparsityMethod,
 };

@@ -1,6 +1,6 @@
-//! The native engine's speed, on the rows of `make bench`, with the roofline beside it: `cargo bench`.
+//! The native engine's speed, on the rows of `make bench`, with the roofline beside it: `make bench-native`.
 //!
-//! On a GPU: `BACKEND=gpu cargo bench --features vulkan`; by plain burn on f32 weights: `BACKEND=gpu-tensors`.
+//! On a GPU: `BACKEND=gpu cargo bench -p prunescope-engine --features vulkan`; by plain burn on f32 weights: `BACKEND=gpu-tensors`.
 
 use std::sync::LazyLock;
 
@@ -8,24 +8,24 @@ use burn::tensor::Device;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use futures::executor::block_on;
-use prunescope::experiment::Control;
-use prunescope::experiment::dense::DenseRun;
-use prunescope::experiment::generation::{PrunedRun, generate, next_token};
-use prunescope::experiment::weights::{Calibration, PrunedDecoder};
-use prunescope::kernel::{Inputs, PackedMatrix};
-use prunescope::model::file::load;
-use prunescope::model::sampling::Sampling;
-use prunescope::model::tensor::TensorType;
-use prunescope::model::{LoadedModel, Storage};
-use prunescope::prune::PruningPlan;
-use prunescope::prune::importance::CALIBRATION_LONG;
+use prunescope_engine::experiment::Control;
+use prunescope_engine::experiment::dense::DenseRun;
+use prunescope_engine::experiment::generation::{PrunedRun, generate, next_token};
+use prunescope_engine::experiment::weights::{Calibration, PrunedDecoder};
+use prunescope_engine::model::file::load;
+use prunescope_engine::model::sampling::Sampling;
+use prunescope_engine::model::{LoadedModel, Storage};
+use prunescope_kernels::{Inputs, PackedMatrix};
+use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::prune::importance::CALIBRATION_LONG;
+use prunescope_quant::TensorType;
 
 fn main() {
     divan::main();
 }
 
 fn model() -> LoadedModel {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/public/models/SmolLM2-135M-Instruct.Q4_1.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../public/models/SmolLM2-135M-Instruct.Q4_1.json");
     let (device, storage) = match std::env::var("BACKEND").as_deref() {
         #[cfg(feature = "gpu")]
         Ok("gpu") => (Device::wgpu_options().init().expect("a GPU"), Storage::Blocks),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use prunescope::experiment::ExperimentError;
-use prunescope::model::file::FileError;
+use prunescope_engine::experiment::ExperimentError;
+use prunescope_engine::model::file::FileError;
 use thiserror::Error;
 
 /// Why there is no result.

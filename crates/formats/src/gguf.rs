@@ -10,7 +10,8 @@ use std::collections::btree_map::Entry;
 use thiserror::Error;
 
 use super::metadata::{FromValue, Numbers, Value};
-use super::tensor::{TensorInfo, TensorType};
+use super::tensor::TensorInfo;
+use prunescope_quant::TensorType;
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";

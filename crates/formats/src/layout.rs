@@ -257,8 +257,7 @@ fn in_pairs<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::dequantize;
-    use crate::tensor::TensorType;
+    use prunescope_quant::{TensorType, dequantize};
 
     fn place(config: &DecoderConfig, format: Format, name: &str) -> Place {
         match role(config, format, name) {

@@ -13,7 +13,6 @@ mod hub_tokenizer;
 pub mod layout;
 pub mod load_error;
 pub mod metadata;
-pub mod quant;
 pub mod safetensors;
 pub mod tensor;
 pub mod tensor_names;

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::gguf::GgufError;
 use super::safetensors::SafetensorsError;
-use super::tensor::TensorType;
 use super::tokenizer::TokenizerError;
+use prunescope_quant::TensorType;
 
 /// Why a model could not be loaded.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -172,5 +172,20 @@ impl LoadError {
     /// An architecture that is not known.
     pub fn architecture(found: &str) -> Self {
         Self::Architecture { found: found.into(), known: Family::known() }
+    }
+
+    /// Whether damaged bytes may be why, so that downloading them anew may help. The others say something of the device, or of what
+    /// was chosen.
+    pub fn may_be_damage(&self) -> bool {
+        !matches!(
+            self,
+            Self::TooBig { .. }
+                | Self::Memory { .. }
+                | Self::Split { .. }
+                | Self::Undescribed
+                | Self::NotALanguageModel { .. }
+                | Self::Quantized { .. }
+                | Self::NoHead { .. }
+        )
     }
 }

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::tensor::{TensorInfo, TensorType};
+use super::tensor::TensorInfo;
+use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
+use prunescope_quant::TensorType;
 
 /// Bytes of the header's length, which begins the file.
 const LENGTH_BYTES: usize = 8;
-/// The format allows no longer header.
-pub const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Why a file is not a safetensors file that can be read.
 #[derive(Clone, Debug, Error, PartialEq)]

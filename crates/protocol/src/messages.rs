@@ -13,6 +13,10 @@ use crate::results::{
 use crate::settings::{Precision, Settings};
 use crate::tasks::{Question, RetrievalSet};
 
+/// Most bytes of weights that a tab can hold on the CPU, and the engine takes: of 4 GiB, what activations, caches and a second copy
+/// of a matrix leave.
+pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
+
 /// What the page asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -5,11 +5,11 @@ use leptos::prelude::*;
 use super::super::chart_view::ChartView;
 use super::super::given_files;
 use super::super::state::AppState;
-use crate::figure::choice::{Scoring, options, scores, summary, vocabulary};
 use crate::given_files::TaskSet;
-use crate::results::Proportion;
-use crate::results::tasks::best;
-use crate::tasks::Question;
+use prunescope_figures::figure::choice::{Scoring, options, scores, summary, vocabulary};
+use prunescope_protocol::results::Proportion;
+use prunescope_protocol::results::tasks::best;
+use prunescope_protocol::tasks::Question;
 
 /// One question in detail, and the score of all.
 #[component]

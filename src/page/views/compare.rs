@@ -5,10 +5,10 @@ use web_sys::HtmlInputElement;
 
 use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::{AppState, HistoryEntry};
-use crate::chart::{Ink, short_number};
-use crate::figure::compare::{MORE, PANELS, Panel, panel_of};
-use crate::prune::{DropKind, DroppedSublayers, Footprint, PruningPlan};
-use crate::settings::{MAX_VARIANTS, Variant};
+use prunescope_figures::chart::{Ink, short_number};
+use prunescope_figures::figure::compare::{MORE, PANELS, Panel, panel_of};
+use prunescope_protocol::prune::{DropKind, DroppedSublayers, Footprint, PruningPlan};
+use prunescope_protocol::settings::{MAX_VARIANTS, Variant};
 
 /// The plans of the paper's figs. 5 and 9 that need no importance.
 const PRESET: [&str; 3] = ["awq4-g64", "wanda-0.5", "wanda-4:8"];

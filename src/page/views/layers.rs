@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::AppState;
-use crate::figure::layers::cosines;
-use crate::model::SublayerKind;
+use prunescope_figures::figure::layers::cosines;
+use prunescope_protocol::model::SublayerKind;
 
 /// Two charts: attention and MLP.
 #[component]

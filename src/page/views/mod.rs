@@ -16,7 +16,7 @@ use wasm_bindgen::JsCast;
 
 use super::state::{AppState, HistoryEntry};
 use super::status::Progress;
-use crate::settings::{ANALYSIS_RANGE, View, link};
+use prunescope_protocol::settings::{ANALYSIS_RANGE, View, link};
 
 /// The views with their names.
 const VIEWS: [(View, &str); 9] = [
@@ -123,7 +123,7 @@ fn Temperature() -> impl IntoView {
         dragging.set_value(true);
         state.change(entry, |settings| settings.analysis = value);
     };
-    let value = move || state.settings.with(crate::settings::Settings::analysis_temperature);
+    let value = move || state.settings.with(prunescope_protocol::settings::Settings::analysis_temperature);
     let is_set = move || state.settings.with(|settings| settings.analysis > 0.0);
     view! {
         <span class="slider">

@@ -5,10 +5,10 @@ use leptos::prelude::*;
 use super::super::chart_view::ChartView;
 use super::super::given_files;
 use super::super::state::AppState;
-use crate::figure::retrieval::ranks;
 use crate::given_files::TaskSet;
-use crate::results::tasks::Pooling;
-use crate::tasks::RetrievalSet;
+use prunescope_figures::figure::retrieval::ranks;
+use prunescope_protocol::results::tasks::Pooling;
+use prunescope_protocol::tasks::RetrievalSet;
 
 /// Slope charts of ranks, for both poolings.
 #[component]

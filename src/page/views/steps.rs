@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
-use crate::figure::{Figure, Pick, of_variant, overlaid, steps};
-use crate::results::{GenerationStep, Metrics, VariantResult};
+use prunescope_figures::figure::{Figure, Pick, of_variant, overlaid, steps};
+use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
 
 /// Four charts over generation steps.
 #[component]

@@ -6,9 +6,9 @@ use web_sys::HtmlInputElement;
 use super::super::chart_view::ChartView;
 use super::super::state::{AppState, HistoryEntry};
 use super::super::status::duration;
-use crate::engine::protocol::Measurement;
-use crate::figure::sweep::{Score, panel};
-use crate::settings::{SweepAxis, link};
+use prunescope_figures::figure::sweep::{Score, panel};
+use prunescope_protocol::messages::Measurement;
+use prunescope_protocol::settings::{SweepAxis, link};
 
 /// The sweep and the verdict.
 #[component]

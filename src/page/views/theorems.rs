@@ -4,10 +4,10 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
-use crate::figure::theorems::{Estimate, Places, along_layers, along_steps, damage, estimate, parts};
-use crate::figure::{Figure, of_variant, overlaid};
-use crate::model::SublayerKind;
-use crate::results::VariantResult;
+use prunescope_figures::figure::theorems::{Estimate, Places, along_layers, along_steps, damage, estimate, parts};
+use prunescope_figures::figure::{Figure, of_variant, overlaid};
+use prunescope_protocol::model::SublayerKind;
+use prunescope_protocol::results::VariantResult;
 
 /// What the horizontal axis is.
 #[derive(Clone, Copy, PartialEq)]

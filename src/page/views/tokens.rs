@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
-use crate::figure::tokens::next;
+use prunescope_figures::figure::tokens::next;
 
 /// Bars of both models' likeliest tokens.
 #[component]

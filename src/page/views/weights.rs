@@ -6,10 +6,10 @@ use leptos::prelude::*;
 
 use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::AppState;
-use crate::engine::protocol::Measurement;
-use crate::figure::weights::{mask, summary};
-use crate::model::Matrix;
-use crate::results::MatrixReport;
+use prunescope_figures::figure::weights::{mask, summary};
+use prunescope_protocol::messages::Measurement;
+use prunescope_protocol::model::Matrix;
+use prunescope_protocol::results::MatrixReport;
 
 /// The table of matrices and the picture.
 #[component]

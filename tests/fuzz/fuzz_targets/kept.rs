@@ -2,6 +2,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use prunescope::download::world;
+use prunescope_downloads::world;
 
 fuzz_target!(|script: &[u8]| world::run(script));

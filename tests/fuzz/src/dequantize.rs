@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use burn::tensor::Device;
 use half::f16;
-use prunescope::model::quant::dequantize;
-use prunescope::model::tensor::{StoredMatrix, TensorType};
-use prunescope::model::{Storage, Weights};
+use prunescope_engine::model::{Storage, Weights};
+use prunescope_formats::tensor::StoredMatrix;
+use prunescope_quant::TensorType;
+use prunescope_quant::dequantize;
 
 /// A type's number, and bytes.
 pub fn run(input: &[u8]) {

@@ -1,11 +1,13 @@
 //! A forward pass of a tiny model after a hostile configuration: it is refused, or the numbers have the right shape.
 
 use burn::tensor::Device;
-use prunescope::model::gguf::Gguf;
-use prunescope::model::layout::Format;
-use prunescope::model::repository::Repository;
-use prunescope::model::tensor::TensorType;
-use prunescope::model::{Decoder, KeyValueCache, ModelLoader, Storage, Sublayer, config};
+use prunescope_engine::model::{Decoder, KeyValueCache, ModelLoader, Storage};
+use prunescope_formats::config;
+use prunescope_formats::gguf::Gguf;
+use prunescope_formats::layout::Format;
+use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::model::repository::Repository;
+use prunescope_quant::TensorType;
 
 use super::bytes::Bytes;
 use super::model::{self, FAMILIES};

@@ -1,11 +1,12 @@
 //! A header alone: what a file says of itself, without its weights.
 
-use prunescope::model::chat::ChatTemplate;
-use prunescope::model::gguf::{Gguf, GgufError, MAGIC};
-use prunescope::model::layout::{self, Format, Role};
-use prunescope::model::safetensors::{self, SafetensorsError};
-use prunescope::model::tensor::TensorInfo;
-use prunescope::model::{DecoderConfig, ModelTokenizer, config};
+use prunescope_formats::chat::ChatTemplate;
+use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
+use prunescope_formats::layout::{self, Format, Role};
+use prunescope_formats::safetensors::{self, SafetensorsError};
+use prunescope_formats::tensor::TensorInfo;
+use prunescope_formats::{ModelTokenizer, config};
+use prunescope_protocol::model::DecoderConfig;
 
 /// Longer than every file whose header fits into an input: its tensors lie in it.
 const WHOLE: u64 = 1 << 40;

@@ -3,15 +3,16 @@
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
-use prunescope::download::record::Record;
-use prunescope::engine::protocol::{Event, Request};
-use prunescope::model::manifest::Manifest;
-use prunescope::model::repository::{parse_listing, select};
-use prunescope::model::{ChatTemplate, ModelSource};
-use prunescope::prune::PruningPlan;
-use prunescope::settings::Settings;
-use prunescope::settings::link::{from_query, to_query};
-use prunescope::tasks;
+use prunescope_downloads::record::Record;
+use prunescope_formats::ChatTemplate;
+use prunescope_protocol::messages::{Event, Request};
+use prunescope_protocol::model::ModelSource;
+use prunescope_protocol::model::manifest::Manifest;
+use prunescope_protocol::model::repository::{parse_listing, select};
+use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::link::{from_query, to_query};
+use prunescope_protocol::tasks;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

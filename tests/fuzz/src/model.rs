@@ -1,8 +1,9 @@
 //! Tiny models whose configuration an input's bytes change, in both formats.
 
-use prunescope::model::DecoderConfig;
-use prunescope::model::layout::{self, Format, Role};
-use prunescope::model::tensor::{TensorInfo, TensorType};
+use prunescope_formats::layout::{self, Format, Role};
+use prunescope_formats::tensor::TensorInfo;
+use prunescope_protocol::model::DecoderConfig;
+use prunescope_quant::TensorType;
 use serde_json::{Value, json};
 
 use super::bytes::{Bytes, Texts, texts};

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use burn::tensor::Device;
-use prunescope::model::layout::Format;
-use prunescope::model::repository::Repository;
-use prunescope::model::tensor::TensorType;
-use prunescope::model::{ModelLoader, Storage, config};
+use prunescope_engine::model::{ModelLoader, Storage};
+use prunescope_formats::config;
+use prunescope_formats::layout::Format;
+use prunescope_protocol::model::repository::Repository;
+use prunescope_quant::TensorType;
 
 use super::bytes::Bytes;
 use super::json::NUMBERS;

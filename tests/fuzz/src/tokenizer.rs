@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use prunescope::model::ModelTokenizer;
-use prunescope::model::repository::Repository;
+use prunescope_formats::ModelTokenizer;
+use prunescope_protocol::model::repository::Repository;
 use serde_json::{Value, json};
 
 use super::bytes::{Bytes, Texts, texts};

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+/// The format allows no longer header.
+pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 100_000_000;
+
 /// A text of a repository that cannot be used.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("the model's {file} cannot be used ({why}): choose another revision or another model")]

@@ -1,0 +1,213 @@
+//! Why a model did not come, as sentences for the visitor.
+
+use thiserror::Error;
+
+use crate::words::amount;
+use prunescope_protocol::messages::Excess;
+use prunescope_protocol::model::manifest::ManifestError;
+use prunescope_protocol::model::repository::{SelectionError, WeightsError};
+
+/// Why a model did not come.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum DownloadError {
+    /// The hub refuses a token.
+    #[error(
+        "the hub {host} refuses {repository} with this access token: ask for access on the repository's page, or use another token"
+    )]
+    TokenRefused {
+        /// The hub's host.
+        host: String,
+        /// The repository.
+        repository: String,
+    },
+    /// The hub has no such repository, or shows it to nobody without a token.
+    #[error(
+        "the hub {host} has no open repository {repository}: check the name; if it is private or gated, give an access token for {host} under Model"
+    )]
+    NotOpen {
+        /// The hub's host.
+        host: String,
+        /// The repository.
+        repository: String,
+    },
+    /// The hub has no such revision or file.
+    #[error("the hub has no {address} in {repository}: check the name and the revision")]
+    NotOnHub {
+        /// What was asked for.
+        address: String,
+        /// The repository.
+        repository: String,
+    },
+    /// The server refuses, or has no such file.
+    #[error("the server answers {status} for {address}; check the address")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// What was asked for.
+        address: String,
+    },
+    /// The server asks for a long wait.
+    #[error("the server answers {status} for {address} and asks to wait {}: press Try again then", minutes(*seconds))]
+    Wait {
+        /// The HTTP status.
+        status: u16,
+        /// What was asked for.
+        address: String,
+        /// How long.
+        seconds: u64,
+    },
+    /// No answer came.
+    #[error("{why}; check the address and the connection, then press Try again")]
+    Unreachable {
+        /// What happened.
+        why: String,
+    },
+    /// A download that does not go on.
+    #[error(
+        "the download of {address} stopped at byte {got} of {total} ({why}); check the connection, then press Try again"
+    )]
+    Stopped {
+        /// What was asked for.
+        address: String,
+        /// Bytes received.
+        got: u64,
+        /// Bytes expected.
+        total: u64,
+        /// What happened.
+        why: String,
+    },
+    /// The server does not say how long a file is.
+    #[error(
+        "the server does not say how long {address} is{}; host it where Content-Length is sent and nothing is compressed on the way",
+        if *encoded { ", since it compresses what it sends" } else { "" }
+    )]
+    NoLength {
+        /// What was asked for.
+        address: String,
+        /// Whether it is known that the answer is compressed.
+        encoded: bool,
+    },
+    /// A web page in place of a file.
+    #[error(
+        "{address} is a web page, not a file of weights: give the address of the file itself (on a hub, of its download button), or sign in to the network if that is what the page asks"
+    )]
+    WebPage {
+        /// What was asked for.
+        address: String,
+    },
+    /// A link asks for more than the visitor was asked about; the page asks now.
+    #[error("{}", ask_first(*.excess))]
+    AskFirst {
+        /// What was found.
+        excess: Excess,
+    },
+    /// The server sends another file than it announced.
+    #[error("{address} on the server {how}; press Try again, or ask whoever serves it")]
+    Changed {
+        /// What was asked for.
+        address: String,
+        /// In which way.
+        how: Difference,
+    },
+    /// A text that is too long to be one.
+    #[error("{address} is longer than {} MB, too long for a text that describes a model; check the address", limit / 1_000_000)]
+    LongText {
+        /// What was asked for.
+        address: String,
+        /// Bytes that it may have.
+        limit: usize,
+    },
+    /// Bytes with another checksum than is promised.
+    #[error(
+        "the checksum of {label} is {}… where {}… is expected, so it was damaged on the way, or changed on the server; press Try again, or reload without the cache",
+        begin(found),
+        begin(wanted)
+    )]
+    Checksum {
+        /// The file.
+        label: String,
+        /// Its SHA-256.
+        found: String,
+        /// What it should be.
+        wanted: String,
+    },
+    /// The hub lists more files than are read.
+    #[error(
+        "the hub lists more than {files} files in this repository, more than this page reads; use another repository"
+    )]
+    ManyFiles {
+        /// How many are read.
+        files: usize,
+    },
+    /// The hub lists more files than this page gets to see.
+    #[error(
+        "the hub's list of files ends after {files} and does not say where it goes on (its header Link cannot be read here); use another hub or repository"
+    )]
+    CutListing {
+        /// How many are listed.
+        files: usize,
+    },
+    /// Not the address of a hub.
+    #[error("{hub} is not the address of a hub")]
+    Hub {
+        /// What was given.
+        hub: String,
+    },
+    /// The manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The repository has no model that can be read.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The repository's own index of its files cannot be followed.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// How a file on a server differs from what was announced.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Difference {
+    /// It has fewer bytes.
+    #[error("ends after {found} bytes where {wanted} were announced: it changed")]
+    Shorter {
+        /// Bytes that it has.
+        found: u64,
+        /// Bytes that were announced.
+        wanted: u64,
+    },
+    /// It ends before the byte from which on it was asked for.
+    #[error("has no byte {from} where {wanted} bytes were announced: it changed")]
+    NoSuchByte {
+        /// The byte.
+        from: u64,
+        /// Bytes that were announced.
+        wanted: u64,
+    },
+    /// It has more bytes.
+    #[error("has more than the {wanted} bytes that were announced: it changed, or the server compresses it on the way")]
+    Longer {
+        /// Bytes that were announced.
+        wanted: u64,
+    },
+    /// It is said to be another version.
+    #[error("is another version than a moment ago: it changed during the download")]
+    Version,
+}
+
+fn ask_first(excess: Excess) -> String {
+    let what = match excess {
+        Excess::Bytes(bytes) => format!("it has {}", amount(bytes)),
+        Excess::Redirect => "its host redirects to another address".into(),
+        Excess::Unknown => "it has more than was found before".into(),
+    };
+    format!("{what}, which the visitor has not agreed to")
+}
+
+/// The first digits of a checksum.
+fn begin(sum: &str) -> String {
+    sum.chars().take(12).collect()
+}
+
+fn minutes(seconds: u64) -> String {
+    if seconds < 120 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) }
+}

@@ -1,0 +1,132 @@
+//! What the dense model's matrices are fed by the calibration text.
+//!
+//! Gathered on the dense model, so that one reading serves every method, ratio and range. (The papers' programs prune layer
+//! after layer and feed each the output of the pruned ones before it.)
+
+use burn::tensor::{Tensor, Transaction};
+
+use super::{Control, ExperimentError};
+use crate::model::linear::{product, read_back};
+use crate::model::{Decoder, KeyValueCache};
+use prunescope_protocol::model::InputSite;
+
+/// Tokens that pass through a sublayer between two pauses.
+const CHUNK: usize = 128;
+/// Longest calibration sequence.
+const MAX_SEQUENCE: usize = 2048;
+/// Inputs that AWQ's search is judged by, spread evenly over the calibration tokens.
+pub const SAMPLE: usize = 64;
+
+/// What one input site sees.
+#[derive(Clone, Debug)]
+pub struct SiteActivations {
+    /// ‖X_j‖₂ of each column.
+    pub norms: Vec<f32>,
+    /// mean |X_j| of each column.
+    pub mean_abs: Vec<f32>,
+    /// Some inputs, `[at most SAMPLE, columns]`.
+    pub sample: Tensor<2>,
+}
+
+/// What all input sites see: by layer, in the order of [`InputSite::ALL`].
+pub type Activations = Vec<[SiteActivations; 4]>;
+
+/// Takes the calibration text through the decoder layer by layer, so that the inputs of one layer at a time are held.
+pub struct Walk<'a> {
+    decoder: &'a Decoder,
+    /// The residual stream of each sequence.
+    streams: Vec<Tensor<2>>,
+    layer: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Begins before the first layer. Texts longer than the model's context are read in pieces.
+    pub fn new(decoder: &'a Decoder, ids: &[u32]) -> Self {
+        let sequence = decoder.config.context.min(MAX_SEQUENCE);
+        Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids, 0)).collect(), layer: 0 }
+    }
+
+    /// The inputs of the next layer's sites, each `[tokens, columns]`, in the order of [`InputSite::ALL`]; none after the
+    /// last layer.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn next_layer(&mut self, control: &Control) -> Result<Option<[Tensor<2>; 4]>, ExperimentError> {
+        let Some(block) = self.decoder.blocks.get(self.layer) else { return Ok(None) };
+        let (attention, mlp) = (&block.attention, &block.mlp);
+        let mut sites: [Vec<Tensor<2>>; 4] = Default::default();
+        for stream in &mut self.streams {
+            let [tokens, _] = stream.dims();
+            let mut cache = KeyValueCache::new(self.decoder.config.layers);
+            let mut out = vec![];
+            for start in (0..tokens).step_by(CHUNK) {
+                control.checkpoint().await?;
+                let x = stream.clone().narrow(0, start, CHUNK.min(tokens - start));
+                let [count, _] = x.dims();
+                let normed = attention.norm.forward(x.clone());
+                let positions = self.decoder.positions(start, count);
+                let mixed = attention.mix(normed.clone(), self.layer, &positions, &mut [&mut cache]);
+                let between = attention.project(mixed.clone(), x.clone());
+                let read = if self.decoder.config.parallel { x } else { between.clone() };
+                let normed_again = mlp.norm.forward(read);
+                let inner = mlp.inner(normed_again.clone());
+                out.push(mlp.project(inner.clone(), between));
+                for (site, input) in sites.iter_mut().zip([normed, mixed, normed_again, inner]) {
+                    site.push(input);
+                }
+            }
+            *stream = Tensor::cat(out, 0);
+        }
+        self.layer += 1;
+        Ok(Some(sites.map(|inputs| Tensor::cat(inputs, 0))))
+    }
+}
+
+/// H = XᵀX of the inputs `[tokens, n]`, read back as `[n, n]`.
+///
+/// # Errors
+/// A failing device.
+pub async fn hessian(inputs: &Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
+    let turned = inputs.clone().transpose();
+    read_back(product(turned.clone(), turned)).await.map_err(ExperimentError::device)
+}
+
+/// Norms, means and samples of one layer's sites, in one readback.
+///
+/// # Errors
+/// A failing device.
+pub async fn summarize(inputs: &[Tensor<2>; 4]) -> Result<[SiteActivations; 4], ExperimentError> {
+    let mut transaction = Transaction::default();
+    for input in inputs {
+        let norms = input.clone().square().sum_dim(0).sqrt();
+        transaction = transaction.register(norms).register(input.clone().abs().mean_dim(0));
+    }
+    let data = transaction.execute_async().await.map_err(ExperimentError::device)?;
+    let mut vectors = vec![];
+    for data in data {
+        vectors.push(data.try_into_vec_as::<f32>().map_err(ExperimentError::device)?);
+    }
+    let mut vectors = vectors.into_iter();
+    let mut out = vec![];
+    for input in inputs {
+        let (Some(norms), Some(mean_abs)) = (vectors.next(), vectors.next()) else {
+            return Err(ExperimentError::device("it returned too few results"));
+        };
+        out.push(SiteActivations { norms, mean_abs, sample: sample(input) });
+    }
+    out.try_into().map_err(|_| ExperimentError::device("it returned too few results"))
+}
+
+/// Rows spread evenly over the inputs, from the middle of each of [`SAMPLE`] stretches: never the first token, whose
+/// activations are unlike any other's.
+fn sample(inputs: &Tensor<2>) -> Tensor<2> {
+    let [tokens, _] = inputs.dims();
+    let count = SAMPLE.min(tokens);
+    let rows = (0..count).map(|i| inputs.clone().narrow(0, (2 * i + 1) * tokens / (2 * count), 1));
+    Tensor::cat(rows.collect(), 0)
+}
+
+/// The site's place in [`InputSite::ALL`].
+pub fn index(site: InputSite) -> usize {
+    InputSite::ALL.iter().position(|other| *other == site).unwrap_or(0)
+}

@@ -1,0 +1,155 @@
+//! One pass through the decoder's sublayers under a plan, recording the residual stream.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+
+use super::{Control, ExperimentError};
+use crate::metrics::Spaces;
+use crate::model::{Decoder, KeyValueCache};
+use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::prune::PruningPlan;
+
+/// The residual stream before each sublayer and after the last: `2 · layers + 1` tensors `[tokens, hidden]`.
+///
+/// Entries before the sublayer where a pass began are missing from it (the pass did not compute them).
+pub type ResidualStream = Vec<Tensor<2>>;
+
+/// One pass of a text's tokens through sublayers of a decoder.
+#[derive(Clone, Debug)]
+pub struct Pass<'a> {
+    /// The decoder.
+    pub decoder: &'a Decoder,
+    /// What it drops is skipped.
+    pub plan: &'a PruningPlan,
+    /// The sublayers, in order; where a block's sublayers are parallel, the first is an attention.
+    pub sublayers: Range<usize>,
+    /// How many tokens are in the cache before these.
+    pub start: usize,
+}
+
+impl<'a> Pass<'a> {
+    /// From sublayer `first` to the last.
+    pub fn from(decoder: &'a Decoder, plan: &'a PruningPlan, first: usize, start: usize) -> Self {
+        Self { decoder, plan, sublayers: first..decoder.config.sublayers(), start }
+    }
+
+    /// Takes `x`, the residual stream before the first sublayer, `[tokens, hidden]`, to after the last.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn last(
+        &self,
+        x: Tensor<2>,
+        cache: &mut KeyValueCache,
+        control: &Control,
+    ) -> Result<Tensor<2>, ExperimentError> {
+        self.visit(x, cache, control, |_, _| {}).await
+    }
+
+    /// The same, and keeps the residual stream before the first sublayer, after it, and so on to the end.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn stream(
+        &self,
+        x: Tensor<2>,
+        cache: &mut KeyValueCache,
+        control: &Control,
+    ) -> Result<ResidualStream, ExperimentError> {
+        let mut stream = vec![];
+        self.visit(x, cache, control, |_, x| stream.push(x.clone())).await?;
+        Ok(stream)
+    }
+
+    /// The same, and shows the residual stream at each of these places, with its number: of a long text they are too large to
+    /// be kept.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn visit(
+        &self,
+        mut x: Tensor<2>,
+        cache: &mut KeyValueCache,
+        control: &Control,
+        mut each: impl FnMut(usize, &Tensor<2>),
+    ) -> Result<Tensor<2>, ExperimentError> {
+        let [tokens, _] = x.dims();
+        let positions = self.decoder.positions(self.start, tokens);
+        // Before the block, for sublayers that are parallel.
+        let mut before = x.clone();
+        each(self.sublayers.start, &x);
+        for index in self.sublayers.clone() {
+            pause(index, tokens, control).await?;
+            let at = Sublayer::from_index(index);
+            if self.decoder.reads(at) == index {
+                before = x.clone();
+            }
+            if !self.plan.drops(at) {
+                x = self.decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut *cache]);
+            }
+            each(index + 1, &x);
+        }
+        Ok(x)
+    }
+}
+
+/// Pauses now and then: a pause costs little beside a block of many tokens; with one token a few a pass are enough.
+async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), ExperimentError> {
+    let every = if tokens > 4 { 2 } else { 20 };
+    if index.is_multiple_of(every) { control.checkpoint().await } else { Ok(()) }
+}
+
+/// Passes one token through the dense decoder and, beside it, one through the same decoder under a plan that drops sublayers: each
+/// matrix is read once for both.
+///
+/// * `x` — the dense model's residual stream before the first sublayer, `[1, hidden]`, and the other's before sublayer `first`;
+///   none where that is the dense model's.
+/// * `first` — the sublayer from which on the other is computed; it drops none below.
+/// * `start` — how many tokens are in each of the caches, the dense model's and the other's, before these.
+///
+/// Returns the dense model's residual stream, and h and z of both.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`].
+pub async fn forward_beside(
+    decoder: &Decoder,
+    plan: &PruningPlan,
+    (x, own): (Tensor<2>, Option<Tensor<2>>),
+    first: usize,
+    start: usize,
+    [dense, pruned]: [&mut KeyValueCache; 2],
+    control: &Control,
+) -> Result<(ResidualStream, [Spaces; 2]), ExperimentError> {
+    let positions = decoder.positions(start, 1);
+    let row = |both: &Tensor<2>, row: usize| both.clone().narrow(0, row, 1);
+    let alone = Pass { decoder, plan: &PruningPlan::default(), sublayers: 0..first, start };
+    let mut stream = alone.stream(x, dense, control).await?;
+    let x = stream.remove(first);
+    // Both rows, from `first` on.
+    let mut both = vec![Tensor::cat(vec![x.clone(), own.unwrap_or(x)], 0)];
+    for index in first..decoder.config.sublayers() {
+        pause(index, 1, control).await?;
+        let at = Sublayer::from_index(index);
+        let x = both[index - first].clone();
+        let input = &both[decoder.reads(at) - first];
+        both.push(if plan.drops(at) {
+            let after = decoder.sublayer(at, row(input, 0), row(&x, 0), &positions, &mut [&mut *dense]);
+            Tensor::cat(vec![after, row(&x, 1)], 0)
+        } else {
+            decoder.sublayer(at, input.clone(), x, &positions, &mut [&mut *dense, &mut *pruned])
+        });
+    }
+    stream.extend(both.iter().map(|both| row(both, 0)));
+    let hidden = decoder.final_norm(both[both.len() - 1].clone());
+    let logits = decoder.logits(hidden.clone());
+    let spaces = [0, 1].map(|at| Spaces { hidden: row(&hidden, at), logits: row(&logits, at) });
+    Ok((stream, spaces))
+}
+
+/// h and z of the last of the rows `x`, the residual stream after the last sublayer.
+pub fn last_spaces(decoder: &Decoder, x: &Tensor<2>) -> Spaces {
+    let [rows, _] = x.dims();
+    let hidden = decoder.final_norm(x.clone().narrow(0, rows - 1, 1));
+    Spaces { logits: decoder.logits(hidden.clone()), hidden }
+}

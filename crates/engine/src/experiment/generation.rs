@@ -1,0 +1,434 @@
+//! The pruned model beside the dense one: next token, own text (measurement 3), the dense text (measurement 4).
+
+use std::ops::Range;
+
+use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
+
+use super::dense::{DenseRun, DenseStep};
+use super::forward::{Pass, forward_beside, last_spaces};
+use super::weights::PrunedDecoder;
+use super::{Control, ExperimentError};
+use crate::metrics::subspace::token_weights;
+use crate::metrics::{Spaces, TopToken, compare, read_all};
+use crate::model::linear::read_back;
+use crate::model::sampling::{Sampler, Sampling};
+use crate::model::{Decoder, KeyValueCache};
+use prunescope_formats::ModelTokenizer;
+use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::results::{
+    ComparedPosition, GenerationStep, Metrics, TokenText, TokenWeight, TopTokenText, TopTokens,
+};
+
+/// Rows of logits that are computed at once on a fixed text; bounds memory and the time between pauses.
+const ROWS_AT_ONCE: usize = 8;
+/// How many of the most damaged tokens are reported.
+const DAMAGE_TOKENS: usize = 12;
+
+/// What the pruned model knows at one step of its own text.
+#[derive(Clone, Debug)]
+pub struct PrunedStep {
+    /// h and z of the last position read.
+    pub spaces: Spaces,
+    /// The token that was chosen from it, once it was.
+    pub chosen: Option<u32>,
+}
+
+/// The pruned model's reading of a prompt and everything it has written after it.
+pub struct PrunedRun {
+    /// The model.
+    pub model: PrunedDecoder,
+    prompt_cache: KeyValueCache,
+    cache: KeyValueCache,
+    prompt_tokens: usize,
+    /// One entry a step of its own text; the first is the end of the prompt.
+    pub steps: Vec<PrunedStep>,
+    sampler: Sampler,
+    /// What it knows on the dense model's text, once it was read.
+    fixed: Option<Reading>,
+}
+
+/// What a model knows on a text behind the prompt. z of a long text is large: it is computed for some tokens at a time.
+struct Reading {
+    /// h and z at the end of the prompt.
+    prompt: Spaces,
+    /// h of each token behind it, where there are any.
+    behind: Option<Tensor<2>>,
+}
+
+impl Reading {
+    /// How many positions are known.
+    fn positions(&self) -> usize {
+        1 + self.behind.as_ref().map_or(0, |hidden| hidden.dims()[0])
+    }
+
+    /// h and z of some positions; 0 is the end of the prompt.
+    fn spaces(&self, decoder: &Decoder, positions: Range<usize>) -> Spaces {
+        let known = (positions.start == 0).then(|| self.prompt.clone());
+        let first = positions.start.saturating_sub(1);
+        let behind = self.behind.as_ref().filter(|_| positions.end > first + 1).map(|hidden| {
+            let hidden = hidden.clone().narrow(0, first, positions.end - 1 - first);
+            Spaces { logits: decoder.logits(hidden.clone()), hidden }
+        });
+        let (hidden, logits) = known.into_iter().chain(behind).map(|spaces| (spaces.hidden, spaces.logits)).unzip();
+        Spaces { hidden: Tensor::cat(hidden, 0), logits: Tensor::cat(logits, 0) }
+    }
+}
+
+impl PrunedRun {
+    /// Reads the prompt, from the first sublayer where the plan differs from the dense run.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn read(model: PrunedDecoder, dense: &DenseRun, control: &Control) -> Result<Self, ExperimentError> {
+        let (spaces, cache) = match model.first_change() {
+            None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
+            Some(first) => {
+                let mut cache = dense.prompt_cache.fork_below(layers_below(first));
+                let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_before(Sublayer::from_index(first)));
+                let last = Pass::from(&model.decoder, &model.plan, first, 0).last(x, &mut cache, control).await?;
+                (last_spaces(&model.decoder, &last), cache)
+            }
+        };
+        Ok(Self {
+            model,
+            prompt_cache: cache.clone(),
+            cache,
+            prompt_tokens: dense.prompt_ids.len(),
+            steps: vec![PrunedStep { spaces, chosen: None }],
+            sampler: Sampler::new(dense.sampling),
+            fixed: None,
+        })
+    }
+
+    /// Reads the token chosen at the last step, which opens the next step.
+    ///
+    /// * `beside` — the dense run, where it has read the same text so far: below the first change both models are one.
+    async fn advance(
+        &mut self,
+        token: u32,
+        beside: Option<&DenseRun>,
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
+        let (decoder, plan) = (&self.model.decoder, &self.model.plan);
+        let step = self.steps.len();
+        let start = self.prompt_tokens + step - 1;
+        // What a stopped pass has left there.
+        self.cache.truncate(start);
+        let spaces = match (beside.and_then(|dense| Some((dense, dense.steps.get(step)?))), self.model.first_change()) {
+            (Some((_, same)), None) => same.spaces.clone(),
+            (beside, first) => {
+                let first = first.unwrap_or(0);
+                let (x, first) = match beside {
+                    Some((dense, same)) => {
+                        self.cache.append_from(&dense.cache, layers_below(first), start);
+                        (self.model.begin(&[token], start, || same.stream[first].clone()), first)
+                    }
+                    None => (decoder.embed(&[token], start), 0),
+                };
+                let last = Pass::from(decoder, plan, first, start).last(x, &mut self.cache, control).await?;
+                last_spaces(decoder, &last)
+            }
+        };
+        self.steps.push(PrunedStep { spaces, chosen: None });
+        Ok(())
+    }
+
+    /// Whether it only drops sublayers of the dense decoder, so that both can read in one pass.
+    fn shares_weights(&self) -> bool {
+        !self.model.edits_weights() && self.model.first_change().is_some()
+    }
+
+    /// Reads the tokens that both models chose at the last step in one pass, which opens the next step of both.
+    ///
+    /// * `own` — this model's token; none where both have written the same text so far.
+    async fn advance_beside(
+        &mut self,
+        dense: &mut DenseRun,
+        token: u32,
+        own: Option<u32>,
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
+        let (decoder, plan) = (&self.model.decoder, &self.model.plan);
+        let start = self.prompt_tokens + self.steps.len() - 1;
+        // What a stopped pass has left there.
+        dense.cache.truncate(start);
+        self.cache.truncate(start);
+        let first = self.model.first_change().filter(|_| own.is_none()).unwrap_or(0);
+        let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
+        let caches = [&mut dense.cache, &mut self.cache];
+        let (stream, [spaces, pruned]) = forward_beside(decoder, plan, x, first, start, caches, control).await?;
+        self.cache.append_from(&dense.cache, layers_below(first), start);
+        dense.push(stream, spaces);
+        self.steps.push(PrunedStep { spaces: pruned, chosen: None });
+        Ok(())
+    }
+}
+
+/// How many layers have their attention below sublayer `first`: their keys and values are the dense model's.
+fn layers_below(first: usize) -> usize {
+    Sublayer::from_index(first + 1).layer
+}
+
+/// The next token after the prompt, compared.
+///
+/// # Errors
+/// A failing device.
+pub async fn next_token(
+    dense: &DenseRun,
+    pruned: &PrunedRun,
+    temperature: f32,
+    tokenizer: &ModelTokenizer,
+) -> Result<ComparedPosition, ExperimentError> {
+    let pending = compare(&dense.steps[0].spaces, &pruned.steps[0].spaces, temperature, true);
+    let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
+    Ok(position(read, tokenizer))
+}
+
+/// The one comparison that was read, with texts.
+fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -> ComparedPosition {
+    let texts = |top: &[TopToken]| {
+        let text = |token: &TopToken| TopTokenText {
+            id: token.id,
+            text: tokenizer.piece(token.id).to_string(),
+            dense: token.dense,
+            pruned: token.pruned,
+        };
+        top.iter().map(text).collect()
+    };
+    let metrics = read.first().map(|one| one.metrics).unwrap_or_default();
+    let top = read.first().map(|one| TopTokens { dense: texts(&one.dense_top), pruned: texts(&one.pruned_top) });
+    ComparedPosition { metrics, top: top.unwrap_or_default() }
+}
+
+/// Measurement 3: both models write on their own text; `on_step` gets each step as it is known.
+///
+/// Steps that a run already has are not computed again, only compared.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn generate(
+    tokenizer: &ModelTokenizer,
+    dense: &mut DenseRun,
+    pruned: &mut PrunedRun,
+    tokens: usize,
+    temperature: f32,
+    control: &Control,
+    on_step: &mut dyn FnMut(&GenerationStep),
+) -> Result<Vec<GenerationStep>, ExperimentError> {
+    let mut steps: Vec<GenerationStep> = vec![];
+    let (mut dense_goes_on, mut pruned_goes_on) = (true, true);
+    let mut same_text = true;
+    for step in 0..tokens {
+        control.checkpoint().await?;
+        let dense_spaces = dense_goes_on.then(|| dense.steps[step].spaces.clone());
+        let pruned_spaces = pruned_goes_on.then(|| pruned.steps[step].spaces.clone());
+        let (a, b) = match (&dense_spaces, &pruned_spaces) {
+            (Some(a), Some(b)) => (a, b),
+            // One has ended: the other is compared with itself, only to learn its likeliest token.
+            (Some(one), None) | (None, Some(one)) => (one, one),
+            (None, None) => break,
+        };
+        let read = read_all(vec![compare(a, b, temperature, true)]).await.map_err(ExperimentError::device)?;
+        let compared = position(read, tokenizer);
+        let likeliest = |top: &[TopTokenText]| top.first().map_or(0, |token| token.id);
+        let mut dense_token = None;
+        if let Some(spaces) = &dense_spaces {
+            let token = match dense.steps[step].chosen {
+                Some(token) => token,
+                None => choose(dense.sampling, &mut dense.sampler, spaces, likeliest(&compared.top.dense)).await?,
+            };
+            dense.steps[step].chosen = Some(token);
+            dense_token = Some(token);
+        }
+        let mut pruned_token = None;
+        if let Some(spaces) = &pruned_spaces {
+            let token = match pruned.steps[step].chosen {
+                Some(token) => token,
+                None => choose(dense.sampling, &mut pruned.sampler, spaces, likeliest(&compared.top.pruned)).await?,
+            };
+            pruned.steps[step].chosen = Some(token);
+            pruned_token = Some(token);
+        }
+        let text = |id: u32| TokenText { id, text: tokenizer.piece(id).to_string() };
+        let both = dense_goes_on && pruned_goes_on;
+        same_text &= dense_token == pruned_token;
+        let this = GenerationStep {
+            step,
+            dense: dense_token.map(text),
+            pruned: pruned_token.map(text),
+            compared: both.then_some(compared),
+        };
+        on_step(&this);
+        steps.push(this);
+        let ends = |token: Option<u32>| token.is_none_or(|token| tokenizer.stop.contains(&token));
+        (dense_goes_on, pruned_goes_on) = (!ends(dense_token), !ends(pruned_token));
+        if step + 1 == tokens {
+            break;
+        }
+        let dense_token = dense_token.filter(|_| dense_goes_on && dense.steps.len() == step + 1);
+        let pruned_token = pruned_token.filter(|_| pruned_goes_on && pruned.steps.len() == step + 1);
+        if let (Some(token), Some(other), true) = (dense_token, pruned_token, pruned.shares_weights()) {
+            pruned.advance_beside(dense, token, (!same_text).then_some(other), control).await?;
+            continue;
+        }
+        if let Some(token) = dense_token {
+            dense.advance(token, control).await?;
+        }
+        if let Some(token) = pruned_token {
+            pruned.advance(token, same_text.then_some(&*dense), control).await?;
+        }
+    }
+    Ok(steps)
+}
+
+/// The next token: the likeliest one, or a draw, for which the logits are read back.
+async fn choose(
+    sampling: Sampling,
+    sampler: &mut Sampler,
+    spaces: &Spaces,
+    likeliest: u32,
+) -> Result<u32, ExperimentError> {
+    if sampling.is_greedy() {
+        return Ok(likeliest);
+    }
+    let logits = read_back(spaces.logits.clone()).await.map_err(ExperimentError::device)?;
+    Ok(sampler.choose(&logits))
+}
+
+/// Measurement 4: the pruned model reads the dense model's text; one [`Metrics`] a step of its first `tokens` tokens.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn fixed_trajectory(
+    dense: &DenseRun,
+    pruned: &mut PrunedRun,
+    tokens: usize,
+    temperature: f32,
+    control: &Control,
+) -> Result<Vec<Metrics>, ExperimentError> {
+    let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
+    let known = pruned.fixed.as_ref().map_or(0, Reading::positions);
+    if let Some(first) = pruned.model.first_change().filter(|_| known < steps.len()) {
+        // Below the first change the pruned model reads as the dense one did; the last token is written, not read.
+        let start = dense.prompt_ids.len();
+        let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
+        let x = (!read.is_empty()).then(|| {
+            let stream = || Tensor::cat(steps[1..].iter().map(|step| step.stream[first].clone()).collect(), 0);
+            pruned.model.begin(&read, start, stream)
+        });
+        let prompt = pruned.steps[0].spaces.clone();
+        pruned.fixed = Some(read_behind(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?);
+    }
+    let mut out = vec![];
+    for begin in (0..steps.len()).step_by(ROWS_AT_ONCE) {
+        control.checkpoint().await?;
+        let some = begin..(begin + ROWS_AT_ONCE).min(steps.len());
+        let dense_spaces = dense_rows(&steps[some.clone()]);
+        let pruned_spaces = match &pruned.fixed {
+            Some(fixed) => fixed.spaces(&pruned.model.decoder, some),
+            // The dense model itself.
+            None => dense_spaces.clone(),
+        };
+        let pending = compare(&dense_spaces, &pruned_spaces, temperature, false);
+        let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
+        out.extend(read.into_iter().map(|one| one.metrics));
+    }
+    Ok(out)
+}
+
+/// The dense model's h and z at some steps, one row each.
+fn dense_rows(steps: &[&DenseStep]) -> Spaces {
+    Spaces {
+        hidden: Tensor::cat(steps.iter().map(|step| step.spaces.hidden.clone()).collect(), 0),
+        logits: Tensor::cat(steps.iter().map(|step| step.spaces.logits.clone()).collect(), 0),
+    }
+}
+
+/// What a model knows after the prompt and after each token behind it.
+///
+/// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
+/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no tokens.
+async fn read_behind(
+    model: &PrunedDecoder,
+    prompt: Spaces,
+    cache: &KeyValueCache,
+    start: usize,
+    x: Option<Tensor<2>>,
+    first: usize,
+    control: &Control,
+) -> Result<Reading, ExperimentError> {
+    let Some(x) = x else { return Ok(Reading { prompt, behind: None }) };
+    let mut cache = cache.clone();
+    let last = Pass::from(&model.decoder, &model.plan, first, start).last(x, &mut cache, control).await?;
+    Ok(Reading { prompt, behind: Some(model.decoder.final_norm(last)) })
+}
+
+/// The dense model's loss −log p(token) at each token of a text that follows the prompt, in nats at T = 1: a measure of
+/// collapse that needs no label.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn dense_losses(dense: &DenseRun, ids: &[u32], control: &Control) -> Result<Vec<f32>, ExperimentError> {
+    let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
+    // Its own text the dense model has read already.
+    let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
+    let reading = if known >= read.len() && dense.steps.len() >= ids.len() {
+        None
+    } else {
+        let model = PrunedDecoder::unedited(&dense.decoder, &PruningPlan::default());
+        let prompt = dense.steps[0].spaces.clone();
+        let (start, x) = (dense.prompt_ids.len(), dense.decoder.embed(read, dense.prompt_ids.len()));
+        Some(read_behind(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)
+    };
+    let mut losses = vec![];
+    for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {
+        control.checkpoint().await?;
+        let some = begin..(begin + ROWS_AT_ONCE).min(ids.len());
+        let logits = match &reading {
+            Some(reading) => reading.spaces(&dense.decoder, some.clone()).logits,
+            None => dense_rows(&dense.steps[some.clone()].iter().collect::<Vec<_>>()).logits,
+        };
+        losses.push(token_losses(logits, &ids[some]));
+    }
+    read_back(Tensor::cat(losses, 0)).await.map_err(ExperimentError::device)
+}
+
+/// −log p(id) of one id a row of logits, at T = 1, `[rows, 1]`.
+fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
+    let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [ids.len(), 1]);
+    let places = Tensor::from_data(places, &logits.device());
+    log_softmax(logits, 1).gather(1, places).neg()
+}
+
+/// The tokens whose Δz after the prompt does the most damage.
+///
+/// # Errors
+/// A failing device.
+pub async fn damage(
+    dense: &DenseRun,
+    pruned: &PrunedRun,
+    temperature: f32,
+    tokenizer: &ModelTokenizer,
+) -> Result<Vec<TokenWeight>, ExperimentError> {
+    let both = [&dense.steps[0].spaces.logits, &pruned.steps[0].spaces.logits];
+    let both = both.into_iter().fold(Transaction::default(), |all, logits| all.register(logits.clone()));
+    let mut rows = vec![];
+    for data in both.execute_async().await.map_err(ExperimentError::device)? {
+        rows.push(data.try_into_vec_as::<f32>().map_err(ExperimentError::device)?);
+    }
+    let [z, z_pruned] = &rows[..] else { return Err(ExperimentError::device("it returned too few results")) };
+    let weights = token_weights(z, z_pruned, temperature, DAMAGE_TOKENS);
+    Ok(weights
+        .into_iter()
+        .map(|weight| TokenWeight {
+            id: weight.id,
+            text: tokenizer.piece(weight.id).to_string(),
+            p: weight.p as f32,
+            r: weight.r as f32,
+            delta_z: weight.delta_z as f32,
+            share_p: weight.share_p as f32,
+            share_r: weight.share_r as f32,
+        })
+        .collect())
+}

@@ -1,0 +1,53 @@
+//! Measures importance on its text.
+
+use burn::tensor::Tensor;
+
+use super::forward::Pass;
+use super::{Control, ExperimentError};
+use crate::metrics::similarity::cosine;
+use crate::model::linear::read_back;
+use crate::model::{Decoder, KeyValueCache};
+use prunescope_formats::ModelTokenizer;
+use prunescope_protocol::prune::importance::IMPORTANCE_TEXT;
+use prunescope_protocol::prune::{Importance, PruningPlan};
+
+/// Most calibration tokens read, whatever the tokenizer makes of the text.
+const MAX_CALIBRATION_TOKENS: usize = 256;
+
+/// Importance of every sublayer and block: 1 − cos of the residual stream before and after, averaged over the
+/// calibration text's tokens.
+///
+/// The first position is left out: its residual stream is an attention sink, unlike any other token's.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], a failing device, or a tokenizer that refuses the text.
+pub async fn measure_importance(
+    decoder: &Decoder,
+    tokenizer: &ModelTokenizer,
+    control: &Control,
+) -> Result<Importance, ExperimentError> {
+    let mut ids = tokenizer.encode(IMPORTANCE_TEXT, false)?;
+    ids.truncate(MAX_CALIBRATION_TOKENS.min(decoder.config.context));
+    let mut cache = KeyValueCache::new(decoder.config.layers);
+    let x = decoder.embed(&ids, 0);
+    // 1 − cos over the attention, the MLP and the whole of each block in turn.
+    let mut changes = vec![];
+    let mut block: Vec<Tensor<2>> = vec![];
+    let visit = |_, x: &Tensor<2>| {
+        let [tokens, _] = x.dims();
+        let skip = usize::from(tokens > 1);
+        block.push(x.clone().narrow(0, skip, tokens - skip));
+        if let [start, middle, end] = &block[..] {
+            for (from, to) in [(start, middle), (middle, end), (start, end)] {
+                changes.push(cosine(from.clone(), to.clone()).mean());
+            }
+            block.drain(..2);
+        }
+    };
+    let dense = PruningPlan::default();
+    Pass::from(decoder, &dense, 0, 0).visit(x, &mut cache, control, visit).await?;
+    let changes = Tensor::cat(changes, 0).neg().add_scalar(1.0).unsqueeze();
+    let values: Vec<f32> = read_back(changes).await.map_err(ExperimentError::device)?;
+    let each = |which: usize| values.chunks_exact(3).map(|block| block[which]).collect::<Vec<_>>();
+    Ok(Importance::new(&each(0), &each(1), &each(2), ids.len() - 1))
+}

@@ -1,0 +1,140 @@
+//! Measurement 1, the layerwise transition: what pruning each sublayer alone does to the dense residual stream.
+//!
+//! At sublayer ℓ, on the dense residual stream x: x + f(x) against x where it is dropped, against x + f̃(x) where its weights
+//! are pruned in place, with the language-model head applied to both.
+//! The paper's script applies the head to the raw residual; the "logit lens" applies the final norm first.
+
+use burn::tensor::Tensor;
+
+use super::dense::DenseRun;
+use super::forward::ResidualStream;
+use super::weights::PrunedDecoder;
+use super::{Control, ExperimentError};
+use crate::metrics::comparison::Pending;
+use crate::metrics::{Spaces, compare, read_all};
+use crate::model::{Decoder, KeyValueCache};
+use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::results::LayerTransition;
+
+/// Sublayers compared at once; bounds memory and the time between pauses.
+const ROWS_AT_ONCE: usize = 12;
+
+/// Measures dropping every sublayer alone, on one position.
+///
+/// * `stream` — the dense residual stream at that position, `[1, hidden]` each.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn layer_transitions(
+    decoder: &Decoder,
+    stream: &ResidualStream,
+    temperature: f32,
+    control: &Control,
+) -> Result<Vec<LayerTransition>, ExperimentError> {
+    let sublayers = decoder.config.sublayers();
+    let mut out = vec![];
+    for begin in (0..sublayers).step_by(ROWS_AT_ONCE) {
+        let rows = ROWS_AT_ONCE.min(sublayers - begin);
+        // One row more than sublayers: each row is the output of one and the input of the next.
+        let residual = Tensor::cat(stream[begin..=begin + rows].to_vec(), 0);
+        let mut pending = vec![];
+        for hidden in [residual.clone(), decoder.final_norm(residual)] {
+            control.checkpoint().await?;
+            let logits = decoder.logits(hidden.clone());
+            let part = |from: usize| Spaces {
+                hidden: hidden.clone().narrow(0, from, rows),
+                logits: logits.clone().narrow(0, from, rows),
+            };
+            pending.push(compare(&part(1), &part(0), temperature, false));
+        }
+        let sublayers: Vec<_> = (begin..begin + rows).map(Sublayer::from_index).collect();
+        out.extend(read(pending, &sublayers).await?);
+    }
+    Ok(out)
+}
+
+/// x + f̃(x) of each sublayer that a plan edits, on the dense residual stream x: one row for each generation step.
+///
+/// Returns pairs of a sublayer and `[steps, hidden]`.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`].
+pub async fn edited_outputs(
+    pruned: &PrunedDecoder,
+    dense: &DenseRun,
+    steps: usize,
+    control: &Control,
+) -> Result<Vec<(Sublayer, Tensor<2>)>, ExperimentError> {
+    let decoder = &pruned.decoder;
+    let prompt = dense.prompt_ids.len();
+    let all = prompt + steps - 1;
+    let positions = decoder.positions(0, all);
+    let mut out = vec![];
+    for index in 0..decoder.config.sublayers() {
+        let at = Sublayer::from_index(index);
+        if !pruned.edits(at) {
+            continue;
+        }
+        control.checkpoint().await?;
+        let stream_at = |index: usize| {
+            let written = dense.steps[1..steps].iter().map(|step| step.stream[index].clone());
+            Tensor::cat(std::iter::once(dense.prompt_before(Sublayer::from_index(index))).chain(written).collect(), 0)
+        };
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        let onto = stream_at(index);
+        let read = decoder.reads(at);
+        let input = if read == index { onto.clone() } else { stream_at(read) };
+        let y = decoder.sublayer(at, input, onto, &positions, &mut [&mut cache]);
+        out.push((at, y.narrow(0, prompt - 1, steps)));
+    }
+    Ok(out)
+}
+
+/// Measures pruning each edited sublayer's weights alone, on one position.
+///
+/// * `stream` — the dense residual stream at that position, `[1, hidden]` each.
+/// * `edited` — what [`edited_outputs`] gives; row `row` of it is that position.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn edited_transitions(
+    decoder: &Decoder,
+    stream: &ResidualStream,
+    edited: &[(Sublayer, Tensor<2>)],
+    row: usize,
+    temperature: f32,
+    control: &Control,
+) -> Result<Vec<LayerTransition>, ExperimentError> {
+    let mut out = vec![];
+    for some in edited.chunks(ROWS_AT_ONCE) {
+        let dense = Tensor::cat(some.iter().map(|(at, _)| stream[at.index() + 1].clone()).collect(), 0);
+        let pruned = Tensor::cat(some.iter().map(|(_, rows)| rows.clone().narrow(0, row, 1)).collect(), 0);
+        let mut pending = vec![];
+        for with_norm in [false, true] {
+            control.checkpoint().await?;
+            let spaces = |x: &Tensor<2>| {
+                let hidden = if with_norm { decoder.final_norm(x.clone()) } else { x.clone() };
+                Spaces { logits: decoder.logits(hidden.clone()), hidden }
+            };
+            pending.push(compare(&spaces(&dense), &spaces(&pruned), temperature, false));
+        }
+        let sublayers: Vec<_> = some.iter().map(|(at, _)| *at).collect();
+        out.extend(read(pending, &sublayers).await?);
+    }
+    Ok(out)
+}
+
+/// Reads two comparisons back, without and with the final norm: one row a sublayer.
+async fn read(pending: Vec<Pending>, sublayers: &[Sublayer]) -> Result<Vec<LayerTransition>, ExperimentError> {
+    let read = read_all(pending).await.map_err(ExperimentError::device)?;
+    let (raw, normed) = read.split_at(sublayers.len());
+    let both = sublayers.iter().zip(raw.iter().zip(normed));
+    Ok(both
+        .map(|(at, (raw, normed))| LayerTransition {
+            layer: at.layer,
+            sublayer: at.kind,
+            raw: raw.metrics,
+            with_final_norm: normed.metrics,
+        })
+        .collect())
+}

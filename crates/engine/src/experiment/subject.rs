@@ -1,0 +1,212 @@
+//! One model, dense or pruned, that reads prompts of the task sets.
+
+use burn::tensor::{Tensor, Transaction, activation::log_softmax};
+
+use super::forward::{Pass, last_spaces};
+use super::weights::PrunedDecoder;
+use super::{Control, ExperimentError};
+use crate::model::linear::read_back;
+use crate::model::{KeyValueCache, LoadedModel};
+use prunescope_formats::{ChatTemplate, ModelTokenizer};
+use prunescope_protocol::results::ChoiceAnswer;
+use prunescope_protocol::tasks::generative::MAX_NEW_TOKENS;
+use prunescope_protocol::tasks::{GenerativeTask, Question};
+
+/// Longest text of a task, in tokens; longer ones are cut at their beginning.
+const MAX_TASK_TOKENS: usize = 512;
+
+/// A model and what turns texts into its tokens.
+pub struct Subject<'a> {
+    /// The model.
+    pub model: &'a PrunedDecoder,
+    /// Text to ids and back.
+    pub tokenizer: &'a ModelTokenizer,
+    chat: Option<&'a ChatTemplate>,
+}
+
+/// An answer, and the logits of the position where the letter comes.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// Scores of the options.
+    pub answer: ChoiceAnswer,
+    /// z, the whole vocabulary.
+    pub logits: Vec<f32>,
+}
+
+/// A text's vectors: mean over its tokens but the first, and the last token's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// Mean of the final hidden states.
+    pub mean: Vec<f32>,
+    /// The last final hidden state.
+    pub last: Vec<f32>,
+}
+
+/// What was read: the residual stream after the last sublayer, and the cache behind it.
+struct Read {
+    last: Tensor<2>,
+    cache: KeyValueCache,
+    tokens: usize,
+}
+
+impl<'a> Subject<'a> {
+    /// A pruned (or dense) decoder of a loaded model.
+    pub fn new(model: &'a PrunedDecoder, loaded: &'a LoadedModel) -> Self {
+        Self { model, tokenizer: &loaded.tokenizer, chat: loaded.chat.as_ref().ok() }
+    }
+
+    fn ids(&self, text: &str) -> Result<Vec<u32>, ExperimentError> {
+        let mut ids = self.tokenizer.encode(text, false)?;
+        let most = MAX_TASK_TOKENS.min(self.model.decoder.config.context.saturating_sub(MAX_NEW_TOKENS));
+        if ids.len() > most {
+            ids.drain(..ids.len() - most);
+        }
+        if ids.is_empty() { Err(ExperimentError::EmptyPrompt) } else { Ok(ids) }
+    }
+
+    async fn read(&self, ids: &[u32], before: Option<&Read>, control: &Control) -> Result<Read, ExperimentError> {
+        let decoder = &self.model.decoder;
+        let start = before.map_or(0, |read| read.tokens);
+        let mut cache = before.map_or_else(|| KeyValueCache::new(decoder.config.layers), |read| read.cache.clone());
+        let pass = Pass::from(decoder, &self.model.plan, 0, start);
+        let last = pass.last(decoder.embed(ids, start), &mut cache, control).await?;
+        Ok(Read { last, cache, tokens: start + ids.len() })
+    }
+
+    /// Answers a multiple-choice question by letter and by cloze.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], or a failing device.
+    pub async fn answer(&self, question: &Question, control: &Control) -> Result<Answered, ExperimentError> {
+        let read = self.read(&self.ids(&question.letter_prompt())?, None, control).await?;
+        let logits = last_spaces(&self.model.decoder, &read.last).logits;
+        let logits = read_back(logits).await.map_err(ExperimentError::device)?;
+        let of_letters: Vec<f32> =
+            self.letter_ids(question.choices.len())?.iter().map(|id| logits[*id as usize]).collect();
+        let letters = crate::metrics::subspace::softmax(&of_letters, 1.0).into_iter().map(|p| p as f32).collect();
+        let cloze = self.cloze(question, control).await?;
+        Ok(Answered { answer: ChoiceAnswer { letters, cloze }, logits })
+    }
+
+    /// The option tokens: the last token of " a", " b", …
+    ///
+    /// # Errors
+    /// A tokenizer that refuses.
+    pub fn letter_ids(&self, options: usize) -> Result<Vec<u32>, ExperimentError> {
+        (0..options)
+            .map(|option| {
+                let ids = self.tokenizer.encode(&format!(" {}", Question::letter(option)), false)?;
+                ids.last().copied().ok_or(ExperimentError::EmptyPrompt)
+            })
+            .collect()
+    }
+
+    /// Mean log-probability of each option's tokens after the question.
+    async fn cloze(&self, question: &Question, control: &Control) -> Result<Vec<f32>, ExperimentError> {
+        let decoder = &self.model.decoder;
+        let prefix = self.read(&self.ids(&question.cloze_prompt())?, None, control).await?;
+        let first = log_softmax(last_spaces(decoder, &prefix.last).logits, 1);
+        let mut transaction = Transaction::default();
+        for choice in &question.choices {
+            let ids = self.ids(&format!(" {choice}"))?;
+            let mut parts = vec![first.clone().narrow(1, ids[0] as usize, 1)];
+            if let Some((_, read)) = ids.split_last().filter(|(_, read)| !read.is_empty()) {
+                let rows = self.read(read, Some(&prefix), control).await?;
+                let log_p = log_softmax(decoder.logits(decoder.final_norm(rows.last)), 1);
+                for (row, id) in ids[1..].iter().enumerate() {
+                    parts.push(log_p.clone().narrow(0, row, 1).narrow(1, *id as usize, 1));
+                }
+            }
+            transaction = transaction.register(Tensor::cat(parts, 0).mean());
+        }
+        let data = transaction.execute_async().await.map_err(ExperimentError::device)?;
+        let mut out = vec![];
+        for data in data {
+            out.extend(data.try_into_vec_as::<f32>().map_err(ExperimentError::device)?);
+        }
+        Ok(out)
+    }
+
+    /// A text's vectors from the final hidden states.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], or a failing device.
+    pub async fn embed(&self, text: &str, control: &Control) -> Result<Embedding, ExperimentError> {
+        let ids = self.ids(text)?;
+        let read = self.read(&ids, None, control).await?;
+        let hidden = self.model.decoder.final_norm(read.last);
+        let skip = usize::from(ids.len() > 1);
+        let mean = hidden.clone().narrow(0, skip, ids.len() - skip).mean_dim(0);
+        let both = Tensor::cat(vec![mean, hidden.narrow(0, ids.len() - 1, 1)], 0);
+        let mut mean = read_back(both).await.map_err(ExperimentError::device)?;
+        let last = mean.split_off(mean.len() / 2);
+        Ok(Embedding { mean, last })
+    }
+
+    /// Greedy text after each task's prompt, through the chat template where there is one that takes it. Writing stops at the answer, at
+    /// the end of the text, or after [`MAX_NEW_TOKENS`].
+    ///
+    /// What all prompts have in common is read once; `on_text` gets each text with its place in `tasks`.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], or a failing device.
+    pub async fn write(
+        &self,
+        tasks: &[(usize, &GenerativeTask)],
+        control: &Control,
+        on_text: &mut dyn FnMut(usize, String),
+    ) -> Result<(), ExperimentError> {
+        let prompts: Result<Vec<Vec<u32>>, ExperimentError> = tasks
+            .iter()
+            .map(|(_, task)| match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
+                Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
+                // A template that fails stops only the chat.
+                None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
+            })
+            .collect();
+        let prompts = prompts?;
+        let shared = common_prefix(&prompts);
+        let prefix = if shared > 0 { Some(self.read(&prompts[0][..shared], None, control).await?) } else { None };
+        let decoder = &self.model.decoder;
+        for ((place, task), prompt) in tasks.iter().zip(&prompts) {
+            let mut read = self.read(&prompt[shared..], prefix.as_ref(), control).await?;
+            let mut ids = vec![];
+            for _ in 0..MAX_NEW_TOKENS {
+                let likeliest = last_spaces(decoder, &read.last).logits.argmax(1);
+                let data = likeliest.into_data_async().await.map_err(ExperimentError::device)?;
+                let token: Vec<u32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+                let Some(token) = token.first().copied().filter(|token| !self.tokenizer.stop.contains(token)) else {
+                    break;
+                };
+                ids.push(token);
+                if task.is_right(&self.tokenizer.decode(&ids)) {
+                    break;
+                }
+                read = self.read(&[token], Some(&read), control).await?;
+            }
+            on_text(*place, self.tokenizer.decode(&ids));
+        }
+        Ok(())
+    }
+}
+
+/// How many tokens all prompts begin with alike; at least one of each is left.
+fn common_prefix(prompts: &[Vec<u32>]) -> usize {
+    let Some((first, others)) = prompts.split_first() else { return 0 };
+    let same = |other: &Vec<u32>| first.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let shortest = prompts.iter().map(Vec::len).min().unwrap_or(0);
+    others.iter().map(same).min().unwrap_or(first.len()).min(shortest.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prompts_share() {
+        assert_eq!(common_prefix(&[vec![1, 2, 3, 4], vec![1, 2, 5]]), 2);
+        assert_eq!(common_prefix(&[vec![1, 2], vec![1, 2, 3]]), 1, "one token is left to read");
+        assert_eq!(common_prefix(&[vec![1, 2, 3]]), 2);
+        assert_eq!(common_prefix(&[]), 0);
+    }
+}

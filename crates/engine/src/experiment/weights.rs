@@ -1,0 +1,370 @@
+//! A decoder with the weights that a plan leaves: sparsity, then quantization of what remains.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::activations::{Activations, Walk, hessian, index, summarize};
+use super::{Control, ExperimentError};
+use crate::model::Decoder;
+use crate::model::linear::{product, read_back};
+use crate::prune::mask::{self, Thresholds};
+use crate::prune::quantize::{self, SEARCH_STEPS};
+use crate::prune::sparsegpt::{Factorization, InverseFactor, SparseGpt};
+use prunescope_kernels::BLOCK;
+use prunescope_protocol::model::{InputSite, Matrix, Sublayer};
+use prunescope_protocol::prune::{
+    Footprint, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity, SparsityMethod,
+};
+use prunescope_protocol::results::{MaskPicture, MatrixReport, WeightReport};
+
+/// Rows and columns of a mask's picture.
+const PICTURE: [usize; 2] = [48, 96];
+
+/// Tells how far a long piece of work is: what, how much is done, how much there is.
+pub type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
+
+/// Which model: the dense one under a plan, or a second one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Which {
+    /// Whether it is the second model.
+    pub other: bool,
+    /// The plan.
+    pub plan: PruningPlan,
+}
+
+impl Which {
+    /// The dense model itself.
+    pub fn dense() -> Self {
+        Self { other: false, plan: PruningPlan::default() }
+    }
+
+    /// Whether it is the dense model itself.
+    pub fn is_dense(&self) -> bool {
+        !self.other && self.plan.is_dense()
+    }
+}
+
+/// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the decoder that it was made of.
+#[derive(Clone, Debug)]
+pub struct PrunedDecoder {
+    /// Whether it was made of a second model, so that it shares nothing with the dense one.
+    pub other: bool,
+    /// The plan.
+    pub plan: PruningPlan,
+    /// The decoder with edited weights; it still holds what the plan drops.
+    pub decoder: Decoder,
+    /// What was done.
+    pub report: WeightReport,
+}
+
+impl PrunedDecoder {
+    /// A plan that edits no weights, on a decoder.
+    pub fn unedited(decoder: &Decoder, plan: &PruningPlan) -> Self {
+        let footprint = Footprint::of(plan, &decoder.config);
+        Self {
+            other: false,
+            plan: plan.clone(),
+            decoder: decoder.clone(),
+            report: WeightReport { footprint, ..WeightReport::default() },
+        }
+    }
+
+    /// The same weights under a plan that differs only in what it drops.
+    pub fn with_plan(&self, plan: &PruningPlan) -> Self {
+        let mut out = self.clone();
+        out.plan = plan.clone();
+        out.report.footprint = Footprint::of(plan, &self.decoder.config);
+        out
+    }
+
+    /// Which model this is.
+    pub fn which(&self) -> Which {
+        Which { other: self.other, plan: self.plan.clone() }
+    }
+
+    /// Whether the weights of a sublayer differ from the dense decoder's.
+    pub fn edits(&self, at: Sublayer) -> bool {
+        self.other || self.plan.edits(at)
+    }
+
+    /// Whether the weights of any sublayer differ from the dense decoder's.
+    pub fn edits_weights(&self) -> bool {
+        self.other || self.plan.edits_weights()
+    }
+
+    /// The residual stream before sublayer `first` of tokens that the dense decoder has read: the dense decoder's, unless this
+    /// is a second model, which has embeddings of its own (and `first` is then 0).
+    ///
+    /// * `ids` — the tokens.
+    /// * `start` — how many tokens come before these.
+    /// * `dense` — the dense decoder's stream there.
+    pub fn begin(&self, ids: &[u32], start: usize, dense: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
+        if self.other { self.decoder.embed(ids, start) } else { dense() }
+    }
+
+    /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or the first
+    /// of that block, where a block's sublayers are parallel.
+    pub fn first_change(&self) -> Option<usize> {
+        if self.other {
+            return Some(0);
+        }
+        let first = self.plan.first_change(self.decoder.config.layers)?;
+        Some(self.decoder.reads(Sublayer::from_index(first)))
+    }
+}
+
+/// What is known of a model on a calibration text, kept so that each thing is computed once.
+pub struct Calibration {
+    ids: Vec<u32>,
+    activations: Option<Activations>,
+    thresholds: HashMap<(SparsityMethod, usize, Matrix), Thresholds>,
+    factors: HashMap<(usize, InputSite), InverseFactor>,
+}
+
+impl Calibration {
+    /// For a text as token ids.
+    pub fn new(ids: Vec<u32>) -> Self {
+        Self { ids, activations: None, thresholds: HashMap::new(), factors: HashMap::new() }
+    }
+
+    /// A decoder with the weights that its plan leaves.
+    ///
+    /// * `unedited` — the decoder with the plan whose edits are still to be made.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`] (what is finished by then is kept), or a failing device.
+    pub async fn edit(
+        &mut self,
+        unedited: PrunedDecoder,
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<PrunedDecoder, ExperimentError> {
+        let (decoder, plan) = (&unedited.decoder, &unedited.plan);
+        let mut out = unedited.clone();
+        if !plan.edits_weights() {
+            return Ok(out);
+        }
+        let layers = decoder.config.layers;
+        let sites: Vec<(usize, InputSite)> = (0..layers)
+            .flat_map(|layer| InputSite::ALL.map(|site| (layer, site)))
+            .filter(|(layer, site)| {
+                let kind = site.matrices().next().map(Matrix::sublayer);
+                // Dropped ones too: whoever switches one on again should not wait.
+                kind.is_some_and(|kind| plan.edits(Sublayer { layer: *layer, kind }))
+            })
+            .collect();
+        let sparse = plan.sparse.filter(|sparse| sparse.pattern != Pattern::Percent(0));
+        let second_order = sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
+        let only_removes = !second_order && plan.quant.is_none();
+        let needs_activations = second_order
+            || sparse.is_some_and(|sparse| sparse.method == SparsityMethod::Wanda)
+            || plan.quant.is_some_and(|quant| quant.method == QuantizationMethod::ActivationAware);
+        if needs_activations {
+            self.read_text(decoder, if second_order { &sites } else { &[] }, control, progress).await?;
+            out.report.calibration_tokens = self.ids.len();
+        }
+        for (done, (layer, site)) in sites.iter().copied().enumerate() {
+            progress("Editing the weights", done, sites.len());
+            control.checkpoint().await?;
+            let matrices: Vec<Matrix> = decoder.config.matrices().filter(|matrix| matrix.site() == site).collect();
+            let dense = read_matrices(decoder, layer, &matrices).await?;
+            let mut edited = vec![];
+            for (matrix, weights) in matrices.iter().zip(&dense) {
+                edited.push(match sparse {
+                    Some(sparse) => {
+                        let [_, columns] = matrix.shape(&decoder.config);
+                        self.sparsify(sparse, layer, *matrix, columns, weights, control).await?
+                    }
+                    None => weights.clone(),
+                });
+            }
+            let grids = match plan.quant {
+                Some(quant) => self.quantize(quant, decoder, layer, site, &mut edited).await?,
+                None => vec![],
+            };
+            for (at, ((matrix, dense), weights)) in matrices.into_iter().zip(dense).zip(edited).enumerate() {
+                let (sparsity, change) = mask::effect(&dense, &weights);
+                out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
+                let Some(before) = decoder.blocks[layer].matrix(matrix) else { continue };
+                let weights = match grids.get(at) {
+                    _ if only_removes => before.without_zeros_of(weights),
+                    Some(grid) => before.on_grid(weights, grid),
+                    None => before.with_values(weights),
+                };
+                out.decoder.blocks[layer].set_matrix(matrix, weights);
+            }
+        }
+        progress("Editing the weights", sites.len(), sites.len());
+        Ok(out)
+    }
+
+    /// Reads the calibration text where that was not done, and factors the Hessians that are wanted and not known.
+    async fn read_text(
+        &mut self,
+        decoder: &Decoder,
+        factors: &[(usize, InputSite)],
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<(), ExperimentError> {
+        let wanted: Vec<_> = factors.iter().filter(|site| !self.factors.contains_key(site)).copied().collect();
+        if self.activations.is_some() && wanted.is_empty() {
+            return Ok(());
+        }
+        let mut layers = vec![];
+        let mut walk = Walk::new(decoder, &self.ids);
+        let all = decoder.config.layers;
+        loop {
+            let layer = layers.len();
+            progress("Reading the calibration text", layer, all);
+            let Some(inputs) = walk.next_layer(control).await? else { break };
+            layers.push(summarize(&inputs).await?);
+            for (_, site) in wanted.iter().filter(|(of, _)| *of == layer) {
+                control.checkpoint().await?;
+                let input = &inputs[index(*site)];
+                let [_, columns] = input.dims();
+                let mut work = Factorization::new(hessian(input).await?, columns);
+                while work.row() {
+                    control.checkpoint().await?;
+                }
+                self.factors.insert((layer, *site), work.finish());
+            }
+            // Later layers matter only to what is still wanted.
+            if self.activations.is_some() && wanted.iter().all(|(of, _)| *of <= layer) {
+                return Ok(());
+            }
+        }
+        self.activations = Some(layers);
+        Ok(())
+    }
+
+    fn site(&self, layer: usize, site: InputSite) -> Result<&super::activations::SiteActivations, ExperimentError> {
+        self.activations
+            .as_ref()
+            .and_then(|layers| layers.get(layer))
+            .map(|sites| &sites[index(site)])
+            .ok_or_else(|| ExperimentError::device("it lost the calibration"))
+    }
+
+    /// One matrix without the weights that go.
+    async fn sparsify(
+        &mut self,
+        sparse: Sparsity,
+        layer: usize,
+        matrix: Matrix,
+        columns: usize,
+        weights: &[f32],
+        control: &Control,
+    ) -> Result<Vec<f32>, ExperimentError> {
+        let lost = || ExperimentError::device("it lost the calibration");
+        if sparse.method == SparsityMethod::SparseGpt {
+            let factor = self.factors.get(&(layer, matrix.site())).ok_or_else(lost)?;
+            let mut out = weights.to_vec();
+            let mut work = SparseGpt::new(&mut out, factor, sparse.pattern);
+            while work.block() {
+                control.checkpoint().await?;
+            }
+            return Ok(out);
+        }
+        let by_row = sparse.method == SparsityMethod::Wanda;
+        let (norms, line) = if by_row {
+            (self.site(layer, matrix.site())?.norms.clone(), columns)
+        } else {
+            (vec![1.0; columns], weights.len())
+        };
+        if let Some((n, m)) = sparse.pattern.n_of_m() {
+            return Ok(mask::prune_n_of_m(weights, &norms, n, m));
+        }
+        let key = (sparse.method, layer, matrix);
+        let thresholds = self.thresholds.entry(key).or_insert_with(|| Thresholds::new(weights, &norms, line));
+        Ok(thresholds.prune(weights, &norms, (sparse.pattern.ratio() * 100.0).round() as u8))
+    }
+
+    /// Rounds the matrices of one site, in place; weights that are zero stay so.
+    ///
+    /// Returns the [`quantize::grid`] of each where its blocks have at most 16 values, evenly spaced; else nothing.
+    async fn quantize(
+        &self,
+        quant: Quantization,
+        decoder: &Decoder,
+        layer: usize,
+        site: InputSite,
+        weights: &mut [Vec<f32>],
+    ) -> Result<Vec<Vec<[f32; 2]>>, ExperimentError> {
+        let group = usize::from(quant.group);
+        let rounded = |scales: &[f32], weights: &[f32]| {
+            let mut out = weights.to_vec();
+            quantize::round_scaled(&mut out, scales, quant.bits, group);
+            out.iter_mut().zip(weights).filter(|(_, before)| **before == 0.0).for_each(|(after, _)| *after = 0.0);
+            out
+        };
+        let columns = site.matrices().next().map_or(0, |matrix| matrix.shape(&decoder.config)[1]);
+        let mut grids = vec![];
+        let scales = match quant.method {
+            QuantizationMethod::RoundToNearest => {
+                if quant.bits <= 4 {
+                    let grid = |weights: &Vec<f32>| quantize::grid(weights, columns, quant.bits, group, BLOCK);
+                    grids = weights.iter().map(grid).collect();
+                }
+                vec![1.0; columns]
+            }
+            QuantizationMethod::ActivationAware => {
+                let seen = self.site(layer, site)?;
+                let candidates = (0..SEARCH_STEPS)
+                    .map(|step| quantize::channel_scales(&seen.mean_abs, step as f32 / SEARCH_STEPS as f32));
+                let candidates: Vec<_> = candidates.collect();
+                let mut losses = vec![];
+                for scales in &candidates {
+                    let mut of_site = vec![];
+                    for before in weights.iter() {
+                        let mut difference = rounded(scales, before);
+                        difference.iter_mut().zip(before).for_each(|(after, before)| *after -= before);
+                        let rows = difference.len() / columns;
+                        let difference =
+                            Tensor::<2>::from_data(TensorData::new(difference, [rows, columns]), &decoder.device);
+                        of_site.push(product(seen.sample.clone(), difference).square().sum());
+                    }
+                    losses.push(Tensor::cat(of_site, 0).sum());
+                }
+                let losses = Tensor::cat(losses, 0).unsqueeze();
+                let losses = read_back(losses).await.map_err(ExperimentError::device)?;
+                let best = losses.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(step, _)| step);
+                candidates.into_iter().nth(best).unwrap_or_default()
+            }
+        };
+        for weights in weights {
+            *weights = rounded(&scales, weights);
+        }
+        Ok(grids)
+    }
+}
+
+/// Matrices of one layer on the host.
+async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> Result<Vec<Vec<f32>>, ExperimentError> {
+    let mut out = vec![];
+    for matrix in matrices {
+        let Some(matrix) = decoder.blocks[layer].matrix(*matrix) else { continue };
+        out.push(matrix.weights.values().await.map_err(ExperimentError::device)?);
+    }
+    Ok(out)
+}
+
+/// The upper left corner of a matrix as it is in a decoder.
+///
+/// # Errors
+/// A failing device.
+pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<MaskPicture, ExperimentError> {
+    let [all_rows, all_columns] = matrix.shape(&decoder.config);
+    let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
+    let ids: Vec<u32> = (0..rows as u32).collect();
+    let weights = match decoder.blocks[layer].matrix(matrix) {
+        Some(matrix) => {
+            let corner = matrix.weights.select(&ids).narrow(1, 0, columns);
+            read_back(corner).await.map_err(ExperimentError::device)?
+        }
+        None => vec![],
+    };
+    let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
+    let cell = |weight: &f32| if *weight == 0.0 { 0 } else { 1 + (weight.abs() / largest * 254.0) as u8 };
+    Ok(MaskPicture { layer, matrix, rows, columns, cells: weights.iter().map(cell).collect() })
+}

@@ -1,0 +1,439 @@
+//! All metrics of a pair of models in three readings of the logits, for models that run on the host.
+//!
+//! The same numbers as [`super::comparison`] gives with plain tensor operations, at a tenth of the cost.
+
+use wide::f32x4;
+
+use super::comparison::{Comparison, TOP, TopToken};
+use prunescope_kernels::elementwise::{exponentials, largest_of};
+use prunescope_protocol::results::Metrics;
+
+/// Numbers that are summed in f32 before the sum goes on in f64.
+const CHUNK: usize = 512;
+/// Keeps a division by a norm finite where a row is all zeros.
+const TINY: f64 = 1e-30;
+
+/// One model's h and z at one position.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// h.
+    pub hidden: &'a [f32],
+    /// z.
+    pub logits: &'a [f32],
+}
+
+/// `N` sums over two rows of numbers at once: f32 within a chunk, f64 between chunks.
+#[inline(always)]
+fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f32x4; N]) -> [f64; N] {
+    let mut totals = [0f64; N];
+    let mut add =
+        |part: [f32x4; N]| totals.iter_mut().zip(part).for_each(|(total, x)| *total += f64::from(x.reduce_add()));
+    for (a, b) in a.chunks(CHUNK).zip(b.chunks(CHUNK)) {
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+        let mut part = [f32x4::ZERO; N];
+        for (a, b) in a.iter().zip(b) {
+            for (part, x) in part.iter_mut().zip(term(f32x4::new(*a), f32x4::new(*b))) {
+                *part += x;
+            }
+        }
+        add(part);
+        for (a, b) in a_rest.iter().zip(b_rest) {
+            // The other lanes must not count: their terms may not be 0 where a and b are.
+            add(term(f32x4::splat(*a), f32x4::splat(*b)).map(|x| x * f32x4::new([1.0, 0.0, 0.0, 0.0])));
+        }
+    }
+    totals
+}
+
+/// How two vectors x and x + Δ lie to each other.
+struct Angle {
+    cosine: f64,
+    parallel: f64,
+    orthogonal: f64,
+}
+
+impl Angle {
+    /// x against `scale` times y.
+    fn between(x: &[f32], y: &[f32], scale: f32) -> Self {
+        // Scaled by the largest entry, so that no square vanishes or overflows in f32.
+        let largest = |x: &[f32]| largest_of(x, f32x4::abs).max(1e-30);
+        let (x_size, y_size) = (largest(x), largest(y));
+        let (x_unit, y_unit, scale) = (f32x4::splat(1.0 / x_size), f32x4::splat(1.0 / y_size), f32x4::splat(scale));
+        let [xx, yy, xy, dx] = sums(x, y, |x, y| {
+            let (a, b) = (x * x_unit, y * y_unit);
+            [a * a, b * b, a * b, (y * scale - x) * x_unit * a]
+        });
+        let share = dx / (xx + TINY);
+        let part = f32x4::splat(share as f32);
+        let [across] = sums(x, y, |x, y| {
+            let across = ((y * scale - x) - part * x) * x_unit;
+            [across * across]
+        });
+        Self::of([xx, yy, xy, dx, across])
+    }
+
+    /// From Σx², Σy², Σxy, ΣΔx and Σ(Δ − share · x)², all in any unit of x and of y.
+    fn of([xx, yy, xy, dx, across]: [f64; 5]) -> Self {
+        let (length, share) = ((xx + TINY).sqrt(), dx / (xx + TINY));
+        Self {
+            cosine: xy / ((xx * yy).sqrt() + TINY),
+            parallel: share.abs() * xx.sqrt() / length,
+            orthogonal: across.sqrt() / length,
+        }
+    }
+
+    fn ratio(&self) -> f64 {
+        self.orthogonal / (self.parallel + TINY)
+    }
+
+    fn theorem1(&self) -> f64 {
+        self.orthogonal * self.orthogonal / 2.0
+    }
+}
+
+/// p = softmax(z / T), unnormalised.
+struct Softmax {
+    /// exp((z − max z) / T).
+    e: Vec<f32>,
+    total: f64,
+    /// log Σ exp(z / T).
+    log_total: f64,
+}
+
+impl Softmax {
+    fn of(z: &[f32], temperature: f32) -> Self {
+        let mut e = z.to_vec();
+        let largest = exponentials(&mut e, temperature);
+        let [total] = sums(&e, &e, |e, _| [e]);
+        Self { e, total, log_total: f64::from(largest) / f64::from(temperature) + total.ln() }
+    }
+}
+
+/// The places of the largest numbers, largest first; of equal ones the first.
+pub fn largest(z: &[f32], count: usize) -> Vec<usize> {
+    let mut best: Vec<usize> = Vec::with_capacity(count + 1);
+    let mut least = f32::NEG_INFINITY;
+    for (at, value) in z.iter().enumerate() {
+        if best.len() < count || *value > least {
+            let place = best.partition_point(|other| z[*other] >= *value);
+            best.insert(place, at);
+            best.truncate(count);
+            least = best.last().map_or(least, |last| z[*last]);
+        }
+    }
+    best
+}
+
+/// Every metric of `dense` against `pruned` at one position.
+///
+/// * `temperature` — T > 0 of the analysis.
+/// * `with_top` — also the likeliest tokens of both.
+pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top: bool) -> Comparison {
+    let (z, y) = (dense.logits, pruned.logits);
+    let count = z.len() as f64;
+    let t = f64::from(temperature);
+    let hidden = Angle::between(dense.hidden, pruned.hidden, 1.0);
+    let logits = Angle::between(z, y, 1.0);
+    let (p, q) = (Softmax::of(z, temperature), Softmax::of(y, temperature));
+    // Both unnormalised, so that p's largest entry is 1.
+    let probabilities = Angle::between(&p.e, &q.e, (p.total / q.total) as f32);
+    let [delta, absolute, squared] = sums(z, y, |z, y| [y - z, (y - z).abs(), (y - z) * (y - z)]);
+    let (variance_p, variance_r) = weighted_variances(z, y, &p.e);
+    let shift = f32x4::splat((delta / count) as f32);
+    let [uniform] = sums(z, y, |z, y| {
+        let x = y - z - shift;
+        [x * x]
+    });
+    let (kl_dense_pruned, kl_pruned_dense) = divergences(z, y, &p, &q, t);
+    let sums = Sums {
+        hidden,
+        logits,
+        probabilities,
+        absolute,
+        squared,
+        uniform,
+        variance_p,
+        variance_r,
+        kl_dense_pruned,
+        kl_pruned_dense,
+        log_totals: [p.log_total, q.log_total],
+    };
+    let likeliest = |of: &[f32]| -> Vec<Likely> {
+        let places = largest(of, TOP.min(of.len()));
+        places.into_iter().map(|at| Likely { id: at as u32, logits: [z[at], y[at]].map(f64::from) }).collect()
+    };
+    let pruned_top = if with_top { likeliest(y) } else { vec![] };
+    sums.comparison(count, t, &likeliest(z), &pruned_top, with_top)
+}
+
+/// What is known of one position once both models' rows were read.
+struct Sums {
+    /// Of h.
+    hidden: Angle,
+    /// Of z.
+    logits: Angle,
+    /// Of p.
+    probabilities: Angle,
+    /// Σ|Δz|.
+    absolute: f64,
+    /// ΣΔz².
+    squared: f64,
+    /// Σ(Δz − mean)².
+    uniform: f64,
+    /// Var_p(Δz).
+    variance_p: f64,
+    /// Var_r(Δz).
+    variance_r: f64,
+    /// KL(p ‖ p̃).
+    kl_dense_pruned: f64,
+    /// KL(p̃ ‖ p).
+    kl_pruned_dense: f64,
+    /// log Σ exp(z / T) of both models.
+    log_totals: [f64; 2],
+}
+
+/// One of the likeliest tokens.
+struct Likely {
+    id: u32,
+    /// z of both models.
+    logits: [f64; 2],
+}
+
+impl Sums {
+    /// * `count` — the vocabulary's size; `t` — the temperature.
+    /// * `dense_top`, `pruned_top` — the likeliest tokens of each model, likeliest first.
+    fn comparison(
+        &self,
+        count: f64,
+        t: f64,
+        dense_top: &[Likely],
+        pruned_top: &[Likely],
+        with_top: bool,
+    ) -> Comparison {
+        let top = |most: usize| {
+            let tokens = &dense_top[..most.min(dense_top.len())];
+            let highest = tokens.first().map_or(0.0, |token| token.logits[0]);
+            let weight = |token: &Likely| ((token.logits[0] - highest) / t).exp();
+            let total: f64 = tokens.iter().map(weight).sum();
+            let terms = || tokens.iter().map(|token| (weight(token) / total, token.logits[1] - token.logits[0]));
+            let mean: f64 = terms().map(|(weight, x)| weight * x).sum();
+            let variance: f64 = terms().map(|(weight, x)| weight * (x - mean) * (x - mean)).sum();
+            let count = tokens.len().max(1) as f64;
+            let l1 = terms().map(|(_, x)| x.abs()).sum::<f64>() / count;
+            (variance, l1, (terms().map(|(_, x)| x * x).sum::<f64>() / count).sqrt())
+        };
+        let ((variance_top5, delta_l1_top5, delta_l2_top5), (variance_top10, ..)) = (top(5), top(10));
+        let second_order = |variance: f64| variance / (2.0 * t * t);
+        let Self { hidden, logits, probabilities, .. } = self;
+        let metrics = Metrics {
+            cos_h: hidden.cosine as f32,
+            cos_z: logits.cosine as f32,
+            cos_p: probabilities.cosine as f32,
+            kl_dense_pruned: self.kl_dense_pruned as f32,
+            kl_pruned_dense: self.kl_pruned_dense as f32,
+            theorem1_h: hidden.theorem1() as f32,
+            theorem1_z: logits.theorem1() as f32,
+            theorem1_p: probabilities.theorem1() as f32,
+            theorem2: second_order(self.variance_r) as f32,
+            theorem3: second_order(self.variance_p) as f32,
+            ratio_h: hidden.ratio() as f32,
+            parallel_h: hidden.parallel as f32,
+            orthogonal_h: hidden.orthogonal as f32,
+            ratio_z: logits.ratio() as f32,
+            parallel_z: logits.parallel as f32,
+            orthogonal_z: logits.orthogonal as f32,
+            variance_uniform: (self.uniform / count) as f32,
+            variance_p: self.variance_p as f32,
+            variance_r: self.variance_r as f32,
+            variance_top5: variance_top5 as f32,
+            variance_top10: variance_top10 as f32,
+            delta_l1: (self.absolute / count) as f32,
+            delta_l2: (self.squared / count).sqrt() as f32,
+            delta_l1_top5: delta_l1_top5 as f32,
+            delta_l2_top5: delta_l2_top5 as f32,
+        };
+        let tokens = |likely: &[Likely]| -> Vec<TopToken> {
+            let likely = if with_top { likely } else { &[] };
+            let share = |token: &Likely, model: usize| (token.logits[model] / t - self.log_totals[model]).exp() as f32;
+            let token = |token: &Likely| TopToken { id: token.id, dense: share(token, 0), pruned: share(token, 1) };
+            likely.iter().map(token).collect()
+        };
+        Comparison { metrics, dense_top: tokens(dense_top), pruned_top: tokens(pruned_top) }
+    }
+}
+
+/// The comparison of which a GPU has computed the sums: one row of `gpu::ops::compare`.
+///
+/// * `count` — the vocabulary's size.
+#[cfg(feature = "gpu")]
+pub fn compared_on_gpu(row: &[f32], count: usize, temperature: f32, with_top: bool) -> Comparison {
+    use prunescope_gpu::ops::{COMPARED_ANGLE, COMPARED_SUMS, COMPARED_TOKEN};
+    let at = |at: usize| f64::from(row[at]);
+    let angle = |which: usize| Angle::of(std::array::from_fn(|i| at(COMPARED_ANGLE * which + i)));
+    let rest = |i: usize| at(3 * COMPARED_ANGLE + i);
+    let sums = Sums {
+        hidden: angle(0),
+        logits: angle(1),
+        probabilities: angle(2),
+        absolute: rest(0),
+        squared: rest(1),
+        uniform: rest(2),
+        variance_p: rest(3),
+        variance_r: rest(4),
+        kl_dense_pruned: rest(5).max(0.0),
+        kl_pruned_dense: rest(6).max(0.0),
+        log_totals: [rest(7), rest(8)],
+    };
+    let tokens: Vec<Likely> = row[COMPARED_SUMS..]
+        .chunks_exact(COMPARED_TOKEN)
+        .map(|token| Likely { id: token[0] as u32, logits: [token[1], token[2]].map(f64::from) })
+        .collect();
+    let (dense, pruned) = tokens.split_at(tokens.len() / 2);
+    sums.comparison(count as f64, f64::from(temperature), dense, pruned, with_top)
+}
+
+/// Var_p(Δz) and Var_r(Δz) with r = p²/‖p‖²; `e` is p, unnormalised.
+fn weighted_variances(z: &[f32], y: &[f32], e: &[f32]) -> (f64, f64) {
+    let delta: Vec<f32> = z.iter().zip(y).map(|(z, y)| y - z).collect();
+    let [total, squares, of_p, of_r] = sums(e, &delta, |e, d| [e, e * e, e * d, e * e * d]);
+    let (mean_p, mean_r) = (f32x4::splat((of_p / total) as f32), f32x4::splat((of_r / squares) as f32));
+    let [var_p, var_r] = sums(e, &delta, |e, d| {
+        let (from_p, from_r) = (d - mean_p, d - mean_r);
+        [e * from_p * from_p, e * e * from_r * from_r]
+    });
+    (var_p / total, var_r / squares)
+}
+
+/// KL(p ‖ q) and KL(q ‖ p).
+fn divergences(z: &[f32], y: &[f32], p: &Softmax, q: &Softmax, t: f64) -> (f64, f64) {
+    let inverse = f32x4::splat((1.0 / t) as f32);
+    let shift = f32x4::splat((q.log_total - p.log_total) as f32);
+    // log p − log q of every token.
+    let mut ratio = vec![0f32; z.len()];
+    let (ratios, rest) = ratio.as_chunks_mut::<4>();
+    let (zs, ys) = (z.as_chunks::<4>().0, y.as_chunks::<4>().0);
+    for ((ratio, z), y) in ratios.iter_mut().zip(zs).zip(ys) {
+        *ratio = ((f32x4::new(*z) - f32x4::new(*y)) * inverse + shift).to_array();
+    }
+    let from = z.len() - rest.len();
+    for (at, ratio) in rest.iter_mut().enumerate() {
+        *ratio = (f64::from(z[from + at] - y[from + at]) / t + q.log_total - p.log_total) as f32;
+    }
+    let [forward] = sums(&p.e, &ratio, |e, ratio| [e * ratio]);
+    let [backward] = sums(&q.e, &ratio, |e, ratio| [e * ratio]);
+    ((forward / p.total).max(0.0), (-backward / q.total).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Spaces;
+    use crate::metrics::comparison::{compare_tensors, read_all};
+    use burn::tensor::{Device, Tensor, TensorData};
+    use futures::executor::block_on;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_largest_come_first_and_of_equal_ones_the_first() {
+        assert_eq!(largest(&[1.0, 5.0, 3.0, 5.0, 0.0], 3), [1, 3, 2]);
+        assert_eq!(largest(&[1.0], 3), [0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Plain tensor operations are the readable reference.
+        #[test]
+        fn the_same_as_with_tensors(
+            z in proptest::collection::vec(-8f32..8.0, 1031),
+            d in proptest::collection::vec(-2f32..2.0, 1031),
+            temperature in 0.3f32..3.0,
+        ) {
+            let y: Vec<f32> = z.iter().zip(&d).map(|(z, d)| z + d).collect();
+            let tensor = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [1, x.len()]), &Device::flex());
+            let spaces = |x: &[f32]| Spaces { hidden: tensor(&x[..100]), logits: tensor(x) };
+            let pending = compare_tensors(&spaces(&z), &spaces(&y), temperature, true);
+            let wanted = block_on(read_all(vec![pending])).unwrap().remove(0);
+            let [dense, pruned] = [&z, &y].map(|x| Row { hidden: &x[..100], logits: x });
+            let found = compare_rows(dense, pruned, temperature, true);
+            for (name, (a, b)) in Metrics::NAMES.iter().zip(found.metrics.values().iter().zip(wanted.metrics.values())) {
+                // A ratio to a part near 0 is as good as that part: it is held to its own parts below.
+                let close = (a - b).abs() <= 2e-4 * b.abs() + 1e-6;
+                prop_assert!(close || name.starts_with("ratio"), "{name}: {a} in place of {b}");
+            }
+            let Metrics { ratio_h, orthogonal_h, parallel_h, ratio_z, orthogonal_z, parallel_z, .. } = found.metrics;
+            for (ratio, across, along) in [(ratio_h, orthogonal_h, parallel_h), (ratio_z, orthogonal_z, parallel_z)] {
+                prop_assert!((ratio * along - across).abs() <= 1e-4 * across);
+            }
+            let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
+            prop_assert_eq!(ids(&found.dense_top), ids(&wanted.dense_top));
+            prop_assert_eq!(ids(&found.pruned_top), ids(&wanted.pruned_top));
+            for (a, b) in found.pruned_top.iter().zip(&wanted.pruned_top) {
+                prop_assert!((a.dense - b.dense).abs() < 1e-5 && (a.pruned - b.pruned).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    mod gpu {
+        use super::*;
+        use crate::metrics::{Comparison, compare};
+
+        /// Numbers between −1 and 1 without pattern.
+        fn numbers(count: usize, salt: u32) -> Vec<f32> {
+            let mut state = salt.wrapping_mul(0x9e37_79b9) | 1;
+            let mut next = || {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            (0..count).map(|_| next()).collect()
+        }
+
+        /// Vocabularies around the number of units; equal logits; temperatures; both models the same.
+        #[test]
+        fn compares_as_the_host_does() {
+            let device = &Device::wgpu_options().init().expect("a GPU");
+            let rows = 5;
+            for (vocabulary, temperature, change) in
+                [(7, 1.0, 1.0), (256, 0.5, 0.01), (1031, 1.7, 3.0), (600, 1.0, 0.0)]
+            {
+                let moved = |x: &[f32], by: f32, salt| -> Vec<f32> {
+                    x.iter().zip(numbers(x.len(), salt)).map(|(x, d)| x + by * d).collect()
+                };
+                let hidden = numbers(rows * 48, 31);
+                // Coarse, so that some are equal.
+                let logits: Vec<f32> =
+                    numbers(rows * vocabulary, 32).iter().map(|x| (x * 40.0).round() / 4.0).collect();
+                let pruned = [moved(&hidden, change, 33), moved(&logits, change, 34)];
+                let compared = |device: &Device| -> Vec<Comparison> {
+                    let on = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [rows, x.len() / rows]), device);
+                    let spaces = |hidden: &[f32], logits: &[f32]| Spaces { hidden: on(hidden), logits: on(logits) };
+                    let pending =
+                        compare(&spaces(&hidden, &logits), &spaces(&pruned[0], &pruned[1]), temperature, true);
+                    futures::executor::block_on(read_all(vec![pending])).unwrap()
+                };
+                let found = compared(device);
+                let wanted = compared(&Device::flex());
+                assert_eq!(found.len(), rows);
+                for (found, wanted) in found.iter().zip(&wanted) {
+                    let values = found.metrics.values().into_iter().zip(wanted.metrics.values());
+                    for (name, (a, b)) in Metrics::NAMES.iter().zip(values) {
+                        let close = (a - b).abs() <= 1e-3 * b.abs() + 2e-6;
+                        assert!(close || name.starts_with("ratio"), "{name}: {a} in place of {b}, {vocabulary} tokens");
+                    }
+                    for (found, wanted) in
+                        [(&found.dense_top, &wanted.dense_top), (&found.pruned_top, &wanted.pruned_top)]
+                    {
+                        let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
+                        assert_eq!(ids(found), ids(wanted));
+                        for (a, b) in found.iter().zip(wanted) {
+                            assert!((a.dense - b.dense).abs() < 1e-5 && (a.pruned - b.pruned).abs() < 1e-5);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Models from files on disk, for native programs: a `.gguf` file, a manifest with its parts beside it, a folder.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::linear::Storage;
+use super::loader::{Limits, LoadedModel, ModelLoader};
+use prunescope_formats::load_error::LoadError;
+use prunescope_protocol::model::manifest::{Manifest, ManifestError};
+use prunescope_protocol::model::repository::{Repository, RepositoryFile, SelectionError, WeightsError, select};
+
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A model file that cannot be used.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read ({why}): give the path of a .gguf file, or run `make model`")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The manifest cannot be used.
+    #[error("{path} cannot be used: {why}")]
+    Manifest {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: ManifestError,
+    },
+    /// A part is not what the manifest says.
+    #[error("{path} has another checksum than its manifest says, so it is damaged: delete it and run `make model`")]
+    Checksum {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The folder has no model.
+    #[error("{path} cannot be used: {why}")]
+    Selection {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: SelectionError,
+    },
+    /// The folder does not have all files of weights.
+    #[error("{path} cannot be used: {why}")]
+    Weights {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: WeightsError,
+    },
+    /// What is in the file cannot be used.
+    #[error("{path} cannot be used: {why}")]
+    Load {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: LoadError,
+    },
+}
+
+/// Bytes that follow each other: a file, or the parts of one.
+struct Pieces {
+    name: String,
+    bytes: u64,
+    paths: Vec<(PathBuf, Option<String>)>,
+}
+
+impl Pieces {
+    fn new(paths: Vec<(PathBuf, Option<String>)>) -> Result<Self, FileError> {
+        let mut bytes = 0;
+        for (path, _) in &paths {
+            bytes += fs::metadata(path).map_err(|why| FileError::Read { path: path.clone(), why })?.len();
+        }
+        let name = paths.first().and_then(|(path, _)| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { name: name.unwrap_or_default(), bytes, paths })
+    }
+}
+
+/// Loads a model onto a device: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository is.
+///
+/// # Errors
+/// [`FileError`], as a sentence that names the file and what to do.
+pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedModel, FileError> {
+    load_within(path, device, storage, Limits::default())
+}
+
+/// [`load`] for a device of which the limits are known.
+///
+/// # Errors
+/// The same, and a model beyond the limits.
+pub fn load_within(path: &Path, device: &Device, storage: Storage, limits: Limits) -> Result<LoadedModel, FileError> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
+    let in_file = |why| FileError::Load { path: path.into(), why };
+    let mut repository = None;
+    let files = if path.is_dir() {
+        let listed = listing(path)?;
+        let mut selection = select(&listed, None).map_err(|why| FileError::Selection { path: path.into(), why })?;
+        if !selection.texts.is_empty() {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let mut texts = Repository { name, ..Repository::default() };
+            for text in &selection.texts {
+                texts.set(&text.path, read(&path.join(&text.path))?);
+            }
+            let weights = texts.weights(&listed, selection.weights);
+            selection.weights = weights.map_err(|why| FileError::Weights { path: path.into(), why })?;
+            repository = Some(texts);
+        }
+        let file = |file: &RepositoryFile| Pieces::new(vec![(path.join(&file.path), None)]);
+        selection.weights.iter().map(file).collect::<Result<Vec<_>, _>>()?
+    } else if path.extension().is_some_and(|extension| extension == "json") {
+        let manifest = Manifest::parse(&read(path)?).map_err(|why| FileError::Manifest { path: path.into(), why })?;
+        let parts = manifest.parts.into_iter().map(|part| (path.with_file_name(part.file), part.sha256));
+        vec![Pieces::new(parts.collect())?]
+    } else {
+        vec![Pieces::new(vec![(path.into(), None)])?]
+    };
+    let mut loader = ModelLoader::new(files.len(), device, storage).within(limits);
+    if let Some(repository) = repository {
+        loader.describe(repository).map_err(in_file)?;
+    }
+    for file in &files {
+        loader.begin_file(&file.name, file.bytes).map_err(in_file)?;
+        push(&mut loader, file)?;
+    }
+    loader.finish().map_err(in_file)
+}
+
+/// The files of a folder, as the hub lists those of a repository.
+fn listing(path: &Path) -> Result<Vec<RepositoryFile>, FileError> {
+    let failed = |why| FileError::Read { path: path.into(), why };
+    let mut out = vec![];
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let bytes = entry.metadata().map_err(failed)?.len();
+        out.push(RepositoryFile { path: entry.file_name().to_string_lossy().into_owned(), bytes, sha256: None });
+    }
+    out.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(out)
+}
+
+/// Streams a file into the loader, checking what has a checksum.
+fn push(loader: &mut ModelLoader, file: &Pieces) -> Result<(), FileError> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    for (part, sha256) in &file.paths {
+        let failed = |why| FileError::Read { path: part.clone(), why };
+        let mut file = File::open(part).map_err(failed)?;
+        let mut digest = Sha256::new();
+        loop {
+            let count = file.read(&mut chunk).map_err(failed)?;
+            if count == 0 {
+                break;
+            }
+            if sha256.is_some() {
+                digest.update(&chunk[..count]);
+            }
+            loader.push(&chunk[..count]).map_err(|why| FileError::Load { path: part.clone(), why })?;
+        }
+        let sum = prunescope_protocol::model::manifest::hexadecimal(&digest.finalize());
+        if sha256.as_ref().is_some_and(|wanted| *wanted != sum) {
+            return Err(FileError::Checksum { path: part.clone() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,654 @@
+//! From a stream of file bytes to a model on a device, holding no weight twice.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use burn::tensor::Device;
+
+use super::attention::Attention;
+use super::cross_check::{Collector, CrossCheck, row_values};
+use super::decoder::{Block, Decoder};
+use super::linear::{Linear, RowWeights, Storage, Weights};
+use super::mlp::Mlp;
+use super::norm::Norm;
+use super::rope::Rope;
+use prunescope_formats::chat::{ChatError, ChatTemplate};
+use prunescope_formats::config::{self, DecoderConfig};
+use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
+use prunescope_formats::layout::{self, Format, Part, Place, Role};
+use prunescope_formats::load_error::LoadError;
+use prunescope_formats::safetensors::{self, SafetensorsError};
+use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
+use prunescope_formats::tokenizer::ModelTokenizer;
+use prunescope_kernels::attention::Heads;
+use prunescope_protocol::model::repository::Repository;
+
+/// A header longer than this is taken for a corrupt file.
+const MAX_HEADER_BYTES: usize = 256 << 20;
+/// The header is parsed anew each time this much more has come, doubling.
+const FIRST_HEADER_BYTES: usize = 1 << 20;
+
+/// A model ready to run, with what came in its files.
+#[derive(Clone, Debug)]
+pub struct LoadedModel {
+    /// The decoder on its device.
+    pub decoder: Decoder,
+    /// Text to ids and back.
+    pub tokenizer: ModelTokenizer,
+    /// The model's chat template, or why there is none.
+    pub chat: Result<ChatTemplate, ChatError>,
+    /// What a visitor should know about the files, each a sentence.
+    pub notices: Vec<String>,
+    /// How the weights are stored in the files, such as `"Q4_1, Q8_0, F32"`.
+    pub stored_as: String,
+    /// A part of the model on the CPU to hold the device to, where weights are not held as the CPU's kernels take them.
+    pub cross_check: Option<CrossCheck>,
+}
+
+/// Room for a tensor that is made before any of its bytes have come. More is made only as bytes come: a header's claim alone
+/// costs no memory.
+const ROOM_AT_FIRST: usize = 64 << 20;
+/// How many times more room is made than bytes have come.
+const ROOM_FOR_EACH: usize = 8;
+
+/// What a device can hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of all weights.
+    pub total: u64,
+    /// Bytes that a program can bind at once; matrices that are longer are split.
+    pub binding: u64,
+    /// Bytes of one tensor as it is stored, which is held whole until it is on the device.
+    pub tensor: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // No allocation may be longer than `isize::MAX` bytes: 2 GiB in a browser.
+        Self { total: u64::MAX, binding: u64::MAX, tensor: isize::MAX as u64 }
+    }
+}
+
+/// What is waited for in a file.
+enum State {
+    Header { try_at: usize },
+    Tensors { directory: Vec<(TensorInfo, Option<Place>)>, next: usize },
+}
+
+/// One file as its bytes arrive.
+struct Incoming {
+    /// Its name without folders.
+    name: String,
+    file_bytes: u64,
+    /// Bytes received.
+    at: u64,
+    /// The last of them: the header's, or those of the tensor that is being received. What nothing needs is never among them.
+    pending: Vec<u8>,
+    state: State,
+}
+
+/// Builds a model from its files' bytes as they arrive.
+///
+/// At most one tensor's stored bytes are held beside the tensors already on the device.
+pub struct ModelLoader {
+    device: Device,
+    storage: Storage,
+    /// How many files the model has.
+    files: usize,
+    begun: usize,
+    incoming: Option<Incoming>,
+    config: Option<DecoderConfig>,
+    /// Read before the weights come, so that what cannot be used is not downloaded.
+    texts: Option<(ModelTokenizer, Result<ChatTemplate, ChatError>)>,
+    /// The file that each tensor is in, where an index says it.
+    tensor_files: BTreeMap<String, String>,
+    /// The parts that the headers so far have.
+    there: HashSet<String>,
+    notices: Vec<String>,
+    parts: Parts,
+    /// What each frequency of rotary positions is divided by, where a file says so.
+    factors: Vec<f32>,
+    stored_as: BTreeSet<&'static str>,
+    limits: Limits,
+    /// Whether floats are rounded to 8 bits.
+    rounds: bool,
+    /// A part of the model on the CPU, where another way of holding weights is to be held to it.
+    collector: Option<Collector>,
+    /// Bytes that the weights take, in the files begun so far: as they are held, and rounded to 8 bits.
+    held: [u64; 2],
+}
+
+/// The parts of a decoder by their names in GGUF.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) matrices: HashMap<String, Weights>,
+    pub(super) rows: HashMap<String, RowWeights>,
+}
+
+impl ModelLoader {
+    /// A loader of a model in so many files onto `device`; packed storage is for the CPU's device only.
+    pub fn new(files: usize, device: &Device, storage: Storage) -> Self {
+        Self {
+            device: device.clone(),
+            storage,
+            files,
+            begun: 0,
+            incoming: None,
+            config: None,
+            texts: None,
+            tensor_files: BTreeMap::new(),
+            there: HashSet::new(),
+            notices: vec![],
+            parts: Parts::default(),
+            factors: vec![],
+            stored_as: BTreeSet::new(),
+            limits: Limits::default(),
+            rounds: false,
+            collector: None,
+            held: [0; 2],
+        }
+    }
+
+    /// The same with floats rounded to 8 bits as they come, 32 neighbours to a scale.
+    pub fn rounded(self, rounds: bool) -> Self {
+        Self { rounds, ..self }
+    }
+
+    /// The same that refuses a model beyond some limits.
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Takes what describes a model whose weights are in safetensors files.
+    ///
+    /// # Errors
+    /// As soon as it is clear that the model cannot be used.
+    pub fn describe(&mut self, repository: Repository) -> Result<(), LoadError> {
+        let config = config::from_hub(&repository.config, &repository.name)?;
+        let tokenizer = ModelTokenizer::from_hub(&repository, config.vocabulary)?;
+        let template = repository.chat_template()?.ok_or(ChatError::Missing);
+        self.describe_as(config, tokenizer, template.and_then(|template| ChatTemplate::new(&template)));
+        self.tensor_files = repository.tensor_files()?;
+        Ok(())
+    }
+
+    fn describe_as(&mut self, config: DecoderConfig, tokenizer: ModelTokenizer, chat: Result<ChatTemplate, ChatError>) {
+        self.notices.extend(tokenizer.notices.iter().cloned());
+        // A template that cannot be used stops only the chat.
+        self.config = Some(config);
+        self.texts = Some((tokenizer, chat));
+    }
+
+    /// Begins the next file, of so many bytes.
+    ///
+    /// * `name` — its path, which an index may know.
+    ///
+    /// # Errors
+    /// Where the file before it is not complete.
+    pub fn begin_file(&mut self, name: &str, file_bytes: u64) -> Result<(), LoadError> {
+        self.end_file()?;
+        self.begun += 1;
+        let state = State::Header { try_at: FIRST_HEADER_BYTES };
+        let name = name.rsplit('/').next().unwrap_or(name).to_string();
+        self.incoming = Some(Incoming { name, file_bytes, at: 0, pending: Vec::new(), state });
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), LoadError> {
+        match self.incoming.take() {
+            None => Ok(()),
+            Some(Incoming { state: State::Tensors { directory, next }, .. }) if next == directory.len() => Ok(()),
+            Some(file) => Err(LoadError::Ended { got: file.at, wanted: file.file_bytes }),
+        }
+    }
+
+    /// Takes the next bytes of the file that was begun.
+    ///
+    /// # Errors
+    /// As soon as the bytes show that the file cannot be used.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), LoadError> {
+        while !bytes.is_empty() {
+            let Some(mut file) = self.incoming.take() else { return Ok(()) };
+            bytes = match &mut file.state {
+                State::Header { try_at } => {
+                    let (now, later) = bytes.split_at(bytes.len().min(try_at.saturating_sub(file.pending.len())));
+                    file.pending.extend_from_slice(now);
+                    file.at += now.len() as u64;
+                    if file.pending.len() >= *try_at || file.at >= file.file_bytes {
+                        self.read_header(&mut file)?;
+                    }
+                    later
+                }
+                State::Tensors { directory, next } => {
+                    let Some((tensor, place)) = directory.get(*next) else {
+                        // The last tensor is there; what follows it nobody needs.
+                        self.incoming = Some(file);
+                        return Ok(());
+                    };
+                    // Of a tensor that has no place, and between tensors, bytes only pass.
+                    let begin = if place.is_some() { tensor.offset } else { tensor.offset + tensor.bytes };
+                    let (passing, rest) = bytes.split_at(at_most(begin.saturating_sub(file.at), bytes.len()));
+                    file.at += passing.len() as u64;
+                    let end = tensor.offset + tensor.bytes;
+                    let (now, later) = rest.split_at(at_most(end.saturating_sub(file.at), rest.len()));
+                    if !now.is_empty() {
+                        make_room(&mut file.pending, now.len(), tensor)?;
+                        file.pending.extend_from_slice(now);
+                        file.at += now.len() as u64;
+                    }
+                    // One without numbers is complete as soon as the one before it is.
+                    while let Some((tensor, place)) = directory.get(*next)
+                        && file.at >= tensor.offset + tensor.bytes
+                    {
+                        if let Some(place) = place {
+                            self.take(tensor, place, &file.pending);
+                        }
+                        file.pending = Vec::new();
+                        *next += 1;
+                    }
+                    later
+                }
+            };
+            self.incoming = Some(file);
+        }
+        Ok(())
+    }
+
+    /// Parses the header, if all of it is there; what came after it is used at once.
+    fn read_header(&mut self, file: &mut Incoming) -> Result<(), LoadError> {
+        let State::Header { try_at } = &mut file.state else { return Ok(()) };
+        match self.header(&file.name, &file.pending, file.file_bytes) {
+            Ok(directory) => {
+                let begin = std::mem::take(&mut file.pending);
+                let state = State::Tensors { directory, next: 0 };
+                let (name, file_bytes) = (std::mem::take(&mut file.name), file.file_bytes);
+                self.incoming = Some(Incoming { name, file_bytes, at: 0, pending: Vec::new(), state });
+                self.push(&begin)?;
+                if let Some(begun) = self.incoming.take() {
+                    *file = begun;
+                }
+                Ok(())
+            }
+            Err(
+                LoadError::Gguf(GgufError::Truncated { .. })
+                | LoadError::Safetensors(SafetensorsError::Truncated { .. }),
+            ) if file.at < file.file_bytes && *try_at < MAX_HEADER_BYTES => {
+                *try_at *= 2;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The tensors of a file and where each belongs, from the file's first bytes.
+    fn header(
+        &mut self,
+        file: &str,
+        bytes: &[u8],
+        file_bytes: u64,
+    ) -> Result<Vec<(TensorInfo, Option<Place>)>, LoadError> {
+        let (format, tensors) = if bytes.starts_with(&MAGIC) || !safetensors::recognises(bytes) {
+            let gguf = Gguf::parse(bytes, file_bytes)?;
+            let split: Option<u64> = gguf.get("split.count")?;
+            let split = split.map_or(1, |count| count.max(1) as usize);
+            if split > self.files {
+                return Err(LoadError::Split { got: self.files, wanted: split });
+            }
+            if self.config.is_none() {
+                let config = config::from_gguf(&gguf)?;
+                let tokenizer = ModelTokenizer::from_gguf(&gguf)?;
+                self.describe_as(config, tokenizer, ChatTemplate::from_gguf(&gguf));
+            }
+            (Format::Gguf, gguf.tensors)
+        } else {
+            (Format::Safetensors, safetensors::parse(bytes, file_bytes)?)
+        };
+        let Some(config) = &self.config else { return Err(LoadError::Undescribed) };
+        if tensors.is_empty() && self.files == 1 {
+            return Err(LoadError::NoTensors);
+        }
+        if let Some(tensor) = tensors.iter().find(|tensor| tensor.name.contains(".lora_A.")) {
+            let what = format!("an adapter (LoRA) that is not merged into its model (tensor `{}`)", tensor.name);
+            return Err(LoadError::NotALanguageModel { what });
+        }
+        let example = tensors.first().map_or_else(String::new, |tensor| tensor.name.clone());
+        let mut directory = vec![];
+        let (mut stale, mut not_its_own) = (vec![], vec![]);
+        for tensor in tensors {
+            let of_other_file = self.tensor_files.get(&tensor.name).is_some_and(|other| other != file);
+            let place = match layout::role(config, format, &tensor.name) {
+                Role::Part(_) if of_other_file => {
+                    stale.push(tensor.name.clone());
+                    None
+                }
+                Role::Part(place) => Some(place),
+                // llama.cpp refuses such files, transformers ignores such tensors.
+                Role::NotItsOwn if format == Format::Gguf => return Err(LoadError::NotItsOwn { tensor: tensor.name }),
+                Role::NotItsOwn => {
+                    not_its_own.push(tensor.name.clone());
+                    None
+                }
+                Role::Nothing => None,
+            };
+            if let Some(place) = &place {
+                place.check(config, &tensor)?;
+                for name in place.names(config) {
+                    if let Some(tensor) = self.there.replace(name) {
+                        return Err(LoadError::Twice { tensor, file: file.into() });
+                    }
+                }
+                let sizes =
+                    [false, true].map(|rounds| Weights::held_bytes(&tensor, self.storage, rounds || self.rounds));
+                self.held = [0, 1].map(|at| self.held[at].saturating_add(sizes[at]));
+            }
+            if tensor.bytes > 0 {
+                directory.push((tensor, place));
+            }
+        }
+        let [needs, rounded] = self.held;
+        // One that has a place is held whole, rounded or not, until it is there.
+        let longest = directory.iter().filter(|(_, place)| place.is_some()).max_by_key(|(tensor, _)| tensor.bytes);
+        let longest = longest.map(|(tensor, _)| tensor).filter(|tensor| tensor.bytes > self.limits.tensor);
+        if needs > self.limits.total {
+            let rounded =
+                Some(rounded).filter(|bytes| *bytes <= self.limits.total && !self.rounds && longest.is_none());
+            return Err(LoadError::TooBig { needs, limit: self.limits.total, rounded });
+        }
+        if let Some(TensorInfo { name, bytes, .. }) = longest {
+            return Err(LoadError::Memory { tensor: name.clone(), bytes: *bytes });
+        }
+        if self.begun == self.files {
+            // Better known before the weights have come.
+            match layout::needed(config).into_iter().find(|name| !self.there.contains(name)) {
+                Some(head) if head == "output.weight" && format == Format::Safetensors => {
+                    return Err(LoadError::NoHead { tensor: config.family.head_name() });
+                }
+                Some(tensor) => return Err(LoadError::MissingTensor { tensor, example }),
+                None => {}
+            }
+        }
+        if let Some(first) = stale.first() {
+            self.notices.push(format!(
+                "{file} has a copy of {} that belongs to another file by the model's index ({first}); the copy is ignored.",
+                counted(stale.len(), "tensor"),
+            ));
+        }
+        if let Some(first) = not_its_own.first() {
+            let why = if *first == config.family.head_name() {
+                "by its config.json the embedding is the head too (`tie_word_embeddings`)"
+            } else {
+                "by its configuration the model has none"
+            };
+            let what = counted(not_its_own.len(), "tensor");
+            self.notices.push(format!(
+                "{what} of the model's files, such as {first}, {} ignored: {why}.",
+                if not_its_own.len() == 1 { "is" } else { "are" }
+            ));
+        }
+        Ok(directory)
+    }
+
+    /// Puts a tensor where it belongs.
+    fn take(&mut self, tensor: &TensorInfo, place: &Place, bytes: &[u8]) {
+        let (Some(config), Ok(tensor_type)) = (&self.config, &tensor.tensor_type) else { return };
+        self.stored_as.insert(tensor_type.name());
+        if self.storage != Storage::Packed && self.collector.is_none() {
+            self.collector = Some(Collector::new(config, self.rounds));
+        }
+        let shape = tensor.matrix_shape().map(|n| n as usize);
+        let stored = StoredMatrix { tensor_type: *tensor_type, bytes: bytes.into(), shape };
+        for part in place.parts(config, stored) {
+            let is_row = layout::shape_of(config, &part.name).is_some_and(|[rows, _]| rows == 1);
+            let values = is_row.then(|| row_values(&part));
+            if let Some(collector) = &mut self.collector {
+                collector.take(&part, values.as_deref());
+            }
+            let Part { name, stored, .. } = part;
+            let Some(values) = values else {
+                let weights = Weights::from_file(&stored, self.storage, self.rounds, self.limits.binding, &self.device);
+                self.parts.matrices.insert(name, weights);
+                continue;
+            };
+            if name.starts_with("rope_") {
+                self.factors = values;
+            } else {
+                self.parts.rows.insert(name, RowWeights::new(values, self.storage, &self.device));
+            }
+        }
+    }
+
+    /// The model, once every byte of every file has been pushed.
+    ///
+    /// # Errors
+    /// A file that ended early, and a part that is missing.
+    pub fn finish(mut self) -> Result<LoadedModel, LoadError> {
+        self.end_file()?;
+        if self.begun < self.files {
+            return Err(LoadError::Split { got: self.begun, wanted: self.files });
+        }
+        let Some(mut config) = self.config.take() else { return Err(LoadError::Ended { got: 0, wanted: 0 }) };
+        let Some((tokenizer, chat)) = self.texts.take() else { return Err(LoadError::Undescribed) };
+        if let Some(rotary) = config.rotary.as_mut().filter(|_| !self.factors.is_empty()) {
+            rotary.factors = self.factors;
+            config::check_factors(rotary)?;
+        }
+        let cross_check = self.collector.map(|collector| collector.finish(&config)).transpose()?;
+        let decoder = self.parts.decoder(config, self.storage, &self.device)?;
+        let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
+        let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
+        Ok(LoadedModel { decoder, tokenizer, chat, stored_as, notices: self.notices, cross_check })
+    }
+}
+
+/// A part that no file has.
+fn missing(tensor: String) -> LoadError {
+    LoadError::MissingTensor { tensor, example: String::new() }
+}
+
+/// `1 tensor`, `2 tensors`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// A number of bytes in a file, which may be beyond what a program can address, as a number of those at hand.
+fn at_most(wanted: u64, there: usize) -> usize {
+    usize::try_from(wanted).map_or(there, |wanted| wanted.min(there))
+}
+
+/// Makes room for more bytes of a tensor: for all of it at once where it is short, otherwise in a few steps, each of which the
+/// bytes that have come vouch for; the last is exact, so that no tensor is held twice.
+fn make_room(pending: &mut Vec<u8>, more: usize, tensor: &TensorInfo) -> Result<(), LoadError> {
+    let failed = || LoadError::Memory { tensor: tensor.name.clone(), bytes: tensor.bytes };
+    let there = pending.len() + more;
+    if there <= pending.capacity() {
+        return Ok(());
+    }
+    let most = ROOM_AT_FIRST.max(there.saturating_mul(ROOM_FOR_EACH));
+    let mut room = usize::try_from(tensor.bytes).map_err(|_| failed())?;
+    while room > most {
+        room = room.div_ceil(ROOM_FOR_EACH);
+    }
+    pending.try_reserve_exact(room.max(there) - pending.len()).map_err(|_| failed())
+}
+
+impl Parts {
+    fn matrix(&mut self, path: &str) -> Result<Linear, LoadError> {
+        let tensor = format!("{path}.weight");
+        let weights = self.matrices.remove(&tensor).ok_or_else(|| missing(tensor))?;
+        Ok(Linear { weights, bias: self.rows.remove(&format!("{path}.bias")) })
+    }
+
+    fn norm(&mut self, path: &str, config: &DecoderConfig, _storage: Storage) -> Result<Norm, LoadError> {
+        let tensor = format!("{path}.weight");
+        Ok(Norm {
+            weight: self.rows.remove(&tensor).ok_or_else(|| missing(tensor))?,
+            bias: self.rows.remove(&format!("{path}.bias")),
+            epsilon: config.norm_epsilon,
+            centred: config.family.centres(),
+            #[cfg(feature = "gpu")]
+            storage: _storage,
+        })
+    }
+
+    /// The norm of a part that not every family has.
+    fn norm_if_any(&mut self, path: &str, config: &DecoderConfig, storage: Storage) -> Result<Option<Norm>, LoadError> {
+        let is_there = self.rows.contains_key(&format!("{path}.weight"));
+        is_there.then(|| self.norm(path, config, storage)).transpose()
+    }
+
+    /// The decoder of a shape whose parts these are.
+    pub(super) fn decoder(
+        mut self,
+        config: DecoderConfig,
+        storage: Storage,
+        device: &Device,
+    ) -> Result<Decoder, LoadError> {
+        let mut blocks = Vec::with_capacity(config.layers);
+        for layer in 0..config.layers {
+            let path = |part: &str| format!("blk.{layer}.{part}");
+            let of_query = self.norm_if_any(&path("attn_q_norm"), &config, storage)?;
+            let of_key = self.norm_if_any(&path("attn_k_norm"), &config, storage)?;
+            let window = config.window_of(layer);
+            let heads = Heads {
+                queries: config.heads,
+                keys: config.key_value_heads,
+                width: config.head_dim,
+                scale: config.attention_scale as f32,
+                window: window.unwrap_or(usize::MAX),
+            };
+            let norm = self.norm(&path("attn_norm"), &config, storage)?;
+            let mlp_norm = if config.family.shares_norm() {
+                norm.clone()
+            } else {
+                self.norm(&path("ffn_norm"), &config, storage)?
+            };
+            blocks.push(Block {
+                attention: Attention {
+                    norm,
+                    query: self.matrix(&path("attn_q"))?,
+                    key: self.matrix(&path("attn_k"))?,
+                    value: self.matrix(&path("attn_v"))?,
+                    output: self.matrix(&path("attn_output"))?,
+                    head_norms: of_query.zip(of_key).map(|(query, key)| [query, key]),
+                    norm_after: self.norm_if_any(&path("post_attention_norm"), &config, storage)?,
+                    heads,
+                    windowed: window.is_some(),
+                },
+                mlp: Mlp {
+                    norm: mlp_norm,
+                    gate: if config.family.gated() { Some(self.matrix(&path("ffn_gate"))?) } else { None },
+                    up: self.matrix(&path("ffn_up"))?,
+                    down: self.matrix(&path("ffn_down"))?,
+                    activation: config.activation,
+                    norm_after: self.norm_if_any(&path("post_ffw_norm"), &config, storage)?,
+                },
+            });
+        }
+        let rope = |windowed| config.rotary.as_ref().map(|rotary| Rope::new(rotary, windowed));
+        let (rope, window_rope) = (rope(false), config.window.and_then(|_| rope(true)));
+        let position_embedding = if config.rotary.is_none() { Some(self.matrix("position_embd")?) } else { None };
+        Ok(Decoder {
+            embedding: self.matrix("token_embd")?,
+            position_embedding,
+            blocks,
+            norm: self.norm("output_norm", &config, storage)?,
+            head: self.matrix("output").ok(),
+            rope,
+            window_rope,
+            config,
+            storage,
+            device: device.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use prunescope_quant::TensorType;
+
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/families/llama");
+
+    fn described(limits: Limits) -> ModelLoader {
+        let mut repository = Repository { name: "llama".into(), ..Repository::default() };
+        for name in ["config.json", "tokenizer.json"] {
+            repository.set(name, std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap());
+        }
+        let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).within(limits);
+        loader.describe(repository).unwrap();
+        loader
+    }
+
+    /// The fixture's header with one more tensor of so many bytes before all others, and the others' bytes.
+    fn with_a_stranger(bytes: u64) -> (Vec<u8>, Vec<u8>) {
+        let whole = std::fs::read(format!("{FOLDER}/model.safetensors")).unwrap();
+        let start = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+        let mut header: serde_json::Value = serde_json::from_slice(&whole[8..start]).unwrap();
+        for (name, entry) in header.as_object_mut().unwrap() {
+            if name != "__metadata__" {
+                let offsets: [u64; 2] = serde_json::from_value(entry["data_offsets"].clone()).unwrap();
+                entry["data_offsets"] = offsets.map(|offset| offset + bytes).to_vec().into();
+            }
+        }
+        header["stranger.weight"] =
+            serde_json::json!({ "dtype": "F32", "shape": [bytes / 4], "data_offsets": [0, bytes] });
+        let text = header.to_string();
+        ([&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat(), whole[start..].to_vec())
+    }
+
+    #[test]
+    fn a_tensor_that_nothing_needs_passes_without_being_held_whatever_its_size() {
+        // More than 4 GiB: more than a program in a browser can address.
+        let stranger = 5u64 << 30;
+        let (header, tensors) = with_a_stranger(stranger);
+        let mut loader = described(Limits::default());
+        loader.begin_file("", header.len() as u64 + stranger + tensors.len() as u64).unwrap();
+        loader.push(&header).unwrap();
+        let zeros = vec![0; 64 << 20];
+        for _ in 0..stranger / zeros.len() as u64 {
+            loader.push(&zeros).unwrap();
+            let held = loader.incoming.as_ref().map_or(0, |file| file.pending.capacity());
+            assert!(held <= 2 * FIRST_HEADER_BYTES, "{held} bytes are held");
+        }
+        loader.push(&tensors).unwrap();
+        assert_eq!(loader.finish().unwrap().decoder.config.layers, 2);
+    }
+
+    #[test]
+    fn a_tensor_that_cannot_be_held_is_refused_by_its_header() {
+        let (header, tensors) = with_a_stranger(4);
+        let mut loader = described(Limits { tensor: 1000, ..Limits::default() });
+        loader.begin_file("", header.len() as u64 + 4 + tensors.len() as u64).unwrap();
+        let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
+        assert!(matches!(refused, LoadError::Memory { bytes, .. } if bytes > 1000), "{refused}");
+    }
+
+    #[test]
+    fn no_rounding_is_offered_where_a_tensor_cannot_be_held_to_be_rounded() {
+        for (tensor, offers) in [(u64::MAX, true), (1000, false)] {
+            let (header, tensors) = with_a_stranger(4);
+            let mut loader = described(Limits { total: 60_000, tensor, ..Limits::default() });
+            loader.begin_file("", header.len() as u64 + 4 + tensors.len() as u64).unwrap();
+            let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
+            assert!(matches!(refused, LoadError::TooBig { rounded, .. } if rounded.is_some() == offers), "{refused}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Whatever a header claims, memory is made for a multiple of what has come only.
+        #[test]
+        fn room_is_made_for_what_has_come(claimed in 1u64..1 << 28, pieces in proptest::collection::vec(1usize..1 << 22, 1..40)) {
+            let tensor = TensorInfo { name: "t".into(), shape: vec![claimed], tensor_type: Ok(TensorType::F32), offset: 0, bytes: claimed };
+            let mut pending = Vec::new();
+            for piece in pieces {
+                let piece = piece.min(claimed as usize - pending.len());
+                make_room(&mut pending, piece, &tensor).unwrap();
+                pending.resize(pending.len() + piece, 0);
+                prop_assert!(pending.capacity() <= ROOM_AT_FIRST.max(ROOM_FOR_EACH * pending.len()));
+                prop_assert!(pending.capacity() as u64 <= claimed);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! A decoder-only language model: its file, tokenizer, chat template and forward pass.
+//!
+//! Knows nothing of pruning: the forward pass takes any predicate that says which sublayers are active.
+
+pub mod attention;
+pub mod cross_check;
+pub mod decoder;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod file;
+pub mod kv_cache;
+pub mod linear;
+pub mod loader;
+pub mod mlp;
+pub mod norm;
+pub mod rope;
+pub mod sampling;
+
+pub use decoder::Decoder;
+pub use kv_cache::KeyValueCache;
+pub use linear::{Linear, Storage, Weights};
+pub use loader::{LoadedModel, ModelLoader};

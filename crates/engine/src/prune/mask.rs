@@ -1,0 +1,228 @@
+//! Which weights of a matrix go: exact counts, from scores of worth.
+//!
+//! Matrices are `[rows, columns]` in row-major order. A weight's score is |W_ij| · ‖X_j‖₂ (Wanda; Sun et al., 2024, eq. 1), or
+//! |W_ij| alone, which is the same with all norms 1 (magnitude). Among equal scores the one that comes first goes first, so
+//! that the counts are exact and the same everywhere.
+
+use prunescope_protocol::prune::sparsity::MAX_PERCENT;
+
+/// For every line of scores and every whole percent, the score below which weights go: computed once, so that another
+/// ratio only compares.
+///
+/// A line is what is compared: a row for Wanda, the whole matrix for magnitude.
+#[derive(Clone, Debug)]
+pub struct Thresholds {
+    line: usize,
+    /// By line, the `count`-th lowest score for 0 to [`MAX_PERCENT`] percent.
+    values: Vec<f32>,
+}
+
+/// How many of a line's weights go.
+fn count(line: usize, percent: u8) -> usize {
+    line * usize::from(percent) / 100
+}
+
+const STEPS: usize = MAX_PERCENT as usize + 1;
+
+impl Thresholds {
+    /// Sorts the scores of every line of `line` weights.
+    ///
+    /// * `norms` — ‖X_j‖₂ of each column's input; `line` is a multiple of their number.
+    pub fn new(weights: &[f32], norms: &[f32], line: usize) -> Self {
+        // Floats that are not negative are ordered like their bits.
+        let mut sorted = vec![0u32; line];
+        let mut values = Vec::with_capacity(weights.len() / line.max(1) * STEPS);
+        for weights in weights.chunks_exact(line) {
+            for (sorted, row) in sorted.chunks_exact_mut(norms.len()).zip(weights.chunks_exact(norms.len())) {
+                for (bits, (weight, norm)) in sorted.iter_mut().zip(row.iter().zip(norms)) {
+                    *bits = (weight.abs() * norm).to_bits();
+                }
+            }
+            sorted.sort_unstable();
+            values.extend((0..=MAX_PERCENT).map(|percent| match count(line, percent) {
+                0 => -1.0,
+                count => f32::from_bits(sorted[count - 1]),
+            }));
+        }
+        Self { line, values }
+    }
+
+    /// The weights without those that go at a whole percent, at most [`MAX_PERCENT`].
+    ///
+    /// * `weights`, `norms` — those that the thresholds were made from.
+    pub fn prune(&self, weights: &[f32], norms: &[f32], percent: u8) -> Vec<f32> {
+        let mut out = vec![0f32; weights.len()];
+        let lines = weights.chunks_exact(self.line).zip(out.chunks_exact_mut(self.line));
+        for ((weights, out), thresholds) in lines.zip(self.values.chunks_exact(STEPS)) {
+            let threshold = thresholds[usize::from(percent.min(MAX_PERCENT))];
+            let rows = || weights.chunks_exact(norms.len());
+            let scores = |row: &'_ [f32], is: fn(f32, f32) -> bool| -> usize {
+                row.iter().zip(norms).map(|(w, norm)| u32::from(is(w.abs() * norm, threshold))).sum::<u32>() as usize
+            };
+            let below: usize = rows().map(|row| scores(row, |score, threshold| score < threshold)).sum();
+            let mut ties = count(self.line, percent).saturating_sub(below);
+            for (row, out) in rows().zip(out.chunks_exact_mut(norms.len())) {
+                let equal = scores(row, |score, threshold| score == threshold);
+                let all = row.iter().zip(norms).zip(out);
+                // Without a branch, for speed: which way a weight goes cannot be guessed. Rows where some ties go and some
+                // stay are rare.
+                if equal <= ties {
+                    ties -= equal;
+                    all.for_each(|((w, norm), out)| *out = if w.abs() * norm <= threshold { 0.0 } else { *w });
+                } else if ties == 0 {
+                    all.for_each(|((w, norm), out)| *out = if w.abs() * norm < threshold { 0.0 } else { *w });
+                } else {
+                    for ((weight, norm), out) in all {
+                        let score = weight.abs() * norm;
+                        *out = if score < threshold { 0.0 } else { *weight };
+                        if score == threshold && ties > 0 {
+                            ties -= 1;
+                            *out = 0.0;
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The weights without the `n` lowest of every `m` neighbours in a row (N:M). A rest shorter than `m` at a row's end stays.
+///
+/// * `norms` — ‖X_j‖₂ of each column's input.
+pub fn prune_n_of_m(weights: &[f32], norms: &[f32], n: usize, m: usize) -> Vec<f32> {
+    let mut out = weights.to_vec();
+    let mut scores = vec![0f32; m];
+    for row in out.chunks_exact_mut(norms.len()) {
+        for (weights, norms) in row.chunks_exact_mut(m).zip(norms.chunks_exact(m)) {
+            scores.iter_mut().zip(weights.iter().zip(norms)).for_each(|(score, (w, norm))| *score = w.abs() * norm);
+            for at in lowest(&scores, n) {
+                weights[at] = 0.0;
+            }
+        }
+    }
+    out
+}
+
+/// The places of the `n` lowest of at most 64 scores; of equal ones the first.
+pub(super) fn lowest(scores: &[f32], n: usize) -> impl Iterator<Item = usize> {
+    let mut gone = 0u64;
+    for _ in 0..n.min(scores.len()) {
+        let left = scores.iter().enumerate().filter(|(at, _)| gone & 1 << at == 0);
+        let least = left.min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at);
+        gone |= 1 << least;
+    }
+    (0..scores.len()).filter(move |at| gone & 1 << at != 0)
+}
+
+/// What became of a matrix: its share of zeros, and ‖after − before‖ / ‖before‖.
+pub fn effect(before: &[f32], after: &[f32]) -> (f32, f32) {
+    // Several sums at once, short enough for f32, which compilers turn into vector instructions.
+    const LANES: usize = 8;
+    const SHORT: usize = 4096;
+    let (mut zeros, mut change, mut size) = (0usize, 0f64, 0f64);
+    for (before, after) in before.chunks(SHORT).zip(after.chunks(SHORT)) {
+        zeros += after.iter().map(|weight| u32::from(*weight == 0.0)).sum::<u32>() as usize;
+        let (mut changes, mut sizes) = ([0f32; LANES], [0f32; LANES]);
+        for (before, after) in before.chunks(LANES).zip(after.chunks(LANES)) {
+            for (lane, (before, after)) in before.iter().zip(after).enumerate() {
+                changes[lane] += (after - before) * (after - before);
+                sizes[lane] += before * before;
+            }
+        }
+        change += changes.iter().map(|x| f64::from(*x)).sum::<f64>();
+        size += sizes.iter().map(|x| f64::from(*x)).sum::<f64>();
+    }
+    (zeros as f32 / before.len().max(1) as f32, (change / size.max(f64::MIN_POSITIVE)).sqrt() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Weights with many ties, as weights of few bits have them; none is zero.
+    fn weights(length: usize) -> impl Strategy<Value = Vec<f32>> {
+        proptest::collection::vec((1u8..9, any::<bool>()), length).prop_map(|all| {
+            all.into_iter().map(|(x, negative)| f32::from(x) / if negative { -4.0 } else { 4.0 }).collect()
+        })
+    }
+
+    fn gone(weights: &[f32]) -> usize {
+        weights.iter().filter(|weight| **weight == 0.0).count()
+    }
+
+    #[test]
+    fn wanda_weighs_by_the_input_and_compares_in_a_row() {
+        let (weights, norms) = ([1.0, -2.0, 3.0, 0.5], [10.0, 1.0]);
+        assert_eq!(Thresholds::new(&weights, &norms, 2).prune(&weights, &norms, 50), [1.0, 0.0, 3.0, 0.0]);
+        let ones = [1.0; 2];
+        assert_eq!(Thresholds::new(&weights, &ones, 4).prune(&weights, &ones, 50), [0.0, -2.0, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn of_equal_scores_the_first_goes() {
+        let same = [1.0f32; 4];
+        assert_eq!(Thresholds::new(&same, &same, 4).prune(&same, &same, 50), [0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(prune_n_of_m(&same, &same, 2, 4), [0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn scores_that_are_nearly_equal_are_told_apart() {
+        let weights: Vec<f32> = (0..200u16).map(|at| 1.0 + f32::from(at * 73 % 200) * 1e-5).collect();
+        let pruned = Thresholds::new(&weights, &[1.0; 40], 200).prune(&weights, &[1.0; 40], 30);
+        for (before, after) in weights.iter().zip(pruned) {
+            assert_eq!(after, if *before < 1.000_595 { 0.0 } else { *before });
+        }
+    }
+
+    #[test]
+    fn an_effect_in_numbers() {
+        assert_eq!(effect(&[3.0, 4.0], &[3.0, 0.0]), (0.5, 0.8));
+        assert_eq!(effect(&[1.0; 9000], &[1.0; 9000]), (0.0, 0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_ratio_is_exact_in_every_line(weights in weights(60), percent in 0u8..=90) {
+            let norms = [1.0, 2.0, 0.5, 1.0].repeat(5);
+            let pruned = Thresholds::new(&weights, &norms, 20).prune(&weights, &norms, percent);
+            for (before, after) in weights.chunks(20).zip(pruned.chunks(20)) {
+                prop_assert_eq!(gone(after), 20 * usize::from(percent) / 100);
+                let score = |at: usize| before[at].abs() * norms[at];
+                let worst = (0..20).filter(|at| after[*at] == 0.0).map(score).fold(0.0, f32::max);
+                prop_assert!((0..20).all(|at| after[at] == 0.0 || (after[at] == before[at] && score(at) >= worst)));
+            }
+        }
+
+        #[test]
+        fn a_higher_ratio_takes_more_of_the_same(weights in weights(40), low in 0u8..=90, more in 0u8..=90) {
+            let norms = [1.0; 40];
+            let thresholds = Thresholds::new(&weights, &norms, 40);
+            let (low, high) = (low.min(more), low.max(more));
+            let (few, many) = (thresholds.prune(&weights, &norms, low), thresholds.prune(&weights, &norms, high));
+            prop_assert!(few.iter().zip(&many).all(|(few, many)| *few != 0.0 || *many == 0.0));
+        }
+
+        #[test]
+        fn n_of_m_takes_exactly_the_n_lowest_of_every_m(weights in weights(48)) {
+            for (n, m) in [(2, 4), (4, 8)] {
+                let pruned = prune_n_of_m(&weights, &[1.0; 24], n, m);
+                for (before, after) in weights.chunks(m).zip(pruned.chunks(m)) {
+                    prop_assert_eq!(gone(after), n);
+                    let largest_gone = (0..m).filter(|at| after[*at] == 0.0).map(|at| before[at].abs()).fold(0.0, f32::max);
+                    prop_assert!(after.iter().all(|w| *w == 0.0 || w.abs() >= largest_gone));
+                }
+            }
+        }
+
+        #[test]
+        fn pruning_twice_is_pruning_once(weights in proptest::collection::vec(-2f32..2.0, 40), percent in 0u8..=90) {
+            let norms = [1.0; 40];
+            let prune = |weights: &[f32]| Thresholds::new(weights, &norms, 40).prune(weights, &norms, percent);
+            let once = prune(&weights);
+            prop_assert_eq!(prune(&once), once.clone());
+            prop_assert!(percent != 0 || once == weights);
+        }
+    }
+}

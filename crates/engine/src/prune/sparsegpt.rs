@@ -1,0 +1,323 @@
+//! SparseGPT: removes weights one column after the other and lets the columns behind make up for it.
+//!
+//! Source: Frantar and Alistarh, *SparseGPT* (2023), algorithm 1, with the masks chosen in blocks of 128 columns.
+
+use super::mask::lowest;
+use prunescope_protocol::prune::sparsity::Pattern;
+
+/// Columns whose mask is chosen together.
+pub const BLOCK: usize = 128;
+/// λ, as a share of the mean of H's diagonal.
+const DAMPING: f64 = 0.01;
+
+/// U, upper triangular with Uᵀ U = (H + λI)⁻¹, for one input site. Does not depend on how much is removed.
+#[derive(Clone, Debug)]
+pub struct InverseFactor {
+    n: usize,
+    /// Rows of the upper triangle one after the other: row i has n − i entries.
+    rows: Vec<f32>,
+    /// Inputs that are always zero: their weights change nothing and go first.
+    dead: Vec<bool>,
+}
+
+/// Σ a_i b_i in several sums at once, which compilers turn into vector instructions.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0f64; 8];
+    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_chunks.zip(b_chunks) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+/// An [`InverseFactor`] in the making: [`Factorization::row`] does the next row.
+pub struct Factorization {
+    n: usize,
+    hessian: Vec<f32>,
+    /// Of H + λI.
+    diagonal: Vec<f64>,
+    dead: Vec<bool>,
+    /// Lower triangle, row after row: with rows and columns reversed, H + λI = L Lᵀ, and U is L⁻¹ reversed, whose rows then take
+    /// the place of L's.
+    triangle: Vec<f64>,
+    /// Rows of both passes that are done.
+    done: usize,
+}
+
+impl Factorization {
+    /// Begins to factor the inverse of H + λI.
+    ///
+    /// * `hessian` — H = XᵀX of the calibration inputs, `[n, n]`, up to a positive factor.
+    pub fn new(hessian: Vec<f32>, n: usize) -> Self {
+        let dead: Vec<bool> = (0..n).map(|i| hessian[i * n + i] == 0.0).collect();
+        let own = |i: usize| if dead[i] { 1.0 } else { f64::from(hessian[i * n + i]) };
+        let damping = DAMPING * (0..n).map(own).sum::<f64>() / n.max(1) as f64;
+        let diagonal = (0..n).map(|i| own(i) + damping).collect();
+        Self { n, hessian, diagonal, dead, triangle: Vec::with_capacity(start(n)), done: 0 }
+    }
+
+    /// Does the next row; says whether there are more.
+    pub fn row(&mut self) -> bool {
+        if self.done < self.n {
+            self.lower(self.done);
+        } else if self.done < 2 * self.n {
+            self.invert(self.done - self.n);
+        }
+        self.done += 1;
+        self.done < 2 * self.n
+    }
+
+    /// H + λI with rows and columns reversed.
+    fn reversed(&self, i: usize, j: usize) -> f64 {
+        let (i, j) = (self.n - 1 - i, self.n - 1 - j);
+        if i == j { self.diagonal[i] } else { f64::from(self.hessian[i * self.n + j]) }
+    }
+
+    /// Row i of L.
+    fn lower(&mut self, i: usize) {
+        let begin = self.triangle.len();
+        for j in 0..=i {
+            let rest = self.reversed(i, j);
+            let (above, row) = self.triangle.split_at(begin);
+            let other = if j < i { &above[start(j)..start(j) + j] } else { &row[..i] };
+            let rest = rest - dot(&row[..j], other);
+            let entry = if j < i { rest / above[start(j) + j] } else { rest.max(f64::MIN_POSITIVE).sqrt() };
+            self.triangle.push(entry);
+        }
+    }
+
+    /// Row i of L⁻¹, from that of L and the rows of L⁻¹ above.
+    fn invert(&mut self, i: usize) {
+        let (above, row) = self.triangle.split_at_mut(start(i));
+        let row = &mut row[..=i];
+        let scale = 1.0 / row[i];
+        let factors: Vec<f64> = row[..i].iter().map(|entry| -entry * scale).collect();
+        row.fill(0.0);
+        for (k, factor) in factors.into_iter().enumerate() {
+            row[..=k].iter_mut().zip(&above[start(k)..]).for_each(|(x, known)| *x += factor * known);
+        }
+        row[i] = scale;
+    }
+
+    /// The factor, once every row is done.
+    pub fn finish(mut self) -> InverseFactor {
+        while self.done < 2 * self.n {
+            self.row();
+        }
+        let n = self.n;
+        let rows = (0..n).flat_map(|i| (i..n).map(move |j| (n - 1 - i, n - 1 - j)));
+        let rows = rows.map(|(i, j)| self.triangle[start(i) + j] as f32).collect();
+        InverseFactor { n, rows, dead: self.dead }
+    }
+}
+
+/// Where row i of a lower triangle begins.
+fn start(i: usize) -> usize {
+    i * (i + 1) / 2
+}
+
+impl InverseFactor {
+    /// U[i][i..n].
+    fn row(&self, i: usize) -> &[f32] {
+        let begin = i * self.n - i * i.saturating_sub(1) / 2;
+        &self.rows[begin..begin + self.n - i]
+    }
+}
+
+/// A matrix in the middle of being pruned: [`SparseGpt::block`] does the next columns.
+pub struct SparseGpt<'a> {
+    weights: &'a mut [f32],
+    factor: &'a InverseFactor,
+    pattern: Pattern,
+    next: usize,
+}
+
+impl<'a> SparseGpt<'a> {
+    /// Begins with a matrix of `factor`'s width.
+    pub fn new(weights: &'a mut [f32], factor: &'a InverseFactor, pattern: Pattern) -> Self {
+        let n = factor.n;
+        for row in weights.chunks_exact_mut(n) {
+            for (weight, dead) in row.iter_mut().zip(&factor.dead) {
+                if *dead {
+                    *weight = 0.0;
+                }
+            }
+        }
+        Self { weights, factor, pattern, next: 0 }
+    }
+
+    /// Prunes the next block of columns and updates those behind it; says whether there are more.
+    pub fn block(&mut self) -> bool {
+        let (n, begin) = (self.factor.n, self.next);
+        let end = (begin + BLOCK).min(n);
+        let width = end - begin;
+        let diagonal: Vec<f32> = (begin..end).map(|i| self.factor.row(i)[0]).collect();
+        let error_of = |weight: f32, column: usize| (weight / diagonal[column]).powi(2);
+        let stays = match self.pattern {
+            Pattern::Percent(percent) => {
+                let scores: Vec<f32> = self
+                    .weights
+                    .chunks_exact(n)
+                    .flat_map(|row| row[begin..end].iter().enumerate().map(|(at, weight)| error_of(*weight, at)))
+                    .collect();
+                let count = scores.len() * usize::from(percent) / 100;
+                Some(lowest_mask(&scores, count))
+            }
+            Pattern::TwoOfFour | Pattern::FourOfEight => None,
+        };
+        let mut errors = [0f32; BLOCK];
+        for (at_row, row) in self.weights.chunks_exact_mut(n).enumerate() {
+            let mut group = vec![true; width];
+            for at in 0..width {
+                // N:M is chosen from the weights as they are when the group begins, updates included.
+                if let Some((count, m)) = self.pattern.n_of_m()
+                    && at % m == 0
+                    && at + m <= width
+                {
+                    let scores: Vec<f32> = (at..at + m).map(|i| error_of(row[begin + i], i)).collect();
+                    for gone in lowest(&scores, count) {
+                        group[at + gone] = false;
+                    }
+                }
+                let keep = stays.as_ref().map_or(group[at], |mask| mask[at_row * width + at]);
+                errors[at] = 0.0;
+                if keep {
+                    continue;
+                }
+                let column = begin + at;
+                let error = row[column] / diagonal[at];
+                errors[at] = error;
+                row[column] = 0.0;
+                if error != 0.0 {
+                    let update = &self.factor.row(column)[1..end - column];
+                    row[column + 1..end].iter_mut().zip(update).for_each(|(weight, u)| *weight -= error * u);
+                }
+            }
+            for (at, error) in errors[..width].iter().enumerate().filter(|(_, error)| **error != 0.0) {
+                let column = begin + at;
+                let update = &self.factor.row(column)[end - column..];
+                row[end..].iter_mut().zip(update).for_each(|(weight, u)| *weight -= error * u);
+            }
+        }
+        self.next = end;
+        end < n
+    }
+}
+
+/// True everywhere but at the `count` lowest scores; of equal ones the first.
+fn lowest_mask(scores: &[f32], count: usize) -> Vec<bool> {
+    if count == 0 {
+        return vec![true; scores.len()];
+    }
+    let mut order: Vec<u32> = scores.iter().map(|score| score.to_bits()).collect();
+    let (_, threshold, _) = order.select_nth_unstable(count - 1);
+    let threshold = f32::from_bits(*threshold);
+    let mut ties = count - scores.iter().filter(|score| **score < threshold).count();
+    scores
+        .iter()
+        .map(|score| {
+            let goes = *score < threshold || (*score == threshold && ties > 0);
+            if goes && *score == threshold {
+                ties -= 1;
+            }
+            !goes
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// XᵀX of some inputs `[tokens, n]`.
+    fn hessian(inputs: &[f32], n: usize) -> Vec<f32> {
+        let mut out = vec![0f32; n * n];
+        for x in inputs.chunks_exact(n) {
+            for i in 0..n {
+                for j in 0..n {
+                    out[i * n + j] += x[i] * x[j];
+                }
+            }
+        }
+        out
+    }
+
+    fn prune(weights: &[f32], factor: &InverseFactor, pattern: Pattern) -> Vec<f32> {
+        let mut weights = weights.to_vec();
+        let mut work = SparseGpt::new(&mut weights, factor, pattern);
+        while work.block() {}
+        weights
+    }
+
+    /// ‖X (Ŵ − W)ᵀ‖².
+    fn output_error(inputs: &[f32], before: &[f32], after: &[f32], n: usize) -> f32 {
+        let mut error = 0.0;
+        for x in inputs.chunks_exact(n) {
+            for (a, b) in before.chunks_exact(n).zip(after.chunks_exact(n)) {
+                let off: f32 = x.iter().zip(a.iter().zip(b)).map(|(x, (a, b))| x * (b - a)).sum();
+                error += off * off;
+            }
+        }
+        error
+    }
+
+    #[test]
+    fn the_factor_inverts() {
+        let inputs: Vec<f32> = (0..50).map(|i| ((i * 37 % 19) as f32 - 9.0) / 5.0).collect();
+        let (n, h) = (5, hessian(&inputs, 5));
+        let factor = Factorization::new(h.clone(), n).finish();
+        let u = |i: usize, j: usize| if j < i { 0.0 } else { factor.row(i)[j - i] };
+        let damping = 0.01 * (0..n).map(|i| h[i * n + i]).sum::<f32>() / n as f32;
+        for i in 0..n {
+            for j in 0..n {
+                // (Uᵀ U) (H + λI) = I
+                let product: f32 = (0..n)
+                    .map(|k| {
+                        let inverse: f32 = (0..n).map(|l| u(l, i) * u(l, k)).sum();
+                        inverse * (h[k * n + j] + if k == j { damping } else { 0.0 })
+                    })
+                    .sum();
+                assert!((product - f32::from(u8::from(i == j))).abs() < 1e-3, "{i} {j}: {product}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_input_that_is_always_zero_loses_its_weights() {
+        let factor = Factorization::new(vec![2.0, 0.0, 0.0, 0.0], 2).finish();
+        assert_eq!(prune(&[3.0, 4.0], &factor, Pattern::Percent(0)), [3.0, 0.0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_counts_are_exact_and_the_update_helps(
+            inputs in proptest::collection::vec(-1f32..1.0, 24 * 40),
+            weights in proptest::collection::vec(-1f32..1.0, 24 * 6),
+            percent in 0u8..=90,
+        ) {
+            let n = 24;
+            let factor = Factorization::new(hessian(&inputs, n), n).finish();
+            let gone = |weights: &[f32]| weights.iter().filter(|weight| **weight == 0.0).count();
+            let ratio = prune(&weights, &factor, Pattern::Percent(percent));
+            prop_assert_eq!(gone(&ratio), weights.len() * usize::from(percent) / 100);
+            prop_assert!(percent != 0 || ratio == weights);
+            for (pattern, n_gone, m) in [(Pattern::TwoOfFour, 2, 4), (Pattern::FourOfEight, 4, 8)] {
+                let pruned = prune(&weights, &factor, pattern);
+                for group in pruned.chunks(m) {
+                    prop_assert_eq!(gone(group), n_gone);
+                }
+                // The same mask without the update loses more of the output.
+                let masked: Vec<f32> =
+                    weights.iter().zip(&pruned).map(|(weight, kept)| if *kept == 0.0 { 0.0 } else { *weight }).collect();
+                let (with, without) = (output_error(&inputs, &weights, &pruned, n), output_error(&inputs, &weights, &masked, n));
+                prop_assert!(with <= without * 1.05 + 1e-3, "{with} with the update, {without} without");
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The task sets, and what each plan has answered so far: nothing is asked twice.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::experiment::subject::{Answered, Embedding, Subject};
+use crate::experiment::weights::Which;
+use crate::experiment::{Control, ExperimentError};
+use crate::metrics::ranking::compare_retrieval;
+use crate::metrics::subspace::{softmax, subspace};
+use prunescope_formats::ModelTokenizer;
+use prunescope_protocol::results::tasks::{Pooling, best};
+use prunescope_protocol::results::{
+    ChoiceResult, GenerativeResult, Proportion, RetrievalReport, TopTokenText, TopTokens,
+};
+use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
+
+/// How many of each model's likeliest tokens a question reports.
+const TOP: usize = 8;
+
+/// Most plans whose answers are kept; some half a megabyte each.
+const MOST_PLANS: usize = 128;
+
+/// What one plan has answered, by place in the sets.
+#[derive(Default)]
+struct Answers {
+    choice: BTreeMap<usize, Answered>,
+    /// Passages first, then queries.
+    embeddings: BTreeMap<usize, Embedding>,
+    written: BTreeMap<usize, String>,
+}
+
+/// The task sets and all plans' answers.
+pub struct TaskBook {
+    questions: Vec<Question>,
+    retrieval: RetrievalSet,
+    generative: Vec<GenerativeTask>,
+    plans: HashMap<Which, Answers>,
+}
+
+impl Default for TaskBook {
+    fn default() -> Self {
+        Self {
+            questions: tasks::choice::built_in(),
+            retrieval: tasks::retrieval::built_in(),
+            generative: tasks::generative::built_in(),
+            plans: HashMap::new(),
+        }
+    }
+}
+
+/// Which passages and queries a sample of the retrieval set has.
+pub struct RetrievalSample {
+    passages: Vec<usize>,
+    queries: Vec<usize>,
+}
+
+/// Scores of one plan on a sample of every set.
+pub struct Scores {
+    pub choice: Proportion,
+    pub letters: Proportion,
+    pub recall_1: Proportion,
+    pub recall_5: Proportion,
+    pub generation: Proportion,
+}
+
+/// Says how far a set is: what, done, of how many.
+type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
+
+impl TaskBook {
+    /// Other questions; none stands for the built-in ones.
+    pub fn use_questions(&mut self, questions: Vec<Question>) {
+        self.questions = if questions.is_empty() { tasks::choice::built_in() } else { questions };
+        self.plans.values_mut().for_each(|answers| answers.choice.clear());
+    }
+
+    /// Another retrieval set; an empty one stands for the built-in one.
+    pub fn use_retrieval_set(&mut self, set: RetrievalSet) {
+        let usable = !set.passages.is_empty() && !set.queries.is_empty();
+        self.retrieval = if usable { set } else { tasks::retrieval::built_in() };
+        self.plans.values_mut().for_each(|answers| answers.embeddings.clear());
+    }
+
+    /// Forgets what plans other than the dense one answered: their weights are others now.
+    pub fn forget_plans(&mut self) {
+        self.plans.retain(|which, _| which.is_dense());
+    }
+
+    /// Keeps memory bounded before a model answers: of others than it and the dense one the logits behind their letters
+    /// go, and all of them go where they are too many.
+    pub fn make_room(&mut self, which: &Which) {
+        if self.plans.len() > MOST_PLANS {
+            self.plans.retain(|other, _| other == which || other.is_dense());
+        }
+        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != which && !other.is_dense()) {
+            answers.choice.values_mut().for_each(|answered| answered.logits = vec![]);
+        }
+    }
+
+    /// How many questions there are.
+    pub fn questions(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// A sample of the retrieval set: some queries, their passages, and as many others.
+    pub fn retrieval_sample(&self, count: usize) -> RetrievalSample {
+        let queries = tasks::sample(self.retrieval.queries.len(), count);
+        let mut passages = tasks::sample(self.retrieval.passages.len(), 2 * count);
+        passages.extend(queries.iter().map(|query| self.retrieval.queries[*query].1));
+        passages.sort_unstable();
+        passages.dedup();
+        RetrievalSample { passages, queries }
+    }
+
+    /// Has a model answer some questions, but for those it has answered.
+    pub async fn answer(
+        &mut self,
+        subject: &Subject<'_>,
+        places: &[usize],
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<(), ExperimentError> {
+        let answers = self.plans.entry(subject.model.which()).or_default();
+        for (done, place) in places.iter().enumerate() {
+            if answers.choice.get(place).is_none_or(|answered| answered.logits.is_empty()) {
+                progress("Multiple choice", done, places.len());
+                let answered = subject.answer(&self.questions[*place], control).await?;
+                answers.choice.insert(*place, answered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a plan has answered a question.
+    fn has_scores(&self, which: &Which, place: usize) -> bool {
+        self.plans.get(which).is_some_and(|answers| answers.choice.contains_key(&place))
+    }
+
+    /// Has a model embed a sample's passages and queries.
+    pub async fn embed(
+        &mut self,
+        subject: &Subject<'_>,
+        sample: &RetrievalSample,
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<(), ExperimentError> {
+        let answers = self.plans.entry(subject.model.which()).or_default();
+        let offset = self.retrieval.passages.len();
+        let passages = sample.passages.iter().map(|at| (*at, &self.retrieval.passages[*at]));
+        let queries = sample.queries.iter().map(|at| (offset + at, &self.retrieval.queries[*at].0));
+        let total = sample.passages.len() + sample.queries.len();
+        for (done, (place, text)) in passages.chain(queries).enumerate() {
+            if let Entry::Vacant(missing) = answers.embeddings.entry(place) {
+                progress("Retrieval", done, total);
+                missing.insert(subject.embed(text, control).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a model do some generative tasks.
+    pub async fn write(
+        &mut self,
+        subject: &Subject<'_>,
+        places: &[usize],
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<(), ExperimentError> {
+        let answers = self.plans.entry(subject.model.which()).or_default();
+        let missing: Vec<_> = places
+            .iter()
+            .filter(|place| !answers.written.contains_key(place))
+            .map(|place| (*place, &self.generative[*place]))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut done = places.len() - missing.len();
+        progress("Exact answers", done, places.len());
+        let mut on_text = |place: usize, text: String| {
+            answers.written.insert(place, text);
+            done += 1;
+            progress("Exact answers", done, places.len());
+        };
+        subject.write(&missing, control, &mut on_text).await
+    }
+
+    /// One question answered by both models, where both have.
+    pub fn choice_result(
+        &self,
+        pruned: &Which,
+        index: usize,
+        temperature: f32,
+        letters: &[u32],
+        tokenizer: &ModelTokenizer,
+    ) -> Option<ChoiceResult> {
+        let of = |which: &Which| self.plans.get(which)?.choice.get(&index);
+        let (dense, pruned) = (of(&Which::dense())?, of(pruned)?);
+        let pick = |logits: &[f32]| letters.iter().map(|id| logits[*id as usize]).collect::<Vec<_>>();
+        Some(ChoiceResult {
+            index,
+            dense: dense.answer.clone(),
+            pruned: pruned.answer.clone(),
+            global: subspace(&dense.logits, &pruned.logits, temperature),
+            categorical: subspace(&pick(&dense.logits), &pick(&pruned.logits), temperature),
+            top: top_tokens(&dense.logits, &pruned.logits, temperature, tokenizer),
+        })
+    }
+
+    /// How many options a question has.
+    pub fn options(&self, place: usize) -> usize {
+        self.questions[place].choices.len()
+    }
+
+    /// Retrieval by both models on a sample, where both have embedded it.
+    pub fn retrieval_report(&self, pruned: &Which, sample: &RetrievalSample) -> Option<RetrievalReport> {
+        self.compare_retrieval(&Which::dense(), pruned, sample)
+    }
+
+    /// Retrieval by two models on a sample.
+    fn compare_retrieval(&self, dense: &Which, pruned: &Which, sample: &RetrievalSample) -> Option<RetrievalReport> {
+        let offset = self.retrieval.passages.len();
+        let places: Vec<usize> =
+            sample.passages.iter().copied().chain(sample.queries.iter().map(|at| offset + at)).collect();
+        let own: Option<Vec<usize>> = sample
+            .queries
+            .iter()
+            .map(|query| sample.passages.iter().position(|place| *place == self.retrieval.queries[*query].1))
+            .collect();
+        let own = own?;
+        let report = |pooling: Pooling| {
+            let vectors = |which: &Which| -> Option<Vec<&[f32]>> {
+                let embeddings = &self.plans.get(which)?.embeddings;
+                places
+                    .iter()
+                    .map(|place| {
+                        embeddings.get(place).map(|embedding| match pooling {
+                            Pooling::Mean => embedding.mean.as_slice(),
+                            Pooling::Last => embedding.last.as_slice(),
+                        })
+                    })
+                    .collect()
+            };
+            Some(compare_retrieval(pooling, &vectors(dense)?, &vectors(pruned)?, &own))
+        };
+        let poolings: Option<Vec<_>> = [Pooling::Mean, Pooling::Last].into_iter().map(report).collect();
+        Some(RetrievalReport { passages: sample.passages.len(), poolings: poolings? })
+    }
+
+    /// One generative task done by both models, where both have.
+    pub fn generative_result(&self, pruned: &Which, index: usize) -> Option<GenerativeResult> {
+        let of = |which: &Which| self.plans.get(which)?.written.get(&index).cloned();
+        let (dense, pruned) = (of(&Which::dense())?, of(pruned)?);
+        let task = &self.generative[index];
+        Some(GenerativeResult {
+            index,
+            dense_right: task.is_right(&dense),
+            pruned_right: task.is_right(&pruned),
+            dense,
+            pruned,
+        })
+    }
+
+    /// Which generative tasks a sample has.
+    pub fn generative_sample(&self, count: usize) -> Vec<usize> {
+        tasks::sample(self.generative.len(), count)
+    }
+
+    /// Has a model do a sample of every set.
+    pub async fn evaluate(
+        &mut self,
+        subject: &Subject<'_>,
+        count: usize,
+        control: &Control,
+        progress: Progress<'_>,
+    ) -> Result<(), ExperimentError> {
+        let which = subject.model.which();
+        let places: Vec<usize> = tasks::sample(self.questions.len(), count)
+            .into_iter()
+            .filter(|place| !self.has_scores(&which, *place))
+            .collect();
+        self.answer(subject, &places, control, progress).await?;
+        let sample = self.retrieval_sample(count);
+        self.embed(subject, &sample, control, progress).await?;
+        let places = self.generative_sample(count);
+        self.write(subject, &places, control, progress).await
+    }
+
+    /// A model's scores on a sample, where it was evaluated.
+    pub fn scores(&self, which: &Which, count: usize) -> Option<Scores> {
+        let answers = self.plans.get(which)?;
+        let places = tasks::sample(self.questions.len(), count);
+        let right = |of: fn(&Answered) -> &Vec<f32>| -> Option<Proportion> {
+            let flags: Option<Vec<bool>> = places
+                .iter()
+                .map(|place| Some(best(of(answers.choice.get(place)?)).0 == self.questions[*place].answer))
+                .collect();
+            flags.map(Proportion::of)
+        };
+        // Its own ranks are wanted, whatever the dense model has done.
+        let report = self.compare_retrieval(which, which, &self.retrieval_sample(count))?;
+        let written: Option<Vec<bool>> = self
+            .generative_sample(count)
+            .into_iter()
+            .map(|place| Some(self.generative[place].is_right(answers.written.get(&place)?)))
+            .collect();
+        let mean = report.poolings.into_iter().find(|report| report.pooling == Pooling::Mean)?;
+        Some(Scores {
+            choice: right(|answered| &answered.answer.cloze)?,
+            letters: right(|answered| &answered.answer.letters)?,
+            recall_1: mean.pruned.recall_1,
+            recall_5: mean.pruned.recall_5,
+            generation: Proportion::of(written?),
+        })
+    }
+}
+
+/// The likeliest tokens of both models.
+fn top_tokens(dense: &[f32], pruned: &[f32], temperature: f32, tokenizer: &ModelTokenizer) -> TopTokens {
+    let (p, q) = (softmax(dense, temperature), softmax(pruned, temperature));
+    let likeliest = |of: &[f64]| {
+        let mut order: Vec<usize> = (0..of.len()).collect();
+        let count = TOP.min(of.len());
+        if count < of.len() {
+            order.select_nth_unstable_by(count, |a, b| of[*b].total_cmp(&of[*a]));
+        }
+        order.truncate(count);
+        order.sort_by(|a, b| of[*b].total_cmp(&of[*a]));
+        let token = |id: usize| TopTokenText {
+            id: id as u32,
+            text: tokenizer.piece(id as u32).to_string(),
+            dense: p[id] as f32,
+            pruned: q[id] as f32,
+        };
+        order.into_iter().map(token).collect()
+    };
+    TopTokens { dense: likeliest(&p), pruned: likeliest(&q) }
+}

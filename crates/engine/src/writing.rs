@@ -1,0 +1,51 @@
+//! What both models write: measurements 3 and 4, and how far both texts have collapsed.
+
+use crate::experiment::dense::DenseRun;
+use crate::experiment::generation::{PrunedRun, dense_losses, fixed_trajectory, generate};
+use crate::experiment::{Control, ExperimentError};
+use crate::model::LoadedModel;
+use prunescope_protocol::results::{
+    Generation, GenerationStep, Metrics, Quality, TextQuality, Written, first_divergence, written_ids,
+};
+use prunescope_protocol::settings::Settings;
+
+/// A part of the texts that is known.
+pub(super) enum Part<'a> {
+    Step(&'a GenerationStep),
+    FixedTrajectory(&'a [Metrics]),
+    Quality(&'a Quality),
+}
+
+/// Measurements 3 and 4: both models write, the pruned one also reads the dense text, and both texts are judged.
+pub(super) async fn write_texts(
+    model: &LoadedModel,
+    dense: &mut DenseRun,
+    pruned: &mut PrunedRun,
+    settings: &Settings,
+    control: &Control,
+    tell: &mut dyn FnMut(Part<'_>),
+) -> Result<Generation, ExperimentError> {
+    let tokenizer = &model.tokenizer;
+    let temperature = settings.analysis_temperature();
+    let mut on_step = |step: &_| tell(Part::Step(step));
+    let steps = generate(tokenizer, dense, pruned, settings.tokens, temperature, control, &mut on_step).await?;
+    let fixed_trajectory = fixed_trajectory(dense, pruned, settings.tokens, temperature, control).await?;
+    tell(Part::FixedTrajectory(&fixed_trajectory));
+    let (dense_ids, pruned_ids) = written_ids(&steps);
+    let mut judged = vec![];
+    for ids in [&dense_ids, &pruned_ids] {
+        judged.push(TextQuality::of(ids, dense_losses(dense, ids, control).await?));
+    }
+    let mut judged = judged.into_iter();
+    let quality = Quality { dense: judged.next().unwrap_or_default(), pruned: judged.next().unwrap_or_default() };
+    tell(Part::Quality(&quality));
+    let text = |ids: Vec<u32>| Written { text: tokenizer.decode(&ids), ids };
+    Ok(Generation {
+        first_divergence: first_divergence(&dense_ids, &pruned_ids),
+        dense: text(dense_ids),
+        pruned: text(pruned_ids),
+        steps,
+        fixed_trajectory,
+        quality,
+    })
+}

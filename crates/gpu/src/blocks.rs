@@ -1,0 +1,285 @@
+//! A matrix that stays quantized on the device.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::kernels::{Coding, Ending};
+use super::ops::{self, Layout, Stored};
+use prunescope_kernels::packed::{Codes, mask_of};
+use prunescope_kernels::{BLOCK, PackedMatrix};
+use prunescope_quant::TensorType;
+
+/// Up to so many rows are multiplied with the codes themselves; for more the weights are first turned into numbers, a matrix
+/// at a time, and multiplied as such.
+const FEW_ROWS: usize = 8;
+/// A matrix of more rows than this, such as a language-model head, is never turned into numbers for so few inputs.
+const HUGE: usize = 16_384;
+
+/// A matrix `[rows, columns]` in blocks of codes. Clones share the weights.
+#[derive(Clone, Debug)]
+pub struct BlockMatrix(Stored);
+
+impl BlockMatrix {
+    /// The same matrix on a device; none where its weights are f32, or its rows not whole blocks.
+    pub fn upload(matrix: &PackedMatrix, device: &Device) -> Option<Self> {
+        let [rows, columns] = matrix.shape();
+        if !columns.is_multiple_of(BLOCK) {
+            return None;
+        }
+        let (coding, codes, scales): (Coding, Vec<i32>, Vec<f32>) = match matrix.codes() {
+            Codes::Four { codes, scales, minimums } => {
+                (Coding::Nibbles, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, minimums))
+            }
+            Codes::Eight { codes, scales, minimums } => {
+                (Coding::Bytes, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, minimums))
+            }
+            Codes::Halves { codes, scales, minimums } => {
+                let scales = in_turn(bytemuck::cast_slice(scales), bytemuck::cast_slice(minimums));
+                (Coding::BytesInHalves, bytemuck::cast_slice(codes).to_vec(), scales)
+            }
+            Codes::Sixteen { words, brain } => {
+                let coding = if *brain { Coding::BrainFloats } else { Coding::Halves };
+                let pairs = words.as_chunks::<2>().0.iter();
+                // A program needs all its buffers; no scale is read.
+                (
+                    coding,
+                    pairs.map(|[low, high]| (u32::from(*high) << 16 | u32::from(*low)) as i32).collect(),
+                    vec![0.0],
+                )
+            }
+            Codes::Full(_) => return None,
+        };
+        let layout = Layout { rows, columns, coding, masked: matrix.mask().is_some() };
+        Some(Self(Stored {
+            codes: integers(codes, device),
+            scales: Tensor::from_data(TensorData::from(scales.as_slice()), device),
+            // A program needs all its buffers; without a mask nothing is read of it.
+            mask: words(matrix.mask().unwrap_or(&[0]), device),
+            layout,
+        }))
+    }
+
+    /// Bits that a weight of a type takes, its share of scales included.
+    ///
+    /// * `rounded` — whether floats are [rounded](PackedMatrix::rounded).
+    pub fn bits_a_weight(tensor_type: TensorType, rounded: bool) -> f64 {
+        // An f32 for each block.
+        let number = 32.0 / BLOCK as f64;
+        match PackedMatrix::bits_a_weight(tensor_type, rounded) {
+            floats if tensor_type.is_float() && !rounded => floats,
+            codes if codes < 8.0 => 4.0 + 2.0 * number,
+            _ if PackedMatrix::is_in_halves(tensor_type) => 8.0 + 4.0 * number,
+            _ => 8.0 + 2.0 * number,
+        }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.0.layout.rows, self.0.layout.columns]
+    }
+
+    /// The device that holds it.
+    pub fn device(&self) -> Device {
+        self.0.scales.device()
+    }
+
+    /// x Wᵀ for `x`, `[rows, columns]`.
+    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        if self.multiplies_codes(&x) {
+            ops::product(x, &self.0, None, Ending::Alone)
+        } else {
+            ops::many_products(x, self.weights())
+        }
+    }
+
+    /// silu(x Gᵀ) ∘ x Wᵀ for a matrix G of the same shape.
+    pub fn apply_gated(&self, x: Tensor<2>, gate: &Self) -> Tensor<2> {
+        if gate.pairs_with(self, &x) {
+            let [gated, _] = ops::two_products(x, &gate.0, &self.0, true);
+            return gated;
+        }
+        let gate = gate.apply(x.clone());
+        if self.multiplies_codes(&x) {
+            ops::product(x, &self.0, Some(gate), Ending::Gated)
+        } else {
+            ops::silu_times(gate, self.apply(x))
+        }
+    }
+
+    /// The products with this matrix and with another of the same shape.
+    pub fn apply_both(&self, x: Tensor<2>, other: &Self) -> [Tensor<2>; 2] {
+        if self.pairs_with(other, &x) {
+            ops::two_products(x, &self.0, &other.0, false)
+        } else {
+            [self.apply(x.clone()), other.apply(x)]
+        }
+    }
+
+    /// Whether one program multiplies both.
+    fn pairs_with(&self, other: &Self, x: &Tensor<2>) -> bool {
+        self.0.layout == other.0.layout && !self.0.layout.masked && self.multiplies_codes(x)
+    }
+
+    /// onto + x Wᵀ.
+    pub fn apply_onto(&self, x: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
+        if self.multiplies_codes(&x) {
+            ops::product(x, &self.0, Some(onto), Ending::Added)
+        } else {
+            onto.add(self.apply(x))
+        }
+    }
+
+    fn multiplies_codes(&self, x: &Tensor<2>) -> bool {
+        let [count, _] = x.dims();
+        count <= FEW_ROWS || (self.0.layout.rows > HUGE && count <= 4 * FEW_ROWS)
+    }
+
+    /// All weights, `[rows, columns]`.
+    pub fn weights(&self) -> Tensor<2> {
+        ops::dequantize(&self.0)
+    }
+
+    /// Some rows, `[ids, columns]`.
+    pub fn select(&self, ids: &[u32]) -> Tensor<2> {
+        let Layout { columns, coding, masked, .. } = self.0.layout;
+        let pick = |x: &Tensor<1, Int>, width: usize| {
+            let [count] = x.dims();
+            x.clone().reshape([count / width, width]).select(0, self.ids(ids)).reshape([ids.len() * width])
+        };
+        let blocks = columns / BLOCK;
+        let scales = match 2 * blocks * coding.pairs() as usize {
+            0 => self.0.scales.clone(),
+            width => {
+                let [count] = self.0.scales.dims();
+                let rows = self.0.scales.clone().reshape([count / width, width]).select(0, self.ids(ids));
+                rows.reshape([ids.len() * width])
+            }
+        };
+        let mask = if masked { pick(&self.0.mask, blocks) } else { self.0.mask.clone() };
+        ops::dequantize(&Stored {
+            codes: pick(&self.0.codes, columns * coding.bits() as usize / u32::BITS as usize),
+            scales,
+            mask,
+            layout: Layout { rows: ids.len(), ..self.0.layout },
+        })
+    }
+
+    fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
+        words(ids, &self.device())
+    }
+
+    /// The same weights without those that are 0 in `values`: a mask over the shared codes.
+    pub fn without_zeros_of(&self, values: &[f32]) -> Self {
+        let layout = Layout { masked: true, ..self.0.layout };
+        Self(Stored { mask: words(&mask_of(values), &self.device()), layout, ..self.0.clone() })
+    }
+}
+
+/// Each scale followed by its minimum, which is 0 where there are none.
+fn in_turn(scales: &[f32], minimums: &[f32]) -> Vec<f32> {
+    let minimums = minimums.iter().copied().chain(std::iter::repeat(0.0));
+    scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, minimum]).collect()
+}
+
+/// Words bit by bit: the device's integers have a sign.
+fn words(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    integers(values.iter().map(|word| *word as i32).collect(), device)
+}
+
+fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{assert_close, gpu, numbers, read, tensor};
+    use prunescope_kernels::elementwise;
+
+    /// Bytes of blocks with scales and minimums near those of real models.
+    fn stored(tensor_type: TensorType, blocks: usize) -> Vec<u8> {
+        let bytes = tensor_type.block_bytes() as usize;
+        let random = numbers(blocks * bytes, 11);
+        let mut all: Vec<u8> = random.iter().map(|x| (x * 997.0) as i32 as u8).collect();
+        for (at, block) in all.chunks_exact_mut(bytes).enumerate() {
+            let mut put = |place: usize, number: f32| {
+                block[place..place + 2].copy_from_slice(&half::f16::from_f32(number).to_le_bytes());
+            };
+            let number = 0.01 + at as f32 * 1e-5;
+            match tensor_type {
+                TensorType::Q4_1 => {
+                    put(0, number);
+                    put(2, -0.07);
+                }
+                TensorType::Q2_K => {
+                    put(80, number);
+                    put(82, 0.003);
+                }
+                TensorType::Q3_K => put(108, number / 100.0),
+                TensorType::Q6_K => put(208, number / 1000.0),
+                // Subnormal numbers among them.
+                TensorType::F16 => put(0, [number, -2.0 * number, 3e-6, -6e-8][at % 4]),
+                TensorType::BF16 => block.copy_from_slice(&half::bf16::from_f32(number - 0.02).to_le_bytes()),
+                _ => put(0, number),
+            }
+        }
+        all
+    }
+
+    /// x Wᵀ by the definition.
+    fn wanted(x: &[f32], values: &[f32], columns: usize) -> Vec<f32> {
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() as f32;
+        x.chunks_exact(columns).flat_map(|x| values.chunks_exact(columns).map(move |row| dot(x, row))).collect()
+    }
+
+    /// Every format, with and without a mask, with few rows and many; sizes that fill no cube evenly.
+    #[test]
+    fn multiplies_as_the_host_does() {
+        use TensorType::*;
+        for (tensor_type, rows, columns) in [
+            (Q4_0, 13, 160),
+            (Q4_1, 13, 160),
+            (Q8_0, 13, 160),
+            (F16, 13, 160),
+            (BF16, 13, 160),
+            (Q2_K, 13, 256),
+            (Q3_K, 13, 256),
+            (Q6_K, 13, 256),
+        ] {
+            let bytes = stored(tensor_type, rows * columns / tensor_type.block_len() as usize);
+            let whole = PackedMatrix::from_file(tensor_type, &bytes, rows, columns);
+            let kept: Vec<f32> =
+                whole.values().iter().enumerate().map(|(at, w)| if at % 3 == 1 { 0.0 } else { *w }).collect();
+            let blocks = BlockMatrix::upload(&whole, &gpu()).unwrap();
+            assert_close(&read(blocks.weights()), &whole.values(), if tensor_type.is_float() { 0.0 } else { 1e-6 });
+            for (matrix, values) in [
+                (blocks.clone(), whole.values()),
+                (blocks.without_zeros_of(&kept), kept.clone()),
+                (BlockMatrix::upload(&whole.without_zeros_of(kept.clone()), &gpu()).unwrap(), kept),
+            ] {
+                assert_eq!(matrix.shape(), [rows, columns]);
+                let ids = [12u32, 0, 5];
+                let picked: Vec<f32> =
+                    ids.iter().flat_map(|id| values[*id as usize * columns..][..columns].to_vec()).collect();
+                assert_close(&read(matrix.select(&ids)), &picked, 1e-6);
+                for count in [1, 3, FEW_ROWS, FEW_ROWS + 1] {
+                    let (x, beside) = (numbers(count * columns, 12), numbers(count * rows, 13));
+                    let plain = wanted(&x, &values, columns);
+                    assert_close(&read(matrix.apply(tensor(&x, count))), &plain, 1e-4);
+                    let onto: Vec<f32> = plain.iter().zip(&beside).map(|(a, b)| a + b).collect();
+                    assert_close(&read(matrix.apply_onto(tensor(&x, count), tensor(&beside, count))), &onto, 1e-4);
+                    // Of the whole matrix, so that one is masked and the other is not, or neither.
+                    let other = wanted(&x, &whole.values(), columns);
+                    let [first, second] = matrix.apply_both(tensor(&x, count), &blocks);
+                    assert_close(&read(first), &plain, 1e-4);
+                    assert_close(&read(second), &other, 1e-4);
+                    let mut gated = other;
+                    elementwise::silu(&mut gated);
+                    elementwise::times(&mut gated, &plain);
+                    assert_close(&read(matrix.apply_gated(tensor(&x, count), &blocks)), &gated, 1e-4);
+                }
+            }
+        }
+    }
+}

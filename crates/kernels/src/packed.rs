@@ -1,0 +1,390 @@
+//! Weights that stay quantized in memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use half::f16;
+use wide::{f32x4, i16x8, i32x4, u16x8, u32x4};
+
+use super::BLOCK;
+use super::elementwise::largest_of;
+use super::inputs::{Lanes, place};
+use prunescope_quant::TensorType;
+use prunescope_quant::{Unpacked, dequantize};
+
+/// How the weights of a matrix are held. A block is [`BLOCK`] neighbours in a row.
+#[derive(Clone, Debug)]
+pub enum Codes {
+    /// w = scale · q + minimum with q of 0 to 15: low nibbles are the first half of a block, high nibbles the second.
+    Four {
+        /// By block.
+        codes: Vec<[u8; BLOCK / 2]>,
+        /// By block.
+        scales: Vec<f32>,
+        /// By block.
+        minimums: Vec<f32>,
+    },
+    /// w = scale · q + minimum with q of −128 to 127.
+    Eight {
+        /// By block.
+        codes: Vec<[i8; BLOCK]>,
+        /// By block.
+        scales: Vec<f32>,
+        /// By block; empty where all are 0.
+        minimums: Vec<f32>,
+    },
+    /// The same with a scale and a minimum for each half of a block.
+    Halves {
+        /// By block.
+        codes: Vec<[i8; BLOCK]>,
+        /// By block.
+        scales: Vec<[f32; 2]>,
+        /// By block; empty where all are 0.
+        minimums: Vec<[f32; 2]>,
+    },
+    /// 16-bit floats, row after row.
+    Sixteen {
+        /// Their bits.
+        words: Vec<u16>,
+        /// Whether they are bfloat16; else IEEE, of which infinities are not kept.
+        brain: bool,
+    },
+    /// Weights as they are.
+    Full(Vec<f32>),
+}
+
+/// A matrix `[rows, columns]` whose weights stay quantized, under a mask if it has one. Clones share the weights.
+#[derive(Clone, Debug)]
+pub struct PackedMatrix {
+    rows: usize,
+    columns: usize,
+    codes: Arc<Codes>,
+    /// One bit a weight, one word a block: 0 where the weight is gone.
+    mask: Option<Arc<Vec<u32>>>,
+}
+
+impl PackedMatrix {
+    /// From a tensor's bytes in a file, whole rows of blocks.
+    pub fn from_file(tensor_type: TensorType, bytes: &[u8], rows: usize, columns: usize) -> Self {
+        let blocks = bytes.chunks_exact(tensor_type.block_bytes() as usize);
+        let half = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
+        let codes = match tensor_type {
+            TensorType::Q4_0 | TensorType::Q4_1 => {
+                let at = if tensor_type == TensorType::Q4_0 { 2 } else { 4 };
+                let (mut codes, mut scales, mut minimums) = (vec![], vec![], vec![]);
+                codes.reserve_exact(blocks.len());
+                scales.reserve_exact(blocks.len());
+                minimums.reserve_exact(blocks.len());
+                for block in blocks {
+                    let mut nibbles = [0; BLOCK / 2];
+                    nibbles.copy_from_slice(&block[at..at + BLOCK / 2]);
+                    codes.push(nibbles);
+                    scales.push(half(block));
+                    minimums.push(if at == 2 { -8.0 * half(block) } else { half(&block[2..]) });
+                }
+                Codes::Four { codes, scales, minimums }
+            }
+            TensorType::Q8_0 => {
+                let (mut codes, mut scales) = (vec![], vec![]);
+                codes.reserve_exact(blocks.len());
+                scales.reserve_exact(blocks.len());
+                for block in blocks {
+                    let mut bytes = [0; BLOCK];
+                    bytes.iter_mut().zip(&block[2..]).for_each(|(to, from)| *to = *from as i8);
+                    codes.push(bytes);
+                    scales.push(half(block));
+                }
+                Codes::Eight { codes, scales, minimums: vec![] }
+            }
+            TensorType::F32 => Codes::Full(dequantize(tensor_type, bytes)),
+            TensorType::F16 | TensorType::BF16 => Codes::Sixteen {
+                words: bytes.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]])).collect(),
+                brain: tensor_type == TensorType::BF16,
+            },
+            other => repacked(other, bytes),
+        };
+        Self { rows, columns, codes: Arc::new(codes), mask: None }
+    }
+
+    /// From weights as they are, row after row.
+    pub fn from_values(values: Vec<f32>, columns: usize) -> Self {
+        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(Codes::Full(values)), mask: None }
+    }
+
+    /// From weights of at most 16 evenly spaced values a block, held as codes.
+    ///
+    /// * `grid` — the step and the lowest value of each block; rows are whole blocks.
+    pub fn on_grid(values: &[f32], columns: usize, grid: &[[f32; 2]]) -> Self {
+        let (blocks, _) = values.as_chunks::<BLOCK>();
+        let code = |value: f32, [step, lowest]: [f32; 2]| ((value - lowest) / step).round().clamp(0.0, 15.0) as u8;
+        let nibbles = |(block, grid): (&[f32; BLOCK], &[f32; 2])| {
+            std::array::from_fn(|at| code(block[at], *grid) | code(block[at + BLOCK / 2], *grid) << 4)
+        };
+        let codes = Codes::Four {
+            codes: blocks.iter().zip(grid).map(nibbles).collect(),
+            scales: grid.iter().map(|[step, _]| *step).collect(),
+            minimums: grid.iter().map(|[_, lowest]| *lowest).collect(),
+        };
+        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
+    }
+
+    /// From weights as they are, rounded to nearest: 8 bits, a scale for each block; rows are whole blocks.
+    pub fn rounded(values: &[f32], columns: usize) -> Self {
+        let (blocks, _) = values.as_chunks::<BLOCK>();
+        let scale = |block: &[f32; BLOCK]| largest_of(block, f32x4::abs) / 127.0;
+        let scales: Vec<f32> = blocks.iter().map(scale).collect();
+        let code = |value: f32, scale: f32| if scale > 0.0 { (value / scale).round() as i8 } else { 0 };
+        let codes = blocks.iter().zip(&scales).map(|(block, scale)| block.map(|value| code(value, *scale))).collect();
+        let codes = Codes::Eight { codes, scales, minimums: vec![] };
+        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
+    }
+
+    /// Bits that a weight of a type takes, its share of scales included.
+    ///
+    /// * `rounded` — whether floats are [rounded](Self::rounded).
+    pub fn bits_a_weight(tensor_type: TensorType, rounded: bool) -> f64 {
+        // An f32 for each block.
+        let number = 32.0 / BLOCK as f64;
+        match tensor_type {
+            _ if rounded => 8.0 + number,
+            TensorType::F32 => 32.0,
+            TensorType::F16 | TensorType::BF16 => 16.0,
+            TensorType::Q4_0 | TensorType::Q4_1 | TensorType::Q4_K => 4.0 + 2.0 * number,
+            TensorType::Q5_1 | TensorType::Q5_K => 8.0 + 2.0 * number,
+            TensorType::Q2_K => 8.0 + 4.0 * number,
+            TensorType::Q3_K | TensorType::Q6_K => 8.0 + 2.0 * number,
+            _ => 8.0 + number,
+        }
+    }
+
+    /// Whether a type is held with a scale for each half of a block.
+    pub fn is_in_halves(tensor_type: TensorType) -> bool {
+        matches!(tensor_type, TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K)
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.rows, self.columns]
+    }
+
+    /// How the weights are held.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// The mask, one word a block, where there is one.
+    pub fn mask(&self) -> Option<&[u32]> {
+        self.mask.as_deref().map(Vec::as_slice)
+    }
+
+    /// The same weights under a mask, one word a block, bit i for the block's weight i.
+    ///
+    /// Only for rows of whole blocks; the mask of a matrix of floats is applied to them.
+    pub fn masked(&self, mask: Vec<u32>) -> Self {
+        let keeps = |at: usize| mask[at / BLOCK] >> (at % BLOCK) & 1 == 1;
+        if matches!(*self.codes, Codes::Full(_) | Codes::Sixteen { .. }) {
+            return self.with_kept(keeps);
+        }
+        Self { mask: Some(Arc::new(mask)), ..self.clone() }
+    }
+
+    /// The same floats without those at places that are not kept.
+    fn with_kept(&self, keeps: impl Fn(usize) -> bool) -> Self {
+        let codes = match &*self.codes {
+            Codes::Full(values) => {
+                let kept = values.iter().enumerate().map(|(at, value)| if keeps(at) { *value } else { 0.0 });
+                Codes::Full(kept.collect())
+            }
+            Codes::Sixteen { words, brain } => {
+                let kept = words.iter().enumerate().map(|(at, word)| if keeps(at) { *word } else { 0 });
+                Codes::Sixteen { words: kept.collect(), brain: *brain }
+            }
+            quantized => quantized.clone(),
+        };
+        Self { codes: Arc::new(codes), ..self.clone() }
+    }
+
+    /// The same weights without those that are 0 in `values`: a mask over the shared codes, where they are quantized.
+    pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
+        match *self.codes {
+            Codes::Full(_) => Self::from_values(values, self.columns),
+            Codes::Sixteen { .. } => self.with_kept(|at| values[at] != 0.0),
+            _ => self.masked(mask_of(&values)),
+        }
+    }
+
+    /// The weights of one row, as they are used, into `out`.
+    pub fn read_row(&self, row: usize, out: &mut [f32]) {
+        self.read_columns(row, 0..self.columns, out);
+    }
+
+    /// Some columns of one row, whole blocks unless the weights are full, into `out`.
+    pub fn read_columns(&self, row: usize, columns: Range<usize>, out: &mut [f32]) {
+        let first = row * (self.columns / BLOCK) + columns.start / BLOCK;
+        let (outs, _) = out.as_chunks_mut::<BLOCK>();
+        match &*self.codes {
+            Codes::Full(values) => {
+                let start = row * self.columns;
+                out.copy_from_slice(&values[start + columns.start..start + columns.end]);
+            }
+            Codes::Four { codes, scales, minimums } => {
+                let blocks = codes[first..].iter().zip(&scales[first..]).zip(&minimums[first..]);
+                for (((codes, scale), minimum), out) in blocks.zip(outs) {
+                    let words: u32x4 = bytemuck::cast(*codes);
+                    let code = |nibble: u32| bytemuck::cast((words >> (4 * nibble)) & u32x4::splat(15));
+                    let low = [0, 2, 4, 6].map(|nibble| scaled(code(nibble), *scale, *minimum));
+                    let high = [1, 3, 5, 7].map(|nibble| scaled(code(nibble), *scale, *minimum));
+                    *out = bytemuck::cast([f32x4::transpose(low), f32x4::transpose(high)]);
+                }
+            }
+            Codes::Eight { codes, scales, minimums } => {
+                for (at, (codes, out)) in codes[first..].iter().zip(outs).enumerate() {
+                    let minimum = minimums.get(first + at).copied().unwrap_or(0.0);
+                    *out = read_eight(codes, [scales[first + at]; 2], [minimum; 2]);
+                }
+            }
+            Codes::Halves { codes, scales, minimums } => {
+                for (at, (codes, out)) in codes[first..].iter().zip(outs).enumerate() {
+                    let minimums = minimums.get(first + at).copied().unwrap_or_default();
+                    *out = read_eight(codes, scales[first + at], minimums);
+                }
+            }
+            Codes::Sixteen { words, brain } => {
+                let start = row * self.columns;
+                let words = &words[start + columns.start..start + columns.end];
+                if *brain {
+                    out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_bits(u32::from(*word) << 16));
+                } else {
+                    out.iter_mut().zip(words).for_each(|(out, word)| *out = read_half(*word));
+                }
+            }
+        }
+        if let Some(mask) = self.mask() {
+            let (outs, _) = out.as_chunks_mut::<BLOCK>();
+            for (word, out) in mask[first..].iter().zip(outs) {
+                for (bit, out) in out.iter_mut().enumerate() {
+                    // All ones or none, without a branch; a product would keep the sign of a removed weight.
+                    *out = f32::from_bits(out.to_bits() & (word >> bit & 1).wrapping_neg());
+                }
+            }
+        }
+    }
+
+    /// All weights, row after row.
+    pub fn values(&self) -> Vec<f32> {
+        let mut out = vec![0.0; self.rows * self.columns];
+        out.chunks_exact_mut(self.columns.max(1)).enumerate().for_each(|(row, out)| self.read_row(row, out));
+        out
+    }
+}
+
+/// Blocks of a quantized type whose codes are arranged otherwise in files.
+fn repacked(tensor_type: TensorType, bytes: &[u8]) -> Codes {
+    let (size, count) = (tensor_type.block_bytes() as usize, tensor_type.block_len() as usize / BLOCK);
+    let blocks = bytes.len() / size * count;
+    let mut codes = Vec::with_capacity(blocks);
+    let mut scales = Vec::with_capacity(blocks);
+    let mut unpacked = Unpacked::default();
+    for stored in bytes.chunks_exact(size) {
+        unpacked.read(tensor_type, stored);
+        for (block, halves) in
+            unpacked.codes.as_chunks::<BLOCK>().0.iter().zip(unpacked.scales.as_chunks::<2>().0).take(count)
+        {
+            codes.push(*block);
+            scales.push(*halves);
+        }
+    }
+    let least = |of: &[[f32; 2]; 2]| of.map(|[_, minimum]| minimum);
+    let has_minimums = scales.iter().any(|of| least(of) != [0.0; 2]);
+    let minimums = scales.iter().filter(|_| has_minimums).map(least);
+    let firsts = scales.iter().map(|[[scale, _], _]| *scale);
+    match tensor_type {
+        TensorType::Q4_K => Codes::Four {
+            codes: codes
+                .iter()
+                .map(|block| std::array::from_fn(|at| block[at] as u8 | (block[at + BLOCK / 2] as u8) << 4))
+                .collect(),
+            scales: firsts.collect(),
+            minimums: scales.iter().map(|of| least(of)[0]).collect(),
+        },
+        _ if PackedMatrix::is_in_halves(tensor_type) => Codes::Halves {
+            minimums: minimums.collect(),
+            scales: scales.iter().map(|of| of.map(|[scale, _]| scale)).collect(),
+            codes,
+        },
+        _ => Codes::Eight { minimums: minimums.map(|[first, _]| first).collect(), scales: firsts.collect(), codes },
+    }
+}
+
+/// A block of bytes as weights, with a scale and a minimum for each half.
+#[inline(always)]
+fn read_eight(codes: &[i8; BLOCK], scales: [f32; 2], minimums: [f32; 2]) -> [f32; BLOCK] {
+    let halves: [i32x4; 2] = bytemuck::cast(*codes);
+    let half = |at: usize| {
+        let read = |shift: i32| scaled((halves[at] << shift) >> 24, scales[at], minimums[at]);
+        f32x4::transpose([24, 16, 8, 0].map(read))
+    };
+    bytemuck::cast([half(0), half(1)])
+}
+
+/// A 16-bit IEEE float: its exponent is moved by a product, which is right for subnormal numbers too.
+#[inline(always)]
+fn read_half(word: u16) -> f32 {
+    let (sign, rest) = (u32::from(word & 0x8000) << 16, u32::from(word & 0x7fff) << 13);
+    f32::from_bits((f32::from_bits(rest) * f32::from_bits(0x7780_0000)).to_bits() | sign)
+}
+
+/// The mask that keeps what is not 0: one word a block.
+pub fn mask_of(values: &[f32]) -> Vec<u32> {
+    let (blocks, _) = values.as_chunks::<BLOCK>();
+    let word = |block: &[f32; BLOCK]| {
+        let fours: [f32x4; BLOCK / 4] = bytemuck::cast(*block);
+        let zeros = |four: f32x4| four.simd_eq(f32x4::ZERO).to_bitmask();
+        !fours.iter().enumerate().fold(0, |word, (at, four)| word | zeros(*four) << (4 * at))
+    };
+    blocks.iter().map(word).collect()
+}
+
+#[inline(always)]
+fn scaled(codes: i32x4, scale: f32, minimum: f32) -> f32x4 {
+    f32x4::from_i32x4(codes) * f32x4::splat(scale) + f32x4::splat(minimum)
+}
+
+/// The codes of a block of nibbles in the order of [`Lanes`].
+///
+/// * `low` — 15 in every lane.
+#[inline(always)]
+pub fn unpack_four(codes: &[u8; BLOCK / 2], low: u16x8) -> Lanes {
+    let both: u16x8 = bytemuck::cast(*codes);
+    bytemuck::cast([both & low, (both >> 8) & low, (both >> 4) & low, both >> 12])
+}
+
+/// The codes of a block of bytes in the order of [`Lanes`].
+#[inline(always)]
+pub fn unpack_eight(codes: &[i8; BLOCK]) -> Lanes {
+    let [first, second]: [i16x8; 2] = bytemuck::cast(*codes);
+    [(first << 8) >> 8, first >> 8, (second << 8) >> 8, second >> 8]
+}
+
+const fn bits(vector: usize) -> [i16; 8] {
+    let mut out = [0; 8];
+    let mut lane = 0;
+    while lane < 8 {
+        out[lane] = (1u16 << (place(vector, lane) % 16)) as i16;
+        lane += 1;
+    }
+    out
+}
+
+/// A word of a mask in the order of [`Lanes`]: all ones where the weight stays, 0 where it is gone.
+#[inline(always)]
+pub fn unpack_mask(word: u32) -> Lanes {
+    let (even, odd) = (i16x8::new(const { bits(0) }), i16x8::new(const { bits(1) }));
+    let (first, second) = (i16x8::splat(word as i16), i16x8::splat((word >> 16) as i16));
+    [
+        (first & even).simd_eq(even),
+        (first & odd).simd_eq(odd),
+        (second & even).simd_eq(even),
+        (second & odd).simd_eq(odd),
+    ]
+}

@@ -1,0 +1,11 @@
+//! The engine in a web worker, on WebGPU or the CPU: see `prunescope_worker`.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    prunescope_worker::start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("worker_webgpu: this program runs in a browser; build the page with `make build`");
+}

@@ -1,0 +1,158 @@
+//! Streams a model's bytes into the loader, from wherever it is: an address, the visitor's files, a hub, this device. What to read
+//! and what to believe decides [`prunescope_downloads`]; here is the browser.
+
+use std::cell::Cell;
+
+use burn::tensor::Device;
+use gloo::timers::future::TimeoutFuture;
+
+use super::fetch::{Fetched, fetch};
+use super::store::KeptFolder;
+use super::{now, scope, tell};
+use prunescope_downloads::{DownloadError, Loader, Platform, Progress, Request};
+use prunescope_engine::model::loader::Limits;
+use prunescope_engine::model::{LoadedModel, ModelLoader, Storage};
+use prunescope_formats::LoadError;
+use prunescope_protocol::messages::{Event, Excess, ModelFiles, ModelOrder};
+use prunescope_protocol::model::source::shown;
+use prunescope_protocol::settings::Precision;
+
+/// Least time between two progress events, in milliseconds.
+const PROGRESS_EVERY_MS: f64 = 50.0;
+
+/// Why a model was not loaded.
+pub enum Failure {
+    /// A sentence.
+    Message(String),
+    /// It is too big as it is stored.
+    TooBig {
+        /// A sentence.
+        message: String,
+        /// Whether it would fit in 8 bits.
+        fits_in_eight_bits: bool,
+    },
+    /// The visitor is to be asked first ([`Event::AskFirst`]).
+    AskFirst {
+        /// What was found.
+        excess: Excess,
+    },
+}
+
+/// How a model is to be held.
+#[derive(Clone, Copy)]
+pub struct Holding {
+    /// How its weights are held.
+    pub storage: Storage,
+    /// How exactly.
+    pub precision: Precision,
+    /// What the device can hold.
+    pub limits: Limits,
+}
+
+/// Loads a model onto a device.
+pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Result<LoadedModel, Failure> {
+    let name = match &order.files {
+        ModelFiles::Address { address } => format!("The model at {address}"),
+        ModelFiles::Picked { files } => {
+            format!("The model in {}", files.first().map_or("no file", |file| file.name.as_str()))
+        }
+        ModelFiles::Repository { repository, .. } => format!("The model {repository}"),
+    };
+    let rounds = holding.precision == Precision::Eight;
+    let browser = Browser::default();
+    let loaded = prunescope_downloads::load(&browser, order, |files, repository| {
+        let mut loader = ModelLoader::new(files, device, holding.storage).within(holding.limits).rounded(rounds);
+        if let Some(repository) = repository {
+            loader.describe(repository)?;
+        }
+        Ok(IntoModel(loader))
+    });
+    loaded.await.map_err(|why| match why {
+        prunescope_downloads::Failure::Refused(why @ LoadError::TooBig { rounded, .. }) => {
+            Failure::TooBig { message: format!("{name} cannot be used: {why}."), fits_in_eight_bits: rounded.is_some() }
+        }
+        prunescope_downloads::Failure::Refused(why) => {
+            Failure::Message(in_short(order, format!("{name} cannot be used: {why}.")))
+        }
+        prunescope_downloads::Failure::Download(DownloadError::AskFirst { excess }) => Failure::AskFirst { excess },
+        prunescope_downloads::Failure::Download(why) => {
+            Failure::Message(in_short(order, format!("{name} cannot be used: {why}.")))
+        }
+    })
+}
+
+/// A sentence about an order, without the whole of an address that is longer than anyone reads, such as one that holds its data.
+fn in_short(order: &ModelOrder, sentence: String) -> String {
+    match &order.files {
+        ModelFiles::Address { address } => sentence.replace(address.as_str(), &shown(address)),
+        ModelFiles::Picked { .. } | ModelFiles::Repository { .. } => sentence,
+    }
+}
+
+/// A loader for [`prunescope_downloads::load`].
+struct IntoModel(ModelLoader);
+
+impl Loader for IntoModel {
+    type Model = LoadedModel;
+    type Refusal = LoadError;
+
+    fn begin_file(&mut self, name: &str, bytes: u64) -> Result<(), LoadError> {
+        self.0.begin_file(name, bytes)
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        self.0.push(bytes)
+    }
+
+    fn finish(self) -> Result<LoadedModel, LoadError> {
+        self.0.finish()
+    }
+
+    fn may_be_damage(refusal: &LoadError) -> bool {
+        refusal.may_be_damage()
+    }
+}
+
+/// The browser in which this worker runs.
+#[derive(Default)]
+struct Browser {
+    /// When it was last told how far the download is.
+    told: Cell<f64>,
+}
+
+impl Platform for Browser {
+    type Folder = KeptFolder;
+    type Answer = Fetched;
+
+    async fn request(&self, request: &Request<'_>) -> Result<Fetched, String> {
+        fetch(request).await
+    }
+
+    async fn folder(&self, name: &str) -> Option<KeptFolder> {
+        KeptFolder::open(name).await
+    }
+
+    async fn wait(&self, milliseconds: u32) {
+        TimeoutFuture::new(milliseconds).await;
+    }
+
+    fn unix_time(&self) -> u64 {
+        (js_sys::Date::now() / 1000.0) as u64
+    }
+
+    fn origin(&self) -> String {
+        scope().location().origin()
+    }
+
+    fn progress(&self, progress: &Progress) {
+        if now() - self.told.get() > PROGRESS_EVERY_MS || progress.received == progress.total {
+            self.told.set(now());
+            let Progress { received, total, kept, file } = progress.clone();
+            tell(&Event::Progress { received, total, kept, file });
+        }
+    }
+
+    fn notice(&self, message: String) {
+        tell(&Event::Notice { message });
+    }
+}

@@ -1,0 +1,107 @@
+//! Asks the page for the threads that help the CPU's engine, where it may share memory (cross-origin isolation). The page starts them,
+//! since in Firefox 153 about one worker in a hundred stops for good where it starts another (`tests/e2e/browsers.test.mjs` saw it).
+
+use std::cell::Cell;
+
+use js_sys::WebAssembly::Module;
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, BlobPropertyBag, Url};
+
+use super::fused::Fused;
+use super::scope;
+use prunescope_kernels::threads::POOL;
+
+/// Bytes of a helper's stack.
+const STACK: usize = 1 << 18;
+/// What a helper's worker runs: so it cannot be missing, and it has the policy of the page that made the engine's worker.
+const SCRIPT: &str = include_str!("helper.js");
+
+/// Called once by a helper.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_join() {
+    POOL.join();
+}
+
+/// What a helper runs; the state that it is to sleep in.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_help() -> u32 {
+    POOL.help()
+}
+
+/// Asks for helpers, so many that `threads` compute in all; for none where memory cannot be shared.
+///
+/// A helper that does not start is missed by nobody.
+///
+/// * `fused` — the program that the engine uses for products, if it does.
+pub fn start(threads: usize, fused: Option<&Fused>) {
+    thread_local! {
+        static STARTED: Cell<usize> = const { Cell::new(1) };
+    }
+    if !is_shared() || STARTED.get() >= threads {
+        return;
+    }
+    let Ok(script) = script_address() else { return };
+    while STARTED.get() < threads && ask_for_one(&script, fused).is_ok() {
+        STARTED.set(STARTED.get() + 1);
+    }
+}
+
+/// Whether this is run by a helper, whose stack lies in the engine's heap.
+pub fn is_helper() -> bool {
+    unsafe extern "C" {
+        /// Where the heap begins, behind the engine's own stack. Made by the linker.
+        static __heap_base: u8;
+    }
+    let on_stack = 0u8;
+    &raw const on_stack >= &raw const __heap_base
+}
+
+/// Whether this program's memory may be given to other workers.
+pub fn is_shared() -> bool {
+    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    // A page that is not isolated has no name for the other kind.
+    !memory.buffer().is_instance_of::<js_sys::ArrayBuffer>()
+}
+
+/// An address of [`SCRIPT`].
+fn script_address() -> Result<String, JsValue> {
+    let options = BlobPropertyBag::new();
+    options.set_type("text/javascript");
+    let script = Blob::new_with_str_sequence_and_options(&Array::of1(&SCRIPT.into()), &options)?;
+    Url::create_object_url_with_blob(&script)
+}
+
+fn ask_for_one(script: &str, fused: Option<&Fused>) -> Result<(), JsValue> {
+    let mut stack = vec![0u128; STACK / 16].into_boxed_slice();
+    let top = stack.as_mut_ptr_range().end as usize;
+    let (help, order) = (Object::new(), order(top, fused)?);
+    Reflect::set(&help, &"script".into(), &script.into())?;
+    Reflect::set(&help, &"order".into(), &order)?;
+    // Where the memory cannot be sent, nobody uses the stack, and it is freed.
+    scope().post_message(&help)?;
+    // Otherwise it never is: a helper ends with the engine.
+    Box::leak(stack);
+    Ok(())
+}
+
+/// What a helper needs to begin, its stack's upper end among it.
+fn order(stack: usize, fused: Option<&Fused>) -> Result<Object, JsValue> {
+    let order = Object::new();
+    let set = |key: &str, value: &JsValue| Reflect::set(&order, &key.into(), value);
+    set("module", &wasm_bindgen::module().unchecked_into::<Module>())?;
+    set("memory", &wasm_bindgen::memory())?;
+    set("stack", &stack.into())?;
+    set("state", &(POOL.state() as usize).into())?;
+    set("failed", &(POOL.failed() as usize).into())?;
+    if let Some(fused) = fused {
+        set("fused", &fused.program)?;
+        set("table", &fused.table)?;
+        let places = Object::new();
+        for (name, place) in fused.places {
+            Reflect::set(&places, &name.into(), &place.into())?;
+        }
+        set("places", &places)?;
+    }
+    Ok(order)
+}

@@ -1,0 +1,232 @@
+//! What may happen between the start of a worker and the first word of its engine, as the page sees it: what is waited for, how
+//! long, and what is told. Plain decisions, tested natively; `page::client` acts on them.
+
+use thiserror::Error;
+
+/// Why an engine does not start, as a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StartFailure {
+    /// The host does not have one of its files.
+    #[error("the engine could not start: the host has no {file}; try again in some minutes, or reload the page")]
+    Missing {
+        /// The file's name.
+        file: String,
+    },
+    /// The host answers with an error.
+    #[error("the engine could not start: the host answers {status} for {file}; try again in a moment")]
+    Refused {
+        /// The file's name.
+        file: String,
+        /// The status of the answer.
+        status: u16,
+    },
+    /// A file did not come, or not to its end.
+    #[error("the engine could not start: {file} did not come whole; check the network connection and try again")]
+    Cut {
+        /// The file's name.
+        file: String,
+    },
+    /// Its program was refused, or failed at once.
+    #[error("the engine could not start ({why}): reload the page, and if that does not help, use a current browser")]
+    Broken {
+        /// What the browser says.
+        why: String,
+    },
+    /// Nothing was heard for [`START_PATIENCE_S`]. It may start yet.
+    #[error(
+        "the engine has not been heard of for {START_PATIENCE_S} s: check the network connection and try again, or wait; if it starts after all, the page goes on"
+    )]
+    Silent,
+    /// The host has another version of the page by now, and no longer the files of this one's engine.
+    #[error(
+        "Prunescope has been updated since this tab was opened, and this version's engine is gone from the host: reload the page to go on (the address holds all settings)"
+    )]
+    Updated,
+}
+
+impl StartFailure {
+    /// What becomes of a file.
+    ///
+    /// * `status` — of the answer for it; 0 where none came, or not to its end. A page in its place is a 404.
+    /// * `why` — what the browser says against what came; empty where it is something else.
+    pub fn of(file: &str, status: u16, why: &str) -> Self {
+        let file = file.to_string();
+        match status {
+            _ if !why.is_empty() => Self::Broken { why: why.into() },
+            0 => Self::Cut { file },
+            404 | 410 => Self::Missing { file },
+            status => Self::Refused { file, status },
+        }
+    }
+}
+
+/// How long nothing may be heard of an engine that starts, in seconds. What comes slowly is heard.
+pub const START_PATIENCE_S: u32 = 10;
+/// How often an engine that has begun is asked whether it is alive, in seconds.
+const PING_EVERY_S: u32 = 5;
+/// How long it may leave that unanswered, in seconds: one step of its work may take long.
+const DEAD_AFTER_S: u32 = 120;
+
+/// Counts how long nothing has been heard of a worker. A browser that halts the page halts this too.
+#[derive(Debug, Default)]
+pub struct Watch {
+    listens: bool,
+    silent_s: u32,
+}
+
+/// What is to be done after a second in which nothing was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Wait,
+    /// To ask whether the engine is alive.
+    Ping,
+    /// To tell that it does not start.
+    GiveUpStart,
+    /// To tell that it has ended.
+    Dead,
+}
+
+impl Watch {
+    /// Something was heard.
+    pub fn hear(&mut self) {
+        self.silent_s = 0;
+    }
+
+    /// The engine listens.
+    pub fn listens(&mut self) {
+        self.listens = true;
+        self.hear();
+    }
+
+    /// Whether the engine has said that it listens.
+    pub fn has_begun(&self) -> bool {
+        self.listens
+    }
+
+    /// A second has passed.
+    pub fn second(&mut self) -> Due {
+        self.silent_s = self.silent_s.saturating_add(1);
+        match (self.listens, self.silent_s) {
+            // Told once.
+            (false, START_PATIENCE_S) => Due::GiveUpStart,
+            (false, _) => Due::Wait,
+            (true, DEAD_AFTER_S..) => Due::Dead,
+            (true, silent) if silent % PING_EVERY_S == 0 => Due::Ping,
+            (true, _) => Due::Wait,
+        }
+    }
+}
+
+/// Whether a text is the name of a folder of engines: `engine-` and 16 hexadecimal digits of their content's checksum.
+pub fn is_engine_folder(name: &str) -> bool {
+    name.strip_prefix("engine-")
+        .is_some_and(|sum| sum.len() == 16 && sum.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+/// The folder of engines that the text of a page names, where it is one of this site's.
+pub fn engine_folder(page: &str) -> Option<&str> {
+    page.split('"').find(|part| is_engine_folder(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seconds(watch: &mut Watch, count: u32) -> Vec<Due> {
+        (0..count).map(|_| watch.second()).filter(|due| *due != Due::Wait).collect()
+    }
+
+    #[test]
+    fn an_engine_that_says_nothing_is_given_up_once() {
+        let mut watch = Watch::default();
+        assert_eq!(seconds(&mut watch, START_PATIENCE_S - 1), []);
+        assert_eq!(seconds(&mut watch, 1000), [Due::GiveUpStart]);
+        // It listens after all.
+        watch.listens();
+        assert_eq!(seconds(&mut watch, 5), [Due::Ping]);
+    }
+
+    #[test]
+    fn what_comes_slowly_is_never_given_up() {
+        let mut watch = Watch::default();
+        for _ in 0..1000 {
+            assert_eq!(seconds(&mut watch, START_PATIENCE_S - 1), []);
+            watch.hear();
+        }
+        assert_eq!(seconds(&mut watch, START_PATIENCE_S), [Due::GiveUpStart]);
+    }
+
+    #[test]
+    fn an_engine_that_listens_is_asked_and_ends_only_when_it_answers_no_more() {
+        let mut watch = Watch::default();
+        watch.listens();
+        for _ in 0..100 {
+            assert_eq!(seconds(&mut watch, 119), [Due::Ping; 23]);
+            watch.hear();
+        }
+        seconds(&mut watch, 119);
+        assert_eq!(watch.second(), Due::Dead);
+    }
+
+    #[test]
+    fn only_what_the_build_writes_is_a_folder_of_engines() {
+        for name in [
+            "",
+            "engine-",
+            "ENGINE-FOLDER",
+            "engine-0123456789abcde",
+            "engine-0123456789abcdef0",
+            "engine-0123456789ABCDEF",
+        ] {
+            assert!(!is_engine_folder(name), "{name}");
+        }
+        let page = r#"<meta name="engine" content="engine-0123456789abcdef" /><title>engine-fedcba9876543210</title>"#;
+        assert_eq!(engine_folder(page), Some("engine-0123456789abcdef"));
+        assert_eq!(engine_folder(include_str!("../index.html")), None, "the build fills the place");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_of_a_page_gives_a_path_that_leads_elsewhere(page in r#"("|engine-|[0-9a-f]{16}|[/.<>?#]|\PC){0,30}"#) {
+            if let Some(folder) = engine_folder(&page) {
+                prop_assert!(is_engine_folder(folder) && !folder.contains(['/', '.', '?', '#', ':']));
+            }
+        }
+    }
+
+    #[test]
+    fn every_failure_is_one_sentence_that_says_what_to_do() {
+        let file = || "worker.js".to_string();
+        let failures = [
+            StartFailure::Missing { file: file() },
+            StartFailure::Refused { file: file(), status: 503 },
+            StartFailure::Cut { file: file() },
+            StartFailure::Broken { why: "LinkError: no memory".into() },
+            StartFailure::Silent,
+            StartFailure::Updated,
+        ];
+        for failure in failures {
+            let sentence = failure.to_string();
+            assert!(["try again", "reload the page"].iter().any(|what| sentence.contains(what)), "{sentence}");
+            assert!(!sentence.ends_with('.') && !sentence.contains(". "), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn every_status_has_its_failure() {
+        let file = || "worker.js".to_string();
+        for status in 0..=999 {
+            let expected = match status {
+                0 => StartFailure::Cut { file: file() },
+                404 | 410 => StartFailure::Missing { file: file() },
+                _ => StartFailure::Refused { file: file(), status },
+            };
+            assert_eq!(StartFailure::of("worker.js", status, ""), expected);
+            let broken = StartFailure::Broken { why: "LinkError".into() };
+            assert_eq!(StartFailure::of("worker.js", status, "LinkError"), broken);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What several tests need: models from disk and an engine session on the CPU.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use prunescope_engine::model::Storage;
+use prunescope_engine::model::file::load;
+use prunescope_engine::session::Session;
+use prunescope_protocol::messages::Backend;
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The default model, put there by `make model`.
+pub fn default_model() -> PathBuf {
+    root().join("public/models/SmolLM2-135M-Instruct.Q4_1.json")
+}
+
+/// The tiny random model, kept in the repository.
+pub fn tiny_model() -> PathBuf {
+    root().join("tests/fixtures/tiny.gguf")
+}
+
+/// Whatever GPU there is, opened once for all tests of a program.
+#[cfg(feature = "gpu")]
+pub fn gpu() -> Device {
+    static GPU: std::sync::LazyLock<Device> =
+        std::sync::LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
+    GPU.clone()
+}
+
+/// A session on the CPU.
+pub fn session(path: &Path) -> Session {
+    let model = load(path, &Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
+    Session::new(model, "", Backend::Cpu, || 0.0)
+}
+
+/// A session on the GPU.
+#[cfg(feature = "gpu")]
+pub fn gpu_session(path: &Path) -> Session {
+    let model = load(path, &gpu(), Storage::Blocks).unwrap_or_else(|error| panic!("{error}"));
+    Session::new(model, "", Backend::WebGpu, || 0.0)
+}
+
+/// A tensor's numbers.
+pub fn values(x: Tensor<2>) -> Vec<f32> {
+    x.into_data().try_into_vec_as().unwrap()
+}
+
+/// ‖found − wanted‖ / ‖wanted‖.
+pub fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
+    assert_eq!(found.len(), wanted.len());
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
+    (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
+}

@@ -1,0 +1,295 @@
+//! Every family, in both formats, against the reference library: token ids, texts, logits. And every measurement on each.
+//!
+//! `tests/reference/families` made the tiny checkpoints and what is expected of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use futures::executor::block_on;
+use prunescope_engine::experiment::Control;
+use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
+use prunescope_engine::experiment::forward::{Pass, forward_beside, last_spaces};
+use prunescope_engine::model::file::{load, load_within};
+use prunescope_engine::model::linear::Linear;
+use prunescope_engine::model::loader::Limits;
+use prunescope_engine::model::{Decoder, KeyValueCache, LoadedModel, Storage};
+use prunescope_protocol::messages::Event;
+use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
+use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::results::Place;
+use prunescope_protocol::settings::Settings;
+use serde::Deserialize;
+
+/// Relative error of logits that is allowed.
+const TOLERANCE: f64 = 1e-5;
+
+#[derive(Deserialize)]
+struct Expected {
+    texts: Vec<Text>,
+    prompt: String,
+    ids: Vec<u32>,
+    rows: Vec<usize>,
+    logits: Vec<Vec<f32>>,
+    chat: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    ids: Vec<u32>,
+    with_special: Vec<u32>,
+    decoded: String,
+}
+
+fn folder(family: &str) -> PathBuf {
+    crate::common::root().join("tests/fixtures/families").join(family)
+}
+
+fn expected(family: &str) -> Expected {
+    serde_json::from_slice(&fs::read(folder(family).join("expected.json")).unwrap()).unwrap()
+}
+
+/// The files of a family's model: a repository, a GGUF file, or both.
+fn sources(family: &str) -> Vec<PathBuf> {
+    let (hub, gguf) = (folder(family), folder(family).join("model.gguf"));
+    let has_hub = hub.join("model.safetensors").exists() || !gguf.exists();
+    has_hub.then_some(hub).into_iter().chain(gguf.exists().then_some(gguf)).collect()
+}
+
+fn open(path: &Path, device: &Device, storage: Storage) -> LoadedModel {
+    load(path, device, storage).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The logits of some tokens after those in the cache, each row.
+fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache) -> Tensor<2> {
+    let x = decoder.embed(ids, start);
+    let dense = PruningPlan::default();
+    let last = block_on(Pass::from(decoder, &dense, 0, start).last(x, cache, &Control::unstoppable())).unwrap();
+    decoder.logits(decoder.final_norm(last))
+}
+
+/// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
+fn check_logits(family: &str, device: &Device, storage: Storage, limits: Limits) {
+    let expected = expected(family);
+    for source in sources(family) {
+        let LoadedModel { decoder, tokenizer, .. } =
+            load_within(&source, device, storage, limits).unwrap_or_else(|error| panic!("{error}"));
+        let place = format!("{}, {storage:?}", source.display());
+        assert_eq!(tokenizer.encode(&expected.prompt, false).unwrap(), expected.ids, "{place}");
+        let (last, before) = expected.ids.split_last().unwrap();
+        let whole = read(&decoder, &expected.ids, 0, &mut KeyValueCache::new(decoder.config.layers));
+        for (row, wanted) in expected.rows.iter().zip(&expected.logits) {
+            let error = crate::common::relative_error(&crate::common::values(whole.clone().narrow(0, *row, 1)), wanted);
+            assert!(error < TOLERANCE, "{place}: logits of token {row} are off by {error:.1e}");
+            println!("{place}: {error:.1e}");
+        }
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        read(&decoder, before, 0, &mut cache);
+        let error = crate::common::relative_error(
+            &crate::common::values(read(&decoder, &[*last], before.len(), &mut cache)),
+            &expected.logits[expected.logits.len() - 1],
+        );
+        assert!(error < TOLERANCE, "{place}: logits of the last token alone are off by {error:.1e}");
+    }
+}
+
+/// Two models in one pass, with texts of their own and with the same, find what each finds alone.
+fn check_beside(family: &str, device: &Device, storage: Storage) {
+    let model = open(&sources(family)[0], device, storage);
+    let (decoder, ids) = (&model.decoder, expected(family).ids);
+    let last = decoder.config.layers - 1;
+    let (dense, plan) = (PruningPlan::default(), PruningPlan::dropping(format!("a{last}").parse().unwrap()));
+    let start = ids.len();
+    let control = Control::unstoppable();
+    let alone = |plan: &PruningPlan, token: Option<u32>| {
+        let mut cache = KeyValueCache::new(decoder.config.layers);
+        let read = |ids: &[u32], start, cache: &mut KeyValueCache| {
+            block_on(Pass::from(decoder, plan, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
+        };
+        read(&ids, 0, &mut cache);
+        let spaces = token.map(|token| last_spaces(decoder, &read(&[token], start, &mut cache.clone())));
+        (cache, spaces.map(|spaces| crate::common::values(spaces.logits)))
+    };
+    let first = decoder.reads(Sublayer::attention(last));
+    for (token, own) in [(1, Some(2)), (3, None)] {
+        let (mut cache, wanted) = alone(&dense, Some(token));
+        let (mut pruned_cache, wanted_pruned) = alone(&plan, Some(own.unwrap_or(token)));
+        let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
+        let begin = if own.is_some() { 0 } else { first };
+        let caches = [&mut cache, &mut pruned_cache];
+        let (stream, spaces) = block_on(forward_beside(decoder, &plan, x, begin, start, caches, &control)).unwrap();
+        assert_eq!(stream.len(), 2 * decoder.config.layers + 1);
+        let found = spaces.map(|spaces| crate::common::values(spaces.logits));
+        for (found, wanted) in found.iter().zip([wanted, wanted_pruned]) {
+            let error = crate::common::relative_error(found, &wanted.unwrap());
+            assert!(error < TOLERANCE, "{family}, {storage:?}, {own:?}: off by {error:.1e}");
+        }
+        assert!(crate::common::relative_error(&found[1], &found[0]) > 1e-3, "{family}: two models");
+    }
+}
+
+/// Ids and texts as the tokenizer's own library has them.
+fn check_texts(family: &str) {
+    let expected = expected(family);
+    for source in sources(family) {
+        let LoadedModel { tokenizer, chat, .. } = open(&source, &Device::flex(), Storage::Packed);
+        for Text { text, ids, with_special, decoded } in &expected.texts {
+            let place = format!("{}: {text:?}", source.display());
+            // llama.cpp puts the first token before a conversation too, where its template does not.
+            let in_chat = if source.is_dir() { ids } else { with_special };
+            assert_eq!(tokenizer.encode(text, true).unwrap(), *in_chat, "{place}");
+            assert_eq!(tokenizer.encode(text, false).unwrap(), *with_special, "{place}");
+            assert_eq!(tokenizer.decode(ids), *decoded, "{place}");
+            assert!(ids.iter().all(|id| !tokenizer.piece(*id).is_empty()), "{place}");
+        }
+        let rendered = chat.ok().map(|chat| chat.render("Hi there", &tokenizer.special).unwrap());
+        assert_eq!(rendered, expected.chat, "{}", source.display());
+    }
+}
+
+/// Every measurement of the main run under plans of every kind: numbers, and none that is not finite.
+fn check_session(family: &str) {
+    for source in sources(family) {
+        let mut session = crate::common::session(&source);
+        for plan in ["m0", "a0", "wanda-0.5", "magnitude-2:4", "sparsegpt-0.3", "rtn4-g32", "awq3-g32"] {
+            let prompt = "The river rises in the hills.".into();
+            let settings =
+                Settings { plan: plan.parse().unwrap(), prompt, chat: false, tokens: 4, ..Settings::default() };
+            let mut steps = 0;
+            let mut tell = |event| steps += usize::from(matches!(event, Event::Step { .. }));
+            let place = format!("{}, {plan}", source.display());
+            let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut tell))
+                .unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert!(report.next_token.metrics.values().iter().all(|x| x.is_finite()), "{place}");
+            assert!(report.next_token.metrics.kl_dense_pruned > 1e-6, "{place}: the plan does something");
+            assert!(steps >= 1, "{place}");
+            let matrices = session.info().config.matrices().count();
+            let layers = session.info().config.layers;
+            let edits = settings.plan.edits_weights();
+            assert_eq!(report.weights.matrices.len(), if edits { layers * matrices } else { 0 }, "{place}");
+            assert_eq!(report.edited_layers.len(), if edits { 2 * layers } else { 0 }, "{place}");
+        }
+    }
+}
+
+/// A device that computes as the CPU does is found to agree; one that does not, is found at the place where it does not.
+fn check_device(family: &str, device: &Device, storage: Storage, limits: Limits) {
+    for source in sources(family) {
+        let model = load_within(&source, device, storage, limits).unwrap_or_else(|error| panic!("{error}"));
+        let place = format!("{}, {storage:?}", source.display());
+        let (decoder, check) = (&model.decoder, model.cross_check.expect("a part on the CPU"));
+        let found = block_on(cross_check(decoder, &check, || 0.0)).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(found.largest_error < 1e-5 && found.kl.abs() < 1e-6, "{place}: {found:?}");
+        let wrong = |decoder: &Decoder| match block_on(cross_check(decoder, &check, || 0.0)) {
+            Err(CrossCheckError::Wrong { place, .. }) => place,
+            other => panic!("{place}: {other:?}"),
+        };
+        let off = |weights: &Linear| {
+            // Not all of them: some families take the size away.
+            let values = block_on(weights.weights.values()).unwrap();
+            weights.with_values(values.iter().enumerate().map(|(i, x)| x * [1.0, 1.01][i % 2]).collect())
+        };
+        let mut broken = decoder.clone();
+        broken.embedding = off(&decoder.embedding);
+        assert_eq!(wrong(&broken), Place::Embedding, "{place}");
+        let mut broken = decoder.clone();
+        broken.norm.epsilon += 10.0;
+        assert_eq!(wrong(&broken), Place::FinalNorm, "{place}");
+        if let Some(head) = &decoder.head {
+            let mut broken = decoder.clone();
+            broken.head = Some(off(head));
+            assert_eq!(wrong(&broken), Place::Head, "{place}");
+        }
+        for (at, layer) in check.layers.iter().enumerate() {
+            for (matrix, kind) in [(Matrix::Value, SublayerKind::Attention), (Matrix::Up, SublayerKind::Mlp)] {
+                let mut broken = decoder.clone();
+                let changed = off(decoder.blocks[*layer].matrix(matrix).unwrap());
+                broken.blocks[*layer].set_matrix(matrix, changed);
+                assert_eq!(wrong(&broken), Place::Sublayer { layer: *layer, kind }, "{place}, {at}");
+            }
+        }
+    }
+}
+
+/// Of which every matrix of the fixtures is split.
+#[cfg(feature = "gpu")]
+const NARROW: Limits = Limits { total: u64::MAX, binding: 2000, tensor: u64::MAX };
+
+macro_rules! families {
+    ($($family:ident: $kind:ident),*) => {$(
+        mod $family {
+            use super::*;
+
+            const NAME: &str = stringify!($family);
+
+            #[test]
+            fn logits_on_the_cpu() {
+                check_logits(NAME, &Device::flex(), Storage::Packed, Limits::default());
+            }
+
+            #[test]
+            fn logits_by_plain_burn() {
+                check_logits(NAME, &Device::flex(), Storage::Tensors, Limits::default());
+            }
+
+            #[test]
+            fn texts() {
+                check_texts(NAME);
+            }
+
+            #[test]
+            fn measurements() {
+                check_session(NAME);
+            }
+
+            #[test]
+            fn device_check() {
+                check_device(NAME, &Device::flex(), Storage::Tensors, Limits::default());
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn device_check_of_a_gpu() {
+                check_device(NAME, &crate::common::gpu(), Storage::Blocks, Limits::default());
+                check_device(NAME, &crate::common::gpu(), Storage::Blocks, NARROW);
+            }
+
+            #[test]
+            fn kind() {
+                let model = open(&sources(NAME)[0], &Device::flex(), Storage::Packed);
+                assert_eq!(model.decoder.config.family, Family::$kind);
+            }
+
+            #[test]
+            fn two_in_one_pass() {
+                check_beside(NAME, &Device::flex(), Storage::Packed);
+                check_beside(NAME, &Device::flex(), Storage::Tensors);
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn two_in_one_pass_on_a_gpu() {
+                check_beside(NAME, &crate::common::gpu(), Storage::Blocks);
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn logits_on_a_gpu() {
+                check_logits(NAME, &crate::common::gpu(), Storage::Blocks, Limits::default());
+            }
+
+            #[cfg(feature = "gpu")]
+            #[test]
+            fn logits_on_a_gpu_that_binds_little() {
+                check_logits(NAME, &crate::common::gpu(), Storage::Blocks, NARROW);
+            }
+        }
+    )*};
+}
+
+families! {
+    llama: Llama, tinyllama: Llama, mistral: Mistral, qwen2: Qwen2, qwen3: Qwen3, gemma3: Gemma3, gpt2: Gpt2, gpt_neox: GptNeoX,
+    phi: Phi, phi3: Phi3,
+    k_quants: Llama, split: GptNeoX
+}

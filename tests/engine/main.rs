@@ -1,0 +1,17 @@
+//! The engine as a whole: against independent programs, on everybody's files, and what its session promises.
+
+mod common;
+mod edit;
+#[path = "../fuzz/src/lib.rs"]
+mod targets;
+
+mod bad_files;
+mod corpus;
+mod families;
+mod foreign_models;
+mod measurements;
+mod methods;
+mod paper_table;
+mod parity;
+mod real_models;
+mod session;

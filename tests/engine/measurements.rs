@@ -1,0 +1,419 @@
+//! Measurements beside the main run, on the tiny model: what they tell, what they know already, how they go on.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use burn::tensor::Device;
+use futures::executor::block_on;
+use prunescope_engine::experiment::{Control, ExperimentError};
+use prunescope_engine::model::file::load;
+use prunescope_engine::model::{LoadedModel, Storage};
+use prunescope_engine::session::Session;
+use prunescope_protocol::messages::{Backend, Event, Measurement};
+use prunescope_protocol::model::Matrix;
+use prunescope_protocol::results::{Report, SweepLine, SweepPoint};
+use prunescope_protocol::settings::{Settings, SweepAxis, Variant};
+use prunescope_protocol::tasks::{Question, RetrievalSet};
+
+fn settings(plan: &str) -> Settings {
+    Settings { plan: plan.parse().unwrap(), tokens: 6, sample: 3, ..Settings::default() }
+}
+
+fn run(session: &mut Session, settings: &Settings) -> (Report, Vec<Event>) {
+    let mut events = vec![];
+    let report = block_on(session.run(1, settings, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
+    (report, events)
+}
+
+fn measure(session: &mut Session, settings: &Settings, what: Measurement) -> Vec<Event> {
+    let mut events = vec![];
+    block_on(session.measure(1, settings, what, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
+    assert_eq!(events.last(), Some(&Event::Measured { run: 1, what }));
+    for event in &events {
+        let text = serde_json::to_string(event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), *event, "the protocol reads what it writes");
+    }
+    events
+}
+
+fn session() -> Session {
+    crate::common::session(&crate::common::tiny_model())
+}
+
+#[test]
+fn weights_are_edited_where_the_plan_says_and_shared_elsewhere() {
+    let mut session = session();
+    let (report, events) = run(&mut session, &settings("wanda-0.5_on-mlp_layers-1-2"));
+    let places: Vec<_> = report.weights.matrices.iter().map(|report| (report.layer, report.matrix)).collect();
+    let expected = [1, 2].map(|layer| [Matrix::Gate, Matrix::Up, Matrix::Down].map(|matrix| (layer, matrix))).concat();
+    assert_eq!(places, expected);
+    assert!(report.weights.matrices.iter().all(|matrix| (matrix.sparsity - 0.5).abs() < 0.01 && matrix.change > 0.1));
+    assert!(report.weights.calibration_tokens >= 2000);
+    assert_eq!(report.edited_layers.len(), 2);
+    assert!(events.iter().any(|event| matches!(event, Event::Working { what, .. } if what.contains("calibration"))));
+    let footprint = report.weights.footprint;
+    assert!(footprint.plan_bytes < footprint.dense_bytes);
+    // Another ratio needs no second reading of the text.
+    let (_, events) = run(&mut session, &settings("wanda-0.6_on-mlp_layers-1-2"));
+    let reads = |event: &Event| matches!(event, Event::Working { what, .. } if what.contains("calibration"));
+    assert!(!events.iter().any(reads));
+    // Another text does.
+    session.calibrate("A short text of the visitor's own, which is enough to try this with.");
+    let (report, events) = run(&mut session, &settings("wanda-0.6_on-mlp_layers-1-2"));
+    assert!(events.iter().any(reads));
+    assert!(report.weights.calibration_tokens < 200);
+}
+
+#[test]
+fn an_edit_in_the_last_sublayer_is_the_same_alone_and_in_the_whole_model() {
+    for plan in ["wanda-0.5_on-mlp_layers-3-3", "rtn2-g32_on-mlp_layers-3-3", "sparsegpt-2:4_on-mlp_layers-3-3"] {
+        let (report, _) = run(&mut session(), &settings(plan));
+        let alone = report.edited_layers.last().unwrap().with_final_norm;
+        let whole = report.next_token.metrics;
+        assert!(whole.kl_dense_pruned > 1e-4, "{plan} changes something");
+        for ((name, alone), whole) in
+            prunescope_protocol::results::Metrics::NAMES.iter().zip(alone.values()).zip(whole.values())
+        {
+            assert!(
+                (alone - whole).abs() <= 2e-3 * whole.abs() + 1e-5,
+                "{plan}: {name} is {alone} alone, {whole} in the model"
+            );
+        }
+    }
+}
+
+#[test]
+fn dropping_and_editing_combine_and_dropping_alone_keeps_the_edit() {
+    let mut session = session();
+    run(&mut session, &settings("magnitude-0.4"));
+    let (both, events) = run(&mut session, &settings("a1_magnitude-0.4"));
+    assert!(!events.iter().any(|event| matches!(event, Event::Working { .. })), "the weights were known");
+    let (fresh, _) = run(&mut crate::common::session(&crate::common::tiny_model()), &settings("a1_magnitude-0.4"));
+    assert_eq!(both.generation, fresh.generation);
+    assert_eq!(both.next_token, fresh.next_token);
+    let (undone, _) = run(&mut session, &settings(""));
+    assert_eq!(undone.generation.dense, undone.generation.pruned, "the dense weights are untouched");
+}
+
+#[test]
+fn a_model_without_any_sublayer_repeats_what_the_embedding_says() {
+    let all = settings("b0,b1,b2,b3");
+    let (report, _) = run(&mut session(), &all);
+    // Nothing mixes tokens any more: what follows depends on the last token of the prompt alone.
+    let other = Settings { prompt: "Quite another question?".into(), ..all };
+    let (again, _) = run(&mut session(), &other);
+    assert_ne!(report.prompt_ids, again.prompt_ids);
+    assert_eq!(report.generation.pruned, again.generation.pruned);
+}
+
+#[test]
+fn another_temperature_of_the_analysis_gives_what_a_fresh_session_gives() {
+    let mut used = session();
+    run(&mut used, &settings("m2"));
+    for analysis in [0.5, 2.0] {
+        let settings = Settings { analysis, ..settings("m2") };
+        let (again, _) = run(&mut used, &settings);
+        let (fresh, _) = run(&mut session(), &settings);
+        assert_eq!(again.next_token, fresh.next_token);
+        assert_eq!(again.generation, fresh.generation);
+        assert_eq!(again.layers, fresh.layers);
+        assert_eq!(again.damage, fresh.damage);
+    }
+}
+
+#[test]
+fn the_tokens_that_do_the_damage_make_up_the_variances() {
+    let (report, _) = run(&mut session(), &settings("m1,m2"));
+    let next = report.next_token.metrics;
+    let mut last = f32::INFINITY;
+    for token in &report.damage {
+        let size = token.share_p.max(token.share_r);
+        assert!(size <= last && (0.0..=1.0).contains(&size));
+        last = size;
+        assert!(token.p <= 1.0 && token.r <= 1.0);
+    }
+    // p (Δz − mean)² of one token, over its share, is the whole variance.
+    let first = &report.damage[0];
+    let variance = first.p * first.delta_z * first.delta_z / first.share_p;
+    assert!((variance - next.variance_p).abs() < 2e-3 * next.variance_p, "{variance} {}", next.variance_p);
+}
+
+#[test]
+fn quality_is_the_dense_models_surprise() {
+    let (report, _) = run(&mut session(), &settings("b1"));
+    let quality = &report.generation.quality;
+    assert_eq!(quality.dense.dense_losses.len(), report.generation.dense.ids.len());
+    assert_eq!(quality.pruned.dense_losses.len(), report.generation.pruned.ids.len());
+    // Greedy text: each dense token is the likeliest, so its loss is −log of its own probability.
+    for (step, loss) in report.generation.steps.iter().zip(&quality.dense.dense_losses) {
+        let p = step.compared.as_ref().unwrap().top.dense[0].dense;
+        assert!((loss + p.ln()).abs() < 1e-3, "{loss} {p}");
+    }
+    let dense = run(&mut session(), &settings("")).0.generation.quality;
+    assert_eq!(dense.dense, dense.pruned);
+}
+
+#[test]
+fn variants_are_what_their_plans_give_alone() {
+    let variant = |name: &str, plan: &str| Variant { name: name.into(), plan: plan.parse().unwrap() };
+    let settings = Settings {
+        compare: vec![variant("drop", "a1,m2"), variant("4 bit", "rtn4-g32"), variant("same", "")],
+        ..settings("m1")
+    };
+    let mut session = session();
+    run(&mut session, &settings);
+    let results: Vec<_> = measure(&mut session, &settings, Measurement::Compare)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Variant { result, .. } => Some(*result),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(results.iter().map(|result| result.name.as_str()).collect::<Vec<_>>(), ["drop", "4 bit", "same"]);
+    let (alone, _) = run(&mut crate::common::session(&crate::common::tiny_model()), &self::settings("a1,m2"));
+    assert_eq!(results[0].generation, alone.generation);
+    assert_eq!(results[2].generation.dense, results[2].generation.pruned);
+    // Again: nothing is computed, names follow.
+    let renamed = Settings { compare: vec![variant("other name", "a1,m2")], ..settings };
+    let events = measure(&mut session, &renamed, Measurement::Compare);
+    assert_eq!(events.len(), 2);
+    assert!(matches!(&events[0], Event::Variant { result, .. } if result.name == "other name"));
+}
+
+fn questions() -> Vec<Question> {
+    let question = |text: &str, answer| Question {
+        question: text.into(),
+        choices: vec!["the river".into(), "a fox".into(), "France".into()],
+        answer,
+        topic: String::new(),
+    };
+    vec![question("What is it?", 0), question("Who swims?", 1)]
+}
+
+#[test]
+fn questions_are_answered_by_both_models_and_once() {
+    let mut session = session();
+    session.use_questions(questions());
+    let results = |events: Vec<Event>| {
+        let results = events.into_iter().filter_map(|event| match event {
+            Event::Choice { result, .. } => Some(*result),
+            _ => None,
+        });
+        results.collect::<Vec<_>>()
+    };
+    let found = results(measure(&mut session, &settings("m1,m2"), Measurement::Choice));
+    assert_eq!(found.len(), 2);
+    for result in &found {
+        assert_eq!((result.dense.letters.len(), result.pruned.cloze.len()), (3, 3));
+        assert!((result.dense.letters.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(result.dense.cloze.iter().all(|score| *score < 0.0));
+        assert!(result.categorical.kl_dense_pruned >= 0.0 && result.global.kl_dense_pruned > 0.0);
+    }
+    let same = results(measure(&mut session, &settings(""), Measurement::Choice));
+    assert!(same.iter().all(|result| result.dense == result.pruned && result.global.kl_dense_pruned < 1e-9));
+    let again = results(measure(&mut session, &settings("m1,m2"), Measurement::Choice));
+    assert_eq!(again, found);
+    let hot = Settings { analysis: 3.0, ..settings("m1,m2") };
+    let hot = results(measure(&mut session, &hot, Measurement::Choice));
+    assert!(hot[0].global.kl_dense_pruned < found[0].global.kl_dense_pruned, "a higher temperature blurs");
+    assert_eq!(hot[0].dense.letters, found[0].dense.letters);
+}
+
+#[test]
+fn retrieval_compares_ranks() {
+    let mut session = session();
+    let passages = ["The river rises in the hills", "a fox who learns to swim", "the capital of France"];
+    session.use_retrieval_set(RetrievalSet {
+        passages: passages.map(String::from).to_vec(),
+        queries: vec![(passages[1].into(), 1), ("the capital of France".into(), 2)],
+    });
+    let report = |session: &mut Session, plan: &str| {
+        let events = measure(session, &settings(plan), Measurement::Retrieval);
+        events.into_iter().find_map(|event| match event {
+            Event::Retrieval { report, .. } => Some(*report),
+            _ => None,
+        })
+    };
+    let dense = report(&mut session, "").unwrap();
+    for pooling in &dense.poolings {
+        assert_eq!(pooling.dense.ranks, [1, 1], "a query that is its passage is nearest to it");
+        assert_eq!((pooling.kendall_tau, pooling.dense.clone()), (1.0, pooling.pruned.clone()));
+    }
+    let pruned = report(&mut session, "b0,b1,b2").unwrap();
+    assert!(pruned.poolings.iter().all(|pooling| pooling.cosine < 0.999));
+}
+
+#[test]
+fn a_stopped_sweep_goes_on_where_it_was() {
+    let settings = Settings { sweep: SweepAxis::Layers, sample: 2, ..settings("") };
+    let points = |events: &[Event]| {
+        let points = events.iter().filter_map(|event| match event {
+            Event::SweepPoint { point, done, total, .. } => Some(((**point).clone(), *done, *total)),
+            _ => None,
+        });
+        points.collect::<Vec<_>>()
+    };
+    let mut session = session();
+    let newest = Rc::new(Cell::new(1));
+    let control = Control::new(newest.clone(), 1, Rc::new(|| Box::pin(async {})));
+    let mut events = vec![];
+    let stopped = block_on(session.measure(1, &settings, Measurement::Sweep, &control, &mut |event| {
+        if matches!(event, Event::SweepPoint { done: 7, .. }) {
+            newest.set(2);
+        }
+        events.push(event);
+    }));
+    assert_eq!(stopped, Err(ExperimentError::Stopped));
+    let first = points(&events);
+    assert_eq!(first.len(), 7);
+    let events = measure(&mut session, &settings, Measurement::Sweep);
+    let all = points(&events);
+    // Four layers: 0 to 4 of attention, MLP and blocks.
+    assert_eq!(all.len(), 15);
+    assert_eq!(all[..7], first[..]);
+    assert_eq!(all.last().map(|(_, done, total)| (*done, *total)), Some((15, 15)));
+    let place = |event: &Event| matches!(event, Event::SweepPoint { done: 8, .. });
+    let eighth = events.iter().position(place).unwrap();
+    let work = events[..eighth].iter().filter(|event| matches!(event, Event::Working { .. })).count();
+    assert!(
+        work > 0 && events[..7].iter().all(|event| !matches!(event, Event::Working { .. })),
+        "what is known is told at once"
+    );
+    let dense: Vec<_> = all.iter().filter(|(point, ..)| point.x == 0).map(|(point, ..)| point.choice).collect();
+    assert!(dense.len() == 3 && dense.windows(2).all(|pair| pair[0] == pair[1]), "all lines begin at the dense model");
+    assert!(all.iter().all(|(point, ..)| point.choice.of == 2 && point.recall_1.of == 2 && point.generation.of == 2));
+}
+
+#[test]
+fn every_axis_has_all_its_points_in_a_fresh_session() {
+    let steps = |line: SweepLine| match line {
+        SweepLine::Magnitude | SweepLine::Wanda => vec![0, 10, 20, 30, 40, 50, 60, 70, 80],
+        SweepLine::RoundToNearest | SweepLine::ActivationAware => vec![16, 8, 4, 3, 2],
+        _ => vec![0, 1, 2, 3, 4],
+    };
+    for (sweep, lines) in [
+        (SweepAxis::Layers, vec![SweepLine::Attention, SweepLine::Mlp, SweepLine::Block]),
+        (SweepAxis::Sparsity, vec![SweepLine::Magnitude, SweepLine::Wanda]),
+        (SweepAxis::Bits, vec![SweepLine::RoundToNearest, SweepLine::ActivationAware]),
+    ] {
+        let events = measure(&mut session(), &Settings { sweep, sample: 1, ..settings("") }, Measurement::Sweep);
+        for line in lines {
+            let found: Vec<usize> = events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::SweepPoint { point, .. } if point.line == line => Some(point.x),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(found, steps(line), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn a_judgement_says_what_it_rests_on() {
+    let events = measure(&mut session(), &settings("m1"), Measurement::Judge);
+    let advice = events.iter().find_map(|event| match event {
+        Event::Judged { advice, .. } => Some(advice.clone()),
+        _ => None,
+    });
+    let advice = advice.unwrap();
+    assert_eq!(
+        advice.iter().map(|one| one.purpose.as_str()).collect::<Vec<_>>(),
+        ["Retrieval", "Classification", "Generation"]
+    );
+    assert!(advice.iter().all(|one| one.because.contains("of 3")), "{advice:?}");
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Written { .. })).count(), 3);
+}
+
+#[test]
+fn a_picture_shows_the_zeros_of_a_matrix() {
+    let what = Measurement::Picture { layer: 1, matrix: Matrix::Up };
+    let events = measure(&mut session(), &settings("magnitude-2:4"), what);
+    let picture = events.iter().find_map(|event| match event {
+        Event::Picture { picture, .. } => Some(picture.clone()),
+        _ => None,
+    });
+    let picture = picture.unwrap();
+    assert_eq!((picture.rows, picture.columns), (48, 64));
+    for group in picture.cells.chunks(4) {
+        assert_eq!(group.iter().filter(|cell| **cell == 0).count(), 2);
+    }
+}
+
+/// Another model with the same tokenizer: some of its weights are smaller, so that it writes something else.
+fn other_model() -> LoadedModel {
+    let mut model = load(&crate::common::tiny_model(), &Device::flex(), Storage::Packed).unwrap();
+    for block in &mut model.decoder.blocks {
+        for matrix in [Matrix::Value, Matrix::Down] {
+            let before = block.matrix(matrix).unwrap().clone();
+            let values = block_on(before.weights.values()).unwrap().iter().map(|weight| weight * 0.6).collect();
+            block.set_matrix(matrix, before.with_values(values));
+        }
+    }
+    model
+}
+
+/// What every measurement finds out about the second model is what it finds out about that model loaded alone.
+#[test]
+fn a_second_model_is_measured_as_if_it_were_alone() {
+    let mut two = session();
+    two.compare_with(other_model(), "other").unwrap();
+    let mut alone = Session::new(other_model(), "other", Backend::Cpu, || 0.0);
+    let mut dense = session();
+    for plan in ["", "a1", "wanda-0.5", "rtn4-g32"] {
+        let settings = Settings {
+            compare: vec![Variant { name: "m2".into(), plan: "m2".parse().unwrap() }],
+            sweep: SweepAxis::Sparsity,
+            sample: 2,
+            ..settings(plan)
+        };
+        let (ours, theirs) = (run(&mut two, &settings).0, run(&mut alone, &settings).0);
+        assert_ne!(ours.generation.dense, theirs.generation.dense, "these are two models");
+        assert_eq!(ours.generation.pruned, theirs.generation.pruned, "{plan}");
+        assert_eq!(ours.weights, theirs.weights, "{plan}");
+        assert_eq!(ours.generation.dense, run(&mut dense, &settings).0.generation.dense, "{plan}");
+        let picture = Measurement::Picture { layer: 2, matrix: Matrix::Down };
+        for what in [Measurement::Choice, Measurement::Retrieval, Measurement::Judge, Measurement::Compare, picture] {
+            let events = [&mut two, &mut alone, &mut dense].map(|session| measure(session, &settings, what));
+            let [ours, theirs, dense] = events.map(|events| told(&events));
+            assert!(!ours.is_empty(), "{plan}, {what:?}");
+            assert_eq!(
+                ours.iter().map(|(_, pruned)| pruned).collect::<Vec<_>>(),
+                theirs.iter().map(|(_, pruned)| pruned).collect::<Vec<_>>(),
+                "{plan}, {what:?}: the pruned side"
+            );
+            assert_eq!(
+                ours.iter().map(|(dense, _)| dense).collect::<Vec<_>>(),
+                dense.iter().map(|(dense, _)| dense).collect::<Vec<_>>(),
+                "{plan}, {what:?}: the dense side"
+            );
+        }
+    }
+    let settings = Settings { sweep: SweepAxis::Sparsity, sample: 2, ..settings("") };
+    let points = |session: &mut Session| -> Vec<SweepPoint> {
+        let events = measure(session, &settings, Measurement::Sweep);
+        events
+            .into_iter()
+            .filter_map(|event| if let Event::SweepPoint { point, .. } = event { Some(*point) } else { None })
+            .collect()
+    };
+    assert_eq!(points(&mut two), points(&mut alone));
+}
+
+/// What measurements tell of the dense and of the pruned model.
+fn told(events: &[Event]) -> Vec<(String, String)> {
+    let text = |what: &dyn std::fmt::Debug| format!("{what:?}");
+    let both = |event: &Event| match event {
+        Event::Choice { result, .. } => Some((text(&result.dense), text(&result.pruned))),
+        Event::Retrieval { report, .. } => Some((
+            text(&report.poolings.iter().map(|pooling| &pooling.dense).collect::<Vec<_>>()),
+            text(&report.poolings.iter().map(|pooling| &pooling.pruned).collect::<Vec<_>>()),
+        )),
+        Event::Written { result, .. } => Some((result.dense.clone(), result.pruned.clone())),
+        Event::Variant { result, .. } => Some((text(&result.generation.dense), text(&result.generation.pruned))),
+        Event::Picture { picture, .. } => Some((String::new(), text(picture))),
+        _ => None,
+    };
+    events.iter().filter_map(both).collect()
+}
