@@ -9,6 +9,10 @@ PORT ?= 8080
 MODEL ?=
 export HOST PORT MODEL
 
+# One native build serves all tests; those that take a GPU are named on_a_gpu.
+WITH_GPU := --features prunescope-engine/webgpu
+export WITH_GPU
+
 .PHONY: help serve build test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint audit audit-registries licences clean model reference fuzz screenshots
 
 help: ## List these targets
@@ -31,7 +35,7 @@ dist/index.html: $(SITE_SOURCES) | model
 test: test-scripts test-native test-page test-kernels ## Run every test
 
 test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
-	cargo test --release --workspace
+	cargo test --release --workspace $(WITH_GPU) -- --skip on_a_gpu
 
 test-scripts: ## Run the tests of the site's own scripts, in node
 	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
@@ -49,7 +53,7 @@ test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium an
 	@scripts/setup-chromium.sh
 	WEBGPU=real node --test --test-reporter=spec tests/e2e/webgpu/real.mjs
 	cargo test --release -p prunescope-gpu --no-default-features --features vulkan
-	cargo test --release -p prunescope-engine --features vulkan --lib --test engine -- gpu::
+	cargo test --release -p prunescope-engine --features vulkan --lib --test engine -- on_a_gpu
 
 # Options of the bench, such as BENCH="--quick --alone"; tests/bench/run.mjs lists them.
 BENCH ?=
@@ -71,7 +75,7 @@ lint: ## Check formatting, lints and walls between crates, natively and for each
 	@scripts/check-walls.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --release --all-targets -- -D warnings
-	cargo clippy --workspace --release --all-targets --features prunescope-engine/webgpu -- -D warnings
+	cargo clippy --workspace --release --all-targets $(WITH_GPU) -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope --lib --bin page -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --lib --bin worker -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --features webgpu --lib --bin worker_webgpu -- -D warnings

@@ -3,9 +3,9 @@
 # table and the pruning methods. With Mesa's lavapipe on the default model too; without it only on the tiny one.
 . "$(dirname "$0")/common.sh"
 # Plain burn is in no shipped program: on the tiny model only.
-tests=(gpu:: --skip the_default_model_by_plain_burn)
+tests=(on_a_gpu --skip the_default_model_by_plain_burn)
 if [ -z "$(find_lavapipe)" ]; then
     say "SKIPPED: the default model on a GPU, which takes Mesa's software driver (Debian package mesa-vulkan-drivers)."
     tests+=(--skip default_model)
 fi
-exec "$ROOT/scripts/with-software-gpu.sh" cargo test --release --features webgpu --lib --test parity --test paper_table --test methods -- "${tests[@]}"
+exec "$ROOT/scripts/with-software-gpu.sh" cargo test --release --workspace $WITH_GPU --lib --test engine -- "${tests[@]}"

@@ -1,20 +1,21 @@
 //! The native engine's speed, on the rows of `make bench`, with the roofline beside it: `make bench-native`.
 //!
-//! On a GPU: `BACKEND=gpu cargo bench -p prunescope-engine --features vulkan`; by plain burn on f32 weights: `BACKEND=gpu-tensors`.
+//! On a GPU: `cargo bench -p prunescope-engine --features vulkan --bench native`.
 
 use std::sync::LazyLock;
 
-use burn::tensor::Device;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use futures::executor::block_on;
+#[cfg(not(feature = "gpu"))]
+use prunescope_engine::compute::Cpu;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
 use prunescope_engine::experiment::generation::{PrunedRun, generate, next_token};
 use prunescope_engine::experiment::weights::{Calibration, PrunedDecoder};
+use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::sampling::Sampling;
-use prunescope_engine::model::{LoadedModel, Storage};
 use prunescope_kernels::{Inputs, PackedMatrix};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::prune::importance::CALIBRATION_LONG;
@@ -24,26 +25,30 @@ fn main() {
     divan::main();
 }
 
-fn model() -> LoadedModel {
+#[cfg(not(feature = "gpu"))]
+type Backend = Cpu;
+#[cfg(feature = "gpu")]
+type Backend = prunescope_engine::compute::Gpu;
+
+fn backend() -> Backend {
+    #[cfg(not(feature = "gpu"))]
+    return Cpu;
+    #[cfg(feature = "gpu")]
+    return Backend::new(burn::tensor::Device::wgpu_options().init().expect("a GPU"));
+}
+
+fn model() -> LoadedModel<Backend> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../public/models/SmolLM2-135M-Instruct.Q4_1.json");
-    let (device, storage) = match std::env::var("BACKEND").as_deref() {
-        #[cfg(feature = "gpu")]
-        Ok("gpu") => (Device::wgpu_options().init().expect("a GPU"), Storage::Blocks),
-        #[cfg(feature = "gpu")]
-        Ok("gpu-tensors") => (Device::wgpu_options().init().expect("a GPU"), Storage::Tensors),
-        Ok("burn") => (Device::flex(), Storage::Tensors),
-        _ => (Device::flex(), Storage::Packed),
-    };
-    load(path.as_ref(), &device, storage).unwrap_or_else(|error| panic!("{error}"))
+    load(path.as_ref(), backend()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 thread_local! {
     // A device's tensors stay on the thread that made them.
-    static MODEL: &'static LoadedModel = Box::leak(Box::new(model()));
+    static MODEL: &'static LoadedModel<Backend> = Box::leak(Box::new(model()));
 }
 
 /// So many tokens of plain text.
-fn prompt(model: &LoadedModel, tokens: usize) -> Vec<u32> {
+fn prompt(model: &LoadedModel<Backend>, tokens: usize) -> Vec<u32> {
     static TEXT: LazyLock<&str> = LazyLock::new(|| CALIBRATION_LONG.trim());
     let mut ids = model.tokenizer.encode(&TEXT, false).expect("plain text");
     ids.truncate(tokens);
@@ -54,12 +59,12 @@ fn greedy() -> Sampling {
     Sampling { temperature: 0.0, top_k: 0, top_p: 1.0, seed: 0 }
 }
 
-fn dense(model: &LoadedModel, tokens: usize) -> DenseRun {
+fn dense(model: &LoadedModel<Backend>, tokens: usize) -> DenseRun<Backend> {
     let ids = prompt(model, tokens);
     block_on(DenseRun::read(&model.decoder, ids, greedy(), &Control::unstoppable())).expect("a run")
 }
 
-fn pruned(model: &LoadedModel, dense: &DenseRun, plan: &str) -> PrunedRun {
+fn pruned(model: &LoadedModel<Backend>, dense: &DenseRun<Backend>, plan: &str) -> PrunedRun<Backend> {
     let plan: PruningPlan = plan.parse().expect("a plan");
     let decoder = PrunedDecoder::unedited(&model.decoder, &plan);
     block_on(PrunedRun::read(decoder, dense, &Control::unstoppable())).expect("a run")

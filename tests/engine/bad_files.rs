@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use burn::tensor::Device;
 use proptest::prelude::*;
-use prunescope_engine::model::{LoadedModel, ModelLoader, Storage};
+use prunescope_engine::compute::Cpu;
+use prunescope_engine::model::{LoadedModel, ModelLoader};
 use prunescope_formats::{LoadError, ModelTokenizer};
 use prunescope_protocol::model::repository::Repository;
 
-fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel, LoadError> {
-    let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed);
+fn load(bytes: &[u8], chunk: usize) -> Result<LoadedModel<Cpu>, LoadError> {
+    let mut loader = ModelLoader::new(1, Cpu);
     loader.begin_file("", bytes.len() as u64)?;
     for piece in bytes.chunks(chunk) {
         loader.push(piece)?;

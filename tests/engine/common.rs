@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor};
-use prunescope_engine::model::Storage;
+use burn::tensor::Tensor;
+use prunescope_engine::compute::Cpu;
+#[cfg(feature = "gpu")]
+use prunescope_engine::compute::Gpu;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
-use prunescope_protocol::messages::Backend;
 
 /// The repository's root.
 pub fn root() -> &'static Path {
@@ -25,23 +26,23 @@ pub fn tiny_model() -> PathBuf {
 
 /// Whatever GPU there is, opened once for all tests of a program.
 #[cfg(feature = "gpu")]
-pub fn gpu() -> Device {
-    static GPU: std::sync::LazyLock<Device> =
-        std::sync::LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
+pub fn gpu() -> Gpu {
+    static GPU: std::sync::LazyLock<Gpu> =
+        std::sync::LazyLock::new(|| Gpu::new(burn::tensor::Device::wgpu_options().init().expect("a GPU")));
     GPU.clone()
 }
 
 /// A session on the CPU.
-pub fn session(path: &Path) -> Session {
-    let model = load(path, &Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
-    Session::new(model, "", Backend::Cpu, || 0.0)
+pub fn session(path: &Path) -> Session<Cpu> {
+    let model = load(path, Cpu).unwrap_or_else(|error| panic!("{error}"));
+    Session::new(model, "", || 0.0)
 }
 
 /// A session on the GPU.
 #[cfg(feature = "gpu")]
-pub fn gpu_session(path: &Path) -> Session {
-    let model = load(path, &gpu(), Storage::Blocks).unwrap_or_else(|error| panic!("{error}"));
-    Session::new(model, "", Backend::WebGpu, || 0.0)
+pub fn gpu_session(path: &Path) -> Session<Gpu> {
+    let model = load(path, gpu()).unwrap_or_else(|error| panic!("{error}"));
+    Session::new(model, "", || 0.0)
 }
 
 /// A tensor's numbers.

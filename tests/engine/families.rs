@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
+use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
-use prunescope_engine::experiment::forward::{Pass, forward_beside, last_spaces};
-use prunescope_engine::model::file::{load, load_within};
+use prunescope_engine::experiment::forward::{Pass, forward_pair, last_spaces};
+use prunescope_engine::model::file::load;
 use prunescope_engine::model::linear::Linear;
-use prunescope_engine::model::loader::Limits;
-use prunescope_engine::model::{Decoder, KeyValueCache, LoadedModel, Storage};
+use prunescope_engine::model::{Decoder, KeyValueCache, LoadedModel};
 use prunescope_protocol::messages::Event;
 use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
@@ -57,12 +57,12 @@ fn sources(family: &str) -> Vec<PathBuf> {
     has_hub.then_some(hub).into_iter().chain(gguf.exists().then_some(gguf)).collect()
 }
 
-fn open(path: &Path, device: &Device, storage: Storage) -> LoadedModel {
-    load(path, device, storage).unwrap_or_else(|error| panic!("{error}"))
+fn open<C: Compute>(path: &Path, compute: &C) -> LoadedModel<C> {
+    load(path, compute.clone()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The logits of some tokens after those in the cache, each row.
-fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache) -> Tensor<2> {
+fn read<C: Compute>(decoder: &Decoder<C>, ids: &[u32], start: usize, cache: &mut KeyValueCache<C>) -> Tensor<2> {
     let x = decoder.embed(ids, start);
     let dense = PruningPlan::default();
     let last = block_on(Pass::from(decoder, &dense, 0, start).last(x, cache, &Control::unstoppable())).unwrap();
@@ -70,12 +70,12 @@ fn read(decoder: &Decoder, ids: &[u32], start: usize, cache: &mut KeyValueCache)
 }
 
 /// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
-fn check_logits(family: &str, device: &Device, storage: Storage, limits: Limits) {
+fn check_logits<C: Compute>(family: &str, compute: &C) {
     let expected = expected(family);
     for source in sources(family) {
         let LoadedModel { decoder, tokenizer, .. } =
-            load_within(&source, device, storage, limits).unwrap_or_else(|error| panic!("{error}"));
-        let place = format!("{}, {storage:?}", source.display());
+            load(&source, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let place = format!("{}, {compute:?}", source.display());
         assert_eq!(tokenizer.encode(&expected.prompt, false).unwrap(), expected.ids, "{place}");
         let (last, before) = expected.ids.split_last().unwrap();
         let whole = read(&decoder, &expected.ids, 0, &mut KeyValueCache::new(decoder.config.layers));
@@ -95,8 +95,8 @@ fn check_logits(family: &str, device: &Device, storage: Storage, limits: Limits)
 }
 
 /// Two models in one pass, with texts of their own and with the same, find what each finds alone.
-fn check_beside(family: &str, device: &Device, storage: Storage) {
-    let model = open(&sources(family)[0], device, storage);
+fn check_beside<C: Compute>(family: &str, compute: &C) {
+    let model = open(&sources(family)[0], compute);
     let (decoder, ids) = (&model.decoder, expected(family).ids);
     let last = decoder.config.layers - 1;
     let (dense, plan) = (PruningPlan::default(), PruningPlan::dropping(format!("a{last}").parse().unwrap()));
@@ -104,26 +104,26 @@ fn check_beside(family: &str, device: &Device, storage: Storage) {
     let control = Control::unstoppable();
     let alone = |plan: &PruningPlan, token: Option<u32>| {
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let read = |ids: &[u32], start, cache: &mut KeyValueCache| {
+        let read = |ids: &[u32], start, cache: &mut KeyValueCache<C>| {
             block_on(Pass::from(decoder, plan, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
         };
         read(&ids, 0, &mut cache);
         let spaces = token.map(|token| last_spaces(decoder, &read(&[token], start, &mut cache.clone())));
         (cache, spaces.map(|spaces| crate::common::values(spaces.logits)))
     };
-    let first = decoder.reads(Sublayer::attention(last));
+    let first = decoder.residual_input(Sublayer::attention(last));
     for (token, own) in [(1, Some(2)), (3, None)] {
         let (mut cache, wanted) = alone(&dense, Some(token));
         let (mut pruned_cache, wanted_pruned) = alone(&plan, Some(own.unwrap_or(token)));
         let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
         let begin = if own.is_some() { 0 } else { first };
         let caches = [&mut cache, &mut pruned_cache];
-        let (stream, spaces) = block_on(forward_beside(decoder, &plan, x, begin, start, caches, &control)).unwrap();
+        let (stream, spaces) = block_on(forward_pair(decoder, &plan, x, begin, start, caches, &control)).unwrap();
         assert_eq!(stream.len(), 2 * decoder.config.layers + 1);
         let found = spaces.map(|spaces| crate::common::values(spaces.logits));
         for (found, wanted) in found.iter().zip([wanted, wanted_pruned]) {
             let error = crate::common::relative_error(found, &wanted.unwrap());
-            assert!(error < TOLERANCE, "{family}, {storage:?}, {own:?}: off by {error:.1e}");
+            assert!(error < TOLERANCE, "{family}, {compute:?}, {own:?}: off by {error:.1e}");
         }
         assert!(crate::common::relative_error(&found[1], &found[0]) > 1e-3, "{family}: two models");
     }
@@ -133,7 +133,7 @@ fn check_beside(family: &str, device: &Device, storage: Storage) {
 fn check_texts(family: &str) {
     let expected = expected(family);
     for source in sources(family) {
-        let LoadedModel { tokenizer, chat, .. } = open(&source, &Device::flex(), Storage::Packed);
+        let LoadedModel { tokenizer, chat, .. } = open(&source, &Cpu);
         for Text { text, ids, with_special, decoded } in &expected.texts {
             let place = format!("{}: {text:?}", source.display());
             // llama.cpp puts the first token before a conversation too, where its template does not.
@@ -174,21 +174,21 @@ fn check_session(family: &str) {
 }
 
 /// A device that computes as the CPU does is found to agree; one that does not, is found at the place where it does not.
-fn check_device(family: &str, device: &Device, storage: Storage, limits: Limits) {
+fn check_device<C: Compute>(family: &str, compute: &C) {
     for source in sources(family) {
-        let model = load_within(&source, device, storage, limits).unwrap_or_else(|error| panic!("{error}"));
-        let place = format!("{}, {storage:?}", source.display());
+        let model = load(&source, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let place = format!("{}, {compute:?}", source.display());
         let (decoder, check) = (&model.decoder, model.cross_check.expect("a part on the CPU"));
         let found = block_on(cross_check(decoder, &check, || 0.0)).unwrap_or_else(|error| panic!("{place}: {error}"));
         assert!(found.largest_error < 1e-5 && found.kl.abs() < 1e-6, "{place}: {found:?}");
-        let wrong = |decoder: &Decoder| match block_on(cross_check(decoder, &check, || 0.0)) {
+        let wrong = |decoder: &Decoder<C>| match block_on(cross_check(decoder, &check, || 0.0)) {
             Err(CrossCheckError::Wrong { place, .. }) => place,
             other => panic!("{place}: {other:?}"),
         };
-        let off = |weights: &Linear| {
+        let off = |linear: &Linear<C>| {
             // Not all of them: some families take the size away.
-            let values = block_on(weights.weights.values()).unwrap();
-            weights.with_values(values.iter().enumerate().map(|(i, x)| x * [1.0, 1.01][i % 2]).collect())
+            let values = block_on(C::values(&linear.weights)).unwrap();
+            linear.with_values(values.iter().enumerate().map(|(i, x)| x * [1.0, 1.01][i % 2]).collect())
         };
         let mut broken = decoder.clone();
         broken.embedding = off(&decoder.embedding);
@@ -212,9 +212,9 @@ fn check_device(family: &str, device: &Device, storage: Storage, limits: Limits)
     }
 }
 
-/// Of which every matrix of the fixtures is split.
+/// A binding limit, in bytes, small enough to split every matrix of the fixtures.
 #[cfg(feature = "gpu")]
-const NARROW: Limits = Limits { total: u64::MAX, binding: 2000, tensor: u64::MAX };
+const NARROW: u64 = 2000;
 
 macro_rules! families {
     ($($family:ident: $kind:ident),*) => {$(
@@ -225,12 +225,12 @@ macro_rules! families {
 
             #[test]
             fn logits_on_the_cpu() {
-                check_logits(NAME, &Device::flex(), Storage::Packed, Limits::default());
+                check_logits(NAME, &Cpu);
             }
 
             #[test]
             fn logits_by_plain_burn() {
-                check_logits(NAME, &Device::flex(), Storage::Tensors, Limits::default());
+                check_logits(NAME, &Reference(Device::flex()));
             }
 
             #[test]
@@ -245,44 +245,44 @@ macro_rules! families {
 
             #[test]
             fn device_check() {
-                check_device(NAME, &Device::flex(), Storage::Tensors, Limits::default());
+                check_device(NAME, &Reference(Device::flex()));
             }
 
             #[cfg(feature = "gpu")]
             #[test]
-            fn device_check_of_a_gpu() {
-                check_device(NAME, &crate::common::gpu(), Storage::Blocks, Limits::default());
-                check_device(NAME, &crate::common::gpu(), Storage::Blocks, NARROW);
+            fn device_check_on_a_gpu() {
+                check_device(NAME, &crate::common::gpu());
+                check_device(NAME, &crate::common::gpu().with_largest_binding(NARROW));
             }
 
             #[test]
             fn kind() {
-                let model = open(&sources(NAME)[0], &Device::flex(), Storage::Packed);
+                let model = open(&sources(NAME)[0], &Cpu);
                 assert_eq!(model.decoder.config.family, Family::$kind);
             }
 
             #[test]
             fn two_in_one_pass() {
-                check_beside(NAME, &Device::flex(), Storage::Packed);
-                check_beside(NAME, &Device::flex(), Storage::Tensors);
+                check_beside(NAME, &Cpu);
+                check_beside(NAME, &Reference(Device::flex()));
             }
 
             #[cfg(feature = "gpu")]
             #[test]
             fn two_in_one_pass_on_a_gpu() {
-                check_beside(NAME, &crate::common::gpu(), Storage::Blocks);
+                check_beside(NAME, &crate::common::gpu());
             }
 
             #[cfg(feature = "gpu")]
             #[test]
             fn logits_on_a_gpu() {
-                check_logits(NAME, &crate::common::gpu(), Storage::Blocks, Limits::default());
+                check_logits(NAME, &crate::common::gpu());
             }
 
             #[cfg(feature = "gpu")]
             #[test]
             fn logits_on_a_gpu_that_binds_little() {
-                check_logits(NAME, &crate::common::gpu(), Storage::Blocks, NARROW);
+                check_logits(NAME, &crate::common::gpu().with_largest_binding(NARROW));
             }
         }
     )*};

@@ -6,13 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::edit::{self, Edits, Folder, RawGguf};
-use burn::tensor::Device;
 use futures::executor::block_on;
+use prunescope_engine::compute::Cpu;
 use prunescope_engine::experiment::Control;
-use prunescope_engine::model::Storage;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
-use prunescope_protocol::messages::Backend;
 use prunescope_protocol::settings::Settings;
 use serde::Deserialize;
 
@@ -55,8 +53,8 @@ fn family(name: &str) -> PathBuf {
 }
 
 fn found(model: &Path, prompt: Option<&str>, chat: bool) -> Result<Found, String> {
-    let model = load(model, &Device::flex(), Storage::Packed).map_err(|error| error.to_string())?;
-    let mut session = Session::new(model, "", Backend::Cpu, || 0.0);
+    let model = load(model, Cpu).map_err(|error| error.to_string())?;
+    let mut session = Session::new(model, "", || 0.0);
     let mut settings = Settings { chat, tokens: 1, ..Settings::default() };
     settings.prompt = prompt.unwrap_or(&settings.prompt).into();
     let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {}));
@@ -410,7 +408,7 @@ fn tokens_may_be_any_bytes() {
     assert_eq!((found.ids, found.top), (wanted.ids, wanted.top));
     let folder = Folder::new();
     fs::write(folder.0.join("model.gguf"), file.write()).unwrap();
-    let model = load(&folder.0.join("model.gguf"), &Device::flex(), Storage::Packed).unwrap();
+    let model = load(&folder.0.join("model.gguf"), Cpu).unwrap();
     assert!(model.tokenizer.piece(395).contains('\u{fffd}'), "{:?}", model.tokenizer.piece(395));
     let twice = gguf("qwen2", |file| {
         let mut tokens = file.texts("tokenizer.ggml.tokens");
@@ -418,8 +416,8 @@ fn tokens_may_be_any_bytes() {
         file.set_texts("tokenizer.ggml.tokens", &tokens);
     });
     fs::write(folder.0.join("model.gguf"), twice.write()).unwrap();
-    let model = load(&folder.0.join("model.gguf"), &Device::flex(), Storage::Packed).unwrap();
-    let whole = load(&family("qwen2").join("model.gguf"), &Device::flex(), Storage::Packed).unwrap();
+    let model = load(&folder.0.join("model.gguf"), Cpu).unwrap();
+    let whole = load(&family("qwen2").join("model.gguf"), Cpu).unwrap();
     assert_eq!(model.tokenizer.piece(330), whole.tokenizer.piece(330), "the first keeps its text");
     assert!(!model.tokenizer.piece(396).contains("\u{fffd}"), "and so does the second");
 }
@@ -463,8 +461,8 @@ fn holes_in_the_ids_keep_the_texts() {
             && merge.as_array().is_none_or(|pair| pair.iter().all(|part| !gone.iter().any(|token| part == token)))
     });
     fs::write(path, tokenizer.to_string()).unwrap();
-    let model = load(&folder.0, &Device::flex(), Storage::Packed).unwrap();
-    let whole = load(&base, &Device::flex(), Storage::Packed).unwrap();
+    let model = load(&folder.0, Cpu).unwrap();
+    let whole = load(&base, Cpu).unwrap();
     for id in (0..390).chain(395..400) {
         assert_eq!(model.tokenizer.piece(id), whole.tokenizer.piece(id), "token {id}");
     }

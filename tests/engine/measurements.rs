@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use burn::tensor::Device;
 use futures::executor::block_on;
+use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::{Control, ExperimentError};
+use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::{LoadedModel, Storage};
 use prunescope_engine::session::Session;
-use prunescope_protocol::messages::{Backend, Event, Measurement};
+use prunescope_protocol::messages::{Event, Measurement};
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::results::{Report, SweepLine, SweepPoint};
 use prunescope_protocol::settings::{Settings, SweepAxis, Variant};
@@ -19,13 +19,13 @@ fn settings(plan: &str) -> Settings {
     Settings { plan: plan.parse().unwrap(), tokens: 6, sample: 3, ..Settings::default() }
 }
 
-fn run(session: &mut Session, settings: &Settings) -> (Report, Vec<Event>) {
+fn run(session: &mut Session<Cpu>, settings: &Settings) -> (Report, Vec<Event>) {
     let mut events = vec![];
     let report = block_on(session.run(1, settings, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
     (report, events)
 }
 
-fn measure(session: &mut Session, settings: &Settings, what: Measurement) -> Vec<Event> {
+fn measure(session: &mut Session<Cpu>, settings: &Settings, what: Measurement) -> Vec<Event> {
     let mut events = vec![];
     block_on(session.measure(1, settings, what, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
     assert_eq!(events.last(), Some(&Event::Measured { run: 1, what }));
@@ -36,7 +36,7 @@ fn measure(session: &mut Session, settings: &Settings, what: Measurement) -> Vec
     events
 }
 
-fn session() -> Session {
+fn session() -> Session<Cpu> {
     crate::common::session(&crate::common::tiny_model())
 }
 
@@ -227,7 +227,7 @@ fn retrieval_compares_ranks() {
         passages: passages.map(String::from).to_vec(),
         queries: vec![(passages[1].into(), 1), ("the capital of France".into(), 2)],
     });
-    let report = |session: &mut Session, plan: &str| {
+    let report = |session: &mut Session<Cpu>, plan: &str| {
         let events = measure(session, &settings(plan), Measurement::Retrieval);
         events.into_iter().find_map(|event| match event {
             Event::Retrieval { report, .. } => Some(*report),
@@ -342,12 +342,12 @@ fn a_picture_shows_the_zeros_of_a_matrix() {
 }
 
 /// Another model with the same tokenizer: some of its weights are smaller, so that it writes something else.
-fn other_model() -> LoadedModel {
-    let mut model = load(&crate::common::tiny_model(), &Device::flex(), Storage::Packed).unwrap();
+fn other_model() -> LoadedModel<Cpu> {
+    let mut model = load(&crate::common::tiny_model(), Cpu).unwrap();
     for block in &mut model.decoder.blocks {
         for matrix in [Matrix::Value, Matrix::Down] {
             let before = block.matrix(matrix).unwrap().clone();
-            let values = block_on(before.weights.values()).unwrap().iter().map(|weight| weight * 0.6).collect();
+            let values = block_on(Cpu::values(&before.weights)).unwrap().iter().map(|weight| weight * 0.6).collect();
             block.set_matrix(matrix, before.with_values(values));
         }
     }
@@ -359,7 +359,7 @@ fn other_model() -> LoadedModel {
 fn a_second_model_is_measured_as_if_it_were_alone() {
     let mut two = session();
     two.compare_with(other_model(), "other").unwrap();
-    let mut alone = Session::new(other_model(), "other", Backend::Cpu, || 0.0);
+    let mut alone = Session::new(other_model(), "other", || 0.0);
     let mut dense = session();
     for plan in ["", "a1", "wanda-0.5", "rtn4-g32"] {
         let settings = Settings {
@@ -391,7 +391,7 @@ fn a_second_model_is_measured_as_if_it_were_alone() {
         }
     }
     let settings = Settings { sweep: SweepAxis::Sparsity, sample: 2, ..settings("") };
-    let points = |session: &mut Session| -> Vec<SweepPoint> {
+    let points = |session: &mut Session<Cpu>| -> Vec<SweepPoint> {
         let events = measure(session, &settings, Measurement::Sweep);
         events
             .into_iter()

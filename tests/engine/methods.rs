@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
 use futures::executor::block_on;
+use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::weights::{Calibration, PrunedDecoder};
-use prunescope_engine::model::Storage;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::MAX_CALIBRATION_TOKENS;
 use prunescope_protocol::model::Matrix;
@@ -38,8 +37,8 @@ const TIES: f64 = 1e-4;
 /// The same for SparseGPT, whose scores come out of long chains of float32 updates: measured 2.5e-4 on the widest matrix.
 const SPARSE_GPT_TIES: f64 = 5e-4;
 
-fn check(path: &Path, name: &str, device: &Device, storage: Storage) {
-    let mut model = load(path, device, storage).unwrap_or_else(|error| panic!("{error}"));
+fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
+    let mut model = load(path, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
     let file = crate::common::root().join("target/reference").join(name);
     let read = |extension| fs::read(file.with_extension(extension)).expect("run `make reference` first");
     let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
@@ -66,8 +65,8 @@ fn check(path: &Path, name: &str, device: &Device, storage: Storage) {
                 .unwrap();
         for case in cases {
             let place = format!("{name}, {text}, {}", case.matrix.name());
-            let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).unwrap().weights.clone();
-            let found = block_on(weights.values()).unwrap();
+            let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).unwrap();
+            let found = block_on(C::values(&weights.weights)).unwrap();
             let wanted = &numbers[case.offset..case.offset + case.count];
             assert_eq!(found.len(), wanted.len(), "{place}");
             let square = |x: f32| f64::from(x) * f64::from(x);
@@ -100,12 +99,12 @@ fn check(path: &Path, name: &str, device: &Device, storage: Storage) {
 
 #[test]
 fn the_tiny_model() {
-    check(&crate::common::tiny_model(), "tiny-methods", &Device::flex(), Storage::Packed);
+    check(&crate::common::tiny_model(), "tiny-methods", &Cpu);
 }
 
 #[test]
 fn a_layer_of_the_default_model() {
-    check(&crate::common::default_model(), "smollm2-methods", &Device::flex(), Storage::Packed);
+    check(&crate::common::default_model(), "smollm2-methods", &Cpu);
 }
 
 /// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
@@ -116,11 +115,11 @@ mod on_a_gpu {
 
     #[test]
     fn the_tiny_model() {
-        check(&crate::common::tiny_model(), "tiny-methods", &gpu(), Storage::Blocks);
+        check(&crate::common::tiny_model(), "tiny-methods", &gpu());
     }
 
     #[test]
     fn a_layer_of_the_default_model() {
-        check(&crate::common::default_model(), "smollm2-methods", &gpu(), Storage::Blocks);
+        check(&crate::common::default_model(), "smollm2-methods", &gpu());
     }
 }

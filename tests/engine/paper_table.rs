@@ -3,6 +3,7 @@
 use std::fs;
 
 use futures::executor::block_on;
+use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::session::Session;
 use prunescope_protocol::settings::Settings;
@@ -18,7 +19,7 @@ struct Row {
     text: String,
 }
 
-fn every_row(mut session: Session) {
+fn every_row<C: Compute>(mut session: Session<C>) {
     let text = fs::read_to_string(crate::common::root().join("tests/fixtures/paper_table.json")).unwrap();
     let rows: Vec<Row> = serde_json::from_str(&text).unwrap();
     assert_eq!(rows.len(), 7);

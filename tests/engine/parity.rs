@@ -8,15 +8,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use futures::executor::block_on;
+use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
 use prunescope_engine::experiment::forward::{Pass, last_spaces};
 use prunescope_engine::experiment::layerwise::layer_transitions;
-use prunescope_engine::metrics::{compare, read_all};
+use prunescope_engine::metrics::read_all;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::{KeyValueCache, LoadedModel, Storage};
+use prunescope_engine::model::{KeyValueCache, LoadedModel};
 use prunescope_engine::session::Session;
-use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Metrics;
@@ -24,7 +24,7 @@ use prunescope_protocol::settings::Settings;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Reference {
+struct Expected {
     cases: Vec<Case>,
 }
 
@@ -63,17 +63,17 @@ fn assert_metrics(found: &Metrics, wanted: &BTreeMap<String, f64>, tolerance: f6
 }
 
 /// Runs every case of a reference and checks it within a relative error.
-fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, tolerance: f64) {
-    let model = load(model_path, device, storage).unwrap_or_else(|error| panic!("{error}"));
+fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerance: f64) {
+    let model = load(model_path, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
     let path = crate::common::root().join("target/reference").join(name);
     let read = |extension| fs::read(path.with_extension(extension)).expect("run `make reference` first");
-    let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
+    let reference: Expected = serde_json::from_slice(&read("json")).unwrap();
     let numbers: Vec<f32> = read("f32").chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     assert!(reference.cases.len() >= 12, "three prompts and four plans");
-    let LoadedModel { decoder, .. } = load(model_path, device, storage).unwrap();
-    let session = Session::new(model, "", Backend::Cpu, || 0.0);
+    let LoadedModel { decoder, .. } = load(model_path, compute.clone()).unwrap();
+    let session = Session::new(model, "", || 0.0);
     let control = Control::unstoppable();
-    let mut read_last: Option<(Vec<u32>, DenseRun)> = None;
+    let mut read_last: Option<(Vec<u32>, DenseRun<C>)> = None;
     for case in &reference.cases {
         let place = format!("{:?} without {:?}", case.prompt, case.drop);
         let plan: PruningPlan = case.drop.parse().unwrap();
@@ -118,7 +118,7 @@ fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, toler
             let error = crate::common::relative_error(&kept, &crate::common::values(x.clone()));
             assert!(error < tolerance, "{place}: what is kept before sublayer {index} is off by {error:.2e}");
         }
-        let read = block_on(read_all(vec![compare(&dense.steps[0].spaces, &pruned, 1.0, false)])).unwrap();
+        let read = block_on(read_all(vec![C::compare(&dense.steps[0].spaces, &pruned, 1.0, false)])).unwrap();
         assert_metrics(&read[0].metrics, &case.metrics, tolerance, &place);
 
         if !case.transitions.is_empty() {
@@ -135,22 +135,22 @@ fn check(model_path: &Path, name: &str, device: &Device, storage: Storage, toler
 
 #[test]
 fn the_default_model_on_the_cpu() {
-    check(&crate::common::default_model(), "smollm2", &Device::flex(), Storage::Packed, 1e-3);
+    check(&crate::common::default_model(), "smollm2", &Cpu, 1e-3);
 }
 
 #[test]
 fn the_tiny_model_on_the_cpu() {
-    check(&crate::common::tiny_model(), "tiny", &Device::flex(), Storage::Packed, 1e-3);
+    check(&crate::common::tiny_model(), "tiny", &Cpu, 1e-3);
 }
 
 #[test]
 fn the_default_model_by_plain_burn() {
-    check(&crate::common::default_model(), "smollm2", &Device::flex(), Storage::Tensors, 1e-3);
+    check(&crate::common::default_model(), "smollm2", &Reference(Device::flex()), 1e-3);
 }
 
 #[test]
 fn the_tiny_model_by_plain_burn() {
-    check(&crate::common::tiny_model(), "tiny", &Device::flex(), Storage::Tensors, 1e-3);
+    check(&crate::common::tiny_model(), "tiny", &Reference(Device::flex()), 1e-3);
 }
 
 /// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
@@ -161,21 +161,21 @@ mod on_a_gpu {
 
     #[test]
     fn the_tiny_model() {
-        check(&crate::common::tiny_model(), "tiny", &gpu(), Storage::Blocks, 1e-3);
+        check(&crate::common::tiny_model(), "tiny", &gpu(), 1e-3);
     }
 
     #[test]
     fn the_default_model() {
-        check(&crate::common::default_model(), "smollm2", &gpu(), Storage::Blocks, 1e-3);
+        check(&crate::common::default_model(), "smollm2", &gpu(), 1e-3);
     }
 
     #[test]
     fn the_tiny_model_by_plain_burn() {
-        check(&crate::common::tiny_model(), "tiny", &gpu(), Storage::Tensors, 5e-3);
+        check(&crate::common::tiny_model(), "tiny", &Reference(gpu().device()), 5e-3);
     }
 
     #[test]
     fn the_default_model_by_plain_burn() {
-        check(&crate::common::default_model(), "smollm2", &gpu(), Storage::Tensors, 5e-3);
+        check(&crate::common::default_model(), "smollm2", &Reference(gpu().device()), 5e-3);
     }
 }

@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 
 use futures::executor::block_on;
+use prunescope_engine::compute::Cpu;
 use prunescope_engine::experiment::Control;
-use prunescope_engine::model::Storage;
 use prunescope_engine::model::file::load;
 use prunescope_protocol::settings::Settings;
 
@@ -23,7 +23,7 @@ const TEXTS: [&str; 5] = [
 fn check(name: &str, ids: [&[u32]; 5], text: &str) {
     let folder = std::env::var_os("REAL_MODELS").expect("REAL_MODELS names the folder with the models");
     let path = PathBuf::from(folder).join(name);
-    let model = load(&path, &burn::tensor::Device::flex(), Storage::Packed).unwrap_or_else(|error| panic!("{error}"));
+    let model = load(&path, Cpu).unwrap_or_else(|error| panic!("{error}"));
     for (text, wanted) in TEXTS.iter().zip(ids) {
         assert_eq!(model.tokenizer.encode(text, true).unwrap(), wanted, "{text:?}");
     }

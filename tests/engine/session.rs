@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::fs;
 use std::rc::Rc;
 
-use burn::tensor::Device;
 use futures::executor::block_on;
+use prunescope_engine::compute::Cpu;
 use prunescope_engine::experiment::{Control, ExperimentError};
+use prunescope_engine::model::ModelLoader;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::loader::Limits;
-use prunescope_engine::model::{ModelLoader, Storage};
 use prunescope_formats::LoadError;
 use prunescope_protocol::messages::{Event, Measurement};
 use prunescope_protocol::model::repository::Repository;
@@ -20,7 +20,7 @@ fn settings(drop: &str) -> Settings {
     Settings { plan: drop.parse().unwrap(), tokens: 8, ..Settings::default() }
 }
 
-fn run(session: &mut prunescope_engine::session::Session, settings: &Settings) -> (Report, Vec<Event>) {
+fn run(session: &mut prunescope_engine::session::Session<Cpu>, settings: &Settings) -> (Report, Vec<Event>) {
     let mut events = vec![];
     let report = block_on(session.run(3, settings, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
     (report, events)
@@ -120,7 +120,7 @@ fn a_stopped_run_ends_and_the_next_is_whole() {
 #[test]
 fn prompts_that_cannot_be_used_are_refused_in_words() {
     let mut session = crate::common::session(&crate::common::tiny_model());
-    let refused = |session: &mut prunescope_engine::session::Session, settings: Settings| {
+    let refused = |session: &mut prunescope_engine::session::Session<Cpu>, settings: Settings| {
         block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap_err().to_string()
     };
     let long = Settings { prompt: "a b c ".repeat(200), chat: false, ..settings("") };
@@ -132,7 +132,7 @@ fn prompts_that_cannot_be_used_are_refused_in_words() {
 
 #[test]
 fn a_second_model_takes_the_place_of_the_pruned_one() {
-    let open = || load(&crate::common::tiny_model(), &Device::flex(), Storage::Packed).unwrap();
+    let open = || load(&crate::common::tiny_model(), Cpu).unwrap();
     let mut twice = crate::common::session(&crate::common::tiny_model());
     twice.compare_with(open(), "the same").unwrap();
     let (same, _) = run(&mut twice, &settings(""));
@@ -150,7 +150,7 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
 
     // The same weights rounded to 8 bits: close, but not the same.
     let bytes = fs::read(crate::common::tiny_model()).unwrap();
-    let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).rounded(true);
+    let mut loader = ModelLoader::new(1, Cpu).rounded(true);
     loader.begin_file("", bytes.len() as u64).unwrap();
     loader.push(&bytes).unwrap();
     let mut session = crate::common::session(&crate::common::tiny_model());
@@ -172,7 +172,7 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
 fn only_versions_of_one_model_are_compared() {
     let other = crate::common::root().join("tests/fixtures/families/llama/model.gguf");
     let mut session = crate::common::session(&crate::common::tiny_model());
-    let other = load(&other, &Device::flex(), Storage::Packed).unwrap();
+    let other = load(&other, Cpu).unwrap();
     let message = session.compare_with(other, "x").unwrap_err().to_string();
     assert!(message.contains("2 layers of width 32") && message.contains("has 4, 64"), "{message}");
 }
@@ -186,7 +186,7 @@ fn a_model_beyond_the_limits_is_refused_with_numbers() {
         for name in ["config.json", "tokenizer.json"] {
             repository.set(name, fs::read_to_string(folder.join(name)).unwrap());
         }
-        let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).within(limits).rounded(rounds);
+        let mut loader = ModelLoader::new(1, Cpu).within(limits).rounded(rounds);
         loader.describe(repository)?;
         loader.begin_file("", bytes.len() as u64)?;
         loader.push(&bytes)?;

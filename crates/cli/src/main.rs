@@ -9,14 +9,16 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use clap::Parser;
 use futures::executor::block_on;
+#[cfg(any(feature = "vulkan", feature = "webgpu"))]
+use prunescope_engine::compute::Gpu;
+use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::model::file::load;
-use prunescope_engine::session::{Session, storage};
+use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
-use prunescope_protocol::messages::{Backend, Event, Measurement};
+use prunescope_protocol::messages::{Event, Measurement};
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks;
 
@@ -34,16 +36,33 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<(), Error> {
+    let (Command::Report(experiment) | Command::Measure { experiment, .. }) = command;
+    match experiment.backend {
+        BackendName::Cpu => {
+            threads::start_helpers(&POOL, experiment.threads());
+            run_on(Cpu, command)
+        }
+        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
+        BackendName::Gpu => {
+            let device = burn::tensor::Device::wgpu_options().init();
+            run_on(Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?), command)
+        }
+        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
+        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
+    }
+}
+
+fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
     match command {
         Command::Report(experiment) => {
-            let (mut session, settings) = begin(experiment)?;
+            let (mut session, settings) = begin(compute, experiment)?;
             let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {}))?;
             report.not_finite.iter().for_each(|found| eprintln!("{found}"));
             println!("{}", serde_json::to_string_pretty(&report)?);
         }
         Command::Measure { what, experiment } => {
             let what = Measurement::from(*what);
-            let (mut session, settings) = begin(experiment)?;
+            let (mut session, settings) = begin(compute, experiment)?;
             // Progress goes to standard error, results to standard output as they come.
             let mut tell = |event: Event| match &event {
                 Event::Working { what, done, total, .. } => eprint!("\r{what}: {done} of {total}          "),
@@ -56,17 +75,15 @@ fn run(command: &Command) -> Result<(), Error> {
 }
 
 /// A session with the model and the sets that the arguments name, and their settings.
-fn begin(experiment: &Experiment) -> Result<(Session, Settings), Error> {
+fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>, Settings), Error> {
     let settings = experiment.settings()?;
     let calibration = experiment.calibration.as_deref().map(read).transpose()?;
     let questions = experiment.questions.as_deref().map(|path| set(path, tasks::choice::parse, Vec::is_empty));
     let retrieval = experiment.retrieval_set.as_deref();
     let retrieval = retrieval.map(|path| set(path, tasks::retrieval::parse, |set| set.queries.is_empty()));
     let (questions, retrieval) = (questions.transpose()?, retrieval.transpose()?);
-    let (device, backend) = open_device(experiment.backend)?;
-    threads::start_helpers(&POOL, experiment.threads());
-    let model = load(&experiment.model, &device, storage(backend))?;
-    let mut session = Session::new(model, &experiment.model.to_string_lossy(), backend, milliseconds);
+    let model = load(&experiment.model, compute)?;
+    let mut session = Session::new(model, &experiment.model.to_string_lossy(), milliseconds);
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration.unwrap_or_default());
     session.use_questions(questions.unwrap_or_default());
@@ -87,19 +104,6 @@ fn set<T, E: std::fmt::Display>(
     let (set, errors) = parse(&read(path)?);
     errors.iter().for_each(|error| eprintln!("{}: {error}", path.display()));
     if is_empty(&set) { Err(Error::EmptySet { path: path.into() }) } else { Ok(set) }
-}
-
-fn open_device(backend: BackendName) -> Result<(Device, Backend), Error> {
-    match backend {
-        BackendName::Cpu => Ok((Device::flex(), Backend::Cpu)),
-        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
-        BackendName::Gpu => {
-            let device = Device::wgpu_options().init().map_err(|why| Error::NoGpu { why: why.to_string() })?;
-            Ok((device, Backend::WebGpu))
-        }
-        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
-        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
-    }
 }
 
 /// Milliseconds since the first call.

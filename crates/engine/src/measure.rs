@@ -1,5 +1,6 @@
 //! Measurements beside the main run: variants, task sets, the sweep.
 
+use crate::compute::Compute;
 use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::subject::Subject;
 use crate::experiment::weights::{PrunedDecoder, Which, picture};
@@ -76,7 +77,7 @@ impl Job<'_> {
     }
 }
 
-impl Session {
+impl<C: Compute> Session<C> {
     /// Makes one measurement and tells each result as it is known; what an earlier one knows is told at once.
     ///
     /// # Errors
@@ -103,7 +104,7 @@ impl Session {
     }
 
     /// The dense decoder and the one that the settings' plan leaves, with room for what they answer.
-    async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder; 2], ExperimentError> {
+    async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder<C>; 2], ExperimentError> {
         let pruned = self.prune(&job.settings.plan, true, job.run, job.control, job.tell).await?;
         self.tasks.make_room(&self.which(&job.settings.plan));
         Ok([PrunedDecoder::unedited(&self.model.decoder, &PruningPlan::default()), pruned])

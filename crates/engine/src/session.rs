@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::compute::Compute;
 use crate::experiment::cross_check::{CrossCheckError, cross_check};
 use crate::experiment::dense::DenseRun;
 use crate::experiment::finite::first_not_finite;
@@ -13,11 +14,11 @@ use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_tra
 use crate::experiment::weights::{Calibration, PrunedDecoder, Which};
 use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
-use crate::model::{Decoder, LoadedModel, Storage};
+use crate::model::{Decoder, LoadedModel};
 use crate::task_book::TaskBook;
 use crate::writing::{Part, write_texts};
 use prunescope_formats::chat::ChatError;
-use prunescope_protocol::messages::{Backend, Event, Stage};
+use prunescope_protocol::messages::{Event, Stage};
 use prunescope_protocol::model::DecoderConfig;
 use prunescope_protocol::prune::importance::CALIBRATION_LONG;
 use prunescope_protocol::prune::{Importance, PruningPlan};
@@ -36,15 +37,6 @@ const MAX_CONTEXT: usize = 1024;
 
 /// Milliseconds since some fixed moment; the host says, since clocks differ between a browser and a native program.
 pub type Clock = fn() -> f64;
-
-/// How a backend holds a model's weights; without kernels for a GPU there is only one.
-pub fn storage(backend: Backend) -> Storage {
-    match backend {
-        #[cfg(feature = "gpu")]
-        Backend::WebGpu => Storage::Blocks,
-        _ => Storage::Packed,
-    }
-}
 
 /// Two models that cannot be compared.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -75,18 +67,17 @@ pub enum ModelsDiffer {
 }
 
 /// A loaded model and what is already known about the current prompt.
-pub struct Session {
-    pub(super) model: LoadedModel,
+pub struct Session<C: Compute> {
+    pub(super) model: LoadedModel<C>,
     /// A second model of the same shape, to which plans apply in place of the dense one.
-    other: Option<Decoder>,
+    other: Option<Decoder<C>>,
     /// Parts of it on the CPU, where the device is to be held to them.
     other_check: Option<CrossCheck>,
     info: ModelInfo,
-    backend: Backend,
     clock: Clock,
-    pub(super) dense: Option<DenseRun>,
+    pub(super) dense: Option<DenseRun<C>>,
     /// The newest plan's run beside `dense`.
-    pub(super) pruned: Option<PrunedRun>,
+    pub(super) pruned: Option<PrunedRun<C>>,
     /// Measurement 1 by dense step, for the current dense run and temperature.
     layers: BTreeMap<usize, Vec<LayerTransition>>,
     layers_temperature: f32,
@@ -94,7 +85,7 @@ pub struct Session {
     pub(super) calibration: Option<Calibration>,
     calibration_text: Option<String>,
     /// The newest plan's edited weights; plans that differ only in what they drop share them.
-    edited: Option<PrunedDecoder>,
+    edited: Option<PrunedDecoder<C>>,
     /// What variants wrote beside the current dense run, at the current temperature.
     pub(super) variants: Vec<Known>,
     pub(super) tasks: TaskBook,
@@ -126,15 +117,14 @@ impl Timer {
     }
 }
 
-impl Session {
+impl<C: Compute> Session<C> {
     /// A session on a loaded model.
-    pub fn new(model: LoadedModel, source: &str, backend: Backend, clock: Clock) -> Self {
+    pub fn new(model: LoadedModel<C>, source: &str, clock: Clock) -> Self {
         Self {
             info: describe(&model, source),
             model,
             other: None,
             other_check: None,
-            backend,
             clock,
             dense: None,
             pruned: None,
@@ -158,7 +148,7 @@ impl Session {
     ///
     /// # Errors
     /// A model of another shape, or with other tokens.
-    pub fn compare_with(&mut self, other: LoadedModel, source: &str) -> Result<(), ModelsDiffer> {
+    pub fn compare_with(&mut self, other: LoadedModel<C>, source: &str) -> Result<(), ModelsDiffer> {
         let (ours, theirs) = (&self.model.decoder.config, &other.decoder.config);
         let shape = |config: &DecoderConfig| [config.layers, config.hidden, config.vocabulary];
         if shape(ours) != shape(theirs) {
@@ -249,7 +239,7 @@ impl Session {
         run: u64,
         control: &Control,
         tell: &mut dyn FnMut(Event),
-    ) -> Result<PrunedDecoder, ExperimentError> {
+    ) -> Result<PrunedDecoder<C>, ExperimentError> {
         let base = self.other.as_ref().unwrap_or(&self.model.decoder);
         let unedited = PrunedDecoder { other: self.other.is_some(), ..PrunedDecoder::unedited(base, plan) };
         if !plan.edits_weights() {
@@ -365,7 +355,7 @@ impl Session {
         timer.lap("importance");
         let report = Report {
             model: self.info.clone(),
-            backend: self.backend.name().into(),
+            backend: C::BACKEND.name().into(),
             settings: settings.clone(),
             prompt_ids,
             next_token: next,
@@ -478,7 +468,7 @@ impl Session {
 }
 
 /// What a loaded model is, for results.
-fn describe(model: &LoadedModel, source: &str) -> ModelInfo {
+fn describe<C: Compute>(model: &LoadedModel<C>, source: &str) -> ModelInfo {
     ModelInfo {
         source: source.into(),
         config: model.decoder.config.clone(),

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+use crate::compute::Compute;
 use crate::experiment::subject::{Answered, Embedding, Subject};
 use crate::experiment::weights::Which;
 use crate::experiment::{Control, ExperimentError};
@@ -113,9 +114,9 @@ impl TaskBook {
     }
 
     /// Has a model answer some questions, but for those it has answered.
-    pub async fn answer(
+    pub async fn answer<C: Compute>(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &Subject<'_, C>,
         places: &[usize],
         control: &Control,
         progress: Progress<'_>,
@@ -137,9 +138,9 @@ impl TaskBook {
     }
 
     /// Has a model embed a sample's passages and queries.
-    pub async fn embed(
+    pub async fn embed<C: Compute>(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &Subject<'_, C>,
         sample: &RetrievalSample,
         control: &Control,
         progress: Progress<'_>,
@@ -159,9 +160,9 @@ impl TaskBook {
     }
 
     /// Has a model do some generative tasks.
-    pub async fn write(
+    pub async fn write<C: Compute>(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &Subject<'_, C>,
         places: &[usize],
         control: &Control,
         progress: Progress<'_>,
@@ -267,9 +268,9 @@ impl TaskBook {
     }
 
     /// Has a model do a sample of every set.
-    pub async fn evaluate(
+    pub async fn evaluate<C: Compute>(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &Subject<'_, C>,
         count: usize,
         control: &Control,
         progress: Progress<'_>,

@@ -1,5 +1,6 @@
 //! What both models write: measurements 3 and 4, and how far both texts have collapsed.
 
+use crate::compute::Compute;
 use crate::experiment::dense::DenseRun;
 use crate::experiment::generation::{PrunedRun, dense_losses, fixed_trajectory, generate};
 use crate::experiment::{Control, ExperimentError};
@@ -17,10 +18,10 @@ pub(super) enum Part<'a> {
 }
 
 /// Measurements 3 and 4: both models write, the pruned one also reads the dense text, and both texts are judged.
-pub(super) async fn write_texts(
-    model: &LoadedModel,
-    dense: &mut DenseRun,
-    pruned: &mut PrunedRun,
+pub(super) async fn write_texts<C: Compute>(
+    model: &LoadedModel<C>,
+    dense: &mut DenseRun<C>,
+    pruned: &mut PrunedRun<C>,
     settings: &Settings,
     control: &Control,
     tell: &mut dyn FnMut(Part<'_>),

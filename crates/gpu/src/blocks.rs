@@ -168,7 +168,7 @@ impl BlockMatrix {
     }
 
     /// The same weights without those that are 0 in `values`: a mask over the shared codes.
-    pub fn without_zeros_of(&self, values: &[f32]) -> Self {
+    pub fn with_mask_from(&self, values: &[f32]) -> Self {
         let layout = Layout { masked: true, ..self.0.layout };
         Self(Stored { mask: words(&mask_of(values), &self.device()), layout, ..self.0.clone() })
     }
@@ -191,7 +191,7 @@ fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
 }
 
 #[cfg(test)]
-mod tests {
+mod on_a_gpu {
     use super::*;
     use crate::tests::{assert_close, gpu, numbers, read, tensor};
     use prunescope_kernels::elementwise;
@@ -255,8 +255,8 @@ mod tests {
             assert_close(&read(blocks.weights()), &whole.values(), if tensor_type.is_float() { 0.0 } else { 1e-6 });
             for (matrix, values) in [
                 (blocks.clone(), whole.values()),
-                (blocks.without_zeros_of(&kept), kept.clone()),
-                (BlockMatrix::upload(&whole.without_zeros_of(kept.clone()), &gpu()).unwrap(), kept),
+                (blocks.with_mask_from(&kept), kept.clone()),
+                (BlockMatrix::upload(&whole.with_mask_from(kept.clone()), &gpu()).unwrap(), kept),
             ] {
                 assert_eq!(matrix.shape(), [rows, columns]);
                 let ids = [12u32, 0, 5];

@@ -500,7 +500,7 @@ pub fn compare(hidden: [Tensor<2>; 2], logits: [Tensor<2>; 2], temperature: f32,
 }
 
 #[cfg(test)]
-mod tests {
+mod on_a_gpu {
     use super::*;
     use crate::tests::{assert_close, numbers, read, tensor};
     use prunescope_kernels::{attention, elementwise};

@@ -72,6 +72,13 @@ impl Four for f32x4 {
 }
 
 impl PackedMatrix {
+    /// x Wᵀ, `[rows of inputs, rows]`.
+    pub fn product(&self, inputs: &Inputs) -> Vec<f32> {
+        let mut out = vec![0.0; inputs.rows() * self.shape()[0]];
+        self.multiply(inputs, &mut out);
+        out
+    }
+
     /// y = x Wᵀ: `[inputs.rows(), rows]`, written to `out`.
     pub fn multiply(&self, inputs: &Inputs, out: &mut [f32]) {
         if let (1..=FEW, true) = (inputs.rows(), inputs.are_integers()) {

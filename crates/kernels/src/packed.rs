@@ -205,7 +205,7 @@ impl PackedMatrix {
     }
 
     /// The same weights without those that are 0 in `values`: a mask over the shared codes, where they are quantized.
-    pub fn without_zeros_of(&self, values: Vec<f32>) -> Self {
+    pub fn with_mask_from(&self, values: Vec<f32>) -> Self {
         match *self.codes {
             Codes::Full(_) => Self::from_values(values, self.columns),
             Codes::Sixteen { .. } => self.with_kept(|at| values[at] != 0.0),

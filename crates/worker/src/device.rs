@@ -1,27 +1,73 @@
 //! Opens the device that the page chose, and says which it is and why.
 
-use burn::tensor::Device;
-
-use super::tell;
-#[cfg(feature = "webgpu")]
-use super::tell_failure;
+use prunescope_engine::compute::{Compute, Cpu};
+use prunescope_engine::model::loader::Limits;
 use prunescope_engine::session::Session;
-#[cfg(feature = "webgpu")]
-use prunescope_protocol::messages::Stage;
-use prunescope_protocol::messages::{Backend, DeviceChoice, Event};
+use prunescope_protocol::messages::{Backend, DeviceChoice, Event, TAB_HOLDS_BYTES};
 use prunescope_protocol::results::device_check::milliseconds;
 
-/// Opens the chosen device and tells which it is; none where it was asked for and cannot be had.
-pub async fn open(choice: DeviceChoice) -> Option<(Device, Backend)> {
-    match choice.backend {
-        Backend::Cpu => Some(cpu(choice.reason)),
-        Backend::WebGpu => webgpu(choice).await,
+use super::tell;
+
+/// A backend that a program of this crate computes on.
+pub trait Host: Compute {
+    /// Opens the chosen device and tells which it is. Where it cannot be had that is told, and there is none.
+    fn open(choice: &DeviceChoice) -> impl Future<Output = Option<Self>>;
+
+    /// What it can hold.
+    fn limits() -> Limits;
+}
+
+impl Host for Cpu {
+    async fn open(choice: &DeviceChoice) -> Option<Self> {
+        tell(&Event::Device { backend: Backend::Cpu, reason: choice.reason.clone() });
+        Some(Self)
+    }
+
+    fn limits() -> Limits {
+        Limits { total: TAB_HOLDS_BYTES, ..Limits::default() }
+    }
+}
+
+#[cfg(feature = "webgpu")]
+impl Host for prunescope_engine::compute::Gpu {
+    async fn open(choice: &DeviceChoice) -> Option<Self> {
+        use prunescope_protocol::messages::Stage;
+
+        use super::tell_failure;
+
+        match burn::tensor::Device::wgpu_options().init_with_setup_async().await {
+            Ok((device, setup)) => {
+                setup.device.set_device_lost_callback(|_, message| {
+                    tell_failure(
+                        Stage::Device,
+                        format!("the GPU was lost ({message}): try again, or switch to the CPU"),
+                        true,
+                    );
+                });
+                tell(&Event::Device { backend: Backend::WebGpu, reason: choice.reason.clone() });
+                Some(Self::new(device).with_largest_binding(choice.largest_binding.unwrap_or(u64::MAX)))
+            }
+            Err(error) if choice.required => {
+                tell_failure(Stage::Device, format!("WebGPU could not be opened ({error}): switch to the CPU"), false);
+                None
+            }
+            Err(error) => {
+                let reason = format!("The CPU computes, because WebGPU could not be opened ({error}).");
+                tell(&Event::NotThisDevice { reason, lasting: false });
+                None
+            }
+        }
+    }
+
+    fn limits() -> Limits {
+        // How much a GPU holds, no browser says.
+        Limits::default()
     }
 }
 
 /// Why the device that was opened is not to be used, and whether that lasts: it computes wrong numbers, or it is slower than the
 /// CPU and was not asked for.
-pub async fn reason_against(session: &mut Session, required: bool) -> Option<(String, bool)> {
+pub async fn reason_against<C: Compute>(session: &mut Session<C>, required: bool) -> Option<(String, bool)> {
     match session.check_device().await {
         Err(wrong) => Some((format!("The CPU computes, because {wrong}."), false)),
         Ok(Some(check)) if check.cpu_is_faster() && !required => {
@@ -33,37 +79,4 @@ pub async fn reason_against(session: &mut Session, required: bool) -> Option<(St
         }
         Ok(_) => None,
     }
-}
-
-fn cpu(reason: String) -> (Device, Backend) {
-    tell(&Event::Device { backend: Backend::Cpu, reason });
-    (Device::flex(), Backend::Cpu)
-}
-
-#[cfg(feature = "webgpu")]
-async fn webgpu(choice: DeviceChoice) -> Option<(Device, Backend)> {
-    match Device::wgpu_options().init_with_setup_async().await {
-        Ok((device, setup)) => {
-            setup.device.set_device_lost_callback(|_, message| {
-                tell_failure(
-                    Stage::Device,
-                    format!("the GPU was lost ({message}): try again, or switch to the CPU"),
-                    true,
-                );
-            });
-            tell(&Event::Device { backend: Backend::WebGpu, reason: choice.reason });
-            Some((device, Backend::WebGpu))
-        }
-        Err(error) if choice.required => {
-            tell_failure(Stage::Device, format!("WebGPU could not be opened ({error}): switch to the CPU"), false);
-            None
-        }
-        Err(error) => Some(cpu(format!("WebGPU could not be opened ({error})."))),
-    }
-}
-
-/// The page starts this program for the CPU only; whatever it asks for, the CPU is what there is.
-#[cfg(not(feature = "webgpu"))]
-async fn webgpu(_: DeviceChoice) -> Option<(Device, Backend)> {
-    Some(cpu("This engine was built for the CPU only.".into()))
 }

@@ -3,15 +3,15 @@
 
 use std::cell::Cell;
 
-use burn::tensor::Device;
 use gloo::timers::future::TimeoutFuture;
 
 use super::fetch::{Fetched, fetch};
 use super::store::KeptFolder;
 use super::{now, scope, tell};
 use prunescope_downloads::{DownloadError, Loader, Platform, Progress, Request};
+use prunescope_engine::compute::Compute;
 use prunescope_engine::model::loader::Limits;
-use prunescope_engine::model::{LoadedModel, ModelLoader, Storage};
+use prunescope_engine::model::{LoadedModel, ModelLoader};
 use prunescope_formats::LoadError;
 use prunescope_protocol::messages::{Event, Excess, ModelFiles, ModelOrder};
 use prunescope_protocol::model::source::shown;
@@ -38,19 +38,13 @@ pub enum Failure {
     },
 }
 
-/// How a model is to be held.
-#[derive(Clone, Copy)]
-pub struct Holding {
-    /// How its weights are held.
-    pub storage: Storage,
-    /// How exactly.
-    pub precision: Precision,
-    /// What the device can hold.
-    pub limits: Limits,
-}
-
-/// Loads a model onto a device.
-pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Result<LoadedModel, Failure> {
+/// Loads a model onto a backend.
+pub async fn model<C: Compute>(
+    order: &ModelOrder,
+    compute: C,
+    precision: Precision,
+    limits: Limits,
+) -> Result<LoadedModel<C>, Failure> {
     let name = match &order.files {
         ModelFiles::Address { address } => format!("The model at {address}"),
         ModelFiles::Picked { files } => {
@@ -58,10 +52,10 @@ pub async fn model(order: &ModelOrder, device: &Device, holding: Holding) -> Res
         }
         ModelFiles::Repository { repository, .. } => format!("The model {repository}"),
     };
-    let rounds = holding.precision == Precision::Eight;
+    let rounds = precision == Precision::Eight;
     let browser = Browser::default();
     let loaded = prunescope_downloads::load(&browser, order, |files, repository| {
-        let mut loader = ModelLoader::new(files, device, holding.storage).within(holding.limits).rounded(rounds);
+        let mut loader = ModelLoader::new(files, compute.clone()).within(limits).rounded(rounds);
         if let Some(repository) = repository {
             loader.describe(repository)?;
         }
@@ -90,10 +84,10 @@ fn in_short(order: &ModelOrder, sentence: String) -> String {
 }
 
 /// A loader for [`prunescope_downloads::load`].
-struct IntoModel(ModelLoader);
+struct IntoModel<C: Compute>(ModelLoader<C>);
 
-impl Loader for IntoModel {
-    type Model = LoadedModel;
+impl<C: Compute> Loader for IntoModel<C> {
+    type Model = LoadedModel<C>;
     type Refusal = LoadError;
 
     fn begin_file(&mut self, name: &str, bytes: u64) -> Result<(), LoadError> {
@@ -104,7 +98,7 @@ impl Loader for IntoModel {
         self.0.push(bytes)
     }
 
-    fn finish(self) -> Result<LoadedModel, LoadError> {
+    fn finish(self) -> Result<LoadedModel<C>, LoadError> {
         self.0.finish()
     }
 

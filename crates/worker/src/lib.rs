@@ -1,8 +1,8 @@
 //! The engine's home in the browser: a dedicated worker that runs a [`Session`]. Receives requests, keeps at most one job
 //! running, and tells the page what happens.
 //!
-//! Messages are JSON texts: [`Request`] in, [`Event`] out. Two programs start it: `worker` computes on the CPU only and is a
-//! fraction of the size, `worker_webgpu` on WebGPU too; the page chooses ([`DeviceChoice`]).
+//! Messages are JSON texts: [`Request`] in, [`Event`] out. There is a program for each backend: `worker` computes on the CPU and is a
+//! fraction of the size of `worker_webgpu`; the page chooses ([`DeviceChoice`]).
 //!
 //! [`DeviceChoice`]: prunescope_protocol::messages::DeviceChoice
 
@@ -16,21 +16,24 @@ mod fused;
 mod helpers;
 mod store;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic;
 use std::rc::Rc;
 
-use burn::tensor::Device;
-use download::{Failure, Holding};
+use device::Host;
+use download::Failure;
 use fused::Fused;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use prunescope_engine::experiment::{Control, LocalFuture};
-use prunescope_engine::model::loader::Limits;
-use prunescope_engine::session::{Session, storage};
+use prunescope_engine::compute::Compute;
+pub use prunescope_engine::compute::Cpu;
+#[cfg(feature = "webgpu")]
+pub use prunescope_engine::compute::Gpu;
+use prunescope_engine::experiment::{Control, ExperimentError, LocalFuture};
+use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
-use prunescope_protocol::messages::TAB_HOLDS_BYTES;
-use prunescope_protocol::messages::{Backend, Event, ModelOrder, Request, Stage};
+use prunescope_protocol::messages::{Event, ModelOrder, Request, Stage};
+use prunescope_protocol::settings::{Precision, Settings};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
@@ -73,7 +76,7 @@ struct Job {
 }
 
 /// Installs the message handler and serves requests until the page ends the worker. Called once, by the program's `main`.
-pub fn start() {
+pub fn start<C: Host>() {
     // SAFETY: nothing ran before. Because it is called here, the linker does not put a call in front of every exported
     // function, which cost a fifth of the engine's time.
     unsafe { __wasm_call_ctors() };
@@ -93,7 +96,7 @@ pub fn start() {
     let newest = Rc::new(Cell::new(0));
     let (sender, receiver) = unbounded();
     listen(newest.clone(), sender);
-    spawn_local(serve(newest, receiver, fused));
+    spawn_local(serve::<C>(newest, receiver, fused));
     tell(&Event::Hello);
 }
 
@@ -117,26 +120,25 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
     handler.forget();
 }
 
-async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: Option<Fused>) {
-    let session: RefCell<Option<Session>> = RefCell::new(None);
+async fn serve<C: Host>(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: Option<Fused>) {
+    let mut session: Option<Session<C>> = None;
     while let Some(Job { number, request }) = jobs.next().await {
-        match request {
-            Request::Stop => tell(&Event::Stopped { run: None }),
+        let control = Control::new(newest.clone(), number, Rc::new(pause));
+        match (request, &mut session) {
+            (Request::Stop, _) => tell(&Event::Stopped { run: None }),
             // Answered on arrival.
-            Request::Ping => {}
-            Request::Load { model, other, precision, device } => {
-                let (largest_binding, required) = (device.largest_binding, device.required);
+            (Request::Ping, _) => {}
+            (Request::Load { model, other, precision, device }, _) => {
                 helpers::start(device.threads, fused.as_ref());
-                let Some((device, kind)) = device::open(device).await else { continue };
-                let holding = Holding { storage: storage(kind), precision, limits: limits(kind, largest_binding) };
-                match load(&model, other.as_ref(), &device, kind, holding).await {
+                let Some(compute) = C::open(&device).await else { continue };
+                match load(&model, other.as_ref(), compute, precision).await {
                     Ok(mut loaded) => {
-                        if let Some((reason, lasting)) = device::reason_against(&mut loaded, required).await {
+                        if let Some((reason, lasting)) = device::reason_against(&mut loaded, device.required).await {
                             tell(&Event::NotThisDevice { reason, lasting });
                             continue;
                         }
                         tell(&Event::Ready { model: Box::new(loaded.info().clone()) });
-                        session.replace(Some(loaded));
+                        session = Some(loaded);
                     }
                     Err((_, Failure::Message(message))) => tell_failure(Stage::Load, message, false),
                     Err((_, Failure::TooBig { message, fits_in_eight_bits })) => {
@@ -145,88 +147,62 @@ async fn serve(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: O
                     Err((model, Failure::AskFirst { excess })) => tell(&Event::AskFirst { model, excess }),
                 }
             }
-            Request::Run { run, settings } => {
-                let Some(mut current) = session.take() else {
-                    tell(&Event::Stopped { run: Some(run) });
-                    continue;
-                };
-                let control = Control::new(newest.clone(), number, Rc::new(pause));
-                let done = if newest.get() == number {
-                    current.run(run, &settings, &control, &mut |event| tell(&event)).await.map(|_| ())
-                } else {
-                    Ok(())
-                };
-                let done = match done {
-                    Ok(()) => {
-                        tell_usage();
-                        current.widen_band(run, settings.tokens, &control, &mut |event| tell(&event)).await
-                    }
-                    error => error,
-                };
-                if let Err(error) = done {
-                    tell(&Session::failure(run, &error));
+            (Request::Run { run, .. } | Request::Measure { run, .. }, None) => tell(&Event::Stopped { run: Some(run) }),
+            (Request::Run { run, settings }, Some(session)) => {
+                if let Err(error) = run_and_widen(session, run, &settings, &control).await {
+                    tell(&Session::<C>::failure(run, &error));
                 }
-                session.replace(Some(current));
             }
-            Request::Measure { run, settings, what } => {
-                let Some(mut current) = session.take() else {
-                    tell(&Event::Stopped { run: Some(run) });
-                    continue;
-                };
-                let control = Control::new(newest.clone(), number, Rc::new(pause));
-                let done = current.measure(run, &settings, what, &control, &mut |event| tell(&event)).await;
+            (Request::Measure { run, settings, what }, Some(session)) => {
+                let done = session.measure(run, &settings, what, &control, &mut |event| tell(&event)).await;
                 if let Err(error) = done {
-                    tell(&Session::failure(run, &error));
+                    tell(&Session::<C>::failure(run, &error));
                 }
-                session.replace(Some(current));
             }
-            Request::Calibrate { text } => change(&session, |current| current.calibrate(&text)),
-            Request::UseQuestions { questions } => change(&session, |current| current.use_questions(questions)),
-            Request::UseRetrievalSet { set } => change(&session, |current| current.use_retrieval_set(set)),
+            (Request::Calibrate { text }, Some(session)) => session.calibrate(&text),
+            (Request::UseQuestions { questions }, Some(session)) => session.use_questions(questions),
+            (Request::UseRetrievalSet { set }, Some(session)) => session.use_retrieval_set(set),
+            // The page tells them again once a model is there.
+            (Request::Calibrate { .. } | Request::UseQuestions { .. } | Request::UseRetrievalSet { .. }, None) => {}
         }
         tell_usage();
     }
 }
 
-/// What a device can hold.
-///
-/// * `largest_binding` — bytes that a GPU's adapter binds at once.
-fn limits(kind: Backend, largest_binding: Option<u64>) -> Limits {
-    match kind {
-        Backend::Cpu => Limits { total: TAB_HOLDS_BYTES, ..Limits::default() },
-        // How much a GPU holds, no browser says.
-        Backend::WebGpu => Limits { binding: largest_binding.unwrap_or(u64::MAX), ..Limits::default() },
-    }
+/// A run, and then the band of its layer chart; a run that was superseded before it began does nothing.
+async fn run_and_widen<C: Compute>(
+    session: &mut Session<C>,
+    run: u64,
+    settings: &Settings,
+    control: &Control,
+) -> Result<(), ExperimentError> {
+    control.checkpoint().await?;
+    session.run(run, settings, control, &mut |event| tell(&event)).await?;
+    tell_usage();
+    session.widen_band(run, settings.tokens, control, &mut |event| tell(&event)).await
 }
 
 /// Loads one or two models. The error names the one that does not come.
-async fn load(
+async fn load<C: Host>(
     model: &ModelOrder,
     other: Option<&ModelOrder>,
-    device: &Device,
-    kind: Backend,
-    mut holding: Holding,
-) -> Result<Session, (String, Failure)> {
+    compute: C,
+    precision: Precision,
+) -> Result<Session<C>, (String, Failure)> {
     let of = |order: &ModelOrder| {
         let model = order.source.clone();
         move |failure| (model, failure)
     };
-    let first = download::model(model, device, holding).await.map_err(of(model))?;
-    let mut session = Session::new(first, &model.source, kind, now);
+    let mut limits = C::limits();
+    let first = download::model(model, compute.clone(), precision, limits).await.map_err(of(model))?;
+    let mut session = Session::new(first, &model.source, now);
     if let Some(order) = other {
-        holding.limits.total = holding.limits.total.saturating_sub(memory());
-        let second = download::model(order, device, holding).await.map_err(of(order))?;
+        limits.total = limits.total.saturating_sub(memory());
+        let second = download::model(order, compute, precision, limits).await.map_err(of(order))?;
         let compared = session.compare_with(second, &order.source);
         compared.map_err(|error| Failure::Message(format!("{error}."))).map_err(of(order))?;
     }
     Ok(session)
-}
-
-/// Changes a session that is idle; without one there is nothing to change.
-fn change(session: &RefCell<Option<Session>>, how: impl FnOnce(&mut Session)) {
-    if let Some(current) = session.borrow_mut().as_mut() {
-        how(current);
-    }
 }
 
 /// Bytes of this program's memory.

@@ -3,9 +3,8 @@
 
 use std::borrow::Cow;
 
-use burn::tensor::Device;
 use half::f16;
-use prunescope_engine::model::{Storage, Weights};
+use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_formats::tensor::StoredMatrix;
 use prunescope_quant::TensorType;
 use prunescope_quant::dequantize;
@@ -30,8 +29,8 @@ pub fn run(input: &[u8]) {
     }
     let shape = [1, found.len()];
     let stored = StoredMatrix { tensor_type, bytes: Cow::Borrowed(&bytes[..blocks * size]), shape };
-    let held = Weights::from_file(&stored, Storage::Packed, false, u64::MAX, &Device::flex());
-    let row: Vec<f32> = held.select(&[0]).into_data().try_to_vec().expect("numbers of f32");
+    let held = Cpu.matrix(&stored, false);
+    let row: Vec<f32> = Cpu::select(&held, &[0]).into_data().try_to_vec().expect("numbers of f32");
     let differs = found.iter().zip(&row).position(|(a, b)| !same(*a, *b));
     assert_eq!(
         (row.len(), differs),

@@ -1,7 +1,7 @@
 //! A forward pass of a tiny model after a hostile configuration: it is refused, or the numbers have the right shape.
 
-use burn::tensor::Device;
-use prunescope_engine::model::{Decoder, KeyValueCache, ModelLoader, Storage};
+use prunescope_engine::compute::Cpu;
+use prunescope_engine::model::{Decoder, KeyValueCache, ModelLoader};
 use prunescope_formats::config;
 use prunescope_formats::gguf::Gguf;
 use prunescope_formats::layout::Format;
@@ -20,7 +20,7 @@ pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     let [architecture, model_type] = bytes.pick(&FAMILIES);
     let (in_gguf, kind, seed, rounds) = (bytes.happens(2), bytes.pick(&TYPES), bytes.byte(), bytes.happens(4));
-    let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).rounded(rounds);
+    let mut loader = ModelLoader::new(1, Cpu).rounded(rounds);
     let file = if in_gguf {
         let mut writer = model::metadata(architecture, &mut bytes);
         let head = writer.clone().finish(|_| 0);
@@ -54,7 +54,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// Some tokens, and one more.
-fn pass(decoder: &Decoder) {
+fn pass(decoder: &Decoder<Cpu>) {
     let config = &decoder.config;
     let mut cache = KeyValueCache::new(config.layers);
     let few = config.context.saturating_sub(1).min(4);
@@ -65,7 +65,7 @@ fn pass(decoder: &Decoder) {
         let mut before = x.clone();
         for index in 0..config.sublayers() {
             let at = Sublayer::from_index(index);
-            if decoder.reads(at) == index {
+            if decoder.residual_input(at) == index {
                 before = x.clone();
             }
             x = decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut cache]);

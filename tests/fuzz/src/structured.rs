@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use burn::tensor::Device;
-use prunescope_engine::model::{ModelLoader, Storage};
+use prunescope_engine::compute::Cpu;
+use prunescope_engine::model::ModelLoader;
 use prunescope_formats::config;
 use prunescope_formats::layout::Format;
 use prunescope_protocol::model::repository::Repository;
@@ -34,7 +34,7 @@ pub fn run(input: &[u8]) {
     let in_gguf = bytes.happens(2);
     let (changes, piece) = (bytes.choose(6), bytes.pick(&PIECES));
     let length_is_wrong = bytes.happens(16);
-    let mut loader = ModelLoader::new(1 + usize::from(bytes.happens(16)), &Device::flex(), Storage::Packed);
+    let mut loader = ModelLoader::new(1 + usize::from(bytes.happens(16)), Cpu);
     loader = loader.rounded(bytes.happens(4));
     let mut tensors = DEFAULTS[family][usize::from(in_gguf)].clone();
     // By place; a change may add a tensor.

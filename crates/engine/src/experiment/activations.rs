@@ -6,7 +6,7 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::{Control, ExperimentError};
-use crate::model::linear::{product, read_back};
+use crate::compute::{Compute, read_back};
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_protocol::model::InputSite;
 
@@ -32,16 +32,16 @@ pub struct SiteActivations {
 pub type Activations = Vec<[SiteActivations; 4]>;
 
 /// Takes the calibration text through the decoder layer by layer, so that the inputs of one layer at a time are held.
-pub struct Walk<'a> {
-    decoder: &'a Decoder,
+pub struct Walk<'a, C: Compute> {
+    decoder: &'a Decoder<C>,
     /// The residual stream of each sequence.
     streams: Vec<Tensor<2>>,
     layer: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, C: Compute> Walk<'a, C> {
     /// Begins before the first layer. Texts longer than the model's context are read in pieces.
-    pub fn new(decoder: &'a Decoder, ids: &[u32]) -> Self {
+    pub fn new(decoder: &'a Decoder<C>, ids: &[u32]) -> Self {
         let sequence = decoder.config.context.min(MAX_SEQUENCE);
         Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids, 0)).collect(), layer: 0 }
     }
@@ -65,12 +65,12 @@ impl<'a> Walk<'a> {
                 let [count, _] = x.dims();
                 let normed = attention.norm.forward(x.clone());
                 let positions = self.decoder.positions(start, count);
-                let mixed = attention.mix(normed.clone(), self.layer, &positions, &mut [&mut cache]);
-                let between = attention.project(mixed.clone(), x.clone());
+                let mixed = attention.attend(normed.clone(), self.layer, &positions, &mut [&mut cache]);
+                let between = attention.o_proj(mixed.clone(), x.clone());
                 let read = if self.decoder.config.parallel { x } else { between.clone() };
                 let normed_again = mlp.norm.forward(read);
-                let inner = mlp.inner(normed_again.clone());
-                out.push(mlp.project(inner.clone(), between));
+                let inner = mlp.intermediate(normed_again.clone());
+                out.push(mlp.down_proj(inner.clone(), between));
                 for (site, input) in sites.iter_mut().zip([normed, mixed, normed_again, inner]) {
                     site.push(input);
                 }
@@ -86,9 +86,9 @@ impl<'a> Walk<'a> {
 ///
 /// # Errors
 /// A failing device.
-pub async fn hessian(inputs: &Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
+pub async fn hessian<C: Compute>(inputs: &Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
     let turned = inputs.clone().transpose();
-    read_back(product(turned.clone(), turned)).await.map_err(ExperimentError::device)
+    read_back(C::product(turned.clone(), turned)).await.map_err(ExperimentError::device)
 }
 
 /// Norms, means and samples of one layer's sites, in one readback.

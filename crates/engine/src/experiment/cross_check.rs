@@ -6,9 +6,11 @@ use thiserror::Error;
 
 use super::forward::Pass;
 use super::{Control, ExperimentError};
-use crate::metrics::{Spaces, compare, read_all};
+use crate::compute::{Compute, Cpu, to_values};
+use crate::metrics::comparison::Pending;
+use crate::metrics::{Spaces, read_all};
 use crate::model::cross_check::CrossCheck;
-use crate::model::linear::host_values;
+
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
@@ -115,12 +117,12 @@ impl Read {
 }
 
 /// A check on its way.
-struct Probe<'a> {
-    decoder: &'a Decoder,
+struct Probe<'a, C: Compute> {
+    decoder: &'a Decoder<C>,
     check: &'a CrossCheck,
     clock: fn() -> f64,
-    cache: KeyValueCache,
-    host_cache: KeyValueCache,
+    cache: KeyValueCache<C>,
+    host_cache: KeyValueCache<Cpu>,
     errors: Errors,
 }
 
@@ -132,8 +134,8 @@ struct Probe<'a> {
 ///
 /// # Errors
 /// [`CrossCheckError`].
-pub async fn cross_check(
-    decoder: &Decoder,
+pub async fn cross_check<C: Compute>(
+    decoder: &Decoder<C>,
     check: &CrossCheck,
     clock: fn() -> f64,
 ) -> Result<DeviceCheck, CrossCheckError> {
@@ -174,7 +176,7 @@ pub async fn cross_check(
     Ok(DeviceCheck { tokens: last + 1, layers: check.layers.clone(), largest_error, kl, gpu_ms, cpu_ms })
 }
 
-impl Probe<'_> {
+impl<C: Compute> Probe<'_, C> {
     /// Lets the device read some of the probe's tokens.
     async fn read(&mut self, from: usize, to: usize) -> Result<(Spaces, Read), CrossCheckError> {
         let (decoder, layers) = (self.decoder, &self.check.layers);
@@ -207,7 +209,7 @@ impl Probe<'_> {
         let hidden = decoder.config.hidden;
         let tokens = read.last.len() / hidden;
         let ids: Vec<u32> = (start as u32..(start + tokens) as u32).collect();
-        let embedded = host_values(check.decoder.embed(&ids, start));
+        let embedded = to_values(check.decoder.embed(&ids, start));
         errors.add("what comes after", Place::Embedding, [read.at(0), &embedded], hidden)?;
         let positions = check.decoder.positions(start, tokens);
         let mut in_layers = 0.0;
@@ -215,22 +217,22 @@ impl Probe<'_> {
             for kind in [SublayerKind::Attention, SublayerKind::Mlp] {
                 let place = Sublayer { layer: *original, kind };
                 let before = read.at(place.index());
-                let input = on_host(read.at(decoder.reads(place)), hidden);
+                let input = on_host(read.at(decoder.residual_input(place)), hidden);
                 let began = clock();
                 let here = Sublayer { layer, kind };
                 let after = check.decoder.sublayer(here, input, on_host(before, hidden), &positions, &mut [host_cache]);
                 in_layers += clock() - began;
                 let added = |after: &[f32]| -> Vec<f32> { after.iter().zip(before).map(|(y, x)| y - x).collect() };
-                let both = [added(read.at(place.index() + 1)), added(&host_values(after))];
+                let both = [added(read.at(place.index() + 1)), added(&to_values(after))];
                 let place = Place::Sublayer { layer: *original, kind };
                 errors.add("what is added by", place, [&both[0], &both[1]], hidden)?;
             }
         }
         let (vocabulary, rows) = (decoder.config.vocabulary, check.head_rows.len());
         let normed = check.decoder.final_norm(on_host(&read.last, hidden));
-        errors.add("the hidden state after", Place::FinalNorm, [&read.hidden, &host_values(normed.clone())], hidden)?;
+        errors.add("the hidden state after", Place::FinalNorm, [&read.hidden, &to_values(normed.clone())], hidden)?;
         let began = clock();
-        let wanted = host_values(check.decoder.logits(normed));
+        let wanted = to_values(check.decoder.logits(normed));
         let in_head = clock() - began;
         let in_row = |row: &[f32]| -> Vec<f32> { check.head_rows.iter().map(|id| row[*id as usize]).collect() };
         let found: Vec<f32> = read.logits.chunks(vocabulary).flat_map(in_row).collect();
@@ -249,15 +251,9 @@ impl Probe<'_> {
             return Ok(());
         }
         let on_host = Spaces { hidden: on_host(&read.hidden, hidden), logits: on_host(&read.logits, vocabulary) };
-        // Each token's with the next one's.
-        let compared = |spaces: &Spaces| {
-            let [first, second] = [0, 1].map(|from| Spaces {
-                hidden: spaces.hidden.clone().narrow(0, from, count - 1),
-                logits: spaces.logits.clone().narrow(0, from, count - 1),
-            });
-            compare(&first, &second, 1.0, false)
-        };
-        let all = read_all(vec![compared(spaces), compared(&on_host)]).await.map_err(ExperimentError::device)?;
+        let all = read_all(vec![neighbours::<C>(spaces), neighbours::<Cpu>(&on_host)])
+            .await
+            .map_err(ExperimentError::device)?;
         let values: Vec<f32> = all
             .iter()
             .flat_map(|one| [one.metrics.cos_h, one.metrics.cos_z, one.metrics.cos_p, one.metrics.kl_dense_pruned])
@@ -265,6 +261,16 @@ impl Probe<'_> {
         let (found, wanted) = values.split_at(values.len() / 2);
         self.errors.add("the comparison of rows after", Place::Head, [found, wanted], 4)
     }
+}
+
+/// Each row compared with the next one.
+fn neighbours<C: Compute>(spaces: &Spaces) -> Pending {
+    let [count, _] = spaces.hidden.dims();
+    let [first, second] = [0, 1].map(|from| Spaces {
+        hidden: spaces.hidden.clone().narrow(0, from, count - 1),
+        logits: spaces.logits.clone().narrow(0, from, count - 1),
+    });
+    C::compare(&first, &second, 1.0, false)
 }
 
 /// KL(p ‖ q) in nats of two rows of logits.

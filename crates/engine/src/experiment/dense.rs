@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::forward::{Pass, ResidualStream, last_spaces};
 use super::{Control, ExperimentError};
+use crate::compute::Compute;
 use crate::metrics::Spaces;
 use crate::model::sampling::{Sampler, Sampling};
 use crate::model::{Decoder, KeyValueCache};
@@ -23,19 +24,19 @@ pub struct DenseStep {
 
 /// The dense model's reading of a prompt and everything it has written after it.
 #[derive(Clone, Debug)]
-pub struct DenseRun {
+pub struct DenseRun<C: Compute> {
     /// The prompt.
     pub prompt_ids: Vec<u32>,
     /// How tokens are chosen.
     pub sampling: Sampling,
     /// The model.
-    pub decoder: Decoder,
+    pub decoder: Decoder<C>,
     /// The residual stream of all prompt positions before each block, and after the last.
     prompt_blocks: Vec<Tensor<2>>,
     /// Keys and values of the prompt.
-    pub prompt_cache: KeyValueCache,
+    pub prompt_cache: KeyValueCache<C>,
     /// Keys and values of the prompt and what was written.
-    pub cache: KeyValueCache,
+    pub cache: KeyValueCache<C>,
     /// One entry a generation step; the first is the end of the prompt.
     pub steps: Vec<DenseStep>,
     /// The source of choices, for sampling.
@@ -48,13 +49,13 @@ fn last_row(x: &Tensor<2>) -> Tensor<2> {
     x.clone().narrow(0, tokens - 1, 1).mul_scalar(1.0)
 }
 
-impl DenseRun {
+impl<C: Compute> DenseRun<C> {
     /// Reads a prompt.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
     pub async fn read(
-        decoder: &Decoder,
+        decoder: &Decoder<C>,
         prompt_ids: Vec<u32>,
         sampling: Sampling,
         control: &Control,

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::forward::{Pass, last_spaces};
 use super::{Control, ExperimentError};
-use crate::model::linear::read_back;
+use crate::compute::{Compute, read_back};
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Place;
@@ -13,8 +13,8 @@ use prunescope_protocol::results::Place;
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn first_not_finite(
-    decoder: &Decoder,
+pub async fn first_not_finite<C: Compute>(
+    decoder: &Decoder<C>,
     plan: &PruningPlan,
     prompt_ids: &[u32],
     control: &Control,

@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 
 use super::{Control, ExperimentError};
+use crate::compute::Compute;
 use crate::metrics::Spaces;
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_protocol::model::Sublayer;
@@ -17,9 +18,9 @@ pub type ResidualStream = Vec<Tensor<2>>;
 
 /// One pass of a text's tokens through sublayers of a decoder.
 #[derive(Clone, Debug)]
-pub struct Pass<'a> {
+pub struct Pass<'a, C: Compute> {
     /// The decoder.
-    pub decoder: &'a Decoder,
+    pub decoder: &'a Decoder<C>,
     /// What it drops is skipped.
     pub plan: &'a PruningPlan,
     /// The sublayers, in order; where a block's sublayers are parallel, the first is an attention.
@@ -28,9 +29,9 @@ pub struct Pass<'a> {
     pub start: usize,
 }
 
-impl<'a> Pass<'a> {
+impl<'a, C: Compute> Pass<'a, C> {
     /// From sublayer `first` to the last.
-    pub fn from(decoder: &'a Decoder, plan: &'a PruningPlan, first: usize, start: usize) -> Self {
+    pub fn from(decoder: &'a Decoder<C>, plan: &'a PruningPlan, first: usize, start: usize) -> Self {
         Self { decoder, plan, sublayers: first..decoder.config.sublayers(), start }
     }
 
@@ -41,7 +42,7 @@ impl<'a> Pass<'a> {
     pub async fn last(
         &self,
         x: Tensor<2>,
-        cache: &mut KeyValueCache,
+        cache: &mut KeyValueCache<C>,
         control: &Control,
     ) -> Result<Tensor<2>, ExperimentError> {
         self.visit(x, cache, control, |_, _| {}).await
@@ -54,7 +55,7 @@ impl<'a> Pass<'a> {
     pub async fn stream(
         &self,
         x: Tensor<2>,
-        cache: &mut KeyValueCache,
+        cache: &mut KeyValueCache<C>,
         control: &Control,
     ) -> Result<ResidualStream, ExperimentError> {
         let mut stream = vec![];
@@ -70,7 +71,7 @@ impl<'a> Pass<'a> {
     pub async fn visit(
         &self,
         mut x: Tensor<2>,
-        cache: &mut KeyValueCache,
+        cache: &mut KeyValueCache<C>,
         control: &Control,
         mut each: impl FnMut(usize, &Tensor<2>),
     ) -> Result<Tensor<2>, ExperimentError> {
@@ -82,7 +83,7 @@ impl<'a> Pass<'a> {
         for index in self.sublayers.clone() {
             pause(index, tokens, control).await?;
             let at = Sublayer::from_index(index);
-            if self.decoder.reads(at) == index {
+            if self.decoder.residual_input(at) == index {
                 before = x.clone();
             }
             if !self.plan.drops(at) {
@@ -112,13 +113,13 @@ async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), Exp
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`].
-pub async fn forward_beside(
-    decoder: &Decoder,
+pub async fn forward_pair<C: Compute>(
+    decoder: &Decoder<C>,
     plan: &PruningPlan,
     (x, own): (Tensor<2>, Option<Tensor<2>>),
     first: usize,
     start: usize,
-    [dense, pruned]: [&mut KeyValueCache; 2],
+    [dense, pruned]: [&mut KeyValueCache<C>; 2],
     control: &Control,
 ) -> Result<(ResidualStream, [Spaces; 2]), ExperimentError> {
     let positions = decoder.positions(start, 1);
@@ -132,7 +133,7 @@ pub async fn forward_beside(
         pause(index, 1, control).await?;
         let at = Sublayer::from_index(index);
         let x = both[index - first].clone();
-        let input = &both[decoder.reads(at) - first];
+        let input = &both[decoder.residual_input(at) - first];
         both.push(if plan.drops(at) {
             let after = decoder.sublayer(at, row(input, 0), row(&x, 0), &positions, &mut [&mut *dense]);
             Tensor::cat(vec![after, row(&x, 1)], 0)
@@ -148,7 +149,7 @@ pub async fn forward_beside(
 }
 
 /// h and z of the last of the rows `x`, the residual stream after the last sublayer.
-pub fn last_spaces(decoder: &Decoder, x: &Tensor<2>) -> Spaces {
+pub fn last_spaces<C: Compute>(decoder: &Decoder<C>, x: &Tensor<2>) -> Spaces {
     let [rows, _] = x.dims();
     let hidden = decoder.final_norm(x.clone().narrow(0, rows - 1, 1));
     Spaces { logits: decoder.logits(hidden.clone()), hidden }

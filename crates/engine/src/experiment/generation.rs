@@ -5,12 +5,13 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
-use super::forward::{Pass, forward_beside, last_spaces};
+use super::forward::{Pass, forward_pair, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
+use crate::compute::Compute;
+use crate::compute::read_back;
 use crate::metrics::subspace::token_weights;
-use crate::metrics::{Spaces, TopToken, compare, read_all};
-use crate::model::linear::read_back;
+use crate::metrics::{Spaces, TopToken, read_all};
 use crate::model::sampling::{Sampler, Sampling};
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_formats::ModelTokenizer;
@@ -35,11 +36,11 @@ pub struct PrunedStep {
 }
 
 /// The pruned model's reading of a prompt and everything it has written after it.
-pub struct PrunedRun {
+pub struct PrunedRun<C: Compute> {
     /// The model.
-    pub model: PrunedDecoder,
-    prompt_cache: KeyValueCache,
-    cache: KeyValueCache,
+    pub model: PrunedDecoder<C>,
+    prompt_cache: KeyValueCache<C>,
+    cache: KeyValueCache<C>,
     prompt_tokens: usize,
     /// One entry a step of its own text; the first is the end of the prompt.
     pub steps: Vec<PrunedStep>,
@@ -63,7 +64,7 @@ impl Reading {
     }
 
     /// h and z of some positions; 0 is the end of the prompt.
-    fn spaces(&self, decoder: &Decoder, positions: Range<usize>) -> Spaces {
+    fn spaces<C: Compute>(&self, decoder: &Decoder<C>, positions: Range<usize>) -> Spaces {
         let known = (positions.start == 0).then(|| self.prompt.clone());
         let first = positions.start.saturating_sub(1);
         let behind = self.behind.as_ref().filter(|_| positions.end > first + 1).map(|hidden| {
@@ -75,12 +76,16 @@ impl Reading {
     }
 }
 
-impl PrunedRun {
+impl<C: Compute> PrunedRun<C> {
     /// Reads the prompt, from the first sublayer where the plan differs from the dense run.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
-    pub async fn read(model: PrunedDecoder, dense: &DenseRun, control: &Control) -> Result<Self, ExperimentError> {
+    pub async fn read(
+        model: PrunedDecoder<C>,
+        dense: &DenseRun<C>,
+        control: &Control,
+    ) -> Result<Self, ExperimentError> {
         let (spaces, cache) = match model.first_change() {
             None => (dense.steps[0].spaces.clone(), dense.prompt_cache.clone()),
             Some(first) => {
@@ -107,7 +112,7 @@ impl PrunedRun {
     async fn advance(
         &mut self,
         token: u32,
-        beside: Option<&DenseRun>,
+        beside: Option<&DenseRun<C>>,
         control: &Control,
     ) -> Result<(), ExperimentError> {
         let (decoder, plan) = (&self.model.decoder, &self.model.plan);
@@ -142,9 +147,9 @@ impl PrunedRun {
     /// Reads the tokens that both models chose at the last step in one pass, which opens the next step of both.
     ///
     /// * `own` — this model's token; none where both have written the same text so far.
-    async fn advance_beside(
+    async fn advance_pair(
         &mut self,
-        dense: &mut DenseRun,
+        dense: &mut DenseRun<C>,
         token: u32,
         own: Option<u32>,
         control: &Control,
@@ -157,7 +162,7 @@ impl PrunedRun {
         let first = self.model.first_change().filter(|_| own.is_none()).unwrap_or(0);
         let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
         let caches = [&mut dense.cache, &mut self.cache];
-        let (stream, [spaces, pruned]) = forward_beside(decoder, plan, x, first, start, caches, control).await?;
+        let (stream, [spaces, pruned]) = forward_pair(decoder, plan, x, first, start, caches, control).await?;
         self.cache.append_from(&dense.cache, layers_below(first), start);
         dense.push(stream, spaces);
         self.steps.push(PrunedStep { spaces: pruned, chosen: None });
@@ -174,13 +179,13 @@ fn layers_below(first: usize) -> usize {
 ///
 /// # Errors
 /// A failing device.
-pub async fn next_token(
-    dense: &DenseRun,
-    pruned: &PrunedRun,
+pub async fn next_token<C: Compute>(
+    dense: &DenseRun<C>,
+    pruned: &PrunedRun<C>,
     temperature: f32,
     tokenizer: &ModelTokenizer,
 ) -> Result<ComparedPosition, ExperimentError> {
-    let pending = compare(&dense.steps[0].spaces, &pruned.steps[0].spaces, temperature, true);
+    let pending = C::compare(&dense.steps[0].spaces, &pruned.steps[0].spaces, temperature, true);
     let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
     Ok(position(read, tokenizer))
 }
@@ -207,10 +212,10 @@ fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn generate(
+pub async fn generate<C: Compute>(
     tokenizer: &ModelTokenizer,
-    dense: &mut DenseRun,
-    pruned: &mut PrunedRun,
+    dense: &mut DenseRun<C>,
+    pruned: &mut PrunedRun<C>,
     tokens: usize,
     temperature: f32,
     control: &Control,
@@ -229,7 +234,7 @@ pub async fn generate(
             (Some(one), None) | (None, Some(one)) => (one, one),
             (None, None) => break,
         };
-        let read = read_all(vec![compare(a, b, temperature, true)]).await.map_err(ExperimentError::device)?;
+        let read = read_all(vec![C::compare(a, b, temperature, true)]).await.map_err(ExperimentError::device)?;
         let compared = position(read, tokenizer);
         let likeliest = |top: &[TopTokenText]| top.first().map_or(0, |token| token.id);
         let mut dense_token = None;
@@ -269,7 +274,7 @@ pub async fn generate(
         let dense_token = dense_token.filter(|_| dense_goes_on && dense.steps.len() == step + 1);
         let pruned_token = pruned_token.filter(|_| pruned_goes_on && pruned.steps.len() == step + 1);
         if let (Some(token), Some(other), true) = (dense_token, pruned_token, pruned.shares_weights()) {
-            pruned.advance_beside(dense, token, (!same_text).then_some(other), control).await?;
+            pruned.advance_pair(dense, token, (!same_text).then_some(other), control).await?;
             continue;
         }
         if let Some(token) = dense_token {
@@ -300,9 +305,9 @@ async fn choose(
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn fixed_trajectory(
-    dense: &DenseRun,
-    pruned: &mut PrunedRun,
+pub async fn fixed_trajectory<C: Compute>(
+    dense: &DenseRun<C>,
+    pruned: &mut PrunedRun<C>,
     tokens: usize,
     temperature: f32,
     control: &Control,
@@ -330,7 +335,7 @@ pub async fn fixed_trajectory(
             // The dense model itself.
             None => dense_spaces.clone(),
         };
-        let pending = compare(&dense_spaces, &pruned_spaces, temperature, false);
+        let pending = C::compare(&dense_spaces, &pruned_spaces, temperature, false);
         let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
         out.extend(read.into_iter().map(|one| one.metrics));
     }
@@ -349,10 +354,10 @@ fn dense_rows(steps: &[&DenseStep]) -> Spaces {
 ///
 /// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
 /// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no tokens.
-async fn read_behind(
-    model: &PrunedDecoder,
+async fn read_behind<C: Compute>(
+    model: &PrunedDecoder<C>,
     prompt: Spaces,
-    cache: &KeyValueCache,
+    cache: &KeyValueCache<C>,
     start: usize,
     x: Option<Tensor<2>>,
     first: usize,
@@ -369,7 +374,11 @@ async fn read_behind(
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn dense_losses(dense: &DenseRun, ids: &[u32], control: &Control) -> Result<Vec<f32>, ExperimentError> {
+pub async fn dense_losses<C: Compute>(
+    dense: &DenseRun<C>,
+    ids: &[u32],
+    control: &Control,
+) -> Result<Vec<f32>, ExperimentError> {
     let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
     // Its own text the dense model has read already.
     let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
@@ -405,9 +414,9 @@ fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
 ///
 /// # Errors
 /// A failing device.
-pub async fn damage(
-    dense: &DenseRun,
-    pruned: &PrunedRun,
+pub async fn damage<C: Compute>(
+    dense: &DenseRun<C>,
+    pruned: &PrunedRun<C>,
     temperature: f32,
     tokenizer: &ModelTokenizer,
 ) -> Result<Vec<TokenWeight>, ExperimentError> {

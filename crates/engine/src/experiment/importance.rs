@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 
 use super::forward::Pass;
 use super::{Control, ExperimentError};
+use crate::compute::Compute;
+use crate::compute::read_back;
 use crate::metrics::similarity::cosine;
-use crate::model::linear::read_back;
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_formats::ModelTokenizer;
 use prunescope_protocol::prune::importance::IMPORTANCE_TEXT;
@@ -21,8 +22,8 @@ const MAX_CALIBRATION_TOKENS: usize = 256;
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], a failing device, or a tokenizer that refuses the text.
-pub async fn measure_importance(
-    decoder: &Decoder,
+pub async fn measure_importance<C: Compute>(
+    decoder: &Decoder<C>,
     tokenizer: &ModelTokenizer,
     control: &Control,
 ) -> Result<Importance, ExperimentError> {

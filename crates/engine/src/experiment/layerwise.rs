@@ -10,8 +10,9 @@ use super::dense::DenseRun;
 use super::forward::ResidualStream;
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
+use crate::compute::Compute;
 use crate::metrics::comparison::Pending;
-use crate::metrics::{Spaces, compare, read_all};
+use crate::metrics::{Spaces, read_all};
 use crate::model::{Decoder, KeyValueCache};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::results::LayerTransition;
@@ -25,8 +26,8 @@ const ROWS_AT_ONCE: usize = 12;
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn layer_transitions(
-    decoder: &Decoder,
+pub async fn layer_transitions<C: Compute>(
+    decoder: &Decoder<C>,
     stream: &ResidualStream,
     temperature: f32,
     control: &Control,
@@ -45,7 +46,7 @@ pub async fn layer_transitions(
                 hidden: hidden.clone().narrow(0, from, rows),
                 logits: logits.clone().narrow(0, from, rows),
             };
-            pending.push(compare(&part(1), &part(0), temperature, false));
+            pending.push(C::compare(&part(1), &part(0), temperature, false));
         }
         let sublayers: Vec<_> = (begin..begin + rows).map(Sublayer::from_index).collect();
         out.extend(read(pending, &sublayers).await?);
@@ -59,9 +60,9 @@ pub async fn layer_transitions(
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`].
-pub async fn edited_outputs(
-    pruned: &PrunedDecoder,
-    dense: &DenseRun,
+pub async fn edited_outputs<C: Compute>(
+    pruned: &PrunedDecoder<C>,
+    dense: &DenseRun<C>,
     steps: usize,
     control: &Control,
 ) -> Result<Vec<(Sublayer, Tensor<2>)>, ExperimentError> {
@@ -82,7 +83,7 @@ pub async fn edited_outputs(
         };
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let onto = stream_at(index);
-        let read = decoder.reads(at);
+        let read = decoder.residual_input(at);
         let input = if read == index { onto.clone() } else { stream_at(read) };
         let y = decoder.sublayer(at, input, onto, &positions, &mut [&mut cache]);
         out.push((at, y.narrow(0, prompt - 1, steps)));
@@ -97,8 +98,8 @@ pub async fn edited_outputs(
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn edited_transitions(
-    decoder: &Decoder,
+pub async fn edited_transitions<C: Compute>(
+    decoder: &Decoder<C>,
     stream: &ResidualStream,
     edited: &[(Sublayer, Tensor<2>)],
     row: usize,
@@ -116,7 +117,7 @@ pub async fn edited_transitions(
                 let hidden = if with_norm { decoder.final_norm(x.clone()) } else { x.clone() };
                 Spaces { logits: decoder.logits(hidden.clone()), hidden }
             };
-            pending.push(compare(&spaces(&dense), &spaces(&pruned), temperature, false));
+            pending.push(C::compare(&spaces(&dense), &spaces(&pruned), temperature, false));
         }
         let sublayers: Vec<_> = some.iter().map(|(at, _)| *at).collect();
         out.extend(read(pending, &sublayers).await?);

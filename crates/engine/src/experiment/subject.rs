@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 use super::forward::{Pass, last_spaces};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
-use crate::model::linear::read_back;
+use crate::compute::{Compute, read_back};
 use crate::model::{KeyValueCache, LoadedModel};
 use prunescope_formats::{ChatTemplate, ModelTokenizer};
 use prunescope_protocol::results::ChoiceAnswer;
@@ -16,9 +16,9 @@ use prunescope_protocol::tasks::{GenerativeTask, Question};
 const MAX_TASK_TOKENS: usize = 512;
 
 /// A model and what turns texts into its tokens.
-pub struct Subject<'a> {
+pub struct Subject<'a, C: Compute> {
     /// The model.
-    pub model: &'a PrunedDecoder,
+    pub model: &'a PrunedDecoder<C>,
     /// Text to ids and back.
     pub tokenizer: &'a ModelTokenizer,
     chat: Option<&'a ChatTemplate>,
@@ -43,15 +43,15 @@ pub struct Embedding {
 }
 
 /// What was read: the residual stream after the last sublayer, and the cache behind it.
-struct Read {
+struct Read<C: Compute> {
     last: Tensor<2>,
-    cache: KeyValueCache,
+    cache: KeyValueCache<C>,
     tokens: usize,
 }
 
-impl<'a> Subject<'a> {
+impl<'a, C: Compute> Subject<'a, C> {
     /// A pruned (or dense) decoder of a loaded model.
-    pub fn new(model: &'a PrunedDecoder, loaded: &'a LoadedModel) -> Self {
+    pub fn new(model: &'a PrunedDecoder<C>, loaded: &'a LoadedModel<C>) -> Self {
         Self { model, tokenizer: &loaded.tokenizer, chat: loaded.chat.as_ref().ok() }
     }
 
@@ -64,7 +64,7 @@ impl<'a> Subject<'a> {
         if ids.is_empty() { Err(ExperimentError::EmptyPrompt) } else { Ok(ids) }
     }
 
-    async fn read(&self, ids: &[u32], before: Option<&Read>, control: &Control) -> Result<Read, ExperimentError> {
+    async fn read(&self, ids: &[u32], before: Option<&Read<C>>, control: &Control) -> Result<Read<C>, ExperimentError> {
         let decoder = &self.model.decoder;
         let start = before.map_or(0, |read| read.tokens);
         let mut cache = before.map_or_else(|| KeyValueCache::new(decoder.config.layers), |read| read.cache.clone());

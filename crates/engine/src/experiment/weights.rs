@@ -6,8 +6,9 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::activations::{Activations, Walk, hessian, index, summarize};
 use super::{Control, ExperimentError};
+use crate::compute::Compute;
+use crate::compute::read_back;
 use crate::model::Decoder;
-use crate::model::linear::{product, read_back};
 use crate::prune::mask::{self, Thresholds};
 use crate::prune::quantize::{self, SEARCH_STEPS};
 use crate::prune::sparsegpt::{Factorization, InverseFactor, SparseGpt};
@@ -47,20 +48,20 @@ impl Which {
 
 /// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the decoder that it was made of.
 #[derive(Clone, Debug)]
-pub struct PrunedDecoder {
+pub struct PrunedDecoder<C: Compute> {
     /// Whether it was made of a second model, so that it shares nothing with the dense one.
     pub other: bool,
     /// The plan.
     pub plan: PruningPlan,
     /// The decoder with edited weights; it still holds what the plan drops.
-    pub decoder: Decoder,
+    pub decoder: Decoder<C>,
     /// What was done.
     pub report: WeightReport,
 }
 
-impl PrunedDecoder {
+impl<C: Compute> PrunedDecoder<C> {
     /// A plan that edits no weights, on a decoder.
-    pub fn unedited(decoder: &Decoder, plan: &PruningPlan) -> Self {
+    pub fn unedited(decoder: &Decoder<C>, plan: &PruningPlan) -> Self {
         let footprint = Footprint::of(plan, &decoder.config);
         Self {
             other: false,
@@ -110,7 +111,7 @@ impl PrunedDecoder {
             return Some(0);
         }
         let first = self.plan.first_change(self.decoder.config.layers)?;
-        Some(self.decoder.reads(Sublayer::from_index(first)))
+        Some(self.decoder.residual_input(Sublayer::from_index(first)))
     }
 }
 
@@ -134,12 +135,12 @@ impl Calibration {
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`] (what is finished by then is kept), or a failing device.
-    pub async fn edit(
+    pub async fn edit<C: Compute>(
         &mut self,
-        unedited: PrunedDecoder,
+        unedited: PrunedDecoder<C>,
         control: &Control,
         progress: Progress<'_>,
-    ) -> Result<PrunedDecoder, ExperimentError> {
+    ) -> Result<PrunedDecoder<C>, ExperimentError> {
         let (decoder, plan) = (&unedited.decoder, &unedited.plan);
         let mut out = unedited.clone();
         if !plan.edits_weights() {
@@ -188,8 +189,8 @@ impl Calibration {
                 out.report.matrices.push(MatrixReport { layer, matrix, sparsity, change });
                 let Some(before) = decoder.blocks[layer].matrix(matrix) else { continue };
                 let weights = match grids.get(at) {
-                    _ if only_removes => before.without_zeros_of(weights),
-                    Some(grid) => before.on_grid(weights, grid),
+                    _ if only_removes => before.with_mask_from(weights),
+                    Some(grid) => before.with_grid(weights, grid),
                     None => before.with_values(weights),
                 };
                 out.decoder.blocks[layer].set_matrix(matrix, weights);
@@ -200,9 +201,9 @@ impl Calibration {
     }
 
     /// Reads the calibration text where that was not done, and factors the Hessians that are wanted and not known.
-    async fn read_text(
+    async fn read_text<C: Compute>(
         &mut self,
-        decoder: &Decoder,
+        decoder: &Decoder<C>,
         factors: &[(usize, InputSite)],
         control: &Control,
         progress: Progress<'_>,
@@ -216,14 +217,14 @@ impl Calibration {
         let all = decoder.config.layers;
         loop {
             let layer = layers.len();
-            progress("Reading the calibration text", layer, all);
+            progress("Reading<C> the calibration text", layer, all);
             let Some(inputs) = walk.next_layer(control).await? else { break };
             layers.push(summarize(&inputs).await?);
             for (_, site) in wanted.iter().filter(|(of, _)| *of == layer) {
                 control.checkpoint().await?;
                 let input = &inputs[index(*site)];
                 let [_, columns] = input.dims();
-                let mut work = Factorization::new(hessian(input).await?, columns);
+                let mut work = Factorization::new(hessian::<C>(input).await?, columns);
                 while work.row() {
                     control.checkpoint().await?;
                 }
@@ -283,10 +284,10 @@ impl Calibration {
     /// Rounds the matrices of one site, in place; weights that are zero stay so.
     ///
     /// Returns the [`quantize::grid`] of each where its blocks have at most 16 values, evenly spaced; else nothing.
-    async fn quantize(
+    async fn quantize<C: Compute>(
         &self,
         quant: Quantization,
-        decoder: &Decoder,
+        decoder: &Decoder<C>,
         layer: usize,
         site: InputSite,
         weights: &mut [Vec<f32>],
@@ -320,9 +321,11 @@ impl Calibration {
                         let mut difference = rounded(scales, before);
                         difference.iter_mut().zip(before).for_each(|(after, before)| *after -= before);
                         let rows = difference.len() / columns;
-                        let difference =
-                            Tensor::<2>::from_data(TensorData::new(difference, [rows, columns]), &decoder.device);
-                        of_site.push(product(seen.sample.clone(), difference).square().sum());
+                        let difference = Tensor::<2>::from_data(
+                            TensorData::new(difference, [rows, columns]),
+                            &decoder.compute.device(),
+                        );
+                        of_site.push(C::product(seen.sample.clone(), difference).square().sum());
                     }
                     losses.push(Tensor::cat(of_site, 0).sum());
                 }
@@ -340,11 +343,15 @@ impl Calibration {
 }
 
 /// Matrices of one layer on the host.
-async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> Result<Vec<Vec<f32>>, ExperimentError> {
+async fn read_matrices<C: Compute>(
+    decoder: &Decoder<C>,
+    layer: usize,
+    matrices: &[Matrix],
+) -> Result<Vec<Vec<f32>>, ExperimentError> {
     let mut out = vec![];
     for matrix in matrices {
         let Some(matrix) = decoder.blocks[layer].matrix(*matrix) else { continue };
-        out.push(matrix.weights.values().await.map_err(ExperimentError::device)?);
+        out.push(C::values(&matrix.weights).await.map_err(ExperimentError::device)?);
     }
     Ok(out)
 }
@@ -353,13 +360,17 @@ async fn read_matrices(decoder: &Decoder, layer: usize, matrices: &[Matrix]) -> 
 ///
 /// # Errors
 /// A failing device.
-pub async fn picture(decoder: &Decoder, layer: usize, matrix: Matrix) -> Result<MaskPicture, ExperimentError> {
+pub async fn picture<C: Compute>(
+    decoder: &Decoder<C>,
+    layer: usize,
+    matrix: Matrix,
+) -> Result<MaskPicture, ExperimentError> {
     let [all_rows, all_columns] = matrix.shape(&decoder.config);
     let (rows, columns) = (PICTURE[0].min(all_rows), PICTURE[1].min(all_columns));
     let ids: Vec<u32> = (0..rows as u32).collect();
     let weights = match decoder.blocks[layer].matrix(matrix) {
         Some(matrix) => {
-            let corner = matrix.weights.select(&ids).narrow(1, 0, columns);
+            let corner = C::select(&matrix.weights, &ids).narrow(1, 0, columns);
             read_back(corner).await.map_err(ExperimentError::device)?
         }
         None => vec![],

@@ -3,11 +3,7 @@
 #[cfg(feature = "gpu")]
 use super::host::compared_on_gpu;
 use super::host::{Row, compare_rows};
-use super::{divergence, estimate, similarity};
-use crate::model::linear::host_values;
-#[cfg(feature = "gpu")]
-use burn::tensor::Device;
-use burn::tensor::{Int, Tensor, TensorData, Transaction, activation::log_softmax};
+use burn::tensor::{Tensor, TensorData, Transaction};
 use prunescope_protocol::results::Metrics;
 
 /// How many of the likeliest tokens of each model are reported.
@@ -21,21 +17,6 @@ pub struct Spaces {
     /// z, `[rows, vocabulary]`.
     pub logits: Tensor<2>,
 }
-
-macro_rules! on_device {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// The fields of [`Metrics`] on the device, each `[rows, 1]`.
-        struct OnDevice { $($name: Tensor<2>),+ }
-
-        impl OnDevice {
-            fn pack(self) -> Tensor<2> {
-                Tensor::cat(vec![$(self.$name),+], 1)
-            }
-        }
-    };
-}
-
-prunescope_protocol::for_each_metric!(on_device);
 
 /// A likely token of one model, with what both models give it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,8 +47,6 @@ const FEW_ROWS: usize = 4;
 
 /// Comparisons, one a row, that may be on the device still.
 pub enum Pending {
-    /// By plain tensor operations.
-    Tensors(Box<OnDeviceRows>),
     /// By one program for all rows.
     #[cfg(feature = "gpu")]
     Sums(Box<SumsToRead>),
@@ -94,48 +73,31 @@ pub struct SumsToRead {
 }
 
 /// h and z on the host, each with its width.
-type OnHost = [(Vec<f32>, usize); 2];
+pub type OnHost = [(Vec<f32>, usize); 2];
 
-/// Results on the device.
-pub struct OnDeviceRows {
-    metrics: Tensor<2>,
-    top: Option<Top>,
-}
-
-struct Top {
-    /// Dense model's, then pruned model's, `[rows, 2k]`.
-    ids: Tensor<2, Int>,
-    /// p of those ids, `[rows, 2k]`.
-    dense: Tensor<2>,
-    /// p̃ of those ids, `[rows, 2k]`.
-    pruned: Tensor<2>,
-}
-
-/// Computes every metric of `dense` against `pruned`, row by row, where that is cheapest.
+/// Compares rows of a GPU: by its own program, or where they are few on the host.
 ///
 /// * `temperature` — T > 0 of the analysis.
 /// * `with_top` — also the likeliest tokens of both.
-pub fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
-    #[cfg(feature = "gpu")]
-    if dense.logits.device() != Device::flex() {
-        let [rows, vocabulary] = dense.logits.dims();
-        if rows <= FEW_ROWS {
-            return Pending::Rows(Box::new(RowsToRead {
-                spaces: [dense.clone(), pruned.clone()],
-                temperature,
-                with_top,
-            }));
-        }
-        let hidden = [&dense.hidden, &pruned.hidden].map(Clone::clone);
-        let logits = [&dense.logits, &pruned.logits].map(Clone::clone);
-        let sums = prunescope_gpu::ops::compare(hidden, logits, temperature, TOP.min(vocabulary));
-        return Pending::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }));
+#[cfg(feature = "gpu")]
+pub fn compare_on_gpu(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+    let [rows, vocabulary] = dense.logits.dims();
+    if rows <= FEW_ROWS {
+        return compare_after_reading(dense, pruned, temperature, with_top);
     }
-    let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (host_values(x.clone()), x.dims()[1]));
-    Pending::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top))
+    let hidden = [&dense.hidden, &pruned.hidden].map(Clone::clone);
+    let logits = [&dense.logits, &pruned.logits].map(Clone::clone);
+    let sums = prunescope_gpu::ops::compare(hidden, logits, temperature, TOP.min(vocabulary));
+    Pending::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }))
 }
 
-fn compare_on_host(dense: &OnHost, pruned: &OnHost, temperature: f32, with_top: bool) -> Vec<Comparison> {
+/// Compares rows on the host, once they are read back from any device.
+pub fn compare_after_reading(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+    Pending::Rows(Box::new(RowsToRead { spaces: [dense.clone(), pruned.clone()], temperature, with_top }))
+}
+
+/// Compares rows that are on the host.
+pub fn compare_on_host(dense: &OnHost, pruned: &OnHost, temperature: f32, with_top: bool) -> Vec<Comparison> {
     rows(dense).zip(rows(pruned)).map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top)).collect()
 }
 
@@ -143,67 +105,6 @@ fn compare_on_host(dense: &OnHost, pruned: &OnHost, temperature: f32, with_top: 
 fn rows([(hidden, hidden_width), (logits, width)]: &OnHost) -> impl Iterator<Item = Row<'_>> {
     let rows = hidden.chunks_exact((*hidden_width).max(1)).zip(logits.chunks_exact((*width).max(1)));
     rows.map(|(hidden, logits)| Row { hidden, logits })
-}
-
-/// The same by plain tensor operations, on any device: the readable reference, which tests hold the other ways to.
-pub fn compare_tensors(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
-    let (h, h_pruned) = (dense.hidden.clone(), pruned.hidden.clone());
-    let (z, z_pruned) = (dense.logits.clone(), pruned.logits.clone());
-    let log_p = log_softmax(z.clone().div_scalar(temperature), 1);
-    let log_q = log_softmax(z_pruned.clone().div_scalar(temperature), 1);
-    let (p, q) = (log_p.clone().exp(), log_q.clone().exp());
-    let delta_h = h_pruned.clone().sub(h.clone());
-    let delta_z = z_pruned.clone().sub(z.clone());
-    let delta_p = q.clone().sub(p.clone());
-    let (parallel_h, orthogonal_h) = similarity::parallel_orthogonal(h.clone(), delta_h);
-    let (parallel_z, orthogonal_z) = similarity::parallel_orthogonal(z.clone(), delta_z.clone());
-    let (_, orthogonal_p) = similarity::parallel_orthogonal(p.clone(), delta_p);
-    let [_, vocabulary] = z.dims();
-    let top = TOP.min(vocabulary);
-    let (_, dense_ids) = z.clone().topk_with_indices(top, 1);
-    let variance_p = estimate::weighted_variance(p.clone(), delta_z.clone());
-    let variance_r = estimate::weighted_variance(estimate::squared_weights(p.clone()), delta_z.clone());
-    let mean = delta_z.clone().mean_dim(1);
-    let top_delta = |count: usize| {
-        let ids = dense_ids.clone().narrow(1, 0, count.min(top));
-        let weights = p.clone().gather(1, ids.clone());
-        let total = weights.clone().sum_dim(1);
-        (weights.div(total), delta_z.clone().gather(1, ids))
-    };
-    let ((weights5, delta5), (weights10, delta10)) = (top_delta(5), top_delta(10));
-    let metrics = OnDevice {
-        cos_h: similarity::cosine(h, h_pruned),
-        cos_z: similarity::cosine(z, z_pruned.clone()),
-        cos_p: similarity::cosine(p.clone(), q.clone()),
-        kl_dense_pruned: divergence::kl(log_p.clone(), log_q.clone()),
-        kl_pruned_dense: divergence::kl(log_q, log_p),
-        theorem1_h: estimate::one_minus_cosine(orthogonal_h.clone()),
-        theorem1_z: estimate::one_minus_cosine(orthogonal_z.clone()),
-        theorem1_p: estimate::one_minus_cosine(orthogonal_p),
-        theorem2: estimate::from_variance(variance_r.clone(), temperature),
-        theorem3: estimate::from_variance(variance_p.clone(), temperature),
-        ratio_h: orthogonal_h.clone().div(parallel_h.clone().add_scalar(1e-30)),
-        parallel_h,
-        orthogonal_h,
-        ratio_z: orthogonal_z.clone().div(parallel_z.clone().add_scalar(1e-30)),
-        parallel_z,
-        orthogonal_z,
-        variance_uniform: delta_z.clone().sub(mean).square().mean_dim(1),
-        variance_p,
-        variance_r,
-        variance_top5: estimate::weighted_variance(weights5, delta5.clone()),
-        variance_top10: estimate::weighted_variance(weights10, delta10),
-        delta_l1: delta_z.clone().abs().mean_dim(1),
-        delta_l2: delta_z.square().mean_dim(1).sqrt(),
-        delta_l1_top5: delta5.clone().abs().mean_dim(1),
-        delta_l2_top5: delta5.square().mean_dim(1).sqrt(),
-    };
-    let top = with_top.then(|| {
-        let (_, pruned_ids) = z_pruned.topk_with_indices(top, 1);
-        let ids = Tensor::cat(vec![dense_ids, pruned_ids], 1);
-        Top { dense: p.gather(1, ids.clone()), pruned: q.gather(1, ids.clone()), ids }
-    });
-    Pending::Tensors(Box::new(OnDeviceRows { metrics: metrics.pack(), top }))
 }
 
 /// Reads several comparisons back from the device in one round trip; one [`Comparison`] a row.
@@ -224,23 +125,15 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
             }
             #[cfg(feature = "gpu")]
             Pending::Sums(one) => transaction = transaction.register(one.sums.clone()),
-            Pending::Tensors(one) => {
-                transaction = transaction.register(one.metrics.clone());
-                if let Some(top) = &one.top {
-                    transaction =
-                        transaction.register(top.ids.clone()).register(top.dense.clone()).register(top.pruned.clone());
-                }
-            }
         }
     }
     let read = if waiting { transaction.execute_async().await.map_err(|error| error.to_string())? } else { vec![] };
     let mut data = read.into_iter();
     let mut out = vec![];
     for one in pending {
-        let with_top = match one {
+        match one {
             Pending::Known(compared) => {
                 out.extend(compared);
-                continue;
             }
             Pending::Rows(rows) => {
                 let RowsToRead { spaces: [dense, pruned], temperature, with_top } = *rows;
@@ -251,36 +144,13 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
                 };
                 let (dense, pruned) = (on_host(dense)?, on_host(pruned)?);
                 out.extend(compare_on_host(&dense, &pruned, temperature, with_top));
-                continue;
             }
             #[cfg(feature = "gpu")]
             Pending::Sums(one) => {
                 let (sums, width) = (floats(data.next())?, one.sums.dims()[1]);
                 let read = |row| compared_on_gpu(row, one.vocabulary, one.temperature, one.with_top);
                 out.extend(sums.chunks_exact(width).map(read));
-                continue;
             }
-            Pending::Tensors(one) => one.top.is_some(),
-        };
-        let metrics = floats(data.next())?;
-        let width = Metrics::NAMES.len();
-        let rows = metrics.len() / width;
-        let (ids, dense, pruned) = if with_top {
-            (integers(data.next())?, floats(data.next())?, floats(data.next())?)
-        } else {
-            Default::default()
-        };
-        let both = ids.len() / rows.max(1);
-        let tokens = |row: usize, from: usize, to: usize| {
-            let at = |i: usize| row * both + i;
-            (from..to).map(|i| TopToken { id: ids[at(i)], dense: dense[at(i)], pruned: pruned[at(i)] }).collect()
-        };
-        for (row, values) in metrics.chunks_exact(width).enumerate() {
-            out.push(Comparison {
-                metrics: Metrics::from_values(values),
-                dense_top: tokens(row, 0, both / 2),
-                pruned_top: tokens(row, both / 2, both),
-            });
         }
     }
     Ok(out)
@@ -291,36 +161,18 @@ fn floats(data: Option<TensorData>) -> Result<Vec<f32>, String> {
     data.try_into_vec_as().map_err(|error| error.to_string())
 }
 
-fn integers(data: Option<TensorData>) -> Result<Vec<u32>, String> {
-    let data = data.ok_or("the device returned too few results")?;
-    data.try_into_vec_as().map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
-    use futures::executor::block_on;
+    use crate::metrics::definitions::{self, check};
     use proptest::prelude::*;
 
-    fn spaces(hidden: &[f32], logits: &[f32]) -> Spaces {
-        let row =
-            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), &Device::flex());
-        Spaces { hidden: row(hidden), logits: row(logits) }
-    }
-
-    /// By plain tensor operations; by the host's readings it must be the same.
+    /// On the host; it must be what the definitions say.
     fn metrics(dense: &[f32], pruned: &[f32], temperature: f32) -> Metrics {
-        let (dense, pruned) = (spaces(dense, dense), spaces(pruned, pruned));
-        let [by_tensors, by_rows] =
-            [compare_tensors, compare].map(|compare| compare(&dense, &pruned, temperature, false));
-        let read = block_on(read_all(vec![by_tensors, by_rows])).unwrap();
-        for (name, (a, b)) in Metrics::NAMES.iter().zip(read[0].metrics.values().iter().zip(read[1].metrics.values())) {
-            // A ratio to a part near 0 is as good as that part.
-            let close = (a - b).abs() <= 1e-3 * a.abs() + 2e-6;
-            assert!(close || name.starts_with("ratio"), "{name}: {a} by tensors, {b} by rows");
-        }
-        read[0].metrics
+        let [dense, pruned] = [dense, pruned].map(|x| Row { hidden: x, logits: x });
+        let found = compare_rows(dense, pruned, temperature, false).metrics;
+        check(&found, &definitions::metrics(dense, pruned, temperature), 1e-3, 2e-6).unwrap();
+        found
     }
 
     #[test]
@@ -334,8 +186,8 @@ mod tests {
 
     #[test]
     fn top_tokens_are_those_of_each_model() {
-        let pending = compare(&spaces(&[1.0], &[0.0, 2.0, 1.0]), &spaces(&[1.0], &[3.0, 2.0, -9.0]), 1.0, true);
-        let read = block_on(read_all(vec![pending])).unwrap().remove(0);
+        let dense = Row { hidden: &[1.0], logits: &[0.0, 2.0, 1.0] };
+        let read = compare_rows(dense, Row { hidden: &[1.0], logits: &[3.0, 2.0, -9.0] }, 1.0, true);
         let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
         assert_eq!(ids(&read.dense_top), [1, 2, 0]);
         assert_eq!(ids(&read.pruned_top), [0, 1, 2]);

@@ -327,10 +327,8 @@ fn divergences(z: &[f32], y: &[f32], p: &Softmax, q: &Softmax, t: f64) -> (f64, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Spaces;
-    use crate::metrics::comparison::{compare_tensors, read_all};
-    use burn::tensor::{Device, Tensor, TensorData};
-    use futures::executor::block_on;
+    use crate::metrics::definitions::{self, check};
+    use crate::metrics::subspace::softmax;
     use proptest::prelude::*;
 
     #[test]
@@ -342,42 +340,35 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Plain tensor operations are the readable reference.
         #[test]
-        fn the_same_as_with_tensors(
+        fn as_the_definitions_say(
             z in proptest::collection::vec(-8f32..8.0, 1031),
             d in proptest::collection::vec(-2f32..2.0, 1031),
             temperature in 0.3f32..3.0,
         ) {
             let y: Vec<f32> = z.iter().zip(&d).map(|(z, d)| z + d).collect();
-            let tensor = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [1, x.len()]), &Device::flex());
-            let spaces = |x: &[f32]| Spaces { hidden: tensor(&x[..100]), logits: tensor(x) };
-            let pending = compare_tensors(&spaces(&z), &spaces(&y), temperature, true);
-            let wanted = block_on(read_all(vec![pending])).unwrap().remove(0);
             let [dense, pruned] = [&z, &y].map(|x| Row { hidden: &x[..100], logits: x });
             let found = compare_rows(dense, pruned, temperature, true);
-            for (name, (a, b)) in Metrics::NAMES.iter().zip(found.metrics.values().iter().zip(wanted.metrics.values())) {
-                // A ratio to a part near 0 is as good as that part: it is held to its own parts below.
-                let close = (a - b).abs() <= 2e-4 * b.abs() + 1e-6;
-                prop_assert!(close || name.starts_with("ratio"), "{name}: {a} in place of {b}");
-            }
-            let Metrics { ratio_h, orthogonal_h, parallel_h, ratio_z, orthogonal_z, parallel_z, .. } = found.metrics;
-            for (ratio, across, along) in [(ratio_h, orthogonal_h, parallel_h), (ratio_z, orthogonal_z, parallel_z)] {
-                prop_assert!((ratio * along - across).abs() <= 1e-4 * across);
-            }
-            let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
-            prop_assert_eq!(ids(&found.dense_top), ids(&wanted.dense_top));
-            prop_assert_eq!(ids(&found.pruned_top), ids(&wanted.pruned_top));
-            for (a, b) in found.pruned_top.iter().zip(&wanted.pruned_top) {
-                prop_assert!((a.dense - b.dense).abs() < 1e-5 && (a.pruned - b.pruned).abs() < 1e-5);
+            let wanted = definitions::metrics(dense, pruned, temperature);
+            prop_assert_eq!(check(&found.metrics, &wanted, 2e-4, 1e-6), Ok(()));
+            let shares = [&z, &y].map(|z| softmax(z, temperature));
+            for (top, logits) in [(&found.dense_top, &z), (&found.pruned_top, &y)] {
+                let ids: Vec<usize> = top.iter().map(|token| token.id as usize).collect();
+                prop_assert_eq!(&ids, &definitions::largest(logits, TOP));
+                for (token, id) in top.iter().zip(ids) {
+                    for (found, share) in [(token.dense, shares[0][id]), (token.pruned, shares[1][id])] {
+                        prop_assert!((f64::from(found) - share).abs() < 1e-6, "{found} {share}");
+                    }
+                }
             }
         }
     }
 
     #[cfg(feature = "gpu")]
-    mod gpu {
+    mod on_a_gpu {
         use super::*;
-        use crate::metrics::{Comparison, compare};
+        use crate::metrics::comparison::{Spaces, compare_on_gpu, read_all};
+        use burn::tensor::{Device, Tensor, TensorData};
 
         /// Numbers between −1 and 1 without pattern.
         fn numbers(count: usize, salt: u32) -> Vec<f32> {
@@ -407,22 +398,27 @@ mod tests {
                 let logits: Vec<f32> =
                     numbers(rows * vocabulary, 32).iter().map(|x| (x * 40.0).round() / 4.0).collect();
                 let pruned = [moved(&hidden, change, 33), moved(&logits, change, 34)];
-                let compared = |device: &Device| -> Vec<Comparison> {
-                    let on = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [rows, x.len() / rows]), device);
-                    let spaces = |hidden: &[f32], logits: &[f32]| Spaces { hidden: on(hidden), logits: on(logits) };
-                    let pending =
-                        compare(&spaces(&hidden, &logits), &spaces(&pruned[0], &pruned[1]), temperature, true);
-                    futures::executor::block_on(read_all(vec![pending])).unwrap()
+                let on = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [rows, x.len() / rows]), device);
+                let spaces = |hidden: &[f32], logits: &[f32]| Spaces { hidden: on(hidden), logits: on(logits) };
+                let (dense, other) = (spaces(&hidden, &logits), spaces(&pruned[0], &pruned[1]));
+                let pending = compare_on_gpu(&dense, &other, temperature, true);
+                let found = futures::executor::block_on(read_all(vec![pending])).unwrap();
+                let row = |x: &[f32], y: &[f32], at: usize| {
+                    compare_rows(
+                        Row {
+                            hidden: &hidden[48 * at..48 * (at + 1)],
+                            logits: &logits[vocabulary * at..vocabulary * (at + 1)],
+                        },
+                        Row { hidden: &x[48 * at..48 * (at + 1)], logits: &y[vocabulary * at..vocabulary * (at + 1)] },
+                        temperature,
+                        true,
+                    )
                 };
-                let found = compared(device);
-                let wanted = compared(&Device::flex());
+                let wanted: Vec<Comparison> = (0..rows).map(|at| row(&pruned[0], &pruned[1], at)).collect();
                 assert_eq!(found.len(), rows);
                 for (found, wanted) in found.iter().zip(&wanted) {
-                    let values = found.metrics.values().into_iter().zip(wanted.metrics.values());
-                    for (name, (a, b)) in Metrics::NAMES.iter().zip(values) {
-                        let close = (a - b).abs() <= 1e-3 * b.abs() + 2e-6;
-                        assert!(close || name.starts_with("ratio"), "{name}: {a} in place of {b}, {vocabulary} tokens");
-                    }
+                    check(&found.metrics, &wanted.metrics, 1e-3, 2e-6)
+                        .unwrap_or_else(|why| panic!("{why}, of {vocabulary} tokens, change {change}"));
                     for (found, wanted) in
                         [(&found.dense_top, &wanted.dense_top), (&found.pruned_top, &wanted.pruned_top)]
                     {

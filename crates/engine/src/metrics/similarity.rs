@@ -1,4 +1,4 @@
-//! Cosine similarity, and the parallel and orthogonal parts of a perturbation.
+//! Cosine similarity on a device.
 
 use burn::tensor::Tensor;
 
@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 const TINY: f64 = 1e-30;
 
 /// ‖x‖ of each row.
-pub fn norm(x: Tensor<2>) -> Tensor<2> {
+fn norm(x: Tensor<2>) -> Tensor<2> {
     x.square().sum_dim(1).sqrt()
 }
 
@@ -20,16 +20,6 @@ pub fn cosine(x: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
     let (x, y) = (scaled(x), scaled(y));
     let norms = norm(x.clone()).mul(norm(y.clone())).add_scalar(TINY);
     x.mul(y).sum_dim(1).div(norms)
-}
-
-/// ‖Δx∥‖/‖x‖ and ‖Δx⊥‖/‖x‖, with Δx∥ = (⟨Δx, x⟩/‖x‖²) x and Δx⊥ = Δx − Δx∥.
-pub fn parallel_orthogonal(x: Tensor<2>, delta: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let squared = x.clone().square().sum_dim(1).add_scalar(TINY);
-    let share = delta.clone().mul(x.clone()).sum_dim(1).div(squared.clone());
-    let length = squared.sqrt();
-    let parallel = x.mul(share);
-    let orthogonal = delta.sub(parallel.clone());
-    (norm(parallel).div(length.clone()), norm(orthogonal).div(length))
 }
 
 #[cfg(test)]
@@ -50,12 +40,5 @@ mod tests {
         assert!((value(cosine(row([1.0, 0.0]), row([3.0, 3.0]))) - 0.5f32.sqrt()).abs() < 1e-6);
         assert!((value(cosine(row([1e-25, 0.0]), row([1e-25, 1e-25]))) - 0.5f32.sqrt()).abs() < 1e-6);
         assert!(value(cosine(row([0.0, 0.0]), row([1.0, 0.0]))).abs() < 1e-6);
-    }
-
-    #[test]
-    fn parts_of_a_perturbation() {
-        let (parallel, orthogonal) = parallel_orthogonal(row([2.0, 0.0]), row([-1.0, 0.5]));
-        assert!((value(parallel) - 0.5).abs() < 1e-6);
-        assert!((value(orthogonal) - 0.25).abs() < 1e-6);
     }
 }

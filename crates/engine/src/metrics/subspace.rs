@@ -88,8 +88,7 @@ pub fn token_weights(dense: &[f32], pruned: &[f32], temperature: f32, count: usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Spaces, compare, read_all};
-    use burn::tensor::{Device, Tensor, TensorData};
+    use crate::metrics::host::{Row, compare_rows};
     use proptest::prelude::*;
 
     #[test]
@@ -124,13 +123,8 @@ mod tests {
         ) {
             let moved: Vec<f32> = z.iter().zip(&d).map(|(z, d)| z + d).collect();
             let found = subspace(&z, &moved, temperature);
-            let spaces = |z: &[f32]| {
-                let row = Tensor::from_data(TensorData::new(z.to_vec(), [1, z.len()]), &Device::flex());
-                Spaces { hidden: row.clone(), logits: row }
-            };
-            let global = futures::executor::block_on(read_all(vec![compare(&spaces(&z), &spaces(&moved), temperature, false)]))
-                .unwrap()[0]
-                .metrics;
+            let row = |z| Row { hidden: z, logits: z };
+            let global = compare_rows(row(&z), row(&moved), temperature, false).metrics;
             prop_assert!((found.cos_z - global.cos_z).abs() < 1e-4);
             prop_assert!((found.cos_p - global.cos_p).abs() < 1e-4);
             prop_assert!((found.kl_dense_pruned - global.kl_dense_pruned).abs() < 1e-4 * (1.0 + global.kl_dense_pruned));

@@ -2,11 +2,9 @@
 //!
 //! Some blocks whole; of the embedding the rows of a probe's tokens; of the head rows spread over the vocabulary.
 
-use burn::tensor::Device;
-
 use super::decoder::Decoder;
-use super::linear::{RowWeights, Storage, Weights};
 use super::loader::Parts;
+use crate::compute::{Compute, Cpu};
 use prunescope_formats::config::DecoderConfig;
 use prunescope_formats::layout::Part;
 use prunescope_formats::load_error::LoadError;
@@ -23,7 +21,7 @@ const TIED_HEAD: &str = "tied_head.weight";
 #[derive(Clone, Debug)]
 pub struct CrossCheck {
     /// Its blocks are [`CrossCheck::layers`] of the model; its vocabulary is [`CrossCheck::probe`].
-    pub decoder: Decoder,
+    pub decoder: Decoder<Cpu>,
     /// The blocks, by their place in the model.
     pub layers: Vec<usize>,
     /// The probe, as ids of the model.
@@ -39,7 +37,7 @@ pub(super) struct Collector {
     head_rows: Vec<u32>,
     /// Whether floats are rounded to 8 bits.
     rounds: bool,
-    parts: Parts,
+    parts: Parts<Cpu>,
 }
 
 /// So many ids spread over a vocabulary.
@@ -86,7 +84,7 @@ impl Collector {
         if let Some(values) = row {
             let picked = |ids: &[u32]| ids.iter().map(|id| values[*id as usize]).collect();
             let values = if name == "output.bias" { picked(&self.head_rows) } else { values.to_vec() };
-            self.parts.rows.insert(name, RowWeights::new(values, Storage::Packed, &Device::flex()));
+            self.parts.rows.insert(name, Cpu.vector(values));
             return;
         }
         let rows = |ids: &[u32]| part.stored.rows(ids.iter().map(|id| *id as usize));
@@ -105,7 +103,7 @@ impl Collector {
     }
 
     fn keep(&mut self, name: String, stored: &prunescope_formats::tensor::StoredMatrix<'_>) {
-        let weights = Weights::from_file(stored, Storage::Packed, self.rounds, u64::MAX, &Device::flex());
+        let weights = Cpu.matrix(stored, self.rounds);
         self.parts.matrices.insert(name, weights);
     }
 
@@ -122,7 +120,7 @@ impl Collector {
             context: config.context.min(PROBE_TOKENS),
             ..config.clone()
         };
-        let decoder = self.parts.decoder(config, Storage::Packed, &Device::flex())?;
+        let decoder = self.parts.decoder(config, Cpu)?;
         Ok(CrossCheck { decoder, layers: self.layers, probe: self.probe, head_rows: self.head_rows })
     }
 }

@@ -4,12 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::linear::Storage;
 use super::loader::{Limits, LoadedModel, ModelLoader};
+use crate::compute::Compute;
 use prunescope_formats::load_error::LoadError;
 use prunescope_protocol::model::manifest::{Manifest, ManifestError};
 use prunescope_protocol::model::repository::{Repository, RepositoryFile, SelectionError, WeightsError, select};
@@ -86,19 +85,19 @@ impl Pieces {
     }
 }
 
-/// Loads a model onto a device: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository is.
+/// Loads a model onto a backend: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository is.
 ///
 /// # Errors
 /// [`FileError`], as a sentence that names the file and what to do.
-pub fn load(path: &Path, device: &Device, storage: Storage) -> Result<LoadedModel, FileError> {
-    load_within(path, device, storage, Limits::default())
+pub fn load<C: Compute>(path: &Path, compute: C) -> Result<LoadedModel<C>, FileError> {
+    load_within(path, compute, Limits::default())
 }
 
 /// [`load`] for a device of which the limits are known.
 ///
 /// # Errors
 /// The same, and a model beyond the limits.
-pub fn load_within(path: &Path, device: &Device, storage: Storage, limits: Limits) -> Result<LoadedModel, FileError> {
+pub fn load_within<C: Compute>(path: &Path, compute: C, limits: Limits) -> Result<LoadedModel<C>, FileError> {
     let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
     let in_file = |why| FileError::Load { path: path.into(), why };
     let mut repository = None;
@@ -124,7 +123,7 @@ pub fn load_within(path: &Path, device: &Device, storage: Storage, limits: Limit
     } else {
         vec![Pieces::new(vec![(path.into(), None)])?]
     };
-    let mut loader = ModelLoader::new(files.len(), device, storage).within(limits);
+    let mut loader = ModelLoader::new(files.len(), compute).within(limits);
     if let Some(repository) = repository {
         loader.describe(repository).map_err(in_file)?;
     }
@@ -149,7 +148,7 @@ fn listing(path: &Path) -> Result<Vec<RepositoryFile>, FileError> {
 }
 
 /// Streams a file into the loader, checking what has a checksum.
-fn push(loader: &mut ModelLoader, file: &Pieces) -> Result<(), FileError> {
+fn push<C: Compute>(loader: &mut ModelLoader<C>, file: &Pieces) -> Result<(), FileError> {
     let mut chunk = vec![0; CHUNK_BYTES];
     for (part, sha256) in &file.paths {
         let failed = |why| FileError::Read { path: part.clone(), why };

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use burn::tensor::Device;
-
 use super::attention::Attention;
 use super::cross_check::{Collector, CrossCheck, row_values};
 use super::decoder::{Block, Decoder};
-use super::linear::{Linear, RowWeights, Storage, Weights};
+use super::linear::Linear;
 use super::mlp::Mlp;
 use super::norm::Norm;
 use super::rope::Rope;
+use crate::compute::Compute;
 use prunescope_formats::chat::{ChatError, ChatTemplate};
 use prunescope_formats::config::{self, DecoderConfig};
 use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
@@ -29,9 +28,9 @@ const FIRST_HEADER_BYTES: usize = 1 << 20;
 
 /// A model ready to run, with what came in its files.
 #[derive(Clone, Debug)]
-pub struct LoadedModel {
+pub struct LoadedModel<C: Compute> {
     /// The decoder on its device.
-    pub decoder: Decoder,
+    pub decoder: Decoder<C>,
     /// Text to ids and back.
     pub tokenizer: ModelTokenizer,
     /// The model's chat template, or why there is none.
@@ -55,8 +54,6 @@ const ROOM_FOR_EACH: usize = 8;
 pub struct Limits {
     /// Bytes of all weights.
     pub total: u64,
-    /// Bytes that a program can bind at once; matrices that are longer are split.
-    pub binding: u64,
     /// Bytes of one tensor as it is stored, which is held whole until it is on the device.
     pub tensor: u64,
 }
@@ -64,7 +61,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // No allocation may be longer than `isize::MAX` bytes: 2 GiB in a browser.
-        Self { total: u64::MAX, binding: u64::MAX, tensor: isize::MAX as u64 }
+        Self { total: u64::MAX, tensor: isize::MAX as u64 }
     }
 }
 
@@ -89,9 +86,8 @@ struct Incoming {
 /// Builds a model from its files' bytes as they arrive.
 ///
 /// At most one tensor's stored bytes are held beside the tensors already on the device.
-pub struct ModelLoader {
-    device: Device,
-    storage: Storage,
+pub struct ModelLoader<C: Compute> {
+    compute: C,
     /// How many files the model has.
     files: usize,
     begun: usize,
@@ -104,7 +100,7 @@ pub struct ModelLoader {
     /// The parts that the headers so far have.
     there: HashSet<String>,
     notices: Vec<String>,
-    parts: Parts,
+    parts: Parts<C>,
     /// What each frequency of rotary positions is divided by, where a file says so.
     factors: Vec<f32>,
     stored_as: BTreeSet<&'static str>,
@@ -118,18 +114,16 @@ pub struct ModelLoader {
 }
 
 /// The parts of a decoder by their names in GGUF.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub(super) matrices: HashMap<String, Weights>,
-    pub(super) rows: HashMap<String, RowWeights>,
+pub(super) struct Parts<C: Compute> {
+    pub(super) matrices: HashMap<String, C::Matrix>,
+    pub(super) rows: HashMap<String, C::Vector>,
 }
 
-impl ModelLoader {
-    /// A loader of a model in so many files onto `device`; packed storage is for the CPU's device only.
-    pub fn new(files: usize, device: &Device, storage: Storage) -> Self {
+impl<C: Compute> ModelLoader<C> {
+    /// A loader of a model in so many files onto a backend.
+    pub fn new(files: usize, compute: C) -> Self {
         Self {
-            device: device.clone(),
-            storage,
+            compute,
             files,
             begun: 0,
             incoming: None,
@@ -336,8 +330,7 @@ impl ModelLoader {
                         return Err(LoadError::Twice { tensor, file: file.into() });
                     }
                 }
-                let sizes =
-                    [false, true].map(|rounds| Weights::held_bytes(&tensor, self.storage, rounds || self.rounds));
+                let sizes = [false, true].map(|rounds| C::held_bytes(&tensor, rounds || self.rounds));
                 self.held = [0, 1].map(|at| self.held[at].saturating_add(sizes[at]));
             }
             if tensor.bytes > 0 {
@@ -391,7 +384,7 @@ impl ModelLoader {
     fn take(&mut self, tensor: &TensorInfo, place: &Place, bytes: &[u8]) {
         let (Some(config), Ok(tensor_type)) = (&self.config, &tensor.tensor_type) else { return };
         self.stored_as.insert(tensor_type.name());
-        if self.storage != Storage::Packed && self.collector.is_none() {
+        if C::IS_CHECKED && self.collector.is_none() {
             self.collector = Some(Collector::new(config, self.rounds));
         }
         let shape = tensor.matrix_shape().map(|n| n as usize);
@@ -404,14 +397,14 @@ impl ModelLoader {
             }
             let Part { name, stored, .. } = part;
             let Some(values) = values else {
-                let weights = Weights::from_file(&stored, self.storage, self.rounds, self.limits.binding, &self.device);
+                let weights = self.compute.matrix(&stored, self.rounds);
                 self.parts.matrices.insert(name, weights);
                 continue;
             };
             if name.starts_with("rope_") {
                 self.factors = values;
             } else {
-                self.parts.rows.insert(name, RowWeights::new(values, self.storage, &self.device));
+                self.parts.rows.insert(name, self.compute.vector(values));
             }
         }
     }
@@ -420,7 +413,7 @@ impl ModelLoader {
     ///
     /// # Errors
     /// A file that ended early, and a part that is missing.
-    pub fn finish(mut self) -> Result<LoadedModel, LoadError> {
+    pub fn finish(mut self) -> Result<LoadedModel<C>, LoadError> {
         self.end_file()?;
         if self.begun < self.files {
             return Err(LoadError::Split { got: self.begun, wanted: self.files });
@@ -432,7 +425,7 @@ impl ModelLoader {
             config::check_factors(rotary)?;
         }
         let cross_check = self.collector.map(|collector| collector.finish(&config)).transpose()?;
-        let decoder = self.parts.decoder(config, self.storage, &self.device)?;
+        let decoder = self.parts.decoder(config, self.compute)?;
         let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
         let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
         Ok(LoadedModel { decoder, tokenizer, chat, stored_as, notices: self.notices, cross_check })
@@ -470,43 +463,42 @@ fn make_room(pending: &mut Vec<u8>, more: usize, tensor: &TensorInfo) -> Result<
     pending.try_reserve_exact(room.max(there) - pending.len()).map_err(|_| failed())
 }
 
-impl Parts {
-    fn matrix(&mut self, path: &str) -> Result<Linear, LoadError> {
+impl<C: Compute> Default for Parts<C> {
+    fn default() -> Self {
+        Self { matrices: HashMap::new(), rows: HashMap::new() }
+    }
+}
+
+impl<C: Compute> Parts<C> {
+    fn matrix(&mut self, path: &str) -> Result<Linear<C>, LoadError> {
         let tensor = format!("{path}.weight");
         let weights = self.matrices.remove(&tensor).ok_or_else(|| missing(tensor))?;
         Ok(Linear { weights, bias: self.rows.remove(&format!("{path}.bias")) })
     }
 
-    fn norm(&mut self, path: &str, config: &DecoderConfig, _storage: Storage) -> Result<Norm, LoadError> {
+    fn norm(&mut self, path: &str, config: &DecoderConfig) -> Result<Norm<C>, LoadError> {
         let tensor = format!("{path}.weight");
         Ok(Norm {
             weight: self.rows.remove(&tensor).ok_or_else(|| missing(tensor))?,
             bias: self.rows.remove(&format!("{path}.bias")),
             epsilon: config.norm_epsilon,
             centred: config.family.centres(),
-            #[cfg(feature = "gpu")]
-            storage: _storage,
         })
     }
 
     /// The norm of a part that not every family has.
-    fn norm_if_any(&mut self, path: &str, config: &DecoderConfig, storage: Storage) -> Result<Option<Norm>, LoadError> {
+    fn norm_if_any(&mut self, path: &str, config: &DecoderConfig) -> Result<Option<Norm<C>>, LoadError> {
         let is_there = self.rows.contains_key(&format!("{path}.weight"));
-        is_there.then(|| self.norm(path, config, storage)).transpose()
+        is_there.then(|| self.norm(path, config)).transpose()
     }
 
     /// The decoder of a shape whose parts these are.
-    pub(super) fn decoder(
-        mut self,
-        config: DecoderConfig,
-        storage: Storage,
-        device: &Device,
-    ) -> Result<Decoder, LoadError> {
+    pub(super) fn decoder(mut self, config: DecoderConfig, compute: C) -> Result<Decoder<C>, LoadError> {
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             let path = |part: &str| format!("blk.{layer}.{part}");
-            let of_query = self.norm_if_any(&path("attn_q_norm"), &config, storage)?;
-            let of_key = self.norm_if_any(&path("attn_k_norm"), &config, storage)?;
+            let of_query = self.norm_if_any(&path("attn_q_norm"), &config)?;
+            let of_key = self.norm_if_any(&path("attn_k_norm"), &config)?;
             let window = config.window_of(layer);
             let heads = Heads {
                 queries: config.heads,
@@ -515,12 +507,9 @@ impl Parts {
                 scale: config.attention_scale as f32,
                 window: window.unwrap_or(usize::MAX),
             };
-            let norm = self.norm(&path("attn_norm"), &config, storage)?;
-            let mlp_norm = if config.family.shares_norm() {
-                norm.clone()
-            } else {
-                self.norm(&path("ffn_norm"), &config, storage)?
-            };
+            let norm = self.norm(&path("attn_norm"), &config)?;
+            let mlp_norm =
+                if config.family.shares_norm() { norm.clone() } else { self.norm(&path("ffn_norm"), &config)? };
             blocks.push(Block {
                 attention: Attention {
                     norm,
@@ -529,7 +518,7 @@ impl Parts {
                     value: self.matrix(&path("attn_v"))?,
                     output: self.matrix(&path("attn_output"))?,
                     head_norms: of_query.zip(of_key).map(|(query, key)| [query, key]),
-                    norm_after: self.norm_if_any(&path("post_attention_norm"), &config, storage)?,
+                    post_norm: self.norm_if_any(&path("post_attention_norm"), &config)?,
                     heads,
                     windowed: window.is_some(),
                 },
@@ -539,7 +528,7 @@ impl Parts {
                     up: self.matrix(&path("ffn_up"))?,
                     down: self.matrix(&path("ffn_down"))?,
                     activation: config.activation,
-                    norm_after: self.norm_if_any(&path("post_ffw_norm"), &config, storage)?,
+                    post_norm: self.norm_if_any(&path("post_ffw_norm"), &config)?,
                 },
             });
         }
@@ -550,13 +539,12 @@ impl Parts {
             embedding: self.matrix("token_embd")?,
             position_embedding,
             blocks,
-            norm: self.norm("output_norm", &config, storage)?,
+            norm: self.norm("output_norm", &config)?,
             head: self.matrix("output").ok(),
             rope,
             window_rope,
             config,
-            storage,
-            device: device.clone(),
+            compute,
         })
     }
 }
@@ -564,17 +552,18 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compute::Cpu;
     use proptest::prelude::*;
     use prunescope_quant::TensorType;
 
     const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/families/llama");
 
-    fn described(limits: Limits) -> ModelLoader {
+    fn described(limits: Limits) -> ModelLoader<Cpu> {
         let mut repository = Repository { name: "llama".into(), ..Repository::default() };
         for name in ["config.json", "tokenizer.json"] {
             repository.set(name, std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap());
         }
-        let mut loader = ModelLoader::new(1, &Device::flex(), Storage::Packed).within(limits);
+        let mut loader = ModelLoader::new(1, Cpu).within(limits);
         loader.describe(repository).unwrap();
         loader
     }

@@ -1,6 +1,4 @@
-//! A decoder-only language model: its file, tokenizer, chat template and forward pass.
-//!
-//! Knows nothing of pruning: the forward pass takes any predicate that says which sublayers are active.
+//! A decoder-only language model on a backend, and its loader. Knows nothing of pruning.
 
 pub mod attention;
 pub mod cross_check;
@@ -17,5 +15,5 @@ pub mod sampling;
 
 pub use decoder::Decoder;
 pub use kv_cache::KeyValueCache;
-pub use linear::{Linear, Storage, Weights};
+pub use linear::Linear;
 pub use loader::{LoadedModel, ModelLoader};

@@ -5,9 +5,6 @@
 
 use std::f64::consts::TAU;
 
-#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
-use burn::tensor::{Device, Tensor, TensorData};
-
 use prunescope_formats::config::{RopeScaling, Rotary};
 
 /// By which angle each pair turns from one position to the next.
@@ -16,19 +13,6 @@ pub struct Rope {
     frequencies: Vec<f64>,
     /// What turned pairs are multiplied by.
     magnitude: f64,
-}
-
-/// Cosines and sines for a run of positions on a device, each `[tokens, 1, dimensions]`.
-///
-/// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small matrix
-/// product instead of strided slices, the same on every device.
-#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
-#[derive(Clone, Debug)]
-pub struct Rotation {
-    cos: Tensor<3>,
-    sin: Tensor<3>,
-    /// `[dimensions, dimensions]`.
-    swap: Tensor<2>,
 }
 
 impl Rope {
@@ -81,64 +65,11 @@ impl Rope {
             all.flat_map(|position| self.frequencies.iter().map(move |w| turned(position, w))).collect()
         })
     }
-
-    /// The rotation of `tokens` positions from `start` on.
-    #[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
-    pub fn rotation(&self, start: usize, tokens: usize, device: &Device) -> Rotation {
-        let width = 2 * self.frequencies.len();
-        let mut swap = vec![0f32; width * width];
-        for pair in (0..width).step_by(2) {
-            swap[(pair + 1) * width + pair] = -1.0;
-            swap[pair * width + pair + 1] = 1.0;
-        }
-        let [cos, sin] = self.angles(start, tokens).map(|pairs| {
-            let columns: Vec<f32> = pairs.into_iter().flat_map(|x| [x, x]).collect();
-            Tensor::from_data(TensorData::new(columns, [tokens, 1, width]), device)
-        });
-        Rotation { cos, sin, swap: Tensor::from_data(TensorData::new(swap, [width, width]), device) }
-    }
-}
-
-#[cfg(not(all(feature = "gpu", target_arch = "wasm32")))]
-impl Rotation {
-    /// Rotates `x`, `[tokens, heads, head_dim]`: the first numbers of each head, as many as turn.
-    pub fn apply(&self, x: Tensor<3>) -> Tensor<3> {
-        let [tokens, heads, width] = x.dims();
-        let [_, _, turning] = self.cos.dims();
-        let part = x.clone().narrow(2, 0, turning);
-        let swapped = part.clone().reshape([tokens * heads, turning]).matmul(self.swap.clone());
-        let turned = part.mul(self.cos.clone()).add(swapped.reshape([tokens, heads, turning]).mul(self.sin.clone()));
-        if turning == width {
-            return turned;
-        }
-        Tensor::cat(vec![turned, x.narrow(2, turning, width - turning)], 2)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prunescope_kernels::attention::rotate;
-
-    #[test]
-    fn turns_each_pair_by_its_own_angle_and_leaves_the_rest() {
-        let device = Device::flex();
-        let rotary =
-            Rotary { base: 100.0, window_base: None, dimensions: 4, scaling: RopeScaling::None, factors: vec![] };
-        let rope = Rope::new(&rotary, false);
-        let rows = [1.0, 0.0, 0.0, 2.0, 7.0, 8.0, 1.0, 0.0, 0.0, 2.0, 7.0, 8.0];
-        let x = Tensor::<3>::from_data(TensorData::new(rows.to_vec(), [2, 1, 6]), &device);
-        let out = rope.rotation(0, 2, &device).apply(x).into_data().try_into_vec::<f32>().unwrap();
-        assert_eq!(&out[..6], &[1.0, 0.0, 0.0, 2.0, 7.0, 8.0]);
-        let (a, b) = (1f32, 0.1f32);
-        for (got, want) in out[6..].iter().zip([a.cos(), a.sin(), -2.0 * b.sin(), 2.0 * b.cos(), 7.0, 8.0]) {
-            assert!((got - want).abs() < 1e-6, "{got} {want}");
-        }
-        let mut on_host = rows;
-        let [cos, sin] = rope.angles(0, 2);
-        rotate(&mut on_host, 1, 6, &cos, &sin);
-        assert!(on_host.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-6));
-    }
 
     #[test]
     fn windows_have_a_base_of_their_own() {

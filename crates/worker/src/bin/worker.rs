@@ -1,8 +1,8 @@
-//! The engine in a web worker, on the CPU only: see `prunescope_worker`.
+//! The engine in a web worker, on the CPU: see `prunescope_worker`.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    prunescope_worker::start();
+    prunescope_worker::start::<prunescope_worker::Cpu>();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,8 +1,8 @@
-//! The engine in a web worker, on WebGPU or the CPU: see `prunescope_worker`.
+//! The engine in a web worker, on WebGPU: see `prunescope_worker`.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    prunescope_worker::start();
+    prunescope_worker::start::<prunescope_worker::Gpu>();
 }
 
 #[cfg(not(target_arch = "wasm32"))]
