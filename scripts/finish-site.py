@@ -79,7 +79,7 @@ def headers(site: pathlib.Path, folder: str, policy: str) -> str:
 def main() -> None:
     site = pathlib.Path(os.environ["TRUNK_STAGING_DIR"])
     source = pathlib.Path(os.environ["TRUNK_SOURCE_DIR"])
-    folder = move_engines(site, without_comments((source / "src/worker/start.js").read_text()))
+    folder = move_engines(site, without_comments((source / "crates/worker/src/start.js").read_text()))
     opening = (source / "public/opening.js").read_text()
     page = replaced((site / "index.html").read_text(), opening, without_comments(opening))
     page, policy = with_policy(page)

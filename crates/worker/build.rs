@@ -1,33 +1,42 @@
-//! Builds, for the browser, what the rest of the engine cannot contain: `../kernels/src/fused.rs` and `../kernels/src/shared_memory.rs`,
-//! see there; and says how the engine's programs are linked.
+//! Builds, for the browser, what the engine's programs cannot contain, and says how they are linked. All tricks with the compiler are here;
+//! what they rely on is asserted on what comes out, so that another compiler fails here and not in a browser.
+//!
+//! * `crates/relaxed-simd` as a program of its own, which browsers without relaxed SIMD refuse;
+//! * `crates/wasm-atomics` as an object with the instructions of WebAssembly's threads, linked to the engine.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the linker makes of memory that threads share. Rust's own library for this target does not know of threads, which the
-/// linker is not to check: only the kernels run on several.
+use wasmparser::{ExternalKind, Operator, Parser, Payload, TypeRef, ValType};
+
+/// The linker's options for memory that threads share. Rust's own library for this target does not know of threads, which the linker
+/// is not to check: only the kernels run on several.
 const SHARED: [&str; 4] = ["--shared-memory", "--import-memory", "--max-memory=4294967296", "--no-check-features"];
 /// What wasm-bindgen's start needs of such a program, and a helper.
 const EXPORTED: [&str; 7] =
     ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_join", "engine_help"];
+/// The functions of the program with relaxed SIMD.
+const RELAXED_SIMD_EXPORTS: [&str; 2] = ["gemm", "gemv"];
+/// The functions of the object for threads.
+const ATOMICS: [&str; 4] = ["shared_load", "shared_store", "shared_add", "shared_wake"];
 
 fn main() {
-    for source in ["few", "fused", "fused_few", "tiles", "shared_memory"] {
-        println!("cargo::rerun-if-changed=../kernels/src/{source}.rs");
+    for member in ["relaxed-simd", "wasm-atomics"] {
+        println!("cargo::rerun-if-changed=../{member}/src");
     }
-    let in_browser = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32");
-    if !in_browser {
+    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture != "wasm32") {
         return;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo gives the folder"));
-    fused(&out.join("fused.wasm"), &["--import-memory"]);
-    fused(&out.join("fused_shared.wasm"), &SHARED);
-    let object = out.join("shared_memory.o");
-    // Instructions of threads and thread-local memory are not stable in Rust; in this one object they are all there is.
-    compile("shared_memory", "lib", "+atomics,+bulk-memory", &["--emit=obj"], &object, true);
+    relaxed_simd(&out.join("relaxed_simd.wasm"), &["--import-memory"], false);
+    relaxed_simd(&out.join("relaxed_simd_shared.wasm"), &SHARED, true);
+    let object = out.join("wasm_atomics.o");
+    // These instructions and thread-local memory are not stable in Rust; in this one object they are all there is.
+    compile("wasm-atomics", "lib", "+atomics,+bulk-memory", &["--emit=obj"], &object, true);
+    check_atomics(&std::fs::read(&object).expect("the compiler made the object"));
     println!("cargo::rustc-link-arg-bins={}", object.display());
-    // The engine takes a function of the fused program into its own table.
+    // The engine takes functions of the program with relaxed SIMD into its own table.
     println!("cargo::rustc-link-arg-bins=--growable-table");
     for argument in SHARED {
         println!("cargo::rustc-link-arg-bin=worker={argument}");
@@ -37,27 +46,106 @@ fn main() {
     }
 }
 
-/// Builds `../kernels/src/fused.rs`.
-fn fused(to: &Path, link: &[&str]) {
-    // A use of a stack of its own traps.
+/// Builds `crates/relaxed-simd` as a program.
+fn relaxed_simd(to: &Path, link: &[&str], shared: bool) {
     let link: Vec<String> =
-        link.iter().chain(&["-zstack-size=0"]).map(|argument| format!("-Clink-arg={argument}")).collect();
-    // Places in loops stay as they are written: a browser adds constants to them at no cost.
+        link.iter().chain(&["-zstack-size=0"]).map(|option| format!("-Clink-arg={option}")).collect();
+    // Addresses in loops stay as they are written: a browser adds constants to them at no cost.
     let options = ["-Cstrip=symbols", "-Cllvm-args=-disable-lsr"];
     let options: Vec<&str> = link.iter().map(String::as_str).chain(options).collect();
-    compile("fused", "cdylib", "+simd128,+relaxed-simd", &options, to, false);
-    let program = std::fs::read(to).expect("the compiler made the program");
-    // They would be written into the memory that the program shares with the engine.
-    assert!(!has_data(&program), "../kernels/src/fused.rs needs data of its own: simplify it");
+    compile("relaxed-simd", "cdylib", "+simd128,+relaxed-simd", &options, to, false);
+    check_relaxed_simd(&std::fs::read(to).expect("the compiler made the program"), shared);
 }
 
-fn compile(source: &str, kind: &str, features: &str, options: &[&str], to: &Path, unstable: bool) {
+/// Asserts that the program can run on another's memory: it imports that and nothing else, exports the two functions, begins by itself
+/// nothing, and neither writes data into the memory nor uses a stack there.
+fn check_relaxed_simd(program: &[u8], shared: bool) {
+    let (mut imports, mut exports, mut types, mut functions) = (vec![], vec![], vec![], vec![]);
+    for payload in Parser::new(0).parse_all(program) {
+        match payload.expect("the compiler makes WebAssembly") {
+            Payload::TypeSection(section) => {
+                types.extend(section.into_iter_err_on_gc_types().map(|of| of.expect("a type of a function")));
+            }
+            Payload::FunctionSection(section) => {
+                functions.extend(section.into_iter().map(|of| of.expect("a function")))
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.expect("an import");
+                    imports.push((import.module, import.name, import.ty));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export.expect("an export");
+                    if export.kind == ExternalKind::Func {
+                        exports.push((export.name, export.index));
+                    }
+                }
+            }
+            Payload::StartSection { .. } => panic!("crates/relaxed-simd runs something at its start"),
+            Payload::DataSection(_) => panic!("crates/relaxed-simd needs data of its own: simplify it"),
+            Payload::CodeSectionEntry(body) => {
+                for operator in body.get_operators_reader().expect("code") {
+                    let operator = operator.expect("an instruction");
+                    let uses_stack = matches!(operator, Operator::GlobalGet { .. } | Operator::GlobalSet { .. });
+                    assert!(!uses_stack, "crates/relaxed-simd uses a stack of its own: simplify it");
+                    assert!(!matches!(operator, Operator::MemoryGrow { .. }), "crates/relaxed-simd asks for memory");
+                }
+            }
+            _ => {}
+        }
+    }
+    match &imports[..] {
+        [("env", "memory", TypeRef::Memory(memory))] if memory.shared == shared && !memory.memory64 => {}
+        other => panic!("crates/relaxed-simd imports {other:?}, and not only the engine's memory"),
+    }
+    for name in RELAXED_SIMD_EXPORTS {
+        let index = exports
+            .iter()
+            .find(|(export, _)| *export == name)
+            .unwrap_or_else(|| panic!("crates/relaxed-simd exports no {name}"))
+            .1;
+        let of = &types[functions[index as usize] as usize];
+        assert!(
+            of.params() == [ValType::I32] && of.results().is_empty(),
+            "{name} of crates/relaxed-simd takes {of:?}, and not a pointer"
+        );
+    }
+}
+
+/// Asserts that the object for threads calls nothing outside of itself, has its functions, and none but them.
+fn check_atomics(object: &[u8]) {
+    let (mut bodies, mut notifies) = (0, 0);
+    for payload in Parser::new(0).parse_all(object) {
+        match payload.expect("the compiler makes WebAssembly") {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.expect("an import");
+                    assert!(!matches!(import.ty, TypeRef::Func(_)), "crates/wasm-atomics calls {}", import.name);
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                bodies += 1;
+                for operator in body.get_operators_reader().expect("code") {
+                    notifies += usize::from(matches!(operator, Ok(Operator::MemoryAtomicNotify { .. })));
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((bodies, notifies), (ATOMICS.len(), 1), "functions of crates/wasm-atomics, and those that wake");
+}
+
+/// Compiles one crate of the workspace, which depends on none.
+fn compile(member: &str, kind: &str, features: &str, options: &[&str], to: &Path, unstable: bool) {
     let mut compiler = Command::new(env::var_os("RUSTC").expect("cargo gives the compiler"));
     if unstable {
         compiler.env("RUSTC_BOOTSTRAP", "1");
     }
     let status = compiler
-        .arg(format!("../kernels/src/{source}.rs"))
+        .arg(format!("../{member}/src/lib.rs"))
+        .arg(format!("--crate-name={}", member.replace('-', "_")))
         .args([
             "--edition=2024",
             "--target=wasm32-unknown-unknown",
@@ -72,28 +160,5 @@ fn compile(source: &str, kind: &str, features: &str, options: &[&str], to: &Path
         .arg(to)
         .status()
         .expect("the compiler runs");
-    assert!(status.success(), "../kernels/src/{source}.rs does not compile");
-}
-
-/// Whether a WebAssembly program has a data section. Source: WebAssembly core specification 2.0, "Binary format, modules".
-fn has_data(program: &[u8]) -> bool {
-    const DATA: u8 = 11;
-    let mut at = 8;
-    while at < program.len() {
-        let section = program[at];
-        let (mut size, mut shift) = (0, 0);
-        loop {
-            at += 1;
-            size |= usize::from(program[at] & 127) << shift;
-            shift += 7;
-            if program[at] < 128 {
-                break;
-            }
-        }
-        if section == DATA {
-            return true;
-        }
-        at += 1 + size;
-    }
-    false
+    assert!(status.success(), "crates/{member} does not compile for the browser");
 }

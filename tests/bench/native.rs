@@ -16,7 +16,7 @@ use prunescope_engine::experiment::weights::{Calibration, PrunedDecoder};
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::sampling::Sampling;
-use prunescope_kernels::{Inputs, PackedMatrix};
+use prunescope_kernels::{Activations, PackedMatrix};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::prune::importance::CALIBRATION_LONG;
 use prunescope_quant::TensorType;
@@ -141,6 +141,6 @@ fn roofline_multiply(bencher: Bencher, rows: usize) {
     let x: Vec<f32> = (0..rows * 576).map(|i| (i % 17) as f32).collect();
     let mut out = vec![0.0; rows * 1536];
     bencher.counter(ItemsCount::new(rows * 1536 * 576)).bench_local(|| {
-        matrix.multiply(&Inputs::new(x.clone(), 576), &mut out);
+        matrix.multiply(&Activations::new(x.clone(), 576), &mut out);
     });
 }

@@ -1,4 +1,4 @@
-// The reference program's numbers (`make reference`), and the tolerance to which tests/parity.rs holds the engine.
+// The reference program's numbers (`make reference`), and the tolerance to which tests/engine/parity.rs holds the engine.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -6,7 +6,7 @@ import { ROOT } from "./server.mjs";
 
 /** What every case of the reference asks that the page's tests use. */
 export const PROMPT = "What is the capital of France?";
-/** Relative error of hidden states and logits that tests/parity.rs allows the engine's own kernels, on the CPU and on a GPU. */
+/** Relative error of hidden states and logits that tests/engine/parity.rs allows the engine's own kernels, on the CPU and on a GPU. */
 export const TOLERANCE = 1e-3;
 
 const json = (...names) => JSON.parse(fs.readFileSync(path.join(ROOT, ...names), "utf8"));

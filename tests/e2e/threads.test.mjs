@@ -122,7 +122,7 @@ test("a helper that fails at its work: a sentence, and Try again", async () => {
       const instance = new Instance(module, imports);
       if (instance.exports.engine_help) return (engine = instance);
       const other = engine.exports.__wbindgen_malloc;
-      return { exports: { add_products: other, multiply_few: other } };
+      return { exports: { gemm: other, gemv: other } };
     } };`));
   const page = await open(browser, link(isolated, ""), { before: cores(3) });
   assert.match(await page.textContent(".failure p"), /engine stopped, since a thread that helps it failed/);

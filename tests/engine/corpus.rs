@@ -1,5 +1,5 @@
 //! Every input that a fuzzer's corpus keeps, findings among them, does what it must: see `tests/fuzz/src`. The inputs of `kept` are
-//! played beside `src/download/world.rs`.
+//! played beside `crates/downloads/src/world.rs`.
 
 use std::fs;
 

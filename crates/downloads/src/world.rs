@@ -1016,7 +1016,7 @@ mod tests {
         assert_eq!(world.files.borrow().keys().filter(|(folder, _)| folder == "d").count(), before);
     }
 
-    /// What the fuzzer's corpus keeps; the other targets' inputs are played by `tests/corpus.rs`.
+    /// What the fuzzer's corpus keeps; the other targets' inputs are played by `tests/engine/corpus.rs`.
     #[test]
     fn promises_are_kept_in_every_world_that_is_kept() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/kept");

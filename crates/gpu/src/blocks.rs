@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::kernels::{Coding, Ending};
 use super::ops::{self, Layout, Stored};
-use prunescope_kernels::packed::{Codes, mask_of};
+use prunescope_kernels::packed::{PackedWeights, mask_of};
 use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_quant::TensorType;
 
@@ -25,19 +25,19 @@ impl BlockMatrix {
         if !columns.is_multiple_of(BLOCK) {
             return None;
         }
-        let (coding, codes, scales): (Coding, Vec<i32>, Vec<f32>) = match matrix.codes() {
-            Codes::Four { codes, scales, minimums } => {
-                (Coding::Nibbles, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, minimums))
+        let (coding, codes, scales): (Coding, Vec<i32>, Vec<f32>) = match matrix.weights() {
+            PackedWeights::Q4 { codes, scales, mins } => {
+                (Coding::Nibbles, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, mins))
             }
-            Codes::Eight { codes, scales, minimums } => {
-                (Coding::Bytes, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, minimums))
+            PackedWeights::Q8 { codes, scales, mins } => {
+                (Coding::Bytes, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, mins))
             }
-            Codes::Halves { codes, scales, minimums } => {
-                let scales = in_turn(bytemuck::cast_slice(scales), bytemuck::cast_slice(minimums));
+            PackedWeights::Q8SubBlock16 { codes, scales, mins } => {
+                let scales = in_turn(bytemuck::cast_slice(scales), bytemuck::cast_slice(mins));
                 (Coding::BytesInHalves, bytemuck::cast_slice(codes).to_vec(), scales)
             }
-            Codes::Sixteen { words, brain } => {
-                let coding = if *brain { Coding::BrainFloats } else { Coding::Halves };
+            PackedWeights::Float16 { words, bfloat } => {
+                let coding = if *bfloat { Coding::BrainFloats } else { Coding::Halves };
                 let pairs = words.as_chunks::<2>().0.iter();
                 // A program needs all its buffers; no scale is read.
                 (
@@ -46,7 +46,7 @@ impl BlockMatrix {
                     vec![0.0],
                 )
             }
-            Codes::Full(_) => return None,
+            PackedWeights::F32(_) => return None,
         };
         let layout = Layout { rows, columns, coding, masked: matrix.mask().is_some() };
         Some(Self(Stored {
@@ -67,7 +67,7 @@ impl BlockMatrix {
         match PackedMatrix::bits_a_weight(tensor_type, rounded) {
             floats if tensor_type.is_float() && !rounded => floats,
             codes if codes < 8.0 => 4.0 + 2.0 * number,
-            _ if PackedMatrix::is_in_halves(tensor_type) => 8.0 + 4.0 * number,
+            _ if PackedMatrix::has_sub_blocks(tensor_type) => 8.0 + 4.0 * number,
             _ => 8.0 + 2.0 * number,
         }
     }
@@ -175,9 +175,9 @@ impl BlockMatrix {
 }
 
 /// Each scale followed by its minimum, which is 0 where there are none.
-fn in_turn(scales: &[f32], minimums: &[f32]) -> Vec<f32> {
-    let minimums = minimums.iter().copied().chain(std::iter::repeat(0.0));
-    scales.iter().zip(minimums).flat_map(|(scale, minimum)| [*scale, minimum]).collect()
+fn in_turn(scales: &[f32], mins: &[f32]) -> Vec<f32> {
+    let mins = mins.iter().copied().chain(std::iter::repeat(0.0));
+    scales.iter().zip(mins).flat_map(|(scale, minimum)| [*scale, minimum]).collect()
 }
 
 /// Words bit by bit: the device's integers have a sign.
@@ -196,7 +196,7 @@ mod on_a_gpu {
     use crate::tests::{assert_close, gpu, numbers, read, tensor};
     use prunescope_kernels::elementwise;
 
-    /// Bytes of blocks with scales and minimums near those of real models.
+    /// Bytes of blocks with scales and mins near those of real models.
     fn stored(tensor_type: TensorType, blocks: usize) -> Vec<u8> {
         let bytes = tensor_type.block_bytes() as usize;
         let random = numbers(blocks * bytes, 11);

@@ -1,26 +1,23 @@
-//! The CPU's hot path: matrix products on quantized weights, attention and element-wise functions on plain slices.
+//! The CPU's hot path on plain slices: products with quantized weights, attention, norms, activations, threads.
 //!
-//! One code for native programs and WebAssembly: 128-bit vectors through `wide`. Nothing here knows of models or tensors;
-//! plain burn does the same on other devices and is what the tests compare with.
+//! One code for native programs and WebAssembly: 128-bit vectors through `wide`. Knows no model, no file, no tensor.
 //!
 //! * [`packed`]: weights that stay quantized in memory, and the mask that may lie over them.
-//! * [`inputs`]: rows of activations, few ones as integers of two digits.
-//! * [`multiply`]: the matrix product of both.
-//! * [`tiles`]: its innermost loops for many rows; `fused.rs` is a program of its own that has them with other instructions, and
-//!   those for few rows (`fused_few.rs`), for which [`few`] says what they are given.
-//! * [`threads`]: work that several threads do together; `shared_memory.rs` has the instructions that they need in WebAssembly.
-//! * [`attention`]: rotation, scores, softmax, mixing.
-//! * [`elementwise`]: norm, SwiGLU, and sums that others share.
+//! * [`activations`]: rows of activations; few ones are also split into integers.
+//! * [`matmul`]: the product of both, as gemv and gemm; their innermost loops are in `prunescope_relaxed_simd`.
+//! * [`threads`]: a fixed pool of helper threads and the job they execute.
+//! * [`attention`]: rotation, scores, softmax, weighted values.
+//! * [`elementwise`]: norms, activation functions, and sums that others share.
 
+#![warn(missing_docs)]
+
+pub mod activations;
 pub mod attention;
 pub mod elementwise;
-pub mod few;
-pub mod inputs;
-pub mod multiply;
+pub mod matmul;
 pub mod packed;
 pub mod threads;
-pub mod tiles;
 
-pub use few::BLOCK;
-pub use inputs::Inputs;
+pub use activations::Activations;
 pub use packed::PackedMatrix;
+pub use prunescope_relaxed_simd::gemv_abi::BLOCK;

@@ -6,51 +6,51 @@ use std::sync::Arc;
 use half::f16;
 use wide::{f32x4, i16x8, i32x4, u16x8, u32x4};
 
-use super::BLOCK;
+use super::activations::{Lanes, place};
 use super::elementwise::largest_of;
-use super::inputs::{Lanes, place};
 use prunescope_quant::TensorType;
 use prunescope_quant::{Unpacked, dequantize};
+use prunescope_relaxed_simd::gemv_abi::BLOCK;
 
 /// How the weights of a matrix are held. A block is [`BLOCK`] neighbours in a row.
 #[derive(Clone, Debug)]
-pub enum Codes {
-    /// w = scale · q + minimum with q of 0 to 15: low nibbles are the first half of a block, high nibbles the second.
-    Four {
+pub enum PackedWeights {
+    /// w = scale · q + min with q of 0 to 15: low nibbles are the first half of a block, high nibbles the second.
+    Q4 {
         /// By block.
         codes: Vec<[u8; BLOCK / 2]>,
         /// By block.
         scales: Vec<f32>,
         /// By block.
-        minimums: Vec<f32>,
+        mins: Vec<f32>,
     },
-    /// w = scale · q + minimum with q of −128 to 127.
-    Eight {
+    /// w = scale · q + min with q of −128 to 127.
+    Q8 {
         /// By block.
         codes: Vec<[i8; BLOCK]>,
         /// By block.
         scales: Vec<f32>,
         /// By block; empty where all are 0.
-        minimums: Vec<f32>,
+        mins: Vec<f32>,
     },
-    /// The same with a scale and a minimum for each half of a block.
-    Halves {
+    /// The same with a scale and a min for each half of a block.
+    Q8SubBlock16 {
         /// By block.
         codes: Vec<[i8; BLOCK]>,
         /// By block.
         scales: Vec<[f32; 2]>,
         /// By block; empty where all are 0.
-        minimums: Vec<[f32; 2]>,
+        mins: Vec<[f32; 2]>,
     },
     /// 16-bit floats, row after row.
-    Sixteen {
+    Float16 {
         /// Their bits.
         words: Vec<u16>,
         /// Whether they are bfloat16; else IEEE, of which infinities are not kept.
-        brain: bool,
+        bfloat: bool,
     },
     /// Weights as they are.
-    Full(Vec<f32>),
+    F32(Vec<f32>),
 }
 
 /// A matrix `[rows, columns]` whose weights stay quantized, under a mask if it has one. Clones share the weights.
@@ -58,7 +58,7 @@ pub enum Codes {
 pub struct PackedMatrix {
     rows: usize,
     columns: usize,
-    codes: Arc<Codes>,
+    weights: Arc<PackedWeights>,
     /// One bit a weight, one word a block: 0 where the weight is gone.
     mask: Option<Arc<Vec<u32>>>,
 }
@@ -68,21 +68,21 @@ impl PackedMatrix {
     pub fn from_file(tensor_type: TensorType, bytes: &[u8], rows: usize, columns: usize) -> Self {
         let blocks = bytes.chunks_exact(tensor_type.block_bytes() as usize);
         let half = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
-        let codes = match tensor_type {
+        let weights = match tensor_type {
             TensorType::Q4_0 | TensorType::Q4_1 => {
                 let at = if tensor_type == TensorType::Q4_0 { 2 } else { 4 };
-                let (mut codes, mut scales, mut minimums) = (vec![], vec![], vec![]);
+                let (mut codes, mut scales, mut mins) = (vec![], vec![], vec![]);
                 codes.reserve_exact(blocks.len());
                 scales.reserve_exact(blocks.len());
-                minimums.reserve_exact(blocks.len());
+                mins.reserve_exact(blocks.len());
                 for block in blocks {
                     let mut nibbles = [0; BLOCK / 2];
                     nibbles.copy_from_slice(&block[at..at + BLOCK / 2]);
                     codes.push(nibbles);
                     scales.push(half(block));
-                    minimums.push(if at == 2 { -8.0 * half(block) } else { half(&block[2..]) });
+                    mins.push(if at == 2 { -8.0 * half(block) } else { half(&block[2..]) });
                 }
-                Codes::Four { codes, scales, minimums }
+                PackedWeights::Q4 { codes, scales, mins }
             }
             TensorType::Q8_0 => {
                 let (mut codes, mut scales) = (vec![], vec![]);
@@ -94,21 +94,21 @@ impl PackedMatrix {
                     codes.push(bytes);
                     scales.push(half(block));
                 }
-                Codes::Eight { codes, scales, minimums: vec![] }
+                PackedWeights::Q8 { codes, scales, mins: vec![] }
             }
-            TensorType::F32 => Codes::Full(dequantize(tensor_type, bytes)),
-            TensorType::F16 | TensorType::BF16 => Codes::Sixteen {
+            TensorType::F32 => PackedWeights::F32(dequantize(tensor_type, bytes)),
+            TensorType::F16 | TensorType::BF16 => PackedWeights::Float16 {
                 words: bytes.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]])).collect(),
-                brain: tensor_type == TensorType::BF16,
+                bfloat: tensor_type == TensorType::BF16,
             },
             other => repacked(other, bytes),
         };
-        Self { rows, columns, codes: Arc::new(codes), mask: None }
+        Self { rows, columns, weights: Arc::new(weights), mask: None }
     }
 
     /// From weights as they are, row after row.
     pub fn from_values(values: Vec<f32>, columns: usize) -> Self {
-        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(Codes::Full(values)), mask: None }
+        Self { rows: values.len() / columns.max(1), columns, weights: Arc::new(PackedWeights::F32(values)), mask: None }
     }
 
     /// From weights of at most 16 evenly spaced values a block, held as codes.
@@ -120,12 +120,12 @@ impl PackedMatrix {
         let nibbles = |(block, grid): (&[f32; BLOCK], &[f32; 2])| {
             std::array::from_fn(|at| code(block[at], *grid) | code(block[at + BLOCK / 2], *grid) << 4)
         };
-        let codes = Codes::Four {
+        let weights = PackedWeights::Q4 {
             codes: blocks.iter().zip(grid).map(nibbles).collect(),
             scales: grid.iter().map(|[step, _]| *step).collect(),
-            minimums: grid.iter().map(|[_, lowest]| *lowest).collect(),
+            mins: grid.iter().map(|[_, lowest]| *lowest).collect(),
         };
-        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
+        Self { rows: values.len() / columns.max(1), columns, weights: Arc::new(weights), mask: None }
     }
 
     /// From weights as they are, rounded to nearest: 8 bits, a scale for each block; rows are whole blocks.
@@ -135,8 +135,8 @@ impl PackedMatrix {
         let scales: Vec<f32> = blocks.iter().map(scale).collect();
         let code = |value: f32, scale: f32| if scale > 0.0 { (value / scale).round() as i8 } else { 0 };
         let codes = blocks.iter().zip(&scales).map(|(block, scale)| block.map(|value| code(value, *scale))).collect();
-        let codes = Codes::Eight { codes, scales, minimums: vec![] };
-        Self { rows: values.len() / columns.max(1), columns, codes: Arc::new(codes), mask: None }
+        let weights = PackedWeights::Q8 { codes, scales, mins: vec![] };
+        Self { rows: values.len() / columns.max(1), columns, weights: Arc::new(weights), mask: None }
     }
 
     /// Bits that a weight of a type takes, its share of scales included.
@@ -158,7 +158,7 @@ impl PackedMatrix {
     }
 
     /// Whether a type is held with a scale for each half of a block.
-    pub fn is_in_halves(tensor_type: TensorType) -> bool {
+    pub fn has_sub_blocks(tensor_type: TensorType) -> bool {
         matches!(tensor_type, TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K)
     }
 
@@ -168,8 +168,8 @@ impl PackedMatrix {
     }
 
     /// How the weights are held.
-    pub fn codes(&self) -> &Codes {
-        &self.codes
+    pub fn weights(&self) -> &PackedWeights {
+        &self.weights
     }
 
     /// The mask, one word a block, where there is one.
@@ -182,7 +182,7 @@ impl PackedMatrix {
     /// Only for rows of whole blocks; the mask of a matrix of floats is applied to them.
     pub fn masked(&self, mask: Vec<u32>) -> Self {
         let keeps = |at: usize| mask[at / BLOCK] >> (at % BLOCK) & 1 == 1;
-        if matches!(*self.codes, Codes::Full(_) | Codes::Sixteen { .. }) {
+        if matches!(*self.weights, PackedWeights::F32(_) | PackedWeights::Float16 { .. }) {
             return self.with_kept(keeps);
         }
         Self { mask: Some(Arc::new(mask)), ..self.clone() }
@@ -190,25 +190,25 @@ impl PackedMatrix {
 
     /// The same floats without those at places that are not kept.
     fn with_kept(&self, keeps: impl Fn(usize) -> bool) -> Self {
-        let codes = match &*self.codes {
-            Codes::Full(values) => {
+        let weights = match &*self.weights {
+            PackedWeights::F32(values) => {
                 let kept = values.iter().enumerate().map(|(at, value)| if keeps(at) { *value } else { 0.0 });
-                Codes::Full(kept.collect())
+                PackedWeights::F32(kept.collect())
             }
-            Codes::Sixteen { words, brain } => {
+            PackedWeights::Float16 { words, bfloat } => {
                 let kept = words.iter().enumerate().map(|(at, word)| if keeps(at) { *word } else { 0 });
-                Codes::Sixteen { words: kept.collect(), brain: *brain }
+                PackedWeights::Float16 { words: kept.collect(), bfloat: *bfloat }
             }
             quantized => quantized.clone(),
         };
-        Self { codes: Arc::new(codes), ..self.clone() }
+        Self { weights: Arc::new(weights), ..self.clone() }
     }
 
     /// The same weights without those that are 0 in `values`: a mask over the shared codes, where they are quantized.
     pub fn with_mask_from(&self, values: Vec<f32>) -> Self {
-        match *self.codes {
-            Codes::Full(_) => Self::from_values(values, self.columns),
-            Codes::Sixteen { .. } => self.with_kept(|at| values[at] != 0.0),
+        match *self.weights {
+            PackedWeights::F32(_) => Self::from_values(values, self.columns),
+            PackedWeights::Float16 { .. } => self.with_kept(|at| values[at] != 0.0),
             _ => self.masked(mask_of(&values)),
         }
     }
@@ -222,40 +222,40 @@ impl PackedMatrix {
     pub fn read_columns(&self, row: usize, columns: Range<usize>, out: &mut [f32]) {
         let first = row * (self.columns / BLOCK) + columns.start / BLOCK;
         let (outs, _) = out.as_chunks_mut::<BLOCK>();
-        match &*self.codes {
-            Codes::Full(values) => {
+        match &*self.weights {
+            PackedWeights::F32(values) => {
                 let start = row * self.columns;
                 out.copy_from_slice(&values[start + columns.start..start + columns.end]);
             }
-            Codes::Four { codes, scales, minimums } => {
-                let blocks = codes[first..].iter().zip(&scales[first..]).zip(&minimums[first..]);
-                for (((codes, scale), minimum), out) in blocks.zip(outs) {
+            PackedWeights::Q4 { codes, scales, mins } => {
+                let blocks = codes[first..].iter().zip(&scales[first..]).zip(&mins[first..]);
+                for (((codes, scale), min), out) in blocks.zip(outs) {
                     let words: u32x4 = bytemuck::cast(*codes);
                     let code = |nibble: u32| bytemuck::cast((words >> (4 * nibble)) & u32x4::splat(15));
-                    let low = [0, 2, 4, 6].map(|nibble| scaled(code(nibble), *scale, *minimum));
-                    let high = [1, 3, 5, 7].map(|nibble| scaled(code(nibble), *scale, *minimum));
+                    let low = [0, 2, 4, 6].map(|nibble| scaled(code(nibble), *scale, *min));
+                    let high = [1, 3, 5, 7].map(|nibble| scaled(code(nibble), *scale, *min));
                     *out = bytemuck::cast([f32x4::transpose(low), f32x4::transpose(high)]);
                 }
             }
-            Codes::Eight { codes, scales, minimums } => {
+            PackedWeights::Q8 { codes, scales, mins } => {
                 for (at, (codes, out)) in codes[first..].iter().zip(outs).enumerate() {
-                    let minimum = minimums.get(first + at).copied().unwrap_or(0.0);
-                    *out = read_eight(codes, [scales[first + at]; 2], [minimum; 2]);
+                    let min = mins.get(first + at).copied().unwrap_or(0.0);
+                    *out = read_q8(codes, [scales[first + at]; 2], [min; 2]);
                 }
             }
-            Codes::Halves { codes, scales, minimums } => {
+            PackedWeights::Q8SubBlock16 { codes, scales, mins } => {
                 for (at, (codes, out)) in codes[first..].iter().zip(outs).enumerate() {
-                    let minimums = minimums.get(first + at).copied().unwrap_or_default();
-                    *out = read_eight(codes, scales[first + at], minimums);
+                    let mins = mins.get(first + at).copied().unwrap_or_default();
+                    *out = read_q8(codes, scales[first + at], mins);
                 }
             }
-            Codes::Sixteen { words, brain } => {
+            PackedWeights::Float16 { words, bfloat } => {
                 let start = row * self.columns;
                 let words = &words[start + columns.start..start + columns.end];
-                if *brain {
+                if *bfloat {
                     out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_bits(u32::from(*word) << 16));
                 } else {
-                    out.iter_mut().zip(words).for_each(|(out, word)| *out = read_half(*word));
+                    out.iter_mut().zip(words).for_each(|(out, word)| *out = read_f16(*word));
                 }
             }
         }
@@ -279,7 +279,7 @@ impl PackedMatrix {
 }
 
 /// Blocks of a quantized type whose codes are arranged otherwise in files.
-fn repacked(tensor_type: TensorType, bytes: &[u8]) -> Codes {
+fn repacked(tensor_type: TensorType, bytes: &[u8]) -> PackedWeights {
     let (size, count) = (tensor_type.block_bytes() as usize, tensor_type.block_len() as usize / BLOCK);
     let blocks = bytes.len() / size * count;
     let mut codes = Vec::with_capacity(blocks);
@@ -294,34 +294,34 @@ fn repacked(tensor_type: TensorType, bytes: &[u8]) -> Codes {
             scales.push(*halves);
         }
     }
-    let least = |of: &[[f32; 2]; 2]| of.map(|[_, minimum]| minimum);
-    let has_minimums = scales.iter().any(|of| least(of) != [0.0; 2]);
-    let minimums = scales.iter().filter(|_| has_minimums).map(least);
+    let least = |of: &[[f32; 2]; 2]| of.map(|[_, min]| min);
+    let has_mins = scales.iter().any(|of| least(of) != [0.0; 2]);
+    let mins = scales.iter().filter(|_| has_mins).map(least);
     let firsts = scales.iter().map(|[[scale, _], _]| *scale);
     match tensor_type {
-        TensorType::Q4_K => Codes::Four {
+        TensorType::Q4_K => PackedWeights::Q4 {
             codes: codes
                 .iter()
                 .map(|block| std::array::from_fn(|at| block[at] as u8 | (block[at + BLOCK / 2] as u8) << 4))
                 .collect(),
             scales: firsts.collect(),
-            minimums: scales.iter().map(|of| least(of)[0]).collect(),
+            mins: scales.iter().map(|of| least(of)[0]).collect(),
         },
-        _ if PackedMatrix::is_in_halves(tensor_type) => Codes::Halves {
-            minimums: minimums.collect(),
+        _ if PackedMatrix::has_sub_blocks(tensor_type) => PackedWeights::Q8SubBlock16 {
+            mins: mins.collect(),
             scales: scales.iter().map(|of| of.map(|[scale, _]| scale)).collect(),
             codes,
         },
-        _ => Codes::Eight { minimums: minimums.map(|[first, _]| first).collect(), scales: firsts.collect(), codes },
+        _ => PackedWeights::Q8 { mins: mins.map(|[first, _]| first).collect(), scales: firsts.collect(), codes },
     }
 }
 
-/// A block of bytes as weights, with a scale and a minimum for each half.
+/// A block of bytes as weights, with a scale and a min for each half.
 #[inline(always)]
-fn read_eight(codes: &[i8; BLOCK], scales: [f32; 2], minimums: [f32; 2]) -> [f32; BLOCK] {
+fn read_q8(codes: &[i8; BLOCK], scales: [f32; 2], mins: [f32; 2]) -> [f32; BLOCK] {
     let halves: [i32x4; 2] = bytemuck::cast(*codes);
     let half = |at: usize| {
-        let read = |shift: i32| scaled((halves[at] << shift) >> 24, scales[at], minimums[at]);
+        let read = |shift: i32| scaled((halves[at] << shift) >> 24, scales[at], mins[at]);
         f32x4::transpose([24, 16, 8, 0].map(read))
     };
     bytemuck::cast([half(0), half(1)])
@@ -329,7 +329,7 @@ fn read_eight(codes: &[i8; BLOCK], scales: [f32; 2], minimums: [f32; 2]) -> [f32
 
 /// A 16-bit IEEE float: its exponent is moved by a product, which is right for subnormal numbers too.
 #[inline(always)]
-fn read_half(word: u16) -> f32 {
+fn read_f16(word: u16) -> f32 {
     let (sign, rest) = (u32::from(word & 0x8000) << 16, u32::from(word & 0x7fff) << 13);
     f32::from_bits((f32::from_bits(rest) * f32::from_bits(0x7780_0000)).to_bits() | sign)
 }
@@ -346,22 +346,22 @@ pub fn mask_of(values: &[f32]) -> Vec<u32> {
 }
 
 #[inline(always)]
-fn scaled(codes: i32x4, scale: f32, minimum: f32) -> f32x4 {
-    f32x4::from_i32x4(codes) * f32x4::splat(scale) + f32x4::splat(minimum)
+fn scaled(codes: i32x4, scale: f32, min: f32) -> f32x4 {
+    f32x4::from_i32x4(codes) * f32x4::splat(scale) + f32x4::splat(min)
 }
 
 /// The codes of a block of nibbles in the order of [`Lanes`].
 ///
 /// * `low` — 15 in every lane.
 #[inline(always)]
-pub fn unpack_four(codes: &[u8; BLOCK / 2], low: u16x8) -> Lanes {
+pub fn unpack_q4(codes: &[u8; BLOCK / 2], low: u16x8) -> Lanes {
     let both: u16x8 = bytemuck::cast(*codes);
     bytemuck::cast([both & low, (both >> 8) & low, (both >> 4) & low, both >> 12])
 }
 
 /// The codes of a block of bytes in the order of [`Lanes`].
 #[inline(always)]
-pub fn unpack_eight(codes: &[i8; BLOCK]) -> Lanes {
+pub fn unpack_q8(codes: &[i8; BLOCK]) -> Lanes {
     let [first, second]: [i16x8; 2] = bytemuck::cast(*codes);
     [(first << 8) >> 8, first >> 8, (second << 8) >> 8, second >> 8]
 }

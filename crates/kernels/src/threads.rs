@@ -1,7 +1,7 @@
 //! Work that several threads do together.
 //!
 //! In the browser a thread is a worker of its own that runs the engine's program on the engine's memory (`worker::helpers`,
-//! `src/worker/helper.js`); it may only compute: memory is allocated by the engine alone. Natively it is one of the system's threads
+//! `crates/worker/src/helper.js`); it may only compute: memory is allocated by the engine alone. Natively it is one of the system's threads
 //! ([`start_helpers`]). Where none has come, as on pages that may not share memory, everything is computed by the one that asks.
 
 use std::cell::UnsafeCell;

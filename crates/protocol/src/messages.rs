@@ -216,7 +216,7 @@ pub enum Stage {
 pub enum Event {
     /// The worker listens; requests sent before this are lost.
     Hello,
-    /// The engine's program comes in. Told by `src/worker/start.js`, before [`Event::Hello`]; and every second while the program is
+    /// The engine's program comes in. Told by `crates/worker/src/start.js`, before [`Event::Hello`]; and every second while the program is
     /// compiled.
     Starting {
         /// Bytes so far.
@@ -224,7 +224,7 @@ pub enum Event {
         /// Bytes in all.
         total: u64,
     },
-    /// The engine does not start (`StartFailure::of`). Told by `src/worker/start.js`.
+    /// The engine does not start (`StartFailure::of`). Told by `crates/worker/src/start.js`.
     NotStarted {
         /// A file of it.
         file: String,

@@ -1,5 +1,5 @@
-// A thread that helps the CPU's engine (src/worker/helpers.rs has this text): the engine's own program once more, on the same memory,
-// with a stack of its own. It only computes (src/kernel/threads.rs); whatever else the program would ask of a browser is refused.
+// A thread that helps the CPU's engine (helpers.rs has this text): the engine's own program once more, on the same memory,
+// with a stack of its own. It only computes (prunescope_kernels::threads); whatever else the program would ask of a browser is refused.
 onmessage = async ({ data }) => {
   let program;
   try {
@@ -25,16 +25,16 @@ onmessage = async ({ data }) => {
   }
 };
 
-function started({ module, memory, stack, fused, table, places }) {
+function started({ module, memory, stack, relaxed_simd, table, places }) {
   const imports = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     (imports[from] ??= {})[name] = kind === "memory" ? memory : () => { throw new Error(`a thread asked for ${name}`); };
   }
   const { exports } = new WebAssembly.Instance(module, imports);
   exports.__stack_pointer.value = stack;
-  if (fused) {
+  if (relaxed_simd) {
     // In the same places of its own table of functions as in the engine's.
-    const [functions, loops] = [exports[table], new WebAssembly.Instance(fused, { env: { memory } }).exports];
+    const [functions, loops] = [exports[table], new WebAssembly.Instance(relaxed_simd, { env: { memory } }).exports];
     functions.grow(Math.max(...Object.values(places)) + 1 - functions.length);
     for (const [name, place] of Object.entries(places)) functions.set(place, loops[name]);
   }

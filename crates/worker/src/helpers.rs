@@ -8,7 +8,7 @@ use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, Url};
 
-use super::fused::Fused;
+use super::relaxed_simd::RelaxedSimdProgram;
 use super::scope;
 use prunescope_kernels::threads::POOL;
 
@@ -31,10 +31,10 @@ pub extern "C" fn engine_help() -> u32 {
 
 /// Asks for helpers, so many that `threads` compute in all; for none where memory cannot be shared.
 ///
-/// A helper that does not start is missed by nobody.
+/// Starting helpers is best-effort: the engine computes with those that come.
 ///
-/// * `fused` — the program that the engine uses for products, if it does.
-pub fn start(threads: usize, fused: Option<&Fused>) {
+/// * `relaxed_simd` — the program that the engine uses for products, if it does.
+pub fn start(threads: usize, relaxed_simd: Option<&RelaxedSimdProgram>) {
     thread_local! {
         static STARTED: Cell<usize> = const { Cell::new(1) };
     }
@@ -42,7 +42,7 @@ pub fn start(threads: usize, fused: Option<&Fused>) {
         return;
     }
     let Ok(script) = script_address() else { return };
-    while STARTED.get() < threads && ask_for_one(&script, fused).is_ok() {
+    while STARTED.get() < threads && ask_for_one(&script, relaxed_simd).is_ok() {
         STARTED.set(STARTED.get() + 1);
     }
 }
@@ -72,10 +72,10 @@ fn script_address() -> Result<String, JsValue> {
     Url::create_object_url_with_blob(&script)
 }
 
-fn ask_for_one(script: &str, fused: Option<&Fused>) -> Result<(), JsValue> {
+fn ask_for_one(script: &str, relaxed_simd: Option<&RelaxedSimdProgram>) -> Result<(), JsValue> {
     let mut stack = vec![0u128; STACK / 16].into_boxed_slice();
     let top = stack.as_mut_ptr_range().end as usize;
-    let (help, order) = (Object::new(), order(top, fused)?);
+    let (help, order) = (Object::new(), order(top, relaxed_simd)?);
     Reflect::set(&help, &"script".into(), &script.into())?;
     Reflect::set(&help, &"order".into(), &order)?;
     // Where the memory cannot be sent, nobody uses the stack, and it is freed.
@@ -86,7 +86,7 @@ fn ask_for_one(script: &str, fused: Option<&Fused>) -> Result<(), JsValue> {
 }
 
 /// What a helper needs to begin, its stack's upper end among it.
-fn order(stack: usize, fused: Option<&Fused>) -> Result<Object, JsValue> {
+fn order(stack: usize, relaxed_simd: Option<&RelaxedSimdProgram>) -> Result<Object, JsValue> {
     let order = Object::new();
     let set = |key: &str, value: &JsValue| Reflect::set(&order, &key.into(), value);
     set("module", &wasm_bindgen::module().unchecked_into::<Module>())?;
@@ -94,11 +94,11 @@ fn order(stack: usize, fused: Option<&Fused>) -> Result<Object, JsValue> {
     set("stack", &stack.into())?;
     set("state", &(POOL.state() as usize).into())?;
     set("failed", &(POOL.failed() as usize).into())?;
-    if let Some(fused) = fused {
-        set("fused", &fused.program)?;
-        set("table", &fused.table)?;
+    if let Some(relaxed_simd) = relaxed_simd {
+        set("relaxed_simd", &relaxed_simd.module)?;
+        set("table", &relaxed_simd.table)?;
         let places = Object::new();
-        for (name, place) in fused.places {
+        for (name, place) in relaxed_simd.places {
             Reflect::set(&places, &name.into(), &place.into())?;
         }
         set("places", &places)?;

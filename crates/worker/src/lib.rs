@@ -12,8 +12,9 @@
 mod device;
 mod download;
 mod fetch;
-mod fused;
 mod helpers;
+mod random;
+mod relaxed_simd;
 mod store;
 
 use std::cell::Cell;
@@ -22,7 +23,6 @@ use std::rc::Rc;
 
 use device::Host;
 use download::Failure;
-use fused::Fused;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use prunescope_engine::compute::Compute;
@@ -34,6 +34,7 @@ use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Event, ModelOrder, Request, Stage};
 use prunescope_protocol::settings::{Precision, Settings};
+use relaxed_simd::RelaxedSimdProgram;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
@@ -92,11 +93,11 @@ pub fn start<C: Host>() {
     threads::tell_failure(|| {
         tell_failure(Stage::Run, "the engine stopped, since a thread that helps it failed: try again".into(), true);
     });
-    let fused = fused::install();
+    let relaxed_simd = relaxed_simd::install();
     let newest = Rc::new(Cell::new(0));
     let (sender, receiver) = unbounded();
     listen(newest.clone(), sender);
-    spawn_local(serve::<C>(newest, receiver, fused));
+    spawn_local(serve::<C>(newest, receiver, relaxed_simd));
     tell(&Event::Hello);
 }
 
@@ -120,7 +121,11 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
     handler.forget();
 }
 
-async fn serve<C: Host>(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>, fused: Option<Fused>) {
+async fn serve<C: Host>(
+    newest: Rc<Cell<u64>>,
+    mut jobs: UnboundedReceiver<Job>,
+    relaxed_simd: Option<RelaxedSimdProgram>,
+) {
     let mut session: Option<Session<C>> = None;
     while let Some(Job { number, request }) = jobs.next().await {
         let control = Control::new(newest.clone(), number, Rc::new(pause));
@@ -129,7 +134,7 @@ async fn serve<C: Host>(newest: Rc<Cell<u64>>, mut jobs: UnboundedReceiver<Job>,
             // Answered on arrival.
             (Request::Ping, _) => {}
             (Request::Load { model, other, precision, device }, _) => {
-                helpers::start(device.threads, fused.as_ref());
+                helpers::start(device.threads, relaxed_simd.as_ref());
                 let Some(compute) = C::open(&device).await else { continue };
                 match load(&model, other.as_ref(), compute, precision).await {
                     Ok(mut loaded) => {

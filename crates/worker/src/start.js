@@ -86,13 +86,6 @@
     return new WebAssembly.Memory({ initial: number(), maximum: number() });
   }
 
-  // The engine has its own memory filled with random numbers, which browsers refuse where it is shared.
-  const fill = crypto.getRandomValues.bind(crypto);
-  crypto.getRandomValues = (view) => {
-    view.set(fill(new view.constructor(view.length)));
-    return view;
-  };
-
   // No rejection reaches the page by itself.
   const rejected = ({ reason }) => tellFailure(reason);
   addEventListener("unhandledrejection", rejected);

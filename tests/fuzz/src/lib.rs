@@ -1,4 +1,4 @@
-//! What the fuzz targets do with an input, apart from the fuzzer: `tests/corpus.rs` does the same with every input that is kept.
+//! What the fuzz targets do with an input, apart from the fuzzer: `tests/engine/corpus.rs` does the same with every input that is kept.
 
 pub mod bytes;
 pub mod dequantize;

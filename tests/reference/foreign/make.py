@@ -12,7 +12,7 @@ Each case is a fixture of tests/fixtures/families with a few edits, after a publ
 
 What is right: `ids` and `top`, the likeliest next tokens with their probabilities, written by this program; or a part of the `error`;
 or `like`: another case; or `same`: the fixture's own numbers, where the reference differs on purpose (README.md) or the edit must change nothing.
-Kept in the repository, so that tests need none of this: tests/foreign_models.rs applies the same edits.
+Kept in the repository, so that tests need none of this: tests/engine/foreign_models.rs applies the same edits.
 """
 import json
 import pathlib

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
 use prunescope_kernels::attention::{Heads, attend, rotate};
 use prunescope_kernels::elementwise::{gelu, gelu_tanh, layer_norm, rms_norm, silu, times};
-use prunescope_kernels::{BLOCK, Inputs, PackedMatrix};
+use prunescope_kernels::{Activations, BLOCK, PackedMatrix};
 use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 
@@ -205,7 +205,7 @@ impl Compute for Cpu {
 }
 
 /// x Wᵀ + bias.
-fn multiply(linear: &Linear<Cpu>, inputs: &Inputs) -> Vec<f32> {
+fn multiply(linear: &Linear<Cpu>, inputs: &Activations) -> Vec<f32> {
     let mut out = linear.weights.product(inputs);
     if let Some(bias) = &linear.bias {
         for row in out.chunks_exact_mut(bias.len()) {
@@ -233,9 +233,9 @@ fn activate(activation: Activation, x: &mut [f32]) {
     }
 }
 
-fn inputs(x: Tensor<2>) -> Inputs {
+fn inputs(x: Tensor<2>) -> Activations {
     let [_, columns] = x.dims();
-    Inputs::new(to_values(x), columns)
+    Activations::new(to_values(x), columns)
 }
 
 /// The numbers of a tensor on the CPU's device. Never waits.
