@@ -6,6 +6,7 @@
 //! * [`engine_start`]: what may happen between the start of a worker and the first word of its engine.
 //! * [`given_files`]: what a file is that the visitor drops on the page or picks.
 //! * [`notices`]: sentences that the page shows until they are dismissed.
+//! * [`run_results`]: what runs have found, and the one function that changes it.
 //! * `page` (browser only): the Leptos page.
 
 #![warn(missing_docs)]
@@ -16,3 +17,4 @@ pub mod given_files;
 pub mod notices;
 #[cfg(target_arch = "wasm32")]
 pub mod page;
+pub mod run_results;

@@ -23,25 +23,26 @@ pub struct Claims {
 
 /// The models that settings name.
 pub fn models(settings: &Settings) -> impl Iterator<Item = &String> {
-    std::iter::once(&settings.model).chain(Some(&settings.other).filter(|other| !other.is_empty()))
+    std::iter::once(&settings.models.model).chain(Some(&settings.models.other).filter(|other| !other.is_empty()))
 }
 
 /// Whether two settings name the same models.
 fn same_models(a: &Settings, b: &Settings) -> bool {
+    let (a, b) = (&a.models, &b.models);
     (&a.model, &a.other, a.hub()) == (&b.model, &b.other, b.hub())
 }
 
 impl Claims {
     /// The visitor changed the settings.
     pub fn visitor_changed(&mut self, before: &Settings, after: &Settings) {
-        if after.model != before.model {
-            self.visitor_named(&after.model);
+        if after.models.model != before.models.model {
+            self.visitor_named(&after.models.model);
         }
-        if after.other != before.other {
-            self.visitor_named(&after.other);
+        if after.models.other != before.models.other {
+            self.visitor_named(&after.models.other);
         }
-        if after.hub != before.hub {
-            self.visitor_named_hub(after.hub());
+        if after.models.hub != before.models.hub {
+            self.visitor_named_hub(after.models.hub());
         }
     }
 
@@ -72,20 +73,20 @@ impl Claims {
         for (model, allowance) in allowances {
             if matches!(ModelSource::parse(&model), ModelSource::Repository(_)) {
                 // The question named the host: what the visitor types from here on comes from there knowingly.
-                self.hubs.insert(settings.hub().into());
+                self.hubs.insert(settings.models.hub().into());
             }
-            self.agreed.insert((settings.hub().to_string(), model), allowance);
+            self.agreed.insert((settings.models.hub().to_string(), model), allowance);
         }
     }
 
     /// What may come of a model of the settings that the visitor agreed to.
     pub fn agreed(&self, settings: &Settings, model: &str) -> Option<Allowance> {
-        self.agreed.get(&(settings.hub().to_string(), model.to_string())).copied()
+        self.agreed.get(&(settings.models.hub().to_string(), model.to_string())).copied()
     }
 
     /// Who wants a model of the settings.
     pub fn asker(&self, settings: &Settings, model: &str) -> Asker {
-        let hub = settings.hub();
+        let hub = settings.models.hub();
         if self.agreed(settings, model).is_some() {
             return Asker::Agreed;
         }
@@ -118,9 +119,12 @@ fn is_usual(hub: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use prunescope_protocol::settings::{ModelChoice, Precision, RunSettings};
 
     fn settings(model: &str, other: &str, hub: &str) -> Settings {
-        Settings { model: model.into(), other: other.into(), hub: hub.into(), ..Settings::default() }
+        let models =
+            ModelChoice { model: model.into(), other: other.into(), hub: hub.into(), ..ModelChoice::default() };
+        Settings { models, ..Settings::default() }
     }
 
     const ENOUGH: Allowance = Allowance { bytes: 7, counts_resent: false, follows_redirects: true };
@@ -164,7 +168,7 @@ mod tests {
         // Another device, other precision: the models stay the link's.
         claims.visitor_changed(
             &typed,
-            &Settings { precision: prunescope_protocol::settings::Precision::Eight, ..typed.clone() },
+            &Settings { models: ModelChoice { precision: Precision::Eight, ..typed.models.clone() }, ..typed.clone() },
         );
         assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
         // Asked for again, as it stands in the field.
@@ -181,7 +185,7 @@ mod tests {
         assert_eq!(claims.asker(&typed, "c/d"), Asker::Link);
         let address = settings("https://x.example/a.gguf", "", HUB);
         claims.visitor_changed(&typed, &address);
-        assert_eq!(claims.asker(&address, &address.model), Asker::Visitor, "an address is on no hub");
+        assert_eq!(claims.asker(&address, &address.models.model), Asker::Visitor, "an address is on no hub");
         let hub = settings("c/d", "", "https://own.example");
         claims.visitor_changed(&typed, &hub);
         assert_eq!(claims.asker(&hub, "c/d"), Asker::Visitor, "both were typed");
@@ -198,7 +202,7 @@ mod tests {
         let mut typed = claims.clone();
         typed.visitor_changed(&link, &settings("e/f", "", HUB));
         assert_eq!(typed.asker(&settings("e/f", "", HUB), "e/f"), Asker::Visitor, "typed, on a hub that was agreed to");
-        let plan = Settings { tokens: 5, ..link.clone() };
+        let plan = Settings { run: RunSettings { tokens: 5, ..link.run.clone() }, ..link.clone() };
         claims.link_changed(&link, &plan);
         assert_eq!(claims.asker(&plan, "a/b"), Asker::Agreed, "back to another plan on the same models");
         claims.link_changed(&plan, &settings("e/f", "", ""));
@@ -259,7 +263,7 @@ mod tests {
                     }
                 }
                 if by_link {
-                    prop_assert_eq!(claims.asker(&now, &now.model), Asker::Link);
+                    prop_assert_eq!(claims.asker(&now, &now.models.model), Asker::Link);
                 }
             }
         }

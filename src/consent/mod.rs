@@ -365,7 +365,7 @@ pub fn leaves(settings: &Settings, page: &Url, has_token: bool, embedded: bool) 
         ]
     };
     for model in claims::models(settings) {
-        let place = Place::of(model, settings.hub(), page);
+        let place = Place::of(model, settings.models.hub(), page);
         let on_hub = matches!(ModelSource::parse(model), ModelSource::Repository(_));
         let sentence = match (&place, place.host()) {
             (Place::Device | Place::Site(_), _) | (_, None) => continue,
@@ -394,6 +394,7 @@ fn joined(texts: &[String]) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use prunescope_protocol::settings::ModelChoice;
 
     fn page() -> Url {
         Url::parse("https://someone.github.io/prunescope/?drop=a1").unwrap()
@@ -617,9 +618,7 @@ mod tests {
     #[test]
     fn what_leaves_the_tab_is_said() {
         let settings = |model: &str, other: &str, hub: &str| Settings {
-            model: model.into(),
-            other: other.into(),
-            hub: hub.into(),
+            models: ModelChoice { model: model.into(), other: other.into(), hub: hub.into(), ..ModelChoice::default() },
             ..Settings::default()
         };
         let own = leaves(&settings("", "", ""), &page(), true, false);

@@ -16,29 +16,9 @@ use web_sys::{MessageEvent, Window};
 
 use super::state::{AppState, EngineStatus, HistoryEntry};
 use crate::consent::{Asker, Claims};
-use prunescope_protocol::messages::Event;
+use prunescope_protocol::messages::{RunEvent, WorkerEvent, script_events};
+use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::{Settings, link};
-
-/// The names that `on` knows.
-const EVENTS: [&str; 17] = [
-    "progress",
-    "ready",
-    "next_token",
-    "step",
-    "layers",
-    "done",
-    "failed",
-    "settings",
-    "working",
-    "weights",
-    "variant",
-    "choice",
-    "retrieval",
-    "written",
-    "judged",
-    "sweep_point",
-    "measured",
-];
 
 /// Promises of results that are not there yet, and callbacks.
 #[derive(Default)]
@@ -50,47 +30,45 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Settles promises that an event answers; returns the callbacks to call, once nothing is borrowed any more.
-    pub fn tell(&mut self, event: &Event, newest_run: u64) -> Calls {
-        let (name, run) = match event {
-            Event::Progress { .. } => ("progress", None),
-            Event::Ready { .. } => ("ready", None),
-            Event::NextToken { run, .. } => ("next_token", Some(*run)),
-            Event::Step { run, .. } => ("step", Some(*run)),
-            Event::Layers { run, .. } => ("layers", Some(*run)),
-            Event::Done { run, .. } => ("done", Some(*run)),
-            Event::Failed { run, .. } => ("failed", *run),
-            Event::Working { run, .. } => ("working", Some(*run)),
-            Event::Weights { run, .. } => ("weights", Some(*run)),
-            Event::Variant { run, .. } => ("variant", Some(*run)),
-            Event::Choice { run, .. } => ("choice", Some(*run)),
-            Event::Retrieval { run, .. } => ("retrieval", Some(*run)),
-            Event::Written { run, .. } => ("written", Some(*run)),
-            Event::Judged { run, .. } => ("judged", Some(*run)),
-            Event::SweepPoint { run, .. } => ("sweep_point", Some(*run)),
-            Event::Measured { run, .. } => ("measured", Some(*run)),
-            _ => return Calls::default(),
-        };
-        if run.is_some_and(|run| run != newest_run) {
-            return Calls::default();
-        }
+    /// Settles promises that what a worker tells of itself answers; returns the callbacks to call, once nothing is borrowed any more.
+    pub fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
         match event {
-            Event::Ready { model } => {
-                let model = to_js(model);
+            WorkerEvent::Progress { .. } => self.calls("progress", || to_js(event)),
+            WorkerEvent::Ready { model } => {
+                let described = to_js(model);
                 for resolve in self.ready.drain(..) {
-                    let _ = resolve.call1(&JsValue::UNDEFINED, &model);
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &described);
                 }
+                self.calls("ready", || to_js(event))
             }
-            Event::Done { report, .. } => {
-                let report = to_js(report);
+            WorkerEvent::Failed { message, fatal, .. } => {
+                if !fatal {
+                    self.reject(message);
+                }
+                self.calls("failed", || to_js(event))
+            }
+            _ => Calls::default(),
+        }
+    }
+
+    /// The same for what the newest run tells.
+    ///
+    /// * `settings` — what was asked.
+    pub fn tell_of_run(&mut self, run: u64, event: &RunEvent, settings: Settings) -> Calls {
+        match event {
+            RunEvent::Done { report } => {
+                let report = Report { settings, found: (**report).clone() };
+                let detail = to_js(&report);
                 for (resolve, _) in self.results.drain(..) {
-                    let _ = resolve.call1(&JsValue::UNDEFINED, &report);
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &detail);
                 }
+                return self
+                    .calls("done", || to_js(&serde_json::json!({ "type": "done", "run": run, "report": report })));
             }
-            Event::Failed { message, fatal: false, .. } => self.reject(message),
+            RunEvent::Failed { message, fatal: false } => self.reject(message),
             _ => {}
         }
-        self.calls(name, || to_js(event))
+        self.calls(event.name(), || to_js(&Told { run, event }))
     }
 
     /// Rejects all promises of results.
@@ -110,6 +88,14 @@ impl Waiting {
             .collect();
         Calls { detail: if callbacks.is_empty() { JsValue::NULL } else { detail() }, callbacks }
     }
+}
+
+/// What a run tells, as scripts get it.
+#[derive(Serialize)]
+struct Told<'a> {
+    run: u64,
+    #[serde(flatten)]
+    event: &'a RunEvent,
 }
 
 /// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed then.
@@ -199,13 +185,13 @@ fn run(state: AppState, given: &JsValue, asker: Asker) -> Promise {
 fn claim_named(claims: &mut Claims, settings: &Settings, given: &JsValue) {
     let names = |key: &str| given.is_string() || Reflect::has(given, &key.into()).unwrap_or(false);
     if names("model") {
-        claims.visitor_named(&settings.model);
+        claims.visitor_named(&settings.models.model);
     }
     if names("other") {
-        claims.visitor_named(&settings.other);
+        claims.visitor_named(&settings.models.other);
     }
     if names("hub") {
-        claims.visitor_named_hub(settings.hub());
+        claims.visitor_named_hub(settings.models.hub());
     }
 }
 
@@ -237,8 +223,9 @@ fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String
 
 /// `on(name, callback)`: returns a function that ends it.
 fn on(state: AppState, name: String, callback: Function) -> Result<JsValue, JsValue> {
-    if !EVENTS.contains(&name.as_str()) {
-        return Err(js_sys::Error::new(&format!("there is no event {name}: use one of {}", EVENTS.join(", "))).into());
+    let names = script_events();
+    if !names.contains(&name.as_str()) {
+        return Err(js_sys::Error::new(&format!("there is no event {name}: use one of {}", names.join(", "))).into());
     }
     let mut off = JsValue::UNDEFINED;
     state.waiting.update_value(|waiting| {

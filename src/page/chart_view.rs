@@ -11,6 +11,7 @@ use plotters_canvas::CanvasBackend;
 
 use super::export::{save_address, save_text};
 use super::state::{AppState, EngineStatus};
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::{Chart, ChartError, Frame, Theme};
 use prunescope_figures::figure::Figure;
 
@@ -158,7 +159,7 @@ pub fn ChartView(
         }
     };
     let sentence = move || {
-        if state.not_finite.with(Option::is_some) {
+        if state.results.not_finite().with(Option::is_some) {
             return Some("Some numbers are not finite (NaN or infinite), so these say nothing.".to_string());
         }
         figure.with(|figure| figure.as_ref().map(|figure| figure.sentence.clone()))

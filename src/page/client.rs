@@ -12,12 +12,12 @@ use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
 use super::engine_files::EngineFiles;
 use crate::engine_start::{Due, StartFailure, Watch};
-use prunescope_protocol::messages::{Backend, Event, Request, Stage};
+use prunescope_protocol::messages::{Backend, Request, Stage, WorkerEvent};
 
 /// What is heard of an engine.
 pub enum Word {
     /// What it tells.
-    Event(Event),
+    Event(WorkerEvent),
     /// It listens, even if it was given up before.
     Listens,
     /// It does not start. After [`StartFailure::Silent`] it may listen yet.
@@ -156,12 +156,12 @@ impl EngineClient {
             }
             let text = message.data().as_string().unwrap_or_default();
             match serde_json::from_str(&text) {
-                Ok(Event::Hello) => {
+                Ok(WorkerEvent::Hello) => {
                     client.listens();
                     tell(Word::Listens);
                 }
-                Ok(Event::Pong) => {}
-                Ok(Event::NotStarted { file, status, why }) => {
+                Ok(WorkerEvent::Pong) => {}
+                Ok(WorkerEvent::NotStarted { file, status, why }) => {
                     let failure = StartFailure::of(&file, status, &why);
                     let (client, tell) = (client.clone(), tell.clone());
                     spawn_local(async move { client.tell_failure(backend, number, failure, tell).await });
@@ -171,7 +171,7 @@ impl EngineClient {
                     let message = format!(
                         "an error of Prunescope itself: the page cannot read what its engine says ({error}); reload the page, and report it if it comes again"
                     );
-                    tell(Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true }));
+                    tell(Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true }));
                 }
                 Err(error) => tell(Word::NotStarted(StartFailure::Broken { why: error.to_string() })),
             }
@@ -319,7 +319,7 @@ fn ended(what: &str) -> Word {
     let message = format!(
         "{what}: press Try again; if it stops again, choose a smaller model or another one under Model, or round its weights to 8 bits there"
     );
-    Word::Event(Event::Failed { stage: Stage::Run, run: None, message, fatal: true })
+    Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true })
 }
 
 fn post(worker: &Worker, request: &Request) {

@@ -27,14 +27,14 @@ const EXAMPLES: [(&str, &str); 4] = [
 pub fn PromptPanel() -> impl IntoView {
     let state = expect_context::<AppState>();
     // A memo: other settings change without touching what is being typed.
-    let prompt = Memo::new(move |_| state.settings.with(|settings| settings.prompt.clone()));
+    let prompt = Memo::new(move |_| state.settings.with(|settings| settings.run.prompt.clone()));
     let area = NodeRef::<html::Textarea>::new();
     let timer = StoredValue::new_local(None::<Timeout>);
     let take_over = move |entry| {
         timer.set_value(None);
         if let Some(area) = area.get_untracked() {
             let text = area.value();
-            state.change(entry, |settings| settings.prompt = text);
+            state.change(entry, |settings| settings.run.prompt = text);
         }
     };
     let typed = move |_| timer.set_value(Some(Timeout::new(TYPING_RESTS_MS, move || take_over(HistoryEntry::New))));
@@ -73,19 +73,19 @@ fn PromptChoices(
                 <button class="chip" title=text aria-pressed=move || (prompt.get() == text).to_string()
                     on:click=move |_| {
                         timer.set_value(None);
-                        state.change(HistoryEntry::New, |settings| settings.prompt = text.into());
+                        state.change(HistoryEntry::New, |settings| settings.run.prompt = text.into());
                     }>{name}</button>
             }).collect_view()}
             <label class="check">
-                <input type="checkbox" id="chat" prop:checked=move || state.settings.with(|settings| settings.chat)
+                <input type="checkbox" id="chat" prop:checked=move || state.settings.with(|settings| settings.run.chat)
                     on:change=move |event| {
                         let on = event_target_checked(&event);
-                        state.change(HistoryEntry::New, |settings| settings.chat = on);
+                        state.change(HistoryEntry::New, |settings| settings.run.chat = on);
                     }/>
                 "as a chat"
             </label>
         </div>
-        <Show when=move || !has_template() && state.settings.with(|settings| settings.chat)>
+        <Show when=move || !has_template() && state.settings.with(|settings| settings.run.chat)>
             <p class="hint">"This model brings no chat template: untick “as a chat”."</p>
         </Show>
         <div class="mores">
@@ -145,15 +145,15 @@ fn Sampling() -> impl IntoView {
     view! {
         <div class="fields">
             <Number id="tokens" label="Tokens to write" range=(1.0, MAX_TOKENS as f64, 1.0)
-                get=|settings| settings.tokens set=|settings, value| settings.tokens = value/>
+                get=|settings| settings.run.tokens set=|settings, value| settings.run.tokens = value/>
             <Number id="temp" label="Temperature (0 is greedy)" range=(0.0, f64::from(MAX_TEMPERATURE), 0.1)
-                get=|settings| settings.temp set=|settings, value| settings.temp = value/>
+                get=|settings| settings.run.temp set=|settings, value| settings.run.temp = value/>
             <Number id="top-k" label="Top-k (0 is all)" range=(0.0, 1e6, 1.0)
-                get=|settings| settings.top_k set=|settings, value| settings.top_k = value/>
+                get=|settings| settings.run.top_k set=|settings, value| settings.run.top_k = value/>
             <Number id="top-p" label="Top-p" range=(0.0, 1.0, 0.05)
-                get=|settings| settings.top_p set=|settings, value| settings.top_p = value/>
+                get=|settings| settings.run.top_p set=|settings, value| settings.run.top_p = value/>
             <Number id="seed" label="Seed" range=(0.0, 9e15, 1.0)
-                get=|settings| settings.seed set=|settings, value| settings.seed = value/>
+                get=|settings| settings.run.seed set=|settings, value| settings.run.seed = value/>
         </div>
     }
 }

@@ -133,9 +133,10 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
         })
         .collect();
     let model = name.map(|name| state.models.pick(name, picked));
-    let again = model.as_ref().is_some_and(|model| state.settings.with_untracked(|settings| settings.model == *model));
+    let again =
+        model.as_ref().is_some_and(|model| state.settings.with_untracked(|settings| settings.models.model == *model));
     state.change(HistoryEntry::New, |settings| {
-        settings.model = model.unwrap_or_else(|| settings.model.clone());
+        settings.models.model = model.unwrap_or_else(|| settings.models.model.clone());
         settings.view = view.unwrap_or(settings.view);
     });
     if again {

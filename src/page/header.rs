@@ -1,5 +1,6 @@
 //! The bar at the top: what this is, and what can be done with the whole.
 
+use crate::run_results::RunResultsStoreFields;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -43,7 +44,7 @@ pub fn Header() -> impl IntoView {
                 } else {
                     view! {
                         <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
-                        <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.report.with(Option::is_none)>
+                        <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
                             "Export JSON"
                         </button>
                         <button id="copy-link" class="primary" on:click=copy_link>
@@ -58,7 +59,7 @@ pub fn Header() -> impl IntoView {
 
 /// Saves the results as a file.
 fn export(state: AppState) {
-    let Some(report) = state.report.get_untracked() else { return };
+    let Some(report) = state.results.report().get_untracked() else { return };
     if let Ok(text) = serde_json::to_string_pretty(&report) {
         save_text(&state, "prunescope.json", "application/json", &text);
     }

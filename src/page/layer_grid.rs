@@ -7,6 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::state::{AppState, HistoryEntry};
+use crate::run_results::RunResultsStoreFields;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance};
 use prunescope_protocol::settings::Settings;
 
@@ -26,7 +27,7 @@ impl Switch {
     }
 
     fn set(self, settings: &mut Settings, off: bool) {
-        self.kind.sublayers(self.layer).for_each(|sublayer| settings.plan.drop.set(sublayer, off));
+        self.kind.sublayers(self.layer).for_each(|sublayer| settings.run.plan.drop.set(sublayer, off));
     }
 
     fn name(self) -> String {
@@ -75,7 +76,7 @@ pub fn LayerGrid() -> impl IntoView {
     let pointed = RwSignal::new(None::<Switch>);
     let grid = NodeRef::<html::Div>::new();
     let layers = Memo::new(move |_| state.layer_count());
-    let plan = Memo::new(move |_| state.settings.with(|settings| settings.plan.drop.clone()));
+    let plan = Memo::new(move |_| state.settings.with(|settings| settings.run.plan.drop.clone()));
 
     let begin = move |event: PointerEvent| {
         if event.button() != 0 {
@@ -101,7 +102,7 @@ pub fn LayerGrid() -> impl IntoView {
     // The browser took the pointer to scroll: the touch was not meant for the switches.
     let cancel = move |_: PointerEvent| {
         if let Some(stroke) = stroke.get_untracked() {
-            state.change(HistoryEntry::Same, |settings| settings.plan.drop = stroke.before);
+            state.change(HistoryEntry::Same, |settings| settings.run.plan.drop = stroke.before);
         }
         stroke.set(None);
     };
@@ -143,13 +144,13 @@ pub fn LayerGrid() -> impl IntoView {
         }
     };
     let switch_view = move |switch: Switch| {
-        let label = move || describe(switch, &plan.get(), state.importance.get().as_ref());
+        let label = move || describe(switch, &plan.get(), state.results.importance().get().as_ref());
         view! {
             <button class="switch" data-switch=switch.key() data-kind=letter(switch.kind).to_string()
                 tabindex=move || if focused.get() == switch { "0" } else { "-1" }
                 aria-pressed=move || (!plan.with(|plan| switch.is_off(plan))).to_string()
                 aria-label=label
-                style:--shade=move || shade(switch, state.importance.get().as_ref())
+                style:--shade=move || shade(switch, state.results.importance().get().as_ref())
                 on:focus=move |_| { focused.set(switch); pointed.set(Some(switch)); }>
                 {match switch.kind { DropKind::Block => switch.layer.to_string(), DropKind::Attention => "A".into(), DropKind::Mlp => "M".into() }}
             </button>
@@ -172,7 +173,7 @@ pub fn LayerGrid() -> impl IntoView {
             </div>
             <p class="hint" id="layer-hint">
                 {move || match pointed.get() {
-                    Some(switch) => describe(switch, &plan.get(), state.importance.get().as_ref()),
+                    Some(switch) => describe(switch, &plan.get(), state.results.importance().get().as_ref()),
                     None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more it does.".into(),
                 }}
             </p>
@@ -223,16 +224,16 @@ fn DropLeast() -> impl IntoView {
         let count = move || {
             let layers = state.layer_count();
             state.settings.with(|settings| {
-                (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.plan.drop)).count()
+                (0..layers).filter(|layer| Switch { kind, layer: *layer }.is_off(&settings.run.plan.drop)).count()
             })
         };
         let input = move |event: leptos::ev::Event| {
             let wanted = event_target_value(&event).parse().unwrap_or(0);
             let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
             dragging.set_value(true);
-            if let Some(importance) = state.importance.get_untracked() {
+            if let Some(importance) = state.results.importance().get_untracked() {
                 state.change(entry, |settings| {
-                    settings.plan.drop = importance.drop_least(&settings.plan.drop, kind, wanted)
+                    settings.run.plan.drop = importance.drop_least(&settings.run.plan.drop, kind, wanted)
                 });
             }
         };
@@ -240,7 +241,7 @@ fn DropLeast() -> impl IntoView {
             <label class="slider">
                 <span>{label}</span>
                 <input id=id type="range" min="0" max=move || state.layer_count().to_string() prop:value=move || count().to_string()
-                    disabled=move || state.importance.with(Option::is_none)
+                    disabled=move || state.results.importance().with(Option::is_none)
                     on:input=input on:change=move |_| dragging.set_value(false)/>
                 <output for=id>{count}</output>
             </label>

@@ -42,7 +42,7 @@ pub fn saves_data() -> bool {
 pub fn is_plain(settings: &Settings) -> bool {
     let plain = |model: &String| match ModelSource::parse(model) {
         ModelSource::Picked(_) => true,
-        ModelSource::Default => settings.other.is_empty() && !saves_data(),
+        ModelSource::Default => settings.models.other.is_empty() && !saves_data(),
         ModelSource::Address(_) | ModelSource::Repository(_) => false,
     };
     claims::models(settings).all(plain)
@@ -66,7 +66,7 @@ pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<
 /// From where a model that settings name would come.
 pub fn place(settings: &Settings, model: &str) -> Place {
     // A page without an address of its own has no site either.
-    address::base().map_or(Place::Device, |page| Place::of(model, settings.hub(), &page))
+    address::base().map_or(Place::Device, |page| Place::of(model, settings.models.hub(), &page))
 }
 
 async fn left(models: Models, settings: &Settings, model: &str, place: &Place, asker: Asker) -> Left {
@@ -79,8 +79,8 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
         ModelSource::Default => default_model().await,
         ModelSource::Address(address) => at_address(&address, may_ask, may_follow).await,
         ModelSource::Repository(repository) => {
-            let token = models.token(settings.hub());
-            in_repository(&repository, settings.hub(), may_ask, may_follow, token).await
+            let token = models.token(settings.models.hub());
+            in_repository(&repository, settings.models.hub(), may_ask, may_follow, token).await
         }
     }
 }

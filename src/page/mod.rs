@@ -58,13 +58,13 @@ fn App() -> impl IntoView {
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
         let settings = state.settings.get_untracked();
-        if !isolation::reload_for_threads(settings.backend, &settings.model).await {
+        if !isolation::reload_for_threads(settings.models.backend, &settings.models.model).await {
             state.load_model();
         }
     });
     remove_placeholder();
     let embedded = state.embedded;
-    let edits = Memo::new(move |_| state.settings.with(|settings| settings.plan.edits_weights()));
+    let edits = Memo::new(move |_| state.settings.with(|settings| settings.run.plan.edits_weights()));
     view! {
         <div class="page" class:embedded=embedded>
             <header::Header/>

@@ -10,7 +10,7 @@ use super::status::megabytes;
 use crate::consent::tokens;
 use prunescope_downloads::words::host_of;
 use prunescope_protocol::model::source::{DEFAULT_HUB, PICKED};
-use prunescope_protocol::settings::{BackendChoice, Precision, Settings, link};
+use prunescope_protocol::settings::{Precision, Settings};
 
 /// A line in which a visitor writes a model.
 #[component]
@@ -62,11 +62,11 @@ fn choose(state: &AppState, get: fn(&Settings) -> &String, set: fn(&mut Settings
 pub fn ModelPicker() -> impl IntoView {
     let state = expect_context::<AppState>();
     let pick = move |event| given_files::pick(state, &event, None);
-    let is_picked = move || state.settings.with(|settings| settings.model.starts_with(PICKED));
+    let is_picked = move || state.settings.with(|settings| settings.models.model.starts_with(PICKED));
     view! {
         <div class="fields models">
             <ModelField id="model-address" label="Model: a Hugging Face repository, or the address of a GGUF file" placeholder="SmolLM2-135M-Instruct"
-                get=|settings| &settings.model set=|settings, value| settings.model = value/>
+                get=|settings| &settings.models.model set=|settings, value| settings.models.model = value/>
             <Suggestions/>
             <label class="file">
                 "or files on this computer (or drop them on the page)"
@@ -76,7 +76,7 @@ pub fn ModelPicker() -> impl IntoView {
                 <p class="hint">"A link cannot carry a file: whoever opens it must have the file too."</p>
             </Show>
             <ModelField id="other-address" label="Compare with a second model, such as a pruned version of the first" placeholder="none"
-                get=|settings| &settings.other set=|settings, value| settings.other = value/>
+                get=|settings| &settings.models.other set=|settings, value| settings.models.other = value/>
             <Device/>
             <Hub/>
             <KeptModels/>
@@ -97,8 +97,8 @@ fn Suggestions() -> impl IntoView {
                     suggestion.megabytes, suggestion.memory, suggestion.licence
                 );
                 view! {
-                    <button class="chip" title=title aria-pressed=move || state.settings.with(|settings| settings.model == model).to_string()
-                        on:click=move |_| choose(&state, |settings| &settings.model, |settings, value| settings.model = value, model.into())>
+                    <button class="chip" title=title aria-pressed=move || state.settings.with(|settings| settings.models.model == model).to_string()
+                        on:click=move |_| choose(&state, |settings| &settings.models.model, |settings, value| settings.models.model = value, model.into())>
                         {suggestion.name}" "<small>{format!("{} MB", suggestion.megabytes)}</small>
                     </button>
                 }
@@ -112,29 +112,25 @@ fn Suggestions() -> impl IntoView {
 fn Device() -> impl IntoView {
     let state = expect_context::<AppState>();
     let choose_backend = move |event: leptos::ev::Event| {
-        let choice = match event_target_value(&event).as_str() {
-            "cpu" => BackendChoice::Cpu,
-            "webgpu" => BackendChoice::WebGpu,
-            _ => BackendChoice::Auto,
-        };
-        state.change(HistoryEntry::New, |settings| settings.backend = choice);
+        let choice = event_target_value(&event).parse().unwrap_or_default();
+        state.change(HistoryEntry::New, |settings| settings.models.backend = choice);
     };
     let choose_precision = move |event: leptos::ev::Event| {
         let precision = if event_target_checked(&event) { Precision::Eight } else { Precision::Stored };
-        state.change(HistoryEntry::New, |settings| settings.precision = precision);
+        state.change(HistoryEntry::New, |settings| settings.models.precision = precision);
     };
     view! {
         <label class="number">
             "Device"
             <select id="backend" on:change=choose_backend
-                prop:value=move || state.settings.with(|settings| link::backend_name(settings.backend))>
+                prop:value=move || state.settings.with(|settings| settings.models.backend.to_string())>
                 <option value="auto">"best"</option>
                 <option value="cpu">"CPU"</option>
                 <option value="webgpu">"WebGPU"</option>
             </select>
         </label>
         <label class="check">
-            <input type="checkbox" id="precision" prop:checked=move || state.settings.with(|settings| settings.precision == Precision::Eight)
+            <input type="checkbox" id="precision" prop:checked=move || state.settings.with(|settings| settings.models.precision == Precision::Eight)
                 on:change=choose_precision/>
             "round unquantized weights to 8 bits, to save memory"
         </label>
@@ -145,13 +141,13 @@ fn Device() -> impl IntoView {
 #[component]
 fn Hub() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let hub = Memo::new(move |_| state.settings.with(|settings| settings.hub.clone()));
+    let hub = Memo::new(move |_| state.settings.with(|settings| settings.models.hub.clone()));
     let set_hub = move |event: leptos::ev::Event| {
         let value = event_target_value(&event).trim().trim_end_matches('/').to_string();
         let value = if value == DEFAULT_HUB { String::new() } else { value };
-        state.change(HistoryEntry::New, |settings| settings.hub = value);
+        state.change(HistoryEntry::New, |settings| settings.models.hub = value);
     };
-    let address = Memo::new(move |_| state.settings.with(|settings| settings.hub().to_string()));
+    let address = Memo::new(move |_| state.settings.with(|settings| settings.models.hub().to_string()));
     view! {
         <details class="hub">
             <summary>"Private models, other hubs"</summary>

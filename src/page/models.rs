@@ -170,8 +170,8 @@ impl Models {
             },
             ModelSource::Repository(repository) => ModelFiles::Repository {
                 repository,
-                hub: settings.hub().to_string(),
-                token: untrack(|| self.token(settings.hub())),
+                hub: settings.models.hub().to_string(),
+                token: untrack(|| self.token(settings.models.hub())),
             },
         };
         Ok(ModelOrder { source: model.into(), files, allowance })

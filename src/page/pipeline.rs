@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::verdict;
 use prunescope_protocol::model::SublayerKind;
 
@@ -11,10 +12,10 @@ use prunescope_protocol::model::SublayerKind;
 pub fn Pipeline() -> impl IntoView {
     let state = expect_context::<AppState>();
     let metric = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
-        Signal::derive(move || state.next_token.with(|next| next.as_ref().map(|next| of(&next.metrics))))
+        Signal::derive(move || state.results.next_token().with(|next| next.as_ref().map(|next| of(&next.metrics))))
     };
     let winner = move |pruned: bool| {
-        state.next_token.with(|next| {
+        state.results.next_token().with(|next| {
             next.as_ref().and_then(|next| {
                 let top = if pruned { next.top.pruned.first() } else { next.top.dense.first() };
                 top.map(|token| (token.text.clone(), if pruned { token.pruned } else { token.dense }))
@@ -28,12 +29,14 @@ pub fn Pipeline() -> impl IntoView {
     };
     let kept = move || {
         let dropped: usize = state.settings.with(|settings| {
-            [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.plan.drop.count(*kind)).sum()
+            [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.run.plan.drop.count(*kind)).sum()
         });
         (dropped, 2 * state.layer_count())
     };
     let thinned = move || {
-        state.settings.with(|settings| settings.plan.edits_weights().then(|| settings.plan.weights_only().name()))
+        state
+            .settings
+            .with(|settings| settings.run.plan.edits_weights().then(|| settings.run.plan.weights_only().name()))
     };
     view! {
         <div class="panel pipeline" class:stale=move || state.is_stale()>
@@ -112,20 +115,20 @@ fn turned(orthogonal: f32) -> String {
 
 /// One sentence on what the numbers mean.
 fn verdict(state: AppState) -> String {
-    let Some(metrics) = state.next_token.with(|next| next.as_ref().map(|next| next.metrics)) else {
+    let Some(metrics) = state.results.next_token().with(|next| next.as_ref().map(|next| next.metrics)) else {
         return "\u{a0}".into();
     };
-    if state.not_finite.with(Option::is_none) && state.shown_plan.with(|plan| plan.is_dense()) {
+    if state.results.not_finite().with(Option::is_none) && state.results.plan().with(|plan| plan.is_dense()) {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
     let numbers = verdict::first_token(&metrics);
-    if state.not_finite.with(Option::is_some) {
+    if state.results.not_finite().with(Option::is_some) {
         return format!("{numbers}.");
     }
     match state.first_divergence() {
         Some(0) => format!("{numbers}, and the texts differ from the first token on."),
         Some(step) => format!("{numbers}; the texts part at token {}.", step + 1),
-        None if state.report.with(Option::is_some) => format!("{numbers}; the texts are the same so far."),
+        None if state.results.report().with(Option::is_some) => format!("{numbers}; the texts are the same so far."),
         None => format!("{numbers}."),
     }
 }

@@ -1,9 +1,8 @@
 //! The page's one state. Settings change only through [`AppState::change`]; results come only from engine events.
 
-use std::collections::BTreeMap;
-
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use reactive_stores::Store;
 use wasm_bindgen_futures::spawn_local;
 
 use super::address;
@@ -17,12 +16,9 @@ use super::offline;
 use crate::consent::{self, Asker, Claims, Decision, Left, Part, Question, decide};
 use crate::engine_start::StartFailure;
 use crate::notices::Notices;
-use prunescope_protocol::messages::{Backend, DeviceChoice, Event, Excess, Request, Stage};
-use prunescope_protocol::prune::{Importance, PruningPlan};
-use prunescope_protocol::results::{
-    ComparedPosition, GenerationStep, LayerTransition, Metrics, ModelInfo, NotFinite, Quality, Report, TokenWeight,
-    WeightReport, first_divergence, written_ids,
-};
+use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
+use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunEvent, Stage, WorkerEvent};
+use prunescope_protocol::results::ModelInfo;
 use prunescope_protocol::settings::{BackendChoice, Precision, Settings, link};
 
 /// Layers of the default model, for a grid before it is loaded.
@@ -122,38 +118,12 @@ pub struct AppState {
     pub newest_run: RwSignal<u64>,
     /// Whether it is still running.
     pub running: RwSignal<bool>,
-    /// The number of the run whose results are shown.
-    pub shown_run: RwSignal<u64>,
-    /// The plan of the run whose results are shown.
-    pub shown_plan: RwSignal<PruningPlan>,
-    /// How many tokens the prompt has.
-    pub prompt_tokens: RwSignal<usize>,
-    /// The first position after the prompt.
-    pub next_token: RwSignal<Option<ComparedPosition>>,
-    /// Generation, step by step.
-    pub steps: RwSignal<Vec<GenerationStep>>,
-    /// Both models on the dense text.
-    pub fixed_trajectory: RwSignal<Vec<Metrics>>,
-    /// How far both texts have collapsed.
-    pub quality: RwSignal<Option<Quality>>,
-    /// Layer transitions by step of the dense text, where each sublayer is dropped.
-    pub layers: RwSignal<BTreeMap<usize, Vec<LayerTransition>>>,
-    /// The same where each sublayer's weights are those of the plan.
-    pub edited_layers: RwSignal<BTreeMap<usize, Vec<LayerTransition>>>,
-    /// The tokens whose Δz does the most damage after the prompt.
-    pub damage: RwSignal<Vec<TokenWeight>>,
-    /// What the plan did to the weights.
-    pub weights: RwSignal<WeightReport>,
+    /// What runs, and measurements beside them, have found.
+    pub results: Store<RunResults>,
     /// What is measured beside the main run.
     pub measurements: Measurements,
-    /// Importance of the model's sublayers.
-    pub importance: RwSignal<Option<Importance>>,
-    /// All results of the shown run.
-    pub report: RwSignal<Option<Report>>,
     /// Bytes of the worker's wasm memory, and threads that compute.
     pub usage: RwSignal<Option<(u64, usize)>>,
-    /// Where numbers of the shown run are none.
-    pub not_finite: RwSignal<Option<NotFinite>>,
     /// Notices that are of the loaded model alone.
     of_model: StoredValue<Vec<String>>,
     /// Whether another page shows this one in a frame.
@@ -192,22 +162,9 @@ impl AppState {
             claims: RwSignal::new(Claims::default()),
             newest_run: RwSignal::new(0),
             running: RwSignal::new(false),
-            shown_run: RwSignal::new(0),
-            shown_plan: RwSignal::new(PruningPlan::default()),
-            prompt_tokens: RwSignal::new(0),
-            next_token: RwSignal::new(None),
-            steps: RwSignal::new(vec![]),
-            fixed_trajectory: RwSignal::new(vec![]),
-            quality: RwSignal::new(None),
-            layers: RwSignal::new(BTreeMap::new()),
-            edited_layers: RwSignal::new(BTreeMap::new()),
-            damage: RwSignal::new(vec![]),
-            weights: RwSignal::new(WeightReport::default()),
+            results: Store::new(RunResults::default()),
             measurements: Measurements::new(),
-            importance: RwSignal::new(None),
-            report: RwSignal::new(None),
             usage: RwSignal::new(None),
-            not_finite: RwSignal::new(None),
             of_model: StoredValue::new(vec![]),
             embedded,
             view_first: embedded && address::names_view(&query),
@@ -227,18 +184,18 @@ impl AppState {
 
     /// Whether what is shown belongs to an older run than the newest.
     pub fn is_stale(&self) -> bool {
-        self.shown_run.get() != self.newest_run.get()
+        self.results.run().get() != self.newest_run.get()
     }
 
     /// The same without following the signals.
     pub fn is_stale_untracked(&self) -> bool {
-        self.shown_run.get_untracked() != self.newest_run.get_untracked()
+        self.results.run().get_untracked() != self.newest_run.get_untracked()
     }
 
     /// The first step at which the shown texts differ.
     pub fn first_divergence(&self) -> Option<usize> {
-        let (dense, pruned) = self.steps.with(|steps| written_ids(steps));
-        first_divergence(&dense, &pruned)
+        self.results.steps().track();
+        self.results.with_untracked(RunResults::first_divergence)
     }
 
     /// Changes the settings for the visitor, the address bar with them, and starts what that asks for.
@@ -262,10 +219,10 @@ impl AppState {
         });
         self.settings.set(settings.clone());
         address::write(&settings, self.embedded, entry);
-        if settings.other_models(&before) {
+        if settings.models != before.models {
             self.cpu_reason.set(None);
             self.load_model();
-        } else if !settings.same_run(&before) {
+        } else if settings.run != before.run {
             if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|it| it.stage == Stage::Load)) {
                 let sentence =
                     "No model is loaded, so this changes no number yet: see above what went wrong.".to_string();
@@ -291,7 +248,7 @@ impl AppState {
         self.program.set(None);
         self.question.set(None);
         // What was measured was stopped with its engine.
-        self.measurements.working.set(None);
+        self.results.working().set(None);
         self.device.set(None);
         self.usage.set(None);
         if lookup::is_plain(&settings) {
@@ -329,8 +286,8 @@ impl AppState {
         self.waiting.update_value(|waiting| waiting.reject("the visitor took the default model instead"));
         self.claims.update(|claims| claims.visitor_named(""));
         self.change(HistoryEntry::New, |settings| {
-            settings.model.clear();
-            settings.other.clear();
+            settings.models.model.clear();
+            settings.models.other.clear();
         });
     }
 
@@ -352,14 +309,14 @@ impl AppState {
             let allowance = agreed.or_else(|| consent::allowance(model, parts, lookup::saves_data()));
             self.models.order(&settings, model, allowance)
         };
-        let orders = order(&settings.model).and_then(|model| {
-            let other = Some(&settings.other).filter(|other| !other.is_empty());
+        let orders = order(&settings.models.model).and_then(|model| {
+            let other = Some(&settings.models.other).filter(|other| !other.is_empty());
             Ok((model, other.map(|other| order(other)).transpose()?))
         });
         match orders {
             Ok((model, other)) => {
                 self.engine.set(EngineStatus::Starting);
-                let precision = settings.precision;
+                let precision = settings.models.precision;
                 let request = move |device| Request::Load { model, other, precision, device };
                 spawn_local(self.start_engine(request, settings));
             }
@@ -372,7 +329,7 @@ impl AppState {
         let load = self.newest_run.get_untracked();
         let device = match self.cpu_reason.get_untracked() {
             Some(reason) => Ok(device::cpu(reason)),
-            None => device::choose(settings.backend, &settings.model).await,
+            None => device::choose(settings.models.backend, &settings.models.model).await,
         };
         if self.newest_run.get_untracked() != load || self.engine.get_untracked() != EngineStatus::Starting {
             return;
@@ -406,7 +363,7 @@ impl AppState {
             self.failure.set(None);
         }
         let settings = self.settings.get_untracked();
-        self.send(Request::Run { run, settings });
+        self.send(Request::Run { run, settings: settings.run });
     }
 
     /// Sends a request to the engine.
@@ -424,7 +381,7 @@ impl AppState {
             self.client.with_value(EngineClient::stop);
             self.fail(Stage::Load, "Loading was stopped. Press Try again to go on where it was.".into());
         }
-        self.measurements.stop();
+        self.stop_measuring();
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
     }
 
@@ -453,17 +410,22 @@ impl AppState {
         .forget();
     }
 
+    /// Nothing is measured beside the run any more.
+    fn stop_measuring(&self) {
+        self.measurements.stop();
+        self.results.working().set(None);
+    }
+
     /// Returns to the example of a first visit, on the same model and device.
     pub fn reset(&self) {
         self.notices.set(Notices::default());
         let loaded = self.model.get_untracked();
         self.change(HistoryEntry::New, |settings| {
-            let Settings { model, other, hub, precision, backend, .. } = settings.clone();
-            *settings = Settings { model, other, hub, precision, backend, ..Settings::example() };
+            *settings = Settings { models: settings.models.clone(), ..Settings::example() };
             // The example is made for the default model: others may have fewer layers, or no chat template.
             if let Some(loaded) = loaded {
-                settings.plan = settings.plan.within(loaded.config.layers).0;
-                settings.chat &= loaded.has_chat_template;
+                settings.run.plan = settings.run.plan.within(loaded.config.layers).0;
+                settings.run.chat &= loaded.has_chat_template;
             }
         });
     }
@@ -472,23 +434,22 @@ impl AppState {
     fn fail(&self, stage: Stage, message: String) {
         let message = self.for_visitor(message);
         self.end(stage, message.clone());
-        let failed = Event::Failed { run: None, stage, message, fatal: true };
-        let newest = self.newest_run.get_untracked();
-        let calls = self.waiting.try_update_value(|waiting| waiting.tell(&failed, newest));
+        let failed = WorkerEvent::Failed { stage, message, fatal: true };
+        let calls = self.waiting.try_update_value(|waiting| waiting.tell_of_worker(&failed));
         calls.unwrap_or_default().call();
     }
 
     fn end(&self, stage: Stage, message: String) {
         self.engine.set(EngineStatus::Down);
         self.running.set(false);
-        self.measurements.stop();
+        self.stop_measuring();
         self.waiting.update_value(|waiting| waiting.reject(&message));
         self.failure.set(Some(Failure::new(stage, message)));
     }
 
     /// Loads the model anew with weights rounded to 8 bits.
     pub fn round_to_eight_bits(&self) {
-        self.change(HistoryEntry::New, |settings| settings.precision = Precision::Eight);
+        self.change(HistoryEntry::New, |settings| settings.models.precision = Precision::Eight);
     }
 
     /// Takes over what is heard of the engine for a backend.
@@ -519,40 +480,130 @@ impl AppState {
         }
     }
 
-    /// Takes over what the engine tells. Events of superseded runs are dropped, so numbers never mix two plans.
-    fn receive(&self, event: Event) {
-        let newest = self.newest_run.get_untracked();
-        let calls = self.waiting.try_update_value(|waiting| waiting.tell(&event, newest));
-        self.take_over(event, newest);
-        calls.unwrap_or_default().call();
+    /// Takes what the worker tells. Events of superseded runs are dropped here, so numbers never mix two plans.
+    fn receive(&self, event: WorkerEvent) {
+        match event {
+            WorkerEvent::Run { run, event } if run == self.newest_run.get_untracked() => {
+                let settings = self.settings.get_untracked();
+                let calls = self.waiting.try_update_value(|waiting| waiting.tell_of_run(run, &event, settings));
+                self.apply_run_event(run, event);
+                calls.unwrap_or_default().call();
+            }
+            WorkerEvent::Run { event: RunEvent::Failed { message, fatal: true }, .. } => {
+                self.replace_engine(Stage::Run, message);
+            }
+            WorkerEvent::Run { event, .. } => {
+                if matches!(event, RunEvent::Stopped) {
+                    self.stopping.set_value(None);
+                }
+            }
+            event => {
+                let calls = self.waiting.try_update_value(|waiting| waiting.tell_of_worker(&event));
+                self.apply_worker_event(event);
+                calls.unwrap_or_default().call();
+            }
+        }
     }
 
-    fn take_over(&self, event: Event, newest: u64) {
-        if matches!(event, Event::Stopped { .. } | Event::Failed { .. }) {
-            self.stopping.set_value(None);
+    /// Takes what the newest run tells.
+    fn apply_run_event(&self, run: u64, event: RunEvent) {
+        match &event {
+            RunEvent::NotFinite { found } => {
+                let sentence = found.to_string();
+                self.of_model.update_value(|known| known.push(sentence.clone()));
+                self.notices.update(|notices| notices.push(sentence));
+            }
+            RunEvent::Stopped => {
+                self.stopping.set_value(None);
+                self.running.set(false);
+            }
+            RunEvent::Failed { message, fatal } => {
+                self.stopping.set_value(None);
+                if *fatal {
+                    return self.replace_engine(Stage::Run, message.clone());
+                }
+                self.running.set(false);
+                self.stop_measuring();
+                self.failure.set(Some(Failure::new(Stage::Run, self.for_visitor(sentence(message)))));
+            }
+            RunEvent::Done { .. } => self.running.set(false),
+            _ => {}
         }
+        let (done, measured) = (matches!(event, RunEvent::Done { .. }), matches!(event, RunEvent::Measured { .. }));
+        let plan = self.settings.with_untracked(|settings| settings.run.plan.clone());
+        let Some(changed) = self.results.try_update_untracked(|results| results.apply(run, &plan, event)) else {
+            return;
+        };
+        self.notify(changed);
+        if changed == Changed::Sweep {
+            let (done, total) = self.results.sweep_progress().get_untracked();
+            self.measurements.keep_pace(done, total);
+        }
+        if done {
+            self.measurements.end_run(self);
+        }
+        if measured {
+            self.measurements.end_measurement(self);
+        }
+    }
+
+    /// Has what shows a part of the results look at it again.
+    fn notify(&self, changed: Changed) {
+        let results = self.results;
+        match changed {
+            Changed::Nothing => {}
+            Changed::Run => results.notify(),
+            Changed::NotFinite => results.not_finite().notify(),
+            Changed::Steps => results.steps().notify(),
+            Changed::FixedTrajectory => results.fixed_trajectory().notify(),
+            Changed::Quality => results.quality().notify(),
+            Changed::Layers => results.layers().notify(),
+            Changed::EditedLayers => results.edited_layers().notify(),
+            Changed::Damage => results.damage().notify(),
+            Changed::Weights => results.weights().notify(),
+            Changed::Report => {
+                results.report().notify();
+                results.importance().notify();
+            }
+            Changed::Working => results.working().notify(),
+            Changed::Variants => results.variants().notify(),
+            Changed::Choice => results.choice().notify(),
+            Changed::Retrieval => results.retrieval().notify(),
+            Changed::Written => results.written().notify(),
+            Changed::Advice => results.advice().notify(),
+            Changed::Picture => results.picture().notify(),
+            Changed::Sweep => {
+                results.sweep().notify();
+                results.sweep_progress().notify();
+            }
+            Changed::Importance => results.importance().notify(),
+        }
+    }
+
+    /// Takes what the worker tells of itself.
+    fn apply_worker_event(&self, event: WorkerEvent) {
         match event {
-            Event::Hello | Event::Pong | Event::NotStarted { .. } => {}
-            Event::Starting { received, total } => self.program.set(Some((received, total))),
-            Event::Device { backend, reason } => self.device.set(Some((backend, reason))),
-            Event::NotThisDevice { reason, lasting } => {
+            WorkerEvent::Hello | WorkerEvent::Pong | WorkerEvent::NotStarted { .. } | WorkerEvent::Run { .. } => {}
+            WorkerEvent::Starting { received, total } => self.program.set(Some((received, total))),
+            WorkerEvent::Device { backend, reason } => self.device.set(Some((backend, reason))),
+            WorkerEvent::NotThisDevice { reason, lasting } => {
                 if lasting {
-                    let model = self.settings.with_untracked(|settings| settings.model.clone());
+                    let model = self.settings.with_untracked(|settings| settings.models.model.clone());
                     spawn_local(device::remember_slower(model, reason.clone()));
                 } else {
                     self.notices.update(|notices| notices.push(reason.clone()));
                 }
                 self.use_cpu(&reason);
             }
-            Event::Progress { received, total, kept, file } => {
+            WorkerEvent::Progress { received, total, kept, file } => {
                 let pace = self.pace(received, total, kept);
                 self.engine.set(EngineStatus::Loading { received, total, file, pace });
             }
-            Event::Notice { message } => {
+            WorkerEvent::Notice { message } => {
                 let message = self.for_visitor(message);
                 self.notices.update(|notices| notices.push(message));
             }
-            Event::AskFirst { model, excess } => {
+            WorkerEvent::AskFirst { model, excess } => {
                 let left = match excess {
                     Excess::Bytes(bytes) => Left::Bytes(bytes),
                     Excess::Redirect => Left::Redirect,
@@ -560,7 +611,7 @@ impl AppState {
                 };
                 self.ask_first(model, left);
             }
-            Event::TooBig { message, fits_in_eight_bits } => {
+            WorkerEvent::TooBig { message, fits_in_eight_bits } => {
                 self.client.with_value(EngineClient::stop);
                 self.fail(Stage::Load, sentence(&message));
                 self.failure.update(|failure| {
@@ -569,11 +620,11 @@ impl AppState {
                     }
                 });
             }
-            Event::Ready { model } => {
+            WorkerEvent::Ready { model } => {
                 let model = *model;
                 if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
-                    self.importance.set(None);
-                    self.measurements.forget();
+                    self.results.importance().set(None);
+                    self.results.update(RunResults::forget_measured);
                 }
                 self.measurements.send_sets(self);
                 self.keep_plan_within(model.config.layers);
@@ -584,50 +635,18 @@ impl AppState {
                 self.engine.set(EngineStatus::Ready);
                 self.start_run();
             }
-            Event::Prompt { run, ids } if run == newest => self.prompt_tokens.set(ids.len()),
-            Event::NextToken { run, compared } if run == newest => {
-                self.shown_run.set(run);
-                self.shown_plan.set(self.settings.with_untracked(|settings| settings.plan.clone()));
-                self.quality.set(None);
-                self.edited_layers.set(BTreeMap::new());
-                self.damage.set(vec![]);
-                self.measurements.begin_run(self);
-                self.steps.set(vec![]);
-                self.fixed_trajectory.set(vec![]);
-                self.layers.set(BTreeMap::new());
-                self.report.set(None);
-                self.not_finite.set(None);
-                self.next_token.set(Some(*compared));
-            }
-            Event::NotFinite { run, found } if run == newest => {
-                self.not_finite.set(Some(found));
-                self.of_model.update_value(|known| known.push(found.to_string()));
-                self.notices.update(|notices| notices.push(found.to_string()));
-            }
-            Event::Step { run, step } if run == newest => self.steps.update(|steps| steps.push(*step)),
-            Event::FixedTrajectory { run, steps } if run == newest => self.fixed_trajectory.set(steps),
-            Event::Layers { run, step, edited, layers } if run == newest => {
-                let place = if edited { self.edited_layers } else { self.layers };
-                place.update(|known| {
-                    known.insert(step, layers);
-                });
-            }
-            Event::Quality { run, quality } if run == newest => self.quality.set(Some(*quality)),
-            Event::Damage { run, tokens } if run == newest => self.damage.set(tokens),
-            Event::Weights { run, weights } if run == newest => self.weights.set(*weights),
-            Event::Importance { importance } => self.importance.set(Some(*importance)),
-            Event::Done { run, report } if run == newest => {
+            WorkerEvent::Stopped => self.stopping.set_value(None),
+            WorkerEvent::Usage { memory, threads } => self.usage.set(Some((memory, threads))),
+            WorkerEvent::Failed { stage: Stage::Run, message, fatal: false } => {
+                self.stopping.set_value(None);
                 self.running.set(false);
-                self.report.set(Some(*report));
-                self.measurements.end_run(self);
+                self.stop_measuring();
+                self.failure.set(Some(Failure::new(Stage::Run, self.for_visitor(sentence(&message)))));
             }
-            Event::Stopped { run } if run == Some(newest) => {
-                self.running.set(false);
-                self.measurements.working.set(None);
+            WorkerEvent::Failed { stage, message, fatal } => {
+                self.stopping.set_value(None);
+                if fatal { self.replace_engine(stage, message) } else { self.end_engine(stage, message) }
             }
-            Event::Usage { memory, threads } => self.usage.set(Some((memory, threads))),
-            Event::Failed { stage, message, fatal, run } => self.receive_failure(stage, message, fatal, run, newest),
-            event => self.measurements.receive(self, event, newest),
         }
     }
 
@@ -649,30 +668,29 @@ impl AppState {
         }
     }
 
-    fn receive_failure(&self, stage: Stage, message: String, fatal: bool, run: Option<u64>, newest: u64) {
-        if !fatal && stage == Stage::Run {
-            if run.is_none_or(|run| run == newest) {
-                self.running.set(false);
-                self.measurements.stop();
-                self.failure.set(Some(Failure::new(stage, self.for_visitor(sentence(&message)))));
-            }
-            return;
-        }
+    /// The engine cannot go on: the CPU's takes the place of a GPU's, where the visitor did not ask for that; else the failure stands.
+    fn replace_engine(&self, stage: Stage, message: String) {
         self.client.with_value(EngineClient::stop);
         let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
-        let may_choose = self.settings.with_untracked(|settings| settings.backend == BackendChoice::Auto);
-        if fatal && on_gpu && may_choose {
+        let may_choose = self.settings.with_untracked(|settings| settings.models.backend == BackendChoice::Auto);
+        if on_gpu && may_choose {
             self.notices
                 .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
             self.use_cpu("The GPU failed in this visit.");
-        } else {
-            let advice = if fatal && stage == Stage::Run && !message.contains("again") {
-                " Press Try again; if it happens again, choose another model or device under Model."
-            } else {
-                ""
-            };
-            self.end(stage, self.for_visitor(sentence(&message) + advice));
+            return;
         }
+        let advice = if stage == Stage::Run && !message.contains("again") {
+            " Press Try again; if it happens again, choose another model or device under Model."
+        } else {
+            ""
+        };
+        self.end(stage, self.for_visitor(sentence(&message) + advice));
+    }
+
+    /// There is no model, or no device.
+    fn end_engine(&self, stage: Stage, message: String) {
+        self.client.with_value(EngineClient::stop);
+        self.end(stage, self.for_visitor(sentence(&message)));
     }
 
     /// How fast the model comes from the network, once some of it has come.
@@ -692,31 +710,31 @@ impl AppState {
 
     /// Reads the prompt as plain text where the model has no chat template that can be used, and says so.
     fn keep_chat_possible(&self, model: &ModelInfo) {
-        if !model.has_chat_template && self.settings.with_untracked(|settings| settings.chat) {
+        if !model.has_chat_template && self.settings.with_untracked(|settings| settings.run.chat) {
             let notice = match &model.chat_template_fault {
                 None => "This model has no chat template, so the prompt is read as plain text.".into(),
                 Some(fault) => format!("{} It is off now, so the prompt is read as plain text.", sentence(fault)),
             };
             self.notices.update(|notices| notices.push(notice));
-            self.change(HistoryEntry::Same, |settings| settings.chat = false);
+            self.change(HistoryEntry::Same, |settings| settings.run.chat = false);
         }
     }
 
     /// Takes layers out of the plans that the model does not have, and says so.
     fn keep_plan_within(&self, layers: usize) {
         let settings = self.settings.get_untracked();
-        let (plan, mut notices) = settings.plan.within(layers);
-        let mut compare = settings.compare.clone();
+        let (plan, mut notices) = settings.run.plan.within(layers);
+        let mut compare = settings.measure.compare.clone();
         for variant in &mut compare {
             let (inside, more) = variant.plan.within(layers);
             variant.plan = inside;
             notices.extend(more);
         }
-        if plan != settings.plan || compare != settings.compare {
+        if plan != settings.run.plan || compare != settings.measure.compare {
             self.notices.update(|known| known.extend(notices));
             self.change(HistoryEntry::Same, |settings| {
-                settings.plan = plan;
-                settings.compare = compare;
+                settings.run.plan = plan;
+                settings.measure.compare = compare;
             });
         }
     }

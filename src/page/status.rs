@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::address;
 use super::state::{AppState, EngineStatus, Failure, HistoryEntry, Pace};
 use crate::consent;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_protocol::messages::{Backend, Stage};
 
 /// Where the default model comes from.
@@ -96,8 +97,8 @@ pub fn LoadingOrFailure() -> impl IntoView {
             let down = move || state.engine.get() == EngineStatus::Down;
             let Failure { offers_cpu, offers_eight_bits, offers_reload, .. } = failure;
             let loads = failure.stage == Stage::Load;
-            let other_model = loads && state.settings.with_untracked(|settings| !settings.model.is_empty());
-            let second_model = loads && state.settings.with_untracked(|settings| !settings.other.is_empty());
+            let other_model = loads && state.settings.with_untracked(|settings| !settings.models.model.is_empty());
+            let second_model = loads && state.settings.with_untracked(|settings| !settings.models.other.is_empty());
             view! {
                 <div class="failure" role="alert">
                     <p>{failure.message}</p>
@@ -115,7 +116,7 @@ pub fn LoadingOrFailure() -> impl IntoView {
                             <button id="use-eight-bits" on:click=move |_| state.round_to_eight_bits()>"Load it in 8 bits"</button>
                         </Show>
                         <Show when=move || second_model>
-                            <button id="use-one" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.other.clear())>
+                            <button id="use-one" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.models.other.clear())>
                                 "Without the second model"
                             </button>
                         </Show>
@@ -136,7 +137,7 @@ pub fn Progress(
     of_run: bool,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
-    let working = move || state.measurements.working.get().filter(|_| state.running.get() == of_run);
+    let working = move || state.results.working().get().filter(|_| state.running.get() == of_run);
     let id = if of_run { "run-progress" } else { "measure-progress" };
     view! {
         <span class="working" role="status">
@@ -153,7 +154,7 @@ pub fn Progress(
 #[component]
 pub fn StatusLine() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let is_default = move || state.settings.with(|settings| settings.model.is_empty());
+    let is_default = move || state.settings.with(|settings| settings.models.model.is_empty());
     let model = move || {
         state.model.get().map(|model| {
             let config = &model.config;
@@ -181,7 +182,7 @@ pub fn StatusLine() -> impl IntoView {
     let leaves = move || {
         let page = address::base()?;
         state.settings.with(|settings| {
-            let has_token = state.models.token(settings.hub()).is_some();
+            let has_token = state.models.token(settings.models.hub()).is_some();
             Some(consent::leaves(settings, &page, has_token, state.embedded))
         })
     };

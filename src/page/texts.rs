@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::visible;
 use prunescope_protocol::results::{GenerationStep, TokenText, TopTokenText};
 
@@ -65,8 +66,8 @@ fn TextPanel(
     let state = expect_context::<AppState>();
     let focused = RwSignal::new(0);
     let tokens = move || {
-        let run = state.shown_run.get();
-        state.steps.with(|steps| {
+        let run = state.results.run().get();
+        state.results.steps().with(|steps| {
             steps
                 .iter()
                 .filter_map(|step| {
@@ -98,8 +99,8 @@ fn TextPanel(
     let writing = move || {
         state.running.get()
             && !state.is_stale()
-            && state.report.with(Option::is_none)
-            && state.fixed_trajectory.with(Vec::is_empty)
+            && state.results.report().with(Option::is_none)
+            && state.results.fixed_trajectory().with(Vec::is_empty)
     };
     view! {
         <div class="panel text" data-side=id>
@@ -140,7 +141,7 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
     let state = expect_context::<AppState>();
     let details = move || {
         let at = inspected.get()?;
-        let step = state.steps.with(|steps| steps.get(at.step).cloned())?;
+        let step = state.results.steps().with(|steps| steps.get(at.step).cloned())?;
         let width = window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(400.0);
         let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(700.0);
         let left = at.left.min(width - 340.0).max(8.0);

@@ -46,11 +46,11 @@ fn Menu(
 }
 
 fn plan_part<T: Send + Sync + 'static>(state: AppState, part: fn(&PruningPlan) -> T) -> impl Fn() -> T + Copy {
-    move || state.settings.with(|settings| part(&settings.plan))
+    move || state.settings.with(|settings| part(&settings.run.plan))
 }
 
 fn choose(state: AppState, how: impl Fn(&mut PruningPlan, String) + Send + Sync + 'static) -> Callback<String> {
-    Callback::new(move |value: String| state.change(HistoryEntry::New, |settings| how(&mut settings.plan, value)))
+    Callback::new(move |value: String| state.change(HistoryEntry::New, |settings| how(&mut settings.run.plan, value)))
 }
 
 /// The row of controls.
@@ -111,7 +111,7 @@ pub fn Thinning() -> impl IntoView {
         let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
         dragging.set_value(true);
         state.change(entry, |settings| {
-            if let Some(sparse) = &mut settings.plan.sparse {
+            if let Some(sparse) = &mut settings.run.plan.sparse {
                 sparse.pattern = Pattern::Percent(percent.min(MAX_PERCENT));
             }
         });
@@ -119,7 +119,7 @@ pub fn Thinning() -> impl IntoView {
     let own = |key: &'static str| (key.to_string(), key.to_string());
     // Follows the finger: it needs the plan and the model's shape, no run.
     let footprint = move || {
-        let plan = state.settings.with(|settings| settings.plan.clone());
+        let plan = state.settings.with(|settings| settings.run.plan.clone());
         state.model.with(|model| model.as_ref().map(|model| Footprint::of(&plan, &model.config)).unwrap_or_default())
     };
     view! {
@@ -168,7 +168,7 @@ fn Range() -> impl IntoView {
     let last_layer = move || state.layer_count().saturating_sub(1);
     let range = move || {
         let whole = LayerRange { first: 0, last: last_layer() };
-        state.settings.with(|settings| settings.plan.layers.unwrap_or(whole))
+        state.settings.with(|settings| settings.run.plan.layers.unwrap_or(whole))
     };
     let change = move |is_first: bool, event: leptos::ev::Event| {
         let input = event_target::<web_sys::HtmlInputElement>(&event);
@@ -177,7 +177,7 @@ fn Range() -> impl IntoView {
             let (first, last) = if is_first { (layer, last.max(layer)) } else { (first.min(layer), layer) };
             let whole = first == 0 && last == last_layer();
             let layers = (!whole).then_some(LayerRange { first, last });
-            state.change(HistoryEntry::New, |settings| settings.plan.layers = layers);
+            state.change(HistoryEntry::New, |settings| settings.run.plan.layers = layers);
         }
         // What cannot be used is shown as what is in use.
         input.set_value(&if is_first { range().first } else { range().last }.to_string());

@@ -66,7 +66,7 @@ fn dense(model: &LoadedModel<Backend>, tokens: usize) -> DenseRun<Backend> {
 
 fn pruned(model: &LoadedModel<Backend>, dense: &DenseRun<Backend>, plan: &str) -> PrunedRun<Backend> {
     let plan: PruningPlan = plan.parse().expect("a plan");
-    let decoder = PrunedDecoder::unedited(&model.decoder, &plan);
+    let decoder = PrunedDecoder::dropping(&model.decoder, &plan);
     block_on(PrunedRun::read(decoder, dense, &Control::unstoppable())).expect("a run")
 }
 
@@ -119,7 +119,7 @@ fn slider(bencher: Bencher, plan: &str) {
         let control = Control::unstoppable();
         let mut edit = |plan: &str| {
             let plan: PruningPlan = plan.parse().expect("a plan");
-            let unedited = PrunedDecoder::unedited(&model.decoder, &plan);
+            let unedited = PrunedDecoder::dropping(&model.decoder, &plan);
             block_on(calibration.edit(unedited, &control, &mut |_, _, _| {})).expect("weights")
         };
         edit(&plan.replace("0.5", "0.4"));

@@ -14,11 +14,11 @@ use prunescope_engine::experiment::forward::{Pass, forward_pair, last_spaces};
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::linear::Linear;
 use prunescope_engine::model::{Decoder, KeyValueCache, LoadedModel};
-use prunescope_protocol::messages::Event;
+use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Place;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
 /// Relative error of logits that is allowed.
@@ -155,11 +155,11 @@ fn check_session(family: &str) {
         for plan in ["m0", "a0", "wanda-0.5", "magnitude-2:4", "sparsegpt-0.3", "rtn4-g32", "awq3-g32"] {
             let prompt = "The river rises in the hills.".into();
             let settings =
-                Settings { plan: plan.parse().unwrap(), prompt, chat: false, tokens: 4, ..Settings::default() };
+                RunSettings { plan: plan.parse().unwrap(), prompt, chat: false, tokens: 4, ..RunSettings::default() };
             let mut steps = 0;
-            let mut tell = |event| steps += usize::from(matches!(event, Event::Step { .. }));
+            let mut tell = |event| steps += usize::from(matches!(event, RunEvent::Step { .. }));
             let place = format!("{}, {plan}", source.display());
-            let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut tell))
+            let report = block_on(session.run(&settings, &Control::unstoppable(), &mut tell))
                 .unwrap_or_else(|error| panic!("{place}: {error}"));
             assert!(report.next_token.metrics.values().iter().all(|x| x.is_finite()), "{place}");
             assert!(report.next_token.metrics.kl_dense_pruned > 1e-6, "{place}: the plan does something");

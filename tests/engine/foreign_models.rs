@@ -11,7 +11,7 @@ use prunescope_engine::compute::Cpu;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
 /// What transformers' probabilities may differ by: it computes in other orders.
@@ -55,9 +55,9 @@ fn family(name: &str) -> PathBuf {
 fn found(model: &Path, prompt: Option<&str>, chat: bool) -> Result<Found, String> {
     let model = load(model, Cpu).map_err(|error| error.to_string())?;
     let mut session = Session::new(model, "", || 0.0);
-    let mut settings = Settings { chat, tokens: 1, ..Settings::default() };
+    let mut settings = RunSettings { chat, tokens: 1, ..RunSettings::default() };
     settings.prompt = prompt.unwrap_or(&settings.prompt).into();
-    let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {}));
+    let report = block_on(session.run(&settings, &Control::unstoppable(), &mut |_| {}));
     let report = report.map_err(|error| error.to_string())?;
     let top = report.next_token.top.dense.iter().map(|token| (token.id, token.dense)).collect();
     Ok(Found { ids: report.prompt_ids, top, notices: session.info().notices.clone() })
@@ -473,7 +473,7 @@ fn holes_in_the_ids_keep_the_texts() {
 /// Numbers that are none are told, with the place where they begin, and the events can be read by the page.
 #[test]
 fn numbers_that_are_none_are_told_with_their_place() {
-    use prunescope_protocol::messages::Event;
+    use prunescope_protocol::messages::RunEvent;
     let nan = |name: &str| {
         let file = gguf("llama", |file| {
             let (.., bytes) = file.tensors.iter_mut().find(|(tensor, ..)| tensor == name.as_bytes()).unwrap();
@@ -482,16 +482,16 @@ fn numbers_that_are_none_are_told_with_their_place() {
         let folder = Folder::new();
         fs::write(folder.0.join("model.gguf"), file.write()).unwrap();
         let mut session = crate::common::session(&folder.0.join("model.gguf"));
-        let settings = Settings { chat: false, tokens: 2, plan: "a0".parse().unwrap(), ..Settings::default() };
+        let settings = RunSettings { chat: false, tokens: 2, plan: "a0".parse().unwrap(), ..RunSettings::default() };
         let mut told = vec![];
-        let mut tell = |event: Event| {
+        let mut tell = |event: RunEvent| {
             let text = serde_json::to_string(&event).unwrap();
-            serde_json::from_str::<Event>(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-            if let Event::NotFinite { found, .. } = event {
+            serde_json::from_str::<RunEvent>(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            if let RunEvent::NotFinite { found } = event {
                 told.push(found.to_string());
             }
         };
-        let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut tell)).unwrap();
+        let report = block_on(session.run(&settings, &Control::unstoppable(), &mut tell)).unwrap();
         assert_eq!(report.not_finite.map(|found| found.to_string()), told.first().cloned());
         assert!(report.next_token.metrics.cos_p.is_nan());
         told

@@ -9,29 +9,45 @@ use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
-use prunescope_protocol::messages::{Event, Measurement};
+use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
-use prunescope_protocol::results::{Report, SweepLine, SweepPoint};
-use prunescope_protocol::settings::{Settings, SweepAxis, Variant};
+use prunescope_protocol::results::{RunReport, SweepLine, SweepPoint};
+use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use prunescope_protocol::tasks::{Question, RetrievalSet};
 
 fn settings(plan: &str) -> Settings {
-    Settings { plan: plan.parse().unwrap(), tokens: 6, sample: 3, ..Settings::default() }
+    Settings {
+        run: RunSettings { plan: plan.parse().unwrap(), tokens: 6, ..RunSettings::default() },
+        measure: MeasureSettings { sample: 3, ..MeasureSettings::default() },
+        ..Settings::default()
+    }
 }
 
-fn run(session: &mut Session<Cpu>, settings: &Settings) -> (Report, Vec<Event>) {
+/// A sweep of the dense model.
+fn sweep(sweep: SweepAxis, sample: usize) -> Settings {
+    let mut settings = settings("");
+    settings.measure = MeasureSettings { sweep, sample, ..MeasureSettings::default() };
+    settings
+}
+
+fn run(session: &mut Session<Cpu>, settings: &Settings) -> (RunReport, Vec<RunEvent>) {
     let mut events = vec![];
-    let report = block_on(session.run(1, settings, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
+    let report =
+        block_on(session.run(&settings.run, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
     (report, events)
 }
 
-fn measure(session: &mut Session<Cpu>, settings: &Settings, what: Measurement) -> Vec<Event> {
+fn measure(session: &mut Session<Cpu>, settings: &Settings, what: Measurement) -> Vec<RunEvent> {
     let mut events = vec![];
-    block_on(session.measure(1, settings, what, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
-    assert_eq!(events.last(), Some(&Event::Measured { run: 1, what }));
+    block_on(
+        session
+            .measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut |event| events.push(event)),
+    )
+    .unwrap();
+    assert_eq!(events.last(), Some(&RunEvent::Measured { what }));
     for event in &events {
         let text = serde_json::to_string(event).unwrap();
-        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), *event, "the protocol reads what it writes");
+        assert_eq!(serde_json::from_str::<RunEvent>(&text).unwrap(), *event, "the protocol reads what it writes");
     }
     events
 }
@@ -50,12 +66,12 @@ fn weights_are_edited_where_the_plan_says_and_shared_elsewhere() {
     assert!(report.weights.matrices.iter().all(|matrix| (matrix.sparsity - 0.5).abs() < 0.01 && matrix.change > 0.1));
     assert!(report.weights.calibration_tokens >= 2000);
     assert_eq!(report.edited_layers.len(), 2);
-    assert!(events.iter().any(|event| matches!(event, Event::Working { what, .. } if what.contains("calibration"))));
+    assert!(events.iter().any(|event| matches!(event, RunEvent::Working { what, .. } if what.contains("calibration"))));
     let footprint = report.weights.footprint;
     assert!(footprint.plan_bytes < footprint.dense_bytes);
     // Another ratio needs no second reading of the text.
     let (_, events) = run(&mut session, &settings("wanda-0.6_on-mlp_layers-1-2"));
-    let reads = |event: &Event| matches!(event, Event::Working { what, .. } if what.contains("calibration"));
+    let reads = |event: &RunEvent| matches!(event, RunEvent::Working { what, .. } if what.contains("calibration"));
     assert!(!events.iter().any(reads));
     // Another text does.
     session.calibrate("A short text of the visitor's own, which is enough to try this with.");
@@ -87,7 +103,7 @@ fn dropping_and_editing_combine_and_dropping_alone_keeps_the_edit() {
     let mut session = session();
     run(&mut session, &settings("magnitude-0.4"));
     let (both, events) = run(&mut session, &settings("a1_magnitude-0.4"));
-    assert!(!events.iter().any(|event| matches!(event, Event::Working { .. })), "the weights were known");
+    assert!(!events.iter().any(|event| matches!(event, RunEvent::Working { .. })), "the weights were known");
     let (fresh, _) = run(&mut crate::common::session(&crate::common::tiny_model()), &settings("a1_magnitude-0.4"));
     assert_eq!(both.generation, fresh.generation);
     assert_eq!(both.next_token, fresh.next_token);
@@ -100,7 +116,8 @@ fn a_model_without_any_sublayer_repeats_what_the_embedding_says() {
     let all = settings("b0,b1,b2,b3");
     let (report, _) = run(&mut session(), &all);
     // Nothing mixes tokens any more: what follows depends on the last token of the prompt alone.
-    let other = Settings { prompt: "Quite another question?".into(), ..all };
+    let mut other = all;
+    other.run.prompt = "Quite another question?".into();
     let (again, _) = run(&mut session(), &other);
     assert_ne!(report.prompt_ids, again.prompt_ids);
     assert_eq!(report.generation.pruned, again.generation.pruned);
@@ -111,7 +128,8 @@ fn another_temperature_of_the_analysis_gives_what_a_fresh_session_gives() {
     let mut used = session();
     run(&mut used, &settings("m2"));
     for analysis in [0.5, 2.0] {
-        let settings = Settings { analysis, ..settings("m2") };
+        let mut settings = settings("m2");
+        settings.run.analysis = analysis;
         let (again, _) = run(&mut used, &settings);
         let (fresh, _) = run(&mut session(), &settings);
         assert_eq!(again.next_token, fresh.next_token);
@@ -156,16 +174,14 @@ fn quality_is_the_dense_models_surprise() {
 #[test]
 fn variants_are_what_their_plans_give_alone() {
     let variant = |name: &str, plan: &str| Variant { name: name.into(), plan: plan.parse().unwrap() };
-    let settings = Settings {
-        compare: vec![variant("drop", "a1,m2"), variant("4 bit", "rtn4-g32"), variant("same", "")],
-        ..settings("m1")
-    };
+    let mut settings = settings("m1");
+    settings.measure.compare = vec![variant("drop", "a1,m2"), variant("4 bit", "rtn4-g32"), variant("same", "")];
     let mut session = session();
     run(&mut session, &settings);
     let results: Vec<_> = measure(&mut session, &settings, Measurement::Compare)
         .into_iter()
         .filter_map(|event| match event {
-            Event::Variant { result, .. } => Some(*result),
+            RunEvent::Variant { result, .. } => Some(*result),
             _ => None,
         })
         .collect();
@@ -174,10 +190,11 @@ fn variants_are_what_their_plans_give_alone() {
     assert_eq!(results[0].generation, alone.generation);
     assert_eq!(results[2].generation.dense, results[2].generation.pruned);
     // Again: nothing is computed, names follow.
-    let renamed = Settings { compare: vec![variant("other name", "a1,m2")], ..settings };
+    let mut renamed = settings;
+    renamed.measure.compare = vec![variant("other name", "a1,m2")];
     let events = measure(&mut session, &renamed, Measurement::Compare);
     assert_eq!(events.len(), 2);
-    assert!(matches!(&events[0], Event::Variant { result, .. } if result.name == "other name"));
+    assert!(matches!(&events[0], RunEvent::Variant { result, .. } if result.name == "other name"));
 }
 
 fn questions() -> Vec<Question> {
@@ -194,9 +211,9 @@ fn questions() -> Vec<Question> {
 fn questions_are_answered_by_both_models_and_once() {
     let mut session = session();
     session.use_questions(questions());
-    let results = |events: Vec<Event>| {
+    let results = |events: Vec<RunEvent>| {
         let results = events.into_iter().filter_map(|event| match event {
-            Event::Choice { result, .. } => Some(*result),
+            RunEvent::Choice { result } => Some(*result),
             _ => None,
         });
         results.collect::<Vec<_>>()
@@ -213,7 +230,8 @@ fn questions_are_answered_by_both_models_and_once() {
     assert!(same.iter().all(|result| result.dense == result.pruned && result.global.kl_dense_pruned < 1e-9));
     let again = results(measure(&mut session, &settings("m1,m2"), Measurement::Choice));
     assert_eq!(again, found);
-    let hot = Settings { analysis: 3.0, ..settings("m1,m2") };
+    let mut hot = settings("m1,m2");
+    hot.run.analysis = 3.0;
     let hot = results(measure(&mut session, &hot, Measurement::Choice));
     assert!(hot[0].global.kl_dense_pruned < found[0].global.kl_dense_pruned, "a higher temperature blurs");
     assert_eq!(hot[0].dense.letters, found[0].dense.letters);
@@ -230,7 +248,7 @@ fn retrieval_compares_ranks() {
     let report = |session: &mut Session<Cpu>, plan: &str| {
         let events = measure(session, &settings(plan), Measurement::Retrieval);
         events.into_iter().find_map(|event| match event {
-            Event::Retrieval { report, .. } => Some(*report),
+            RunEvent::Retrieval { report } => Some(*report),
             _ => None,
         })
     };
@@ -245,10 +263,10 @@ fn retrieval_compares_ranks() {
 
 #[test]
 fn a_stopped_sweep_goes_on_where_it_was() {
-    let settings = Settings { sweep: SweepAxis::Layers, sample: 2, ..settings("") };
-    let points = |events: &[Event]| {
+    let settings = sweep(SweepAxis::Layers, 2);
+    let points = |events: &[RunEvent]| {
         let points = events.iter().filter_map(|event| match event {
-            Event::SweepPoint { point, done, total, .. } => Some(((**point).clone(), *done, *total)),
+            RunEvent::SweepPoint { point, done, total, .. } => Some(((**point).clone(), *done, *total)),
             _ => None,
         });
         points.collect::<Vec<_>>()
@@ -257,12 +275,13 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     let newest = Rc::new(Cell::new(1));
     let control = Control::new(newest.clone(), 1, Rc::new(|| Box::pin(async {})));
     let mut events = vec![];
-    let stopped = block_on(session.measure(1, &settings, Measurement::Sweep, &control, &mut |event| {
-        if matches!(event, Event::SweepPoint { done: 7, .. }) {
-            newest.set(2);
-        }
-        events.push(event);
-    }));
+    let stopped =
+        block_on(session.measure(&settings.run, &settings.measure, Measurement::Sweep, &control, &mut |event| {
+            if matches!(event, RunEvent::SweepPoint { done: 7, .. }) {
+                newest.set(2);
+            }
+            events.push(event);
+        }));
     assert_eq!(stopped, Err(ExperimentError::Stopped));
     let first = points(&events);
     assert_eq!(first.len(), 7);
@@ -272,11 +291,11 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     assert_eq!(all.len(), 15);
     assert_eq!(all[..7], first[..]);
     assert_eq!(all.last().map(|(_, done, total)| (*done, *total)), Some((15, 15)));
-    let place = |event: &Event| matches!(event, Event::SweepPoint { done: 8, .. });
+    let place = |event: &RunEvent| matches!(event, RunEvent::SweepPoint { done: 8, .. });
     let eighth = events.iter().position(place).unwrap();
-    let work = events[..eighth].iter().filter(|event| matches!(event, Event::Working { .. })).count();
+    let work = events[..eighth].iter().filter(|event| matches!(event, RunEvent::Working { .. })).count();
     assert!(
-        work > 0 && events[..7].iter().all(|event| !matches!(event, Event::Working { .. })),
+        work > 0 && events[..7].iter().all(|event| !matches!(event, RunEvent::Working { .. })),
         "what is known is told at once"
     );
     let dense: Vec<_> = all.iter().filter(|(point, ..)| point.x == 0).map(|(point, ..)| point.choice).collect();
@@ -296,12 +315,12 @@ fn every_axis_has_all_its_points_in_a_fresh_session() {
         (SweepAxis::Sparsity, vec![SweepLine::Magnitude, SweepLine::Wanda]),
         (SweepAxis::Bits, vec![SweepLine::RoundToNearest, SweepLine::ActivationAware]),
     ] {
-        let events = measure(&mut session(), &Settings { sweep, sample: 1, ..settings("") }, Measurement::Sweep);
+        let events = measure(&mut session(), &self::sweep(sweep, 1), Measurement::Sweep);
         for line in lines {
             let found: Vec<usize> = events
                 .iter()
                 .filter_map(|event| match event {
-                    Event::SweepPoint { point, .. } if point.line == line => Some(point.x),
+                    RunEvent::SweepPoint { point, .. } if point.line == line => Some(point.x),
                     _ => None,
                 })
                 .collect();
@@ -314,7 +333,7 @@ fn every_axis_has_all_its_points_in_a_fresh_session() {
 fn a_judgement_says_what_it_rests_on() {
     let events = measure(&mut session(), &settings("m1"), Measurement::Judge);
     let advice = events.iter().find_map(|event| match event {
-        Event::Judged { advice, .. } => Some(advice.clone()),
+        RunEvent::Judged { advice } => Some(advice.clone()),
         _ => None,
     });
     let advice = advice.unwrap();
@@ -323,7 +342,7 @@ fn a_judgement_says_what_it_rests_on() {
         ["Retrieval", "Classification", "Generation"]
     );
     assert!(advice.iter().all(|one| one.because.contains("of 3")), "{advice:?}");
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Written { .. })).count(), 3);
+    assert_eq!(events.iter().filter(|event| matches!(event, RunEvent::Written { .. })).count(), 3);
 }
 
 #[test]
@@ -331,7 +350,7 @@ fn a_picture_shows_the_zeros_of_a_matrix() {
     let what = Measurement::Picture { layer: 1, matrix: Matrix::Up };
     let events = measure(&mut session(), &settings("magnitude-2:4"), what);
     let picture = events.iter().find_map(|event| match event {
-        Event::Picture { picture, .. } => Some(picture.clone()),
+        RunEvent::Picture { picture } => Some(picture.clone()),
         _ => None,
     });
     let picture = picture.unwrap();
@@ -362,11 +381,11 @@ fn a_second_model_is_measured_as_if_it_were_alone() {
     let mut alone = Session::new(other_model(), "other", || 0.0);
     let mut dense = session();
     for plan in ["", "a1", "wanda-0.5", "rtn4-g32"] {
-        let settings = Settings {
+        let mut settings = settings(plan);
+        settings.measure = MeasureSettings {
             compare: vec![Variant { name: "m2".into(), plan: "m2".parse().unwrap() }],
             sweep: SweepAxis::Sparsity,
             sample: 2,
-            ..settings(plan)
         };
         let (ours, theirs) = (run(&mut two, &settings).0, run(&mut alone, &settings).0);
         assert_ne!(ours.generation.dense, theirs.generation.dense, "these are two models");
@@ -390,29 +409,29 @@ fn a_second_model_is_measured_as_if_it_were_alone() {
             );
         }
     }
-    let settings = Settings { sweep: SweepAxis::Sparsity, sample: 2, ..settings("") };
+    let settings = sweep(SweepAxis::Sparsity, 2);
     let points = |session: &mut Session<Cpu>| -> Vec<SweepPoint> {
         let events = measure(session, &settings, Measurement::Sweep);
         events
             .into_iter()
-            .filter_map(|event| if let Event::SweepPoint { point, .. } = event { Some(*point) } else { None })
+            .filter_map(|event| if let RunEvent::SweepPoint { point, .. } = event { Some(*point) } else { None })
             .collect()
     };
     assert_eq!(points(&mut two), points(&mut alone));
 }
 
 /// What measurements tell of the dense and of the pruned model.
-fn told(events: &[Event]) -> Vec<(String, String)> {
+fn told(events: &[RunEvent]) -> Vec<(String, String)> {
     let text = |what: &dyn std::fmt::Debug| format!("{what:?}");
-    let both = |event: &Event| match event {
-        Event::Choice { result, .. } => Some((text(&result.dense), text(&result.pruned))),
-        Event::Retrieval { report, .. } => Some((
+    let both = |event: &RunEvent| match event {
+        RunEvent::Choice { result } => Some((text(&result.dense), text(&result.pruned))),
+        RunEvent::Retrieval { report } => Some((
             text(&report.poolings.iter().map(|pooling| &pooling.dense).collect::<Vec<_>>()),
             text(&report.poolings.iter().map(|pooling| &pooling.pruned).collect::<Vec<_>>()),
         )),
-        Event::Written { result, .. } => Some((result.dense.clone(), result.pruned.clone())),
-        Event::Variant { result, .. } => Some((text(&result.generation.dense), text(&result.generation.pruned))),
-        Event::Picture { picture, .. } => Some((String::new(), text(picture))),
+        RunEvent::Written { result } => Some((result.dense.clone(), result.pruned.clone())),
+        RunEvent::Variant { result, .. } => Some((text(&result.generation.dense), text(&result.generation.pruned))),
+        RunEvent::Picture { picture } => Some((String::new(), text(picture))),
         _ => None,
     };
     events.iter().filter_map(both).collect()

@@ -61,7 +61,7 @@ fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
         let plan = PruningPlan { layers, ..text.parse().unwrap() };
         let control = Control::unstoppable();
         let edited =
-            block_on(calibration.edit(PrunedDecoder::unedited(&model.decoder, &plan), &control, &mut |_, _, _| {}))
+            block_on(calibration.edit(PrunedDecoder::dropping(&model.decoder, &plan), &control, &mut |_, _, _| {}))
                 .unwrap();
         for case in cases {
             let place = format!("{name}, {text}, {}", case.matrix.name());

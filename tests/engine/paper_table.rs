@@ -6,7 +6,7 @@ use futures::executor::block_on;
 use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::session::Session;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -24,8 +24,8 @@ fn every_row<C: Compute>(mut session: Session<C>) {
     let rows: Vec<Row> = serde_json::from_str(&text).unwrap();
     assert_eq!(rows.len(), 7);
     for row in rows {
-        let settings = Settings { plan: row.drop.parse().unwrap(), tokens: 16, ..Settings::default() };
-        let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap();
+        let settings = RunSettings { plan: row.drop.parse().unwrap(), tokens: 16, ..RunSettings::default() };
+        let report = block_on(session.run(&settings, &Control::unstoppable(), &mut |_| {})).unwrap();
         assert_eq!(report.prompt_ids.len(), 37);
         assert_eq!(report.prompt_ids[..5], [1, 9690, 198, 2683, 359]);
         let found = report.next_token.metrics;

@@ -20,7 +20,7 @@ use prunescope_engine::session::Session;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Metrics;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -77,12 +77,12 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerance: f64)
     for case in &reference.cases {
         let place = format!("{:?} without {:?}", case.prompt, case.drop);
         let plan: PruningPlan = case.drop.parse().unwrap();
-        let settings = Settings {
+        let settings = RunSettings {
             prompt: case.prompt.clone(),
             chat: case.chat,
             plan: plan.clone(),
             tokens: 1,
-            ..Settings::default()
+            ..RunSettings::default()
         };
         let ids = session.prompt_ids(&settings).unwrap();
         assert_eq!(ids, case.ids, "{place}: token ids");

@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use prunescope_engine::compute::Cpu;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::model::file::load;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 
 const TEXTS: [&str; 5] = [
     "Größe, 日本語。 🙂 family",
@@ -29,8 +29,8 @@ fn check(name: &str, ids: [&[u32]; 5], text: &str) {
     }
     let mut session = crate::common::session(&path);
     let prompt = "The capital of France is".into();
-    let settings = Settings { prompt, chat: false, tokens: 16, ..Settings::default() };
-    let report = block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap();
+    let settings = RunSettings { prompt, chat: false, tokens: 16, ..RunSettings::default() };
+    let report = block_on(session.run(&settings, &Control::unstoppable(), &mut |_| {})).unwrap();
     assert_eq!(report.generation.dense.text, text);
 }
 

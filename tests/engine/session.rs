@@ -11,18 +11,18 @@ use prunescope_engine::model::ModelLoader;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::loader::Limits;
 use prunescope_formats::LoadError;
-use prunescope_protocol::messages::{Event, Measurement};
+use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::repository::Repository;
-use prunescope_protocol::results::Report;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::results::RunReport;
+use prunescope_protocol::settings::{MeasureSettings, RunSettings};
 
-fn settings(drop: &str) -> Settings {
-    Settings { plan: drop.parse().unwrap(), tokens: 8, ..Settings::default() }
+fn settings(drop: &str) -> RunSettings {
+    RunSettings { plan: drop.parse().unwrap(), tokens: 8, ..RunSettings::default() }
 }
 
-fn run(session: &mut prunescope_engine::session::Session<Cpu>, settings: &Settings) -> (Report, Vec<Event>) {
+fn run(session: &mut prunescope_engine::session::Session<Cpu>, settings: &RunSettings) -> (RunReport, Vec<RunEvent>) {
     let mut events = vec![];
-    let report = block_on(session.run(3, settings, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
+    let report = block_on(session.run(settings, &Control::unstoppable(), &mut |event| events.push(event))).unwrap();
     (report, events)
 }
 
@@ -64,31 +64,48 @@ fn a_second_plan_finds_what_a_fresh_session_finds() {
     assert_eq!(again.layers, fresh.layers);
 }
 
+/// Parts that were known already are not among the times.
 #[test]
-fn events_come_in_order_and_carry_the_number_of_the_run() {
+fn times_name_what_was_computed() {
+    let mut session = crate::common::session(&crate::common::tiny_model());
+    let mut parts = |settings: &RunSettings| {
+        let report = run(&mut session, settings).0;
+        report.timings_ms.into_keys().collect::<Vec<_>>()
+    };
+    let all = ["dense_prompt", "generation", "importance", "layers", "toggle_to_next_token"];
+    assert_eq!(parts(&settings("m1")), all);
+    assert_eq!(parts(&settings("m1")), [""; 0]);
+    assert_eq!(parts(&settings("m2")), ["generation", "toggle_to_next_token"]);
+    assert_eq!(parts(&RunSettings { analysis: 2.0, ..settings("m2") }), ["layers"]);
+    assert_eq!(parts(&settings("wanda-0.5")), ["edited_layers", "generation", "layers", "toggle_to_next_token"]);
+    assert_eq!(parts(&RunSettings { prompt: "Another".into(), ..settings("") })[..2], ["dense_prompt", "generation"]);
+}
+
+#[test]
+fn events_come_in_order_under_the_names_that_scripts_know() {
     let mut session = crate::common::session(&crate::common::tiny_model());
     let (_, events) = run(&mut session, &settings("a1"));
     let names: Vec<String> = events
         .iter()
-        .map(|event| serde_json::to_value(event).unwrap())
         .map(|event| {
-            assert!(event.get("run").is_none_or(|run| run == 3));
-            event["type"].as_str().unwrap().to_string()
+            let json = serde_json::to_value(event).unwrap();
+            assert_eq!(json["type"], event.name(), "scripts know it by the name that it is written with");
+            event.name().to_string()
         })
         .collect();
-    assert_eq!(names[..2], ["prompt", "next_token"]);
+    assert_eq!(names[..2], ["next_token", "weights"]);
     assert_eq!(names.iter().filter(|name| *name == "step").count(), 8);
     assert_eq!(names.last().unwrap(), "done");
     for event in &events {
         let text = serde_json::to_string(event).unwrap();
-        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), *event, "the protocol reads what it writes");
+        assert_eq!(serde_json::from_str::<RunEvent>(&text).unwrap(), *event, "the protocol reads what it writes");
     }
 }
 
 #[test]
 fn sampling_repeats_with_its_seed() {
     let mut session = crate::common::session(&crate::common::tiny_model());
-    let sampled = |seed| Settings { temp: 1.5, top_k: 40, top_p: 0.95, seed, ..settings("m1") };
+    let sampled = |seed| RunSettings { temp: 1.5, top_k: 40, top_p: 0.95, seed, ..settings("m1") };
     let (first, _) = run(&mut session, &sampled(7));
     let (other, _) = run(&mut session, &sampled(8));
     let (again, _) = run(&mut session, &sampled(7));
@@ -102,8 +119,8 @@ fn a_stopped_run_ends_and_the_next_is_whole() {
     let newest = Rc::new(Cell::new(1));
     let control = Control::new(newest.clone(), 1, Rc::new(|| Box::pin(async {})));
     let mut steps = 0;
-    let stopped = block_on(session.run(1, &settings("a1"), &control, &mut |event| {
-        if matches!(event, Event::Step { .. }) {
+    let stopped = block_on(session.run(&settings("a1"), &control, &mut |event| {
+        if matches!(event, RunEvent::Step { .. }) {
             steps += 1;
             if steps == 3 {
                 newest.set(2);
@@ -120,12 +137,12 @@ fn a_stopped_run_ends_and_the_next_is_whole() {
 #[test]
 fn prompts_that_cannot_be_used_are_refused_in_words() {
     let mut session = crate::common::session(&crate::common::tiny_model());
-    let refused = |session: &mut prunescope_engine::session::Session<Cpu>, settings: Settings| {
-        block_on(session.run(1, &settings, &Control::unstoppable(), &mut |_| {})).unwrap_err().to_string()
+    let refused = |session: &mut prunescope_engine::session::Session<Cpu>, settings: RunSettings| {
+        block_on(session.run(&settings, &Control::unstoppable(), &mut |_| {})).unwrap_err().to_string()
     };
-    let long = Settings { prompt: "a b c ".repeat(200), chat: false, ..settings("") };
+    let long = RunSettings { prompt: "a b c ".repeat(200), chat: false, ..settings("") };
     assert!(refused(&mut session, long).contains("shorten the prompt"));
-    let empty = Settings { prompt: String::new(), chat: false, ..settings("") };
+    let empty = RunSettings { prompt: String::new(), chat: false, ..settings("") };
     assert!(refused(&mut session, empty).contains("empty"));
     assert!(refused(&mut session, settings("a4")).contains("layers 0 to 3"));
 }
@@ -162,10 +179,10 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
 
     // Task sets keep the answers of both apart.
     let mut events = vec![];
-    let sets = Settings { sample: 4, ..settings("") };
+    let measure = MeasureSettings { sample: 4, ..MeasureSettings::default() };
     let told = &mut |event| events.push(event);
-    block_on(session.measure(4, &sets, Measurement::Judge, &Control::unstoppable(), told)).unwrap();
-    assert!(events.iter().any(|event| matches!(event, Event::Judged { .. })));
+    block_on(session.measure(&settings(""), &measure, Measurement::Judge, &Control::unstoppable(), told)).unwrap();
+    assert!(events.iter().any(|event| matches!(event, RunEvent::Judged { .. })));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{DroppedSublayers, LayerRange, MatrixGroup, PruningPlan, Quantization, Sparsity};
-use prunescope_protocol::settings::{Settings, SweepAxis, Variant};
+use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
+use strum::VariantArray;
 
 use crate::error::Error;
 
@@ -79,17 +81,6 @@ pub enum BackendName {
     Gpu,
 }
 
-/// What a sweep varies.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum SweepName {
-    /// How many sublayers or blocks are dropped.
-    Layers,
-    /// The share of weights that is removed.
-    Sparsity,
-    /// Bits of a weight.
-    Bits,
-}
-
 /// A model, a plan, and how to look at both.
 #[derive(Args, Debug)]
 pub struct Experiment {
@@ -148,8 +139,8 @@ pub struct Experiment {
     #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
     compare: Vec<Variant>,
     /// What a sweep varies.
-    #[arg(long, value_enum, default_value_t = SweepName::Layers)]
-    sweep: SweepName,
+    #[arg(long, default_value_t, value_parser = sweep_axis())]
+    sweep: SweepAxis,
     /// How many items of each task set a verdict and a sweep ask; 0 is all.
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
@@ -171,26 +162,27 @@ impl Experiment {
             on: self.on,
             layers: self.layers,
         };
-        let sweep = match self.sweep {
-            SweepName::Layers => SweepAxis::Layers,
-            SweepName::Sparsity => SweepAxis::Sparsity,
-            SweepName::Bits => SweepAxis::Bits,
-        };
         let default = Settings::default();
+        let (run, measure) = (default.run, default.measure);
         let settings = Settings {
-            prompt: self.prompt.clone().unwrap_or_else(|| default.prompt.clone()),
-            chat: self.chat,
-            plan,
-            tokens: self.tokens.unwrap_or(default.tokens),
-            temp: self.temp.unwrap_or(default.temp),
-            top_k: self.top_k.unwrap_or(default.top_k),
-            top_p: self.top_p.unwrap_or(default.top_p),
-            seed: self.seed.unwrap_or(default.seed),
-            analysis: self.analysis.unwrap_or(default.analysis),
-            compare: self.compare.clone(),
-            sweep,
-            sample: self.sample.unwrap_or(default.sample),
-            ..default
+            run: RunSettings {
+                prompt: self.prompt.clone().unwrap_or(run.prompt),
+                chat: self.chat,
+                plan,
+                tokens: self.tokens.unwrap_or(run.tokens),
+                temp: self.temp.unwrap_or(run.temp),
+                top_k: self.top_k.unwrap_or(run.top_k),
+                top_p: self.top_p.unwrap_or(run.top_p),
+                seed: self.seed.unwrap_or(run.seed),
+                analysis: self.analysis.unwrap_or(run.analysis),
+            },
+            measure: MeasureSettings {
+                compare: self.compare.clone(),
+                sweep: self.sweep,
+                sample: self.sample.unwrap_or(measure.sample),
+            },
+            models: default.models,
+            view: default.view,
         };
         let (settings, corrected) = settings.checked();
         match corrected.into_iter().next() {
@@ -206,6 +198,12 @@ impl Experiment {
             None => std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
+}
+
+/// The names of what a sweep varies.
+fn sweep_axis() -> impl TypedValueParser<Value = SweepAxis> {
+    PossibleValuesParser::new(SweepAxis::VARIANTS.iter().map(<&'static str>::from))
+        .try_map(|name| name.parse::<SweepAxis>())
 }
 
 /// A plan with a name, written `NAME*PLAN`.
@@ -235,7 +233,8 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_as_on_the_page() {
-        let expected = Settings { chat: false, plan: PruningPlan::default(), ..Settings::default() };
+        let run = RunSettings { chat: false, plan: PruningPlan::default(), ..RunSettings::default() };
+        let expected = Settings { run, ..Settings::default() };
         assert_eq!(settings("").unwrap(), expected);
     }
 
@@ -245,9 +244,9 @@ mod tests {
             "--drop a7,m17 --sparse wanda-0.5 --quant awq4-g64 --on mlp --layers 4-20 --compare two*wanda-2:4_on-mlp",
         );
         let found = found.unwrap();
-        assert_eq!(found.plan.to_string(), "a7,m17_wanda-0.5_awq4-g64_on-mlp_layers-4-20");
+        assert_eq!(found.run.plan.to_string(), "a7,m17_wanda-0.5_awq4-g64_on-mlp_layers-4-20");
         assert_eq!(
-            (found.compare[0].name.as_str(), found.compare[0].plan.to_string()),
+            (found.measure.compare[0].name.as_str(), found.measure.compare[0].plan.to_string()),
             ("two", "wanda-2:4_on-mlp".into())
         );
     }

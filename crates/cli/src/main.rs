@@ -18,7 +18,8 @@ use prunescope_engine::experiment::Control;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
-use prunescope_protocol::messages::{Event, Measurement};
+use prunescope_protocol::messages::{Measurement, RunEvent};
+use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks;
 
@@ -56,19 +57,19 @@ fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
     match command {
         Command::Report(experiment) => {
             let (mut session, settings) = begin(compute, experiment)?;
-            let report = block_on(session.run(0, &settings, &Control::unstoppable(), &mut |_| {}))?;
-            report.not_finite.iter().for_each(|found| eprintln!("{found}"));
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            let found = block_on(session.run(&settings.run, &Control::unstoppable(), &mut |_| {}))?;
+            found.not_finite.iter().for_each(|place| eprintln!("{place}"));
+            println!("{}", serde_json::to_string_pretty(&Report { settings, found })?);
         }
         Command::Measure { what, experiment } => {
             let what = Measurement::from(*what);
             let (mut session, settings) = begin(compute, experiment)?;
             // Progress goes to standard error, results to standard output as they come.
-            let mut tell = |event: Event| match &event {
-                Event::Working { what, done, total, .. } => eprint!("\r{what}: {done} of {total}          "),
+            let mut tell = |event: RunEvent| match &event {
+                RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
                 event => println!("{}", serde_json::to_string(event).unwrap_or_default()),
             };
-            block_on(session.measure(0, &settings, what, &Control::unstoppable(), &mut tell))?;
+            block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
         }
     }
     Ok(())

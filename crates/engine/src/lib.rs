@@ -5,12 +5,13 @@
 
 #![warn(missing_docs)]
 
+mod cached;
 pub mod compute;
+mod evaluation_cache;
 pub mod experiment;
 mod measure;
 pub mod metrics;
 pub mod model;
 pub mod prune;
 pub mod session;
-mod task_book;
 mod writing;

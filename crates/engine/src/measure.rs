@@ -1,20 +1,21 @@
 //! Measurements beside the main run: variants, task sets, the sweep.
 
 use crate::compute::Compute;
+use crate::experiment::dense::DenseRun;
 use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::subject::Subject;
-use crate::experiment::weights::{PrunedDecoder, Which, picture};
+use crate::experiment::weights::{PrunedDecoder, VariantKey, picture};
 use crate::experiment::{Control, ExperimentError};
-use crate::session::{Known, Session};
+use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
 use crate::writing::write_texts;
-use prunescope_protocol::messages::{Event, Measurement};
+use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::prune::{
     DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity,
     SparsityMethod,
 };
 use prunescope_protocol::results::{Advice, SweepLine, SweepPoint, VariantResult};
-use prunescope_protocol::settings::{Settings, SweepAxis};
+use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
 
 /// Bits that stand for weights that are not rounded.
 const UNROUNDED: usize = 16;
@@ -64,16 +65,16 @@ pub fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine,
 
 /// One measurement that was asked for.
 struct Job<'a> {
-    run: u64,
-    settings: &'a Settings,
+    settings: &'a RunSettings,
+    measure: &'a MeasureSettings,
     control: &'a Control,
-    tell: &'a mut dyn FnMut(Event),
+    tell: &'a mut dyn FnMut(RunEvent),
 }
 
 impl Job<'_> {
     /// Tells how far a piece of work is.
     fn working(&mut self, what: String, done: usize, total: usize) {
-        (self.tell)(Event::Working { run: self.run, what, done, total });
+        (self.tell)(RunEvent::Working { what, done, total });
     }
 }
 
@@ -84,13 +85,13 @@ impl<C: Compute> Session<C> {
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
     pub async fn measure(
         &mut self,
-        run: u64,
-        settings: &Settings,
+        settings: &RunSettings,
+        measure: &MeasureSettings,
         what: Measurement,
         control: &Control,
-        tell: &mut dyn FnMut(Event),
+        tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
-        let mut job = Job { run, settings, control, tell };
+        let mut job = Job { settings, measure, control, tell };
         match what {
             Measurement::Compare => self.compare_variants(&mut job).await?,
             Measurement::Choice => self.choose(&mut job).await?,
@@ -99,51 +100,65 @@ impl<C: Compute> Session<C> {
             Measurement::Sweep => self.sweep(&mut job).await?,
             Measurement::Picture { layer, matrix } => self.draw(layer, matrix, &mut job).await?,
         }
-        (job.tell)(Event::Measured { run, what });
+        (job.tell)(RunEvent::Measured { what });
         Ok(())
     }
 
     /// The dense decoder and the one that the settings' plan leaves, with room for what they answer.
     async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder<C>; 2], ExperimentError> {
-        let pruned = self.prune(&job.settings.plan, true, job.run, job.control, job.tell).await?;
-        self.tasks.make_room(&self.which(&job.settings.plan));
-        Ok([PrunedDecoder::unedited(&self.model.decoder, &PruningPlan::default()), pruned])
+        let pruned = self.prune(&job.settings.plan, job.control, job.tell).await?;
+        self.tasks.evict(&pruned.key);
+        Ok([PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default()), pruned])
     }
 
     async fn compare_variants(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let settings = job.settings;
-        let ids = self.prompt_ids(settings)?;
-        self.read_prompt(ids, settings, job.control).await?;
+        job.measure.compare.iter().try_for_each(|variant| self.check_layers(&variant.plan))?;
+        let key = self.dense_key(job.settings)?;
+        let (mut dense, _) = self.dense_run(&key, job.control).await?;
+        let done = self.write_variants(&mut dense, &key, job).await;
+        self.keep_dense(key, dense);
+        done
+    }
+
+    /// Has each variant write beside a dense run.
+    async fn write_variants(
+        &mut self,
+        dense: &mut DenseRun<C>,
+        dense_key: &DenseKey,
+        job: &mut Job<'_>,
+    ) -> Result<(), ExperimentError> {
+        let (settings, variants) = (job.settings, &job.measure.compare);
         let temperature = settings.analysis_temperature();
-        for (at, variant) in settings.compare.iter().enumerate() {
-            let same = |known: &&Known| known.plan == variant.plan && known.tokens == settings.tokens;
-            let known = self.variants.iter().find(same).map(|known| known.result.clone());
-            let mut result = match known {
+        let analysis = AnalysisKey { dense: dense_key.clone(), temperature };
+        for (at, variant) in variants.iter().enumerate() {
+            let key = self.key(&variant.plan);
+            let same = |known: &&CachedVariant| known.key == key && known.tokens == settings.tokens;
+            let known = self.variants.get(&analysis).and_then(|known| known.iter().find(same));
+            let mut result = match known.map(|known| known.result.clone()) {
                 Some(known) => known,
                 None => {
-                    job.working(format!("Variant {}", variant.name), at, settings.compare.len());
-                    let model = self.prune(&variant.plan, false, job.run, job.control, job.tell).await?;
-                    let Some(dense) = &mut self.dense else { return Err(ExperimentError::Stopped) };
+                    job.working(format!("Variant {}", variant.name), at, variants.len());
+                    let model = self.prune_beside(&variant.plan, job.control, job.tell).await?;
                     let mut pruned = PrunedRun::read(model, dense, job.control).await?;
                     let next = next_token(dense, &pruned, temperature, &self.model.tokenizer).await?;
                     let generation =
                         write_texts(&self.model, dense, &mut pruned, settings, job.control, &mut |_| {}).await?;
                     let plan = variant.plan.to_string();
                     let result = VariantResult { name: variant.name.clone(), plan, next_token: next, generation };
-                    let (plan, tokens) = (variant.plan.clone(), settings.tokens);
-                    self.variants.push(Known { plan, tokens, result: result.clone() });
+                    let known = CachedVariant { key, tokens: settings.tokens, result: result.clone() };
+                    self.variants.entry(analysis.clone()).push(known);
                     result
                 }
             };
             result.name.clone_from(&variant.name);
-            (job.tell)(Event::Variant { run: job.run, at, result: Box::new(result) });
+            (job.tell)(RunEvent::Variant { at, result: Box::new(result) });
         }
         Ok(())
     }
 
     async fn choose(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let models = self.both(job).await?;
-        let (pruned, temperature) = (models[1].which(), job.settings.analysis_temperature());
+        let (pruned, temperature) = (models[1].key.clone(), job.settings.analysis_temperature());
         let total = self.tasks.questions();
         for place in 0..total {
             for model in &models {
@@ -153,7 +168,7 @@ impl<C: Compute> Session<C> {
             let letters = Subject::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
             let result = self.tasks.choice_result(&pruned, place, temperature, &letters, &self.model.tokenizer);
             if let Some(result) = result {
-                (job.tell)(Event::Choice { run: job.run, result: Box::new(result) });
+                (job.tell)(RunEvent::Choice { result: Box::new(result) });
             }
             job.working("Multiple choice".into(), place + 1, total);
         }
@@ -165,60 +180,60 @@ impl<C: Compute> Session<C> {
         let sample = self.tasks.retrieval_sample(0);
         for model in &models {
             let subject = Subject::new(model, &self.model);
-            let name = model.plan.name();
+            let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
             self.tasks.embed(&subject, &sample, control, &mut progress).await?;
         }
-        if let Some(report) = self.tasks.retrieval_report(&models[1].which(), &sample) {
-            (job.tell)(Event::Retrieval { run: job.run, report: Box::new(report) });
+        if let Some(report) = self.tasks.retrieval_report(&models[1].key.clone(), &sample) {
+            (job.tell)(RunEvent::Retrieval { report: Box::new(report) });
         }
         Ok(())
     }
 
     async fn judge(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let models = self.both(job).await?;
-        let (pruned, count) = (models[1].which(), job.settings.sample);
+        let (pruned, count) = (models[1].key.clone(), job.measure.sample);
         for model in &models {
             let subject = Subject::new(model, &self.model);
-            let name = model.plan.name();
+            let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
             self.tasks.evaluate(&subject, count, control, &mut progress).await?;
         }
         for place in self.tasks.generative_sample(count) {
             if let Some(result) = self.tasks.generative_result(&pruned, place) {
-                (job.tell)(Event::Written { run: job.run, result: Box::new(result) });
+                (job.tell)(RunEvent::Written { result: Box::new(result) });
             }
         }
-        let of = |which: &Which| self.tasks.scores(which, count);
-        if let (Some(dense), Some(pruned)) = (of(&Which::dense()), of(&pruned)) {
+        let of = |key: &VariantKey| self.tasks.scores(key, count);
+        if let (Some(dense), Some(pruned)) = (of(&VariantKey::dense()), of(&pruned)) {
             let advice = vec![
                 Advice::new("Retrieval", "right passage first", dense.recall_1, pruned.recall_1),
                 Advice::new("Classification", "right choices, cloze", dense.choice, pruned.choice),
                 Advice::new("Generation", "exact answers", dense.generation, pruned.generation),
             ];
-            (job.tell)(Event::Judged { run: job.run, advice });
+            (job.tell)(RunEvent::Judged { advice });
         }
         Ok(())
     }
 
     async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let count = job.settings.sample;
+        let count = job.measure.sample;
         let importance = self.importance(job.control, job.tell).await?;
-        let points = sweep_points(job.settings.sweep, &importance);
+        let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
-            let which = self.which(&plan);
-            if self.tasks.scores(&which, count).is_none() {
-                let model = self.prune(&plan, false, job.run, job.control, job.tell).await?;
-                self.tasks.make_room(&which);
+            let key = self.key(&plan);
+            if self.tasks.scores(&key, count).is_none() {
+                let model = self.prune_beside(&plan, job.control, job.tell).await?;
+                self.tasks.evict(&key);
                 let subject = Subject::new(&model, &self.model);
                 let control = job.control;
                 let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
                 self.tasks.evaluate(&subject, count, control, &mut progress).await?;
             }
-            if let Some(scores) = self.tasks.scores(&which, count) {
+            if let Some(scores) = self.tasks.scores(&key, count) {
                 let point = SweepPoint {
                     line,
                     x,
@@ -229,7 +244,7 @@ impl<C: Compute> Session<C> {
                     recall_5: scores.recall_5,
                     generation: scores.generation,
                 };
-                (job.tell)(Event::SweepPoint { run: job.run, point: Box::new(point), done: done + 1, total });
+                (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: done + 1, total });
             }
         }
         Ok(())
@@ -239,7 +254,7 @@ impl<C: Compute> Session<C> {
         let [_, pruned] = self.both(job).await?;
         if layer < pruned.decoder.config.layers {
             let picture = picture(&pruned.decoder, layer, matrix).await?;
-            (job.tell)(Event::Picture { run: job.run, picture: Box::new(picture) });
+            (job.tell)(RunEvent::Picture { picture: Box::new(picture) });
         }
         Ok(())
     }

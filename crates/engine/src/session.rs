@@ -1,31 +1,35 @@
 //! The state behind the protocol: a loaded model and what is already known about the current prompt.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::cached::Cached;
 use crate::compute::Compute;
+use crate::evaluation_cache::EvaluationCache;
 use crate::experiment::cross_check::{CrossCheckError, cross_check};
 use crate::experiment::dense::DenseRun;
 use crate::experiment::finite::first_not_finite;
-use crate::experiment::generation::{PrunedRun, damage, next_token};
+use crate::experiment::generation::{PrunedRun, next_token, token_contributions};
 use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
-use crate::experiment::weights::{Calibration, PrunedDecoder, Which};
+use crate::experiment::weights::{Calibration, PrunedDecoder, VariantKey};
 use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
 use crate::model::{Decoder, LoadedModel};
-use crate::task_book::TaskBook;
 use crate::writing::{Part, write_texts};
 use prunescope_formats::chat::ChatError;
-use prunescope_protocol::messages::{Event, Stage};
+use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::DecoderConfig;
+use prunescope_protocol::model::sampling::Sampling;
 use prunescope_protocol::prune::importance::CALIBRATION_LONG;
 use prunescope_protocol::prune::{Importance, PruningPlan};
 use prunescope_protocol::results::{
-    ComparedModel, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, Report, VariantResult,
+    ComparedModel, ComparedPosition, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, RunReport,
+    VariantResult,
 };
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::{Question, RetrievalSet};
 
 /// Most calibration tokens that are read.
@@ -66,34 +70,50 @@ pub enum ModelsDiffer {
     },
 }
 
-/// A loaded model and what is already known about the current prompt.
+/// A loaded model and what is already known of it. What is known has a key, and is valid while its key is equal.
 pub struct Session<C: Compute> {
-    pub(super) model: LoadedModel<C>,
+    pub(crate) model: LoadedModel<C>,
     /// A second model of the same shape, to which plans apply in place of the dense one.
     other: Option<Decoder<C>>,
     /// Parts of it on the CPU, where the device is to be held to them.
     other_check: Option<CrossCheck>,
     info: ModelInfo,
     clock: Clock,
-    pub(super) dense: Option<DenseRun<C>>,
-    /// The newest plan's run beside `dense`.
-    pub(super) pruned: Option<PrunedRun<C>>,
-    /// Measurement 1 by dense step, for the current dense run and temperature.
-    layers: BTreeMap<usize, Vec<LayerTransition>>,
-    layers_temperature: f32,
-    pub(super) importance: Option<Importance>,
-    pub(super) calibration: Option<Calibration>,
-    calibration_text: Option<String>,
+    /// The visitor's calibration text; none is the built-in one.
+    calibration_text: Option<Arc<str>>,
+    /// What is known of the calibration text, by that text.
+    calibration: Cached<Option<Arc<str>>, Calibration>,
     /// The newest plan's edited weights; plans that differ only in what they drop share them.
-    edited: Option<PrunedDecoder<C>>,
-    /// What variants wrote beside the current dense run, at the current temperature.
-    pub(super) variants: Vec<Known>,
-    pub(super) tasks: TaskBook,
+    edited: Cached<VariantKey, PrunedDecoder<C>>,
+    /// The dense model's run on a prompt.
+    dense: Cached<DenseKey, DenseRun<C>>,
+    /// The newest plan's run beside it.
+    pruned: Cached<(DenseKey, VariantKey), PrunedRun<C>>,
+    /// Measurement 1 by dense step.
+    layers: Cached<AnalysisKey, BTreeMap<usize, Vec<LayerTransition>>>,
+    /// What variants wrote beside the dense run.
+    pub(crate) variants: Cached<AnalysisKey, Vec<CachedVariant>>,
+    pub(crate) importance: Option<Importance>,
+    pub(crate) tasks: EvaluationCache,
 }
 
-/// What a plan wrote.
-pub(super) struct Known {
-    pub plan: PruningPlan,
+/// What the dense model's run depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DenseKey {
+    pub prompt_ids: Vec<u32>,
+    pub sampling: Sampling,
+}
+
+/// What numbers in probability space beside a dense run depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AnalysisKey {
+    pub dense: DenseKey,
+    pub temperature: f32,
+}
+
+/// What a variant wrote.
+pub(crate) struct CachedVariant {
+    pub key: VariantKey,
     pub tokens: usize,
     pub result: VariantResult,
 }
@@ -110,10 +130,28 @@ impl Timer {
         Self { clock, since: clock(), parts: BTreeMap::new() }
     }
 
-    fn lap(&mut self, part: &str) {
+    /// Ends a part.
+    ///
+    /// * `was_done` — whether anything of it was computed; what was known already is not named.
+    fn lap(&mut self, part: &str, was_done: bool) {
         let now = (self.clock)();
-        self.parts.insert(part.into(), now - self.since);
+        if was_done {
+            self.parts.insert(part.into(), now - self.since);
+        }
         self.since = now;
+    }
+}
+
+/// What a run carries along.
+struct Reporter<'a> {
+    timer: Timer,
+    control: &'a Control,
+    tell: &'a mut dyn FnMut(RunEvent),
+}
+
+impl Reporter<'_> {
+    fn tell(&mut self, event: RunEvent) {
+        (self.tell)(event);
     }
 }
 
@@ -126,16 +164,15 @@ impl<C: Compute> Session<C> {
             other: None,
             other_check: None,
             clock,
-            dense: None,
-            pruned: None,
-            layers: BTreeMap::new(),
-            layers_temperature: 1.0,
-            importance: None,
-            calibration: None,
             calibration_text: None,
-            edited: None,
-            variants: vec![],
-            tasks: TaskBook::default(),
+            calibration: Cached::default(),
+            edited: Cached::default(),
+            dense: Cached::default(),
+            pruned: Cached::default(),
+            layers: Cached::default(),
+            variants: Cached::default(),
+            importance: None,
+            tasks: EvaluationCache::default(),
         }
     }
 
@@ -183,23 +220,27 @@ impl<C: Compute> Session<C> {
         Ok(self.info.device_check.as_ref())
     }
 
-    /// Which model a plan leaves.
-    pub(super) fn which(&self, plan: &PruningPlan) -> Which {
-        Which { other: self.other.is_some(), plan: plan.clone() }
+    /// The model that a plan leaves.
+    pub(crate) fn key(&self, plan: &PruningPlan) -> VariantKey {
+        let calibration = self.calibration_text.clone().filter(|_| plan.edits_weights());
+        VariantKey { other: self.other.is_some(), plan: plan.clone(), calibration }
+    }
+
+    /// The dense run of some settings.
+    ///
+    /// # Errors
+    /// As of [`Session::prompt_ids`].
+    pub(crate) fn dense_key(&self, settings: &RunSettings) -> Result<DenseKey, ExperimentError> {
+        Ok(DenseKey { prompt_ids: self.prompt_ids(settings)?, sampling: settings.sampling() })
     }
 
     /// The prompt of some settings as token ids.
     ///
     /// # Errors
     /// A chat template that is missing or fails, an empty prompt, one that is too long, a plan for other layers.
-    pub fn prompt_ids(&self, settings: &Settings) -> Result<Vec<u32>, ExperimentError> {
+    pub fn prompt_ids(&self, settings: &RunSettings) -> Result<Vec<u32>, ExperimentError> {
         let tokenizer = &self.model.tokenizer;
-        let layers = self.model.decoder.config.layers;
-        for plan in std::iter::once(&settings.plan).chain(settings.compare.iter().map(|variant| &variant.plan)) {
-            if plan.within(layers).0 != *plan {
-                return Err(ExperimentError::NoSuchLayer { plan: plan.to_string(), last: layers - 1 });
-            }
-        }
+        self.check_layers(&settings.plan)?;
         let ids = if settings.chat {
             let template = self.model.chat.as_ref().map_err(Clone::clone)?;
             let text = template.render(&settings.prompt, &tokenizer.special)?;
@@ -218,54 +259,72 @@ impl<C: Compute> Session<C> {
         Ok(ids)
     }
 
-    /// Takes another calibration text; the empty one stands for the built-in text.
-    pub fn calibrate(&mut self, text: &str) {
-        let text = Some(text.trim().to_string()).filter(|text| !text.is_empty());
-        if text != self.calibration_text {
-            self.calibration_text = text;
-            self.calibration = None;
-            self.edited = None;
-            self.pruned = None;
-            self.variants.clear();
-            self.tasks.forget_plans();
+    /// Whether the model has all layers that a plan names.
+    ///
+    /// # Errors
+    /// A plan for other layers.
+    pub(crate) fn check_layers(&self, plan: &PruningPlan) -> Result<(), ExperimentError> {
+        let layers = self.model.decoder.config.layers;
+        if plan.within(layers).0 != *plan {
+            return Err(ExperimentError::NoSuchLayer { plan: plan.to_string(), last: layers - 1 });
         }
+        Ok(())
     }
 
-    /// The decoder that a plan leaves; edits weights only where no earlier plan had the same.
-    pub(super) async fn prune(
+    /// Takes another calibration text; the empty one stands for the built-in text.
+    pub fn calibrate(&mut self, text: &str) {
+        self.calibration_text = Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from);
+    }
+
+    /// The decoder that a plan leaves, for a run: its weights are kept in place of the plan's before, so that two edited copies, a third
+    /// more memory, never exist at once.
+    pub(crate) async fn prune(
         &mut self,
         plan: &PruningPlan,
-        keep: bool,
-        run: u64,
         control: &Control,
-        tell: &mut dyn FnMut(Event),
+        tell: &mut dyn FnMut(RunEvent),
     ) -> Result<PrunedDecoder<C>, ExperimentError> {
-        let base = self.other.as_ref().unwrap_or(&self.model.decoder);
-        let unedited = PrunedDecoder { other: self.other.is_some(), ..PrunedDecoder::unedited(base, plan) };
+        let key = self.key(plan);
+        if plan.edits_weights() && self.edited.get(&key.weights_only()).is_none() {
+            self.edited.clear();
+            self.pruned.clear();
+        }
+        let pruned = self.prune_beside(plan, control, tell).await?;
+        if plan.edits_weights() {
+            self.edited.set(key.weights_only(), pruned.clone());
+        }
+        Ok(pruned)
+    }
+
+    /// The decoder that a plan leaves, for a variant or a point of a sweep; edits weights only where the kept ones are others.
+    pub(crate) async fn prune_beside(
+        &mut self,
+        plan: &PruningPlan,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<PrunedDecoder<C>, ExperimentError> {
+        let key = self.key(plan);
+        let unedited = PrunedDecoder::unedited(self.other.as_ref().unwrap_or(&self.model.decoder), key.clone());
         if !plan.edits_weights() {
             return Ok(unedited);
         }
-        if let Some(known) = self.edited.as_ref().filter(|known| known.plan.weights_only() == plan.weights_only()) {
+        if let Some(known) = self.edited.get(&key.weights_only()) {
             return Ok(known.with_plan(plan));
         }
-        if keep {
-            // Two edited copies at once would take a third more memory.
-            self.edited = None;
-            self.pruned = None;
-        }
-        if self.calibration.is_none() {
-            let text = self.calibration_text.as_deref().unwrap_or(CALIBRATION_LONG.trim());
-            let mut ids = self.model.tokenizer.encode(text, false)?;
-            ids.truncate(MAX_CALIBRATION_TOKENS);
-            self.calibration = Some(Calibration::new(ids));
-        }
-        let Some(calibration) = &mut self.calibration else { return Err(ExperimentError::Stopped) };
-        let mut progress = |what: &str, done, total| tell(Event::Working { run, what: what.into(), done, total });
-        let edited = calibration.edit(unedited, control, &mut progress).await?;
-        if keep {
-            self.edited = Some(edited.clone());
-        }
-        Ok(edited)
+        let text = self.calibration_text.clone();
+        let mut calibration = match self.calibration.take(&text) {
+            Some(known) => known,
+            None => {
+                let mut ids = self.model.tokenizer.encode(text.as_deref().unwrap_or(CALIBRATION_LONG.trim()), false)?;
+                ids.truncate(MAX_CALIBRATION_TOKENS);
+                Calibration::new(ids)
+            }
+        };
+        let mut progress = |what: &str, done, total| tell(RunEvent::Working { what: what.into(), done, total });
+        let edited = calibration.edit(unedited, control, &mut progress).await;
+        // What was read and factored until it was stopped is still right.
+        self.calibration.set(text, calibration);
+        edited
     }
 
     /// Runs every measurement for `settings` and tells each result as it is known.
@@ -278,166 +337,210 @@ impl<C: Compute> Session<C> {
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
     pub async fn run(
         &mut self,
-        run: u64,
-        settings: &Settings,
+        settings: &RunSettings,
         control: &Control,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<Report, ExperimentError> {
-        let mut timer = Timer::new(self.clock);
-        let prompt_ids = self.prompt_ids(settings)?;
-        tell(Event::Prompt { run, ids: prompt_ids.clone() });
-        let temperature = settings.analysis_temperature();
-        let decoder = self.model.decoder.clone();
-        self.read_prompt(prompt_ids.clone(), settings, control).await?;
-        timer.lap("dense_prompt");
-        if self.layers_temperature != temperature {
-            self.layers.clear();
-            self.variants.clear();
-            self.layers_temperature = temperature;
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<RunReport, ExperimentError> {
+        let mut reporter = Reporter { timer: Timer::new(self.clock), control, tell };
+        let key = self.dense_key(settings)?;
+        let (mut dense, was_read) = self.dense_run(&key, control).await?;
+        reporter.timer.lap("dense_prompt", was_read);
+        let done = self.run_pruned(&mut dense, &key, settings, &mut reporter).await;
+        // What it has written until it was stopped is still right.
+        self.keep_dense(key, dense);
+        done
+    }
+
+    /// The dense model's run of a key, taken out of the cache, and whether the prompt had to be read. The caller puts it back.
+    pub(crate) async fn dense_run(
+        &mut self,
+        key: &DenseKey,
+        control: &Control,
+    ) -> Result<(DenseRun<C>, bool), ExperimentError> {
+        if let Some(known) = self.dense.take(key) {
+            return Ok((known, false));
         }
-        if self.pruned.as_ref().is_none_or(|pruned| pruned.model.plan != settings.plan) {
-            let model = self.prune(&settings.plan, true, run, control, tell).await?;
-            let Some(dense) = &self.dense else { return Err(ExperimentError::Stopped) };
-            self.pruned = Some(PrunedRun::read(model, dense, control).await?);
-        }
-        let (Some(dense), Some(pruned)) = (&mut self.dense, &mut self.pruned) else {
-            return Err(ExperimentError::Stopped);
-        };
-        let next = next_token(dense, pruned, temperature, &self.model.tokenizer).await?;
-        timer.lap("toggle_to_next_token");
-        tell(Event::NextToken { run, compared: Box::new(next.clone()) });
-        let mut not_finite = None;
-        if next.metrics.values().iter().any(|x| !x.is_finite()) {
-            let models = [
-                (ComparedModel::Dense, &decoder, &PruningPlan::default()),
-                (ComparedModel::Pruned, &pruned.model.decoder, &pruned.model.plan),
-            ];
-            for (model, decoder, plan) in models {
-                if let Some(place) = first_not_finite(decoder, plan, &prompt_ids, control).await? {
-                    let found = NotFinite { model, place };
-                    tell(Event::NotFinite { run, found });
-                    not_finite = Some(found);
-                    break;
-                }
+        // It belongs to another prompt, and its memory is wanted.
+        self.pruned.clear();
+        let read = DenseRun::read(&self.model.decoder, key.prompt_ids.clone(), key.sampling, control).await?;
+        Ok((read, true))
+    }
+
+    /// Puts the dense model's run back.
+    pub(crate) fn keep_dense(&mut self, key: DenseKey, dense: DenseRun<C>) {
+        self.dense.set(key, dense);
+    }
+
+    /// The pruned model's part of a run.
+    async fn run_pruned(
+        &mut self,
+        dense: &mut DenseRun<C>,
+        dense_key: &DenseKey,
+        settings: &RunSettings,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<RunReport, ExperimentError> {
+        let key = (dense_key.clone(), self.key(&settings.plan));
+        let known = self.pruned.take(&key);
+        let was_read = known.is_none();
+        let mut pruned = match known {
+            Some(known) => known,
+            None => {
+                let model = self.prune(&settings.plan, reporter.control, reporter.tell).await?;
+                PrunedRun::read(model, dense, reporter.control).await?
             }
+        };
+        let temperature = settings.analysis_temperature();
+        let next = next_token(dense, &pruned, temperature, &self.model.tokenizer).await;
+        reporter.timer.lap("toggle_to_next_token", was_read);
+        let done = match next {
+            Ok(next) => self.measure_run(dense, &mut pruned, dense_key, next, settings, reporter).await,
+            Err(error) => Err(error),
+        };
+        self.pruned.set(key, pruned);
+        done
+    }
+
+    /// Everything of a run after the first token.
+    async fn measure_run(
+        &mut self,
+        dense: &mut DenseRun<C>,
+        pruned: &mut PrunedRun<C>,
+        dense_key: &DenseKey,
+        next: ComparedPosition,
+        settings: &RunSettings,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<RunReport, ExperimentError> {
+        let (temperature, control) = (settings.analysis_temperature(), reporter.control);
+        let analysis = AnalysisKey { dense: dense_key.clone(), temperature };
+        reporter.tell(RunEvent::NextToken { compared: Box::new(next.clone()) });
+        let not_finite = self.find_not_finite(&next, &pruned.model, dense_key, reporter).await?;
+        let weights = pruned.model.report.clone();
+        reporter.tell(RunEvent::Weights { weights: Box::new(weights.clone()) });
+        for (step, layers) in self.layers.get(&analysis).into_iter().flat_map(|known| known.range(..settings.tokens)) {
+            reporter.tell(RunEvent::Layers { step: *step, edited: false, layers: layers.clone() });
         }
-        tell(Event::Weights { run, weights: Box::new(pruned.model.report.clone()) });
-        for (step, layers) in self.layers.range(..settings.tokens) {
-            tell(Event::Layers { run, step: *step, edited: false, layers: layers.clone() });
-        }
-        let damage = damage(dense, pruned, temperature, &self.model.tokenizer).await?;
-        tell(Event::Damage { run, tokens: damage.clone() });
+        let damage = token_contributions(dense, pruned, temperature, &self.model.tokenizer).await?;
+        reporter.tell(RunEvent::Damage { tokens: damage.clone() });
+        let before = (dense.steps.len(), pruned.positions_read());
+        let tell = &mut *reporter.tell;
         let generation = write_texts(&self.model, dense, pruned, settings, control, &mut |part| match part {
-            Part::Step(step) => tell(Event::Step { run, step: Box::new(step.clone()) }),
-            Part::FixedTrajectory(steps) => tell(Event::FixedTrajectory { run, steps: steps.to_vec() }),
-            Part::Quality(quality) => tell(Event::Quality { run, quality: Box::new(quality.clone()) }),
+            Part::Step(step) => tell(RunEvent::Step { step: Box::new(step.clone()) }),
+            Part::FixedTrajectory(steps) => tell(RunEvent::FixedTrajectory { steps: steps.to_vec() }),
+            Part::Quality(quality) => tell(RunEvent::Quality { quality: Box::new(quality.clone()) }),
         })
         .await?;
-        timer.lap("generation");
-        let mut layers = self.layers.get(&0).cloned();
-        if layers.is_none() {
-            let found = layer_transitions(&decoder, &dense.steps[0].stream, temperature, control).await?;
-            timer.lap("layers");
-            tell(Event::Layers { run, step: 0, edited: false, layers: found.clone() });
-            self.layers.insert(0, found.clone());
-            layers = Some(found);
-        }
+        reporter.timer.lap("generation", (dense.steps.len(), pruned.positions_read()) != before);
+        let layers = match self.layers.get(&analysis).and_then(|known| known.get(&0)) {
+            Some(known) => known.clone(),
+            None => {
+                let stream = &dense.steps[0].stream;
+                let found = layer_transitions(&self.model.decoder, stream, temperature, control).await?;
+                reporter.timer.lap("layers", true);
+                reporter.tell(RunEvent::Layers { step: 0, edited: false, layers: found.clone() });
+                self.layers.entry(analysis).insert(0, found.clone());
+                found
+            }
+        };
         let mut edited_layers = vec![];
         if pruned.model.edits_weights() {
             let outputs = edited_outputs(&pruned.model, dense, 1, control).await?;
             let stream = &dense.steps[0].stream;
-            edited_layers = edited_transitions(&decoder, stream, &outputs, 0, temperature, control).await?;
-            timer.lap("edited_layers");
-            tell(Event::Layers { run, step: 0, edited: true, layers: edited_layers.clone() });
+            edited_layers = edited_transitions(&self.model.decoder, stream, &outputs, 0, temperature, control).await?;
+            reporter.timer.lap("edited_layers", true);
+            reporter.tell(RunEvent::Layers { step: 0, edited: true, layers: edited_layers.clone() });
         }
-        let weights = pruned.model.report.clone();
-        let importance = self.importance(control, tell).await?;
-        timer.lap("importance");
-        let report = Report {
+        let was_known = self.importance.is_some();
+        let importance = self.importance(control, reporter.tell).await?;
+        reporter.timer.lap("importance", !was_known);
+        let report = RunReport {
             model: self.info.clone(),
             backend: C::BACKEND.name().into(),
-            settings: settings.clone(),
-            prompt_ids,
+            prompt_ids: dense_key.prompt_ids.clone(),
             next_token: next,
             not_finite,
-            layers: layers.unwrap_or_default(),
+            layers,
             edited_layers,
             damage,
             weights,
             generation,
             importance: Some(importance),
-            timings_ms: timer.parts,
+            timings_ms: std::mem::take(&mut reporter.timer.parts),
         };
-        tell(Event::Done { run, report: Box::new(report.clone()) });
+        reporter.tell(RunEvent::Done { report: Box::new(report.clone()) });
         Ok(report)
     }
 
-    /// Makes the dense run that of these settings.
-    pub(super) async fn read_prompt(
-        &mut self,
-        prompt_ids: Vec<u32>,
-        settings: &Settings,
-        control: &Control,
-    ) -> Result<(), ExperimentError> {
-        let sampling = settings.sampling();
-        let known =
-            self.dense.as_ref().is_some_and(|dense| dense.prompt_ids == prompt_ids && dense.sampling == sampling);
-        if !known {
-            self.dense = None;
-            self.pruned = None;
-            self.layers.clear();
-            self.variants.clear();
-            self.dense = Some(DenseRun::read(&self.model.decoder, prompt_ids, sampling, control).await?);
+    /// Where numbers of the first token stop being finite, in the dense model or else in the pruned one.
+    async fn find_not_finite(
+        &self,
+        next: &ComparedPosition,
+        pruned: &PrunedDecoder<C>,
+        key: &DenseKey,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Option<NotFinite>, ExperimentError> {
+        if next.metrics.values().iter().all(|x| x.is_finite()) {
+            return Ok(None);
         }
-        Ok(())
+        let models = [
+            (ComparedModel::Dense, &self.model.decoder, &PruningPlan::default()),
+            (ComparedModel::Pruned, &pruned.decoder, pruned.plan()),
+        ];
+        for (model, decoder, plan) in models {
+            if let Some(place) = first_not_finite(decoder, plan, &key.prompt_ids, reporter.control).await? {
+                let found = NotFinite { model, place };
+                reporter.tell(RunEvent::NotFinite { found });
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The importance of every sublayer, measured once a model.
-    pub(super) async fn importance(
+    pub(crate) async fn importance(
         &mut self,
         control: &Control,
-        tell: &mut dyn FnMut(Event),
+        tell: &mut dyn FnMut(RunEvent),
     ) -> Result<Importance, ExperimentError> {
         if let Some(known) = &self.importance {
             return Ok(known.clone());
         }
         let importance = measure_importance(&self.model.decoder, &self.model.tokenizer, control).await?;
-        tell(Event::Importance { importance: Box::new(importance.clone()) });
+        tell(RunEvent::Importance { importance: Box::new(importance.clone()) });
         self.importance = Some(importance.clone());
         Ok(importance)
     }
 
-    /// Repeats measurement 1 at more steps of the dense text's first `tokens` tokens, for the band of the chart.
+    /// Repeats measurement 1 at more steps of a run's dense text, for the band of the chart. Where the run is not known, nothing is measured.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.
-    pub async fn widen_band(
+    pub async fn measure_layer_band(
         &mut self,
-        run: u64,
-        tokens: usize,
+        settings: &RunSettings,
         control: &Control,
-        tell: &mut dyn FnMut(Event),
+        tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
-        let (Some(dense), Some(pruned)) = (&self.dense, &self.pruned) else { return Ok(()) };
-        let decoder = &self.model.decoder;
-        let count = dense.steps.len().min(tokens);
+        let key = self.dense_key(settings)?;
+        let pruned_key = (key.clone(), self.key(&settings.plan));
+        let (Some(dense), Some(pruned)) = (self.dense.get(&key), self.pruned.get(&pruned_key)) else { return Ok(()) };
+        let (decoder, temperature) = (&self.model.decoder, settings.analysis_temperature());
+        let known = self.layers.entry(AnalysisKey { dense: key, temperature });
+        let count = dense.steps.len().min(settings.tokens);
         let wanted = count.min(BAND_STEPS);
         let steps: Vec<usize> = (0..wanted).map(|i| i * count / wanted).collect();
         for step in &steps {
-            if !self.layers.contains_key(step) {
-                let stream = &dense.steps[*step].stream;
-                let layers = layer_transitions(decoder, stream, self.layers_temperature, control).await?;
-                tell(Event::Layers { run, step: *step, edited: false, layers: layers.clone() });
-                self.layers.insert(*step, layers);
+            if !known.contains_key(step) {
+                let layers = layer_transitions(decoder, &dense.steps[*step].stream, temperature, control).await?;
+                tell(RunEvent::Layers { step: *step, edited: false, layers: layers.clone() });
+                known.insert(*step, layers);
             }
         }
         if pruned.model.edits_weights() {
             let outputs = edited_outputs(&pruned.model, dense, count, control).await?;
             for step in steps.into_iter().filter(|step| *step > 0) {
                 let stream = &dense.steps[step].stream;
-                let layers =
-                    edited_transitions(decoder, stream, &outputs, step, self.layers_temperature, control).await?;
-                tell(Event::Layers { run, step, edited: true, layers });
+                let layers = edited_transitions(decoder, stream, &outputs, step, temperature, control).await?;
+                tell(RunEvent::Layers { step, edited: true, layers });
             }
         }
         Ok(())
@@ -453,15 +556,13 @@ impl<C: Compute> Session<C> {
         self.tasks.use_retrieval_set(set);
     }
 
-    /// An [`Event`] for a run that ended with an error.
-    pub fn failure(run: u64, error: &ExperimentError) -> Event {
+    /// What is told of a run that ended with an error.
+    pub fn failure(error: &ExperimentError) -> RunEvent {
         match error {
-            ExperimentError::Stopped => Event::Stopped { run: Some(run) },
-            other => Event::Failed {
-                stage: Stage::Run,
-                run: Some(run),
+            ExperimentError::Stopped => RunEvent::Stopped,
+            other => RunEvent::Failed {
                 message: other.to_string(),
-                fatal: matches!(other, ExperimentError::Device { .. }),
+                fatal: matches!(other, ExperimentError::Device { .. } | ExperimentError::Internal { .. }),
             },
         }
     }

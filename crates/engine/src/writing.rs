@@ -8,7 +8,7 @@ use crate::model::LoadedModel;
 use prunescope_protocol::results::{
     Generation, GenerationStep, Metrics, Quality, TextQuality, Written, first_divergence, written_ids,
 };
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::RunSettings;
 
 /// A part of the texts that is known.
 pub(super) enum Part<'a> {
@@ -22,7 +22,7 @@ pub(super) async fn write_texts<C: Compute>(
     model: &LoadedModel<C>,
     dense: &mut DenseRun<C>,
     pruned: &mut PrunedRun<C>,
-    settings: &Settings,
+    settings: &RunSettings,
     control: &Control,
     tell: &mut dyn FnMut(Part<'_>),
 ) -> Result<Generation, ExperimentError> {

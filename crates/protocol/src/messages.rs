@@ -1,16 +1,17 @@
-//! Messages between page and worker: [`Request`] one way, [`Event`] the other, both JSON.
+//! Messages between page and worker: [`Request`] one way, [`WorkerEvent`] the other, both JSON.
 //!
 //! Every run has a number. A newer run supersedes an older one; the page drops events of superseded runs.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
     Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
-    ModelInfo, NotFinite, Quality, Report, RetrievalReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
+    ModelInfo, NotFinite, Quality, RetrievalReport, RunReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
 };
-use crate::settings::{Precision, Settings};
+use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tasks::{Question, RetrievalSet};
 
 /// Most bytes of weights that a tab can hold on the CPU, and the engine takes: of 4 GiB, what activations, caches and a second copy
@@ -37,15 +38,17 @@ pub enum Request {
         /// Number of the run.
         run: u64,
         /// What to run.
-        settings: Settings,
+        settings: RunSettings,
     },
     /// Makes one measurement beside the main run, in place of what is running. What was already measured is told again at
     /// once, so a measurement that was stopped goes on where it was.
     Measure {
         /// Number of the run.
         run: u64,
-        /// What the page has set.
-        settings: Settings,
+        /// What the main run runs.
+        settings: RunSettings,
+        /// What to compare, sweep and sample.
+        measure: MeasureSettings,
         /// What to measure.
         what: Measurement,
     },
@@ -210,13 +213,13 @@ pub enum Stage {
     Run,
 }
 
-/// What the worker tells the page.
+/// What the worker tells the page: of itself, and of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
+pub enum WorkerEvent {
     /// The worker listens; requests sent before this are lost.
     Hello,
-    /// The engine's program comes in. Told by `crates/worker/src/start.js`, before [`Event::Hello`]; and every second while the program is
+    /// The engine's program comes in. Told by `crates/worker/src/start.js`, before [`WorkerEvent::Hello`]; and every second while the program is
     /// compiled.
     Starting {
         /// Bytes so far.
@@ -284,169 +287,12 @@ pub enum Event {
         /// What it is.
         model: Box<ModelInfo>,
     },
-    /// The prompt as the model reads it.
-    Prompt {
-        /// Number of the run.
-        run: u64,
-        /// Token ids.
-        ids: Vec<u32>,
-    },
-    /// The first position after the prompt.
-    NextToken {
-        /// Number of the run.
-        run: u64,
-        /// Both models compared.
-        compared: Box<ComparedPosition>,
-    },
-    /// Numbers that are none at the end of the prompt.
-    NotFinite {
-        /// Number of the run.
-        run: u64,
-        /// Where they come from.
-        found: NotFinite,
-    },
-    /// One more step of generation.
-    Step {
-        /// Number of the run.
-        run: u64,
-        /// The step.
-        step: Box<GenerationStep>,
-    },
-    /// Measurement 4, all of it.
-    FixedTrajectory {
-        /// Number of the run.
-        run: u64,
-        /// One entry a step of the dense text.
-        steps: Vec<Metrics>,
-    },
-    /// Measurement 1 at one generation step of the dense text; step 0 is the end of the prompt.
-    Layers {
-        /// Number of the run.
-        run: u64,
-        /// Which step.
-        step: usize,
-        /// Whether the sublayers' weights are pruned as in the plan; otherwise each is dropped.
-        edited: bool,
-        /// Every sublayer that is touched so.
-        layers: Vec<LayerTransition>,
-    },
-    /// How far a long piece of work is.
-    Working {
-        /// Number of the run.
-        run: u64,
-        /// What is done.
-        what: String,
-        /// So much of it is done.
-        done: usize,
-        /// So much there is.
-        total: usize,
-    },
-    /// What the plan did to the weights.
-    Weights {
-        /// Number of the run.
-        run: u64,
-        /// Every edited matrix.
-        weights: Box<WeightReport>,
-    },
-    /// The tokens whose Δz does the most damage after the prompt.
-    Damage {
-        /// Number of the run.
-        run: u64,
-        /// The largest part first.
-        tokens: Vec<TokenWeight>,
-    },
-    /// How far both texts have collapsed.
-    Quality {
-        /// Number of the run.
-        run: u64,
-        /// Of each text.
-        quality: Box<Quality>,
-    },
-    /// One variant has written its text.
-    Variant {
-        /// Number of the run.
-        run: u64,
-        /// Its place among the variants.
-        at: usize,
-        /// What it wrote.
-        result: Box<VariantResult>,
-    },
-    /// One question answered by both models.
-    Choice {
-        /// Number of the run.
-        run: u64,
-        /// The answers.
-        result: Box<ChoiceResult>,
-    },
-    /// Retrieval by both models.
-    Retrieval {
-        /// Number of the run.
-        run: u64,
-        /// Ranks.
-        report: Box<RetrievalReport>,
-    },
-    /// One generative task done by both models.
-    Written {
-        /// Number of the run.
-        run: u64,
-        /// The texts.
-        result: Box<GenerativeResult>,
-    },
-    /// What the plan is good for.
-    Judged {
-        /// Number of the run.
-        run: u64,
-        /// One verdict a purpose.
-        advice: Vec<Advice>,
-    },
-    /// One point of a sweep.
-    SweepPoint {
-        /// Number of the run.
-        run: u64,
-        /// The scores.
-        point: Box<SweepPoint>,
-        /// Points measured, with this one.
-        done: usize,
-        /// Points of the sweep.
-        total: usize,
-    },
-    /// A picture of one matrix.
-    Picture {
-        /// Number of the run.
-        run: u64,
-        /// The picture.
-        picture: Box<MaskPicture>,
-    },
-    /// A measurement is complete.
-    Measured {
-        /// Number of the run.
-        run: u64,
-        /// Which.
-        what: Measurement,
-    },
-    /// Importance of every sublayer, once a model.
-    Importance {
-        /// By kind and layer.
-        importance: Box<Importance>,
-    },
-    /// The run has all its results (more steps of measurement 1 may follow).
-    Done {
-        /// Number of the run.
-        run: u64,
-        /// The results.
-        report: Box<Report>,
-    },
-    /// A run ended without all its results, or nothing was running.
-    Stopped {
-        /// Number of the run, where it was a run.
-        run: Option<u64>,
-    },
-    /// Something failed.
+    /// Nothing was running.
+    Stopped,
+    /// Something failed outside of a run.
     Failed {
         /// What was running.
         stage: Stage,
-        /// Number of the run, where it was a run.
-        run: Option<u64>,
         /// What is wrong and what to do, as a sentence.
         message: String,
         /// Whether the worker must be replaced.
@@ -459,4 +305,150 @@ pub enum Event {
         /// Threads that compute.
         threads: usize,
     },
+    /// A run, or a measurement beside it, tells something.
+    Run {
+        /// The run's number.
+        run: u64,
+        /// What it tells.
+        event: RunEvent,
+    },
+}
+
+/// What a run, or a measurement beside it, tells.
+///
+/// Scripts of the page hear of each by its name in snake case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum RunEvent {
+    /// The first position after the prompt.
+    NextToken {
+        /// Both models compared.
+        compared: Box<ComparedPosition>,
+    },
+    /// Numbers that are none at the end of the prompt.
+    NotFinite {
+        /// Where they come from.
+        found: NotFinite,
+    },
+    /// One more step of generation.
+    Step {
+        /// The step.
+        step: Box<GenerationStep>,
+    },
+    /// Measurement 4, all of it.
+    FixedTrajectory {
+        /// One entry a step of the dense text.
+        steps: Vec<Metrics>,
+    },
+    /// Measurement 1 at one generation step of the dense text; step 0 is the end of the prompt.
+    Layers {
+        /// Which step.
+        step: usize,
+        /// Whether the sublayers' weights are pruned as in the plan; otherwise each is dropped.
+        edited: bool,
+        /// Every sublayer that is touched so.
+        layers: Vec<LayerTransition>,
+    },
+    /// How far a long piece of work is.
+    Working {
+        /// What is done.
+        what: String,
+        /// How many parts of it are done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
+    /// What the plan did to the weights.
+    Weights {
+        /// Every edited matrix.
+        weights: Box<WeightReport>,
+    },
+    /// The tokens whose Δz does the most damage after the prompt.
+    Damage {
+        /// The largest part first.
+        tokens: Vec<TokenWeight>,
+    },
+    /// How far both texts have collapsed.
+    Quality {
+        /// Of each text.
+        quality: Box<Quality>,
+    },
+    /// One variant has written its text.
+    Variant {
+        /// Its place among the variants.
+        at: usize,
+        /// What it wrote.
+        result: Box<VariantResult>,
+    },
+    /// One question answered by both models.
+    Choice {
+        /// The answers.
+        result: Box<ChoiceResult>,
+    },
+    /// Retrieval by both models.
+    Retrieval {
+        /// Ranks.
+        report: Box<RetrievalReport>,
+    },
+    /// One generative task done by both models.
+    Written {
+        /// The texts.
+        result: Box<GenerativeResult>,
+    },
+    /// What the plan is good for.
+    Judged {
+        /// One verdict a purpose.
+        advice: Vec<Advice>,
+    },
+    /// One point of a sweep.
+    SweepPoint {
+        /// The scores.
+        point: Box<SweepPoint>,
+        /// Points measured, with this one.
+        done: usize,
+        /// Points of the sweep.
+        total: usize,
+    },
+    /// A picture of one matrix.
+    Picture {
+        /// The picture.
+        picture: Box<MaskPicture>,
+    },
+    /// A measurement is complete.
+    Measured {
+        /// Which.
+        what: Measurement,
+    },
+    /// Importance of every sublayer, once a model.
+    Importance {
+        /// By kind and layer.
+        importance: Box<Importance>,
+    },
+    /// The run has all its results (more steps of measurement 1 may follow).
+    Done {
+        /// The results.
+        report: Box<RunReport>,
+    },
+    /// It ended without all its results.
+    Stopped,
+    /// It failed.
+    Failed {
+        /// What is wrong and what to do, as a sentence.
+        message: String,
+        /// Whether the worker must be replaced.
+        fatal: bool,
+    },
+}
+
+impl RunEvent {
+    /// Its name for scripts.
+    pub fn name(&self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The names of everything that scripts of the page can listen to: what the page sets, what a worker tells of itself, what a run tells.
+pub fn script_events() -> Vec<&'static str> {
+    ["settings", "progress", "ready"].into_iter().chain(RunEvent::VARIANTS.iter().copied()).collect()
 }

@@ -3,7 +3,7 @@
 use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::model::loader::Limits;
 use prunescope_engine::session::Session;
-use prunescope_protocol::messages::{Backend, DeviceChoice, Event, TAB_HOLDS_BYTES};
+use prunescope_protocol::messages::{Backend, DeviceChoice, TAB_HOLDS_BYTES, WorkerEvent};
 use prunescope_protocol::results::device_check::milliseconds;
 
 use super::tell;
@@ -19,7 +19,7 @@ pub trait Host: Compute {
 
 impl Host for Cpu {
     async fn open(choice: &DeviceChoice) -> Option<Self> {
-        tell(&Event::Device { backend: Backend::Cpu, reason: choice.reason.clone() });
+        tell(&WorkerEvent::Device { backend: Backend::Cpu, reason: choice.reason.clone() });
         Some(Self)
     }
 
@@ -44,7 +44,7 @@ impl Host for prunescope_engine::compute::Gpu {
                         true,
                     );
                 });
-                tell(&Event::Device { backend: Backend::WebGpu, reason: choice.reason.clone() });
+                tell(&WorkerEvent::Device { backend: Backend::WebGpu, reason: choice.reason.clone() });
                 Some(Self::new(device).with_largest_binding(choice.largest_binding.unwrap_or(u64::MAX)))
             }
             Err(error) if choice.required => {
@@ -53,7 +53,7 @@ impl Host for prunescope_engine::compute::Gpu {
             }
             Err(error) => {
                 let reason = format!("The CPU computes, because WebGPU could not be opened ({error}).");
-                tell(&Event::NotThisDevice { reason, lasting: false });
+                tell(&WorkerEvent::NotThisDevice { reason, lasting: false });
                 None
             }
         }

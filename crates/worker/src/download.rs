@@ -13,7 +13,7 @@ use prunescope_engine::compute::Compute;
 use prunescope_engine::model::loader::Limits;
 use prunescope_engine::model::{LoadedModel, ModelLoader};
 use prunescope_formats::LoadError;
-use prunescope_protocol::messages::{Event, Excess, ModelFiles, ModelOrder};
+use prunescope_protocol::messages::{Excess, ModelFiles, ModelOrder, WorkerEvent};
 use prunescope_protocol::model::source::shown;
 use prunescope_protocol::settings::Precision;
 
@@ -31,7 +31,7 @@ pub enum Failure {
         /// Whether it would fit in 8 bits.
         fits_in_eight_bits: bool,
     },
-    /// The visitor is to be asked first ([`Event::AskFirst`]).
+    /// The visitor is to be asked first ([`WorkerEvent::AskFirst`]).
     AskFirst {
         /// What was found.
         excess: Excess,
@@ -142,11 +142,11 @@ impl Platform for Browser {
         if now() - self.told.get() > PROGRESS_EVERY_MS || progress.received == progress.total {
             self.told.set(now());
             let Progress { received, total, kept, file } = progress.clone();
-            tell(&Event::Progress { received, total, kept, file });
+            tell(&WorkerEvent::Progress { received, total, kept, file });
         }
     }
 
     fn notice(&self, message: String) {
-        tell(&Event::Notice { message });
+        tell(&WorkerEvent::Notice { message });
     }
 }

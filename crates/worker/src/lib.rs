@@ -1,7 +1,7 @@
 //! The engine's home in the browser: a dedicated worker that runs a [`Session`]. Receives requests, keeps at most one job
 //! running, and tells the page what happens.
 //!
-//! Messages are JSON texts: [`Request`] in, [`Event`] out. There is a program for each backend: `worker` computes on the CPU and is a
+//! Messages are JSON texts: [`Request`] in, [`WorkerEvent`] out. There is a program for each backend: `worker` computes on the CPU and is a
 //! fraction of the size of `worker_webgpu`; the page chooses ([`DeviceChoice`]).
 //!
 //! [`DeviceChoice`]: prunescope_protocol::messages::DeviceChoice
@@ -32,8 +32,8 @@ pub use prunescope_engine::compute::Gpu;
 use prunescope_engine::experiment::{Control, ExperimentError, LocalFuture};
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
-use prunescope_protocol::messages::{Event, ModelOrder, Request, Stage};
-use prunescope_protocol::settings::{Precision, Settings};
+use prunescope_protocol::messages::{ModelOrder, Request, RunEvent, Stage, WorkerEvent};
+use prunescope_protocol::settings::{Precision, RunSettings};
 use relaxed_simd::RelaxedSimdProgram;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -53,16 +53,21 @@ fn now() -> f64 {
 }
 
 /// Sends an event to the page.
-fn tell(event: &Event) {
+fn tell(event: &WorkerEvent) {
     if let Ok(text) = serde_json::to_string(event) {
         // Posting a text to a live page cannot fail; a page that is gone needs no answer.
         let _ = scope().post_message(&JsValue::from_str(&text));
     }
 }
 
+/// Sends what a run tells.
+fn tell_of_run(run: u64, event: RunEvent) {
+    tell(&WorkerEvent::Run { run, event });
+}
+
 /// Reports a failure.
 fn tell_failure(stage: Stage, message: String, fatal: bool) {
-    tell(&Event::Failed { stage, run: None, message, fatal });
+    tell(&WorkerEvent::Failed { stage, message, fatal });
 }
 
 unsafe extern "C" {
@@ -98,7 +103,7 @@ pub fn start<C: Host>() {
     let (sender, receiver) = unbounded();
     listen(newest.clone(), sender);
     spawn_local(serve::<C>(newest, receiver, relaxed_simd));
-    tell(&Event::Hello);
+    tell(&WorkerEvent::Hello);
 }
 
 /// Numbers every request on arrival, so that what runs sees at once that it is superseded.
@@ -106,7 +111,7 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
     let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
         let text = message.data().as_string().unwrap_or_default();
         match serde_json::from_str(&text) {
-            Ok(Request::Ping) => tell(&Event::Pong),
+            Ok(Request::Ping) => tell(&WorkerEvent::Pong),
             Ok(request) => {
                 newest.set(newest.get() + 1);
                 // The receiver lives as long as the worker.
@@ -130,7 +135,7 @@ async fn serve<C: Host>(
     while let Some(Job { number, request }) = jobs.next().await {
         let control = Control::new(newest.clone(), number, Rc::new(pause));
         match (request, &mut session) {
-            (Request::Stop, _) => tell(&Event::Stopped { run: None }),
+            (Request::Stop, _) => tell(&WorkerEvent::Stopped),
             // Answered on arrival.
             (Request::Ping, _) => {}
             (Request::Load { model, other, precision, device }, _) => {
@@ -139,29 +144,30 @@ async fn serve<C: Host>(
                 match load(&model, other.as_ref(), compute, precision).await {
                     Ok(mut loaded) => {
                         if let Some((reason, lasting)) = device::reason_against(&mut loaded, device.required).await {
-                            tell(&Event::NotThisDevice { reason, lasting });
+                            tell(&WorkerEvent::NotThisDevice { reason, lasting });
                             continue;
                         }
-                        tell(&Event::Ready { model: Box::new(loaded.info().clone()) });
+                        tell(&WorkerEvent::Ready { model: Box::new(loaded.info().clone()) });
                         session = Some(loaded);
                     }
                     Err((_, Failure::Message(message))) => tell_failure(Stage::Load, message, false),
                     Err((_, Failure::TooBig { message, fits_in_eight_bits })) => {
-                        tell(&Event::TooBig { message, fits_in_eight_bits });
+                        tell(&WorkerEvent::TooBig { message, fits_in_eight_bits });
                     }
-                    Err((model, Failure::AskFirst { excess })) => tell(&Event::AskFirst { model, excess }),
+                    Err((model, Failure::AskFirst { excess })) => tell(&WorkerEvent::AskFirst { model, excess }),
                 }
             }
-            (Request::Run { run, .. } | Request::Measure { run, .. }, None) => tell(&Event::Stopped { run: Some(run) }),
+            (Request::Run { run, .. } | Request::Measure { run, .. }, None) => tell_of_run(run, RunEvent::Stopped),
             (Request::Run { run, settings }, Some(session)) => {
-                if let Err(error) = run_and_widen(session, run, &settings, &control).await {
-                    tell(&Session::<C>::failure(run, &error));
+                if let Err(error) = run_and_measure_band(session, run, &settings, &control).await {
+                    tell_of_run(run, Session::<C>::failure(&error));
                 }
             }
-            (Request::Measure { run, settings, what }, Some(session)) => {
-                let done = session.measure(run, &settings, what, &control, &mut |event| tell(&event)).await;
+            (Request::Measure { run, settings, measure, what }, Some(session)) => {
+                let done =
+                    session.measure(&settings, &measure, what, &control, &mut |event| tell_of_run(run, event)).await;
                 if let Err(error) = done {
-                    tell(&Session::<C>::failure(run, &error));
+                    tell_of_run(run, Session::<C>::failure(&error));
                 }
             }
             (Request::Calibrate { text }, Some(session)) => session.calibrate(&text),
@@ -175,16 +181,16 @@ async fn serve<C: Host>(
 }
 
 /// A run, and then the band of its layer chart; a run that was superseded before it began does nothing.
-async fn run_and_widen<C: Compute>(
+async fn run_and_measure_band<C: Compute>(
     session: &mut Session<C>,
     run: u64,
-    settings: &Settings,
+    settings: &RunSettings,
     control: &Control,
 ) -> Result<(), ExperimentError> {
     control.checkpoint().await?;
-    session.run(run, settings, control, &mut |event| tell(&event)).await?;
+    session.run(settings, control, &mut |event| tell_of_run(run, event)).await?;
     tell_usage();
-    session.widen_band(run, settings.tokens, control, &mut |event| tell(&event)).await
+    session.measure_layer_band(settings, control, &mut |event| tell_of_run(run, event)).await
 }
 
 /// Loads one or two models. The error names the one that does not come.
@@ -217,7 +223,7 @@ fn memory() -> u64 {
 }
 
 fn tell_usage() {
-    tell(&Event::Usage { memory: memory(), threads: POOL.threads() });
+    tell(&WorkerEvent::Usage { memory: memory(), threads: POOL.threads() });
 }
 
 thread_local! {

@@ -6,6 +6,7 @@ use super::super::chart_view::ChartView;
 use super::super::given_files;
 use super::super::state::AppState;
 use crate::given_files::TaskSet;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::choice::{Scoring, options, scores, summary, vocabulary};
 use prunescope_protocol::results::Proportion;
 use prunescope_protocol::results::tasks::best;
@@ -18,12 +19,12 @@ pub fn Choice() -> impl IntoView {
     let measurements = state.measurements;
     let chosen = RwSignal::new(0usize);
     let scoring = RwSignal::new(Scoring::Cloze);
-    let result = Memo::new(move |_| measurements.choice.with(|known| known.get(&chosen.get()).cloned()));
+    let result = Memo::new(move |_| state.results.choice().with(|known| known.get(&chosen.get()).cloned()));
     let question = move || measurements.questions.with(|all| all.get(chosen.get()).cloned());
     let whole = Signal::derive(move || result.get().map(|result| vocabulary(&result)));
     let letters = Signal::derive(move || Some(options(&result.get()?, &question()?)));
     let table = Memo::new(move |_| {
-        measurements.choice.with(|known| measurements.questions.with(|all| scores(known, all, scoring.get())))
+        state.results.choice().with(|known| measurements.questions.with(|all| scores(known, all, scoring.get())))
     });
     let pick = move |event| given_files::pick(state, &event, Some(TaskSet::Questions));
     // Another set begins at its first question.

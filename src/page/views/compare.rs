@@ -5,6 +5,7 @@ use web_sys::HtmlInputElement;
 
 use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::{AppState, HistoryEntry};
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::{Ink, short_number};
 use prunescope_figures::figure::compare::{MORE, PANELS, Panel, panel_of};
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Footprint, PruningPlan};
@@ -17,21 +18,22 @@ const PRESET: [&str; 3] = ["awq4-g64", "wanda-0.5", "wanda-4:8"];
 #[component]
 pub fn Compare() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let variants = Memo::new(move |_| state.settings.with(|settings| settings.compare.clone()));
+    let variants = Memo::new(move |_| state.settings.with(|settings| settings.measure.compare.clone()));
     let full = move || variants.with(|variants| variants.len() >= MAX_VARIANTS);
     let add = move |_| {
-        let plan = state.settings.with_untracked(|settings| settings.plan.clone());
-        state.change(HistoryEntry::New, |settings| settings.compare.push(Variant { name: plan.name(), plan }));
+        let plan = state.settings.with_untracked(|settings| settings.run.plan.clone());
+        state.change(HistoryEntry::New, |settings| settings.measure.compare.push(Variant { name: plan.name(), plan }));
     };
     let preset = move |plans: Vec<PruningPlan>| {
         state.change(HistoryEntry::New, |settings| {
-            settings.compare = plans.into_iter().map(|plan| Variant { name: plan.name(), plan }).collect();
+            settings.measure.compare = plans.into_iter().map(|plan| Variant { name: plan.name(), plan }).collect();
         });
     };
     let drop_least = move |kind: DropKind, count: usize| {
         let none = DroppedSublayers::default();
         state
-            .importance
+            .results
+            .importance()
             .get_untracked()
             .map(|importance| PruningPlan::dropping(importance.drop_least(&none, kind, count)))
     };
@@ -49,16 +51,13 @@ pub fn Compare() -> impl IntoView {
     let panels = move |some: &'static [Panel]| {
         let view = |panel: &'static Panel| {
             let figure = Signal::derive(move || {
-                state
-                    .measurements
-                    .variants
-                    .with(|known| panel_of(panel, known.iter().map(|(at, variant)| (*at, variant))))
+                state.results.variants().with(|known| panel_of(panel, known.iter().map(|(at, variant)| (*at, variant))))
             });
             view! { <ChartView id=panel.id title=panel.title figure waiting height=200.0/> }
         };
         some.iter().map(view).collect_view()
     };
-    let unmeasured = move || state.importance.with(Option::is_none);
+    let unmeasured = move || state.results.importance().with(Option::is_none);
     view! {
         <p class="lead">"Up to four plans answer the same question; all lines are against the dense model. The plans are in the link."</p>
         <div class="options">
@@ -89,16 +88,16 @@ fn Chip(at: usize, variant: Variant) -> impl IntoView {
     let rename = move |event: leptos::ev::Event| {
         let name = event_target::<HtmlInputElement>(&event).value();
         state.change(HistoryEntry::New, |settings| {
-            if let Some(variant) = settings.compare.get_mut(at) {
+            if let Some(variant) = settings.measure.compare.get_mut(at) {
                 variant.name = if name.trim().is_empty() { variant.plan.name() } else { name };
             }
         });
     };
-    let edit = move |_| state.change(HistoryEntry::New, |settings| settings.plan = plan.clone());
+    let edit = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan = plan.clone());
     let remove = move |_| {
         state.change(HistoryEntry::New, |settings| {
-            if at < settings.compare.len() {
-                settings.compare.remove(at);
+            if at < settings.measure.compare.len() {
+                settings.measure.compare.remove(at);
             }
         });
     };
@@ -117,9 +116,9 @@ fn Chip(at: usize, variant: Variant) -> impl IntoView {
 fn Answers() -> impl IntoView {
     let state = expect_context::<AppState>();
     let rows = move || {
-        let known = state.measurements.variants.get();
+        let known = state.results.variants().get();
         let config = state.model.get().map(|model| model.config);
-        let compare = state.settings.with(|settings| settings.compare.clone());
+        let compare = state.settings.with(|settings| settings.measure.compare.clone());
         let dense = known.values().next().map(|variant| {
             view! { <tr><th scope="row">"Dense"</th><td class="answer">{variant.generation.dense.text.clone()}</td><td>"1"</td><td>"0"</td><td>"0 %"</td></tr> }
         });

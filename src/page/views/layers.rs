@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::layers::cosines;
 use prunescope_protocol::model::SublayerKind;
 
@@ -13,9 +14,9 @@ pub fn Layers() -> impl IntoView {
     let state = expect_context::<AppState>();
     let with_norm = RwSignal::new(false);
     let drops = RwSignal::new(false);
-    let can_edit = Memo::new(move |_| state.shown_plan.with(|plan| plan.edits_weights()));
+    let can_edit = Memo::new(move |_| state.results.plan().with(|plan| plan.edits_weights()));
     let edited = move || can_edit.get() && !drops.get();
-    let shown = move || if edited() { state.edited_layers } else { state.layers };
+    let shown = move || if edited() { state.results.edited_layers() } else { state.results.layers() };
     let figure = move |kind: SublayerKind| {
         Signal::derive(move || {
             let deed = if edited() { "Pruning the weights of" } else { "Dropping" };

@@ -16,7 +16,7 @@ use wasm_bindgen::JsCast;
 
 use super::state::{AppState, HistoryEntry};
 use super::status::Progress;
-use prunescope_protocol::settings::{ANALYSIS_RANGE, View, link};
+use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
 
 /// The views with their names.
 const VIEWS: [(View, &str); 9] = [
@@ -46,7 +46,7 @@ pub fn Views() -> impl IntoView {
         };
         event.prevent_default();
         choose(VIEWS[next].0);
-        let tab = document().get_element_by_id(&format!("tab-{}", link::view_name(VIEWS[next].0)));
+        let tab = document().get_element_by_id(&format!("tab-{}", VIEWS[next].0));
         if let Some(tab) = tab {
             let _ = tab.unchecked_into::<web_sys::HtmlElement>().focus();
         }
@@ -54,7 +54,7 @@ pub fn Views() -> impl IntoView {
     let tabs = move || {
         let tab = move |(view, name): (View, &'static str)| {
             view! {
-                <button role="tab" id=format!("tab-{}", link::view_name(view)) aria-controls="view"
+                <button role="tab" id=format!("tab-{view}") aria-controls="view"
                     aria-selected=move || (open.get() == view).to_string() tabindex=move || if open.get() == view { "0" } else { "-1" }
                     on:click=move |_| choose(view)>{name}</button>
             }
@@ -70,8 +70,7 @@ pub fn Views() -> impl IntoView {
     // A frame shows the view of its link; the others take one line.
     let menu = move || {
         let pick = move |event: leptos::ev::Event| {
-            let name = event_target_value(&event);
-            if let Some((view, _)) = VIEWS.into_iter().find(|(view, _)| link::view_name(*view) == name) {
+            if let Ok(view) = event_target_value(&event).parse() {
                 choose(view);
             }
         };
@@ -81,7 +80,7 @@ pub fn Views() -> impl IntoView {
                     "View "
                     <select id="view-menu" on:change=pick>
                         {VIEWS.map(|(view, name)| view! {
-                            <option value=link::view_name(view) prop:selected=move || open.get() == view>{name}</option>
+                            <option value=view.to_string() prop:selected=move || open.get() == view>{name}</option>
                         }).collect_view()}
                     </select>
                 </label>
@@ -91,7 +90,7 @@ pub fn Views() -> impl IntoView {
     };
     let name = move || VIEWS.into_iter().find(|(view, _)| *view == open.get()).map(|(_, name)| name);
     let role = if state.embedded { "region" } else { "tabpanel" };
-    let tab = move || (!state.embedded).then(|| format!("tab-{}", link::view_name(open.get())));
+    let tab = move || (!state.embedded).then(|| format!("tab-{}", open.get()));
     view! {
         <section class="panel explore" aria-label="Charts" class:stale=move || state.is_stale()>
             {if state.embedded { menu().into_any() } else { tabs().into_any() }}
@@ -121,10 +120,10 @@ fn Temperature() -> impl IntoView {
         let Ok(value) = event_target_value(&event).parse::<f32>() else { return };
         let entry = if dragging.get_value() { HistoryEntry::Same } else { HistoryEntry::New };
         dragging.set_value(true);
-        state.change(entry, |settings| settings.analysis = value);
+        state.change(entry, |settings| settings.run.analysis = value);
     };
-    let value = move || state.settings.with(prunescope_protocol::settings::Settings::analysis_temperature);
-    let is_set = move || state.settings.with(|settings| settings.analysis > 0.0);
+    let value = move || state.settings.with(|settings| settings.run.analysis_temperature());
+    let is_set = move || state.settings.with(|settings| settings.run.analysis > 0.0);
     view! {
         <span class="slider">
             <label for="analysis">"Temperature of the analysis"</label>
@@ -132,7 +131,7 @@ fn Temperature() -> impl IntoView {
                 on:input=slide on:change=move |_| dragging.set_value(false)/>
             <output for="analysis">{move || format!("{:.1}", value())}</output>
             <Show when=is_set>
-                <button class="chip" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.analysis = 0.0)>"as decoding"</button>
+                <button class="chip" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.run.analysis = 0.0)>"as decoding"</button>
             </Show>
         </span>
     }

@@ -6,6 +6,7 @@ use super::super::chart_view::ChartView;
 use super::super::given_files;
 use super::super::state::AppState;
 use crate::given_files::TaskSet;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::retrieval::ranks;
 use prunescope_protocol::results::tasks::Pooling;
 use prunescope_protocol::tasks::RetrievalSet;
@@ -17,7 +18,7 @@ pub fn Retrieval() -> impl IntoView {
     let measurements = state.measurements;
     let figure = move |pooling: Pooling| {
         Signal::derive(move || {
-            let report = measurements.retrieval.get()?;
+            let report = state.results.retrieval().get()?;
             let queries: Vec<String> =
                 measurements.retrieval_set.with(|set| set.queries.iter().map(|(query, _)| query.clone()).collect());
             Some(ranks(report.poolings.iter().find(|report| report.pooling == pooling)?, &queries))

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::{Figure, Pick, of_variant, overlaid, steps};
 use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
 
@@ -11,16 +12,17 @@ use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
 #[component]
 pub fn Steps() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let variants = state.measurements.variants;
+    let variants = state.results.variants();
     let figure = move |of: fn(&[GenerationStep], &[Metrics]) -> Option<Figure>, pick: Pick| {
         Signal::derive(move || {
-            let own = state.steps.with(|steps| state.fixed_trajectory.with(|fixed| of(steps, fixed)));
+            let own =
+                state.results.steps().with(|steps| state.results.fixed_trajectory().with(|fixed| of(steps, fixed)));
             let line = |variant: &VariantResult| of_variant(variant, pick);
             variants.with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line))
         })
     };
     let collapse = Signal::derive(move || {
-        let own = state.quality.with(|quality| quality.as_ref().and_then(steps::collapse));
+        let own = state.results.quality().with(|quality| quality.as_ref().and_then(steps::collapse));
         let line = |variant: &VariantResult| steps::losses(&variant.generation.quality.pruned);
         variants.with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line))
     });

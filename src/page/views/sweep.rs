@@ -6,36 +6,33 @@ use web_sys::HtmlInputElement;
 use super::super::chart_view::ChartView;
 use super::super::state::{AppState, HistoryEntry};
 use super::super::status::duration;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::sweep::{Score, panel};
 use prunescope_protocol::messages::Measurement;
-use prunescope_protocol::settings::{SweepAxis, link};
 
 /// The sweep and the verdict.
 #[component]
 pub fn Sweep() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
-    let axis = Memo::new(move |_| state.settings.with(|settings| settings.sweep));
-    let figure =
-        move |score: Score| Signal::derive(move || measurements.sweep.with(|points| panel(points, axis.get(), score)));
+    let axis = Memo::new(move |_| state.settings.with(|settings| settings.measure.sweep));
+    let figure = move |score: Score| {
+        Signal::derive(move || state.results.sweep().with(|points| panel(points, axis.get(), score)))
+    };
     let running = move || measurements.wanted.get() == Some(Measurement::Sweep);
     let choose = move |event: leptos::ev::Event| {
-        let axis = match event_target_value(&event).as_str() {
-            "sparsity" => SweepAxis::Sparsity,
-            "bits" => SweepAxis::Bits,
-            _ => SweepAxis::Layers,
-        };
-        state.change(HistoryEntry::New, |settings| settings.sweep = axis);
+        let axis = event_target_value(&event).parse().unwrap_or_default();
+        state.change(HistoryEntry::New, |settings| settings.measure.sweep = axis);
     };
     let set_sample = move |event: leptos::ev::Event| {
         let input = event_target::<HtmlInputElement>(&event);
         if let Ok(sample) = input.value().parse() {
-            state.change(HistoryEntry::New, |settings| settings.sample = sample);
+            state.change(HistoryEntry::New, |settings| settings.measure.sample = sample);
         }
-        input.set_value(&state.settings.with_untracked(|settings| settings.sample).to_string());
+        input.set_value(&state.settings.with_untracked(|settings| settings.measure.sample).to_string());
     };
     let progress = move || {
-        let (done, total) = measurements.sweep_progress.get();
+        let (done, total) = state.results.sweep_progress().get();
         if total == 0 {
             return None;
         }
@@ -43,7 +40,7 @@ pub fn Sweep() -> impl IntoView {
         let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
         Some(format!("{done} of {total} points{left}"))
     };
-    let begin = move || match measurements.sweep_progress.get() {
+    let begin = move || match state.results.sweep_progress().get() {
         (0, _) => "Start the sweep",
         (done, total) if done < total => "Go on",
         _ => "Show again",
@@ -56,7 +53,7 @@ pub fn Sweep() -> impl IntoView {
         <div class="options">
             <label>
                 "Vary "
-                <select id="sweep-axis" on:change=choose prop:value=move || link::sweep_name(axis.get())>
+                <select id="sweep-axis" on:change=choose prop:value=move || axis.get().to_string()>
                     <option value="layers">"dropped sublayers and blocks"</option>
                     <option value="sparsity">"sparsity: magnitude and Wanda"</option>
                     <option value="bits">"bits: round to nearest and AWQ"</option>
@@ -64,7 +61,7 @@ pub fn Sweep() -> impl IntoView {
             </label>
             <label>
                 "items of each set (0: all) "
-                <input id="sample" class="layer-number" type="number" min="0" max="2000" prop:value=move || state.settings.with(|settings| settings.sample.to_string()) on:change=set_sample/>
+                <input id="sample" class="layer-number" type="number" min="0" max="2000" prop:value=move || state.settings.with(|settings| settings.measure.sample.to_string()) on:change=set_sample/>
             </label>
             <button id="sweep-start" class="primary" disabled=running on:click=move |_| measurements.start(&state, Measurement::Sweep)>{begin}</button>
             <span id="sweep-progress" role="status">{progress}</span>
@@ -85,11 +82,12 @@ fn Judgement() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
     let running = move || measurements.wanted.get() == Some(Measurement::Judge);
-    let name = move || state.settings.with(|settings| settings.plan.name());
+    let name = move || state.settings.with(|settings| settings.run.plan.name());
     let tasks = move || {
         let all = measurements.generative.get_value();
-        measurements
-            .written
+        state
+            .results
+            .written()
             .get()
             .into_values()
             .filter_map(|result| {
@@ -109,14 +107,14 @@ fn Judgement() -> impl IntoView {
             <span class="hint">"The dense and the pruned model do the same sample of every set."</span>
         </div>
         <ul class="advice" id="advice">
-            {move || measurements.advice.get().into_iter().map(|advice| view! {
+            {move || state.results.advice().get().into_iter().map(|advice| view! {
                 <li class="panel" data-verdict=advice.verdict.name()>
                     <b>{advice.purpose}": "<span class="verdict-word">{advice.verdict.name()}</span></b>
                     <p>{advice.because}</p>
                 </li>
             }).collect_view()}
         </ul>
-        <Show when=move || measurements.written.with(|written| !written.is_empty())>
+        <Show when=move || state.results.written().with(|written| !written.is_empty())>
             <details class="table">
                 <summary>"Prompts with exact answers, and what both models wrote"</summary>
                 <div class="scroll" tabindex="0" role="region" aria-label="Exact answers">

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::theorems::{Estimate, Places, along_layers, along_steps, damage, estimate, parts};
 use prunescope_figures::figure::{Figure, of_variant, overlaid};
 use prunescope_protocol::model::SublayerKind;
@@ -22,10 +23,10 @@ pub fn Theorems() -> impl IntoView {
     let state = expect_context::<AppState>();
     let along = RwSignal::new(Along::Steps);
     let at_places = move |of: &dyn Fn(&Places<'_>) -> Option<Figure>| match along.get() {
-        Along::Steps => state.steps.with(|steps| of(&along_steps(steps))),
+        Along::Steps => state.results.steps().with(|steps| of(&along_steps(steps))),
         Along::Layers(kind) => {
-            let edited = state.shown_plan.with(|plan| plan.edits_weights());
-            let layers = if edited { state.edited_layers } else { state.layers };
+            let edited = state.results.plan().with(|plan| plan.edits_weights());
+            let layers = if edited { state.results.edited_layers() } else { state.results.layers() };
             layers.with(|layers| of(&along_layers(layers, kind)))
         }
     };
@@ -35,8 +36,8 @@ pub fn Theorems() -> impl IntoView {
             let line = |variant: &VariantResult| of_variant(variant, which.measured());
             match along.get() {
                 Along::Steps => state
-                    .measurements
-                    .variants
+                    .results
+                    .variants()
                     .with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line)),
                 Along::Layers(_) => own,
             }
@@ -50,7 +51,7 @@ pub fn Theorems() -> impl IntoView {
             _ => Along::Steps,
         });
     };
-    let tokens = Signal::derive(move || state.damage.with(|tokens| damage(tokens)));
+    let tokens = Signal::derive(move || state.results.damage().with(|tokens| damage(tokens)));
     view! {
         <p class="lead">
             "Solid: measured. Dashed: the second-order estimate from Δz. They lie on each other while Δz is small; where they part by more than half, the place is shaded."

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::tokens::next;
 
 /// Bars of both models' likeliest tokens.
@@ -11,7 +12,10 @@ use prunescope_figures::figure::tokens::next;
 pub fn Tokens() -> impl IntoView {
     let state = expect_context::<AppState>();
     let figure = Signal::derive(move || {
-        state.next_token.with(|compared| compared.as_ref().and_then(|compared| next(&compared.top, &compared.metrics)))
+        state
+            .results
+            .next_token()
+            .with(|compared| compared.as_ref().and_then(|compared| next(&compared.top, &compared.metrics)))
     });
     view! {
         <p class="lead">"The tokens that either model finds likeliest right after the prompt, with the probability that each gives them."</p>

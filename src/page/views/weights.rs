@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::{COMPUTING, ChartView};
 use super::super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::weights::{mask, summary};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::model::Matrix;
@@ -20,10 +21,10 @@ pub fn Weights() -> impl IntoView {
         measurements.pictured.set((layer, matrix));
         measurements.start(&state, Measurement::Picture { layer, matrix });
     };
-    let figure = Signal::derive(move || measurements.picture.with(|picture| picture.as_ref().map(mask)));
+    let figure = Signal::derive(move || state.results.picture().with(|picture| picture.as_ref().map(mask)));
     let rows = move || {
         let mut layers = BTreeMap::<usize, Vec<MatrixReport>>::new();
-        for report in state.weights.get().matrices {
+        for report in state.results.weights().get().matrices {
             layers.entry(report.layer).or_default().push(report);
         }
         layers
@@ -44,12 +45,12 @@ pub fn Weights() -> impl IntoView {
             })
             .collect_view()
     };
-    let none = move || state.weights.with(|weights| weights.matrices.is_empty());
+    let none = move || state.results.weights().with(|weights| weights.matrices.is_empty());
     let waiting = Signal::derive(move || {
         if none() { "Choose a method under “Remove weights” or “Round weights” above." } else { COMPUTING }.to_string()
     });
     view! {
-        <p class="lead" id="weights-summary">{move || state.weights.with(summary)}</p>
+        <p class="lead" id="weights-summary">{move || state.results.weights().with(summary)}</p>
         <div class="charts two">
             <Show when=move || !none() fallback=|| view! { <p class="hint">"Nothing is edited, so there is no table."</p> }>
                 <div class="scroll tall" tabindex="0" role="region" aria-label="Zeros of each matrix">

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use prunescope_downloads::record::Record;
 use prunescope_formats::ChatTemplate;
-use prunescope_protocol::messages::{Event, Request};
+use prunescope_protocol::messages::{Request, WorkerEvent};
 use prunescope_protocol::model::ModelSource;
 use prunescope_protocol::model::manifest::Manifest;
 use prunescope_protocol::model::repository::{parse_listing, select};
@@ -37,11 +37,12 @@ static MESSAGES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let device = json!({ "backend": "cpu", "reason": "r", "required": false, "largest_binding": 1, "threads": 2 });
     let picked = json!({ "at": "picked", "files": [{ "name": "a.gguf", "address": "blob:x", "bytes": 9 }] });
     let repository = json!({ "at": "repository", "repository": { "owner": "a", "name": "b", "revision": null, "file": null }, "hub": "https://h.example", "token": "t" });
+    let run = |event: Value| json!({ "type": "run", "run": 1, "event": event });
     vec![
         json!({ "type": "load", "model": order(json!({ "at": "address", "address": "https://x.example/a.gguf" })), "other": order(picked), "precision": "stored", "device": device }),
         json!({ "type": "load", "model": order(repository), "other": null, "precision": "8", "device": device }),
         json!({ "type": "run", "run": 1, "settings": settings }),
-        json!({ "type": "measure", "run": 2, "settings": settings, "what": { "measure": "picture", "layer": 1, "matrix": "query" } }),
+        json!({ "type": "measure", "run": 2, "settings": settings, "measure": settings, "what": { "measure": "picture", "layer": 1, "matrix": "query" } }),
         json!({ "type": "calibrate", "text": "t" }),
         json!({ "type": "use_questions", "questions": [{ "question": "q", "choices": ["a", "b"], "answer": 1, "topic": "" }] }),
         json!({ "type": "use_retrieval_set", "set": { "passages": ["p"], "queries": [["q", 0]] } }),
@@ -51,14 +52,14 @@ static MESSAGES: LazyLock<Vec<Value>> = LazyLock::new(|| {
         json!({ "type": "progress", "received": 1, "total": 2, "kept": 0, "file": "f" }),
         json!({ "type": "notice", "message": "m" }),
         json!({ "type": "too_big", "message": "m", "fits_in_eight_bits": true }),
-        json!({ "type": "prompt", "run": 1, "ids": [1, 2] }),
-        json!({ "type": "fixed_trajectory", "run": 1, "steps": [] }),
-        json!({ "type": "working", "run": 1, "what": "w", "done": 1, "total": 2 }),
-        json!({ "type": "damage", "run": 1, "tokens": [] }),
-        json!({ "type": "judged", "run": 1, "advice": [] }),
-        json!({ "type": "measured", "run": 1, "what": { "measure": "choice" } }),
-        json!({ "type": "stopped", "run": null }),
-        json!({ "type": "failed", "stage": "load", "run": 1, "message": "m", "fatal": false }),
+        run(json!({ "type": "fixed_trajectory", "steps": [] })),
+        run(json!({ "type": "working", "what": "w", "done": 1, "total": 2 })),
+        run(json!({ "type": "damage", "tokens": [] })),
+        run(json!({ "type": "judged", "advice": [] })),
+        run(json!({ "type": "measured", "what": { "measure": "choice" } })),
+        run(json!({ "type": "failed", "message": "m", "fatal": true })),
+        json!({ "type": "stopped" }),
+        json!({ "type": "failed", "stage": "load", "message": "m", "fatal": false }),
         json!({ "type": "usage", "memory": 1, "threads": 2 }),
     ]
 });
@@ -92,7 +93,7 @@ pub fn run(input: &[u8]) {
             if let Ok(request) = serde_json::from_str(&text) {
                 round_trip(&checked(request));
             }
-            if let Ok(event) = serde_json::from_str::<Event>(&text) {
+            if let Ok(event) = serde_json::from_str::<WorkerEvent>(&text) {
                 round_trip(&event);
             }
         }
@@ -127,8 +128,14 @@ pub fn run(input: &[u8]) {
 /// A request as the page sends it: its settings are within their limits.
 fn checked(request: Request) -> Request {
     match request {
-        Request::Run { run, settings } => Request::Run { run, settings: settings.checked().0 },
-        Request::Measure { run, settings, what } => Request::Measure { run, settings: settings.checked().0, what },
+        Request::Run { run, settings } => {
+            let (settings, _) = Settings { run: settings, ..Settings::default() }.checked();
+            Request::Run { run, settings: settings.run }
+        }
+        Request::Measure { run, settings, measure, what } => {
+            let (settings, _) = Settings { run: settings, measure, ..Settings::default() }.checked();
+            Request::Measure { run, settings: settings.run, measure: settings.measure, what }
+        }
         other => other,
     }
 }

@@ -52,14 +52,14 @@ enum Band {
     /// Quantized.
     Codes(Box<BlockMatrix>),
     /// As f32: where rows are no whole blocks, or a plan has rounded them to what codes cannot hold.
-    Floats(Tensor<2>),
+    Floats(Box<Tensor<2>>),
 }
 
 impl Band {
     fn upload(matrix: &PackedMatrix, device: &Device) -> Self {
         match BlockMatrix::upload(matrix, device) {
             Some(blocks) => Self::Codes(Box::new(blocks)),
-            None => Self::Floats(on_device(matrix.values(), matrix.shape(), device)),
+            None => Self::Floats(Box::new(on_device(matrix.values(), matrix.shape(), device))),
         }
     }
 
@@ -78,14 +78,14 @@ impl Band {
     }
 
     fn with_values(&self, values: Vec<f32>) -> Self {
-        Self::Floats(on_device(values, self.shape(), &self.device()))
+        Self::Floats(Box::new(on_device(values, self.shape(), &self.device())))
     }
 
     /// x Wᵀ.
     fn product(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Codes(blocks) => blocks.apply(x),
-            Self::Floats(weights) => ops::many_products(x, weights.clone()),
+            Self::Floats(weights) => ops::many_products(x, weights.as_ref().clone()),
         }
     }
 
@@ -94,7 +94,10 @@ impl Band {
             Self::Codes(blocks) => blocks.select(ids),
             Self::Floats(weights) => {
                 let places: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
-                weights.clone().select(0, Tensor::from_data(TensorData::from(places.as_slice()), &weights.device()))
+                weights
+                    .as_ref()
+                    .clone()
+                    .select(0, Tensor::from_data(TensorData::from(places.as_slice()), &weights.device()))
             }
         }
     }
@@ -203,7 +206,7 @@ impl Compute for Gpu {
         for band in &matrix.bands {
             let weights = match band {
                 Band::Codes(blocks) => blocks.weights(),
-                Band::Floats(weights) => weights.clone(),
+                Band::Floats(weights) => weights.as_ref().clone(),
             };
             values.append(&mut read_back(weights).await?);
         }

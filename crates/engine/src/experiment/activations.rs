@@ -110,11 +110,14 @@ pub async fn summarize(inputs: &[Tensor<2>; 4]) -> Result<[SiteActivations; 4], 
     let mut out = vec![];
     for input in inputs {
         let (Some(norms), Some(mean_abs)) = (vectors.next(), vectors.next()) else {
-            return Err(ExperimentError::device("it returned too few results"));
+            return Err(ExperimentError::Internal {
+                what: "a device gave another number of results than were asked for",
+            });
         };
         out.push(SiteActivations { norms, mean_abs, sample: sample(input) });
     }
-    out.try_into().map_err(|_| ExperimentError::device("it returned too few results"))
+    out.try_into()
+        .map_err(|_| ExperimentError::Internal { what: "a device gave another number of results than were asked for" })
 }
 
 /// Rows spread evenly over the inputs, from the middle of each of [`SAMPLE`] stretches: never the first token, whose

@@ -196,7 +196,10 @@ impl<C: Compute> Probe<'_, C> {
         let mut read = read_back(tensors).await?;
         let ends = read.split_off(places.len().min(read.len()));
         let Ok([last, hidden, logits]) = <[Vec<f32>; 3]>::try_from(ends) else {
-            return Err(ExperimentError::device("it returned too few results").into());
+            return Err(ExperimentError::Internal {
+                what: "a device gave another number of results than were asked for",
+            }
+            .into());
         };
         Ok((spaces, Read { stream: places.into_iter().zip(read).collect(), last, hidden, logits }))
     }

@@ -91,7 +91,7 @@ impl<C: Compute> PrunedRun<C> {
             Some(first) => {
                 let mut cache = dense.prompt_cache.fork_below(layers_below(first));
                 let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_before(Sublayer::from_index(first)));
-                let last = Pass::from(&model.decoder, &model.plan, first, 0).last(x, &mut cache, control).await?;
+                let last = Pass::from(&model.decoder, model.plan(), first, 0).last(x, &mut cache, control).await?;
                 (last_spaces(&model.decoder, &last), cache)
             }
         };
@@ -106,6 +106,11 @@ impl<C: Compute> PrunedRun<C> {
         })
     }
 
+    /// How many positions of both texts it has read so far.
+    pub fn positions_read(&self) -> usize {
+        self.steps.len() + self.fixed.as_ref().map_or(0, Reading::positions)
+    }
+
     /// Reads the token chosen at the last step, which opens the next step.
     ///
     /// * `beside` — the dense run, where it has read the same text so far: below the first change both models are one.
@@ -115,7 +120,7 @@ impl<C: Compute> PrunedRun<C> {
         beside: Option<&DenseRun<C>>,
         control: &Control,
     ) -> Result<(), ExperimentError> {
-        let (decoder, plan) = (&self.model.decoder, &self.model.plan);
+        let (decoder, plan) = (&self.model.decoder, self.model.plan());
         let step = self.steps.len();
         let start = self.prompt_tokens + step - 1;
         // What a stopped pass has left there.
@@ -154,7 +159,7 @@ impl<C: Compute> PrunedRun<C> {
         own: Option<u32>,
         control: &Control,
     ) -> Result<(), ExperimentError> {
-        let (decoder, plan) = (&self.model.decoder, &self.model.plan);
+        let (decoder, plan) = (&self.model.decoder, self.model.plan());
         let start = self.prompt_tokens + self.steps.len() - 1;
         // What a stopped pass has left there.
         dense.cache.truncate(start);
@@ -365,7 +370,7 @@ async fn read_behind<C: Compute>(
 ) -> Result<Reading, ExperimentError> {
     let Some(x) = x else { return Ok(Reading { prompt, behind: None }) };
     let mut cache = cache.clone();
-    let last = Pass::from(&model.decoder, &model.plan, first, start).last(x, &mut cache, control).await?;
+    let last = Pass::from(&model.decoder, model.plan(), first, start).last(x, &mut cache, control).await?;
     Ok(Reading { prompt, behind: Some(model.decoder.final_norm(last)) })
 }
 
@@ -385,7 +390,7 @@ pub async fn dense_losses<C: Compute>(
     let reading = if known >= read.len() && dense.steps.len() >= ids.len() {
         None
     } else {
-        let model = PrunedDecoder::unedited(&dense.decoder, &PruningPlan::default());
+        let model = PrunedDecoder::dropping(&dense.decoder, &PruningPlan::default());
         let prompt = dense.steps[0].spaces.clone();
         let (start, x) = (dense.prompt_ids.len(), dense.decoder.embed(read, dense.prompt_ids.len()));
         Some(read_behind(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)
@@ -414,7 +419,7 @@ fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
 ///
 /// # Errors
 /// A failing device.
-pub async fn damage<C: Compute>(
+pub async fn token_contributions<C: Compute>(
     dense: &DenseRun<C>,
     pruned: &PrunedRun<C>,
     temperature: f32,
@@ -426,7 +431,9 @@ pub async fn damage<C: Compute>(
     for data in both.execute_async().await.map_err(ExperimentError::device)? {
         rows.push(data.try_into_vec_as::<f32>().map_err(ExperimentError::device)?);
     }
-    let [z, z_pruned] = &rows[..] else { return Err(ExperimentError::device("it returned too few results")) };
+    let [z, z_pruned] = &rows[..] else {
+        return Err(ExperimentError::Internal { what: "a device gave another number of results than were asked for" });
+    };
     let weights = token_weights(z, z_pruned, temperature, DAMAGE_TOKENS);
     Ok(weights
         .into_iter()

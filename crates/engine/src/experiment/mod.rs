@@ -35,6 +35,12 @@ pub enum ExperimentError {
         /// What the device says.
         why: String,
     },
+    /// A state that cannot be: a logic error of this program.
+    #[error("an error of Prunescope itself ({what}): please report it, and load the model again")]
+    Internal {
+        /// What was wrong.
+        what: &'static str,
+    },
     /// The chat template.
     #[error(transparent)]
     Chat(#[from] ChatError),

@@ -68,7 +68,7 @@ impl<'a, C: Compute> Subject<'a, C> {
         let decoder = &self.model.decoder;
         let start = before.map_or(0, |read| read.tokens);
         let mut cache = before.map_or_else(|| KeyValueCache::new(decoder.config.layers), |read| read.cache.clone());
-        let pass = Pass::from(decoder, &self.model.plan, 0, start);
+        let pass = Pass::from(decoder, self.model.plan(), 0, start);
         let last = pass.last(decoder.embed(ids, start), &mut cache, control).await?;
         Ok(Read { last, cache, tokens: start + ids.len() })
     }

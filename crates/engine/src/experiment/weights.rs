@@ -1,6 +1,7 @@
 //! A decoder with the weights that a plan leaves: sparsity, then quantization of what remains.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -25,34 +26,39 @@ const PICTURE: [usize; 2] = [48, 96];
 /// Tells how far a long piece of work is: what, how much is done, how much there is.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
-/// Which model: the dense one under a plan, or a second one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Which {
-    /// Whether it is the second model.
+/// What a model's numbers depend on: which model it is, and what was done to its weights.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VariantKey {
+    /// Whether it is made of the second model.
     pub other: bool,
     /// The plan.
     pub plan: PruningPlan,
+    /// The calibration text, where the visitor gave one and the plan edits weights.
+    pub calibration: Option<Arc<str>>,
 }
 
-impl Which {
+impl VariantKey {
     /// The dense model itself.
     pub fn dense() -> Self {
-        Self { other: false, plan: PruningPlan::default() }
+        Self::default()
     }
 
     /// Whether it is the dense model itself.
     pub fn is_dense(&self) -> bool {
         !self.other && self.plan.is_dense()
     }
+
+    /// The same without what is dropped: two of one such key share their weights.
+    pub fn weights_only(&self) -> Self {
+        Self { plan: self.plan.weights_only(), ..self.clone() }
+    }
 }
 
 /// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the decoder that it was made of.
 #[derive(Clone, Debug)]
 pub struct PrunedDecoder<C: Compute> {
-    /// Whether it was made of a second model, so that it shares nothing with the dense one.
-    pub other: bool,
-    /// The plan.
-    pub plan: PruningPlan,
+    /// Which it is. One made of a second model shares nothing with the dense one.
+    pub key: VariantKey,
     /// The decoder with edited weights; it still holds what the plan drops.
     pub decoder: Decoder<C>,
     /// What was done.
@@ -60,38 +66,38 @@ pub struct PrunedDecoder<C: Compute> {
 }
 
 impl<C: Compute> PrunedDecoder<C> {
-    /// A plan that edits no weights, on a decoder.
-    pub fn unedited(decoder: &Decoder<C>, plan: &PruningPlan) -> Self {
-        let footprint = Footprint::of(plan, &decoder.config);
-        Self {
-            other: false,
-            plan: plan.clone(),
-            decoder: decoder.clone(),
-            report: WeightReport { footprint, ..WeightReport::default() },
-        }
+    /// A decoder under a plan whose edits, if it has any, are still to be made.
+    pub fn unedited(decoder: &Decoder<C>, key: VariantKey) -> Self {
+        let footprint = Footprint::of(&key.plan, &decoder.config);
+        Self { key, decoder: decoder.clone(), report: WeightReport { footprint, ..WeightReport::default() } }
+    }
+
+    /// A decoder under a plan that edits no weights.
+    pub fn dropping(decoder: &Decoder<C>, plan: &PruningPlan) -> Self {
+        Self::unedited(decoder, VariantKey { plan: plan.clone(), ..VariantKey::default() })
     }
 
     /// The same weights under a plan that differs only in what it drops.
     pub fn with_plan(&self, plan: &PruningPlan) -> Self {
         let mut out = self.clone();
-        out.plan = plan.clone();
+        out.key.plan = plan.clone();
         out.report.footprint = Footprint::of(plan, &self.decoder.config);
         out
     }
 
-    /// Which model this is.
-    pub fn which(&self) -> Which {
-        Which { other: self.other, plan: self.plan.clone() }
+    /// What is removed and rounded.
+    pub fn plan(&self) -> &PruningPlan {
+        &self.key.plan
     }
 
     /// Whether the weights of a sublayer differ from the dense decoder's.
     pub fn edits(&self, at: Sublayer) -> bool {
-        self.other || self.plan.edits(at)
+        self.key.other || self.key.plan.edits(at)
     }
 
     /// Whether the weights of any sublayer differ from the dense decoder's.
     pub fn edits_weights(&self) -> bool {
-        self.other || self.plan.edits_weights()
+        self.key.other || self.key.plan.edits_weights()
     }
 
     /// The residual stream before sublayer `first` of tokens that the dense decoder has read: the dense decoder's, unless this
@@ -101,16 +107,16 @@ impl<C: Compute> PrunedDecoder<C> {
     /// * `start` — how many tokens come before these.
     /// * `dense` — the dense decoder's stream there.
     pub fn begin(&self, ids: &[u32], start: usize, dense: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
-        if self.other { self.decoder.embed(ids, start) } else { dense() }
+        if self.key.other { self.decoder.embed(ids, start) } else { dense() }
     }
 
     /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or the first
     /// of that block, where a block's sublayers are parallel.
     pub fn first_change(&self) -> Option<usize> {
-        if self.other {
+        if self.key.other {
             return Some(0);
         }
-        let first = self.plan.first_change(self.decoder.config.layers)?;
+        let first = self.key.plan.first_change(self.decoder.config.layers)?;
         Some(self.decoder.residual_input(Sublayer::from_index(first)))
     }
 }
@@ -141,7 +147,7 @@ impl Calibration {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<PrunedDecoder<C>, ExperimentError> {
-        let (decoder, plan) = (&unedited.decoder, &unedited.plan);
+        let (decoder, plan) = (&unedited.decoder, &unedited.key.plan);
         let mut out = unedited.clone();
         if !plan.edits_weights() {
             return Ok(out);
@@ -244,7 +250,7 @@ impl Calibration {
             .as_ref()
             .and_then(|layers| layers.get(layer))
             .map(|sites| &sites[index(site)])
-            .ok_or_else(|| ExperimentError::device("it lost the calibration"))
+            .ok_or(ExperimentError::Internal { what: "the calibration text was not read" })
     }
 
     /// One matrix without the weights that go.
@@ -257,7 +263,7 @@ impl Calibration {
         weights: &[f32],
         control: &Control,
     ) -> Result<Vec<f32>, ExperimentError> {
-        let lost = || ExperimentError::device("it lost the calibration");
+        let lost = || ExperimentError::Internal { what: "the calibration text was not read" };
         if sparse.method == SparsityMethod::SparseGpt {
             let factor = self.factors.get(&(layer, matrix.site())).ok_or_else(lost)?;
             let mut out = weights.to_vec();

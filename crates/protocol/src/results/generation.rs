@@ -38,7 +38,7 @@ pub struct TopTokens {
 }
 
 /// Both models compared at one position.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparedPosition {
     /// Every metric.
     #[serde(flatten)]

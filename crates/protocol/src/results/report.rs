@@ -115,15 +115,23 @@ pub struct VariantResult {
     pub generation: Generation,
 }
 
-/// Everything one run found.
+/// What was asked and everything that one run found: the documented JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// What was asked.
+    pub settings: Settings,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: RunReport,
+}
+
+/// Everything one run found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
     /// The model.
     pub model: ModelInfo,
     /// Where it was computed: `"cpu"` or `"webgpu"`.
     pub backend: String,
-    /// What was asked.
-    pub settings: Settings,
     /// The prompt as the model read it.
     pub prompt_ids: Vec<u32>,
     /// The first position after the prompt.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::form_urlencoded;
 
-use super::{BackendChoice, Precision, Settings, SweepAxis, Variant, View};
+use super::{Settings, Variant};
 use crate::prune::DroppedSublayers;
 
 /// Parameters that belong to the page, not to the settings, and are left alone.
@@ -23,35 +23,35 @@ pub fn to_query(settings: &Settings) -> String {
             query.append_pair(key, &value);
         }
     };
-    put("model", settings.model.clone(), settings.model == default.model);
-    put("other", settings.other.clone(), settings.other == default.other);
-    put("hub", settings.hub.clone(), settings.hub == default.hub);
-    put("precision", "8".into(), settings.precision == default.precision);
-    put("prompt", settings.prompt.clone(), settings.prompt == default.prompt);
-    put("chat", u8::from(settings.chat).to_string(), settings.chat == default.chat);
-    let plan = &settings.plan;
+    put("model", settings.models.model.clone(), settings.models.model == default.models.model);
+    put("other", settings.models.other.clone(), settings.models.other == default.models.other);
+    put("hub", settings.models.hub.clone(), settings.models.hub == default.models.hub);
+    put("precision", settings.models.precision.to_string(), settings.models.precision == default.models.precision);
+    put("prompt", settings.run.prompt.clone(), settings.run.prompt == default.run.prompt);
+    put("chat", u8::from(settings.run.chat).to_string(), settings.run.chat == default.run.chat);
+    let plan = &settings.run.plan;
     let text = |part: Option<String>| (part.is_none(), part.unwrap_or_default());
     put("drop", plan.drop.to_string(), false);
     let (same, sparse) = text(plan.sparse.map(|sparse| sparse.to_string()));
     put("sparse", sparse, same);
-    put("on", plan.on.to_string(), plan.on == default.plan.on);
+    put("on", plan.on.to_string(), plan.on == default.run.plan.on);
     let (same, layers) = text(plan.layers.map(|layers| layers.to_string()));
     put("layers", layers, same);
     let (same, quant) = text(plan.quant.map(|quant| quant.to_string()));
     put("quant", quant, same);
-    put("tokens", settings.tokens.to_string(), settings.tokens == default.tokens);
-    put("temp", settings.temp.to_string(), settings.temp == default.temp);
-    put("top_k", settings.top_k.to_string(), settings.top_k == default.top_k);
-    put("top_p", settings.top_p.to_string(), settings.top_p == default.top_p);
-    put("seed", settings.seed.to_string(), settings.seed == default.seed);
-    put("analysis", settings.analysis.to_string(), settings.analysis == default.analysis);
-    put("backend", backend_name(settings.backend).into(), settings.backend == default.backend);
-    put("view", view_name(settings.view).into(), settings.view == default.view);
-    for variant in &settings.compare {
+    put("tokens", settings.run.tokens.to_string(), settings.run.tokens == default.run.tokens);
+    put("temp", settings.run.temp.to_string(), settings.run.temp == default.run.temp);
+    put("top_k", settings.run.top_k.to_string(), settings.run.top_k == default.run.top_k);
+    put("top_p", settings.run.top_p.to_string(), settings.run.top_p == default.run.top_p);
+    put("seed", settings.run.seed.to_string(), settings.run.seed == default.run.seed);
+    put("analysis", settings.run.analysis.to_string(), settings.run.analysis == default.run.analysis);
+    put("backend", settings.models.backend.to_string(), settings.models.backend == default.models.backend);
+    put("view", settings.view.to_string(), settings.view == default.view);
+    for variant in &settings.measure.compare {
         put("compare", format!("{}*{}", variant.name, variant.plan), false);
     }
-    put("sweep", sweep_name(settings.sweep).into(), settings.sweep == default.sweep);
-    put("sample", settings.sample.to_string(), settings.sample == default.sample);
+    put("sweep", settings.measure.sweep.to_string(), settings.measure.sweep == default.measure.sweep);
+    put("sample", settings.measure.sample.to_string(), settings.measure.sample == default.measure.sample);
     // Commas and colons need no escape in a query, and links with them are easier to read.
     query.finish().replace("%2C", ",").replace("%3A", ":")
 }
@@ -69,29 +69,22 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
         }
         any = true;
         let known = match key.as_ref() {
-            "model" => set(&mut settings.model, Some(value.to_string())),
-            "other" => set(&mut settings.other, Some(value.to_string())),
-            "hub" => set(&mut settings.hub, Some(value.to_string())),
-            "precision" => set(
-                &mut settings.precision,
-                match value.as_ref() {
-                    "8" => Some(Precision::Eight),
-                    "stored" => Some(Precision::Stored),
-                    _ => None,
-                },
-            ),
-            "prompt" => set(&mut settings.prompt, Some(value.to_string())),
-            "chat" => set(&mut settings.chat, truth(&value)),
+            "model" => set(&mut settings.models.model, Some(value.to_string())),
+            "other" => set(&mut settings.models.other, Some(value.to_string())),
+            "hub" => set(&mut settings.models.hub, Some(value.to_string())),
+            "precision" => set(&mut settings.models.precision, value.parse().ok()),
+            "prompt" => set(&mut settings.run.prompt, Some(value.to_string())),
+            "chat" => set(&mut settings.run.chat, truth(&value)),
             "drop" => {
                 let (drop, errors) = DroppedSublayers::parse_lenient(&value);
-                settings.plan.drop = drop;
+                settings.run.plan.drop = drop;
                 notices.extend(errors.iter().map(ignored));
                 true
             }
-            "sparse" => optional(&mut settings.plan.sparse, &value, &mut notices),
-            "on" => part(&mut settings.plan.on, &value, &mut notices),
-            "layers" => optional(&mut settings.plan.layers, &value, &mut notices),
-            "quant" => optional(&mut settings.plan.quant, &value, &mut notices),
+            "sparse" => optional(&mut settings.run.plan.sparse, &value, &mut notices),
+            "on" => part(&mut settings.run.plan.on, &value, &mut notices),
+            "layers" => optional(&mut settings.run.plan.layers, &value, &mut notices),
+            "quant" => optional(&mut settings.run.plan.quant, &value, &mut notices),
             "compare" => {
                 let (name, plan) = value.rsplit_once('*').unwrap_or(("", &value));
                 let mut read = crate::prune::PruningPlan::default();
@@ -99,20 +92,20 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
                 part(&mut read, plan, &mut notices);
                 if notices.len() == before {
                     let name = if name.is_empty() { read.name() } else { name.to_string() };
-                    settings.compare.push(Variant { name, plan: read });
+                    settings.measure.compare.push(Variant { name, plan: read });
                 }
                 true
             }
-            "sweep" => set(&mut settings.sweep, SWEEPS.iter().find(|(name, _)| *name == value).map(|(_, s)| *s)),
-            "sample" => set(&mut settings.sample, number(&value)),
-            "analysis" => set(&mut settings.analysis, number(&value).filter(|x: &f32| x.is_finite())),
-            "tokens" => set(&mut settings.tokens, number(&value)),
-            "temp" => set(&mut settings.temp, number(&value).filter(|x: &f32| x.is_finite())),
-            "top_k" => set(&mut settings.top_k, number(&value)),
-            "top_p" => set(&mut settings.top_p, number(&value).filter(|x: &f32| x.is_finite())),
-            "seed" => set(&mut settings.seed, number(&value)),
-            "backend" => set(&mut settings.backend, BACKENDS.iter().find(|(name, _)| *name == value).map(|(_, b)| *b)),
-            "view" => set(&mut settings.view, VIEWS.iter().find(|(name, _)| *name == value).map(|(_, v)| *v)),
+            "sweep" => set(&mut settings.measure.sweep, value.parse().ok()),
+            "sample" => set(&mut settings.measure.sample, number(&value)),
+            "analysis" => set(&mut settings.run.analysis, number(&value).filter(|x: &f32| x.is_finite())),
+            "tokens" => set(&mut settings.run.tokens, number(&value)),
+            "temp" => set(&mut settings.run.temp, number(&value).filter(|x: &f32| x.is_finite())),
+            "top_k" => set(&mut settings.run.top_k, number(&value)),
+            "top_p" => set(&mut settings.run.top_p, number(&value).filter(|x: &f32| x.is_finite())),
+            "seed" => set(&mut settings.run.seed, number(&value)),
+            "backend" => set(&mut settings.models.backend, value.parse().ok()),
+            "view" => set(&mut settings.view, value.parse().ok()),
             _ => {
                 notices.push(format!("The link has an unknown part `{}`. It is ignored.", short(&key)));
                 true
@@ -128,37 +121,6 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
     let (settings, corrected) = settings.checked();
     notices.extend(corrected.into_iter().map(|what| format!("In the link, {what}.")));
     (settings, notices)
-}
-
-const BACKENDS: [(&str, BackendChoice); 3] =
-    [("auto", BackendChoice::Auto), ("cpu", BackendChoice::Cpu), ("webgpu", BackendChoice::WebGpu)];
-const VIEWS: [(&str, View); 9] = [
-    ("layers", View::Layers),
-    ("steps", View::Steps),
-    ("theorems", View::Theorems),
-    ("tokens", View::Tokens),
-    ("choice", View::Choice),
-    ("retrieval", View::Retrieval),
-    ("compare", View::Compare),
-    ("sweep", View::Sweep),
-    ("weights", View::Weights),
-];
-const SWEEPS: [(&str, SweepAxis); 3] =
-    [("layers", SweepAxis::Layers), ("sparsity", SweepAxis::Sparsity), ("bits", SweepAxis::Bits)];
-
-/// A sweep axis's name in the link.
-pub fn sweep_name(axis: SweepAxis) -> &'static str {
-    SWEEPS.iter().find(|(_, other)| *other == axis).map_or("layers", |(name, _)| name)
-}
-
-/// A view's name in the link.
-pub fn view_name(view: View) -> &'static str {
-    VIEWS.iter().find(|(_, other)| *other == view).map_or("layers", |(name, _)| name)
-}
-
-/// A backend choice's name in the link.
-pub fn backend_name(backend: BackendChoice) -> &'static str {
-    BACKENDS.iter().find(|(_, other)| *other == backend).map_or("auto", |(name, _)| name)
 }
 
 fn ignored(error: &impl std::fmt::Display) -> String {
@@ -212,13 +174,15 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::prune::plan::tests::any_plan;
+    use crate::settings::{BackendChoice, MeasureSettings, ModelChoice, Precision, RunSettings, SweepAxis, View};
     use proptest::prelude::*;
+    use strum::VariantArray;
 
     #[test]
     fn a_bare_address_is_the_example() {
         assert_eq!(from_query(""), (Settings::example(), vec![]));
         assert_eq!(from_query("?embed=1"), (Settings::example(), vec![]));
-        assert!(from_query("?drop=").0.plan.is_dense());
+        assert!(from_query("?drop=").0.run.plan.is_dense());
     }
 
     #[test]
@@ -226,7 +190,7 @@ mod tests {
         let query = "drop=a7&sparse=sparsegpt-2:4&on=mlp&layers=4-20&quant=awq4-g64&compare=4:8*wanda-4:8";
         let (settings, notices) = from_query(query);
         assert_eq!(notices, Vec::<String>::new());
-        assert_eq!(settings.plan.to_string(), "a7_sparsegpt-2:4_awq4-g64_on-mlp_layers-4-20");
+        assert_eq!(settings.run.plan.to_string(), "a7_sparsegpt-2:4_awq4-g64_on-mlp_layers-4-20");
         assert_eq!(to_query(&settings), query);
     }
 
@@ -235,9 +199,9 @@ mod tests {
         let (settings, notices) = from_query(
             "?drop=a7,zz&tokens=many&temp=NaN&chat=perhaps&colour=red&seed=5&tokens=9999&sparse=wanda-2&compare=x*q9",
         );
-        assert_eq!(settings.plan.drop.to_string(), "a7");
-        assert_eq!((settings.tokens, settings.temp, settings.seed), (super::super::MAX_TOKENS, 0.0, 5));
-        assert_eq!((settings.plan.sparse, settings.compare.len()), (None, 0));
+        assert_eq!(settings.run.plan.drop.to_string(), "a7");
+        assert_eq!((settings.run.tokens, settings.run.temp, settings.run.seed), (super::super::MAX_TOKENS, 0.0, 5));
+        assert_eq!((settings.run.plan.sparse, settings.measure.compare.len()), (None, 0));
         assert_eq!(notices.len(), 8, "{notices:#?}");
         for part in ["zz", "many", "NaN", "perhaps", "colour", "9999", "wanda-2", "q9"] {
             assert!(notices.iter().any(|notice| notice.contains(part)), "{part} is not named in {notices:#?}");
@@ -263,24 +227,16 @@ mod tests {
                     (tokens, temp, top_k, top_p, seed, backend, view),
                     (analysis, sweep, sample),
                 )| Settings {
-                    model,
-                    other,
-                    hub: if loading % 2 == 1 { "https://hub.example/a".into() } else { String::new() },
-                    precision: if loading > 1 { Precision::Eight } else { Precision::Stored },
-                    prompt,
-                    chat,
-                    plan,
-                    tokens,
-                    temp,
-                    top_k,
-                    top_p,
-                    seed,
-                    analysis,
-                    backend: BACKENDS[backend].1,
-                    view: VIEWS[view].1,
-                    compare,
-                    sweep: SWEEPS[sweep].1,
-                    sample,
+                    models: ModelChoice {
+                        model,
+                        other,
+                        hub: if loading % 2 == 1 { "https://hub.example/a".into() } else { String::new() },
+                        precision: Precision::VARIANTS[loading / 2],
+                        backend: BackendChoice::VARIANTS[backend],
+                    },
+                    run: RunSettings { prompt, chat, plan, tokens, temp, top_k, top_p, seed, analysis },
+                    measure: MeasureSettings { compare, sweep: SweepAxis::VARIANTS[sweep], sample },
+                    view: View::VARIANTS[view],
                 },
             )
     }

@@ -3,6 +3,7 @@
 pub mod link;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::sampling::Sampling;
 use crate::model::source::{DEFAULT_HUB, is_hub};
@@ -26,8 +27,11 @@ pub const EXAMPLE_PROMPT: &str = "What is the capital of France?";
 pub const EXAMPLE_PLAN: &str = "m16,m17";
 
 /// Where the engine should compute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum BackendChoice {
     /// WebGPU where there is a real adapter, else the CPU.
     #[default]
@@ -39,20 +43,27 @@ pub enum BackendChoice {
 }
 
 /// How exactly a model's weights are held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Precision {
     /// As the model's files store them.
     #[default]
     Stored,
     /// Floats are rounded to 8 bits, 32 neighbours to a scale, so that a larger model fits.
     #[serde(rename = "8")]
+    #[strum(serialize = "8")]
     Eight,
 }
 
 /// Which view is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum View {
     /// Cosine by layer (paper fig. 2).
     #[default]
@@ -76,8 +87,11 @@ pub enum View {
 }
 
 /// What a sweep varies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum SweepAxis {
     /// How many sublayers or blocks are dropped.
     #[default]
@@ -98,10 +112,30 @@ pub struct Variant {
     pub plan: PruningPlan,
 }
 
-/// Everything a visitor can set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+/// Everything a visitor can set, in parts: which models, what to run on them, what to measure beside the run, and the open view. Written, in
+/// JSON and in the link, they are one list of names.
+///
+/// Another value of the first part loads models, another of the second runs anew; the others only measure, or redraw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
+    /// Which models.
+    #[serde(flatten)]
+    pub models: ModelChoice,
+    /// What to run.
+    #[serde(flatten)]
+    pub run: RunSettings,
+    /// What to measure beside the run.
+    #[serde(flatten)]
+    pub measure: MeasureSettings,
+    /// Which view is open.
+    #[serde(default)]
+    pub view: View,
+}
+
+/// Which models, and how they are held.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelChoice {
     /// Which model, as [`ModelSource`](crate::model::ModelSource) reads it; empty is the default model.
     pub model: String,
     /// A second model of the same shape to which the plan applies, so that it is what is compared with the dense one; empty is
@@ -111,6 +145,21 @@ pub struct Settings {
     pub hub: String,
     /// How exactly weights are held.
     pub precision: Precision,
+    /// Where to compute.
+    pub backend: BackendChoice,
+}
+
+impl ModelChoice {
+    /// The hub that repositories are on.
+    pub fn hub(&self) -> &str {
+        if self.hub.is_empty() { DEFAULT_HUB } else { &self.hub }
+    }
+}
+
+/// What to run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunSettings {
     /// What the visitor asks.
     pub prompt: String,
     /// Whether the prompt goes through the model's chat template.
@@ -130,25 +179,11 @@ pub struct Settings {
     pub seed: u64,
     /// Temperature of the analysis; 0 is the decoding temperature, or 1 where decoding is greedy.
     pub analysis: f32,
-    /// Where to compute.
-    pub backend: BackendChoice,
-    /// Which view is open.
-    pub view: View,
-    /// Plans to compare with, at most [`MAX_VARIANTS`].
-    pub compare: Vec<Variant>,
-    /// What the sweep varies.
-    pub sweep: SweepAxis,
-    /// How many items of each task set the sweep asks; 0 is all.
-    pub sample: usize,
 }
 
-impl Default for Settings {
+impl Default for RunSettings {
     fn default() -> Self {
         Self {
-            model: String::new(),
-            other: String::new(),
-            hub: String::new(),
-            precision: Precision::Stored,
             prompt: EXAMPLE_PROMPT.into(),
             chat: true,
             plan: PruningPlan::default(),
@@ -158,22 +193,11 @@ impl Default for Settings {
             top_p: 1.0,
             seed: 1,
             analysis: 0.0,
-            backend: BackendChoice::Auto,
-            view: View::Layers,
-            compare: vec![],
-            sweep: SweepAxis::Layers,
-            sample: 20,
         }
     }
 }
 
-impl Settings {
-    /// What a first visit shows: the example prompt with two sublayers dropped.
-    pub fn example() -> Self {
-        let (drop, _) = DroppedSublayers::parse_lenient(EXAMPLE_PLAN);
-        Self { plan: PruningPlan::dropping(drop), ..Self::default() }
-    }
-
+impl RunSettings {
     /// How tokens are chosen.
     pub fn sampling(&self) -> Sampling {
         Sampling { temperature: self.temp, top_k: self.top_k, top_p: self.top_p, seed: self.seed }
@@ -189,67 +213,75 @@ impl Settings {
             self.temp
         }
     }
+}
 
-    /// The hub that repositories are on.
-    pub fn hub(&self) -> &str {
-        if self.hub.is_empty() { DEFAULT_HUB } else { &self.hub }
+/// What to measure beside the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MeasureSettings {
+    /// Plans to compare with, at most [`MAX_VARIANTS`].
+    pub compare: Vec<Variant>,
+    /// What the sweep varies.
+    pub sweep: SweepAxis,
+    /// How many items of each task set the sweep asks; 0 is all.
+    pub sample: usize,
+}
+
+impl Default for MeasureSettings {
+    fn default() -> Self {
+        Self { compare: vec![], sweep: SweepAxis::Layers, sample: 20 }
     }
+}
 
-    /// Whether these settings need other models than `other`, or hold them in another way.
-    pub fn other_models(&self, other: &Self) -> bool {
-        (&self.model, &self.other, &self.hub, self.precision, self.backend)
-            != (&other.model, &other.other, &other.hub, other.precision, other.backend)
-    }
-
-    /// Whether these settings ask the main run for the same numbers as `other`: the open view and what it compares or
-    /// sweeps do not matter.
-    pub fn same_run(&self, other: &Self) -> bool {
-        let run = |settings: &Self| {
-            let Self { view, compare, sweep, sample, .. } = Self::default();
-            Self { view, compare, sweep, sample, ..settings.clone() }
-        };
-        run(self) == run(other)
+impl Settings {
+    /// What a first visit shows: the example prompt with two sublayers dropped.
+    pub fn example() -> Self {
+        let (drop, _) = DroppedSublayers::parse_lenient(EXAMPLE_PLAN);
+        Self { run: RunSettings { plan: PruningPlan::dropping(drop), ..RunSettings::default() }, ..Self::default() }
     }
 
     /// These settings with every value inside its limits, and a sentence for each that was not.
     pub fn checked(mut self) -> (Self, Vec<String>) {
         let mut notices = vec![];
-        if self.tokens < 1 || self.tokens > MAX_TOKENS {
-            notices.push(format!("tokens was {}, outside 1 to {MAX_TOKENS}: the nearest is used", self.tokens));
-            self.tokens = self.tokens.clamp(1, MAX_TOKENS);
+        if self.run.tokens < 1 || self.run.tokens > MAX_TOKENS {
+            notices.push(format!("tokens was {}, outside 1 to {MAX_TOKENS}: the nearest is used", self.run.tokens));
+            self.run.tokens = self.run.tokens.clamp(1, MAX_TOKENS);
         }
-        if !(0.0..=MAX_TEMPERATURE).contains(&self.temp) {
-            notices.push(format!("temp was {}, outside 0 to {MAX_TEMPERATURE}: the nearest is used", self.temp));
-            self.temp = if self.temp > 0.0 { MAX_TEMPERATURE } else { 0.0 };
+        if !(0.0..=MAX_TEMPERATURE).contains(&self.run.temp) {
+            notices.push(format!("temp was {}, outside 0 to {MAX_TEMPERATURE}: the nearest is used", self.run.temp));
+            self.run.temp = if self.run.temp > 0.0 { MAX_TEMPERATURE } else { 0.0 };
         }
-        if !(0.0..=1.0).contains(&self.top_p) || self.top_p == 0.0 {
-            notices.push(format!("top_p was {}, outside 0 to 1: 1 is used", self.top_p));
-            self.top_p = 1.0;
+        if !(0.0..=1.0).contains(&self.run.top_p) || self.run.top_p == 0.0 {
+            notices.push(format!("top_p was {}, outside 0 to 1: 1 is used", self.run.top_p));
+            self.run.top_p = 1.0;
         }
-        if self.analysis != 0.0 && !(ANALYSIS_RANGE.0..=ANALYSIS_RANGE.1).contains(&self.analysis) {
+        if self.run.analysis != 0.0 && !(ANALYSIS_RANGE.0..=ANALYSIS_RANGE.1).contains(&self.run.analysis) {
             let (low, high) = ANALYSIS_RANGE;
-            notices.push(format!("analysis was {}, outside {low} to {high}: the nearest is used", self.analysis));
-            self.analysis = if self.analysis > high { high } else { low };
+            notices.push(format!("analysis was {}, outside {low} to {high}: the nearest is used", self.run.analysis));
+            self.run.analysis = if self.run.analysis > high { high } else { low };
         }
-        if !self.hub.is_empty() && !is_hub(&self.hub) {
-            notices.push(format!("hub was {:?}, which is not the address of a hub: {DEFAULT_HUB} is used", self.hub));
-            self.hub.clear();
+        if !self.models.hub.is_empty() && !is_hub(&self.models.hub) {
+            notices.push(format!(
+                "hub was {:?}, which is not the address of a hub: {DEFAULT_HUB} is used",
+                self.models.hub
+            ));
+            self.models.hub.clear();
         }
-        if self.compare.len() > MAX_VARIANTS {
+        if self.measure.compare.len() > MAX_VARIANTS {
             notices.push(format!(
                 "{} plans to compare are more than {MAX_VARIANTS}: the first are used",
-                self.compare.len()
+                self.measure.compare.len()
             ));
-            self.compare.truncate(MAX_VARIANTS);
+            self.measure.compare.truncate(MAX_VARIANTS);
         }
-        for variant in &mut self.compare {
+        for variant in &mut self.measure.compare {
             if let Some((end, _)) = variant.name.char_indices().nth(MAX_NAME_CHARS) {
                 variant.name.truncate(end);
             }
         }
-        if let Some((end, _)) = self.prompt.char_indices().nth(MAX_PROMPT_CHARS) {
+        if let Some((end, _)) = self.run.prompt.char_indices().nth(MAX_PROMPT_CHARS) {
             notices.push(format!("the prompt was longer than {MAX_PROMPT_CHARS} characters: the rest is cut off"));
-            self.prompt.truncate(end);
+            self.run.prompt.truncate(end);
         }
         (self, notices)
     }

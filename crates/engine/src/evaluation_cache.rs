@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::compute::Compute;
 use crate::experiment::subject::{Answered, Embedding, Subject};
-use crate::experiment::weights::Which;
+use crate::experiment::weights::VariantKey;
 use crate::experiment::{Control, ExperimentError};
 use crate::metrics::ranking::compare_retrieval;
 use crate::metrics::subspace::{softmax, subspace};
@@ -32,14 +32,14 @@ struct Answers {
 }
 
 /// The task sets and all plans' answers.
-pub struct TaskBook {
+pub struct EvaluationCache {
     questions: Vec<Question>,
     retrieval: RetrievalSet,
     generative: Vec<GenerativeTask>,
-    plans: HashMap<Which, Answers>,
+    plans: HashMap<VariantKey, Answers>,
 }
 
-impl Default for TaskBook {
+impl Default for EvaluationCache {
     fn default() -> Self {
         Self {
             questions: tasks::choice::built_in(),
@@ -68,7 +68,7 @@ pub struct Scores {
 /// Says how far a set is: what, done, of how many.
 type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
-impl TaskBook {
+impl EvaluationCache {
     /// Other questions; none stands for the built-in ones.
     pub fn use_questions(&mut self, questions: Vec<Question>) {
         self.questions = if questions.is_empty() { tasks::choice::built_in() } else { questions };
@@ -82,18 +82,13 @@ impl TaskBook {
         self.plans.values_mut().for_each(|answers| answers.embeddings.clear());
     }
 
-    /// Forgets what plans other than the dense one answered: their weights are others now.
-    pub fn forget_plans(&mut self) {
-        self.plans.retain(|which, _| which.is_dense());
-    }
-
     /// Keeps memory bounded before a model answers: of others than it and the dense one the logits behind their letters
     /// go, and all of them go where they are too many.
-    pub fn make_room(&mut self, which: &Which) {
+    pub fn evict(&mut self, key: &VariantKey) {
         if self.plans.len() > MOST_PLANS {
-            self.plans.retain(|other, _| other == which || other.is_dense());
+            self.plans.retain(|other, _| other == key || other.is_dense());
         }
-        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != which && !other.is_dense()) {
+        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != key && !other.is_dense()) {
             answers.choice.values_mut().for_each(|answered| answered.logits = vec![]);
         }
     }
@@ -121,7 +116,7 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let answers = self.plans.entry(subject.model.which()).or_default();
+        let answers = self.plans.entry(subject.model.key.clone()).or_default();
         for (done, place) in places.iter().enumerate() {
             if answers.choice.get(place).is_none_or(|answered| answered.logits.is_empty()) {
                 progress("Multiple choice", done, places.len());
@@ -133,8 +128,8 @@ impl TaskBook {
     }
 
     /// Whether a plan has answered a question.
-    fn has_scores(&self, which: &Which, place: usize) -> bool {
-        self.plans.get(which).is_some_and(|answers| answers.choice.contains_key(&place))
+    fn has_scores(&self, key: &VariantKey, place: usize) -> bool {
+        self.plans.get(key).is_some_and(|answers| answers.choice.contains_key(&place))
     }
 
     /// Has a model embed a sample's passages and queries.
@@ -145,7 +140,7 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let answers = self.plans.entry(subject.model.which()).or_default();
+        let answers = self.plans.entry(subject.model.key.clone()).or_default();
         let offset = self.retrieval.passages.len();
         let passages = sample.passages.iter().map(|at| (*at, &self.retrieval.passages[*at]));
         let queries = sample.queries.iter().map(|at| (offset + at, &self.retrieval.queries[*at].0));
@@ -167,7 +162,7 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let answers = self.plans.entry(subject.model.which()).or_default();
+        let answers = self.plans.entry(subject.model.key.clone()).or_default();
         let missing: Vec<_> = places
             .iter()
             .filter(|place| !answers.written.contains_key(place))
@@ -189,14 +184,14 @@ impl TaskBook {
     /// One question answered by both models, where both have.
     pub fn choice_result(
         &self,
-        pruned: &Which,
+        pruned: &VariantKey,
         index: usize,
         temperature: f32,
         letters: &[u32],
         tokenizer: &ModelTokenizer,
     ) -> Option<ChoiceResult> {
-        let of = |which: &Which| self.plans.get(which)?.choice.get(&index);
-        let (dense, pruned) = (of(&Which::dense())?, of(pruned)?);
+        let of = |key: &VariantKey| self.plans.get(key)?.choice.get(&index);
+        let (dense, pruned) = (of(&VariantKey::dense())?, of(pruned)?);
         let pick = |logits: &[f32]| letters.iter().map(|id| logits[*id as usize]).collect::<Vec<_>>();
         Some(ChoiceResult {
             index,
@@ -214,12 +209,17 @@ impl TaskBook {
     }
 
     /// Retrieval by both models on a sample, where both have embedded it.
-    pub fn retrieval_report(&self, pruned: &Which, sample: &RetrievalSample) -> Option<RetrievalReport> {
-        self.compare_retrieval(&Which::dense(), pruned, sample)
+    pub fn retrieval_report(&self, pruned: &VariantKey, sample: &RetrievalSample) -> Option<RetrievalReport> {
+        self.compare_retrieval(&VariantKey::dense(), pruned, sample)
     }
 
     /// Retrieval by two models on a sample.
-    fn compare_retrieval(&self, dense: &Which, pruned: &Which, sample: &RetrievalSample) -> Option<RetrievalReport> {
+    fn compare_retrieval(
+        &self,
+        dense: &VariantKey,
+        pruned: &VariantKey,
+        sample: &RetrievalSample,
+    ) -> Option<RetrievalReport> {
         let offset = self.retrieval.passages.len();
         let places: Vec<usize> =
             sample.passages.iter().copied().chain(sample.queries.iter().map(|at| offset + at)).collect();
@@ -230,8 +230,8 @@ impl TaskBook {
             .collect();
         let own = own?;
         let report = |pooling: Pooling| {
-            let vectors = |which: &Which| -> Option<Vec<&[f32]>> {
-                let embeddings = &self.plans.get(which)?.embeddings;
+            let vectors = |key: &VariantKey| -> Option<Vec<&[f32]>> {
+                let embeddings = &self.plans.get(key)?.embeddings;
                 places
                     .iter()
                     .map(|place| {
@@ -249,9 +249,9 @@ impl TaskBook {
     }
 
     /// One generative task done by both models, where both have.
-    pub fn generative_result(&self, pruned: &Which, index: usize) -> Option<GenerativeResult> {
-        let of = |which: &Which| self.plans.get(which)?.written.get(&index).cloned();
-        let (dense, pruned) = (of(&Which::dense())?, of(pruned)?);
+    pub fn generative_result(&self, pruned: &VariantKey, index: usize) -> Option<GenerativeResult> {
+        let of = |key: &VariantKey| self.plans.get(key)?.written.get(&index).cloned();
+        let (dense, pruned) = (of(&VariantKey::dense())?, of(pruned)?);
         let task = &self.generative[index];
         Some(GenerativeResult {
             index,
@@ -275,10 +275,10 @@ impl TaskBook {
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
-        let which = subject.model.which();
+        let key = subject.model.key.clone();
         let places: Vec<usize> = tasks::sample(self.questions.len(), count)
             .into_iter()
-            .filter(|place| !self.has_scores(&which, *place))
+            .filter(|place| !self.has_scores(&key, *place))
             .collect();
         self.answer(subject, &places, control, progress).await?;
         let sample = self.retrieval_sample(count);
@@ -288,8 +288,8 @@ impl TaskBook {
     }
 
     /// A model's scores on a sample, where it was evaluated.
-    pub fn scores(&self, which: &Which, count: usize) -> Option<Scores> {
-        let answers = self.plans.get(which)?;
+    pub fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
+        let answers = self.plans.get(key)?;
         let places = tasks::sample(self.questions.len(), count);
         let right = |of: fn(&Answered) -> &Vec<f32>| -> Option<Proportion> {
             let flags: Option<Vec<bool>> = places
@@ -299,7 +299,7 @@ impl TaskBook {
             flags.map(Proportion::of)
         };
         // Its own ranks are wanted, whatever the dense model has done.
-        let report = self.compare_retrieval(which, which, &self.retrieval_sample(count))?;
+        let report = self.compare_retrieval(key, key, &self.retrieval_sample(count))?;
         let written: Option<Vec<bool>> = self
             .generative_sample(count)
             .into_iter()
