@@ -12,17 +12,17 @@ use prunescope_protocol::model::source::shown;
 use prunescope_protocol::settings::{Settings, link};
 
 /// The query of the address bar, with its question mark.
-pub fn query() -> String {
+pub(super) fn query() -> String {
     window().location().search().unwrap_or_default()
 }
 
 /// Whether a query asks for the compact view.
-pub fn is_embedded(query: &str) -> bool {
+pub(super) fn is_embedded(query: &str) -> bool {
     parts(query).any(|(key, value)| key == "embed" && value == "1")
 }
 
 /// Whether a query names the view to show.
-pub fn names_view(query: &str) -> bool {
+pub(super) fn names_view(query: &str) -> bool {
     parts(query).any(|(key, _)| key == "view")
 }
 
@@ -39,19 +39,19 @@ fn href(settings: &Settings, embedded: bool) -> String {
 }
 
 /// The link to these settings, not embedded.
-pub fn link_to(settings: &Settings) -> String {
+pub(super) fn link_to(settings: &Settings) -> String {
     href(settings, false)
 }
 
 /// The page's own address.
-pub fn base() -> Option<Url> {
+pub(super) fn base() -> Option<Url> {
     Url::parse(&document().base_uri().ok().flatten()?).ok()
 }
 
 /// An address of a model given relative to the page, in full; the worker has another base.
 ///
 /// The error is a sentence.
-pub fn absolute(address: &str) -> Result<String, String> {
+pub(super) fn absolute(address: &str) -> Result<String, String> {
     let url = base().map_or_else(|| Url::parse(address), |base| base.join(address));
     let url = url.map_err(|error| {
         format!("{} is not an address ({error}): give the address of a .gguf file.", shown(address))
@@ -61,7 +61,7 @@ pub fn absolute(address: &str) -> Result<String, String> {
 }
 
 /// Writes settings into the address bar.
-pub fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
+pub(super) fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
     let Ok(history) = window().history() else { return };
     let href = href(settings, embedded);
     // Browsers refuse when the page writes very often; the next change writes again.
@@ -73,7 +73,7 @@ pub fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
 }
 
 /// Takes over the settings of the address bar when the visitor goes back or forward.
-pub fn follow_history(state: AppState) {
+pub(super) fn follow_history(state: AppState) {
     EventListener::new(&window(), "popstate", move |_| {
         let (settings, notices) = link::from_query(&query());
         state.notices.set(notices.into());
@@ -83,7 +83,7 @@ pub fn follow_history(state: AppState) {
 }
 
 /// Copies a text; says whether it worked.
-pub async fn copy(text: String) -> bool {
+pub(super) async fn copy(text: String) -> bool {
     let clipboard = window().navigator().clipboard();
     // Undefined where the page is not served securely.
     !JsValue::from(clipboard.clone()).is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok()

@@ -22,7 +22,7 @@ use prunescope_protocol::settings::{Settings, link};
 
 /// Promises of results that are not there yet, and callbacks.
 #[derive(Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     results: Vec<(Function, Function)>,
     ready: Vec<Function>,
     callbacks: Rc<RefCell<BTreeMap<u32, (String, Function)>>>,
@@ -31,7 +31,7 @@ pub struct Waiting {
 
 impl Waiting {
     /// Settles promises that what a worker tells of itself answers; returns the callbacks to call, once nothing is borrowed any more.
-    pub fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
+    pub(super) fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
         match event {
             WorkerEvent::Progress { .. } => self.calls("progress", || to_js(event)),
             WorkerEvent::Ready { model } => {
@@ -54,7 +54,7 @@ impl Waiting {
     /// The same for what the newest run tells.
     ///
     /// * `settings` — what was asked.
-    pub fn tell_of_run(&mut self, run: u64, event: &RunEvent, settings: Settings) -> Calls {
+    pub(super) fn tell_of_run(&mut self, run: u64, event: &RunEvent, settings: Settings) -> Calls {
         match event {
             RunEvent::Done { report } => {
                 let report = Report { settings, found: (**report).clone() };
@@ -72,7 +72,7 @@ impl Waiting {
     }
 
     /// Rejects all promises of results.
-    pub fn reject(&mut self, why: &str) {
+    pub(super) fn reject(&mut self, why: &str) {
         for (_, reject) in self.results.drain(..) {
             let _ = reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(why));
         }
@@ -101,14 +101,14 @@ struct Told<'a> {
 /// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed then.
 #[derive(Default)]
 #[must_use]
-pub struct Calls {
+pub(super) struct Calls {
     callbacks: Vec<Function>,
     detail: JsValue,
 }
 
 impl Calls {
     /// Calls them; one that fails does not keep the others from being called.
-    pub fn call(self) {
+    pub(super) fn call(self) {
         for callback in self.callbacks {
             if let Err(error) = callback.call1(&JsValue::UNDEFINED, &self.detail) {
                 leptos::logging::warn!("a callback of window.prunescope failed: {error:?}");
@@ -118,7 +118,7 @@ impl Calls {
 }
 
 /// Puts `prunescope` on the window; where this page is embedded, listens to the page around it.
-pub fn install(state: AppState) {
+pub(super) fn install(state: AppState) {
     let api = Object::new();
     let ready = Promise::new(&mut |resolve, _| {
         if state.engine.get_untracked() == EngineStatus::Ready {

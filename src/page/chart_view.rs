@@ -25,11 +25,11 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
 }
 
 /// What stands in place of a chart whose numbers are on their way.
-pub const COMPUTING: &str = "Computing…";
+pub(super) const COMPUTING: &str = "Computing…";
 
 /// A figure with its title, legend, tooltip, sentence, table and files.
 #[component]
-pub fn ChartView(
+pub(super) fn ChartView(
     /// Id of the figure, and the name of its files.
     id: &'static str,
     /// What it shows.

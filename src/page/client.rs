@@ -15,7 +15,7 @@ use crate::engine_start::{Due, StartFailure, Watch};
 use prunescope_protocol::messages::{Backend, Request, Stage, WorkerEvent};
 
 /// What is heard of an engine.
-pub enum Word {
+pub(super) enum Word {
     /// What it tells.
     Event(WorkerEvent),
     /// It listens, even if it was given up before.
@@ -26,7 +26,7 @@ pub enum Word {
 
 /// The page's end of the protocol. At most one worker runs.
 #[derive(Clone, Default)]
-pub struct EngineClient {
+pub(super) struct EngineClient {
     running: Rc<RefCell<Option<Running>>>,
 }
 
@@ -69,7 +69,7 @@ impl EngineClient {
     ///
     /// * `backend` — where it will compute.
     /// * `receive` — is told what is heard of it.
-    pub fn start(&self, backend: Backend, first: Request, receive: impl Fn(Word) + 'static) {
+    pub(super) fn start(&self, backend: Backend, first: Request, receive: impl Fn(Word) + 'static) {
         thread_local! {
             static STARTS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
         }
@@ -96,7 +96,7 @@ impl EngineClient {
     }
 
     /// Sends a request; without a worker it is dropped.
-    pub fn send(&self, request: Request) {
+    pub(super) fn send(&self, request: Request) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
             match (&mut running.waiting, &running.worker) {
                 (Some(waiting), _) => waiting.push(request),
@@ -107,7 +107,7 @@ impl EngineClient {
     }
 
     /// Ends the worker at once, whatever it does.
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         let ended = self.running.take();
         if let Some(running) = ended {
             if let Some(made) = &running.worker {

@@ -24,7 +24,7 @@ const EXAMPLES: [(&str, &str); 4] = [
 
 /// The prompt and everything about how it is run.
 #[component]
-pub fn PromptPanel() -> impl IntoView {
+pub(super) fn PromptPanel() -> impl IntoView {
     let state = expect_context::<AppState>();
     // A memo: other settings change without touching what is being typed.
     let prompt = Memo::new(move |_| state.settings.with(|settings| settings.run.prompt.clone()));

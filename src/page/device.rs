@@ -52,7 +52,7 @@ fn slower() -> Vec<Slower> {
 }
 
 /// Keeps for later visits that a model computes faster on the CPU than on this browser's adapter.
-pub async fn remember_slower(model: String, reason: String) {
+pub(super) async fn remember_slower(model: String, reason: String) {
     let (Adapter::Real(limits), Ok(Some(storage))) = (adapter().await, window().local_storage()) else { return };
     let mut all = slower();
     all.retain(|known| known.adapter != limits.name || known.model != model);
@@ -65,7 +65,7 @@ pub async fn remember_slower(model: String, reason: String) {
 }
 
 /// To compute on the CPU.
-pub fn cpu(reason: String) -> DeviceChoice {
+pub(super) fn cpu(reason: String) -> DeviceChoice {
     let threads = isolation::threads();
     DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None, threads }
 }
@@ -73,7 +73,7 @@ pub fn cpu(reason: String) -> DeviceChoice {
 /// Where to compute a model.
 ///
 /// The error is a sentence, where WebGPU was asked for and there is none.
-pub async fn choose(choice: BackendChoice, model: &str) -> Result<DeviceChoice, String> {
+pub(super) async fn choose(choice: BackendChoice, model: &str) -> Result<DeviceChoice, String> {
     let threads = isolation::threads();
     let cpu = |reason: String| Ok(cpu(reason));
     if choice == BackendChoice::Cpu {

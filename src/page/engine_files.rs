@@ -20,14 +20,14 @@ use prunescope_protocol::messages::Backend;
 const PATIENCE_MS: u32 = 5000;
 
 /// The files of an engine.
-pub struct EngineFiles {
+pub(super) struct EngineFiles {
     folder: String,
     name: &'static str,
 }
 
 impl EngineFiles {
     /// Of the engine for a backend, of this page's version.
-    pub fn of(backend: Backend) -> Result<Self, StartFailure> {
+    pub(super) fn of(backend: Backend) -> Result<Self, StartFailure> {
         let name = match backend {
             Backend::Cpu => "worker",
             Backend::WebGpu => "worker_webgpu",
@@ -39,7 +39,7 @@ impl EngineFiles {
     }
 
     /// The addresses of its script and of its program.
-    pub fn addresses(&self) -> Result<[String; 2], StartFailure> {
+    pub(super) fn addresses(&self) -> Result<[String; 2], StartFailure> {
         let address = |file: String| {
             address::absolute(&format!("{}/{file}", self.folder)).map_err(|why| StartFailure::Broken { why })
         };
@@ -47,7 +47,7 @@ impl EngineFiles {
     }
 
     /// Its script, in pieces that a blob is made of. `heard` is called whenever some of it has come.
-    pub async fn script(&self, heard: impl Fn()) -> Result<Array, StartFailure> {
+    pub(super) async fn script(&self, heard: impl Fn()) -> Result<Array, StartFailure> {
         let [script, program] = self.addresses()?;
         let failed = |status| StartFailure::of(&self.script_name(), status, "");
         let cut = |_: JsValue| failed(0);
@@ -76,7 +76,7 @@ impl EngineFiles {
     }
 
     /// What a failure means: where a file is missing because the host has another version of the page by now, that.
-    pub async fn explain(&self, failure: StartFailure) -> StartFailure {
+    pub(super) async fn explain(&self, failure: StartFailure) -> StartFailure {
         if !matches!(failure, StartFailure::Missing { .. }) {
             return failure;
         }

@@ -11,7 +11,7 @@ use super::state::AppState;
 const REVOKED_AFTER_MS: u32 = 120_000;
 
 /// Offers a text as a file; a browser that refuses is told in a notice.
-pub fn save_text(state: &AppState, name: &str, media_type: &str, text: &str) {
+pub(super) fn save_text(state: &AppState, name: &str, media_type: &str, text: &str) {
     let made = (|| -> Result<String, JsValue> {
         let options = BlobPropertyBag::new();
         options.set_type(media_type);
@@ -32,7 +32,7 @@ pub fn save_text(state: &AppState, name: &str, media_type: &str, text: &str) {
 }
 
 /// Offers what is at an address, such as a picture's data.
-pub fn save_address(state: &AppState, name: &str, address: &str) {
+pub(super) fn save_address(state: &AppState, name: &str, address: &str) {
     let anchor = document().create_element("a").ok().and_then(|anchor| anchor.dyn_into::<HtmlAnchorElement>().ok());
     match anchor {
         Some(anchor) => {

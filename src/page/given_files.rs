@@ -20,7 +20,7 @@ const MAX_SET_BYTES: f64 = 67_108_864.0;
 const NAMED_LINES: usize = 5;
 
 /// Takes files that are dropped on the page.
-pub fn follow_drops(state: AppState) {
+pub(super) fn follow_drops(state: AppState) {
     // A browser opens what is dropped unless both events are refused.
     let options = EventListenerOptions::enable_prevent_default();
     let has_files =
@@ -62,7 +62,7 @@ pub fn follow_drops(state: AppState) {
 /// Takes files of a picker.
 ///
 /// * `expected`: what the picker is for; a file that can be that is taken for it.
-pub fn pick(state: AppState, event: &leptos::ev::Event, expected: Option<TaskSet>) {
+pub(super) fn pick(state: AppState, event: &leptos::ev::Event, expected: Option<TaskSet>) {
     let input = event_target::<web_sys::HtmlInputElement>(event);
     let files = listed(input.files());
     // The same file may be picked again after it was mended.

@@ -3,6 +3,7 @@
 use crate::run_results::RunResultsStoreFields;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use prunescope_protocol::results::Report;
 
 use super::address;
 use super::export::save_text;
@@ -10,7 +11,7 @@ use super::state::{AppState, EngineStatus};
 
 /// The bar at the top.
 #[component]
-pub fn Header() -> impl IntoView {
+pub(super) fn Header() -> impl IntoView {
     let state = expect_context::<AppState>();
     let copied = RwSignal::new(None::<&'static str>);
     let copy_link = move |_| {
@@ -59,7 +60,8 @@ pub fn Header() -> impl IntoView {
 
 /// Saves the results as a file.
 fn export(state: AppState) {
-    let Some(report) = state.results.report().get_untracked() else { return };
+    let Some(found) = state.results.report().get_untracked() else { return };
+    let report = Report { settings: state.settings.get_untracked(), found };
     if let Ok(text) = serde_json::to_string_pretty(&report) {
         save_text(&state, "prunescope.json", "application/json", &text);
     }

@@ -15,7 +15,7 @@ const MOST_THREADS: usize = 8;
 const TRIED: &str = "prunescope-isolated";
 
 /// Threads that may compute on the CPU.
-pub fn threads() -> usize {
+pub(super) fn threads() -> usize {
     if is_isolated() { worthwhile_threads() } else { 1 }
 }
 
@@ -40,7 +40,7 @@ fn has(of: &JsValue, key: &str) -> bool {
 /// So a first visit to a host without the headers has threads too: the service worker has only begun to watch.
 ///
 /// * `backend`, `model` — as the settings name them.
-pub async fn reload_for_threads(backend: BackendChoice, model: &str) -> bool {
+pub(super) async fn reload_for_threads(backend: BackendChoice, model: &str) -> bool {
     let window = window();
     let in_frame = window.parent().ok().flatten().is_none_or(|parent| parent != window);
     // A frame is as isolated as the page around it.

@@ -69,7 +69,7 @@ struct Stroke {
 
 /// All switches.
 #[component]
-pub fn LayerGrid() -> impl IntoView {
+pub(super) fn LayerGrid() -> impl IntoView {
     let state = expect_context::<AppState>();
     let stroke = RwSignal::new(None::<Stroke>);
     let focused = RwSignal::new(Switch { kind: DropKind::Attention, layer: 0 });

@@ -32,14 +32,14 @@ const PATIENCE_MS: u32 = 4000;
 const LONGEST_TEXT: u64 = 16_000_000;
 
 /// Whether the browser asks pages to save data.
-pub fn saves_data() -> bool {
+pub(super) fn saves_data() -> bool {
     let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
     let connection = get(&window().navigator(), "connection");
     connection.is_object() && get(&connection, "saveData").is_truthy()
 }
 
 /// Whether nothing has to be looked up: the visitor's own files, and the default model where data need not be saved.
-pub fn is_plain(settings: &Settings) -> bool {
+pub(super) fn is_plain(settings: &Settings) -> bool {
     let plain = |model: &String| match ModelSource::parse(model) {
         ModelSource::Picked(_) => true,
         ModelSource::Default => settings.models.other.is_empty() && !saves_data(),
@@ -49,7 +49,7 @@ pub fn is_plain(settings: &Settings) -> bool {
 }
 
 /// What the settings' models are, from where they come, who wants them, and how much of each is still to be fetched.
-pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<Part> {
+pub(super) async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<Part> {
     let mut parts = vec![];
     for model in claims::models(settings) {
         let asker = claims.asker(settings, model);
@@ -64,7 +64,7 @@ pub async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<
 }
 
 /// From where a model that settings name would come.
-pub fn place(settings: &Settings, model: &str) -> Place {
+pub(super) fn place(settings: &Settings, model: &str) -> Place {
     // A page without an address of its own has no site either.
     address::base().map_or(Place::Device, |page| Place::of(model, settings.models.hub(), &page))
 }

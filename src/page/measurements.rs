@@ -19,7 +19,7 @@ const KNOWN_WITHIN_MS: f64 = 100.0;
 
 /// Signals of everything that is measured beside the main run.
 #[derive(Clone, Copy)]
-pub struct Measurements {
+pub(super) struct Measurements {
     /// What was asked for and is not complete.
     pub wanted: RwSignal<Option<Measurement>>,
     /// The multiple-choice questions.
@@ -42,7 +42,7 @@ pub struct Measurements {
 
 impl Measurements {
     /// Nothing measured yet, on the built-in sets.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             wanted: RwSignal::new(None),
             questions: RwSignal::new(tasks::choice::built_in()),
@@ -57,7 +57,7 @@ impl Measurements {
     }
 
     /// Asks for a measurement: now, or after the main run.
-    pub fn start(&self, state: &AppState, what: Measurement) {
+    pub(super) fn start(&self, state: &AppState, what: Measurement) {
         self.wanted.set(Some(what));
         if what == Measurement::Sweep {
             self.pace.set_value(None);
@@ -82,7 +82,7 @@ impl Measurements {
     }
 
     /// Nothing is wanted any more.
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.wanted.set(None);
     }
 
@@ -103,7 +103,7 @@ impl Measurements {
     }
 
     /// The main run is complete: what is wanted or belongs to the open view follows.
-    pub fn end_run(&self, state: &AppState) {
+    pub(super) fn end_run(&self, state: &AppState) {
         let settings = state.settings.get_untracked();
         if let Some(what) = self.wanted.get_untracked().or_else(|| self.automatic(&settings)) {
             self.start(state, what);
@@ -111,7 +111,7 @@ impl Measurements {
     }
 
     /// The settings changed, but not what the main run asks.
-    pub fn follow_settings(&self, state: &AppState, before: &Settings, now: &Settings) {
+    pub(super) fn follow_settings(&self, state: &AppState, before: &Settings, now: &Settings) {
         if now.measure.sweep != before.measure.sweep || now.measure.sample != before.measure.sample {
             state.results.update(|results| {
                 results.forget_sweep();
@@ -134,7 +134,7 @@ impl Measurements {
     }
 
     /// Tells a fresh engine of the visitor's own sets and text.
-    pub fn send_sets(&self, state: &AppState) {
+    pub(super) fn send_sets(&self, state: &AppState) {
         let (own_questions, own_retrieval) = self.own_sets.get_value();
         if own_questions {
             state.send(Request::UseQuestions { questions: self.questions.get_untracked() });
@@ -149,7 +149,7 @@ impl Measurements {
     }
 
     /// Uses other questions; none is the built-in set.
-    pub fn use_questions(&self, state: &AppState, questions: Vec<Question>) {
+    pub(super) fn use_questions(&self, state: &AppState, questions: Vec<Question>) {
         self.own_sets.update_value(|own| own.0 = !questions.is_empty());
         state.send(Request::UseQuestions { questions: questions.clone() });
         self.questions.set(if questions.is_empty() { tasks::choice::built_in() } else { questions });
@@ -158,7 +158,7 @@ impl Measurements {
     }
 
     /// Uses another retrieval set; an empty one is the built-in set.
-    pub fn use_retrieval_set(&self, state: &AppState, set: RetrievalSet) {
+    pub(super) fn use_retrieval_set(&self, state: &AppState, set: RetrievalSet) {
         let own = !set.queries.is_empty();
         self.own_sets.update_value(|sets| sets.1 = own);
         state.send(Request::UseRetrievalSet { set: set.clone() });
@@ -177,7 +177,7 @@ impl Measurements {
     }
 
     /// Uses another calibration text; the empty one is the built-in text.
-    pub fn calibrate(&self, state: &AppState, text: String) {
+    pub(super) fn calibrate(&self, state: &AppState, text: String) {
         self.calibration.set(text.clone());
         state.send(Request::Calibrate { text });
         state.results.update(RunResults::forget_measured);
@@ -185,7 +185,7 @@ impl Measurements {
     }
 
     /// A measurement is complete: what the open view shows may still be missing, if a sweep was in its way.
-    pub fn end_measurement(&self, state: &AppState) {
+    pub(super) fn end_measurement(&self, state: &AppState) {
         self.stop();
         let settings = state.settings.get_untracked();
         let missing = state.results.with_untracked(|results| match settings.view {
@@ -200,7 +200,7 @@ impl Measurements {
     }
 
     /// Tells from the points so far how long the others will take. Points that were known come at once and do not count.
-    pub fn keep_pace(&self, done: usize, total: usize) {
+    pub(super) fn keep_pace(&self, done: usize, total: usize) {
         let now = window().performance().map_or(0.0, |performance| performance.now());
         let pace = self.pace.get_value().filter(|(.., last)| now - last > KNOWN_WITHIN_MS);
         let (began, before, _) = pace.unwrap_or((now, done, now));

@@ -12,6 +12,8 @@
 //! * [`api`]: `window.prunescope` and `postMessage`.
 //! * The rest: one module a part of the page.
 
+#![allow(unreachable_pub, reason = "a component expands to public items")]
+
 mod address;
 mod api;
 mod chart_view;

@@ -59,7 +59,7 @@ fn choose(state: &AppState, get: fn(&Settings) -> &String, set: fn(&mut Settings
 
 /// Which model, and where it runs.
 #[component]
-pub fn ModelPicker() -> impl IntoView {
+pub(super) fn ModelPicker() -> impl IntoView {
     let state = expect_context::<AppState>();
     let pick = move |event| given_files::pick(state, &event, None);
     let is_picked = move || state.settings.with(|settings| settings.models.model.starts_with(PICKED));

@@ -17,12 +17,12 @@ use prunescope_protocol::model::source::{ModelSource, PICKED};
 use prunescope_protocol::settings::Settings;
 
 /// Where the default model is served, beside the page.
-pub const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
+pub(super) const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
 /// Under what tokens are kept, in this tab's storage only.
 const TOKENS: &str = "prunescope-tokens";
 
 /// A repository that visitors may like to try.
-pub struct Suggestion {
+pub(super) struct Suggestion {
     /// What to write as the model.
     pub model: &'static str,
     /// Its name.
@@ -36,7 +36,7 @@ pub struct Suggestion {
 }
 
 /// Small public models of several families.
-pub const SUGGESTIONS: [Suggestion; 6] = [
+pub(super) const SUGGESTIONS: [Suggestion; 6] = [
     Suggestion {
         model: "HuggingFaceTB/SmolLM2-360M-Instruct",
         name: "SmolLM2 360M Instruct",
@@ -77,7 +77,7 @@ pub const SUGGESTIONS: [Suggestion; 6] = [
 
 /// A model that is kept on this device.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub(super) struct Kept {
     /// Its folder.
     folder: String,
     /// What it is.
@@ -88,7 +88,7 @@ pub struct Kept {
 
 /// Where models come from.
 #[derive(Clone, Copy)]
-pub struct Models {
+pub(super) struct Models {
     /// Files that were picked in this visit, by the name of the model.
     picked: StoredValue<BTreeMap<String, Vec<PickedFile>>>,
     /// Access tokens by hub.
@@ -109,7 +109,7 @@ impl Models {
     /// With the tokens of this tab, if it has any.
     ///
     /// * `embedded`: whether the page is shown in another one, which can read the results; no token is used there.
-    pub fn new(embedded: bool) -> Self {
+    pub(super) fn new(embedded: bool) -> Self {
         let stored = storage().and_then(|storage| storage.get_item(TOKENS).ok().flatten()).unwrap_or_default();
         let this = Self {
             picked: StoredValue::new(BTreeMap::new()),
@@ -125,12 +125,12 @@ impl Models {
     }
 
     /// The token for a hub.
-    pub fn token(&self, hub: &str) -> Option<String> {
+    pub(super) fn token(&self, hub: &str) -> Option<String> {
         self.tokens.with(|tokens| tokens.of(hub).cloned()).filter(|_| self.uses_tokens)
     }
 
     /// Takes a token for a hub; an empty one takes it away.
-    pub fn set_token(&self, hub: &str, token: &str) {
+    pub(super) fn set_token(&self, hub: &str, token: &str) {
         self.tokens.update(|tokens| tokens.set(hub, token));
         let stored = self.tokens.with_untracked(Tokens::stored);
         if let Some(storage) = storage() {
@@ -143,7 +143,7 @@ impl Models {
     }
 
     /// Takes files that the visitor picked, under a name; returns what to write as the model.
-    pub fn pick(&self, name: String, files: Vec<PickedFile>) -> String {
+    pub(super) fn pick(&self, name: String, files: Vec<PickedFile>) -> String {
         let model = format!("{PICKED}{name}");
         self.picked.update_value(|known| {
             known.insert(name, files);
@@ -156,7 +156,12 @@ impl Models {
     /// * `allowance`: what may come of it, where that has a limit.
     ///
     /// The error is a sentence.
-    pub fn order(&self, settings: &Settings, model: &str, allowance: Option<Allowance>) -> Result<ModelOrder, String> {
+    pub(super) fn order(
+        &self,
+        settings: &Settings,
+        model: &str,
+        allowance: Option<Allowance>,
+    ) -> Result<ModelOrder, String> {
         let files = match ModelSource::parse(model) {
             ModelSource::Default => ModelFiles::Address { address: address::absolute(DEFAULT_MODEL)? },
             ModelSource::Address(address) => ModelFiles::Address { address: address::absolute(&address)? },
@@ -178,7 +183,7 @@ impl Models {
     }
 
     /// Looks anew what is kept on this device, after a model was loaded: if one is kept, the browser is asked to let it stay.
-    pub fn look_again(&self) {
+    pub(super) fn look_again(&self) {
         let this = *self;
         spawn_local(async move {
             this.look().await;
@@ -199,7 +204,7 @@ impl Models {
     }
 
     /// Deletes a kept model.
-    pub fn delete(&self, model: &Kept) {
+    pub(super) fn delete(&self, model: &Kept) {
         let (this, Kept { folder, name, .. }) = (*self, model.clone());
         spawn_local(async move {
             if let Some(models) = kept_models::folder(false).await {

@@ -18,7 +18,7 @@ const PATIENCE_MS: u32 = 1000;
 ///
 /// Where there is none (no https, a private window, a sandboxed frame, an old browser), the page works the same, but only with
 /// network.
-pub async fn prepare() {
+pub(super) async fn prepare() {
     if let Some(container) = container() {
         let watched = Box::pin(watched(&container));
         select(watched, TimeoutFuture::new(PATIENCE_MS)).await;
@@ -26,7 +26,7 @@ pub async fn prepare() {
 }
 
 /// Lets the service worker keep this page with all its files, now that its engine for a backend runs.
-pub async fn keep(backend: Backend) {
+pub(super) async fn keep(backend: Backend) {
     let Some(ready) = container().and_then(|container| container.ready().ok()) else { return };
     let Ok(Ok(addresses)) = EngineFiles::of(backend).map(|files| files.addresses()) else { return };
     let Ok(registration) = JsFuture::from(ready).await else { return };

@@ -9,7 +9,7 @@ use prunescope_protocol::model::SublayerKind;
 
 /// The pipeline with its three similarities.
 #[component]
-pub fn Pipeline() -> impl IntoView {
+pub(super) fn Pipeline() -> impl IntoView {
     let state = expect_context::<AppState>();
     let metric = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
         Signal::derive(move || state.results.next_token().with(|next| next.as_ref().map(|next| of(&next.metrics))))

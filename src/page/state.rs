@@ -28,7 +28,7 @@ const STOPS_WITHIN_MS: u32 = 15_000;
 
 /// How far the engine is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum EngineStatus {
+pub(super) enum EngineStatus {
     /// It is looked up how large the model is.
     Looking,
     /// The worker starts or opens its device.
@@ -52,7 +52,7 @@ pub enum EngineStatus {
 
 /// Something that went wrong, and what the visitor can do.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
+pub(super) struct Failure {
     /// A sentence: what is wrong and what to do.
     pub message: String,
     /// What was running.
@@ -75,7 +75,7 @@ impl Failure {
 
 /// How fast a model comes in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub(super) struct Pace {
     /// Bytes a second.
     pub speed: f64,
     /// Seconds until the model is there.
@@ -84,7 +84,7 @@ pub struct Pace {
 
 /// Whether a change makes a new entry in the browser's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HistoryEntry {
+pub(super) enum HistoryEntry {
     /// Back returns to what was before.
     New,
     /// Part of a change that already has one, such as a drag or typing.
@@ -95,7 +95,7 @@ pub enum HistoryEntry {
 
 /// The page's state: signals, cheap to copy.
 #[derive(Clone, Copy)]
-pub struct AppState {
+pub(super) struct AppState {
     /// What the visitor has set.
     pub settings: RwSignal<Settings>,
     /// Sentences about malformed links and the like.
@@ -146,7 +146,7 @@ pub struct AppState {
 
 impl AppState {
     /// The state that the address bar asks for.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let query = address::query();
         let (settings, notices) = link::from_query(&query);
         let embedded = address::is_embedded(&query);
@@ -178,33 +178,33 @@ impl AppState {
     }
 
     /// The number of layers of the model, or of the default model before one is loaded.
-    pub fn layer_count(&self) -> usize {
+    pub(super) fn layer_count(&self) -> usize {
         self.model.with(|model| model.as_ref().map_or(DEFAULT_LAYERS, |model| model.config.layers))
     }
 
     /// Whether what is shown belongs to an older run than the newest.
-    pub fn is_stale(&self) -> bool {
+    pub(super) fn is_stale(&self) -> bool {
         self.results.run().get() != self.newest_run.get()
     }
 
     /// The same without following the signals.
-    pub fn is_stale_untracked(&self) -> bool {
+    pub(super) fn is_stale_untracked(&self) -> bool {
         self.results.run().get_untracked() != self.newest_run.get_untracked()
     }
 
     /// The first step at which the shown texts differ.
-    pub fn first_divergence(&self) -> Option<usize> {
+    pub(super) fn first_divergence(&self) -> Option<usize> {
         self.results.steps().track();
         self.results.with_untracked(RunResults::first_divergence)
     }
 
     /// Changes the settings for the visitor, the address bar with them, and starts what that asks for.
-    pub fn change(&self, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
+    pub(super) fn change(&self, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
         self.change_for(Asker::Visitor, entry, how);
     }
 
     /// [`Self::change`], for the visitor or for a link.
-    pub fn change_for(&self, asker: Asker, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
+    pub(super) fn change_for(&self, asker: Asker, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
         let before = self.settings.get_untracked();
         let mut settings = before.clone();
         how(&mut settings);
@@ -236,7 +236,7 @@ impl AppState {
     }
 
     /// Loads the models that the settings name in place of those there are, or asks the visitor first.
-    pub fn load_model(&self) {
+    pub(super) fn load_model(&self) {
         let settings = self.settings.get_untracked();
         self.client.with_value(EngineClient::stop);
         self.loading_since.set_value(None);
@@ -272,7 +272,7 @@ impl AppState {
     }
 
     /// The visitor agrees to load what was asked about.
-    pub fn agree(&self) {
+    pub(super) fn agree(&self) {
         if let Some(question) = self.question.get_untracked() {
             self.claims.update(|claims| {
                 self.settings.with_untracked(|settings| claims.agree(settings, question.allowances()))
@@ -282,7 +282,7 @@ impl AppState {
     }
 
     /// The visitor wants the default model in place of what the settings name.
-    pub fn use_default(&self) {
+    pub(super) fn use_default(&self) {
         self.waiting.update_value(|waiting| waiting.reject("the visitor took the default model instead"));
         self.claims.update(|claims| claims.visitor_named(""));
         self.change(HistoryEntry::New, |settings| {
@@ -346,13 +346,13 @@ impl AppState {
     /// Goes on with the CPU for this visit, without changing the link.
     ///
     /// * `reason` — why, as a sentence.
-    pub fn use_cpu(&self, reason: &str) {
+    pub(super) fn use_cpu(&self, reason: &str) {
         self.cpu_reason.set(Some(reason.into()));
         self.load_model();
     }
 
     /// Runs the settings, in place of what is running.
-    pub fn start_run(&self) {
+    pub(super) fn start_run(&self) {
         if self.engine.get_untracked() != EngineStatus::Ready {
             return;
         }
@@ -367,12 +367,12 @@ impl AppState {
     }
 
     /// Sends a request to the engine.
-    pub fn send(&self, request: Request) {
+    pub(super) fn send(&self, request: Request) {
         self.client.with_value(|client| client.send(request));
     }
 
     /// Stops loading or running.
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         if self.engine.get_untracked() == EngineStatus::Ready {
             self.send(Request::Stop);
             self.running.set(false);
@@ -417,7 +417,7 @@ impl AppState {
     }
 
     /// Returns to the example of a first visit, on the same model and device.
-    pub fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.notices.set(Notices::default());
         let loaded = self.model.get_untracked();
         self.change(HistoryEntry::New, |settings| {
@@ -448,7 +448,7 @@ impl AppState {
     }
 
     /// Loads the model anew with weights rounded to 8 bits.
-    pub fn round_to_eight_bits(&self) {
+    pub(super) fn round_to_eight_bits(&self) {
         self.change(HistoryEntry::New, |settings| settings.models.precision = Precision::Eight);
     }
 

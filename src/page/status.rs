@@ -13,7 +13,7 @@ const DEFAULT_ORIGIN: &str = "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-
 
 /// Sentences about what was ignored or changed, each until it is dismissed.
 #[component]
-pub fn Notices() -> impl IntoView {
+pub(super) fn Notices() -> impl IntoView {
     let state = expect_context::<AppState>();
     let notice = move |sentence: String| {
         let text = sentence.clone();
@@ -39,7 +39,7 @@ pub fn Notices() -> impl IntoView {
 
 /// What the visitor is asked before a model is fetched: what, from where, how large, and why.
 #[component]
-pub fn Asking() -> impl IntoView {
+pub(super) fn Asking() -> impl IntoView {
     let state = expect_context::<AppState>();
     view! {
         {move || state.question.get().map(|question| {
@@ -63,7 +63,7 @@ pub fn Asking() -> impl IntoView {
 
 /// The progress of loading, or what went wrong with a way on.
 #[component]
-pub fn LoadingOrFailure() -> impl IntoView {
+pub(super) fn LoadingOrFailure() -> impl IntoView {
     let state = expect_context::<AppState>();
     let loading = move || match state.engine.get() {
         EngineStatus::Looking => Some(("Looking how large the model is…".to_string(), None)),
@@ -132,7 +132,7 @@ pub fn LoadingOrFailure() -> impl IntoView {
 
 /// How far a long piece of work is, with a way to stop it.
 #[component]
-pub fn Progress(
+pub(super) fn Progress(
     /// Whether the work is part of the main run; otherwise it is a measurement beside it.
     of_run: bool,
 ) -> impl IntoView {
@@ -152,7 +152,7 @@ pub fn Progress(
 
 /// The line at the bottom: model, licence, device, memory.
 #[component]
-pub fn StatusLine() -> impl IntoView {
+pub(super) fn StatusLine() -> impl IntoView {
     let state = expect_context::<AppState>();
     let is_default = move || state.settings.with(|settings| settings.models.model.is_empty());
     let model = move || {
@@ -211,11 +211,11 @@ pub fn StatusLine() -> impl IntoView {
 }
 
 /// Seconds as people say them.
-pub fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     if seconds < 90.0 { format!("{:.0} s", seconds.ceil()) } else { format!("{:.0} min", (seconds / 60.0).ceil()) }
 }
 
 /// Bytes as megabytes.
-pub fn megabytes(bytes: u64) -> f64 {
+pub(super) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

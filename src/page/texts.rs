@@ -41,7 +41,7 @@ struct Inspected {
 
 /// Both texts.
 #[component]
-pub fn Texts() -> impl IntoView {
+pub(super) fn Texts() -> impl IntoView {
     let state = expect_context::<AppState>();
     let inspected = RwSignal::new(None::<Inspected>);
     let divergence = Memo::new(move |_| state.first_divergence());

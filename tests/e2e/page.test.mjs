@@ -48,7 +48,7 @@ test("a switch is answered, and the address follows", async () => {
   assert.equal(drop(page), "");
   assert.ok((await number(page, "cos-h")) > 0.999999);
   assert.match(await page.textContent("#verdict"), /Nothing is switched off/);
-  assert.ok(one < 1);
+  assert.ok(one < 0.99, `a dropped sublayer turns p: cos p is ${one}`);
 });
 
 test("dragging across switches sets them all; a layer's number sets both", async () => {
@@ -129,10 +129,12 @@ test("the charts show what was computed, as picture, tooltip and table", async (
     }
   }
   const report = await page.evaluate(() => window.prunescope.run({ view: "layers" }));
-  const table = await page.locator("#chart-mlp tbody tr").nth(5).locator("td").allTextContents().catch(() => []);
   assert.equal(report.layers.length, 60);
   assert.equal(report.layers[11].layer, 5);
-  assert.ok(table.length === 0 || table[0] === "5");
+  const sixth = page.locator("#chart-mlp tbody tr").nth(5);
+  await page.locator("#chart-mlp summary").click();
+  await sixth.waitFor();
+  assert.equal((await sixth.locator("td, th").allTextContents())[0], "5");
 });
 
 test("numbers of two plans never mix, however fast switches are flipped", async () => {
@@ -321,7 +323,6 @@ test("another page embeds it and talks to it", async () => {
   // The view of its link is there, the others take one line.
   assert.equal(await frame.locator("[role=tab]").count(), 0);
   assert.equal(await frame.inputValue("#view-menu"), "layers");
-  assert.equal(host.hostname, "127.0.0.1");
   await context.close();
 });
 

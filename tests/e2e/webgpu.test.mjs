@@ -227,7 +227,3 @@ test("an adapter that gives no device: a sentence and the CPU, or the CPU at onc
   await page.context().close();
   server.faults.clear();
 });
-
-test("the fixture is small enough for a software adapter", () => {
-  assert.ok(fs.statSync(path.join(ROOT, "tests/fixtures/tiny.gguf")).size < 500_000);
-});

@@ -47,7 +47,7 @@ fn each_kind_of_damage_is_named() {
     assert!(message(b"<!doctype html><html>").contains("GGUF"), "{}", message(b"<!doctype html><html>"));
     let bytes = tiny();
     let cut = message(&bytes[..bytes.len() - 1000]);
-    assert!(cut.contains("truncated") || cut.contains("beyond"), "{cut}");
+    assert!(cut.contains("truncated"), "{cut}");
     let cut = message(&bytes[..500]);
     assert!(cut.contains("download it again"), "{cut}");
     let mut version = bytes.clone();
@@ -71,7 +71,8 @@ fn counts_that_lie_are_refused() {
     for at in [8, 16] {
         let mut bytes = tiny();
         bytes[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
-        load(&bytes, 1 << 20).map(|_| ()).unwrap_err();
+        let refused = load(&bytes, 1 << 20).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("truncated") && refused.contains("download it again"), "{refused}");
     }
 }
 

@@ -10,48 +10,48 @@ use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 
 /// The repository's root.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// The default model, put there by `make model`.
-pub fn default_model() -> PathBuf {
+pub(crate) fn default_model() -> PathBuf {
     root().join("public/models/SmolLM2-135M-Instruct.Q4_1.json")
 }
 
 /// The tiny random model, kept in the repository.
-pub fn tiny_model() -> PathBuf {
+pub(crate) fn tiny_model() -> PathBuf {
     root().join("tests/fixtures/tiny.gguf")
 }
 
 /// Whatever GPU there is, opened once for all tests of a program.
 #[cfg(feature = "gpu")]
-pub fn gpu() -> Gpu {
+pub(crate) fn gpu() -> Gpu {
     static GPU: std::sync::LazyLock<Gpu> =
         std::sync::LazyLock::new(|| Gpu::new(burn::tensor::Device::wgpu_options().init().expect("a GPU")));
     GPU.clone()
 }
 
 /// A session on the CPU.
-pub fn session(path: &Path) -> Session<Cpu> {
+pub(crate) fn session(path: &Path) -> Session<Cpu> {
     let model = load(path, Cpu).unwrap_or_else(|error| panic!("{error}"));
     Session::new(model, "", || 0.0)
 }
 
 /// A session on the GPU.
 #[cfg(feature = "gpu")]
-pub fn gpu_session(path: &Path) -> Session<Gpu> {
+pub(crate) fn gpu_session(path: &Path) -> Session<Gpu> {
     let model = load(path, gpu()).unwrap_or_else(|error| panic!("{error}"));
     Session::new(model, "", || 0.0)
 }
 
 /// A tensor's numbers.
-pub fn values(x: Tensor<2>) -> Vec<f32> {
+pub(crate) fn values(x: Tensor<2>) -> Vec<f32> {
     x.into_data().try_into_vec_as().unwrap()
 }
 
 /// ‖found − wanted‖ / ‖wanted‖.
-pub fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
+pub(crate) fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
     assert_eq!(found.len(), wanted.len());
     let square = |x: f32| f64::from(x) * f64::from(x);
     let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 /// Edits of a JSON file, by JSON pointer, or its whole text.
 #[derive(Default, Deserialize)]
-pub struct JsonEdits {
+pub(crate) struct JsonEdits {
     #[serde(default)]
     set: Map<String, Json>,
     #[serde(default)]
@@ -20,7 +20,7 @@ pub struct JsonEdits {
 
 /// A tensor of F32, all of one number.
 #[derive(Deserialize)]
-pub struct NewTensor {
+pub(crate) struct NewTensor {
     shape: Vec<u64>,
     fill: f32,
 }
@@ -28,7 +28,7 @@ pub struct NewTensor {
 /// What is edited.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Edits {
+pub(crate) struct Edits {
     files: BTreeMap<String, JsonEdits>,
     metadata: BTreeMap<String, Option<(u32, Json)>>,
     elements: BTreeMap<String, BTreeMap<String, Json>>,
@@ -38,10 +38,10 @@ pub struct Edits {
 }
 
 /// A folder that goes with the test.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("prunescope-{}-{number}", std::process::id()));
@@ -92,7 +92,7 @@ fn filled(tensor: &NewTensor) -> Vec<u8> {
 }
 
 /// A fixture's folder with edits, without its GGUF file.
-pub fn hub(base: &Path, edits: &Edits) -> Folder {
+pub(crate) fn hub(base: &Path, edits: &Edits) -> Folder {
     let folder = Folder::new();
     for entry in fs::read_dir(base).unwrap() {
         let entry = entry.unwrap();
@@ -129,9 +129,9 @@ pub fn hub(base: &Path, edits: &Edits) -> Folder {
 }
 
 /// Tensors of a safetensors file by name: type, shape, bytes.
-pub type Tensors = BTreeMap<String, (String, Vec<u64>, Vec<u8>)>;
+pub(crate) type Tensors = BTreeMap<String, (String, Vec<u64>, Vec<u8>)>;
 
-pub fn read_safetensors(bytes: &[u8]) -> Tensors {
+pub(crate) fn read_safetensors(bytes: &[u8]) -> Tensors {
     let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: Map<String, Json> = serde_json::from_slice(&bytes[8..start]).unwrap();
     let tensor = |(name, entry): (String, Json)| {
@@ -142,7 +142,7 @@ pub fn read_safetensors(bytes: &[u8]) -> Tensors {
     header.into_iter().filter(|(name, _)| name != "__metadata__").map(tensor).collect()
 }
 
-pub fn write_safetensors(tensors: &Tensors) -> Vec<u8> {
+pub(crate) fn write_safetensors(tensors: &Tensors) -> Vec<u8> {
     let (mut header, mut body) = (Map::new(), vec![]);
     for (name, (dtype, shape, bytes)) in tensors {
         let offsets = [body.len(), body.len() + bytes.len()];
@@ -154,10 +154,10 @@ pub fn write_safetensors(tensors: &Tensors) -> Vec<u8> {
 }
 
 /// A tensor as a file has it: its name, its dimensions, the number of its type and its bytes.
-pub type RawTensor = (Vec<u8>, Vec<u64>, u32, Vec<u8>);
+pub(crate) type RawTensor = (Vec<u8>, Vec<u64>, u32, Vec<u8>);
 
 /// A GGUF file of version 3 as its raw parts.
-pub struct RawGguf {
+pub(crate) struct RawGguf {
     /// Key, type, bytes of the value.
     pub metadata: Vec<(Vec<u8>, u32, Vec<u8>)>,
     /// Name, dimensions, type, bytes.
@@ -165,7 +165,7 @@ pub struct RawGguf {
 }
 
 /// A GGUF file's text.
-pub fn text(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn text(bytes: &[u8]) -> Vec<u8> {
     [(bytes.len() as u64).to_le_bytes().as_slice(), bytes].concat()
 }
 
@@ -206,7 +206,7 @@ impl<'a> Cursor<'a> {
 }
 
 impl RawGguf {
-    pub fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut cursor = Cursor(bytes, 8);
         let (tensors, entries) = (cursor.u64(), cursor.u64());
         let mut metadata = vec![];
@@ -238,7 +238,7 @@ impl RawGguf {
     }
 
     /// Puts an entry in the place of the one with its key, or takes it out.
-    pub fn set(&mut self, key: &str, entry: Option<(u32, Vec<u8>)>) {
+    pub(crate) fn set(&mut self, key: &str, entry: Option<(u32, Vec<u8>)>) {
         let at = self.metadata.iter().position(|(known, ..)| known == key.as_bytes());
         match (at, entry) {
             (Some(at), Some((kind, value))) => self.metadata[at] = (key.into(), kind, value),
@@ -249,25 +249,25 @@ impl RawGguf {
     }
 
     /// The texts of an array.
-    pub fn texts(&self, key: &str) -> Vec<Vec<u8>> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<Vec<u8>> {
         let (.., value) = self.metadata.iter().find(|(known, ..)| known == key.as_bytes()).unwrap();
         let mut cursor = Cursor(value, 4);
         let count = cursor.u64();
         (0..count).map(|_| cursor.text()).collect()
     }
 
-    pub fn set_texts(&mut self, key: &str, texts: &[Vec<u8>]) {
+    pub(crate) fn set_texts(&mut self, key: &str, texts: &[Vec<u8>]) {
         let all: Vec<u8> = texts.iter().flat_map(|one| text(one)).collect();
         let value = [8u32.to_le_bytes().as_slice(), &(texts.len() as u64).to_le_bytes(), &all].concat();
         self.set(key, Some((9, value)));
     }
 
-    pub fn write(&self) -> Vec<u8> {
+    pub(crate) fn write(&self) -> Vec<u8> {
         self.write_as(3, 32)
     }
 
     /// * `alignment` — of tensor data; another than 32 must stand in the metadata too.
-    pub fn write_as(&self, version: u32, alignment: usize) -> Vec<u8> {
+    pub(crate) fn write_as(&self, version: u32, alignment: usize) -> Vec<u8> {
         let mut out = [b"GGUF".as_slice(), &version.to_le_bytes()].concat();
         out.extend((self.tensors.len() as u64).to_le_bytes());
         out.extend((self.metadata.len() as u64).to_le_bytes());
@@ -291,7 +291,7 @@ impl RawGguf {
 }
 
 /// A value of metadata as bytes.
-pub fn value(kind: u32, content: &Json) -> Vec<u8> {
+pub(crate) fn value(kind: u32, content: &Json) -> Vec<u8> {
     let whole = || content.as_i64().unwrap_or_else(|| panic!("{content} is a whole number"));
     match kind {
         0 | 1 => vec![whole() as u8],
@@ -312,7 +312,7 @@ pub fn value(kind: u32, content: &Json) -> Vec<u8> {
 }
 
 /// A fixture's GGUF file with edits.
-pub fn gguf(base: &Path, edits: &Edits) -> Folder {
+pub(crate) fn gguf(base: &Path, edits: &Edits) -> Folder {
     let mut file = RawGguf::read(&fs::read(base.join("model.gguf")).unwrap());
     for (key, entry) in &edits.metadata {
         let there = file.metadata.iter().any(|(known, ..)| known == key.as_bytes());

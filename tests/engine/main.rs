@@ -2,6 +2,7 @@
 
 mod common;
 mod edit;
+#[expect(unreachable_pub, reason = "it is the library of the fuzz targets too")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

@@ -14,7 +14,7 @@ use crate::error::Error;
 /// Prune a small language model and measure where the signal is lost: in the hidden states, the logits, the probabilities, the text.
 #[derive(Debug, Parser)]
 #[command(name = "prunescope", version, after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -32,7 +32,7 @@ MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hug
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Compare the dense and the pruned model at a prompt and over the texts they write; print the page's JSON.
     Report(Experiment),
     /// Run a measurement and print its results, one JSON object a line.
@@ -74,7 +74,7 @@ impl From<MeasurementName> for Measurement {
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BackendName {
+pub(crate) enum BackendName {
     /// The CPU, with as many threads as --threads says.
     Cpu,
     /// A GPU, where the program was built with `--features vulkan`.
@@ -83,7 +83,7 @@ pub enum BackendName {
 
 /// A model, a plan, and how to look at both.
 #[derive(Args, Debug)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     /// A .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
@@ -154,7 +154,7 @@ pub struct Experiment {
 
 impl Experiment {
     /// The settings; a value outside its limits is an error here, where nobody sees a notice.
-    pub fn settings(&self) -> Result<Settings, Error> {
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let plan = PruningPlan {
             drop: self.drop.clone(),
             sparse: self.sparse,
@@ -192,7 +192,7 @@ impl Experiment {
     }
 
     /// How many threads compute.
-    pub fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         match self.threads {
             Some(threads) => usize::from(threads),
             None => std::thread::available_parallelism().map_or(1, usize::from),

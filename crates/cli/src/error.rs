@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Why there is no result.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// An option that means nothing.
     #[error("{0}")]
     Option(String),

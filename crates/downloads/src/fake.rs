@@ -10,7 +10,7 @@ use super::platform::{Answer, File, Folder, Platform, Progress, Request, Snapsho
 
 /// An answer that is written down.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub(crate) struct Written {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     /// What comes, in pieces; the network breaks at a none.
@@ -18,13 +18,13 @@ pub struct Written {
 }
 
 impl Written {
-    pub fn new(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Self {
+    pub(crate) fn new(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Self {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_string())).collect();
         Self { status, headers, body: [Some(body.to_vec())].into_iter().filter(|it| it != &Some(vec![])).collect() }
     }
 
     /// The same, and then the network breaks.
-    pub fn broken(mut self) -> Self {
+    pub(crate) fn broken(mut self) -> Self {
         self.body.push_back(None);
         self
     }
@@ -49,7 +49,7 @@ impl Answer for Written {
 }
 
 /// Servers that answer as is written; a device that keeps nothing.
-pub struct Fake<F> {
+pub(crate) struct Fake<F> {
     answer: F,
     /// What was asked for: addresses and first bytes.
     pub asked: RefCell<Vec<(String, Option<u64>)>>,
@@ -59,7 +59,7 @@ pub struct Fake<F> {
 
 impl<F: Fn(&Request<'_>) -> Option<Written>> Fake<F> {
     /// Servers that answer as a function says; where it says nothing, the network fails.
-    pub fn new(answer: F) -> Self {
+    pub(crate) fn new(answer: F) -> Self {
         Self { answer, asked: RefCell::default(), waited: RefCell::default() }
     }
 }
@@ -95,7 +95,7 @@ impl<F: Fn(&Request<'_>) -> Option<Written>> Platform for Fake<F> {
 }
 
 /// Nothing is kept.
-pub struct Nothing;
+pub(crate) struct Nothing;
 
 impl Folder for Nothing {
     type File = Self;
@@ -139,7 +139,7 @@ impl Snapshot for Nothing {
 }
 
 /// What comes of work that waits for nothing.
-pub fn done<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn done<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => done,
         Poll::Pending => panic!("it waits"),

@@ -2,7 +2,7 @@
 
 /// The newest value, with what it was computed from. Whoever asks with another key finds nothing: so nothing is invalidated by hand.
 #[derive(Clone, Debug)]
-pub struct Cached<K, V>(Option<(K, V)>);
+pub(crate) struct Cached<K, V>(Option<(K, V)>);
 
 impl<K, V> Default for Cached<K, V> {
     fn default() -> Self {
@@ -12,17 +12,17 @@ impl<K, V> Default for Cached<K, V> {
 
 impl<K: PartialEq, V> Cached<K, V> {
     /// The value of a key.
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.0.as_ref().filter(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// Takes the value of a key out; one of another key goes.
-    pub fn take(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn take(&mut self, key: &K) -> Option<V> {
         self.0.take().filter(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// The value of a key; where that is not known, a fresh one in place of the old.
-    pub fn entry(&mut self, key: K) -> &mut V
+    pub(crate) fn entry(&mut self, key: K) -> &mut V
     where
         V: Default,
     {
@@ -33,12 +33,12 @@ impl<K: PartialEq, V> Cached<K, V> {
     }
 
     /// Keeps a value.
-    pub fn set(&mut self, key: K, value: V) {
+    pub(crate) fn set(&mut self, key: K, value: V) {
         self.0 = Some((key, value));
     }
 
     /// Keeps nothing.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0 = None;
     }
 }

@@ -32,7 +32,7 @@ struct Answers {
 }
 
 /// The task sets and all plans' answers.
-pub struct EvaluationCache {
+pub(crate) struct EvaluationCache {
     questions: Vec<Question>,
     retrieval: RetrievalSet,
     generative: Vec<GenerativeTask>,
@@ -51,13 +51,13 @@ impl Default for EvaluationCache {
 }
 
 /// Which passages and queries a sample of the retrieval set has.
-pub struct RetrievalSample {
+pub(crate) struct RetrievalSample {
     passages: Vec<usize>,
     queries: Vec<usize>,
 }
 
 /// Scores of one plan on a sample of every set.
-pub struct Scores {
+pub(crate) struct Scores {
     pub choice: Proportion,
     pub letters: Proportion,
     pub recall_1: Proportion,
@@ -70,13 +70,13 @@ type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
 impl EvaluationCache {
     /// Other questions; none stands for the built-in ones.
-    pub fn use_questions(&mut self, questions: Vec<Question>) {
+    pub(crate) fn use_questions(&mut self, questions: Vec<Question>) {
         self.questions = if questions.is_empty() { tasks::choice::built_in() } else { questions };
         self.plans.values_mut().for_each(|answers| answers.choice.clear());
     }
 
     /// Another retrieval set; an empty one stands for the built-in one.
-    pub fn use_retrieval_set(&mut self, set: RetrievalSet) {
+    pub(crate) fn use_retrieval_set(&mut self, set: RetrievalSet) {
         let usable = !set.passages.is_empty() && !set.queries.is_empty();
         self.retrieval = if usable { set } else { tasks::retrieval::built_in() };
         self.plans.values_mut().for_each(|answers| answers.embeddings.clear());
@@ -84,7 +84,7 @@ impl EvaluationCache {
 
     /// Keeps memory bounded before a model answers: of others than it and the dense one the logits behind their letters
     /// go, and all of them go where they are too many.
-    pub fn evict(&mut self, key: &VariantKey) {
+    pub(crate) fn evict(&mut self, key: &VariantKey) {
         if self.plans.len() > MOST_PLANS {
             self.plans.retain(|other, _| other == key || other.is_dense());
         }
@@ -94,12 +94,12 @@ impl EvaluationCache {
     }
 
     /// How many questions there are.
-    pub fn questions(&self) -> usize {
+    pub(crate) fn questions(&self) -> usize {
         self.questions.len()
     }
 
     /// A sample of the retrieval set: some queries, their passages, and as many others.
-    pub fn retrieval_sample(&self, count: usize) -> RetrievalSample {
+    pub(crate) fn retrieval_sample(&self, count: usize) -> RetrievalSample {
         let queries = tasks::sample(self.retrieval.queries.len(), count);
         let mut passages = tasks::sample(self.retrieval.passages.len(), 2 * count);
         passages.extend(queries.iter().map(|query| self.retrieval.queries[*query].1));
@@ -109,7 +109,7 @@ impl EvaluationCache {
     }
 
     /// Has a model answer some questions, but for those it has answered.
-    pub async fn answer<C: Compute>(
+    pub(crate) async fn answer<C: Compute>(
         &mut self,
         subject: &Subject<'_, C>,
         places: &[usize],
@@ -133,7 +133,7 @@ impl EvaluationCache {
     }
 
     /// Has a model embed a sample's passages and queries.
-    pub async fn embed<C: Compute>(
+    pub(crate) async fn embed<C: Compute>(
         &mut self,
         subject: &Subject<'_, C>,
         sample: &RetrievalSample,
@@ -155,7 +155,7 @@ impl EvaluationCache {
     }
 
     /// Has a model do some generative tasks.
-    pub async fn write<C: Compute>(
+    pub(crate) async fn write<C: Compute>(
         &mut self,
         subject: &Subject<'_, C>,
         places: &[usize],
@@ -182,7 +182,7 @@ impl EvaluationCache {
     }
 
     /// One question answered by both models, where both have.
-    pub fn choice_result(
+    pub(crate) fn choice_result(
         &self,
         pruned: &VariantKey,
         index: usize,
@@ -204,12 +204,12 @@ impl EvaluationCache {
     }
 
     /// How many options a question has.
-    pub fn options(&self, place: usize) -> usize {
+    pub(crate) fn options(&self, place: usize) -> usize {
         self.questions[place].choices.len()
     }
 
     /// Retrieval by both models on a sample, where both have embedded it.
-    pub fn retrieval_report(&self, pruned: &VariantKey, sample: &RetrievalSample) -> Option<RetrievalReport> {
+    pub(crate) fn retrieval_report(&self, pruned: &VariantKey, sample: &RetrievalSample) -> Option<RetrievalReport> {
         self.compare_retrieval(&VariantKey::dense(), pruned, sample)
     }
 
@@ -249,7 +249,7 @@ impl EvaluationCache {
     }
 
     /// One generative task done by both models, where both have.
-    pub fn generative_result(&self, pruned: &VariantKey, index: usize) -> Option<GenerativeResult> {
+    pub(crate) fn generative_result(&self, pruned: &VariantKey, index: usize) -> Option<GenerativeResult> {
         let of = |key: &VariantKey| self.plans.get(key)?.written.get(&index).cloned();
         let (dense, pruned) = (of(&VariantKey::dense())?, of(pruned)?);
         let task = &self.generative[index];
@@ -263,12 +263,12 @@ impl EvaluationCache {
     }
 
     /// Which generative tasks a sample has.
-    pub fn generative_sample(&self, count: usize) -> Vec<usize> {
+    pub(crate) fn generative_sample(&self, count: usize) -> Vec<usize> {
         tasks::sample(self.generative.len(), count)
     }
 
     /// Has a model do a sample of every set.
-    pub async fn evaluate<C: Compute>(
+    pub(crate) async fn evaluate<C: Compute>(
         &mut self,
         subject: &Subject<'_, C>,
         count: usize,
@@ -288,7 +288,7 @@ impl EvaluationCache {
     }
 
     /// A model's scores on a sample, where it was evaluated.
-    pub fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
+    pub(crate) fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
         let answers = self.plans.get(key)?;
         let places = tasks::sample(self.questions.len(), count);
         let right = |of: fn(&Answered) -> &Vec<f32>| -> Option<Proportion> {

@@ -24,7 +24,7 @@ const SWEEP_GROUP: u16 = 64;
 
 /// The points of a sweep in the order in which they are measured: all lines grow together, so that the picture is there
 /// early and then gets finer.
-pub fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine, usize, PruningPlan)> {
+pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine, usize, PruningPlan)> {
     let layers = importance.attention.len();
     let drops = |line, kind, most: usize| {
         (0..=most.min(layers)).map(move |count| {

@@ -153,7 +153,7 @@ fn default_patterns() -> Vec<String> {
 const MAX_PIECE_BYTES: usize = 512;
 
 /// Tokens that end a text, by their text, whatever their type says. Source: llama.cpp, `special_eog_ids`.
-pub const ENDS: [&str; 19] = [
+pub(crate) const ENDS: [&str; 19] = [
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -176,7 +176,7 @@ pub const ENDS: [&str; 19] = [
 ];
 
 /// What a file says, and what follows where it does not say.
-pub struct GgufTokenizer {
+pub(crate) struct GgufTokenizer {
     /// Text to ids and back.
     pub tokenizer: Tokenizer,
     /// Which tokens are control tokens.
@@ -195,7 +195,7 @@ pub struct GgufTokenizer {
 ///
 /// # Errors
 /// An unknown kind, missing metadata, or merges that name no token.
-pub fn build(gguf: &Gguf, tokens: &[&str]) -> Result<GgufTokenizer, TokenizerError> {
+pub(crate) fn build(gguf: &Gguf, tokens: &[&str]) -> Result<GgufTokenizer, TokenizerError> {
     let types: Option<Vec<i64>> = gguf.get("tokenizer.ggml.token_type")?;
     let mut notices = vec![];
     if types.as_ref().is_some_and(|types| types.len() < tokens.len()) {

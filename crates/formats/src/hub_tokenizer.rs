@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokenizers::Tokenizer;
 
 /// A tokenizer, and what is put around every text.
-pub struct HubTokenizer {
+pub(crate) struct HubTokenizer {
     /// Text to ids and back, without anything around a text.
     pub tokenizer: Tokenizer,
     /// Tokens put before and after a text.
@@ -22,7 +22,7 @@ pub struct HubTokenizer {
 
 /// Tokens put before and after a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Around {
+pub(crate) struct Around {
     /// Before it.
     pub before: Vec<u32>,
     /// After it.
@@ -46,7 +46,7 @@ struct Document<'a> {
 
 /// A token that is matched before the model splits a text.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
-pub struct AddedToken {
+pub(crate) struct AddedToken {
     /// Its id, where it says one.
     #[serde(default)]
     pub id: u32,
@@ -67,7 +67,7 @@ pub struct AddedToken {
 
 /// What a repository's other files say of its tokenizer.
 #[derive(Default)]
-pub struct Additions {
+pub(crate) struct Additions {
     /// Added tokens by id, whose flags replace those of the document; then tokens without an id (0) that are added where the
     /// document has none of that text.
     pub listed: Vec<AddedToken>,
@@ -389,7 +389,7 @@ impl Decoder {
 ///
 /// # Errors
 /// What is wrong with it: not JSON, a part that is not read, parts that do not fit together.
-pub fn read(text: &str, additions: Additions) -> Result<HubTokenizer, String> {
+pub(crate) fn read(text: &str, additions: Additions) -> Result<HubTokenizer, String> {
     let mut document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if document.version.as_ref().is_some_and(|version| version != "1.0") {
         return Err(format!("its version is {}, where 1.0 is read", document.version.unwrap_or_default()));

@@ -2,17 +2,18 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::kernels::{Coding, Ending};
-use super::ops::{self, Layout, Stored};
+use crate::elementwise::silu_times;
+use crate::format::{BlockFormat, Layout};
+use crate::matmul::{self, Epilogue, Stored};
 use prunescope_kernels::packed::{PackedWeights, mask_of};
 use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_quant::TensorType;
 
 /// Up to so many rows are multiplied with the codes themselves; for more the weights are first turned into numbers, a matrix
 /// at a time, and multiplied as such.
-const FEW_ROWS: usize = 8;
+const MAX_GEMV_ROWS: usize = 8;
 /// A matrix of more rows than this, such as a language-model head, is never turned into numbers for so few inputs.
-const HUGE: usize = 16_384;
+const LM_HEAD_MIN_ROWS: usize = 16_384;
 
 /// A matrix `[rows, columns]` in blocks of codes. Clones share the weights.
 #[derive(Clone, Debug)]
@@ -25,34 +26,34 @@ impl BlockMatrix {
         if !columns.is_multiple_of(BLOCK) {
             return None;
         }
-        let (coding, codes, scales): (Coding, Vec<i32>, Vec<f32>) = match matrix.weights() {
+        let (format, codes, scales): (BlockFormat, Vec<i32>, Vec<f32>) = match matrix.weights() {
             PackedWeights::Q4 { codes, scales, mins } => {
-                (Coding::Nibbles, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, mins))
+                (BlockFormat::Q4, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, mins))
             }
             PackedWeights::Q8 { codes, scales, mins } => {
-                (Coding::Bytes, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, mins))
+                (BlockFormat::Q8, bytemuck::cast_slice(codes).to_vec(), in_turn(scales, mins))
             }
             PackedWeights::Q8SubBlock16 { codes, scales, mins } => {
                 let scales = in_turn(bytemuck::cast_slice(scales), bytemuck::cast_slice(mins));
-                (Coding::BytesInHalves, bytemuck::cast_slice(codes).to_vec(), scales)
+                (BlockFormat::Q8SubBlock16, bytemuck::cast_slice(codes).to_vec(), scales)
             }
             PackedWeights::Float16 { words, bfloat } => {
-                let coding = if *bfloat { Coding::BrainFloats } else { Coding::Halves };
+                let format = if *bfloat { BlockFormat::BF16 } else { BlockFormat::F16 };
                 let pairs = words.as_chunks::<2>().0.iter();
-                // A program needs all its buffers; no scale is read.
+                // A binding in WGSL may not be empty; no scale is read.
                 (
-                    coding,
+                    format,
                     pairs.map(|[low, high]| (u32::from(*high) << 16 | u32::from(*low)) as i32).collect(),
                     vec![0.0],
                 )
             }
             PackedWeights::F32(_) => return None,
         };
-        let layout = Layout { rows, columns, coding, masked: matrix.mask().is_some() };
+        let layout = Layout { rows, columns, format, masked: matrix.mask().is_some() };
         Some(Self(Stored {
             codes: integers(codes, device),
             scales: Tensor::from_data(TensorData::from(scales.as_slice()), device),
-            // A program needs all its buffers; without a mask nothing is read of it.
+            // A binding in WGSL may not be empty; without a mask nothing is read of it.
             mask: words(matrix.mask().unwrap_or(&[0]), device),
             layout,
         }))
@@ -85,30 +86,30 @@ impl BlockMatrix {
     /// x Wᵀ for `x`, `[rows, columns]`.
     pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         if self.multiplies_codes(&x) {
-            ops::product(x, &self.0, None, Ending::Alone)
+            matmul::qgemv(x, &self.0, None, Epilogue::None)
         } else {
-            ops::many_products(x, self.weights())
+            matmul::gemm(x, self.weights())
         }
     }
 
     /// silu(x Gᵀ) ∘ x Wᵀ for a matrix G of the same shape.
     pub fn apply_gated(&self, x: Tensor<2>, gate: &Self) -> Tensor<2> {
         if gate.pairs_with(self, &x) {
-            let [gated, _] = ops::two_products(x, &gate.0, &self.0, true);
+            let [gated, _] = matmul::qgemv_pair(x, &gate.0, &self.0, true);
             return gated;
         }
         let gate = gate.apply(x.clone());
         if self.multiplies_codes(&x) {
-            ops::product(x, &self.0, Some(gate), Ending::Gated)
+            matmul::qgemv(x, &self.0, Some(gate), Epilogue::SiluGate)
         } else {
-            ops::silu_times(gate, self.apply(x))
+            silu_times(gate, self.apply(x))
         }
     }
 
     /// The products with this matrix and with another of the same shape.
     pub fn apply_both(&self, x: Tensor<2>, other: &Self) -> [Tensor<2>; 2] {
         if self.pairs_with(other, &x) {
-            ops::two_products(x, &self.0, &other.0, false)
+            matmul::qgemv_pair(x, &self.0, &other.0, false)
         } else {
             [self.apply(x.clone()), other.apply(x)]
         }
@@ -119,34 +120,34 @@ impl BlockMatrix {
         self.0.layout == other.0.layout && !self.0.layout.masked && self.multiplies_codes(x)
     }
 
-    /// onto + x Wᵀ.
-    pub fn apply_onto(&self, x: Tensor<2>, onto: Tensor<2>) -> Tensor<2> {
+    /// residual + x Wᵀ.
+    pub fn multiply_residual(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         if self.multiplies_codes(&x) {
-            ops::product(x, &self.0, Some(onto), Ending::Added)
+            matmul::qgemv(x, &self.0, Some(residual), Epilogue::Residual)
         } else {
-            onto.add(self.apply(x))
+            residual.add(self.apply(x))
         }
     }
 
     fn multiplies_codes(&self, x: &Tensor<2>) -> bool {
         let [count, _] = x.dims();
-        count <= FEW_ROWS || (self.0.layout.rows > HUGE && count <= 4 * FEW_ROWS)
+        count <= MAX_GEMV_ROWS || (self.0.layout.rows > LM_HEAD_MIN_ROWS && count <= 4 * MAX_GEMV_ROWS)
     }
 
     /// All weights, `[rows, columns]`.
     pub fn weights(&self) -> Tensor<2> {
-        ops::dequantize(&self.0)
+        matmul::dequantize(&self.0)
     }
 
     /// Some rows, `[ids, columns]`.
     pub fn select(&self, ids: &[u32]) -> Tensor<2> {
-        let Layout { columns, coding, masked, .. } = self.0.layout;
+        let Layout { columns, format, masked, .. } = self.0.layout;
         let pick = |x: &Tensor<1, Int>, width: usize| {
             let [count] = x.dims();
             x.clone().reshape([count / width, width]).select(0, self.ids(ids)).reshape([ids.len() * width])
         };
         let blocks = columns / BLOCK;
-        let scales = match 2 * blocks * coding.pairs() as usize {
+        let scales = match 2 * blocks * format.pairs() as usize {
             0 => self.0.scales.clone(),
             width => {
                 let [count] = self.0.scales.dims();
@@ -155,8 +156,8 @@ impl BlockMatrix {
             }
         };
         let mask = if masked { pick(&self.0.mask, blocks) } else { self.0.mask.clone() };
-        ops::dequantize(&Stored {
-            codes: pick(&self.0.codes, columns * coding.bits() as usize / u32::BITS as usize),
+        matmul::dequantize(&Stored {
+            codes: pick(&self.0.codes, columns * format.bits() as usize / u32::BITS as usize),
             scales,
             mask,
             layout: Layout { rows: ids.len(), ..self.0.layout },
@@ -193,7 +194,7 @@ fn integers(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
 #[cfg(test)]
 mod on_a_gpu {
     use super::*;
-    use crate::tests::{assert_close, gpu, numbers, read, tensor};
+    use crate::testing::{assert_close, gpu, numbers, read, tensor};
     use prunescope_kernels::elementwise;
 
     /// Bytes of blocks with scales and mins near those of real models.
@@ -263,12 +264,16 @@ mod on_a_gpu {
                 let picked: Vec<f32> =
                     ids.iter().flat_map(|id| values[*id as usize * columns..][..columns].to_vec()).collect();
                 assert_close(&read(matrix.select(&ids)), &picked, 1e-6);
-                for count in [1, 3, FEW_ROWS, FEW_ROWS + 1] {
-                    let (x, beside) = (numbers(count * columns, 12), numbers(count * rows, 13));
+                for count in [1, 3, MAX_GEMV_ROWS, MAX_GEMV_ROWS + 1] {
+                    let (x, epilogue_input) = (numbers(count * columns, 12), numbers(count * rows, 13));
                     let plain = wanted(&x, &values, columns);
                     assert_close(&read(matrix.apply(tensor(&x, count))), &plain, 1e-4);
-                    let onto: Vec<f32> = plain.iter().zip(&beside).map(|(a, b)| a + b).collect();
-                    assert_close(&read(matrix.apply_onto(tensor(&x, count), tensor(&beside, count))), &onto, 1e-4);
+                    let onto: Vec<f32> = plain.iter().zip(&epilogue_input).map(|(a, b)| a + b).collect();
+                    assert_close(
+                        &read(matrix.multiply_residual(tensor(&x, count), tensor(&epilogue_input, count))),
+                        &onto,
+                        1e-4,
+                    );
                     // Of the whole matrix, so that one is masked and the other is not, or neither.
                     let other = wanted(&x, &whole.values(), columns);
                     let [first, second] = matrix.apply_both(tensor(&x, count), &blocks);

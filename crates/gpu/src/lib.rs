@@ -3,29 +3,40 @@
 //! Plain burn launches a program for every operation, and each launch costs the browser more than its work; here a block of
 //! the decoder is nine. Plain burn on f32 weights remains the reference.
 //!
-//! * [`blocks`]: a matrix in blocks of codes, and its product.
-//! * [`kernels`]: the programs that run on the device, one a step.
-//! * [`ops`]: how they are launched; what the rest of the engine calls.
+//! One file an operation: the kernel, its launch, what the engine calls, and a test against the CPU's.
 //!
+//! * [`blocks`]: a matrix in blocks of codes.
+//! * [`matmul`]: its products; `format`: what its codes mean.
+//! * [`elementwise`]: the norm, and the gate of an MLP.
+//! * [`attention`]: rotary positions, the KV cache, attention.
+//! * [`compare`](mod@compare): what metrics are made of.
+//! * [`ops`]: all of them as burn's backend extension.
 
+#![warn(missing_docs)]
+
+pub mod attention;
 pub mod blocks;
-mod kernels;
+pub mod compare;
+pub mod elementwise;
+mod format;
+mod launch;
+pub mod matmul;
 pub mod ops;
 
 #[cfg(test)]
-mod tests {
+mod testing {
     use std::sync::LazyLock;
 
     use burn::tensor::{Device, Tensor, TensorData};
 
     /// Whatever GPU there is, opened once.
-    pub fn gpu() -> Device {
+    pub(crate) fn gpu() -> Device {
         static GPU: LazyLock<Device> = LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
         GPU.clone()
     }
 
     /// Numbers between −1 and 1 without pattern.
-    pub fn numbers(count: usize, salt: u32) -> Vec<f32> {
+    pub(crate) fn numbers(count: usize, salt: u32) -> Vec<f32> {
         let mut state = salt.wrapping_mul(0x9e37_79b9) | 1;
         let mut next = || {
             state ^= state << 13;
@@ -36,15 +47,15 @@ mod tests {
         (0..count).map(|_| next()).collect()
     }
 
-    pub fn tensor(values: &[f32], rows: usize) -> Tensor<2> {
+    pub(crate) fn tensor(values: &[f32], rows: usize) -> Tensor<2> {
         Tensor::from_data(TensorData::new(values.to_vec(), [rows, values.len() / rows]), &gpu())
     }
 
-    pub fn read(x: Tensor<2>) -> Vec<f32> {
+    pub(crate) fn read(x: Tensor<2>) -> Vec<f32> {
         x.into_data().try_into_vec_as().unwrap()
     }
 
-    pub fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32) {
+    pub(crate) fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32) {
         assert_eq!(found.len(), wanted.len());
         let largest = wanted.iter().fold(0f32, |largest, x| largest.max(x.abs()));
         for (at, (found, wanted)) in found.iter().zip(wanted).enumerate() {

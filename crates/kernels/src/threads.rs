@@ -128,7 +128,8 @@ impl Pool {
         let sharing = Sharing::begin(self);
         if sharing.is_alone {
             let job = Job { parts: parts as u32, run: run_part::<W>, work: (&raw const work).cast() };
-            // SAFETY: all who read the last job have left (`Open`), and none reads this one before the state is odd: a helper that
+            // SAFETY: all who read the last job have left (`Open`), and none reads this one before the state is odd: a helper
+            // that
             // comes inside late looks at the state first, and leaves.
             unsafe { *self.job.get() = Some(job) };
             store(&self.next, 0);
@@ -318,15 +319,15 @@ mod words {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
     use std::sync::{Condvar, Mutex, PoisonError};
 
-    pub fn load(word: &AtomicU32) -> u32 {
+    pub(super) fn load(word: &AtomicU32) -> u32 {
         word.load(SeqCst)
     }
 
-    pub fn store(word: &AtomicU32, value: u32) {
+    pub(super) fn store(word: &AtomicU32, value: u32) {
         word.store(value, SeqCst);
     }
 
-    pub fn add(word: &AtomicU32, value: u32) -> u32 {
+    pub(super) fn add(word: &AtomicU32, value: u32) -> u32 {
         word.fetch_add(value, SeqCst)
     }
 
@@ -334,14 +335,14 @@ mod words {
     static SLEEP: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 
     /// Wakes who sleeps until the word changes, after it was changed.
-    pub fn wake(_: &AtomicU32) {
+    pub(super) fn wake(_: &AtomicU32) {
         // Whoever has looked at the word before it was changed holds the lock until it sleeps.
         drop(SLEEP.0.lock().unwrap_or_else(PoisonError::into_inner));
         SLEEP.1.notify_all();
     }
 
     /// Sleeps while a word has a value.
-    pub fn sleep_while(word: &AtomicU32, value: u32) {
+    pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
         let lock = SLEEP.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(SLEEP.1.wait_while(lock, |()| load(word) == value));
     }

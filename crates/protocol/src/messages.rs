@@ -452,3 +452,29 @@ impl RunEvent {
 pub fn script_events() -> Vec<&'static str> {
     ["settings", "progress", "ready"].into_iter().chain(RunEvent::VARIANTS.iter().copied()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the README lists for `on(name, callback)`, it lists in the order in which events are declared.
+    #[test]
+    fn the_readme_lists_every_event_of_scripts() {
+        let readme = include_str!("../../../README.md");
+        let row = readme.lines().find(|line| line.starts_with("| `on(name, callback)`")).expect("a row for `on`");
+        let (_, list) = row.split_once("calls back on ").expect("a list of events");
+        let (list, _) = list.split_once(';').expect("its end");
+        let listed: Vec<&str> = list.split(", ").map(|name| name.trim_matches('`')).collect();
+        assert_eq!(listed, script_events());
+    }
+
+    #[test]
+    fn an_event_is_written_under_the_name_that_scripts_know() {
+        let event = RunEvent::Working { what: "Sweep".into(), done: 1, total: 2 };
+        let json = serde_json::to_value(WorkerEvent::Run { run: 3, event: event.clone() }).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({ "type": "run", "run": 3, "event": { "type": event.name(), "what": "Sweep", "done": 1, "total": 2 } })
+        );
+    }
+}

@@ -15,7 +15,7 @@ thread_local! {
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 #[allow(non_camel_case_types, reason = "the name that core gives it")]
-pub struct v128([u8; 16]);
+pub(crate) struct v128([u8; 16]);
 
 macro_rules! lanes {
     ($number:ty, $count:literal, $from:ident, $to:ident) => {
@@ -45,7 +45,7 @@ lanes!(i8, 16, from_i8, to_i8);
 
 macro_rules! by_lane {
     ($($name:ident: $from:ident, $to:ident, $of:expr;)*) => {$(
-        pub fn $name(a: v128, b: v128) -> v128 {
+        pub(crate) fn $name(a: v128, b: v128) -> v128 {
             let (a, b) = ($to(a), $to(b));
             $from(|at| $of(a[at], b[at]))
         }
@@ -61,27 +61,27 @@ by_lane! {
     v128_and: from_u16, to_u16, |a: u16, b: u16| a & b;
 }
 
-pub fn f32x4_splat(x: f32) -> v128 {
+pub(crate) fn f32x4_splat(x: f32) -> v128 {
     from_f32(|_| x)
 }
 
-pub fn f32x4_convert_i32x4(x: v128) -> v128 {
+pub(crate) fn f32x4_convert_i32x4(x: v128) -> v128 {
     let x = to_i32(x);
     from_f32(|at| x[at] as f32)
 }
 
-pub fn f32x4_extract_lane<const LANE: usize>(x: v128) -> f32 {
+pub(crate) fn f32x4_extract_lane<const LANE: usize>(x: v128) -> f32 {
     to_f32(x)[LANE]
 }
 
 /// a · b + c, rounded once or twice.
-pub fn f32x4_relaxed_madd(a: v128, b: v128, c: v128) -> v128 {
+pub(crate) fn f32x4_relaxed_madd(a: v128, b: v128, c: v128) -> v128 {
     let (a, b, c) = (to_f32(a), to_f32(b), to_f32(c));
     let fuses = FUSES.get();
     from_f32(|at| if fuses { std::primitive::f32::mul_add(a[at], b[at], c[at]) } else { a[at] * b[at] + c[at] })
 }
 
-pub fn i8x16_relaxed_swizzle(x: v128, places: v128) -> v128 {
+pub(crate) fn i8x16_relaxed_swizzle(x: v128, places: v128) -> v128 {
     from_i8(|at| {
         let place = usize::from(places.0[at]);
         assert!(place < 16, "what a place of 16 or more gives, each browser decides");
@@ -89,7 +89,7 @@ pub fn i8x16_relaxed_swizzle(x: v128, places: v128) -> v128 {
     })
 }
 
-pub fn i16x8_relaxed_dot_i8x16_i7x16(a: v128, b: v128) -> v128 {
+pub(crate) fn i16x8_relaxed_dot_i8x16_i7x16(a: v128, b: v128) -> v128 {
     let (a, b) = (to_i8(a), to_i8(b));
     from_i16(|at| {
         let product = |at: usize| {
@@ -101,28 +101,28 @@ pub fn i16x8_relaxed_dot_i8x16_i7x16(a: v128, b: v128) -> v128 {
     })
 }
 
-pub fn i16x8_shl(x: v128, bits: u32) -> v128 {
+pub(crate) fn i16x8_shl(x: v128, bits: u32) -> v128 {
     let x = to_i16(x);
     from_i16(|at| x[at] << bits)
 }
 
-pub fn i16x8_shr(x: v128, bits: u32) -> v128 {
+pub(crate) fn i16x8_shr(x: v128, bits: u32) -> v128 {
     let x = to_i16(x);
     from_i16(|at| x[at] >> bits)
 }
 
-pub fn u16x8_shr(x: v128, bits: u32) -> v128 {
+pub(crate) fn u16x8_shr(x: v128, bits: u32) -> v128 {
     let x = to_u16(x);
     from_u16(|at| x[at] >> bits)
 }
 
-pub fn i32x4_dot_i16x8(a: v128, b: v128) -> v128 {
+pub(crate) fn i32x4_dot_i16x8(a: v128, b: v128) -> v128 {
     let (a, b) = (to_i16(a), to_i16(b));
     let product = |at: usize| i32::from(a[at]) * i32::from(b[at]);
     from_i32(|at| product(2 * at).wrapping_add(product(2 * at + 1)))
 }
 
-pub fn i32x4_shuffle<const A: usize, const B: usize, const C: usize, const D: usize>(a: v128, b: v128) -> v128 {
+pub(crate) fn i32x4_shuffle<const A: usize, const B: usize, const C: usize, const D: usize>(a: v128, b: v128) -> v128 {
     let (a, b) = (to_i32(a), to_i32(b));
     from_i32(|at| {
         let place = [A, B, C, D][at];
@@ -132,14 +132,14 @@ pub fn i32x4_shuffle<const A: usize, const B: usize, const C: usize, const D: us
 
 /// # Safety
 /// 16 bytes can be read.
-pub unsafe fn v128_load(from: *const v128) -> v128 {
+pub(crate) unsafe fn v128_load(from: *const v128) -> v128 {
     // SAFETY: the caller says that they can be read.
     v128(unsafe { from.cast::<[u8; 16]>().read_unaligned() })
 }
 
 /// # Safety
 /// 4 bytes can be read.
-pub unsafe fn v128_load32_splat(from: *const u32) -> v128 {
+pub(crate) unsafe fn v128_load32_splat(from: *const u32) -> v128 {
     // SAFETY: the caller says that they can be read.
     let word = unsafe { from.read_unaligned() };
     from_i32(|_| word as i32)

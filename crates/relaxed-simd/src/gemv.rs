@@ -28,7 +28,7 @@ const UNITS: f32 = 2.0 * HIGH_UNIT as f32;
 ///
 /// # Safety
 /// What `job` describes can be read, and the products written.
-pub unsafe fn multiply(job: &GemvJob) {
+pub(crate) unsafe fn multiply(job: &GemvJob) {
     // SAFETY: the caller says what the job describes can be read and written.
     unsafe {
         match (job.bits, job.mask.is_null(), job.activation_rows) {
@@ -182,7 +182,7 @@ unsafe fn by_row<const BITS: usize, const MASKED: bool, const N: usize>(job: &Ge
 
 /// The sum of four numbers.
 #[inline(always)]
-pub fn sum(of: v128) -> f32 {
+pub(crate) fn sum(of: v128) -> f32 {
     let pairs = f32x4_add(of, i32x4_shuffle::<2, 3, 0, 1>(of, of));
     f32x4_extract_lane::<0>(pairs) + f32x4_extract_lane::<1>(pairs)
 }

@@ -67,7 +67,7 @@ impl Host for prunescope_engine::compute::Gpu {
 
 /// Why the device that was opened is not to be used, and whether that lasts: it computes wrong numbers, or it is slower than the
 /// CPU and was not asked for.
-pub async fn reason_against<C: Compute>(session: &mut Session<C>, required: bool) -> Option<(String, bool)> {
+pub(crate) async fn reason_against<C: Compute>(session: &mut Session<C>, required: bool) -> Option<(String, bool)> {
     match session.check_device().await {
         Err(wrong) => Some((format!("The CPU computes, because {wrong}."), false)),
         Ok(Some(check)) if check.cpu_is_faster() && !required => {

@@ -21,7 +21,7 @@ use prunescope_protocol::settings::Precision;
 const PROGRESS_EVERY_MS: f64 = 50.0;
 
 /// Why a model was not loaded.
-pub enum Failure {
+pub(crate) enum Failure {
     /// A sentence.
     Message(String),
     /// It is too big as it is stored.
@@ -39,7 +39,7 @@ pub enum Failure {
 }
 
 /// Loads a model onto a backend.
-pub async fn model<C: Compute>(
+pub(crate) async fn model<C: Compute>(
     order: &ModelOrder,
     compute: C,
     precision: Precision,

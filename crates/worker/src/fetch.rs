@@ -11,7 +11,7 @@ use super::scope;
 use prunescope_downloads::{Answer, Request};
 
 /// An answer whose bytes are still coming.
-pub struct Fetched {
+pub(crate) struct Fetched {
     response: Response,
     /// None where it has no body.
     reader: Option<ReadableStreamDefaultReader>,
@@ -20,7 +20,7 @@ pub struct Fetched {
 /// Asks a server.
 ///
 /// The error is what the browser says.
-pub async fn fetch(request: &Request<'_>) -> Result<Fetched, String> {
+pub(crate) async fn fetch(request: &Request<'_>) -> Result<Fetched, String> {
     let init = RequestInit::new();
     if let Ok(headers) = Headers::new() {
         if let Some(from) = request.from {

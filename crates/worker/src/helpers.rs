@@ -19,13 +19,13 @@ const SCRIPT: &str = include_str!("helper.js");
 
 /// Called once by a helper.
 #[unsafe(no_mangle)]
-pub extern "C" fn engine_join() {
+pub(crate) extern "C" fn engine_join() {
     POOL.join();
 }
 
 /// What a helper runs; the state that it is to sleep in.
 #[unsafe(no_mangle)]
-pub extern "C" fn engine_help() -> u32 {
+pub(crate) extern "C" fn engine_help() -> u32 {
     POOL.help()
 }
 
@@ -34,7 +34,7 @@ pub extern "C" fn engine_help() -> u32 {
 /// Starting helpers is best-effort: the engine computes with those that come.
 ///
 /// * `relaxed_simd` — the program that the engine uses for products, if it does.
-pub fn start(threads: usize, relaxed_simd: Option<&RelaxedSimdProgram>) {
+pub(crate) fn start(threads: usize, relaxed_simd: Option<&RelaxedSimdProgram>) {
     thread_local! {
         static STARTED: Cell<usize> = const { Cell::new(1) };
     }
@@ -48,7 +48,7 @@ pub fn start(threads: usize, relaxed_simd: Option<&RelaxedSimdProgram>) {
 }
 
 /// Whether this is run by a helper, whose stack lies in the engine's heap.
-pub fn is_helper() -> bool {
+pub(crate) fn is_helper() -> bool {
     unsafe extern "C" {
         /// Where the heap begins, behind the engine's own stack. Made by the linker.
         static __heap_base: u8;
@@ -58,7 +58,7 @@ pub fn is_helper() -> bool {
 }
 
 /// Whether this program's memory may be given to other workers.
-pub fn is_shared() -> bool {
+pub(crate) fn is_shared() -> bool {
     let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
     // A page that is not isolated has no name for the other kind.
     !memory.buffer().is_instance_of::<js_sys::ArrayBuffer>()

@@ -16,7 +16,7 @@ const PROGRAMS: [&[u8]; 2] = [
 ];
 
 /// The program that runs, for helpers to start it too.
-pub struct RelaxedSimdProgram {
+pub(crate) struct RelaxedSimdProgram {
     /// Its compiled form.
     pub module: Module,
     /// The name under which the engine exports its table of functions.
@@ -26,7 +26,7 @@ pub struct RelaxedSimdProgram {
 }
 
 /// From now on products are computed by the program; where the browser refuses it, nothing changes.
-pub fn install() -> Option<RelaxedSimdProgram> {
+pub(crate) fn install() -> Option<RelaxedSimdProgram> {
     // What a browser refuses is its own affair: the engine's own loops are there.
     try_to().ok().flatten()
 }

@@ -20,17 +20,17 @@ use prunescope_downloads::names::encoded;
 use prunescope_downloads::{File, Folder, Snapshot};
 
 /// The folder of one model.
-pub struct KeptFolder(FileSystemDirectoryHandle);
+pub(crate) struct KeptFolder(FileSystemDirectoryHandle);
 
 /// A file that this worker alone has open.
-pub struct KeptFile(FileSystemSyncAccessHandle);
+pub(crate) struct KeptFile(FileSystemSyncAccessHandle);
 
 /// A file as it was when it was asked for.
-pub struct KeptCopy(web_sys::File);
+pub(crate) struct KeptCopy(web_sys::File);
 
 impl KeptFolder {
     /// The folder of a model, made where it is not there; none where nothing can be kept.
-    pub async fn open(name: &str) -> Option<Self> {
+    pub(crate) async fn open(name: &str) -> Option<Self> {
         let models = kept_models::folder(true).await?;
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);

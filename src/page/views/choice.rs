@@ -14,7 +14,7 @@ use prunescope_protocol::tasks::Question;
 
 /// One question in detail, and the score of all.
 #[component]
-pub fn Choice() -> impl IntoView {
+pub(super) fn Choice() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
     let chosen = RwSignal::new(0usize);

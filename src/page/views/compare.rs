@@ -16,7 +16,7 @@ const PRESET: [&str; 3] = ["awq4-g64", "wanda-0.5", "wanda-4:8"];
 
 /// The variants, their charts and their answers.
 #[component]
-pub fn Compare() -> impl IntoView {
+pub(super) fn Compare() -> impl IntoView {
     let state = expect_context::<AppState>();
     let variants = Memo::new(move |_| state.settings.with(|settings| settings.measure.compare.clone()));
     let full = move || variants.with(|variants| variants.len() >= MAX_VARIANTS);

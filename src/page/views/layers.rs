@@ -10,7 +10,7 @@ use prunescope_protocol::model::SublayerKind;
 
 /// Two charts: attention and MLP.
 #[component]
-pub fn Layers() -> impl IntoView {
+pub(super) fn Layers() -> impl IntoView {
     let state = expect_context::<AppState>();
     let with_norm = RwSignal::new(false);
     let drops = RwSignal::new(false);

@@ -33,7 +33,7 @@ const VIEWS: [(View, &str); 9] = [
 
 /// The tabs and the open view.
 #[component]
-pub fn Views() -> impl IntoView {
+pub(super) fn Views() -> impl IntoView {
     let state = expect_context::<AppState>();
     let open = Memo::new(move |_| state.settings.with(|settings| settings.view));
     let choose = move |view: View| state.change(HistoryEntry::New, |settings| settings.view = view);

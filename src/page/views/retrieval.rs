@@ -13,7 +13,7 @@ use prunescope_protocol::tasks::RetrievalSet;
 
 /// Slope charts of ranks, for both poolings.
 #[component]
-pub fn Retrieval() -> impl IntoView {
+pub(super) fn Retrieval() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
     let figure = move |pooling: Pooling| {

@@ -10,7 +10,7 @@ use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
 
 /// Four charts over generation steps.
 #[component]
-pub fn Steps() -> impl IntoView {
+pub(super) fn Steps() -> impl IntoView {
     let state = expect_context::<AppState>();
     let variants = state.results.variants();
     let figure = move |of: fn(&[GenerationStep], &[Metrics]) -> Option<Figure>, pick: Pick| {

@@ -12,7 +12,7 @@ use prunescope_protocol::messages::Measurement;
 
 /// The sweep and the verdict.
 #[component]
-pub fn Sweep() -> impl IntoView {
+pub(super) fn Sweep() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
     let axis = Memo::new(move |_| state.settings.with(|settings| settings.measure.sweep));

@@ -19,7 +19,7 @@ enum Along {
 
 /// Truth and estimate, parallel and orthogonal parts, and the tokens behind them.
 #[component]
-pub fn Theorems() -> impl IntoView {
+pub(super) fn Theorems() -> impl IntoView {
     let state = expect_context::<AppState>();
     let along = RwSignal::new(Along::Steps);
     let at_places = move |of: &dyn Fn(&Places<'_>) -> Option<Figure>| match along.get() {

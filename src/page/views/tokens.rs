@@ -9,7 +9,7 @@ use prunescope_figures::figure::tokens::next;
 
 /// Bars of both models' likeliest tokens.
 #[component]
-pub fn Tokens() -> impl IntoView {
+pub(super) fn Tokens() -> impl IntoView {
     let state = expect_context::<AppState>();
     let figure = Signal::derive(move || {
         state

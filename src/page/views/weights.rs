@@ -14,7 +14,7 @@ use prunescope_protocol::results::MatrixReport;
 
 /// The table of matrices and the picture.
 #[component]
-pub fn Weights() -> impl IntoView {
+pub(super) fn Weights() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
     let look = move |layer: usize, matrix: Matrix| {

@@ -4,7 +4,7 @@ use burn::tensor::activation::{gelu, silu};
 use burn::tensor::{Device, Tensor, TensorData};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
 use prunescope_gpu::blocks::BlockMatrix;
-use prunescope_gpu::ops;
+use prunescope_gpu::{attention, elementwise, matmul};
 use prunescope_kernels::elementwise::GELU_TANH;
 use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_protocol::messages::Backend;
@@ -85,7 +85,7 @@ impl Band {
     fn product(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Codes(blocks) => blocks.apply(x),
-            Self::Floats(weights) => ops::many_products(x, weights.as_ref().clone()),
+            Self::Floats(weights) => matmul::gemm(x, weights.as_ref().clone()),
         }
     }
 
@@ -252,7 +252,7 @@ impl Compute for Gpu {
 
     fn norm(norm: &Norm<Self>, x: Tensor<2>) -> Tensor<2> {
         if !norm.centred {
-            return ops::rms_norm(x, norm.weight.clone(), norm.epsilon as f32);
+            return elementwise::rms_norm(x, norm.weight.clone(), norm.epsilon as f32);
         }
         let x = x.clone().sub(x.mean_dim(1));
         let scale = x.clone().square().mean_dim(1).add_scalar(norm.epsilon).sqrt().recip();
@@ -272,7 +272,7 @@ impl Compute for Gpu {
 
     fn linear_residual(linear: &Linear<Self>, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         match (linear.weights.codes(), &linear.bias) {
-            (Some(codes), None) => codes.apply_onto(x, residual),
+            (Some(codes), None) => codes.multiply_residual(x, residual),
             _ => residual.add(Self::linear(linear, x)),
         }
     }
@@ -289,24 +289,24 @@ impl Compute for Gpu {
     }
 
     fn attend(
-        attention: &Attention<Self>,
+        layer: &Attention<Self>,
         x: Tensor<2>,
         angles: &Tensor<2>,
         caches: &mut [&mut GpuLayerCache],
     ) -> Tensor<2> {
-        let head_dim = attention.heads.width;
-        let query = Self::linear(&attention.query, x.clone());
-        let [key, value] = both(&attention.key, &attention.value, x);
-        let [query, key] = attention.normed_heads(query, key);
+        let head_dim = layer.heads.width;
+        let query = Self::linear(&layer.query, x.clone());
+        let [key, value] = both(&layer.key, &layer.value, x);
+        let [query, key] = layer.normed_heads(query, key);
         text_by_text([query, key, value], caches, |[query, key, value], cache: &mut GpuLayerCache| {
-            let all = ops::append(cache.0.take(), [key, value], angles.clone(), head_dim);
+            let all = attention::rope_and_append_kv(cache.0.take(), [key, value], angles.clone(), head_dim);
             cache.0 = Some(all.clone());
-            ops::attend(query, all, angles.clone(), attention.heads)
+            attention::attend(query, all, angles.clone(), layer.heads)
         })
     }
 
     fn product(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
-        ops::many_products(x, weights)
+        matmul::gemm(x, weights)
     }
 
     fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {

@@ -4,6 +4,8 @@
 use super::host::compared_on_gpu;
 use super::host::{Row, compare_rows};
 use burn::tensor::{Tensor, TensorData, Transaction};
+#[cfg(feature = "gpu")]
+use prunescope_gpu::compare::ComparedRow;
 use prunescope_protocol::results::Metrics;
 
 /// How many of the likeliest tokens of each model are reported.
@@ -43,7 +45,7 @@ pub struct Comparison {
 /// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the GPU's program takes
 /// one cube a row, and a few cubes leave most of a GPU idle.
 #[cfg(feature = "gpu")]
-const FEW_ROWS: usize = 4;
+const MAX_ROWS_ON_HOST: usize = 4;
 
 /// Comparisons, one a row, that may be on the device still.
 pub enum Pending {
@@ -82,12 +84,12 @@ pub type OnHost = [(Vec<f32>, usize); 2];
 #[cfg(feature = "gpu")]
 pub fn compare_on_gpu(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
     let [rows, vocabulary] = dense.logits.dims();
-    if rows <= FEW_ROWS {
+    if rows <= MAX_ROWS_ON_HOST {
         return compare_after_reading(dense, pruned, temperature, with_top);
     }
     let hidden = [&dense.hidden, &pruned.hidden].map(Clone::clone);
     let logits = [&dense.logits, &pruned.logits].map(Clone::clone);
-    let sums = prunescope_gpu::ops::compare(hidden, logits, temperature, TOP.min(vocabulary));
+    let sums = prunescope_gpu::compare::compare(hidden, logits, temperature, TOP.min(vocabulary));
     Pending::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }))
 }
 
@@ -148,7 +150,7 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
             #[cfg(feature = "gpu")]
             Pending::Sums(one) => {
                 let (sums, width) = (floats(data.next())?, one.sums.dims()[1]);
-                let read = |row| compared_on_gpu(row, one.vocabulary, one.temperature, one.with_top);
+                let read = |row| compared_on_gpu(ComparedRow(row), one.vocabulary, one.temperature, one.with_top);
                 out.extend(sums.chunks_exact(width).map(read));
             }
         }

@@ -262,32 +262,32 @@ impl Sums {
     }
 }
 
-/// The comparison of which a GPU has computed the sums: one row of `gpu::ops::compare`.
+/// The comparison of which a GPU has computed the sums.
 ///
 /// * `count` — the vocabulary's size.
 #[cfg(feature = "gpu")]
-pub fn compared_on_gpu(row: &[f32], count: usize, temperature: f32, with_top: bool) -> Comparison {
-    use prunescope_gpu::ops::{COMPARED_ANGLE, COMPARED_SUMS, COMPARED_TOKEN};
-    let at = |at: usize| f64::from(row[at]);
-    let angle = |which: usize| Angle::of(std::array::from_fn(|i| at(COMPARED_ANGLE * which + i)));
-    let rest = |i: usize| at(3 * COMPARED_ANGLE + i);
+pub fn compared_on_gpu(
+    row: prunescope_gpu::compare::ComparedRow<'_>,
+    count: usize,
+    temperature: f32,
+    with_top: bool,
+) -> Comparison {
+    use prunescope_gpu::compare::Slot;
+    let angle = |slot| Angle::of(row.pair(slot));
     let sums = Sums {
-        hidden: angle(0),
-        logits: angle(1),
-        probabilities: angle(2),
-        absolute: rest(0),
-        squared: rest(1),
-        uniform: rest(2),
-        variance_p: rest(3),
-        variance_r: rest(4),
-        kl_dense_pruned: rest(5).max(0.0),
-        kl_pruned_dense: rest(6).max(0.0),
-        log_totals: [rest(7), rest(8)],
+        hidden: angle(Slot::HIDDEN),
+        logits: angle(Slot::LOGITS),
+        probabilities: angle(Slot::PROBABILITIES),
+        absolute: row.at(Slot::ABSOLUTE),
+        squared: row.at(Slot::SQUARED),
+        uniform: row.at(Slot::UNIFORM),
+        variance_p: row.at(Slot::VARIANCE_P),
+        variance_r: row.at(Slot::VARIANCE_R),
+        kl_dense_pruned: row.at(Slot::KL_DENSE_PRUNED).max(0.0),
+        kl_pruned_dense: row.at(Slot::KL_PRUNED_DENSE).max(0.0),
+        log_totals: [row.at(Slot::LOG_TOTALS), row.at(Slot::LOG_TOTALS + 1)],
     };
-    let tokens: Vec<Likely> = row[COMPARED_SUMS..]
-        .chunks_exact(COMPARED_TOKEN)
-        .map(|token| Likely { id: token[0] as u32, logits: [token[1], token[2]].map(f64::from) })
-        .collect();
+    let tokens: Vec<Likely> = row.tokens().map(|(id, logits)| Likely { id, logits }).collect();
     let (dense, pruned) = tokens.split_at(tokens.len() / 2);
     sums.comparison(count as f64, f64::from(temperature), dense, pruned, with_top)
 }

@@ -616,7 +616,7 @@ mod tests {
     fn no_rounding_is_offered_where_a_tensor_cannot_be_held_to_be_rounded() {
         for (tensor, offers) in [(u64::MAX, true), (1000, false)] {
             let (header, tensors) = with_a_stranger(4);
-            let mut loader = described(Limits { total: 60_000, tensor, ..Limits::default() });
+            let mut loader = described(Limits { total: 60_000, tensor });
             loader.begin_file("", header.len() as u64 + 4 + tensors.len() as u64).unwrap();
             let refused = loader.push(&[header, vec![0; 4], tensors].concat()).unwrap_err();
             assert!(matches!(refused, LoadError::TooBig { rounded, .. } if rounded.is_some() == offers), "{refused}");

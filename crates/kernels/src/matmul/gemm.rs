@@ -82,7 +82,8 @@ impl PackedMatrix {
                     out: out.place(first),
                     out_stride,
                 };
-                // SAFETY: `unpacked` has `some` rows of `size` columns; each of `activations.rows()` rows of activations has `columns`
+                // SAFETY: `unpacked` has `some` rows of `size` columns; each of `activations.rows()` rows of activations has
+                // `columns`
                 // columns, of which the span is a part; each row of `out` has `out_stride` numbers, of which `some` come
                 // after `first`, and no other part writes those.
                 unsafe {

@@ -1,0 +1,328 @@
+//! Rotary positions, the KV cache, and causal attention.
+
+// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+#![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
+
+use burn::backend::Dispatch;
+use burn::tensor::Tensor;
+use burn_cubecl::cubecl;
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::tensor::CubeTensor;
+use prunescope_kernels::attention::Heads;
+
+use crate::launch::{WORKGROUP_SIZE, buffer, by_number, like, rows};
+use crate::ops::DecoderOps;
+
+/// Stands for −∞ where a score must not count.
+const MASKED_SCORE: f32 = -1e30;
+
+/// The keys and values of a cache followed by new ones, each `[tokens, key_value_heads · head_dim]`; new keys are turned.
+///
+/// * `known` — the cache's, if it has any.
+/// * `angles` — cosines, then sines, of the new tokens' pairs that turn, `[tokens, dimensions]`.
+pub fn rope_and_append_kv(
+    known: Option<[Tensor<2>; 2]>,
+    [keys, values]: [Tensor<2>; 2],
+    angles: Tensor<2>,
+    head_dim: usize,
+) -> [Tensor<2>; 2] {
+    let count = known.as_ref().map_or(0, |[keys, _]| keys.dims()[0]);
+    // A binding in WGSL may not be empty; of these nothing is read.
+    let [known_keys, known_values] = known.unwrap_or_else(|| [keys.clone(), values.clone()]);
+    let (keys, values) = Dispatch::rope_and_append_kv(
+        known_keys.into_dispatch(),
+        known_values.into_dispatch(),
+        keys.into_dispatch(),
+        values.into_dispatch(),
+        angles.into_dispatch(),
+        count,
+        head_dim,
+    );
+    [Tensor::from_dispatch(keys), Tensor::from_dispatch(values)]
+}
+
+/// Causal attention: the mixed values of all heads, `[tokens, query_heads · head_dim]`.
+///
+/// * `queries` — of the last tokens of the context, not yet turned, `[tokens, query_heads · head_dim]`.
+/// * `cache` — keys and values of the context, each `[context, key_value_heads · head_dim]`.
+/// * `angles` — cosines, then sines, of these tokens' pairs that turn, `[tokens, dimensions]`.
+pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor<2>, heads: Heads) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::attend(
+        queries.into_dispatch(),
+        keys.into_dispatch(),
+        values.into_dispatch(),
+        angles.into_dispatch(),
+        heads,
+    ))
+}
+
+/// One number of a row of which, in each head, the first `rotary_dim` numbers turn as neighbouring pairs; `angles` has a row's
+/// cosines, then its sines.
+#[cube]
+fn apply_rope(x: &[f32], at: u32, in_head: u32, angles: &[f32], angle_row: u32, rotary_dim: u32) -> f32 {
+    let mut out = x[at as usize];
+    if in_head < rotary_dim {
+        let pair = in_head / 2;
+        let cos = angles[(angle_row * rotary_dim + pair) as usize];
+        let sin = angles[(angle_row * rotary_dim + rotary_dim / 2 + pair) as usize];
+        if in_head % 2 == 0 {
+            out = out * cos - x[(at + 1) as usize] * sin;
+        } else {
+            out = out * cos + x[(at - 1) as usize] * sin;
+        }
+    }
+    out
+}
+
+/// The rows of a cache followed by new ones, keys turned by their positions: one unit a number of the new cache.
+#[cube(launch_unchecked)]
+fn rope_and_append_kv_kernel(
+    known_keys: &[f32],
+    known_values: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    angles: &[f32],
+    all_keys: &mut [f32],
+    all_values: &mut [f32],
+    known: u32,
+    count: u32,
+    width: u32,
+    head_dim: u32,
+    rotary_dim: u32,
+) {
+    let at = ABSOLUTE_POS as u32;
+    if at < count {
+        if at < known {
+            all_keys[at as usize] = known_keys[at as usize];
+            all_values[at as usize] = known_values[at as usize];
+        } else {
+            let new = at - known;
+            let in_head = new % width % head_dim;
+            all_keys[at as usize] = apply_rope(keys, new, in_head, angles, new / width, rotary_dim);
+            all_values[at as usize] = values[new as usize];
+        }
+    }
+}
+
+pub(crate) fn launch_rope_and_append_kv(
+    known_keys: CubeTensor,
+    known_values: CubeTensor,
+    keys: CubeTensor,
+    values: CubeTensor,
+    angles: CubeTensor,
+    known: usize,
+    head_dim: usize,
+) -> (CubeTensor, CubeTensor) {
+    let (new, width) = rows(keys.meta.shape());
+    let (_, rotary_dim) = rows(angles.meta.shape());
+    let count = (known + new) * width;
+    let [all_keys, all_values] = [&keys, &values].map(|x| like(x, [known + new, width]));
+    let client = keys.client.clone();
+    let (cubes, dim) = by_number(&client, count);
+    // SAFETY: a thread below `count` reads the number of its place from the known rows or from the new ones, and a row of angles
+    // for each new row; both outputs have `count` numbers.
+    unsafe {
+        rope_and_append_kv_kernel::launch_unchecked(
+            &client,
+            cubes,
+            dim,
+            buffer(known_keys),
+            buffer(known_values),
+            buffer(keys),
+            buffer(values),
+            buffer(angles),
+            buffer(all_keys.clone()),
+            buffer(all_values.clone()),
+            (known * width) as u32,
+            count as u32,
+            width as u32,
+            head_dim as u32,
+            rotary_dim as u32,
+        );
+    }
+    (all_keys, all_values)
+}
+
+/// Causal attention of one token and one query head a cube; queries are turned here.
+///
+/// A token sees itself and those before it, `window` in all. Keys are taken [`WORKGROUP_SIZE`] at a time: each unit scores one of them, then sums its own numbers of the values (the running
+/// maximum and sum are those of FlashAttention, Dao et al., 2022).
+#[cube(launch_unchecked)]
+fn attend_kernel(
+    queries: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    angles: &[f32],
+    out: &mut [f32],
+    start: u32,
+    query_heads: u32,
+    key_heads: u32,
+    scale: f32,
+    window: u32,
+    rotary_dim: u32,
+    #[comptime] head_dim: u32,
+) {
+    let token = CUBE_POS_X;
+    let head = CUBE_POS_Y;
+    let unit = UNIT_POS_X;
+    let row = (token * query_heads + head) * head_dim;
+    let width = key_heads * head_dim;
+    let group = head / (query_heads / key_heads) * head_dim;
+    let context = start + token + 1;
+
+    let mut query = Shared::new_slice(comptime!(head_dim as usize));
+    let mut at = unit;
+    while at < head_dim {
+        query[at as usize] = apply_rope(queries, row + at, at, angles, token, rotary_dim) * scale;
+        at += WORKGROUP_SIZE;
+    }
+    let mut scores = Shared::new_slice(comptime!(WORKGROUP_SIZE as usize));
+    let own = comptime!(head_dim.div_ceil(WORKGROUP_SIZE));
+    let mut sums = Array::<f32>::new(comptime!(own as usize));
+    #[unroll]
+    for i in 0..own {
+        sums[i as usize] = 0.0f32;
+    }
+    let mut highest = f32::new(MASKED_SCORE);
+    let mut whole = 0.0f32;
+    sync_cube();
+
+    let mut first = 0u32;
+    if context > window {
+        first = context - window;
+    }
+    while first < context {
+        let key = first + unit;
+        let mut score = f32::new(MASKED_SCORE);
+        if key < context {
+            score = 0.0f32;
+            let base = key * width + group;
+            for at in 0..head_dim {
+                score += query[at as usize] * keys[(base + at) as usize];
+            }
+        }
+        scores[unit as usize] = score;
+        sync_cube();
+        let before = highest;
+        for other in 0..WORKGROUP_SIZE as usize {
+            highest = max(highest, scores[other]);
+        }
+        sync_cube();
+        scores[unit as usize] = (score - highest).exp();
+        sync_cube();
+        let kept = (before - highest).exp();
+        whole *= kept;
+        #[unroll]
+        for i in 0..own {
+            sums[i as usize] *= kept;
+        }
+        let count = min(WORKGROUP_SIZE, context - first);
+        for other in 0..count {
+            let weight = scores[other as usize];
+            whole += weight;
+            let base = (first + other) * width + group;
+            #[unroll]
+            for i in 0..own {
+                let at = i * WORKGROUP_SIZE + unit;
+                if at < head_dim {
+                    sums[i as usize] += weight * values[(base + at) as usize];
+                }
+            }
+        }
+        sync_cube();
+        first += WORKGROUP_SIZE;
+    }
+    #[unroll]
+    for i in 0..own {
+        let at = i * WORKGROUP_SIZE + unit;
+        if at < head_dim {
+            out[(row + at) as usize] = sums[i as usize] / whole;
+        }
+    }
+}
+
+pub(crate) fn launch_attend(
+    queries: CubeTensor,
+    keys: CubeTensor,
+    values: CubeTensor,
+    angles: CubeTensor,
+    heads: Heads,
+) -> CubeTensor {
+    let (tokens, columns) = rows(queries.meta.shape());
+    let (context, _) = rows(keys.meta.shape());
+    let (_, rotary_dim) = rows(angles.meta.shape());
+    let out = like(&queries, [tokens, columns]);
+    let client = queries.client.clone();
+    // SAFETY: a workgroup reads one token's queries and angles and the keys and values up to that token, of which there are
+    // `context` rows, and writes one head of one token.
+    unsafe {
+        attend_kernel::launch_unchecked(
+            &client,
+            CubeCount::Static(tokens as u32, heads.queries as u32, 1),
+            CubeDim::new_1d(WORKGROUP_SIZE),
+            buffer(queries),
+            buffer(keys),
+            buffer(values),
+            buffer(angles),
+            buffer(out.clone()),
+            (context - tokens) as u32,
+            heads.queries as u32,
+            heads.keys as u32,
+            heads.scale,
+            u32::try_from(heads.window).unwrap_or(u32::MAX),
+            rotary_dim as u32,
+            heads.width as u32,
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod on_a_gpu {
+    use super::*;
+    use crate::testing::{assert_close, numbers, read, tensor};
+    use prunescope_kernels::attention;
+
+    /// Contexts around the number of keys that are taken at a time, and windows of them; heads narrower and wider than a cube
+    /// has units, of which some turn in part.
+    #[test]
+    fn attends_as_the_host_does() {
+        for (start, tokens) in [(0, 1), (0, 65), (62, 1), (63, 1), (64, 1), (130, 7)] {
+            for (heads, rotary_dim) in [
+                (Heads { queries: 9, keys: 3, width: 64, scale: 0.125, window: usize::MAX }, 64),
+                (Heads { queries: 2, keys: 2, width: 16, scale: 0.3, window: 5 }, 4),
+                (Heads { queries: 4, keys: 1, width: 80, scale: 0.1, window: 70 }, 80),
+            ] {
+                let Heads { queries, keys: groups, width, .. } = heads;
+                let half = rotary_dim / 2;
+                let angle = numbers((start + tokens) * half, 5);
+                let [cos, sin] =
+                    [f32::cos, f32::sin].map(|of: fn(f32) -> f32| angle.iter().map(|x| of(9.0 * x)).collect());
+                let (cos, sin): (Vec<f32>, Vec<f32>) = (cos, sin);
+                let query = numbers(tokens * queries * width, 6);
+                let [keys, values] = [7, 8].map(|salt| numbers((start + tokens) * groups * width, salt));
+
+                let (mut turned, mut turned_keys) = (query.clone(), keys.clone());
+                let pairs = start * half;
+                attention::rotate(&mut turned, queries, width, &cos[pairs..], &sin[pairs..]);
+                attention::rotate(&mut turned_keys, groups, width, &cos, &sin);
+                let wanted = attention::attend(&turned, &turned_keys, &values, heads);
+
+                let angles = |from: usize, to: usize| {
+                    let row = |at: usize| [&cos[at * half..(at + 1) * half], &sin[at * half..(at + 1) * half]].concat();
+                    tensor(&(from..to).flat_map(row).collect::<Vec<f32>>(), to - from)
+                };
+                let part = |x: &[f32], from: usize, to: usize| {
+                    tensor(&x[from * groups * width..to * groups * width], to - from)
+                };
+                let rows = |from, to| [part(&keys, from, to), part(&values, from, to)];
+                let known = (start > 0).then(|| rope_and_append_kv(None, rows(0, start), angles(0, start), width));
+                let all = rope_and_append_kv(known, rows(start, start + tokens), angles(start, start + tokens), width);
+                assert_close(&read(all[0].clone()), &turned_keys, 1e-5);
+                assert_close(&read(all[1].clone()), &values, 0.0);
+                let found = attend(tensor(&query, tokens), all, angles(start, start + tokens), heads);
+                assert_close(&read(found), &wanted, 1e-5);
+            }
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! Products with quantized weights: few rows of activations by codes (qgemv), many by numbers (gemm), and codes as numbers.
+
+// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+#![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
+
+use burn::backend::Dispatch;
+use burn::tensor::{Int, Tensor};
+use burn_cubecl::cubecl;
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::tensor::CubeTensor;
+
+use crate::format::{BLOCK, BlockFormat, Layout, code, place_in_block, scale_of};
+use crate::launch::{buffer, by_number, like, rows, silu};
+use crate::ops::DecoderOps;
+
+/// Threads that share one output of [`qgemv`].
+const THREADS_PER_OUTPUT: u32 = 16;
+/// Outputs of one workgroup of [`qgemv`].
+const OUTPUTS_PER_WORKGROUP: u32 = 8;
+/// Rows of weights, and rows of activations, of one workgroup of [`gemm`].
+const TILE: u32 = 64;
+/// Threads along each side of a workgroup of [`gemm`].
+const TILE_THREADS: u32 = 16;
+/// Columns that a workgroup of [`gemm`] takes at once.
+const DEPTH: u32 = 16;
+
+/// What becomes of a product, with an input of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Epilogue {
+    /// It stays as it is; no input is read.
+    None,
+    /// It is multiplied by silu(input).
+    SiluGate,
+    /// The input is added to it.
+    Residual,
+}
+
+/// A matrix on the device: codes, a scale and a minimum for those that share them, a mask of one word a block (any tensors where
+/// there are none).
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Words of codes.
+    pub codes: Tensor<1, Int>,
+    /// Two numbers for each [pair](BlockFormat::pairs).
+    pub scales: Tensor<1>,
+    /// One word a block.
+    pub mask: Tensor<1, Int>,
+    /// What they mean.
+    pub layout: Layout,
+}
+
+/// x Wᵀ for a few rows x, `[rows of x, rows of W]`: alone, or with numbers of the same shape that lie epilogue_input it.
+pub fn qgemv(x: Tensor<2>, weights: &Stored, epilogue_input: Option<Tensor<2>>, epilogue: Epilogue) -> Tensor<2> {
+    // A binding in WGSL may not be empty; unused here.
+    let epilogue_input = epilogue_input.unwrap_or_else(|| x.clone());
+    let Stored { codes, scales, mask, layout } = weights.clone();
+    Tensor::from_dispatch(Dispatch::qgemv(
+        x.into_dispatch(),
+        codes.into_dispatch(),
+        scales.into_dispatch(),
+        mask.into_dispatch(),
+        epilogue_input.into_dispatch(),
+        layout,
+        epilogue,
+    ))
+}
+
+/// x Aᵀ and x Bᵀ for a few rows x and two matrices of one layout without a mask, each `[rows of x, rows of A]`; gated,
+/// silu(x Aᵀ) ∘ x Bᵀ and nothing of use.
+pub fn qgemv_pair(x: Tensor<2>, a: &Stored, b: &Stored, gated: bool) -> [Tensor<2>; 2] {
+    let [a, b] = [a, b].map(Clone::clone);
+    let (first, second) = Dispatch::qgemv_pair(
+        x.into_dispatch(),
+        a.codes.into_dispatch(),
+        a.scales.into_dispatch(),
+        b.codes.into_dispatch(),
+        b.scales.into_dispatch(),
+        a.layout,
+        gated,
+    );
+    [Tensor::from_dispatch(first), Tensor::from_dispatch(second)]
+}
+
+/// x Wᵀ for many rows x and weights `[rows, columns]` that are numbers: `[rows of x, rows of W]`.
+///
+/// burn's own product is right too, but a quarter of the program that a browser loads.
+pub fn gemm(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::gemm(x.into_dispatch(), weights.into_dispatch()))
+}
+
+/// The weights as numbers, `[rows, columns]`.
+pub fn dequantize(weights: &Stored) -> Tensor<2> {
+    let Stored { codes, scales, mask, layout } = weights.clone();
+    let [scales, codes, mask] = [scales.into_dispatch(), codes.into_dispatch(), mask.into_dispatch()];
+    Tensor::from_dispatch(Dispatch::dequantize(codes, scales, mask, layout))
+}
+
+/// How many cubes of how many units for the outputs of so many rows, where [`THREADS_PER_OUTPUT`] units share one.
+fn by_output(layout: Layout, count: usize) -> (CubeCount, CubeDim) {
+    let cubes = layout.rows.div_ceil(OUTPUTS_PER_WORKGROUP as usize) as u32;
+    (CubeCount::Static(cubes, count as u32, 1), CubeDim::new_2d(THREADS_PER_OUTPUT, OUTPUTS_PER_WORKGROUP))
+}
+
+/// A unit's part of the product of one row x and one row of weights: every [`THREADS_PER_OUTPUT`]-th word of codes.
+///
+/// * `x_at` — where the row x begins; `output` — the row of weights.
+#[cube]
+fn part_of_product(
+    x: &[f32],
+    codes: &[i32],
+    scales: &[f32],
+    mask: &[i32],
+    x_at: u32,
+    output: u32,
+    columns: u32,
+    #[comptime] format: BlockFormat,
+    #[comptime] masked: bool,
+) -> f32 {
+    let per_word = comptime!(32 / format.bits());
+    let words_in_block = comptime!(BLOCK / per_word);
+    let words = columns / per_word;
+    let mut sum = 0.0f32;
+    let mut at = UNIT_POS_X;
+    while at < words {
+        let block = at / words_in_block;
+        let word_in_block = at % words_in_block;
+        let block_of_matrix = output * (columns / BLOCK) + block;
+        let word = codes[(output * words + at) as usize];
+        let base = x_at + block * BLOCK;
+        let mut dot = 0.0f32;
+        let mut total = 0.0f32;
+        #[unroll]
+        for place in 0..per_word {
+            let in_block = place_in_block(word_in_block, place, format);
+            let mut input = x[(base + in_block) as usize];
+            if masked {
+                let kept = (mask[block_of_matrix as usize] >> i32::cast_from(in_block)) & 1;
+                input *= f32::cast_from(kept);
+            }
+            dot += input * code(word, place, format);
+            total += input;
+        }
+        if comptime!(format.pairs() == 0) {
+            sum += dot;
+        } else {
+            let scale_at = scale_of(block_of_matrix, word_in_block, format);
+            sum += dot * scales[scale_at as usize] + total * scales[(scale_at + 1) as usize];
+        }
+        at += THREADS_PER_OUTPUT;
+    }
+    sum
+}
+
+/// The sum of what the units of one output have; only the first of them knows it.
+#[cube]
+fn sum_of_parts(part: f32) -> f32 {
+    let mut sums = Shared::new_slice(comptime!((THREADS_PER_OUTPUT * OUTPUTS_PER_WORKGROUP) as usize));
+    let first = (UNIT_POS_Y * THREADS_PER_OUTPUT) as usize;
+    sums[first + UNIT_POS_X as usize] = part;
+    sync_cube();
+    let mut whole = 0.0f32;
+    if UNIT_POS_X == 0 {
+        for other in 0..THREADS_PER_OUTPUT as usize {
+            whole += sums[first + other];
+        }
+    }
+    whole
+}
+
+/// x Wᵀ for a few rows x: each output is shared by [`THREADS_PER_OUTPUT`] units.
+///
+/// `scales` has scales and minimums in turn, as the format says.
+#[cube(launch_unchecked)]
+fn qgemv_kernel(
+    x: &[f32],
+    codes: &[i32],
+    scales: &[f32],
+    mask: &[i32],
+    epilogue_input: &[f32],
+    out: &mut [f32],
+    columns: u32,
+    rows: u32,
+    #[comptime] format: BlockFormat,
+    #[comptime] masked: bool,
+    #[comptime] epilogue: Epilogue,
+) {
+    let output = CUBE_POS_X * OUTPUTS_PER_WORKGROUP + UNIT_POS_Y;
+    let token = CUBE_POS_Y;
+    let mut part = 0.0f32;
+    if output < rows {
+        part = part_of_product(x, codes, scales, mask, token * columns, output, columns, format, masked);
+    }
+    let whole = sum_of_parts(part);
+    if UNIT_POS_X == 0 {
+        if output < rows {
+            let at = (token * rows + output) as usize;
+            if comptime!(matches!(epilogue, Epilogue::SiluGate)) {
+                out[at] = silu(epilogue_input[at]) * whole;
+            } else if comptime!(matches!(epilogue, Epilogue::Residual)) {
+                out[at] = epilogue_input[at] + whole;
+            } else {
+                out[at] = whole;
+            }
+        }
+    }
+}
+
+/// x Aᵀ and x Bᵀ for a few rows x and two matrices of one shape and format without a mask; gated, only silu(x Aᵀ) ∘ x Bᵀ.
+#[cube(launch_unchecked)]
+fn qgemv_pair_kernel(
+    x: &[f32],
+    codes_a: &[i32],
+    scales_a: &[f32],
+    codes_b: &[i32],
+    scales_b: &[f32],
+    out_a: &mut [f32],
+    out_b: &mut [f32],
+    columns: u32,
+    rows: u32,
+    #[comptime] format: BlockFormat,
+    #[comptime] gated: bool,
+) {
+    let output = CUBE_POS_X * OUTPUTS_PER_WORKGROUP + UNIT_POS_Y;
+    let token = CUBE_POS_Y;
+    let mut parts_a = 0.0f32;
+    let mut parts_b = 0.0f32;
+    if output < rows {
+        let x_at = token * columns;
+        parts_a = part_of_product(x, codes_a, scales_a, codes_a, x_at, output, columns, format, false);
+        parts_b = part_of_product(x, codes_b, scales_b, codes_b, x_at, output, columns, format, false);
+    }
+    let a = sum_of_parts(parts_a);
+    let b = sum_of_parts(parts_b);
+    if UNIT_POS_X == 0 {
+        if output < rows {
+            let at = (token * rows + output) as usize;
+            if gated {
+                out_a[at] = silu(a) * b;
+            } else {
+                out_a[at] = a;
+                out_b[at] = b;
+            }
+        }
+    }
+}
+
+pub(crate) fn launch_qgemv(
+    x: CubeTensor,
+    codes: CubeTensor,
+    scales: CubeTensor,
+    mask: CubeTensor,
+    epilogue_input: CubeTensor,
+    layout: Layout,
+    epilogue: Epilogue,
+) -> CubeTensor {
+    let (count, _) = rows(x.meta.shape());
+    let out = like(&x, [count, layout.rows]);
+    let client = x.client.clone();
+    let (cubes, dim) = by_output(layout, count);
+    // SAFETY: an output below `layout.rows` reads its row of codes, scales and mask, as `layout` says they are, and a row of `x`;
+    // `out`, and an input that the epilogue reads, have `count` rows of `layout.rows`.
+    unsafe {
+        qgemv_kernel::launch_unchecked(
+            &client,
+            cubes,
+            dim,
+            buffer(x),
+            buffer(codes),
+            buffer(scales),
+            buffer(mask),
+            buffer(epilogue_input),
+            buffer(out.clone()),
+            layout.columns as u32,
+            layout.rows as u32,
+            layout.format,
+            layout.masked,
+            epilogue,
+        );
+    }
+    out
+}
+
+pub(crate) fn launch_qgemv_pair(
+    x: CubeTensor,
+    codes_a: CubeTensor,
+    scales_a: CubeTensor,
+    codes_b: CubeTensor,
+    scales_b: CubeTensor,
+    layout: Layout,
+    gated: bool,
+) -> (CubeTensor, CubeTensor) {
+    let (count, _) = rows(x.meta.shape());
+    let first = like(&x, [count, layout.rows]);
+    // A binding in WGSL may not be empty; gated, nothing is written to this one.
+    let second = like(&x, if gated { [1, 1] } else { [count, layout.rows] });
+    let client = x.client.clone();
+    let (cubes, dim) = by_output(layout, count);
+    // SAFETY: an output below `layout.rows` reads its row of both codes and scales, as `layout` says they are, and a row of `x`;
+    // `first`, and `second` unless gated, have `count` rows of `layout.rows`.
+    unsafe {
+        qgemv_pair_kernel::launch_unchecked(
+            &client,
+            cubes,
+            dim,
+            buffer(x),
+            buffer(codes_a),
+            buffer(scales_a),
+            buffer(codes_b),
+            buffer(scales_b),
+            buffer(first.clone()),
+            buffer(second.clone()),
+            layout.columns as u32,
+            layout.rows as u32,
+            layout.format,
+            gated,
+        );
+    }
+    (first, second)
+}
+
+/// x Wᵀ for many rows x and weights that are numbers: a cube makes [`TILE`] by [`TILE`] sums, a unit four by four of them.
+#[cube(launch_unchecked)]
+fn gemm_kernel(x: &[f32], weights: &[f32], out: &mut [f32], count: u32, columns: u32, rows: u32) {
+    let first_row = CUBE_POS_X * TILE;
+    let first_input = CUBE_POS_Y * TILE;
+    let unit = UNIT_POS_Y * TILE_THREADS + UNIT_POS_X;
+    // Column after column, with a gap so that units that write neighbours do not meet in one bank.
+    let mut inputs = Shared::new_slice(comptime!((DEPTH * (TILE + 1)) as usize));
+    let mut outputs = Shared::new_slice(comptime!((DEPTH * (TILE + 1)) as usize));
+    let mut sums = Array::<f32>::new(16usize);
+    #[unroll]
+    for i in 0..16usize {
+        sums[i] = 0.0f32;
+    }
+    let mut begin = 0u32;
+    while begin < columns {
+        #[unroll]
+        for i in 0..4u32 {
+            let at = unit + TILE_THREADS * TILE_THREADS * i;
+            let line = at / DEPTH;
+            let column = begin + at % DEPTH;
+            let place = (at % DEPTH * (TILE + 1) + line) as usize;
+            let mut input = 0.0f32;
+            let mut weight = 0.0f32;
+            if column < columns {
+                if first_input + line < count {
+                    input = x[((first_input + line) * columns + column) as usize];
+                }
+                if first_row + line < rows {
+                    weight = weights[((first_row + line) * columns + column) as usize];
+                }
+            }
+            inputs[place] = input;
+            outputs[place] = weight;
+        }
+        sync_cube();
+        for column in 0..DEPTH {
+            let base = column * (TILE + 1);
+            #[unroll]
+            for i in 0..4u32 {
+                let input = inputs[(base + UNIT_POS_Y + TILE_THREADS * i) as usize];
+                #[unroll]
+                for j in 0..4u32 {
+                    sums[(4 * i + j) as usize] += input * outputs[(base + UNIT_POS_X + TILE_THREADS * j) as usize];
+                }
+            }
+        }
+        sync_cube();
+        begin += DEPTH;
+    }
+    #[unroll]
+    for i in 0..4u32 {
+        let input = first_input + UNIT_POS_Y + TILE_THREADS * i;
+        #[unroll]
+        for j in 0..4u32 {
+            let row = first_row + UNIT_POS_X + TILE_THREADS * j;
+            if input < count {
+                if row < rows {
+                    out[(input * rows + row) as usize] = sums[(4 * i + j) as usize];
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn launch_gemm(x: CubeTensor, weights: CubeTensor) -> CubeTensor {
+    let ((count, columns), (outputs, _)) = (rows(x.meta.shape()), rows(weights.meta.shape()));
+    let out = like(&x, [count, outputs]);
+    let client = x.client.clone();
+    let cubes = [outputs, count].map(|rows| rows.div_ceil(TILE as usize) as u32);
+    // SAFETY: a thread reads within `count` rows of `x` and `outputs` rows of `weights`, of `columns` each, and writes within
+    // `count` rows of `outputs`; it checks each.
+    unsafe {
+        gemm_kernel::launch_unchecked(
+            &client,
+            CubeCount::Static(cubes[0], cubes[1], 1),
+            CubeDim::new_2d(TILE_THREADS, TILE_THREADS),
+            buffer(x),
+            buffer(weights),
+            buffer(out.clone()),
+            count as u32,
+            columns as u32,
+            outputs as u32,
+        );
+    }
+    out
+}
+
+/// The weights as numbers: one unit a word of codes.
+#[cube(launch_unchecked)]
+fn dequantize_kernel(
+    codes: &[i32],
+    scales: &[f32],
+    mask: &[i32],
+    out: &mut [f32],
+    words: u32,
+    #[comptime] format: BlockFormat,
+    #[comptime] masked: bool,
+) {
+    let per_word = comptime!(32 / format.bits());
+    let words_in_block = comptime!(BLOCK / per_word);
+    let at = ABSOLUTE_POS as u32;
+    if at < words {
+        let block = at / words_in_block;
+        let word = codes[at as usize];
+        let word_in_block = at % words_in_block;
+        let scale_at = scale_of(block, word_in_block, format);
+        #[unroll]
+        for place in 0..per_word {
+            let in_block = place_in_block(word_in_block, place, format);
+            let mut weight = code(word, place, format);
+            if comptime!(format.pairs() > 0) {
+                weight = weight * scales[scale_at as usize] + scales[(scale_at + 1) as usize];
+            }
+            if masked {
+                if (mask[block as usize] >> i32::cast_from(in_block)) & 1 == 0 {
+                    weight = 0.0;
+                }
+            }
+            out[(block * BLOCK + in_block) as usize] = weight;
+        }
+    }
+}
+
+pub(crate) fn launch_dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
+    let out = like(&scales, [layout.rows, layout.columns]);
+    let client = scales.client.clone();
+    let words = layout.rows * layout.columns / (u32::BITS / layout.format.bits()) as usize;
+    let (cubes, dim) = by_number(&client, words);
+    // SAFETY: a thread below `words` reads its word, its block's scales and, where there is a mask, its word, as `layout` says
+    // they are, and writes the weights of its word, which `out` has room for.
+    unsafe {
+        dequantize_kernel::launch_unchecked(
+            &client,
+            cubes,
+            dim,
+            buffer(codes),
+            buffer(scales),
+            buffer(mask),
+            buffer(out.clone()),
+            words as u32,
+            layout.format,
+            layout.masked,
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod on_a_gpu {
+    use super::*;
+    use crate::testing::{assert_close, numbers, read, tensor};
+
+    /// Around the edges of tiles.
+    #[test]
+    fn multiplies_many_rows_as_the_definition_says() {
+        for (count, columns, rows) in [(9, 32, 5), (64, 16, 64), (65, 50, 130), (130, 33, 63)] {
+            let (x, weights) = (numbers(count * columns, 21), numbers(rows * columns, 22));
+            let wanted: Vec<f32> = x
+                .chunks_exact(columns)
+                .flat_map(|x| weights.chunks_exact(columns).map(|row| x.iter().zip(row).map(|(x, w)| x * w).sum()))
+                .collect();
+            assert_close(&read(gemm(tensor(&x, count), tensor(&weights, rows))), &wanted, 1e-5);
+            // What is transposed lies in memory as it was.
+            let turned = tensor(&x, count).transpose();
+            let wanted: Vec<f32> = (0..columns * columns)
+                .map(|at| x.chunks_exact(columns).map(|x| x[at / columns] * x[at % columns]).sum())
+                .collect();
+            assert_close(&read(gemm(turned.clone(), turned)), &wanted, 1e-5);
+        }
+    }
+}
