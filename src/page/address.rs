@@ -1,15 +1,24 @@
 //! The address bar: the settings' link, the browser's history, the clipboard.
 
-use gloo::events::EventListener;
 use leptos::prelude::*;
 use url::Url;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
-use super::state::{AppState, HistoryEntry};
-use crate::consent::{self, Asker};
+use crate::consent;
 use prunescope_protocol::model::source::shown;
 use prunescope_protocol::settings::{Settings, link};
+
+/// Whether a change makes a new entry in the browser's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HistoryEntry {
+    /// Back returns to what was before.
+    New,
+    /// Part of a change that already has one, such as a drag or typing.
+    Same,
+    /// The change came from the address bar.
+    None,
+}
 
 /// The query of the address bar, with its question mark.
 pub(super) fn query() -> String {
@@ -70,16 +79,6 @@ pub(super) fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
         HistoryEntry::Same => history.replace_state_with_url(&JsValue::NULL, "", Some(&href)),
         HistoryEntry::None => Ok(()),
     };
-}
-
-/// Takes over the settings of the address bar when the visitor goes back or forward.
-pub(super) fn follow_history(state: AppState) {
-    EventListener::new(&window(), "popstate", move |_| {
-        let (settings, notices) = link::from_query(&query());
-        state.notices.set(notices.into());
-        state.change_for(Asker::Link, HistoryEntry::None, |current| *current = settings);
-    })
-    .forget();
 }
 
 /// Copies a text; says whether it worked.

@@ -3,119 +3,18 @@
 //! The README documents both; settings and results are JSON of [`prunescope_protocol::settings::Settings`] and
 //! [`prunescope_protocol::results::Report`].
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
 use js_sys::{Function, Object, Promise, Reflect};
 use leptos::prelude::*;
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{MessageEvent, Window};
 
-use super::state::{AppState, EngineStatus, HistoryEntry};
+use super::address::HistoryEntry;
+use super::pending::to_js;
+use super::state::{AppState, EngineStatus};
 use crate::consent::{Asker, Claims};
-use prunescope_protocol::messages::{RunEvent, WorkerEvent, script_events};
-use prunescope_protocol::results::Report;
-use prunescope_protocol::settings::{Settings, link};
-
-/// Promises of results that are not there yet, and callbacks.
-#[derive(Default)]
-pub(super) struct Waiting {
-    results: Vec<(Function, Function)>,
-    ready: Vec<Function>,
-    callbacks: Rc<RefCell<BTreeMap<u32, (String, Function)>>>,
-    next_callback: u32,
-}
-
-impl Waiting {
-    /// Settles promises that what a worker tells of itself answers; returns the callbacks to call, once nothing is borrowed any more.
-    pub(super) fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
-        match event {
-            WorkerEvent::Progress { .. } => self.calls("progress", || to_js(event)),
-            WorkerEvent::Ready { model } => {
-                let described = to_js(model);
-                for resolve in self.ready.drain(..) {
-                    let _ = resolve.call1(&JsValue::UNDEFINED, &described);
-                }
-                self.calls("ready", || to_js(event))
-            }
-            WorkerEvent::Failed { message, fatal, .. } => {
-                if !fatal {
-                    self.reject(message);
-                }
-                self.calls("failed", || to_js(event))
-            }
-            _ => Calls::default(),
-        }
-    }
-
-    /// The same for what the newest run tells.
-    ///
-    /// * `settings` — what was asked.
-    pub(super) fn tell_of_run(&mut self, run: u64, event: &RunEvent, settings: Settings) -> Calls {
-        match event {
-            RunEvent::Done { report } => {
-                let report = Report { settings, found: (**report).clone() };
-                let detail = to_js(&report);
-                for (resolve, _) in self.results.drain(..) {
-                    let _ = resolve.call1(&JsValue::UNDEFINED, &detail);
-                }
-                return self
-                    .calls("done", || to_js(&serde_json::json!({ "type": "done", "run": run, "report": report })));
-            }
-            RunEvent::Failed { message, fatal: false } => self.reject(message),
-            _ => {}
-        }
-        self.calls(event.name(), || to_js(&Told { run, event }))
-    }
-
-    /// Rejects all promises of results.
-    pub(super) fn reject(&mut self, why: &str) {
-        for (_, reject) in self.results.drain(..) {
-            let _ = reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(why));
-        }
-    }
-
-    fn calls(&self, name: &str, detail: impl FnOnce() -> JsValue) -> Calls {
-        let callbacks: Vec<Function> = self
-            .callbacks
-            .borrow()
-            .values()
-            .filter(|(other, _)| other == name)
-            .map(|(_, callback)| callback.clone())
-            .collect();
-        Calls { detail: if callbacks.is_empty() { JsValue::NULL } else { detail() }, callbacks }
-    }
-}
-
-/// What a run tells, as scripts get it.
-#[derive(Serialize)]
-struct Told<'a> {
-    run: u64,
-    #[serde(flatten)]
-    event: &'a RunEvent,
-}
-
-/// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed then.
-#[derive(Default)]
-#[must_use]
-pub(super) struct Calls {
-    callbacks: Vec<Function>,
-    detail: JsValue,
-}
-
-impl Calls {
-    /// Calls them; one that fails does not keep the others from being called.
-    pub(super) fn call(self) {
-        for callback in self.callbacks {
-            if let Err(error) = callback.call1(&JsValue::UNDEFINED, &self.detail) {
-                leptos::logging::warn!("a callback of window.prunescope failed: {error:?}");
-            }
-        }
-    }
-}
+use prunescope_protocol::messages::script_events;
+use prunescope_protocol::settings::{Change, Settings, link};
 
 /// Puts `prunescope` on the window; where this page is embedded, listens to the page around it.
 pub(super) fn install(state: AppState) {
@@ -162,19 +61,17 @@ fn run(state: AppState, given: &JsValue, asker: Asker) -> Promise {
             let promise = Promise::new(&mut |resolve, reject| {
                 state.waiting.update_value(|waiting| waiting.results.push((resolve, reject)));
             });
-            let before = state.newest_run.get_untracked();
             if asker == Asker::Visitor {
                 state.claims.update(|claims| claim_named(claims, &settings, given));
             }
-            state.change_for(asker, HistoryEntry::New, |current| *current = settings);
-            let started = state.newest_run.get_untracked() != before;
-            if !started {
-                match state.engine.get_untracked() {
-                    EngineStatus::Ready => state.start_run(),
-                    EngineStatus::Down => state.load_model(),
-                    // The run starts when the model is there.
-                    EngineStatus::Looking | EngineStatus::Starting | EngineStatus::Loading { .. } => {}
-                }
+            let change = state.change_for(asker, HistoryEntry::New, |current| *current = settings);
+            match (change, state.engine.get_untracked()) {
+                // That has begun.
+                (Change::Load, _) | (Change::Run, EngineStatus::Ready) => {}
+                (_, EngineStatus::Ready) => state.start_run(),
+                (_, EngineStatus::Down) => state.load_model(),
+                // The run starts when the model is there.
+                (_, EngineStatus::Looking | EngineStatus::Starting | EngineStatus::Loading { .. }) => {}
             }
             promise
         }
@@ -301,9 +198,4 @@ fn post(parent: &Window, members: &[(&str, JsValue)]) {
         let _ = Reflect::set(&message, &(*key).into(), value);
     }
     let _ = parent.post_message(&message, "*");
-}
-
-/// A value as a plain JavaScript object.
-fn to_js(value: &impl Serialize) -> JsValue {
-    serde_json::to_string(value).ok().and_then(|text| js_sys::JSON::parse(&text).ok()).unwrap_or(JsValue::NULL)
 }

@@ -7,8 +7,9 @@ use leptos::html;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
+use super::address::HistoryEntry;
 use super::model_picker::ModelPicker;
-use super::state::{AppState, HistoryEntry};
+use super::state::AppState;
 use prunescope_protocol::settings::{EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
 
 /// How long typing must rest before the prompt runs, in milliseconds.

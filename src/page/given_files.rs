@@ -7,7 +7,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, Element, File, FileList};
 
-use super::state::{AppState, HistoryEntry};
+use super::address::HistoryEntry;
+use super::state::AppState;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
 use prunescope_protocol::messages::PickedFile;
 use prunescope_protocol::model::repository::{RepositoryFile, select};
@@ -94,7 +95,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
         let usable = if set.passages.is_empty() { 0 } else { set.queries.len() };
         tell_lines(&state, &file.name(), &errors, usable);
         if usable > 0 {
-            state.measurements.use_retrieval_set(&state, set);
+            state.use_retrieval_set(set);
             view = Some(View::Retrieval);
         }
     }
@@ -103,7 +104,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
         let (questions, errors) = choice::parse(&text);
         tell_lines(&state, &file.name(), &errors, questions.len());
         if !questions.is_empty() {
-            state.measurements.use_questions(&state, questions);
+            state.use_questions(questions);
             view = Some(View::Choice);
         }
     }
@@ -151,7 +152,7 @@ async fn calibrate(state: AppState, file: File) {
         return take(state, vec![file], None).await;
     }
     match text(&file).await {
-        Some(text) => state.measurements.calibrate(&state, text.trim().to_string()),
+        Some(text) => state.calibrate(text.trim().to_string()),
         None => unreadable(state, &given.name),
     }
 }

@@ -5,10 +5,6 @@ use js_sys::Reflect;
 use leptos::prelude::window;
 use wasm_bindgen::JsValue;
 
-use super::device;
-use prunescope_protocol::messages::{Backend, DeviceChoice};
-use prunescope_protocol::settings::BackendChoice;
-
 /// Threads in all that are worth having: more wait for each other, and for memory.
 const MOST_THREADS: usize = 8;
 /// Where a tab keeps that it was loaded anew to be isolated.
@@ -39,8 +35,8 @@ fn has(of: &JsValue, key: &str) -> bool {
 ///
 /// So a first visit to a host without the headers has threads too: the service worker has only begun to watch.
 ///
-/// * `backend`, `model` — as the settings name them.
-pub(super) async fn reload_for_threads(backend: BackendChoice, model: &str) -> bool {
+/// * `on_cpu` — whether the CPU is what computes; asked last, since it takes time.
+pub(super) async fn reload_for_threads(on_cpu: impl Future<Output = bool>) -> bool {
     let window = window();
     let in_frame = window.parent().ok().flatten().is_none_or(|parent| parent != window);
     // A frame is as isolated as the page around it.
@@ -53,6 +49,5 @@ pub(super) async fn reload_for_threads(backend: BackendChoice, model: &str) -> b
     if !watched || tab.get_item(TRIED).ok().flatten().is_some() {
         return false;
     }
-    let on_cpu = matches!(device::choose(backend, model).await, Ok(DeviceChoice { backend: Backend::Cpu, .. }));
-    on_cpu && tab.set_item(TRIED, "1").is_ok() && window.location().reload().is_ok()
+    on_cpu.await && tab.set_item(TRIED, "1").is_ok() && window.location().reload().is_ok()
 }

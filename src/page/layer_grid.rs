@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-use super::state::{AppState, HistoryEntry};
+use super::address::HistoryEntry;
+use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance};
 use prunescope_protocol::settings::Settings;

@@ -1,15 +1,15 @@
 //! The page: Leptos components over one [`state::AppState`]. Knows the protocol and plain numbers, never a tensor.
 //!
-//! * [`state`]: the signals, and the one way to change settings.
+//! * [`state`]: the signals; [`controller`]: the one place that changes them.
 //! * [`client`]: the worker that runs the engine; [`engine_files`]: what it is made of.
 //! * [`device`]: WebGPU or the CPU.
 //! * [`models`]: where models come from, and what of them is kept on this device.
 //! * [`lookup`]: how large a model is, before it is decided whether the visitor is asked (`crate::consent`).
-//! * [`measurements`]: signals of what is measured beside the main run.
+//! * [`measurements`]: signals of what is measured beside the main run; [`measuring`]: when that starts and stops.
 //! * [`views`]: below the first screen, one module a view.
 //! * [`address`]: the link in the address bar, history, copying.
 //! * [`offline`]: visits without network.
-//! * [`api`]: `window.prunescope` and `postMessage`.
+//! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
 //! * The rest: one module a part of the page.
 
 #![allow(unreachable_pub, reason = "a component expands to public items")]
@@ -18,6 +18,7 @@ mod address;
 mod api;
 mod chart_view;
 mod client;
+mod controller;
 mod controls;
 mod device;
 mod engine_files;
@@ -28,9 +29,11 @@ mod isolation;
 mod layer_grid;
 mod lookup;
 mod measurements;
+mod measuring;
 mod model_picker;
 mod models;
 mod offline;
+mod pending;
 mod pipeline;
 mod state;
 mod status;
@@ -40,6 +43,7 @@ mod views;
 
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
+use prunescope_protocol::messages::Backend;
 
 use state::AppState;
 
@@ -55,12 +59,16 @@ fn App() -> impl IntoView {
     let state = AppState::new();
     provide_context(state);
     api::install(state);
-    address::follow_history(state);
+    controller::follow_history(state);
     given_files::follow_drops(state);
     wasm_bindgen_futures::spawn_local(async move {
         offline::prepare().await;
-        let settings = state.settings.get_untracked();
-        if !isolation::reload_for_threads(settings.models.backend, &settings.models.model).await {
+        let models = state.settings.with_untracked(|settings| settings.models.clone());
+        let on_cpu = async {
+            let chosen = device::choose(models.backend, &models.model).await;
+            chosen.is_ok_and(|chosen| chosen.backend == Backend::Cpu)
+        };
+        if !isolation::reload_for_threads(on_cpu).await {
             state.load_model();
         }
     });

@@ -3,9 +3,10 @@
 use leptos::html;
 use leptos::prelude::*;
 
+use super::address::HistoryEntry;
 use super::given_files;
 use super::models::SUGGESTIONS;
-use super::state::{AppState, HistoryEntry};
+use super::state::AppState;
 use super::status::megabytes;
 use crate::consent::tokens;
 use prunescope_downloads::words::host_of;

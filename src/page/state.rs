@@ -1,31 +1,23 @@
-//! The page's one state. Settings change only through [`AppState::change`]; results come only from engine events.
+//! The page's one state: signals, and what is read from them. Only `controller` changes it.
 
-use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use reactive_stores::Store;
-use wasm_bindgen_futures::spawn_local;
 
 use super::address;
-use super::api::Waiting;
-use super::client::{EngineClient, Word};
-use super::device;
-use super::lookup;
+use super::client::EngineClient;
 use super::measurements::Measurements;
 use super::models::Models;
-use super::offline;
-use crate::consent::{self, Asker, Claims, Decision, Left, Part, Question, decide};
-use crate::engine_start::StartFailure;
+use super::pending::Pending;
+use crate::consent::{Claims, Question};
 use crate::notices::Notices;
-use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
-use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunEvent, Stage, WorkerEvent};
+use crate::pace::{DownloadPace, Pace};
+use crate::run_results::{RunResults, RunResultsStoreFields};
+use prunescope_protocol::messages::{Backend, Stage};
 use prunescope_protocol::results::ModelInfo;
-use prunescope_protocol::settings::{BackendChoice, Precision, Settings, link};
+use prunescope_protocol::settings::{Settings, link};
 
 /// Layers of the default model, for a grid before it is loaded.
 const DEFAULT_LAYERS: usize = 30;
-/// How long an engine that is asked to stop may take, in milliseconds: some steps of pruning methods take seconds.
-const STOPS_WITHIN_MS: u32 = 15_000;
-
 /// How far the engine is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum EngineStatus {
@@ -67,30 +59,10 @@ pub(super) struct Failure {
 
 impl Failure {
     /// With the ways on that every failure of its kind has.
-    fn new(stage: Stage, message: String) -> Self {
+    pub(super) fn new(stage: Stage, message: String) -> Self {
         let offers_cpu = stage == Stage::Device;
         Self { message, stage, offers_eight_bits: false, offers_cpu, offers_reload: false }
     }
-}
-
-/// How fast a model comes in.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pace {
-    /// Bytes a second.
-    pub speed: f64,
-    /// Seconds until the model is there.
-    pub left: f64,
-}
-
-/// Whether a change makes a new entry in the browser's history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HistoryEntry {
-    /// Back returns to what was before.
-    New,
-    /// Part of a change that already has one, such as a drag or typing.
-    Same,
-    /// The change came from the address bar.
-    None,
 }
 
 /// The page's state: signals, cheap to copy.
@@ -125,23 +97,23 @@ pub(super) struct AppState {
     /// Bytes of the worker's wasm memory, and threads that compute.
     pub usage: RwSignal<Option<(u64, usize)>>,
     /// Notices that are of the loaded model alone.
-    of_model: StoredValue<Vec<String>>,
+    pub of_model: StoredValue<Vec<String>>,
     /// Whether another page shows this one in a frame.
     pub embedded: bool,
     /// Whether the view stands before the texts.
     pub view_first: bool,
     /// Why the CPU computes in this visit, whatever the settings say: the GPU failed, computed wrong numbers or was slower, or
     /// the visitor pressed the button.
-    cpu_reason: RwSignal<Option<String>>,
-    client: StoredValue<EngineClient, LocalStorage>,
+    pub cpu_reason: RwSignal<Option<String>>,
+    pub client: StoredValue<EngineClient, LocalStorage>,
     /// Where models come from: picked files, the access token, what is kept on this device.
     pub models: Models,
-    /// When the model began to come from the network, and how much of it was there.
-    loading_since: StoredValue<Option<(f64, u64)>>,
+    /// How fast the model comes from the network.
+    pub download_pace: StoredValue<DownloadPace>,
     /// The number of a request to stop that the engine has not answered yet.
-    stopping: StoredValue<Option<u32>>,
+    pub stopping: StoredValue<Option<u32>>,
     /// Promises of results.
-    pub waiting: StoredValue<Waiting, LocalStorage>,
+    pub waiting: StoredValue<Pending, LocalStorage>,
 }
 
 impl AppState {
@@ -171,9 +143,9 @@ impl AppState {
             cpu_reason: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
             models: Models::new(embedded),
-            loading_since: StoredValue::new(None),
+            download_pace: StoredValue::new(DownloadPace::default()),
             stopping: StoredValue::new(None),
-            waiting: StoredValue::new_local(Waiting::default()),
+            waiting: StoredValue::new_local(Pending::default()),
         }
     }
 
@@ -197,553 +169,4 @@ impl AppState {
         self.results.steps().track();
         self.results.with_untracked(RunResults::first_divergence)
     }
-
-    /// Changes the settings for the visitor, the address bar with them, and starts what that asks for.
-    pub(super) fn change(&self, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
-        self.change_for(Asker::Visitor, entry, how);
-    }
-
-    /// [`Self::change`], for the visitor or for a link.
-    pub(super) fn change_for(&self, asker: Asker, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
-        let before = self.settings.get_untracked();
-        let mut settings = before.clone();
-        how(&mut settings);
-        let (settings, corrected) = settings.checked();
-        self.notices.update(|notices| notices.extend(corrected));
-        if settings == before {
-            return;
-        }
-        self.claims.update(|claims| match asker {
-            Asker::Link => claims.link_changed(&before, &settings),
-            Asker::Visitor | Asker::Agreed => claims.visitor_changed(&before, &settings),
-        });
-        self.settings.set(settings.clone());
-        address::write(&settings, self.embedded, entry);
-        if settings.models != before.models {
-            self.cpu_reason.set(None);
-            self.load_model();
-        } else if settings.run != before.run {
-            if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|it| it.stage == Stage::Load)) {
-                let sentence =
-                    "No model is loaded, so this changes no number yet: see above what went wrong.".to_string();
-                self.of_model.update_value(|known| known.push(sentence.clone()));
-                self.notices.update(|notices| notices.push(sentence));
-            }
-            self.start_run();
-        } else {
-            self.measurements.follow_settings(self, &before, &settings);
-        }
-    }
-
-    /// Loads the models that the settings name in place of those there are, or asks the visitor first.
-    pub(super) fn load_model(&self) {
-        let settings = self.settings.get_untracked();
-        self.client.with_value(EngineClient::stop);
-        self.loading_since.set_value(None);
-        self.stopping.set_value(None);
-        // What is still shown belongs to no run from here on.
-        self.newest_run.update(|run| *run += 1);
-        self.running.set(false);
-        self.failure.set(None);
-        self.program.set(None);
-        self.question.set(None);
-        // What was measured was stopped with its engine.
-        self.results.working().set(None);
-        self.device.set(None);
-        self.usage.set(None);
-        if lookup::is_plain(&settings) {
-            return self.fetch_model(&[]);
-        }
-        self.engine.set(EngineStatus::Looking);
-        let (state, load, claims) = (*self, self.newest_run.get_untracked(), self.claims.get_untracked());
-        spawn_local(async move {
-            let parts = lookup::parts(state.models, &settings, &claims).await;
-            if state.newest_run.get_untracked() != load || state.engine.get_untracked() != EngineStatus::Looking {
-                return;
-            }
-            match decide(&parts, lookup::saves_data()) {
-                Decision::Load => state.fetch_model(&parts),
-                Decision::Ask(question) => {
-                    state.engine.set(EngineStatus::Down);
-                    state.question.set(Some(question));
-                }
-            }
-        });
-    }
-
-    /// The visitor agrees to load what was asked about.
-    pub(super) fn agree(&self) {
-        if let Some(question) = self.question.get_untracked() {
-            self.claims.update(|claims| {
-                self.settings.with_untracked(|settings| claims.agree(settings, question.allowances()))
-            });
-        }
-        self.load_model();
-    }
-
-    /// The visitor wants the default model in place of what the settings name.
-    pub(super) fn use_default(&self) {
-        self.waiting.update_value(|waiting| waiting.reject("the visitor took the default model instead"));
-        self.claims.update(|claims| claims.visitor_named(""));
-        self.change(HistoryEntry::New, |settings| {
-            settings.models.model.clear();
-            settings.models.other.clear();
-        });
-    }
-
-    /// Asks the visitor about a model that was let load, and of which other things were found while it was loaded.
-    fn ask_first(&self, model: String, left: Left) {
-        self.client.with_value(EngineClient::stop);
-        self.engine.set(EngineStatus::Down);
-        let place = self.settings.with_untracked(|settings| lookup::place(settings, &model));
-        self.question.set(Some(Question::again(Part { model, place, asker: Asker::Link, left })));
-    }
-
-    /// Starts a worker with the models that the settings name.
-    ///
-    /// * `parts`: what was found of them, where that was looked up.
-    fn fetch_model(&self, parts: &[Part]) {
-        let settings = self.settings.get_untracked();
-        let order = |model: &str| {
-            let agreed = self.claims.with_untracked(|claims| claims.agreed(&settings, model));
-            let allowance = agreed.or_else(|| consent::allowance(model, parts, lookup::saves_data()));
-            self.models.order(&settings, model, allowance)
-        };
-        let orders = order(&settings.models.model).and_then(|model| {
-            let other = Some(&settings.models.other).filter(|other| !other.is_empty());
-            Ok((model, other.map(|other| order(other)).transpose()?))
-        });
-        match orders {
-            Ok((model, other)) => {
-                self.engine.set(EngineStatus::Starting);
-                let precision = settings.models.precision;
-                let request = move |device| Request::Load { model, other, precision, device };
-                spawn_local(self.start_engine(request, settings));
-            }
-            Err(message) => self.fail(Stage::Load, message),
-        }
-    }
-
-    /// Starts the worker that fits the device, unless the visitor wants something else by the time the device is known.
-    async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, settings: Settings) {
-        let load = self.newest_run.get_untracked();
-        let device = match self.cpu_reason.get_untracked() {
-            Some(reason) => Ok(device::cpu(reason)),
-            None => device::choose(settings.models.backend, &settings.models.model).await,
-        };
-        if self.newest_run.get_untracked() != load || self.engine.get_untracked() != EngineStatus::Starting {
-            return;
-        }
-        match device {
-            Ok(device) => self.client.with_value(|client| {
-                let backend = device.backend;
-                client.start(backend, request(device), move |word| self.hear(backend, word));
-            }),
-            Err(message) => self.fail(Stage::Device, message),
-        }
-    }
-
-    /// Goes on with the CPU for this visit, without changing the link.
-    ///
-    /// * `reason` — why, as a sentence.
-    pub(super) fn use_cpu(&self, reason: &str) {
-        self.cpu_reason.set(Some(reason.into()));
-        self.load_model();
-    }
-
-    /// Runs the settings, in place of what is running.
-    pub(super) fn start_run(&self) {
-        if self.engine.get_untracked() != EngineStatus::Ready {
-            return;
-        }
-        let run = self.newest_run.get_untracked() + 1;
-        self.newest_run.set(run);
-        self.running.set(true);
-        if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|failure| failure.stage == Stage::Run)) {
-            self.failure.set(None);
-        }
-        let settings = self.settings.get_untracked();
-        self.send(Request::Run { run, settings: settings.run });
-    }
-
-    /// Sends a request to the engine.
-    pub(super) fn send(&self, request: Request) {
-        self.client.with_value(|client| client.send(request));
-    }
-
-    /// Stops loading or running.
-    pub(super) fn stop(&self) {
-        if self.engine.get_untracked() == EngineStatus::Ready {
-            self.send(Request::Stop);
-            self.running.set(false);
-            self.end_unless_it_stops();
-        } else if self.engine.get_untracked() != EngineStatus::Down {
-            self.client.with_value(EngineClient::stop);
-            self.fail(Stage::Load, "Loading was stopped. Press Try again to go on where it was.".into());
-        }
-        self.stop_measuring();
-        self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
-    }
-
-    /// Ends an engine that does not stop in time: a file of the model's own may keep it at work for hours.
-    fn end_unless_it_stops(&self) {
-        thread_local! {
-            static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
-        }
-        let number = ASKED.get().wrapping_add(1);
-        ASKED.set(number);
-        self.stopping.set_value(Some(number));
-        let state = *self;
-        Timeout::new(STOPS_WITHIN_MS, move || {
-            if state.stopping.get_value() == Some(number) {
-                state.stopping.set_value(None);
-                state.client.with_value(EngineClient::stop);
-                state.fail(
-                    Stage::Run,
-                    format!(
-                        "The engine did not stop within {} seconds, so it was ended. Change what it was computing, or choose another model, then press Try again.",
-                        STOPS_WITHIN_MS / 1000
-                    ),
-                );
-            }
-        })
-        .forget();
-    }
-
-    /// Nothing is measured beside the run any more.
-    fn stop_measuring(&self) {
-        self.measurements.stop();
-        self.results.working().set(None);
-    }
-
-    /// Returns to the example of a first visit, on the same model and device.
-    pub(super) fn reset(&self) {
-        self.notices.set(Notices::default());
-        let loaded = self.model.get_untracked();
-        self.change(HistoryEntry::New, |settings| {
-            *settings = Settings { models: settings.models.clone(), ..Settings::example() };
-            // The example is made for the default model: others may have fewer layers, or no chat template.
-            if let Some(loaded) = loaded {
-                settings.run.plan = settings.run.plan.within(loaded.config.layers).0;
-                settings.run.chat &= loaded.has_chat_template;
-            }
-        });
-    }
-
-    /// There is no engine, for a reason that the page found; scripts hear of it as of the engine's own failures.
-    fn fail(&self, stage: Stage, message: String) {
-        let message = self.for_visitor(message);
-        self.end(stage, message.clone());
-        let failed = WorkerEvent::Failed { stage, message, fatal: true };
-        let calls = self.waiting.try_update_value(|waiting| waiting.tell_of_worker(&failed));
-        calls.unwrap_or_default().call();
-    }
-
-    fn end(&self, stage: Stage, message: String) {
-        self.engine.set(EngineStatus::Down);
-        self.running.set(false);
-        self.stop_measuring();
-        self.waiting.update_value(|waiting| waiting.reject(&message));
-        self.failure.set(Some(Failure::new(stage, message)));
-    }
-
-    /// Loads the model anew with weights rounded to 8 bits.
-    pub(super) fn round_to_eight_bits(&self) {
-        self.change(HistoryEntry::New, |settings| settings.models.precision = Precision::Eight);
-    }
-
-    /// Takes over what is heard of the engine for a backend.
-    fn hear(&self, backend: Backend, word: Word) {
-        match word {
-            Word::Event(event) => self.receive(event),
-            Word::Listens => {
-                self.program.set(None);
-                if self.engine.get_untracked() == EngineStatus::Down {
-                    // It had been given up.
-                    self.failure.set(None);
-                    self.engine.set(EngineStatus::Starting);
-                }
-                spawn_local(offline::keep(backend));
-            }
-            Word::NotStarted(failure) => {
-                if failure != StartFailure::Silent {
-                    self.client.with_value(EngineClient::stop);
-                }
-                self.fail(Stage::Device, sentence(&failure.to_string()));
-                self.failure.update(|known| {
-                    if let Some(known) = known {
-                        known.offers_cpu = backend == Backend::WebGpu;
-                        known.offers_reload = failure == StartFailure::Updated;
-                    }
-                });
-            }
-        }
-    }
-
-    /// Takes what the worker tells. Events of superseded runs are dropped here, so numbers never mix two plans.
-    fn receive(&self, event: WorkerEvent) {
-        match event {
-            WorkerEvent::Run { run, event } if run == self.newest_run.get_untracked() => {
-                let settings = self.settings.get_untracked();
-                let calls = self.waiting.try_update_value(|waiting| waiting.tell_of_run(run, &event, settings));
-                self.apply_run_event(run, event);
-                calls.unwrap_or_default().call();
-            }
-            WorkerEvent::Run { event: RunEvent::Failed { message, fatal: true }, .. } => {
-                self.replace_engine(Stage::Run, message);
-            }
-            WorkerEvent::Run { event, .. } => {
-                if matches!(event, RunEvent::Stopped) {
-                    self.stopping.set_value(None);
-                }
-            }
-            event => {
-                let calls = self.waiting.try_update_value(|waiting| waiting.tell_of_worker(&event));
-                self.apply_worker_event(event);
-                calls.unwrap_or_default().call();
-            }
-        }
-    }
-
-    /// Takes what the newest run tells.
-    fn apply_run_event(&self, run: u64, event: RunEvent) {
-        match &event {
-            RunEvent::NotFinite { found } => {
-                let sentence = found.to_string();
-                self.of_model.update_value(|known| known.push(sentence.clone()));
-                self.notices.update(|notices| notices.push(sentence));
-            }
-            RunEvent::Stopped => {
-                self.stopping.set_value(None);
-                self.running.set(false);
-            }
-            RunEvent::Failed { message, fatal } => {
-                self.stopping.set_value(None);
-                if *fatal {
-                    return self.replace_engine(Stage::Run, message.clone());
-                }
-                self.running.set(false);
-                self.stop_measuring();
-                self.failure.set(Some(Failure::new(Stage::Run, self.for_visitor(sentence(message)))));
-            }
-            RunEvent::Done { .. } => self.running.set(false),
-            _ => {}
-        }
-        let (done, measured) = (matches!(event, RunEvent::Done { .. }), matches!(event, RunEvent::Measured { .. }));
-        let plan = self.settings.with_untracked(|settings| settings.run.plan.clone());
-        let Some(changed) = self.results.try_update_untracked(|results| results.apply(run, &plan, event)) else {
-            return;
-        };
-        self.notify(changed);
-        if changed == Changed::Sweep {
-            let (done, total) = self.results.sweep_progress().get_untracked();
-            self.measurements.keep_pace(done, total);
-        }
-        if done {
-            self.measurements.end_run(self);
-        }
-        if measured {
-            self.measurements.end_measurement(self);
-        }
-    }
-
-    /// Has what shows a part of the results look at it again.
-    fn notify(&self, changed: Changed) {
-        let results = self.results;
-        match changed {
-            Changed::Nothing => {}
-            Changed::Run => results.notify(),
-            Changed::NotFinite => results.not_finite().notify(),
-            Changed::Steps => results.steps().notify(),
-            Changed::FixedTrajectory => results.fixed_trajectory().notify(),
-            Changed::Quality => results.quality().notify(),
-            Changed::Layers => results.layers().notify(),
-            Changed::EditedLayers => results.edited_layers().notify(),
-            Changed::Damage => results.damage().notify(),
-            Changed::Weights => results.weights().notify(),
-            Changed::Report => {
-                results.report().notify();
-                results.importance().notify();
-            }
-            Changed::Working => results.working().notify(),
-            Changed::Variants => results.variants().notify(),
-            Changed::Choice => results.choice().notify(),
-            Changed::Retrieval => results.retrieval().notify(),
-            Changed::Written => results.written().notify(),
-            Changed::Advice => results.advice().notify(),
-            Changed::Picture => results.picture().notify(),
-            Changed::Sweep => {
-                results.sweep().notify();
-                results.sweep_progress().notify();
-            }
-            Changed::Importance => results.importance().notify(),
-        }
-    }
-
-    /// Takes what the worker tells of itself.
-    fn apply_worker_event(&self, event: WorkerEvent) {
-        match event {
-            WorkerEvent::Hello | WorkerEvent::Pong | WorkerEvent::NotStarted { .. } | WorkerEvent::Run { .. } => {}
-            WorkerEvent::Starting { received, total } => self.program.set(Some((received, total))),
-            WorkerEvent::Device { backend, reason } => self.device.set(Some((backend, reason))),
-            WorkerEvent::NotThisDevice { reason, lasting } => {
-                if lasting {
-                    let model = self.settings.with_untracked(|settings| settings.models.model.clone());
-                    spawn_local(device::remember_slower(model, reason.clone()));
-                } else {
-                    self.notices.update(|notices| notices.push(reason.clone()));
-                }
-                self.use_cpu(&reason);
-            }
-            WorkerEvent::Progress { received, total, kept, file } => {
-                let pace = self.pace(received, total, kept);
-                self.engine.set(EngineStatus::Loading { received, total, file, pace });
-            }
-            WorkerEvent::Notice { message } => {
-                let message = self.for_visitor(message);
-                self.notices.update(|notices| notices.push(message));
-            }
-            WorkerEvent::AskFirst { model, excess } => {
-                let left = match excess {
-                    Excess::Bytes(bytes) => Left::Bytes(bytes),
-                    Excess::Redirect => Left::Redirect,
-                    Excess::Unknown => Left::Unknown,
-                };
-                self.ask_first(model, left);
-            }
-            WorkerEvent::TooBig { message, fits_in_eight_bits } => {
-                self.client.with_value(EngineClient::stop);
-                self.fail(Stage::Load, sentence(&message));
-                self.failure.update(|failure| {
-                    if let Some(failure) = failure {
-                        failure.offers_eight_bits = fits_in_eight_bits;
-                    }
-                });
-            }
-            WorkerEvent::Ready { model } => {
-                let model = *model;
-                if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
-                    self.results.importance().set(None);
-                    self.results.update(RunResults::forget_measured);
-                }
-                self.measurements.send_sets(self);
-                self.keep_plan_within(model.config.layers);
-                self.keep_chat_possible(&model);
-                self.tell_of_model(model.notices.clone());
-                self.models.look_again();
-                self.model.set(Some(model));
-                self.engine.set(EngineStatus::Ready);
-                self.start_run();
-            }
-            WorkerEvent::Stopped => self.stopping.set_value(None),
-            WorkerEvent::Usage { memory, threads } => self.usage.set(Some((memory, threads))),
-            WorkerEvent::Failed { stage: Stage::Run, message, fatal: false } => {
-                self.stopping.set_value(None);
-                self.running.set(false);
-                self.stop_measuring();
-                self.failure.set(Some(Failure::new(Stage::Run, self.for_visitor(sentence(&message)))));
-            }
-            WorkerEvent::Failed { stage, message, fatal } => {
-                self.stopping.set_value(None);
-                if fatal { self.replace_engine(stage, message) } else { self.end_engine(stage, message) }
-            }
-        }
-    }
-
-    /// Shows notices of a model that was loaded, in place of those of the one before.
-    fn tell_of_model(&self, sentences: Vec<String>) {
-        let before = self.of_model.try_update_value(|known| std::mem::replace(known, sentences.clone()));
-        self.notices.update(|notices| {
-            before.iter().flatten().for_each(|sentence| notices.dismiss(sentence));
-            notices.extend(sentences);
-        });
-    }
-
-    /// A sentence as it helps here: a frame has no place to choose a model.
-    fn for_visitor(&self, message: String) -> String {
-        if self.embedded && message.contains("under Model") {
-            format!("{message} This frame has no Model: open it in a tab for that.")
-        } else {
-            message
-        }
-    }
-
-    /// The engine cannot go on: the CPU's takes the place of a GPU's, where the visitor did not ask for that; else the failure stands.
-    fn replace_engine(&self, stage: Stage, message: String) {
-        self.client.with_value(EngineClient::stop);
-        let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
-        let may_choose = self.settings.with_untracked(|settings| settings.models.backend == BackendChoice::Auto);
-        if on_gpu && may_choose {
-            self.notices
-                .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
-            self.use_cpu("The GPU failed in this visit.");
-            return;
-        }
-        let advice = if stage == Stage::Run && !message.contains("again") {
-            " Press Try again; if it happens again, choose another model or device under Model."
-        } else {
-            ""
-        };
-        self.end(stage, self.for_visitor(sentence(&message) + advice));
-    }
-
-    /// There is no model, or no device.
-    fn end_engine(&self, stage: Stage, message: String) {
-        self.client.with_value(EngineClient::stop);
-        self.end(stage, self.for_visitor(sentence(&message)));
-    }
-
-    /// How fast the model comes from the network, once some of it has come.
-    fn pace(&self, received: u64, total: u64, kept: u64) -> Option<Pace> {
-        let now = window().performance()?.now();
-        let (since, had) = match self.loading_since.get_value().filter(|(_, had)| (kept..=received).contains(had)) {
-            Some(begun) => begun,
-            None => {
-                self.loading_since.set_value(Some((now, received)));
-                return None;
-            }
-        };
-        let seconds = (now - since) / 1000.0;
-        let speed = (received - had) as f64 / seconds.max(1e-3);
-        (seconds > 1.0 && speed > 0.0).then(|| Pace { speed, left: (total - received) as f64 / speed })
-    }
-
-    /// Reads the prompt as plain text where the model has no chat template that can be used, and says so.
-    fn keep_chat_possible(&self, model: &ModelInfo) {
-        if !model.has_chat_template && self.settings.with_untracked(|settings| settings.run.chat) {
-            let notice = match &model.chat_template_fault {
-                None => "This model has no chat template, so the prompt is read as plain text.".into(),
-                Some(fault) => format!("{} It is off now, so the prompt is read as plain text.", sentence(fault)),
-            };
-            self.notices.update(|notices| notices.push(notice));
-            self.change(HistoryEntry::Same, |settings| settings.run.chat = false);
-        }
-    }
-
-    /// Takes layers out of the plans that the model does not have, and says so.
-    fn keep_plan_within(&self, layers: usize) {
-        let settings = self.settings.get_untracked();
-        let (plan, mut notices) = settings.run.plan.within(layers);
-        let mut compare = settings.measure.compare.clone();
-        for variant in &mut compare {
-            let (inside, more) = variant.plan.within(layers);
-            variant.plan = inside;
-            notices.extend(more);
-        }
-        if plan != settings.run.plan || compare != settings.measure.compare {
-            self.notices.update(|known| known.extend(notices));
-            self.change(HistoryEntry::Same, |settings| {
-                settings.run.plan = plan;
-                settings.measure.compare = compare;
-            });
-        }
-    }
-}
-
-/// A message of the engine as a sentence.
-fn sentence(message: &str) -> String {
-    let mut chars = message.chars();
-    let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
 }

@@ -3,8 +3,10 @@
 use leptos::prelude::*;
 
 use super::address;
-use super::state::{AppState, EngineStatus, Failure, HistoryEntry, Pace};
+use super::address::HistoryEntry;
+use super::state::{AppState, EngineStatus, Failure};
 use crate::consent;
+use crate::pace::Pace;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_protocol::messages::{Backend, Stage};
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use leptos::prelude::*;
 use web_sys::HtmlTextAreaElement;
 
-use super::state::{AppState, HistoryEntry};
+use super::address::HistoryEntry;
+use super::state::AppState;
 use super::status::Progress;
 use prunescope_figures::figure::weights::memory;
 use prunescope_protocol::prune::quantization::{BITS, GROUPS};
@@ -201,7 +202,7 @@ fn CalibrationText() -> impl IntoView {
     let take = move |_| {
         if let Some(area) = area.get_untracked() {
             let area: &HtmlTextAreaElement = &area;
-            state.measurements.calibrate(&state, area.value().trim().to_string());
+            state.calibrate(area.value().trim().to_string());
         }
     };
     view! {

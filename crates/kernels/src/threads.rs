@@ -355,13 +355,13 @@ mod words {
 
     unsafe extern "C" {
         #[link_name = "shared_load"]
-        pub safe fn load(word: &AtomicU32) -> u32;
+        pub(super) safe fn load(word: &AtomicU32) -> u32;
         #[link_name = "shared_store"]
-        pub safe fn store(word: &AtomicU32, value: u32);
+        pub(super) safe fn store(word: &AtomicU32, value: u32);
         #[link_name = "shared_add"]
-        pub safe fn add(word: &AtomicU32, value: u32) -> u32;
+        pub(super) safe fn add(word: &AtomicU32, value: u32) -> u32;
         #[link_name = "shared_wake"]
-        pub safe fn wake(word: &AtomicU32);
+        pub(super) safe fn wake(word: &AtomicU32);
     }
 }
 

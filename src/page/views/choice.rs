@@ -93,7 +93,7 @@ pub(super) fn Choice() -> impl IntoView {
                 "Your own questions (JSON lines with question, choices, answer) "
                 <input id="choice-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
             </label>
-            <button class="chip" on:click=move |_| measurements.use_questions(&state, vec![])>"built-in questions"</button>
+            <button class="chip" on:click=move |_| state.use_questions(vec![])>"built-in questions"</button>
         </div>
         <p class="sentence" id="choice-summary">{move || table.with(|table| summary(table))}</p>
         <div class="scroll" tabindex="0" role="region" aria-label="Score by topic">

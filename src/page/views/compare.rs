@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
+use super::super::address::HistoryEntry;
 use super::super::chart_view::{COMPUTING, ChartView};
-use super::super::state::{AppState, HistoryEntry};
+use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::{Ink, short_number};
 use prunescope_figures::figure::compare::{MORE, PANELS, Panel, panel_of};

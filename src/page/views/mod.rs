@@ -14,7 +14,8 @@ use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use super::state::{AppState, HistoryEntry};
+use super::address::HistoryEntry;
+use super::state::AppState;
 use super::status::Progress;
 use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
 

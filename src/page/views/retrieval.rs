@@ -40,7 +40,7 @@ pub(super) fn Retrieval() -> impl IntoView {
                 "Your own set (JSON lines: id and passage, or query and answer) "
                 <input id="retrieval-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
             </label>
-            <button class="chip" on:click=move |_| measurements.use_retrieval_set(&state, RetrievalSet::default())>"built-in set"</button>
+            <button class="chip" on:click=move |_| state.use_retrieval_set(RetrievalSet::default())>"built-in set"</button>
         </div>
         <div class="charts two">
             <ChartView id="chart-mean" title="Rank of the right passage, mean of the tokens" figure=figure(Pooling::Mean) height=330.0/>

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
+use super::super::address::HistoryEntry;
 use super::super::chart_view::ChartView;
-use super::super::state::{AppState, HistoryEntry};
+use super::super::state::AppState;
 use super::super::status::duration;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::sweep::{Score, panel};
@@ -63,7 +64,7 @@ pub(super) fn Sweep() -> impl IntoView {
                 "items of each set (0: all) "
                 <input id="sample" class="layer-number" type="number" min="0" max="2000" prop:value=move || state.settings.with(|settings| settings.measure.sample.to_string()) on:change=set_sample/>
             </label>
-            <button id="sweep-start" class="primary" disabled=running on:click=move |_| measurements.start(&state, Measurement::Sweep)>{begin}</button>
+            <button id="sweep-start" class="primary" disabled=running on:click=move |_| state.start_measurement(Measurement::Sweep)>{begin}</button>
             <span id="sweep-progress" role="status">{progress}</span>
         </div>
         <div class="charts three">
@@ -101,7 +102,7 @@ fn Judgement() -> impl IntoView {
     };
     view! {
         <div class="options">
-            <button id="judge" disabled=running on:click=move |_| measurements.start(&state, Measurement::Judge)>
+            <button id="judge" disabled=running on:click=move |_| state.start_measurement(Measurement::Judge)>
                 {move || format!("Judge “{}”", name())}
             </button>
             <span class="hint">"The dense and the pruned model do the same sample of every set."</span>

@@ -19,7 +19,7 @@ pub(super) fn Weights() -> impl IntoView {
     let measurements = state.measurements;
     let look = move |layer: usize, matrix: Matrix| {
         measurements.pictured.set((layer, matrix));
-        measurements.start(&state, Measurement::Picture { layer, matrix });
+        state.start_measurement(Measurement::Picture { layer, matrix });
     };
     let figure = Signal::derive(move || state.results.picture().with(|picture| picture.as_ref().map(mask)));
     let rows = move || {

@@ -132,6 +132,19 @@ pub struct Settings {
     pub view: View,
 }
 
+/// What a change of settings asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing is different.
+    Nothing,
+    /// Something is measured or shown that was not.
+    Explore,
+    /// The main run is to be run anew.
+    Run,
+    /// Other models are to be loaded.
+    Load,
+}
+
 /// Which models, and how they are held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -240,6 +253,19 @@ impl Settings {
         Self { run: RunSettings { plan: PruningPlan::dropping(drop), ..RunSettings::default() }, ..Self::default() }
     }
 
+    /// What these settings ask for that others did not.
+    pub fn change_from(&self, before: &Self) -> Change {
+        if self.models != before.models {
+            Change::Load
+        } else if self.run != before.run {
+            Change::Run
+        } else if self != before {
+            Change::Explore
+        } else {
+            Change::Nothing
+        }
+    }
+
     /// These settings with every value inside its limits, and a sentence for each that was not.
     pub fn checked(mut self) -> (Self, Vec<String>) {
         let mut notices = vec![];
@@ -284,5 +310,48 @@ impl Settings {
             self.run.prompt.truncate(end);
         }
         (self, notices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every setting belongs to one part, which says what a change of it asks for.
+    #[test]
+    fn a_change_of_each_setting_asks_for_what_its_part_says() {
+        let before = Settings::default();
+        let json = serde_json::to_value(&before).unwrap();
+        for (name, value) in json.as_object().unwrap() {
+            let other = match name.as_str() {
+                "precision" => "8".into(),
+                "backend" => "cpu".into(),
+                "view" => "sweep".into(),
+                "sweep" => "bits".into(),
+                "hub" => "https://hub.example".into(),
+                "drop" => "a1".into(),
+                "sparse" => "wanda-0.5".into(),
+                "quant" => "rtn4-g64".into(),
+                "layers" => "1-2".into(),
+                "on" => "mlp".into(),
+                "compare" => serde_json::json!([{ "name": "x", "drop": "a1" }]),
+                _ => match value {
+                    serde_json::Value::Bool(value) => (!value).into(),
+                    serde_json::Value::Number(_) => 3.into(),
+                    _ => "x".into(),
+                },
+            };
+            let mut changed = json.clone();
+            changed[name] = other;
+            let after: Settings = serde_json::from_value(changed).unwrap();
+            let expected = match name.as_str() {
+                "model" | "other" | "hub" | "precision" | "backend" => Change::Load,
+                "view" | "compare" | "sweep" | "sample" => Change::Explore,
+                _ => Change::Run,
+            };
+            assert_eq!(after.change_from(&before), expected, "{name}");
+            assert_eq!(before.change_from(&after), expected, "{name} back");
+        }
+        assert_eq!(before.change_from(&before.clone()), Change::Nothing);
     }
 }

@@ -1,0 +1,143 @@
+//! Measurements beside the main run: when they start, and what stops them.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+
+use super::state::{AppState, EngineStatus};
+use crate::automatic::{after_change, automatic, is_missing};
+use crate::pace::SweepPace;
+use crate::run_results::{RunResults, RunResultsStoreFields};
+use prunescope_protocol::messages::{Measurement, Request};
+use prunescope_protocol::settings::Settings;
+use prunescope_protocol::tasks::{self, Question, RetrievalSet};
+
+impl AppState {
+    /// Asks for a measurement: now, or after the main run.
+    pub(super) fn start_measurement(&self, what: Measurement) {
+        self.measurements.wanted.set(Some(what));
+        if what == Measurement::Sweep {
+            self.measurements.pace.set_value(SweepPace::default());
+            self.measurements.time_left.set(None);
+        }
+        if self.running.get_untracked() {
+            return;
+        }
+        if self.is_stale_untracked() {
+            // A run that was stopped before its first results: the measurement follows it.
+            self.start_run();
+        } else {
+            self.send_measurement(what);
+        }
+    }
+
+    fn send_measurement(&self, what: Measurement) {
+        if self.engine.get_untracked() == EngineStatus::Ready {
+            let (run, settings) = (self.newest_run.get_untracked(), self.settings.get_untracked());
+            self.send(Request::Measure { run, settings: settings.run, measure: settings.measure, what });
+        }
+    }
+
+    /// The main run is complete: what is wanted or belongs to the open view follows.
+    pub(super) fn measure_after_run(&self) {
+        let wanted = self.measurements.wanted.get_untracked();
+        if let Some(what) = wanted.or_else(|| self.automatic_measurement()) {
+            self.start_measurement(what);
+        }
+    }
+
+    /// A measurement is complete: what the open view shows may still be missing, if a sweep was in its way.
+    pub(super) fn measure_after_measurement(&self) {
+        self.measurements.wanted.set(None);
+        let view = self.settings.with_untracked(|settings| settings.view);
+        let missing = self.results.with_untracked(|results| is_missing(view, results));
+        if let Some(what) = self.automatic_measurement().filter(|_| missing) {
+            self.start_measurement(what);
+        }
+    }
+
+    fn automatic_measurement(&self) -> Option<Measurement> {
+        let pictured = self.measurements.pictured.get_untracked();
+        self.settings.with_untracked(|settings| automatic(settings, pictured))
+    }
+
+    /// The settings changed, but not what the main run asks.
+    pub(super) fn measure_after_change(&self, before: &Settings, now: &Settings) {
+        let measurements = self.measurements;
+        if now.measure.sweep != before.measure.sweep || now.measure.sample != before.measure.sample {
+            self.results.update(|results| {
+                results.forget_sweep();
+                results.advice.clear();
+                results.written.clear();
+            });
+            if matches!(measurements.wanted.get_untracked(), Some(Measurement::Sweep | Measurement::Judge)) {
+                self.stop();
+            }
+        }
+        if now.measure.compare != before.measure.compare {
+            self.results.variants().set(BTreeMap::new());
+        }
+        let (wanted, pictured) = (measurements.wanted.get_untracked(), measurements.pictured.get_untracked());
+        if let Some(what) = after_change(before, now, wanted, pictured) {
+            self.start_measurement(what);
+        }
+    }
+
+    /// Tells a fresh engine of the visitor's own sets and text.
+    pub(super) fn send_sets(&self) {
+        let (own_questions, own_retrieval) = self.measurements.own_sets.get_value();
+        if own_questions {
+            self.send(Request::UseQuestions { questions: self.measurements.questions.get_untracked() });
+        }
+        if own_retrieval {
+            self.send(Request::UseRetrievalSet { set: self.measurements.retrieval_set.get_untracked() });
+        }
+        let text = self.measurements.calibration.get_untracked();
+        if !text.is_empty() {
+            self.send(Request::Calibrate { text });
+        }
+    }
+
+    /// Uses other questions; none is the built-in set.
+    pub(super) fn use_questions(&self, questions: Vec<Question>) {
+        self.measurements.own_sets.update_value(|own| own.0 = !questions.is_empty());
+        self.send(Request::UseQuestions { questions: questions.clone() });
+        self.measurements.questions.set(if questions.is_empty() { tasks::choice::built_in() } else { questions });
+        self.results.choice().set(BTreeMap::new());
+        self.start_after_message(Measurement::Choice);
+    }
+
+    /// Uses another retrieval set; an empty one is the built-in set.
+    pub(super) fn use_retrieval_set(&self, set: RetrievalSet) {
+        let own = !set.queries.is_empty();
+        self.measurements.own_sets.update_value(|sets| sets.1 = own);
+        self.send(Request::UseRetrievalSet { set: set.clone() });
+        self.measurements.retrieval_set.set(if own { set } else { tasks::retrieval::built_in() });
+        self.results.retrieval().set(None);
+        self.start_after_message(Measurement::Retrieval);
+    }
+
+    /// Asks for a measurement after a message that stopped what was running.
+    fn start_after_message(&self, what: Measurement) {
+        let was_running = self.running.get_untracked();
+        self.start_measurement(what);
+        if was_running {
+            self.start_run();
+        }
+    }
+
+    /// Uses another calibration text; the empty one is the built-in text.
+    pub(super) fn calibrate(&self, text: String) {
+        self.measurements.calibration.set(text.clone());
+        self.send(Request::Calibrate { text });
+        self.results.update(RunResults::forget_measured);
+        self.start_run();
+    }
+
+    /// Tells from the points of a sweep so far how long the others will take.
+    pub(super) fn keep_sweep_pace(&self, done: usize, total: usize) {
+        let now = window().performance().map_or(0.0, |performance| performance.now());
+        let left = self.measurements.pace.try_update_value(|pace| pace.left(now, done, total)).flatten();
+        self.measurements.time_left.set(left);
+    }
+}

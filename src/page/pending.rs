@@ -1,0 +1,115 @@
+//! Promises that scripts wait for, and their callbacks.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use js_sys::Function;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use prunescope_protocol::messages::{RunEvent, WorkerEvent};
+use prunescope_protocol::results::Report;
+use prunescope_protocol::settings::Settings;
+
+/// Promises of results that are not there yet, and callbacks.
+#[derive(Default)]
+pub(super) struct Pending {
+    pub results: Vec<(Function, Function)>,
+    pub ready: Vec<Function>,
+    pub callbacks: Rc<RefCell<BTreeMap<u32, (String, Function)>>>,
+    pub next_callback: u32,
+}
+
+impl Pending {
+    /// Settles promises that what a worker tells of itself answers; returns the callbacks to call, once nothing is borrowed any more.
+    pub(super) fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
+        match event {
+            WorkerEvent::Progress { .. } => self.calls("progress", || to_js(event)),
+            WorkerEvent::Ready { model } => {
+                let described = to_js(model);
+                for resolve in self.ready.drain(..) {
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &described);
+                }
+                self.calls("ready", || to_js(event))
+            }
+            WorkerEvent::Failed { message, fatal, .. } => {
+                if !fatal {
+                    self.reject(message);
+                }
+                self.calls("failed", || to_js(event))
+            }
+            _ => Calls::default(),
+        }
+    }
+
+    /// The same for what the newest run tells.
+    ///
+    /// * `settings` — what was asked.
+    pub(super) fn tell_of_run(&mut self, run: u64, event: &RunEvent, settings: Settings) -> Calls {
+        match event {
+            RunEvent::Done { report } => {
+                let report = Report { settings, found: (**report).clone() };
+                let detail = to_js(&report);
+                for (resolve, _) in self.results.drain(..) {
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &detail);
+                }
+                return self
+                    .calls("done", || to_js(&serde_json::json!({ "type": "done", "run": run, "report": report })));
+            }
+            RunEvent::Failed { message, fatal: false } => self.reject(message),
+            _ => {}
+        }
+        self.calls(event.name(), || to_js(&Told { run, event }))
+    }
+
+    /// Rejects all promises of results.
+    pub(super) fn reject(&mut self, why: &str) {
+        for (_, reject) in self.results.drain(..) {
+            let _ = reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(why));
+        }
+    }
+
+    pub(super) fn calls(&self, name: &str, detail: impl FnOnce() -> JsValue) -> Calls {
+        let callbacks: Vec<Function> = self
+            .callbacks
+            .borrow()
+            .values()
+            .filter(|(other, _)| other == name)
+            .map(|(_, callback)| callback.clone())
+            .collect();
+        Calls { detail: if callbacks.is_empty() { JsValue::NULL } else { detail() }, callbacks }
+    }
+}
+
+/// What a run tells, as scripts get it.
+#[derive(Serialize)]
+struct Told<'a> {
+    run: u64,
+    #[serde(flatten)]
+    event: &'a RunEvent,
+}
+
+/// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed then.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Calls {
+    callbacks: Vec<Function>,
+    detail: JsValue,
+}
+
+impl Calls {
+    /// Calls them; one that fails does not keep the others from being called.
+    pub(super) fn call(self) {
+        for callback in self.callbacks {
+            if let Err(error) = callback.call1(&JsValue::UNDEFINED, &self.detail) {
+                leptos::logging::warn!("a callback of window.prunescope failed: {error:?}");
+            }
+        }
+    }
+}
+
+/// A value as a plain JavaScript object.
+pub(super) fn to_js(value: &impl Serialize) -> JsValue {
+    serde_json::to_string(value).ok().and_then(|text| js_sys::JSON::parse(&text).ok()).unwrap_or(JsValue::NULL)
+}
