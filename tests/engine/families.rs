@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
+use prunescope_engine::compute::KeyValueCache;
+use prunescope_engine::compute::linear::Linear;
 use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
 use prunescope_engine::experiment::forward::{Pass, forward_pair, last_spaces};
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::linear::Linear;
-use prunescope_engine::model::{Decoder, KeyValueCache, LoadedModel};
+use prunescope_engine::model::{Decoder, LoadedModel};
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;

@@ -8,14 +8,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use futures::executor::block_on;
+use prunescope_engine::compute::KeyValueCache;
 use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
 use prunescope_engine::experiment::forward::{Pass, last_spaces};
 use prunescope_engine::experiment::layerwise::layer_transitions;
 use prunescope_engine::metrics::read_all;
+use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::{KeyValueCache, LoadedModel};
 use prunescope_engine::session::Session;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::PruningPlan;

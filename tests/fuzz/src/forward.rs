@@ -1,7 +1,8 @@
 //! A forward pass of a tiny model after a hostile configuration: it is refused, or the numbers have the right shape.
 
 use prunescope_engine::compute::Cpu;
-use prunescope_engine::model::{Decoder, KeyValueCache, ModelLoader};
+use prunescope_engine::compute::KeyValueCache;
+use prunescope_engine::model::{Decoder, ModelLoader};
 use prunescope_formats::config;
 use prunescope_formats::gguf::Gguf;
 use prunescope_formats::layout::Format;

@@ -11,13 +11,13 @@ use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 
 use super::{Compute, LayerCache, bytes_of, on_device, packed, read_back, text_by_text};
+use crate::compute::attention::Attention;
+use crate::compute::linear::Linear;
+use crate::compute::mlp::Mlp;
+use crate::compute::norm::Norm;
+use crate::compute::rope::Rope;
 use crate::metrics::Spaces;
 use crate::metrics::comparison::{Pending, compare_on_gpu};
-use crate::model::attention::Attention;
-use crate::model::linear::Linear;
-use crate::model::mlp::Mlp;
-use crate::model::norm::Norm;
-use crate::model::rope::Rope;
 
 /// A GPU, opened.
 #[derive(Clone, Debug)]

@@ -1,13 +1,21 @@
 //! Where a model runs, as a type: [`Cpu`] and [`Gpu`] by this project's kernels, [`Reference`] by plain burn.
 //!
+//! The layers of a decoder that a backend computes are here too, a file each: they are what it is given.
+//!
 //! A decoder's weights, positions and caches are types of its backend, so that what belongs to two backends cannot be mixed. The
 //! residual stream is a burn tensor on the backend's device for all of them.
 
+pub mod attention;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
+pub mod kv_cache;
+pub mod linear;
+pub mod mlp;
+pub mod norm;
 #[cfg(not(target_arch = "wasm32"))]
 mod reference;
+pub mod rope;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -22,16 +30,17 @@ pub use cpu::Cpu;
 pub(crate) use cpu::to_values;
 #[cfg(feature = "gpu")]
 pub use gpu::Gpu;
+pub use kv_cache::KeyValueCache;
+pub use linear::Linear;
 #[cfg(not(target_arch = "wasm32"))]
 pub use reference::Reference;
 
 use crate::metrics::Spaces;
 use crate::metrics::comparison::Pending;
-use crate::model::attention::Attention;
-use crate::model::linear::Linear;
-use crate::model::mlp::Mlp;
-use crate::model::norm::Norm;
-use crate::model::rope::Rope;
+use attention::Attention;
+use mlp::Mlp;
+use norm::Norm;
+use rope::Rope;
 
 /// A backend: how weights are held, and how a decoder's steps are computed.
 ///

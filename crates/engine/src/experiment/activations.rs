@@ -6,8 +6,9 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::{Control, ExperimentError};
+use crate::compute::KeyValueCache;
 use crate::compute::{Compute, read_back};
-use crate::model::{Decoder, KeyValueCache};
+use crate::model::Decoder;
 use prunescope_protocol::model::InputSite;
 
 /// Tokens that pass through a sublayer between two pauses.

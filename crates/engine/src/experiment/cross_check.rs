@@ -11,7 +11,8 @@ use crate::metrics::comparison::Pending;
 use crate::metrics::{Spaces, read_all};
 use crate::model::cross_check::CrossCheck;
 
-use crate::model::{Decoder, KeyValueCache};
+use crate::compute::KeyValueCache;
+use crate::model::Decoder;
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{DeviceCheck, Place};

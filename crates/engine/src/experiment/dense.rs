@@ -5,9 +5,10 @@ use burn::tensor::Tensor;
 use super::forward::{Pass, ResidualStream, last_spaces};
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
+use crate::compute::KeyValueCache;
 use crate::metrics::Spaces;
+use crate::model::Decoder;
 use crate::model::sampling::{Sampler, Sampling};
-use crate::model::{Decoder, KeyValueCache};
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 

@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 
 use super::forward::{Pass, last_spaces};
 use super::{Control, ExperimentError};
+use crate::compute::KeyValueCache;
 use crate::compute::{Compute, read_back};
-use crate::model::{Decoder, KeyValueCache};
+use crate::model::Decoder;
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Place;
 

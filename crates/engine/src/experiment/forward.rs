@@ -6,8 +6,9 @@ use burn::tensor::Tensor;
 
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
+use crate::compute::KeyValueCache;
 use crate::metrics::Spaces;
-use crate::model::{Decoder, KeyValueCache};
+use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::PruningPlan;
 

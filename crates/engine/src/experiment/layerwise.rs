@@ -11,9 +11,10 @@ use super::forward::ResidualStream;
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
+use crate::compute::KeyValueCache;
 use crate::metrics::comparison::Pending;
 use crate::metrics::{Spaces, read_all};
-use crate::model::{Decoder, KeyValueCache};
+use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::results::LayerTransition;
 

@@ -3,13 +3,13 @@
 use burn::tensor::Tensor;
 use prunescope_protocol::model::{DecoderConfig, Matrix, Sublayer, SublayerKind};
 
-use super::attention::{Attention, Positions};
-use super::kv_cache::KeyValueCache;
-use super::linear::Linear;
-use super::mlp::Mlp;
-use super::norm::Norm;
-use super::rope::Rope;
 use crate::compute::Compute;
+use crate::compute::attention::{Attention, Positions};
+use crate::compute::kv_cache::KeyValueCache;
+use crate::compute::linear::Linear;
+use crate::compute::mlp::Mlp;
+use crate::compute::norm::Norm;
+use crate::compute::rope::Rope;
 
 /// One block: two sublayers.
 #[derive(Clone, Debug)]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::attention::Attention;
 use super::cross_check::{Collector, CrossCheck, row_values};
 use super::decoder::{Block, Decoder};
-use super::linear::Linear;
-use super::mlp::Mlp;
-use super::norm::Norm;
-use super::rope::Rope;
 use crate::compute::Compute;
+use crate::compute::attention::Attention;
+use crate::compute::linear::Linear;
+use crate::compute::mlp::Mlp;
+use crate::compute::norm::Norm;
+use crate::compute::rope::Rope;
 use prunescope_formats::chat::{ChatError, ChatTemplate};
 use prunescope_formats::config::{self, DecoderConfig};
 use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
