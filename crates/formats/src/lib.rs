@@ -5,11 +5,7 @@
 
 pub mod chat;
 pub mod config;
-mod config_gguf;
-mod config_hub;
 pub mod gguf;
-mod gguf_tokenizer;
-mod hub_tokenizer;
 pub mod layout;
 pub mod load_error;
 pub mod metadata;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::gguf::GgufError;
 use super::safetensors::SafetensorsError;
-use super::tokenizer::TokenizerError;
+use super::tokenizer::error::TokenizerError;
 use prunescope_quant::TensorType;
 
 /// Why a model could not be loaded.

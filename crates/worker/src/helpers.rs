@@ -8,6 +8,7 @@ use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, Url};
 
+use super::memory::is_shared;
 use super::relaxed_simd::RelaxedSimdProgram;
 use super::scope;
 use prunescope_kernels::threads::POOL;
@@ -55,13 +56,6 @@ pub(crate) fn is_helper() -> bool {
     }
     let on_stack = 0u8;
     &raw const on_stack >= &raw const __heap_base
-}
-
-/// Whether this program's memory may be given to other workers.
-pub(crate) fn is_shared() -> bool {
-    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-    // A page that is not isolated has no name for the other kind.
-    !memory.buffer().is_instance_of::<js_sys::ArrayBuffer>()
 }
 
 /// An address of [`SCRIPT`].

@@ -13,6 +13,7 @@ mod device;
 mod download;
 mod fetch;
 mod helpers;
+mod memory;
 mod random;
 mod relaxed_simd;
 mod store;
@@ -208,7 +209,7 @@ async fn load<C: Host>(
     let first = download::model(model, compute.clone(), precision, limits).await.map_err(of(model))?;
     let mut session = Session::new(first, &model.source, now);
     if let Some(order) = other {
-        limits.total = limits.total.saturating_sub(memory());
+        limits.total = limits.total.saturating_sub(memory::bytes());
         let second = download::model(order, compute, precision, limits).await.map_err(of(order))?;
         let compared = session.compare_with(second, &order.source);
         compared.map_err(|error| Failure::Message(format!("{error}."))).map_err(of(order))?;
@@ -216,14 +217,8 @@ async fn load<C: Host>(
     Ok(session)
 }
 
-/// Bytes of this program's memory.
-fn memory() -> u64 {
-    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-    u64::from(memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length())
-}
-
 fn tell_usage() {
-    tell(&WorkerEvent::Usage { memory: memory(), threads: POOL.threads() });
+    tell(&WorkerEvent::Usage { memory: memory::bytes(), threads: POOL.threads() });
 }
 
 thread_local! {

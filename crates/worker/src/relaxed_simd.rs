@@ -6,7 +6,7 @@ use js_sys::WebAssembly::{Instance, Module, Table};
 use js_sys::{Function, Object, Reflect, Uint8Array, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::helpers::is_shared;
+use super::memory::is_shared;
 use prunescope_kernels::matmul::{Gemm, Gemv, RelaxedSimd, use_relaxed_simd};
 
 /// The program, for memory of one program's own and for memory that threads share.

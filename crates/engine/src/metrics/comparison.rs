@@ -1,15 +1,15 @@
 //! All metrics of a pair of models at once: computed on the device, read back in one round trip.
 
 #[cfg(feature = "gpu")]
+use super::host::TOP;
+#[cfg(feature = "gpu")]
 use super::host::compared_on_gpu;
+pub use super::host::{Comparison, TopToken};
 use super::host::{Row, compare_rows};
 use burn::tensor::{Tensor, TensorData, Transaction};
 #[cfg(feature = "gpu")]
 use prunescope_gpu::compare::ComparedRow;
 use prunescope_protocol::results::Metrics;
-
-/// How many of the likeliest tokens of each model are reported.
-pub const TOP: usize = 10;
 
 /// One model's numbers at some positions.
 #[derive(Clone, Debug)]
@@ -18,28 +18,6 @@ pub struct Spaces {
     pub hidden: Tensor<2>,
     /// z, `[rows, vocabulary]`.
     pub logits: Tensor<2>,
-}
-
-/// A likely token of one model, with what both models give it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TopToken {
-    /// The token.
-    pub id: u32,
-    /// Its probability in the dense model.
-    pub dense: f32,
-    /// Its probability in the pruned model.
-    pub pruned: f32,
-}
-
-/// A comparison at one position, on the host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
-    /// The metrics.
-    pub metrics: Metrics,
-    /// The dense model's likeliest tokens, likeliest first.
-    pub dense_top: Vec<TopToken>,
-    /// The pruned model's likeliest tokens, likeliest first.
-    pub pruned_top: Vec<TopToken>,
 }
 
 /// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the GPU's program takes

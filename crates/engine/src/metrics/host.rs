@@ -4,9 +4,33 @@
 
 use wide::f32x4;
 
-use super::comparison::{Comparison, TOP, TopToken};
 use prunescope_kernels::elementwise::{exponentials, largest_of};
 use prunescope_protocol::results::Metrics;
+
+/// How many of the likeliest tokens of each model are reported.
+pub const TOP: usize = 10;
+
+/// A likely token of one model, with what both models give it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TopToken {
+    /// The token.
+    pub id: u32,
+    /// Its probability in the dense model.
+    pub dense: f32,
+    /// Its probability in the pruned model.
+    pub pruned: f32,
+}
+
+/// A comparison at one position, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The dense model's likeliest tokens, likeliest first.
+    pub dense_top: Vec<TopToken>,
+    /// The pruned model's likeliest tokens, likeliest first.
+    pub pruned_top: Vec<TopToken>,
+}
 
 /// Numbers that are summed in f32 before the sum goes on in f64.
 const CHUNK: usize = 512;

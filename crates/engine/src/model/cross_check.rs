@@ -3,7 +3,7 @@
 //! Some blocks whole; of the embedding the rows of a probe's tokens; of the head rows spread over the vocabulary.
 
 use super::decoder::Decoder;
-use super::loader::Parts;
+use super::parts::Parts;
 use crate::compute::{Compute, Cpu};
 use prunescope_formats::config::DecoderConfig;
 use prunescope_formats::layout::Part;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::cross_check::{Collector, CrossCheck, row_values};
 use super::decoder::{Block, Decoder};
+use super::parts::Parts;
 use crate::compute::Compute;
 use crate::compute::attention::Attention;
 use crate::compute::linear::Linear;
@@ -111,12 +112,6 @@ pub struct ModelLoader<C: Compute> {
     collector: Option<Collector>,
     /// Bytes that the weights take, in the files begun so far: as they are held, and rounded to 8 bits.
     held: [u64; 2],
-}
-
-/// The parts of a decoder by their names in GGUF.
-pub(super) struct Parts<C: Compute> {
-    pub(super) matrices: HashMap<String, C::Matrix>,
-    pub(super) rows: HashMap<String, C::Vector>,
 }
 
 impl<C: Compute> ModelLoader<C> {
@@ -432,11 +427,6 @@ impl<C: Compute> ModelLoader<C> {
     }
 }
 
-/// A part that no file has.
-fn missing(tensor: String) -> LoadError {
-    LoadError::MissingTensor { tensor, example: String::new() }
-}
-
 /// `1 tensor`, `2 tensors`.
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
@@ -466,86 +456,6 @@ fn make_room(pending: &mut Vec<u8>, more: usize, tensor: &TensorInfo) -> Result<
 impl<C: Compute> Default for Parts<C> {
     fn default() -> Self {
         Self { matrices: HashMap::new(), rows: HashMap::new() }
-    }
-}
-
-impl<C: Compute> Parts<C> {
-    fn matrix(&mut self, path: &str) -> Result<Linear<C>, LoadError> {
-        let tensor = format!("{path}.weight");
-        let weights = self.matrices.remove(&tensor).ok_or_else(|| missing(tensor))?;
-        Ok(Linear { weights, bias: self.rows.remove(&format!("{path}.bias")) })
-    }
-
-    fn norm(&mut self, path: &str, config: &DecoderConfig) -> Result<Norm<C>, LoadError> {
-        let tensor = format!("{path}.weight");
-        Ok(Norm {
-            weight: self.rows.remove(&tensor).ok_or_else(|| missing(tensor))?,
-            bias: self.rows.remove(&format!("{path}.bias")),
-            epsilon: config.norm_epsilon,
-            centred: config.family.centres(),
-        })
-    }
-
-    /// The norm of a part that not every family has.
-    fn norm_if_any(&mut self, path: &str, config: &DecoderConfig) -> Result<Option<Norm<C>>, LoadError> {
-        let is_there = self.rows.contains_key(&format!("{path}.weight"));
-        is_there.then(|| self.norm(path, config)).transpose()
-    }
-
-    /// The decoder of a shape whose parts these are.
-    pub(super) fn decoder(mut self, config: DecoderConfig, compute: C) -> Result<Decoder<C>, LoadError> {
-        let mut blocks = Vec::with_capacity(config.layers);
-        for layer in 0..config.layers {
-            let path = |part: &str| format!("blk.{layer}.{part}");
-            let of_query = self.norm_if_any(&path("attn_q_norm"), &config)?;
-            let of_key = self.norm_if_any(&path("attn_k_norm"), &config)?;
-            let window = config.window_of(layer);
-            let heads = Heads {
-                queries: config.heads,
-                keys: config.key_value_heads,
-                width: config.head_dim,
-                scale: config.attention_scale as f32,
-                window: window.unwrap_or(usize::MAX),
-            };
-            let norm = self.norm(&path("attn_norm"), &config)?;
-            let mlp_norm =
-                if config.family.shares_norm() { norm.clone() } else { self.norm(&path("ffn_norm"), &config)? };
-            blocks.push(Block {
-                attention: Attention {
-                    norm,
-                    query: self.matrix(&path("attn_q"))?,
-                    key: self.matrix(&path("attn_k"))?,
-                    value: self.matrix(&path("attn_v"))?,
-                    output: self.matrix(&path("attn_output"))?,
-                    head_norms: of_query.zip(of_key).map(|(query, key)| [query, key]),
-                    post_norm: self.norm_if_any(&path("post_attention_norm"), &config)?,
-                    heads,
-                    windowed: window.is_some(),
-                },
-                mlp: Mlp {
-                    norm: mlp_norm,
-                    gate: if config.family.gated() { Some(self.matrix(&path("ffn_gate"))?) } else { None },
-                    up: self.matrix(&path("ffn_up"))?,
-                    down: self.matrix(&path("ffn_down"))?,
-                    activation: config.activation,
-                    post_norm: self.norm_if_any(&path("post_ffw_norm"), &config)?,
-                },
-            });
-        }
-        let rope = |windowed| config.rotary.as_ref().map(|rotary| Rope::new(rotary, windowed));
-        let (rope, window_rope) = (rope(false), config.window.and_then(|_| rope(true)));
-        let position_embedding = if config.rotary.is_none() { Some(self.matrix("position_embd")?) } else { None };
-        Ok(Decoder {
-            embedding: self.matrix("token_embd")?,
-            position_embedding,
-            blocks,
-            norm: self.norm("output_norm", &config)?,
-            head: self.matrix("output").ok(),
-            rope,
-            window_rope,
-            config,
-            compute,
-        })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod decoder;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod file;
 pub mod loader;
+mod parts;
 pub mod sampling;
 
 pub use decoder::Decoder;

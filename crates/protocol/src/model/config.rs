@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::family::Presence;
 use super::family::{Activation, Family};
 use super::matrix::Matrix;
 
@@ -46,18 +47,6 @@ pub struct DecoderConfig {
     pub parallel: bool,
     /// Which parts it has that not every decoder has.
     pub parts: OptionalParts,
-}
-
-/// Whether a decoder has a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// It cannot be without it.
-    Needed,
-    /// It has none; a tensor for it is not its own.
-    Absent,
-    /// It has it where its files have a tensor for it.
-    IfThere,
 }
 
 impl Presence {

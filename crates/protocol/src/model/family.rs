@@ -5,7 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Presence;
+/// Whether a decoder has a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It cannot be without it.
+    Needed,
+    /// It has none; a tensor for it is not its own.
+    Absent,
+    /// It has it where its files have a tensor for it.
+    IfThere,
+}
 
 /// A family of decoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

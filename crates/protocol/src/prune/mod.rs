@@ -3,6 +3,7 @@
 pub mod dropped;
 pub mod footprint;
 pub mod importance;
+mod part_error;
 pub mod plan;
 pub mod quantization;
 pub mod sparsity;
@@ -10,6 +11,7 @@ pub mod sparsity;
 pub use dropped::{DroppedError, DroppedSublayers};
 pub use footprint::Footprint;
 pub use importance::{DropKind, Importance, SublayerImportance};
-pub use plan::{LayerRange, MatrixGroup, PartError, PlanError, PruningPlan};
+pub use part_error::PartError;
+pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
 pub use quantization::{Quantization, QuantizationMethod};
 pub use sparsity::{Pattern, Sparsity, SparsityMethod};

@@ -7,26 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::dropped::MAX_LAYER;
+use super::part_error::PartError;
 use super::{DroppedError, DroppedSublayers, Pattern, Quantization, Sparsity};
 use crate::model::{Sublayer, SublayerKind};
-
-/// A part of a written plan that means nothing.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[error("`{part}` is not {kind}: {how}")]
-pub struct PartError {
-    /// The part as it was written, cut short.
-    pub part: String,
-    /// What it should have been.
-    kind: &'static str,
-    /// How it is written.
-    how: &'static str,
-}
-
-impl PartError {
-    pub(super) fn new(part: &str, kind: &'static str, how: &'static str) -> Self {
-        Self { part: part.chars().take(40).collect(), kind, how }
-    }
-}
 
 /// Which matrices sparsity and quantization touch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,11 +7,11 @@ use prunescope_protocol::model::family::{Activation, Family};
 use prunescope_protocol::model::repository::DescriptionError;
 use serde_json::{Map, Value};
 
-use super::config::{
+use super::{
     DecoderConfig, GEMMA_PATTERN, GEMMA_WINDOW_BASE, LONGEST, MOST_HEADS, MOST_LAYERS, OptionalParts, Presence,
     ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, checked, pattern,
 };
-use super::load_error::LoadError;
+use crate::load_error::LoadError;
 
 /// Most tokens of a vocabulary that are believed.
 const MOST_TOKENS: u64 = 1 << 24;

@@ -18,8 +18,8 @@ use tokenizers::{
     AddedToken, DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
 };
 
-use super::gguf::Gguf;
-use super::tokenizer::TokenizerError;
+use super::TokenizerError;
+use crate::gguf::Gguf;
 
 /// `tokenizer.ggml.token_type` of control tokens such as `<|im_start|>`.
 const CONTROL: i64 = 3;

@@ -1,44 +1,20 @@
 //! Text to token ids and back, by the `tokenizers` crate: from a repository's `tokenizer.json`, or from GGUF metadata.
 
+pub mod error;
+mod gguf;
+mod hub;
+
 use std::collections::BTreeMap;
 
 use prunescope_protocol::model::repository::{DescriptionError, Repository};
 use serde_json::Value as Json;
-use thiserror::Error;
 use tokenizers::Tokenizer;
 
-use super::gguf::{Gguf, GgufError};
-use super::gguf_tokenizer::{self, GgufTokenizer};
-use super::hub_tokenizer::{self, AddedToken, Additions, Around, HubTokenizer};
-use super::load_error::LoadError;
-
-/// Why a tokenizer could not be built or used.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum TokenizerError {
-    /// The metadata is missing something.
-    #[error(transparent)]
-    Metadata(#[from] GgufError),
-    /// A kind of tokenizer that is not implemented.
-    #[error("the tokenizer is of kind `{found}`, which is not supported: choose a model with one of {known}")]
-    Kind {
-        /// The kind in the file.
-        found: String,
-        /// What would work.
-        known: String,
-    },
-    /// Vocabulary and merges that do not fit together.
-    #[error("the model's tokenizer cannot be built ({why}): the file is corrupt; download it again")]
-    Build {
-        /// What the tokenizers crate says.
-        why: String,
-    },
-    /// A text that cannot be encoded.
-    #[error("the prompt cannot be split into tokens ({why}): change the prompt")]
-    Encode {
-        /// What the tokenizers crate says.
-        why: String,
-    },
-}
+use crate::gguf::Gguf;
+use crate::load_error::LoadError;
+pub use error::TokenizerError;
+use gguf::GgufTokenizer;
+use hub::{AddedToken, Additions, Around, HubTokenizer};
 
 /// Tokens that end a text where neither the model's nor the tokenizer's settings name one.
 const ENDS: [&str; 5] = ["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>"];
@@ -77,7 +53,7 @@ impl ModelTokenizer {
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, TokenizerError> {
         let tokens: Vec<&str> = gguf.need("tokenizer.ggml.tokens")?;
         let GgufTokenizer { tokenizer, control, adds_bos, adds_eos, default_ids, mut notices } =
-            gguf_tokenizer::build(gguf, &tokens)?;
+            gguf::build(gguf, &tokens)?;
         let is_token = |id: &u64| *id < tokens.len() as u64;
         let id = |key: &str| -> Result<Option<u32>, TokenizerError> {
             let id: Option<u64> = gguf.get(&format!("tokenizer.ggml.{key}_token_id"))?;
@@ -93,7 +69,7 @@ impl ModelTokenizer {
             notices.push(ends_with(tokens[eos as usize]));
         }
         let mut stop: Vec<u32> = [eos, id("eot")?, id("eom")?].into_iter().flatten().collect();
-        stop.extend(gguf_tokenizer::ENDS.iter().filter_map(|end| tokenizer.token_to_id(end)));
+        stop.extend(gguf::ENDS.iter().filter_map(|end| tokenizer.token_to_id(end)));
         let known: Vec<bool> = tokens
             .iter()
             .enumerate()
@@ -140,7 +116,7 @@ impl ModelTokenizer {
             add_prefix_space: settings["add_prefix_space"].as_bool(),
         };
         let HubTokenizer { tokenizer, around, renumbered } =
-            hub_tokenizer::read(&repository.tokenizer, additions).map_err(wrong)?;
+            hub::read(&repository.tokenizer, additions).map_err(wrong)?;
         let id_of = |key: &str| tokenizer.token_to_id(special.get(key)?);
         // Where the settings speak of either, they replace what the tokenizer itself puts around a text.
         let adds = |key: &str| settings[key].as_bool();

@@ -1,13 +1,16 @@
 //! Reads the numbers that fix a decoder's shape, and refuses what cannot be one: [`from_gguf`] from GGUF metadata, [`from_hub`] from
 //! the `config.json` of a Hugging Face repository.
 
+mod gguf;
+mod hub;
+
 pub use prunescope_protocol::model::config::{DecoderConfig, OptionalParts, Presence, RopeScaling, Rotary};
 
 use prunescope_protocol::model::family::Family;
 
-pub use super::config_gguf::from_gguf;
-pub use super::config_hub::from_hub;
-use super::load_error::LoadError;
+use crate::load_error::LoadError;
+pub use gguf::from_gguf;
+pub use hub::from_hub;
 
 /// Most layers that are believed.
 pub(crate) const MOST_LAYERS: u64 = 1 << 10;

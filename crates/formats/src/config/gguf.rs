@@ -4,13 +4,13 @@
 
 use prunescope_protocol::model::family::Family;
 
-use super::config::{
+use super::{
     DecoderConfig, GEMMA_PATTERN, GEMMA_WINDOW_BASE, LONGEST, MOST_HEADS, MOST_LAYERS, OptionalParts, Presence,
     ROPE_BASE, RopeScaling, Rotary, WIDEST, YARN_TURNS, checked, pattern,
 };
-use super::gguf::{Gguf, GgufError};
-use super::load_error::LoadError;
-use super::metadata::{FromValue, PerLayer};
+use crate::gguf::{Gguf, GgufError};
+use crate::load_error::LoadError;
+use crate::metadata::{FromValue, PerLayer};
 
 /// Gemma 3 of so many layers scales its scores by the width of the stream over the heads, not by that of a head.
 const GEMMA_27B_LAYERS: usize = 62;
