@@ -73,6 +73,7 @@ fmt: ## Format the code
 
 lint: ## Check formatting, lints and walls between crates, natively and for each of the three programs in the browser
 	@scripts/check-walls.sh
+	@scripts/check-circles.py
 	cargo fmt --all --check
 	cargo clippy --workspace --release --all-targets -- -D warnings
 	cargo clippy --workspace --release --all-targets $(WITH_GPU) -- -D warnings

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::elementwise::silu_times;
-use crate::format::{BlockFormat, Layout};
-use crate::matmul::{self, Epilogue, Stored};
+use crate::format::{BlockFormat, Epilogue, Layout};
+use crate::matmul::{self, Stored};
 use prunescope_kernels::packed::{PackedWeights, mask_of};
 use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_quant::TensorType;

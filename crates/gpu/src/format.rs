@@ -1,4 +1,4 @@
-//! How a matrix's codes lie in words, and what they mean.
+//! How a matrix's codes lie in words, what they mean, and what becomes of a product with them.
 
 // What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
 #![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
@@ -97,4 +97,15 @@ pub(crate) fn place_in_block(word_in_block: u32, place: u32, #[comptime] format:
 #[cube]
 pub(crate) fn scale_of(block: u32, word_in_block: u32, #[comptime] format: BlockFormat) -> u32 {
     if comptime!(format.pairs() == 2) { 4 * block + word_in_block / 4 * 2 } else { 2 * block }
+}
+
+/// What becomes of a product, with an input of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Epilogue {
+    /// It stays as it is; no input is read.
+    None,
+    /// It is multiplied by silu(input).
+    SiluGate,
+    /// The input is added to it.
+    Residual,
 }

@@ -6,7 +6,7 @@
 //! One file an operation: the kernel, its launch, what the engine calls, and a test against the CPU's.
 //!
 //! * [`blocks`]: a matrix in blocks of codes.
-//! * [`matmul`]: its products; `format`: what its codes mean.
+//! * [`matmul`]: its products; [`format`](mod@format): what its codes mean.
 //! * [`elementwise`]: the norm, and the gate of an MLP.
 //! * [`attention`]: rotary positions, the KV cache, attention.
 //! * [`compare`](mod@compare): what metrics are made of.
@@ -15,10 +15,11 @@
 #![warn(missing_docs)]
 
 pub mod attention;
+mod backend;
 pub mod blocks;
 pub mod compare;
 pub mod elementwise;
-mod format;
+pub mod format;
 mod launch;
 pub mod matmul;
 pub mod ops;

@@ -9,7 +9,7 @@ use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::tensor::CubeTensor;
 
-use crate::format::{BLOCK, BlockFormat, Layout, code, place_in_block, scale_of};
+use crate::format::{BLOCK, BlockFormat, Epilogue, Layout, code, place_in_block, scale_of};
 use crate::launch::{buffer, by_number, like, rows, silu};
 use crate::ops::DecoderOps;
 
@@ -23,17 +23,6 @@ const TILE: u32 = 64;
 const TILE_THREADS: u32 = 16;
 /// Columns that a workgroup of [`gemm`] takes at once.
 const DEPTH: u32 = 16;
-
-/// What becomes of a product, with an input of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Epilogue {
-    /// It stays as it is; no input is read.
-    None,
-    /// It is multiplied by silu(input).
-    SiluGate,
-    /// The input is added to it.
-    Residual,
-}
 
 /// A matrix on the device: codes, a scale and a minimum for those that share them, a mask of one word a block (any tensors where
 /// there are none).

@@ -9,7 +9,6 @@ use super::host::{Row, compare_rows};
 use burn::tensor::{Tensor, TensorData, Transaction};
 #[cfg(feature = "gpu")]
 use prunescope_gpu::compare::ComparedRow;
-use prunescope_protocol::results::Metrics;
 
 /// One model's numbers at some positions.
 #[derive(Clone, Debug)]
@@ -146,6 +145,7 @@ mod tests {
     use super::*;
     use crate::metrics::definitions::{self, check};
     use proptest::prelude::*;
+    use prunescope_protocol::results::Metrics;
 
     /// On the host; it must be what the definitions say.
     fn metrics(dense: &[f32], pruned: &[f32], temperature: f32) -> Metrics {

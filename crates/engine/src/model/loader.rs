@@ -3,14 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::cross_check::{Collector, CrossCheck, row_values};
-use super::decoder::{Block, Decoder};
+use super::decoder::Decoder;
 use super::parts::Parts;
 use crate::compute::Compute;
-use crate::compute::attention::Attention;
-use crate::compute::linear::Linear;
-use crate::compute::mlp::Mlp;
-use crate::compute::norm::Norm;
-use crate::compute::rope::Rope;
 use prunescope_formats::chat::{ChatError, ChatTemplate};
 use prunescope_formats::config::{self, DecoderConfig};
 use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
@@ -19,7 +14,6 @@ use prunescope_formats::load_error::LoadError;
 use prunescope_formats::safetensors::{self, SafetensorsError};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
 use prunescope_formats::tokenizer::ModelTokenizer;
-use prunescope_kernels::attention::Heads;
 use prunescope_protocol::model::repository::Repository;
 
 /// A header longer than this is taken for a corrupt file.
