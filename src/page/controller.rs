@@ -460,7 +460,7 @@ impl AppState {
                 self.keep_plan_within(model.config.layers);
                 self.keep_chat_possible(&model);
                 self.tell_of_model(model.notices.clone());
-                self.models.look_again();
+                self.models.refresh_cached();
                 self.model.set(Some(model));
                 self.engine.set(EngineStatus::Ready);
                 self.start_run();

@@ -31,25 +31,25 @@ pub(super) fn PromptPanel() -> impl IntoView {
     let prompt = Memo::new(move |_| state.settings.with(|settings| settings.run.prompt.clone()));
     let area = NodeRef::<html::Textarea>::new();
     let timer = StoredValue::new_local(None::<Timeout>);
-    let take_over = move |entry| {
+    let commit_prompt = move |entry| {
         timer.set_value(None);
         if let Some(area) = area.get_untracked() {
             let text = area.value();
             state.change(entry, |settings| settings.run.prompt = text);
         }
     };
-    let typed = move |_| timer.set_value(Some(Timeout::new(TYPING_RESTS_MS, move || take_over(HistoryEntry::New))));
+    let typed = move |_| timer.set_value(Some(Timeout::new(TYPING_RESTS_MS, move || commit_prompt(HistoryEntry::New))));
     let key = move |event: leptos::ev::KeyboardEvent| {
         if event.key() == "Enter" && !event.shift_key() {
             event.prevent_default();
-            take_over(HistoryEntry::New);
+            commit_prompt(HistoryEntry::New);
         }
     };
     view! {
         <div class="panel prompt">
             <h2><label for="prompt">"Ask the model"</label></h2>
             <textarea id="prompt" rows="2" node_ref=area prop:value=move || prompt.get() on:input=typed on:keydown=key
-                on:change=move |_| take_over(HistoryEntry::New) spellcheck="false"></textarea>
+                on:change=move |_| commit_prompt(HistoryEntry::New) spellcheck="false"></textarea>
             // A frame has the prompt and the model of its link.
             <Show when=move || !state.embedded><PromptChoices prompt timer/></Show>
         </div>

@@ -15,7 +15,7 @@ use super::address;
 use super::models::{DEFAULT_MODEL, Models};
 use crate::consent::{Asker, Claims, Left, Part, Place, claims};
 use prunescope_downloads::kept::RECORD;
-use prunescope_downloads::kept_models::{self, granted};
+use prunescope_downloads::kept_models::{self, await_handle};
 use prunescope_downloads::names::{self, encoded};
 use prunescope_downloads::order::{FULL_PAGE, LISTING, MANIFEST};
 use prunescope_downloads::record::{CHUNK, Record};
@@ -129,7 +129,7 @@ async fn at_address(address: &str, may_ask: bool, may_follow: bool) -> Left {
         };
     }
     let label = path.rsplit('/').next().unwrap_or(path);
-    if KeptFolder::open(&address).await.is_whole(label).await {
+    if KeptFolder::open(&address).await.is_complete(label).await {
         return Left::Nothing;
     }
     if !may_ask {
@@ -281,30 +281,30 @@ struct KeptFolder(Option<FileSystemDirectoryHandle>);
 impl KeptFolder {
     async fn open(name: &str) -> Self {
         let folder = match kept_models::folder(false).await {
-            Some(models) => granted(models.get_directory_handle(&encoded(name))).await,
+            Some(models) => await_handle(models.get_directory_handle(&encoded(name))).await,
             None => None,
         };
         Self(folder)
     }
 
     async fn file(&self, name: &str) -> Option<web_sys::File> {
-        let handle: FileSystemFileHandle = granted(self.0.as_ref()?.get_file_handle(&encoded(name))).await?;
-        granted(handle.get_file()).await
+        let handle: FileSystemFileHandle = await_handle(self.0.as_ref()?.get_file_handle(&encoded(name))).await?;
+        await_handle(handle.get_file()).await
     }
 
     /// The record of a kept file.
     async fn record(&self, name: &str) -> Option<Record> {
-        let bytes: JsValue = granted(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await?;
+        let bytes: JsValue = await_handle(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await?;
         Record::parse(&Uint8Array::new(&bytes).to_vec(), CHUNK)
     }
 
     /// Whether all of a file is kept.
-    async fn is_whole(&self, name: &str) -> bool {
+    async fn is_complete(&self, name: &str) -> bool {
         self.record(name).await.is_some_and(|record| record.sealed)
     }
 
     async fn text(&self, name: &str) -> Option<String> {
-        granted::<JsValue>(self.file(name).await?.text()).await?.as_string()
+        await_handle::<JsValue>(self.file(name).await?.text()).await?.as_string()
     }
 
     /// How much is left of files, each with the name under which it is kept and its length.

@@ -18,6 +18,7 @@ mod address;
 mod api;
 mod chart_view;
 mod client;
+mod compression_controls;
 mod controller;
 mod controls;
 mod device;
@@ -38,7 +39,6 @@ mod pipeline;
 mod state;
 mod status;
 mod texts;
-mod thinning;
 mod views;
 
 use leptos::mount::mount_to_body;
@@ -90,7 +90,7 @@ fn App() -> impl IntoView {
                     <layer_grid::LayerGrid/>
                     // A frame is about what its link shows; where that edits weights, readers may turn the screw.
                     <Show when=move || !embedded || edits.get()>
-                        <thinning::Thinning/>
+                        <compression_controls::CompressionControls/>
                     </Show>
                 </section>
                 // A frame whose link names a view is about that view.

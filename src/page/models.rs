@@ -183,7 +183,7 @@ impl Models {
     }
 
     /// Looks anew what is kept on this device, after a model was loaded: if one is kept, the browser is asked to let it stay.
-    pub(super) fn look_again(&self) {
+    pub(super) fn refresh_cached(&self) {
         let this = *self;
         spawn_local(async move {
             this.look().await;

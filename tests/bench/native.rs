@@ -18,7 +18,7 @@ use prunescope_engine::model::file::load;
 use prunescope_engine::model::sampling::Sampling;
 use prunescope_kernels::{Activations, PackedMatrix};
 use prunescope_protocol::prune::PruningPlan;
-use prunescope_protocol::prune::importance::CALIBRATION_LONG;
+use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
 use prunescope_quant::TensorType;
 
 fn main() {
@@ -49,7 +49,7 @@ thread_local! {
 
 /// So many tokens of plain text.
 fn prompt(model: &LoadedModel<Backend>, tokens: usize) -> Vec<u32> {
-    static TEXT: LazyLock<&str> = LazyLock::new(|| CALIBRATION_LONG.trim());
+    static TEXT: LazyLock<&str> = LazyLock::new(|| DEFAULT_CALIBRATION_TEXT.trim());
     let mut ids = model.tokenizer.encode(&TEXT, false).expect("plain text");
     ids.truncate(tokens);
     ids

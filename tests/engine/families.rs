@@ -12,7 +12,7 @@ use prunescope_engine::compute::linear::Linear;
 use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
-use prunescope_engine::experiment::forward::{Pass, forward_pair, last_spaces};
+use prunescope_engine::experiment::forward::{Pass, forward_pair, last_outputs};
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::{Decoder, LoadedModel};
 use prunescope_protocol::messages::RunEvent;
@@ -109,7 +109,7 @@ fn check_beside<C: Compute>(family: &str, compute: &C) {
             block_on(Pass::from(decoder, plan, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
         };
         read(&ids, 0, &mut cache);
-        let spaces = token.map(|token| last_spaces(decoder, &read(&[token], start, &mut cache.clone())));
+        let spaces = token.map(|token| last_outputs(decoder, &read(&[token], start, &mut cache.clone())));
         (cache, spaces.map(|spaces| crate::common::values(spaces.logits)))
     };
     let first = decoder.residual_input(Sublayer::attention(last));

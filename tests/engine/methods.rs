@@ -13,7 +13,7 @@ use prunescope_engine::experiment::weights::{Calibration, PrunedDecoder};
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::MAX_CALIBRATION_TOKENS;
 use prunescope_protocol::model::Matrix;
-use prunescope_protocol::prune::importance::CALIBRATION_LONG;
+use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
 use prunescope_protocol::prune::{LayerRange, PruningPlan, SparsityMethod};
 use serde::Deserialize;
 
@@ -46,7 +46,7 @@ fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
     // The layer depends on none above it: they need not read the calibration text.
     model.decoder.config.layers = reference.layer + 1;
     model.decoder.blocks.truncate(reference.layer + 1);
-    let mut ids = model.tokenizer.encode(CALIBRATION_LONG.trim(), false).unwrap();
+    let mut ids = model.tokenizer.encode(DEFAULT_CALIBRATION_TEXT.trim(), false).unwrap();
     ids.truncate(MAX_CALIBRATION_TOKENS);
     assert!(ids.len() >= 2000, "{} calibration tokens", ids.len());
     assert_eq!(ids, reference.ids);

@@ -12,7 +12,7 @@ use prunescope_engine::compute::KeyValueCache;
 use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
-use prunescope_engine::experiment::forward::{Pass, last_spaces};
+use prunescope_engine::experiment::forward::{Pass, last_outputs};
 use prunescope_engine::experiment::layerwise::layer_transitions;
 use prunescope_engine::metrics::read_all;
 use prunescope_engine::model::LoadedModel;
@@ -98,7 +98,7 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerance: f64)
             let error = crate::common::relative_error(&last, &numbers[at..at + case.hidden]);
             assert!(error < tolerance, "{place}: hidden state after {sublayer} sublayers is off by {error:.2e}");
         }
-        let pruned = last_spaces(&decoder, &stream[stream.len() - 1]);
+        let pruned = last_outputs(&decoder, &stream[stream.len() - 1]);
         let at = case.offset + case.rows * case.hidden;
         let error = crate::common::relative_error(
             &crate::common::values(pruned.logits.clone()),

@@ -167,7 +167,7 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
 
     // The same weights rounded to 8 bits: close, but not the same.
     let bytes = fs::read(crate::common::tiny_model()).unwrap();
-    let mut loader = ModelLoader::new(1, Cpu).rounded(true);
+    let mut loader = ModelLoader::new(1, Cpu).quantize_floats_to_q8(true);
     loader.begin_file("", bytes.len() as u64).unwrap();
     loader.push(&bytes).unwrap();
     let mut session = crate::common::session(&crate::common::tiny_model());
@@ -203,7 +203,7 @@ fn a_model_beyond_the_limits_is_refused_with_numbers() {
         for name in ["config.json", "tokenizer.json"] {
             repository.set(name, fs::read_to_string(folder.join(name)).unwrap());
         }
-        let mut loader = ModelLoader::new(1, Cpu).within(limits).rounded(rounds);
+        let mut loader = ModelLoader::new(1, Cpu).within(limits).quantize_floats_to_q8(rounds);
         loader.describe(repository)?;
         loader.begin_file("", bytes.len() as u64)?;
         loader.push(&bytes)?;

@@ -15,7 +15,7 @@ const NAME: &str = "models";
 const PATIENCE_MS: u32 = 10_000;
 
 /// What a promise of a file system gives; none where it refuses, or does not answer in time.
-pub async fn granted<T: JsCast>(promise: Promise) -> Option<T> {
+pub async fn await_handle<T: JsCast>(promise: Promise) -> Option<T> {
     match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MS)).await {
         Either::Left((answer, _)) => answer.ok().map(JsCast::unchecked_into),
         Either::Right(_) => None,
@@ -28,10 +28,10 @@ pub async fn granted<T: JsCast>(promise: Promise) -> Option<T> {
 pub async fn folder(create: bool) -> Option<FileSystemDirectoryHandle> {
     let storage = storage()?;
     Reflect::get(&storage, &"getDirectory".into()).ok().filter(JsValue::is_function)?;
-    let root: FileSystemDirectoryHandle = granted(storage.get_directory()).await?;
+    let root: FileSystemDirectoryHandle = await_handle(storage.get_directory()).await?;
     let options = FileSystemGetDirectoryOptions::new();
     options.set_create(create);
-    granted(root.get_directory_handle_with_options(NAME, &options)).await
+    await_handle(root.get_directory_handle_with_options(NAME, &options)).await
 }
 
 /// Asks the browser not to delete what is kept when it needs room; whether it grants that, none where it cannot be asked.
@@ -39,7 +39,7 @@ pub async fn persist() -> Option<bool> {
     asked("persist", StorageManager::persist).await
 }
 
-/// Whether the browser has granted that; none where it does not say.
+/// Whether the browser has await_handle that; none where it does not say.
 pub async fn persisted() -> Option<bool> {
     asked("persisted", StorageManager::persisted).await
 }

@@ -93,7 +93,7 @@ async fn manifest<P: Platform>(
         (manifest, folder, vec![])
     } else {
         let folder = folder(platform, address).await;
-        let mut shelf = Shelf::<P>::new(folder.as_ref());
+        let mut shelf = MetadataCache::<P>::new(folder.as_ref());
         let fetch = async |patient| {
             let text = server.text(platform, &url, patient).await?;
             // What is no manifest is not kept.
@@ -236,7 +236,7 @@ async fn in_repository<P: Platform>(
     let host = host(&listing_address).unwrap_or_default();
     let server = Server { token, hub: Some(HubRepository { host, repository: name.to_string() }), ..server };
     let folder = folder(platform, &names::of_repository(name, hub)).await;
-    let mut shelf = Shelf::<P>::new(folder.as_ref());
+    let mut shelf = MetadataCache::<P>::new(folder.as_ref());
     let pages = shelf
         .fetched(LISTING, None, async |patient| listing(platform, &server, &listing_address, name, patient).await)
         .await?;
@@ -349,7 +349,7 @@ fn parsed(address: &str) -> Result<Url, DownloadError> {
 }
 
 /// Small texts from a server, or as they were kept where the network fails.
-struct Shelf<'a, P: Platform> {
+struct MetadataCache<'a, P: Platform> {
     folder: Option<&'a P::Folder>,
     /// Whether the network has failed.
     offline: bool,
@@ -357,7 +357,7 @@ struct Shelf<'a, P: Platform> {
     fresh: Vec<(String, String)>,
 }
 
-impl<'a, P: Platform> Shelf<'a, P> {
+impl<'a, P: Platform> MetadataCache<'a, P> {
     fn new(folder: Option<&'a P::Folder>) -> Self {
         Self { folder, offline: false, fresh: vec![] }
     }

@@ -254,7 +254,7 @@ impl Server {
         bytes: Option<u64>,
         patient: bool,
     ) -> Result<(String, Option<Url>), NoText> {
-        let mut patience = Patience::default();
+        let mut patience = RetryBackoff::default();
         loop {
             match self.try_page(platform, address, bytes).await {
                 Ok(page) => return Ok(page),
@@ -366,7 +366,7 @@ impl Server {
     ) -> Result<(), Interrupted> {
         let mut got = span.from;
         let mut known = span.version.map(str::to_string);
-        let mut patience = Patience::default();
+        let mut patience = RetryBackoff::default();
         // Requests for a part that failed without a byte; a server that sends no parts, or not those that are asked for, sends
         // the whole file again.
         let mut failed_ranges = 0;
@@ -379,7 +379,7 @@ impl Server {
                 Err(Interrupted::NoRange) => failed_ranges = RANGES_TRIED,
                 Err(Interrupted::Cut { why, wait, counts }) => {
                     if got.saturating_sub(before) >= PROGRESS {
-                        patience = Patience::default();
+                        patience = RetryBackoff::default();
                     } else if ranged && got == before {
                         failed_ranges += 1;
                     }
@@ -486,11 +486,11 @@ fn begins_at(answer: &impl Answer, span: &Span<'_>, asked: Option<u64>) -> Resul
 
 /// How often without progress something was tried.
 #[derive(Default)]
-struct Patience {
+struct RetryBackoff {
     failures: usize,
 }
 
-impl Patience {
+impl RetryBackoff {
     /// Waits before another try; whether there is one.
     ///
     /// * `asked` — how long the server asks to wait, in milliseconds.

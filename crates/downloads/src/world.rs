@@ -474,7 +474,7 @@ async fn others_first() {
 }
 
 impl Platform for Tab {
-    type Folder = Shelf;
+    type Folder = MetadataCache;
     type Answer = Coming;
     const CHUNK: usize = CHUNK;
 
@@ -484,9 +484,9 @@ impl Platform for Tab {
         Ok(Coming { sent, at: 0, world: self.world.clone() })
     }
 
-    async fn folder(&self, name: &str) -> Option<Shelf> {
+    async fn folder(&self, name: &str) -> Option<MetadataCache> {
         others_first().await;
-        self.keeps.then(|| Shelf { world: self.world.clone(), name: encoded(name) })
+        self.keeps.then(|| MetadataCache { world: self.world.clone(), name: encoded(name) })
     }
 
     async fn wait(&self, _: u32) {
@@ -559,18 +559,18 @@ impl Answer for Coming {
 }
 
 /// A folder on the device.
-struct Shelf {
+struct MetadataCache {
     world: Rc<World>,
     name: String,
 }
 
-impl Shelf {
+impl MetadataCache {
     fn key(&self, name: &str) -> (String, String) {
         (self.name.clone(), name.into())
     }
 }
 
-impl Folder for Shelf {
+impl Folder for MetadataCache {
     type File = Opened;
     type Snapshot = Copied;
 

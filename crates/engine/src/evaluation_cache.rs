@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::compute::Compute;
-use crate::experiment::subject::{Answered, Embedding, Subject};
+use crate::experiment::task_runner::{ChoiceScores, Embedding, TaskRunner};
 use crate::experiment::weights::VariantKey;
 use crate::experiment::{Control, ExperimentError};
 use crate::metrics::ranking::compare_retrieval;
@@ -25,7 +25,7 @@ const MOST_PLANS: usize = 128;
 /// What one plan has answered, by place in the sets.
 #[derive(Default)]
 struct Answers {
-    choice: BTreeMap<usize, Answered>,
+    choice: BTreeMap<usize, ChoiceScores>,
     /// Passages first, then queries.
     embeddings: BTreeMap<usize, Embedding>,
     written: BTreeMap<usize, String>,
@@ -111,7 +111,7 @@ impl EvaluationCache {
     /// Has a model answer some questions, but for those it has answered.
     pub(crate) async fn answer<C: Compute>(
         &mut self,
-        subject: &Subject<'_, C>,
+        subject: &TaskRunner<'_, C>,
         places: &[usize],
         control: &Control,
         progress: Progress<'_>,
@@ -135,7 +135,7 @@ impl EvaluationCache {
     /// Has a model embed a sample's passages and queries.
     pub(crate) async fn embed<C: Compute>(
         &mut self,
-        subject: &Subject<'_, C>,
+        subject: &TaskRunner<'_, C>,
         sample: &RetrievalSample,
         control: &Control,
         progress: Progress<'_>,
@@ -157,7 +157,7 @@ impl EvaluationCache {
     /// Has a model do some generative tasks.
     pub(crate) async fn write<C: Compute>(
         &mut self,
-        subject: &Subject<'_, C>,
+        subject: &TaskRunner<'_, C>,
         places: &[usize],
         control: &Control,
         progress: Progress<'_>,
@@ -270,7 +270,7 @@ impl EvaluationCache {
     /// Has a model do a sample of every set.
     pub(crate) async fn evaluate<C: Compute>(
         &mut self,
-        subject: &Subject<'_, C>,
+        subject: &TaskRunner<'_, C>,
         count: usize,
         control: &Control,
         progress: Progress<'_>,
@@ -291,7 +291,7 @@ impl EvaluationCache {
     pub(crate) fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
         let answers = self.plans.get(key)?;
         let places = tasks::sample(self.questions.len(), count);
-        let right = |of: fn(&Answered) -> &Vec<f32>| -> Option<Proportion> {
+        let right = |of: fn(&ChoiceScores) -> &Vec<f32>| -> Option<Proportion> {
             let flags: Option<Vec<bool>> = places
                 .iter()
                 .map(|place| Some(best(of(answers.choice.get(place)?)).0 == self.questions[*place].answer))

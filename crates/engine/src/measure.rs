@@ -3,7 +3,7 @@
 use crate::compute::Compute;
 use crate::experiment::dense::DenseRun;
 use crate::experiment::generation::{PrunedRun, next_token};
-use crate::experiment::subject::Subject;
+use crate::experiment::task_runner::TaskRunner;
 use crate::experiment::weights::{PrunedDecoder, VariantKey, picture};
 use crate::experiment::{Control, ExperimentError};
 use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
@@ -162,10 +162,10 @@ impl<C: Compute> Session<C> {
         let total = self.tasks.questions();
         for place in 0..total {
             for model in &models {
-                let subject = Subject::new(model, &self.model);
+                let subject = TaskRunner::new(model, &self.model);
                 self.tasks.answer(&subject, &[place], job.control, &mut |_, _, _| {}).await?;
             }
-            let letters = Subject::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
+            let letters = TaskRunner::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
             let result = self.tasks.choice_result(&pruned, place, temperature, &letters, &self.model.tokenizer);
             if let Some(result) = result {
                 (job.tell)(RunEvent::Choice { result: Box::new(result) });
@@ -179,7 +179,7 @@ impl<C: Compute> Session<C> {
         let models = self.both(job).await?;
         let sample = self.tasks.retrieval_sample(0);
         for model in &models {
-            let subject = Subject::new(model, &self.model);
+            let subject = TaskRunner::new(model, &self.model);
             let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
@@ -195,7 +195,7 @@ impl<C: Compute> Session<C> {
         let models = self.both(job).await?;
         let (pruned, count) = (models[1].key.clone(), job.measure.sample);
         for model in &models {
-            let subject = Subject::new(model, &self.model);
+            let subject = TaskRunner::new(model, &self.model);
             let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
@@ -228,7 +228,7 @@ impl<C: Compute> Session<C> {
             if self.tasks.scores(&key, count).is_none() {
                 let model = self.prune_beside(&plan, job.control, job.tell).await?;
                 self.tasks.evict(&key);
-                let subject = Subject::new(&model, &self.model);
+                let subject = TaskRunner::new(&model, &self.model);
                 let control = job.control;
                 let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
                 self.tasks.evaluate(&subject, count, control, &mut progress).await?;

@@ -23,7 +23,7 @@ use prunescope_formats::chat::ChatError;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::DecoderConfig;
 use prunescope_protocol::model::sampling::Sampling;
-use prunescope_protocol::prune::importance::CALIBRATION_LONG;
+use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
 use prunescope_protocol::prune::{Importance, PruningPlan};
 use prunescope_protocol::results::{
     ComparedModel, ComparedPosition, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, RunReport,
@@ -315,7 +315,8 @@ impl<C: Compute> Session<C> {
         let mut calibration = match self.calibration.take(&text) {
             Some(known) => known,
             None => {
-                let mut ids = self.model.tokenizer.encode(text.as_deref().unwrap_or(CALIBRATION_LONG.trim()), false)?;
+                let mut ids =
+                    self.model.tokenizer.encode(text.as_deref().unwrap_or(DEFAULT_CALIBRATION_TEXT.trim()), false)?;
                 ids.truncate(MAX_CALIBRATION_TOKENS);
                 Calibration::new(ids)
             }

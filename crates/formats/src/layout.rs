@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::config::{DecoderConfig, Presence};
 use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
-use super::tensor_names::{Change, gguf_name};
+use super::tensor_names::{TensorTransform, gguf_name};
 
 /// What kind of file a tensor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,11 @@ pub enum Format {
 
 /// A tensor that the decoder needs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Place {
+pub struct TensorMapping {
     /// Its name in GGUF.
     pub name: String,
     /// How it differs from a GGUF file's.
-    pub change: Change,
+    pub change: TensorTransform,
     /// Whether halves of heads must be brought into pairs, where the tensor has rows for what turns.
     halves: bool,
 }
@@ -44,7 +44,7 @@ pub struct Part<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Role {
     /// A part of it.
-    Part(Place),
+    Part(TensorMapping),
     /// A part that such a decoder can have, and this one, by its configuration, has not.
     NotItsOwn,
     /// Nothing.
@@ -54,7 +54,7 @@ pub enum Role {
 /// What a tensor of a file is to the decoder.
 pub fn role(config: &DecoderConfig, format: Format, name: &str) -> Role {
     let renamed = match format {
-        Format::Gguf => Some((name.to_string(), Change::Same)),
+        Format::Gguf => Some((name.to_string(), TensorTransform::None)),
         Format::Safetensors => gguf_name(config.family, name),
     };
     let Some((name, change)) = renamed else { return Role::Nothing };
@@ -70,7 +70,7 @@ pub fn role(config: &DecoderConfig, format: Format, name: &str) -> Role {
     }
     let paired = format == Format::Gguf && config.family.interleaved_in_gguf();
     let halves = config.rotary.is_some() && !paired;
-    Role::Part(Place { name, change, halves })
+    Role::Part(TensorMapping { name, change, halves })
 }
 
 /// Whether a decoder has a part, by the part's name in GGUF.
@@ -150,7 +150,7 @@ pub fn needed(config: &DecoderConfig) -> Vec<String> {
     names.filter(|name| presence(config, name) == Presence::Needed).collect()
 }
 
-impl Place {
+impl TensorMapping {
     /// That the tensor can be read and has the shape that the configuration promises.
     ///
     /// # Errors
@@ -159,12 +159,12 @@ impl Place {
         let Some(wanted) = shape_of(config, &self.name) else { return Ok(()) };
         let [rows, columns] = wanted.map(|n| n as u64);
         let rows = if self.holds_gate(config) { 2 * rows } else { rows };
-        let wanted = if self.change == Change::Transposed { [columns, rows] } else { [rows, columns] };
+        let wanted = if self.change == TensorTransform::Transpose { [columns, rows] } else { [rows, columns] };
         let is_float = match &tensor.tensor_type {
             Ok(known) => known.is_float(),
             Err(found) => return Err(LoadError::TensorType { tensor: tensor.name.clone(), found: found.clone() }),
         };
-        if tensor.matrix_shape() != wanted || (self.change == Change::Transposed && !is_float) {
+        if tensor.matrix_shape() != wanted || (self.change == TensorTransform::Transpose && !is_float) {
             let found = tensor.shape.clone();
             return Err(LoadError::Shape { tensor: tensor.name.clone(), found, wanted: wanted.to_vec() });
         }
@@ -202,14 +202,16 @@ impl Place {
     /// The parts of the decoder that a checked tensor holds.
     pub fn parts<'a>(&self, config: &DecoderConfig, stored: StoredMatrix<'a>) -> Vec<Part<'a>> {
         let stored = match self.change {
-            Change::Transposed => stored.transposed(),
-            Change::ByHead => by_element(stored, |stored| stored.rows(one_after_the_other(config).into_iter())),
-            Change::Same | Change::PlusOne => stored,
+            TensorTransform::Transpose => stored.transposed(),
+            TensorTransform::PerHeadQkv => {
+                by_element(stored, |stored| stored.rows(deinterleave_qkv(config).into_iter()))
+            }
+            TensorTransform::None | TensorTransform::AddOne => stored,
         };
-        let plus_one = self.change == Change::PlusOne;
+        let plus_one = self.change == TensorTransform::AddOne;
         let part = |name: String, stored: StoredMatrix<'a>| {
             let turns = ["attn_q", "attn_k", "attn_q_norm", "attn_k_norm"].contains(&part_of(&name));
-            let stored = if self.halves && turns { in_pairs(config, stored) } else { stored };
+            let stored = if self.halves && turns { interleave_rotary_halves(config, stored) } else { stored };
             Part { name, stored, plus_one }
         };
         let spans = self.spans(config);
@@ -235,14 +237,14 @@ fn by_element<'a>(
 }
 
 /// GPT-NeoX's rows, query, key and value of a head together, in the order of all queries, all keys, all values.
-fn one_after_the_other(config: &DecoderConfig) -> Vec<usize> {
+fn deinterleave_qkv(config: &DecoderConfig) -> Vec<usize> {
     let width = config.head_dim;
     let row = |part: usize, head: usize| (0..width).map(move |at| (head * 3 + part) * width + at);
     (0..3).flat_map(|part| (0..config.heads).flat_map(move |head| row(part, head))).collect()
 }
 
 /// The rows of each head with the two halves of what turns taking turns.
-fn in_pairs<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatrix<'a> {
+fn interleave_rotary_halves<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatrix<'a> {
     let (width, turning) = (config.head_dim, config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions));
     by_element(stored, |stored| {
         let [rows, _] = stored.shape;
@@ -259,7 +261,7 @@ mod tests {
     use super::*;
     use prunescope_quant::{TensorType, dequantize};
 
-    fn place(config: &DecoderConfig, format: Format, name: &str) -> Place {
+    fn place(config: &DecoderConfig, format: Format, name: &str) -> TensorMapping {
         match role(config, format, name) {
             Role::Part(place) => place,
             other => panic!("{name}: {other:?}"),

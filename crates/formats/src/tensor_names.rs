@@ -4,15 +4,15 @@ use prunescope_protocol::model::family::Family;
 
 /// A change between a tensor as a safetensors checkpoint stores it and as a GGUF file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum TensorTransform {
     /// None.
-    Same,
+    None,
     /// Rows and columns change places: GPT-2's `Conv1D`.
-    Transposed,
+    Transpose,
     /// The weight counts from 1: Gemma's norms.
-    PlusOne,
+    AddOne,
     /// Query, key and value take turns head by head, in place of one after the other: GPT-NeoX.
-    ByHead,
+    PerHeadQkv,
 }
 
 /// The parts of a block in safetensors checkpoints of llama-like families, and in GGUF.
@@ -70,7 +70,7 @@ const OUTSIDE: [(&str, &str); 11] = [
 ];
 
 /// The name in GGUF of a tensor of a safetensors checkpoint, and how it differs; none for a tensor that is not needed.
-pub fn gguf_name(family: Family, name: &str) -> Option<(String, Change)> {
+pub fn gguf_name(family: Family, name: &str) -> Option<(String, TensorTransform)> {
     let prefixes = ["model.language_model.", "language_model.model.", "model.", "transformer.", "gpt_neox."];
     let inner = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let (path, kind) = inner.rsplit_once('.')?;
@@ -100,10 +100,10 @@ pub fn gguf_name(family: Family, name: &str) -> Option<(String, Change)> {
     };
     let is_matrix = kind == "weight" && ["attn_qkv", "attn_output", "ffn_up", "ffn_down"].contains(&part);
     let change = match family {
-        Family::Gpt2 if is_matrix => Change::Transposed,
-        Family::GptNeoX if part == "attn_qkv" => Change::ByHead,
-        Family::Gemma3 if part.ends_with("norm") => Change::PlusOne,
-        _ => Change::Same,
+        Family::Gpt2 if is_matrix => TensorTransform::Transpose,
+        Family::GptNeoX if part == "attn_qkv" => TensorTransform::PerHeadQkv,
+        Family::Gemma3 if part.ends_with("norm") => TensorTransform::AddOne,
+        _ => TensorTransform::None,
     };
     Some((format!("{target}.{kind}"), change))
 }
@@ -115,32 +115,40 @@ mod tests {
     #[test]
     fn names_of_checkpoints_become_names_of_gguf() {
         let cases = [
-            (Family::Llama, "model.layers.3.self_attn.q_proj.weight", Some(("blk.3.attn_q.weight", Change::Same))),
+            (
+                Family::Llama,
+                "model.layers.3.self_attn.q_proj.weight",
+                Some(("blk.3.attn_q.weight", TensorTransform::None)),
+            ),
             (
                 Family::Llama,
                 "model.layers.3.post_attention_layernorm.weight",
-                Some(("blk.3.ffn_norm.weight", Change::Same)),
+                Some(("blk.3.ffn_norm.weight", TensorTransform::None)),
             ),
             (
                 Family::Gemma3,
                 "model.layers.0.post_attention_layernorm.weight",
-                Some(("blk.0.post_attention_norm.weight", Change::PlusOne)),
+                Some(("blk.0.post_attention_norm.weight", TensorTransform::AddOne)),
             ),
-            (Family::Qwen2, "model.layers.1.self_attn.k_proj.bias", Some(("blk.1.attn_k.bias", Change::Same))),
-            (Family::Gpt2, "h.1.attn.c_attn.weight", Some(("blk.1.attn_qkv.weight", Change::Transposed))),
-            (Family::Gpt2, "transformer.h.1.attn.c_attn.bias", Some(("blk.1.attn_qkv.bias", Change::Same))),
+            (Family::Qwen2, "model.layers.1.self_attn.k_proj.bias", Some(("blk.1.attn_k.bias", TensorTransform::None))),
+            (Family::Gpt2, "h.1.attn.c_attn.weight", Some(("blk.1.attn_qkv.weight", TensorTransform::Transpose))),
+            (Family::Gpt2, "transformer.h.1.attn.c_attn.bias", Some(("blk.1.attn_qkv.bias", TensorTransform::None))),
             (Family::Gpt2, "h.1.attn.bias", None),
             (
                 Family::GptNeoX,
                 "gpt_neox.layers.9.attention.query_key_value.bias",
-                Some(("blk.9.attn_qkv.bias", Change::ByHead)),
+                Some(("blk.9.attn_qkv.bias", TensorTransform::PerHeadQkv)),
             ),
             (Family::GptNeoX, "gpt_neox.layers.0.attention.rotary_emb.inv_freq", None),
-            (Family::GptNeoX, "embed_out.weight", Some(("output.weight", Change::Same))),
-            (Family::Llama, "model.norm.weight", Some(("output_norm.weight", Change::Same))),
-            (Family::Phi, "model.layers.1.mlp.fc2.bias", Some(("blk.1.ffn_down.bias", Change::Same))),
-            (Family::Phi, "lm_head.bias", Some(("output.bias", Change::Same))),
-            (Family::Phi3, "model.layers.1.mlp.gate_up_proj.weight", Some(("blk.1.ffn_up.weight", Change::Same))),
+            (Family::GptNeoX, "embed_out.weight", Some(("output.weight", TensorTransform::None))),
+            (Family::Llama, "model.norm.weight", Some(("output_norm.weight", TensorTransform::None))),
+            (Family::Phi, "model.layers.1.mlp.fc2.bias", Some(("blk.1.ffn_down.bias", TensorTransform::None))),
+            (Family::Phi, "lm_head.bias", Some(("output.bias", TensorTransform::None))),
+            (
+                Family::Phi3,
+                "model.layers.1.mlp.gate_up_proj.weight",
+                Some(("blk.1.ffn_up.weight", TensorTransform::None)),
+            ),
         ];
         for (family, name, wanted) in cases {
             let wanted = wanted.map(|(name, change)| (name.to_string(), change));

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::tensor::CubeTensor;
-use prunescope_kernels::attention::Heads;
+use prunescope_kernels::attention::AttentionShape;
 
 use crate::launch::{WORKGROUP_SIZE, buffer, by_number, like, rows};
 use crate::ops::DecoderOps;
@@ -46,7 +46,12 @@ pub fn rope_and_append_kv(
 /// * `queries` — of the last tokens of the context, not yet turned, `[tokens, query_heads · head_dim]`.
 /// * `cache` — keys and values of the context, each `[context, key_value_heads · head_dim]`.
 /// * `angles` — cosines, then sines, of these tokens' pairs that turn, `[tokens, dimensions]`.
-pub fn attend(queries: Tensor<2>, [keys, values]: [Tensor<2>; 2], angles: Tensor<2>, heads: Heads) -> Tensor<2> {
+pub fn attend(
+    queries: Tensor<2>,
+    [keys, values]: [Tensor<2>; 2],
+    angles: Tensor<2>,
+    heads: AttentionShape,
+) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::attend(
         queries.into_dispatch(),
         keys.into_dispatch(),
@@ -246,7 +251,7 @@ pub(crate) fn launch_attend(
     keys: CubeTensor,
     values: CubeTensor,
     angles: CubeTensor,
-    heads: Heads,
+    heads: AttentionShape,
 ) -> CubeTensor {
     let (tokens, columns) = rows(queries.meta.shape());
     let (context, _) = rows(keys.meta.shape());
@@ -258,7 +263,7 @@ pub(crate) fn launch_attend(
     unsafe {
         attend_kernel::launch_unchecked(
             &client,
-            CubeCount::Static(tokens as u32, heads.queries as u32, 1),
+            CubeCount::Static(tokens as u32, heads.num_heads as u32, 1),
             CubeDim::new_1d(WORKGROUP_SIZE),
             buffer(queries),
             buffer(keys),
@@ -266,12 +271,12 @@ pub(crate) fn launch_attend(
             buffer(angles),
             buffer(out.clone()),
             (context - tokens) as u32,
-            heads.queries as u32,
-            heads.keys as u32,
+            heads.num_heads as u32,
+            heads.num_kv_heads as u32,
             heads.scale,
             u32::try_from(heads.window).unwrap_or(u32::MAX),
             rotary_dim as u32,
-            heads.width as u32,
+            heads.head_dim as u32,
         );
     }
     out
@@ -289,11 +294,11 @@ mod on_a_gpu {
     fn attends_as_the_host_does() {
         for (start, tokens) in [(0, 1), (0, 65), (62, 1), (63, 1), (64, 1), (130, 7)] {
             for (heads, rotary_dim) in [
-                (Heads { queries: 9, keys: 3, width: 64, scale: 0.125, window: usize::MAX }, 64),
-                (Heads { queries: 2, keys: 2, width: 16, scale: 0.3, window: 5 }, 4),
-                (Heads { queries: 4, keys: 1, width: 80, scale: 0.1, window: 70 }, 80),
+                (AttentionShape { num_heads: 9, num_kv_heads: 3, head_dim: 64, scale: 0.125, window: usize::MAX }, 64),
+                (AttentionShape { num_heads: 2, num_kv_heads: 2, head_dim: 16, scale: 0.3, window: 5 }, 4),
+                (AttentionShape { num_heads: 4, num_kv_heads: 1, head_dim: 80, scale: 0.1, window: 70 }, 80),
             ] {
-                let Heads { queries, keys: groups, width, .. } = heads;
+                let AttentionShape { num_heads: queries, num_kv_heads: groups, head_dim: width, .. } = heads;
                 let half = rotary_dim / 2;
                 let angle = numbers((start + tokens) * half, 5);
                 let [cos, sin] =

@@ -2,7 +2,7 @@
 
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
-use prunescope_kernels::attention::Heads;
+use prunescope_kernels::attention::AttentionShape;
 
 use crate::format::{Epilogue, Layout};
 use crate::ops::DecoderOps;
@@ -65,7 +65,7 @@ impl DecoderOps for CubeBackend {
         keys: CubeTensor,
         values: CubeTensor,
         angles: CubeTensor,
-        heads: Heads,
+        heads: AttentionShape,
     ) -> CubeTensor {
         crate::attention::launch_attend(queries, keys, values, angles, heads)
     }

@@ -2,7 +2,7 @@
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
-use prunescope_kernels::attention::Heads;
+use prunescope_kernels::attention::AttentionShape;
 
 use crate::format::{Epilogue, Layout};
 
@@ -58,7 +58,7 @@ pub trait DecoderOps: Backend {
         keys: FloatTensor<Self>,
         values: FloatTensor<Self>,
         angles: FloatTensor<Self>,
-        heads: Heads,
+        heads: AttentionShape,
     ) -> FloatTensor<Self>;
     /// See [`compare`].
     fn compare(

@@ -6,13 +6,13 @@ use wide::f32x4;
 
 /// The shape of an attention sublayer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Heads {
+pub struct AttentionShape {
     /// Query heads.
-    pub queries: usize,
+    pub num_heads: usize,
     /// Key and value heads; each serves `queries / keys` query heads.
-    pub keys: usize,
+    pub num_kv_heads: usize,
     /// Width of one head.
-    pub width: usize,
+    pub head_dim: usize,
     /// What scores are multiplied by.
     pub scale: f32,
     /// How many tokens a token sees, itself and those before it.
@@ -43,8 +43,8 @@ pub fn rotate(x: &mut [f32], heads: usize, width: usize, cos: &[f32], sin: &[f32
 ///
 /// * `keys`, `values` — `[context, keys · width]`; token t of the query sees all but the last `tokens − 1 − t`,
 ///   and of these a window.
-pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: Heads) -> Vec<f32> {
-    let Heads { queries, keys: groups, width, scale, window } = heads;
+pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: AttentionShape) -> Vec<f32> {
+    let AttentionShape { num_heads: queries, num_kv_heads: groups, head_dim: width, scale, window } = heads;
     let (row, stride) = (queries * width, groups * width);
     let (tokens, context) = (query.len() / row, keys.len() / stride);
     let mut out = vec![0.0; query.len()];
@@ -52,7 +52,7 @@ pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: Heads) -> Vec<
     // For each part its own, made here: a thread that helps has no memory to give.
     let mut scores = vec![0.0; parts.count() * context];
     let (all, scores) = (SharedSlice::new(&mut out), SharedSlice::new(&mut scores));
-    parts.share(|part, heads| {
+    parts.parallel_for(|part, heads| {
         for (token, head) in heads.map(|at| (at / queries, at % queries)) {
             let seen = context - tokens + token + 1;
             let first = seen.saturating_sub(window);

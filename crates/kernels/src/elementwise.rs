@@ -84,7 +84,7 @@ pub fn gelu(x: &mut [f32]) {
 fn in_parallel(x: &mut [f32], activation: fn(&mut [f32])) {
     let length = x.len();
     let x = SharedSlice::new(x);
-    Parts::of(length, ACTIVATION).in_steps_of(4).share(|_, some| {
+    Parts::of(length, ACTIVATION).in_steps_of(4).parallel_for(|_, some| {
         // SAFETY: each part has its own numbers.
         activation(unsafe { x.part(some.start, some.len()) });
     });

@@ -13,7 +13,7 @@ use words::{add, load, store, wake};
 
 /// How often a helper looks for the next job before it sleeps: some 0.2 ms, longer than the engine takes from one product of a
 /// token to the next. Waking takes as long as a product.
-const LOOKS: u32 = 100_000;
+const SPIN_ITERATIONS: u32 = 100_000;
 
 /// Those who help, and what they are at.
 pub struct Pool {
@@ -55,36 +55,36 @@ const PARTS_A_THREAD: usize = 4;
 /// Things to be done, in parts of so many.
 #[derive(Clone, Copy)]
 pub struct Parts {
-    things: usize,
+    items: usize,
     size: usize,
 }
 
 impl Parts {
-    /// Divides some things so that all threads have something to do.
+    /// Divides some items so that all threads have something to do.
     ///
     /// * `cost` — operations of one of them.
-    pub fn of(things: usize, cost: usize) -> Self {
+    pub fn of(items: usize, cost: usize) -> Self {
         let most = match POOL.threads() {
             1 => 1,
             threads => PARTS_A_THREAD * threads,
         };
-        let count = (things as u64 * cost as u64 / PART).clamp(1, most as u64);
-        Self { things, size: things.div_ceil(count as usize).max(1) }
+        let count = (items as u64 * cost as u64 / PART).clamp(1, most as u64);
+        Self { items, size: items.div_ceil(count as usize).max(1) }
     }
 
     /// How many parts.
     pub fn count(&self) -> usize {
-        self.things.div_ceil(self.size)
+        self.items.div_ceil(self.size)
     }
 
-    /// The same with whole steps of things in each part.
+    /// The same with whole steps of items in each part.
     pub fn in_steps_of(self, step: usize) -> Self {
         Self { size: self.size.next_multiple_of(step), ..self }
     }
 
-    /// Does some work by all threads: for each part its number and its things.
-    pub fn share(self, work: impl Fn(usize, Range<usize>) + Sync) {
-        POOL.share(self.count(), |part| work(part, part * self.size..self.things.min((part + 1) * self.size)));
+    /// Does some work by all threads: for each part its number and its items.
+    pub fn parallel_for(self, work: impl Fn(usize, Range<usize>) + Sync) {
+        POOL.parallel_for(self.count(), |part| work(part, part * self.size..self.items.min((part + 1) * self.size)));
     }
 }
 
@@ -120,7 +120,7 @@ impl Pool {
     ///
     /// # Panics
     /// When a helper's program has failed.
-    pub fn share<W: Fn(usize) + Sync>(&self, parts: usize, work: W) {
+    pub fn parallel_for<W: Fn(usize) + Sync>(&self, parts: usize, work: W) {
         if parts < 2 || load(&self.helpers) == 0 {
             return (0..parts).for_each(work);
         }
@@ -157,15 +157,15 @@ impl Pool {
         }
     }
 
-    /// Counts another helper, which has to call [`help`](Self::help) again and again.
-    pub fn join(&self) {
+    /// Counts another helper, which has to call [`help`](Self::worker_run) again and again.
+    pub fn worker_join(&self) {
         add(&self.helpers, 1);
         add(&self.asleep, 1);
     }
 
     /// Helps until there has been nothing to do for a while; the state that the helper is to sleep in. A change of it
     /// ([`state`](Self::state)) wakes.
-    pub fn help(&self) -> u32 {
+    pub fn worker_run(&self) -> u32 {
         add(&self.asleep, u32::MAX);
         let mut looks = 0;
         loop {
@@ -173,7 +173,7 @@ impl Pool {
             if state % 2 == 1 {
                 self.enter(state);
                 looks = 0;
-            } else if looks < LOOKS {
+            } else if looks < SPIN_ITERATIONS {
                 looks += 1;
                 std::hint::spin_loop();
             } else {
@@ -370,9 +370,9 @@ mod words {
 pub fn start_helpers(pool: &'static Pool, threads: usize) {
     for now in pool.threads()..threads {
         let helped = || {
-            pool.join();
+            pool.worker_join();
             loop {
-                words::sleep_while(&pool.state, pool.help());
+                words::sleep_while(&pool.state, pool.worker_run());
             }
         };
         // What it was at may be freed when the one who shares it fails for its part: the panic's message is the last word.
@@ -401,7 +401,7 @@ mod tests {
         for round in 0..2000 {
             let parts = round % 37;
             let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
-            HELPED.share(parts, |part| {
+            HELPED.parallel_for(parts, |part| {
                 done[part].fetch_add(1 + part, Relaxed);
             });
             assert!(done.iter().enumerate().all(|(part, done)| done.load(Relaxed) == 1 + part), "round {round}");
@@ -414,7 +414,7 @@ mod tests {
         start_helpers(&HELPED, 2);
         let sum = |_| {
             let sum = AtomicUsize::new(0);
-            (0..500).for_each(|_| HELPED.share(9, |part| _ = sum.fetch_add(part, Relaxed)));
+            (0..500).for_each(|_| HELPED.parallel_for(9, |part| _ = sum.fetch_add(part, Relaxed)));
             sum.into_inner()
         };
         let other = std::thread::spawn(move || sum(()));
@@ -429,7 +429,7 @@ mod tests {
         // The helper leaves the one who shares a part, whoever is first.
         let failing = AtomicUsize::new(0);
         let panicked = std::panic::catch_unwind(|| {
-            HELPED.share(100, |_| {
+            HELPED.parallel_for(100, |_| {
                 if std::thread::current().id() == alone {
                     failing.store(1, Relaxed);
                     panic!("the one who shares fails, the helper works on");
@@ -442,7 +442,7 @@ mod tests {
         assert!(panicked.is_err());
         assert_eq!(load(&HELPED.sharing), 0);
         let done = AtomicUsize::new(0);
-        HELPED.share(100, |part| _ = done.fetch_add(part, Relaxed));
+        HELPED.parallel_for(100, |part| _ = done.fetch_add(part, Relaxed));
         assert_eq!(done.into_inner(), 4950);
     }
 
@@ -451,7 +451,7 @@ mod tests {
     fn a_failed_helper_is_told() {
         static HELPED: Pool = Pool::new();
         add(&HELPED.helpers, 1);
-        HELPED.share(2, |_| {
+        HELPED.parallel_for(2, |_| {
             add(&HELPED.inside, 1);
             store(&HELPED.failed, 1);
         });

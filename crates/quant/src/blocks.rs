@@ -10,7 +10,7 @@ pub const GROUP: usize = 16;
 const LARGEST: usize = 256;
 
 /// The values of IQ4_NL's and IQ4_XS's codes.
-const UNEVEN: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+const KVALUES_IQ4NL: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /// The weights of one stored block: `scale · code + minimum`.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ fn half(b: &[u8]) -> f32 {
 }
 
 /// The 6-bit scale and minimum number `at` of eight, of the 12 bytes of Q4_K and Q5_K.
-fn six_bits(packed: &[u8], at: usize) -> [f32; 2] {
+fn scale_min_k4(packed: &[u8], at: usize) -> [f32; 2] {
     let [scale, minimum] = if at < 4 {
         [packed[at] & 63, packed[at + 4] & 63]
     } else {
@@ -47,25 +47,25 @@ impl Unpacked {
         match tensor_type {
             TensorType::F32 | TensorType::F16 | TensorType::BF16 => {}
             TensorType::Q8_0 => {
-                self.spread(0, 2, [half(b), 0.0]);
+                self.fill_group_scales(0, 2, [half(b), 0.0]);
                 self.codes.iter_mut().zip(&b[2..]).for_each(|(code, q)| *code = *q as i8);
             }
             TensorType::Q4_0 => {
-                self.spread(0, 2, [half(b), -8.0 * half(b)]);
+                self.fill_group_scales(0, 2, [half(b), -8.0 * half(b)]);
                 self.nibbles(0, &b[2..]);
             }
             TensorType::Q4_1 => {
-                self.spread(0, 2, [half(b), half(&b[2..])]);
+                self.fill_group_scales(0, 2, [half(b), half(&b[2..])]);
                 self.nibbles(0, &b[4..]);
             }
             TensorType::Q5_0 => {
-                self.spread(0, 2, [half(b), 0.0]);
+                self.fill_group_scales(0, 2, [half(b), 0.0]);
                 self.nibbles(0, &b[6..]);
                 self.fifth_bits(&b[2..]);
                 self.codes[..32].iter_mut().for_each(|code| *code -= 16);
             }
             TensorType::Q5_1 => {
-                self.spread(0, 2, [half(b), half(&b[2..])]);
+                self.fill_group_scales(0, 2, [half(b), half(&b[2..])]);
                 self.nibbles(0, &b[8..]);
                 self.fifth_bits(&b[4..]);
             }
@@ -91,8 +91,8 @@ impl Unpacked {
             TensorType::Q4_K | TensorType::Q5_K => {
                 let (scale, minimum) = (half(b), half(&b[2..]));
                 for at in 0..8 {
-                    let [own, least] = six_bits(&b[4..16], at);
-                    self.spread(2 * at, 2, [scale * own, -(minimum * least)]);
+                    let [own, least] = scale_min_k4(&b[4..16], at);
+                    self.fill_group_scales(2 * at, 2, [scale * own, -(minimum * least)]);
                 }
                 let (high, low) =
                     if tensor_type == TensorType::Q5_K { (Some(&b[16..48]), &b[48..]) } else { (None, &b[16..]) };
@@ -122,29 +122,29 @@ impl Unpacked {
                 }
             }
             TensorType::Q8_K => {
-                self.spread(0, 16, [f32::from_le_bytes([b[0], b[1], b[2], b[3]]), 0.0]);
+                self.fill_group_scales(0, 16, [f32::from_le_bytes([b[0], b[1], b[2], b[3]]), 0.0]);
                 self.codes.iter_mut().zip(&b[4..]).for_each(|(code, q)| *code = *q as i8);
             }
             TensorType::IQ4_NL => {
-                self.spread(0, 2, [half(b), 0.0]);
+                self.fill_group_scales(0, 2, [half(b), 0.0]);
                 self.nibbles(0, &b[2..]);
-                self.codes[..32].iter_mut().for_each(|code| *code = UNEVEN[*code as usize]);
+                self.codes[..32].iter_mut().for_each(|code| *code = KVALUES_IQ4NL[*code as usize]);
             }
             TensorType::IQ4_XS => {
                 let (scale, high) = (half(b), u16::from_le_bytes([b[2], b[3]]));
                 for at in 0..8 {
                     let low = b[4 + at / 2] >> (4 * (at % 2)) & 15;
                     let own = low | ((high >> (2 * at) & 3) as u8) << 4;
-                    self.spread(2 * at, 2, [scale * (f32::from(own) - 32.0), 0.0]);
+                    self.fill_group_scales(2 * at, 2, [scale * (f32::from(own) - 32.0), 0.0]);
                     self.nibbles(32 * at, &b[8 + 16 * at..]);
                 }
-                self.codes.iter_mut().for_each(|code| *code = UNEVEN[*code as usize]);
+                self.codes.iter_mut().for_each(|code| *code = KVALUES_IQ4NL[*code as usize]);
             }
         }
     }
 
     /// One scale for `count` groups from `first` on.
-    fn spread(&mut self, first: usize, count: usize, scale: [f32; 2]) {
+    fn fill_group_scales(&mut self, first: usize, count: usize, scale: [f32; 2]) {
         self.scales[first..first + count].fill(scale);
     }
 

@@ -55,7 +55,7 @@ pub(crate) async fn model<C: Compute>(
     let rounds = precision == Precision::Eight;
     let browser = Browser::default();
     let loaded = prunescope_downloads::load(&browser, order, |files, repository| {
-        let mut loader = ModelLoader::new(files, compute.clone()).within(limits).rounded(rounds);
+        let mut loader = ModelLoader::new(files, compute.clone()).within(limits).quantize_floats_to_q8(rounds);
         if let Some(repository) = repository {
             loader.describe(repository)?;
         }

@@ -21,13 +21,13 @@ const SCRIPT: &str = include_str!("helper.js");
 /// Called once by a helper.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn engine_join() {
-    POOL.join();
+    POOL.worker_join();
 }
 
 /// What a helper runs; the state that it is to sleep in.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn engine_help() -> u32 {
-    POOL.help()
+    POOL.worker_run()
 }
 
 /// Asks for helpers, so many that `threads` compute in all; for none where memory cannot be shared.

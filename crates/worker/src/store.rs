@@ -15,7 +15,7 @@ use web_sys::{
     FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
 };
 
-use prunescope_downloads::kept_models::{self, granted};
+use prunescope_downloads::kept_models::{self, await_handle};
 use prunescope_downloads::names::encoded;
 use prunescope_downloads::{File, Folder, Snapshot};
 
@@ -34,7 +34,7 @@ impl KeptFolder {
         let models = kept_models::folder(true).await?;
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
-        granted(models.get_directory_handle_with_options(&encoded(name), &options)).await.map(Self)
+        await_handle(models.get_directory_handle_with_options(&encoded(name), &options)).await.map(Self)
     }
 }
 
@@ -46,9 +46,9 @@ impl Folder for KeptFolder {
         let options = FileSystemGetFileOptions::new();
         options.set_create(true);
         let handle: FileSystemFileHandle =
-            granted(self.0.get_file_handle_with_options(&encoded(name), &options)).await?;
+            await_handle(self.0.get_file_handle_with_options(&encoded(name), &options)).await?;
         let opening = handle.create_sync_access_handle();
-        let opened = granted(opening.clone()).await.map(KeptFile);
+        let opened = await_handle(opening.clone()).await.map(KeptFile);
         if opened.is_none() {
             // One that comes too late is closed, so that the file can be opened later.
             spawn_local(async move {
@@ -61,13 +61,13 @@ impl Folder for KeptFolder {
     }
 
     async fn snapshot(&self, name: &str) -> Option<KeptCopy> {
-        let handle: FileSystemFileHandle = granted(self.0.get_file_handle(&encoded(name))).await?;
-        granted(handle.get_file()).await.map(KeptCopy)
+        let handle: FileSystemFileHandle = await_handle(self.0.get_file_handle(&encoded(name))).await?;
+        await_handle(handle.get_file()).await.map(KeptCopy)
     }
 
     async fn remove(&self, name: &str) {
         // What is not there need not be deleted.
-        let _: Option<JsValue> = granted(self.0.remove_entry(&encoded(name))).await;
+        let _: Option<JsValue> = await_handle(self.0.remove_entry(&encoded(name))).await;
     }
 }
 
@@ -107,7 +107,7 @@ impl Snapshot for KeptCopy {
 
     async fn read(&self, at: u64, bytes: usize) -> Option<Vec<u8>> {
         let slice = self.0.slice_with_f64_and_f64(at as f64, at as f64 + bytes as f64).ok()?;
-        let buffer: ArrayBuffer = granted(slice.array_buffer()).await?;
+        let buffer: ArrayBuffer = await_handle(slice.array_buffer()).await?;
         Some(Uint8Array::new(&buffer).to_vec())
     }
 }

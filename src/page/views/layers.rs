@@ -19,8 +19,8 @@ pub(super) fn Layers() -> impl IntoView {
     let shown = move || if edited() { state.results.edited_layers() } else { state.results.layers() };
     let figure = move |kind: SublayerKind| {
         Signal::derive(move || {
-            let deed = if edited() { "Pruning the weights of" } else { "Dropping" };
-            shown().with(|steps| cosines(steps, kind, with_norm.get(), deed))
+            let action = if edited() { "Pruning the weights of" } else { "Dropping" };
+            shown().with(|steps| cosines(steps, kind, with_norm.get(), action))
         })
     };
     let untouched = Signal::derive(move || {

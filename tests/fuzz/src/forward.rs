@@ -21,7 +21,7 @@ pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     let [architecture, model_type] = bytes.pick(&FAMILIES);
     let (in_gguf, kind, seed, rounds) = (bytes.happens(2), bytes.pick(&TYPES), bytes.byte(), bytes.happens(4));
-    let mut loader = ModelLoader::new(1, Cpu).rounded(rounds);
+    let mut loader = ModelLoader::new(1, Cpu).quantize_floats_to_q8(rounds);
     let file = if in_gguf {
         let mut writer = model::metadata(architecture, &mut bytes);
         let head = writer.clone().finish(|_| 0);

@@ -35,7 +35,7 @@ pub fn run(input: &[u8]) {
     let (changes, piece) = (bytes.choose(6), bytes.pick(&PIECES));
     let length_is_wrong = bytes.happens(16);
     let mut loader = ModelLoader::new(1 + usize::from(bytes.happens(16)), Cpu);
-    loader = loader.rounded(bytes.happens(4));
+    loader = loader.quantize_floats_to_q8(bytes.happens(4));
     let mut tensors = DEFAULTS[family][usize::from(in_gguf)].clone();
     // By place; a change may add a tensor.
     let mut kinds = vec![0; tensors.len() + changes];

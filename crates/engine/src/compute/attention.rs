@@ -1,7 +1,7 @@
 //! Causal grouped-query self-attention with rotary or learned positions, over the whole context or a window of it.
 
 use burn::tensor::Tensor;
-use prunescope_kernels::attention::Heads;
+use prunescope_kernels::attention::AttentionShape;
 
 use super::kv_cache::KeyValueCache;
 use super::linear::Linear;
@@ -26,7 +26,7 @@ pub struct Attention<C: Compute> {
     /// Norm of the output, where the family has it.
     pub post_norm: Option<Norm<C>>,
     /// Its heads, and what they see.
-    pub heads: Heads,
+    pub heads: AttentionShape,
     /// Whether it sees a window only, so that it takes the positions of windows.
     pub windowed: bool,
 }
@@ -79,7 +79,7 @@ impl<C: Compute> Attention<C> {
     pub fn normed_heads(&self, query: Tensor<2>, key: Tensor<2>) -> [Tensor<2>; 2] {
         match &self.head_norms {
             Some([of_query, of_key]) => {
-                let head_dim = self.heads.width;
+                let head_dim = self.heads.head_dim;
                 [of_query.per_head(query, head_dim), of_key.per_head(key, head_dim)]
             }
             None => [query, key],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
-use prunescope_kernels::attention::{Heads, attend, rotate};
+use prunescope_kernels::attention::{AttentionShape, attend, rotate};
 use prunescope_kernels::elementwise::{gelu, gelu_tanh, layer_norm, rms_norm, silu, times};
 use prunescope_kernels::{Activations, BLOCK, PackedMatrix};
 use prunescope_protocol::messages::Backend;
@@ -16,8 +16,8 @@ use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
-use crate::metrics::Spaces;
-use crate::metrics::comparison::{Pending, compare_on_host};
+use crate::metrics::ModelOutputs;
+use crate::metrics::comparison::{PendingComparison, compare_on_host};
 
 /// The CPU.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,7 +168,7 @@ impl Compute for Cpu {
     ) -> Tensor<2> {
         let [rows, _] = x.dims();
         let inputs = inputs(x);
-        let Heads { queries, keys, width, .. } = attention.heads;
+        let AttentionShape { num_heads: queries, num_kv_heads: keys, head_dim: width, .. } = attention.heads;
         let mut query = multiply(&attention.query, &inputs);
         let mut key = multiply(&attention.key, &inputs);
         let value = multiply(&attention.value, &inputs);
@@ -198,9 +198,10 @@ impl Compute for Cpu {
         to_tensor(weights.product(&inputs(x)), rows)
     }
 
-    fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
-        let on_host = |spaces: &Spaces| [&spaces.hidden, &spaces.logits].map(|x| (to_values(x.clone()), x.dims()[1]));
-        Pending::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top))
+    fn compare(dense: &ModelOutputs, pruned: &ModelOutputs, temperature: f32, with_top: bool) -> PendingComparison {
+        let on_host =
+            |spaces: &ModelOutputs| [&spaces.hidden, &spaces.logits].map(|x| (to_values(x.clone()), x.dims()[1]));
+        PendingComparison::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top))
     }
 }
 

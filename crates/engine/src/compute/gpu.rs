@@ -16,8 +16,8 @@ use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
-use crate::metrics::Spaces;
-use crate::metrics::comparison::{Pending, compare_on_gpu};
+use crate::metrics::ModelOutputs;
+use crate::metrics::comparison::{PendingComparison, compare_on_gpu};
 
 /// A GPU, opened.
 #[derive(Clone, Debug)]
@@ -294,7 +294,7 @@ impl Compute for Gpu {
         angles: &Tensor<2>,
         caches: &mut [&mut GpuLayerCache],
     ) -> Tensor<2> {
-        let head_dim = layer.heads.width;
+        let head_dim = layer.heads.head_dim;
         let query = Self::linear(&layer.query, x.clone());
         let [key, value] = both(&layer.key, &layer.value, x);
         let [query, key] = layer.normed_heads(query, key);
@@ -309,7 +309,7 @@ impl Compute for Gpu {
         matmul::gemm(x, weights)
     }
 
-    fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+    fn compare(dense: &ModelOutputs, pruned: &ModelOutputs, temperature: f32, with_top: bool) -> PendingComparison {
         compare_on_gpu(dense, pruned, temperature, with_top)
     }
 }

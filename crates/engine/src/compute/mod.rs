@@ -35,8 +35,8 @@ pub use linear::Linear;
 #[cfg(not(target_arch = "wasm32"))]
 pub use reference::Reference;
 
-use crate::metrics::Spaces;
-use crate::metrics::comparison::Pending;
+use crate::metrics::ModelOutputs;
+use crate::metrics::comparison::PendingComparison;
 use attention::Attention;
 use mlp::Mlp;
 use norm::Norm;
@@ -135,7 +135,7 @@ pub trait Compute: Clone + Debug + 'static {
     ///
     /// * `temperature` — T > 0 of the analysis.
     /// * `with_top` — also the likeliest tokens of both.
-    fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending;
+    fn compare(dense: &ModelOutputs, pruned: &ModelOutputs, temperature: f32, with_top: bool) -> PendingComparison;
 }
 
 /// Keys and values of one layer. A clone is cheap until one side appends.

@@ -3,7 +3,7 @@
 use burn::tensor::activation::{gelu, silu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
-use prunescope_kernels::attention::Heads;
+use prunescope_kernels::attention::AttentionShape;
 use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 use prunescope_quant::dequantize;
@@ -14,8 +14,8 @@ use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
-use crate::metrics::Spaces;
-use crate::metrics::comparison::{Pending, compare_after_reading};
+use crate::metrics::ModelOutputs;
+use crate::metrics::comparison::{PendingComparison, compare_after_reading};
 
 /// Plain burn on a device.
 #[derive(Clone, Debug)]
@@ -229,20 +229,20 @@ impl Compute for Reference {
         x.matmul(weights.transpose())
     }
 
-    fn compare(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+    fn compare(dense: &ModelOutputs, pruned: &ModelOutputs, temperature: f32, with_top: bool) -> PendingComparison {
         compare_after_reading(dense, pruned, temperature, with_top)
     }
 }
 
 /// Attention of one text's tokens, `[tokens, num_heads · head_dim]`.
 fn attend(
-    heads: Heads,
+    heads: AttentionShape,
     [query, key, value]: [Tensor<2>; 3],
     ReferencePositions { rotation, mask }: &ReferencePositions,
     cache: &mut ReferenceLayerCache,
 ) -> Tensor<2> {
     let [tokens, _] = query.dims();
-    let Heads { queries: num_heads, keys: num_kv_heads, width: head_dim, scale, .. } = heads;
+    let AttentionShape { num_heads, num_kv_heads, head_dim, scale, .. } = heads;
     let turned = |x: Tensor<2>, heads: usize| {
         let x = x.reshape([tokens, heads, head_dim]);
         rotation.as_ref().map_or(x.clone(), |rotation| rotation.apply(x))

@@ -33,14 +33,14 @@ pub struct SiteActivations {
 pub type Activations = Vec<[SiteActivations; 4]>;
 
 /// Takes the calibration text through the decoder layer by layer, so that the inputs of one layer at a time are held.
-pub struct Walk<'a, C: Compute> {
+pub struct ActivationCollector<'a, C: Compute> {
     decoder: &'a Decoder<C>,
     /// The residual stream of each sequence.
     streams: Vec<Tensor<2>>,
     layer: usize,
 }
 
-impl<'a, C: Compute> Walk<'a, C> {
+impl<'a, C: Compute> ActivationCollector<'a, C> {
     /// Begins before the first layer. Texts longer than the model's context are read in pieces.
     pub fn new(decoder: &'a Decoder<C>, ids: &[u32]) -> Self {
         let sequence = decoder.config.context.min(MAX_SEQUENCE);

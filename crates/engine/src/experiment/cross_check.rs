@@ -7,8 +7,8 @@ use thiserror::Error;
 use super::forward::Pass;
 use super::{Control, ExperimentError};
 use crate::compute::{Compute, Cpu, to_values};
-use crate::metrics::comparison::Pending;
-use crate::metrics::{Spaces, read_all};
+use crate::metrics::comparison::PendingComparison;
+use crate::metrics::{ModelOutputs, read_all};
 use crate::model::cross_check::CrossCheck;
 
 use crate::compute::KeyValueCache;
@@ -179,7 +179,7 @@ pub async fn cross_check<C: Compute>(
 
 impl<C: Compute> Probe<'_, C> {
     /// Lets the device read some of the probe's tokens.
-    async fn read(&mut self, from: usize, to: usize) -> Result<(Spaces, Read), CrossCheckError> {
+    async fn read(&mut self, from: usize, to: usize) -> Result<(ModelOutputs, Read), CrossCheckError> {
         let (decoder, layers) = (self.decoder, &self.check.layers);
         let mut stream = vec![];
         let visit = |place: usize, x: &Tensor<2>| {
@@ -191,7 +191,7 @@ impl<C: Compute> Probe<'_, C> {
         let x = decoder.embed(&self.check.probe[from..to], from);
         let last = Pass::from(decoder, &dense, 0, from).visit(x, &mut self.cache, &control, visit).await?;
         let hidden = decoder.final_norm(last.clone());
-        let spaces = Spaces { logits: decoder.logits(hidden.clone()), hidden };
+        let spaces = ModelOutputs { logits: decoder.logits(hidden.clone()), hidden };
         let (places, mut tensors): (Vec<usize>, Vec<Tensor<2>>) = stream.into_iter().unzip();
         tensors.extend([last, spaces.hidden.clone(), spaces.logits.clone()]);
         let mut read = read_back(tensors).await?;
@@ -248,13 +248,13 @@ impl<C: Compute> Probe<'_, C> {
     }
 
     /// Holds the device's own comparison of rows to the same on the CPU.
-    async fn compare_rows(&mut self, spaces: &Spaces, read: &Read) -> Result<(), CrossCheckError> {
+    async fn compare_rows(&mut self, spaces: &ModelOutputs, read: &Read) -> Result<(), CrossCheckError> {
         let [count, hidden] = spaces.hidden.dims();
         let [_, vocabulary] = spaces.logits.dims();
         if count < 2 {
             return Ok(());
         }
-        let on_host = Spaces { hidden: on_host(&read.hidden, hidden), logits: on_host(&read.logits, vocabulary) };
+        let on_host = ModelOutputs { hidden: on_host(&read.hidden, hidden), logits: on_host(&read.logits, vocabulary) };
         let all = read_all(vec![neighbours::<C>(spaces), neighbours::<Cpu>(&on_host)])
             .await
             .map_err(ExperimentError::device)?;
@@ -268,9 +268,9 @@ impl<C: Compute> Probe<'_, C> {
 }
 
 /// Each row compared with the next one.
-fn neighbours<C: Compute>(spaces: &Spaces) -> Pending {
+fn neighbours<C: Compute>(spaces: &ModelOutputs) -> PendingComparison {
     let [count, _] = spaces.hidden.dims();
-    let [first, second] = [0, 1].map(|from| Spaces {
+    let [first, second] = [0, 1].map(|from| ModelOutputs {
         hidden: spaces.hidden.clone().narrow(0, from, count - 1),
         logits: spaces.logits.clone().narrow(0, from, count - 1),
     });

@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::forward::{Pass, ResidualStream, last_spaces};
+use super::forward::{Pass, ResidualStream, last_outputs};
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;
-use crate::metrics::Spaces;
+use crate::metrics::ModelOutputs;
 use crate::model::Decoder;
 use crate::model::sampling::{Sampler, Sampling};
 use prunescope_protocol::model::{Sublayer, SublayerKind};
@@ -16,7 +16,7 @@ use prunescope_protocol::prune::PruningPlan;
 #[derive(Clone, Debug)]
 pub struct DenseStep {
     /// h and z of the last position, one row each.
-    pub spaces: Spaces,
+    pub spaces: ModelOutputs,
     /// The residual stream at the last position, `[1, hidden]` each.
     pub stream: ResidualStream,
     /// The token that was chosen from it, once it was.
@@ -72,7 +72,7 @@ impl<C: Compute> DenseRun<C> {
             }
         };
         let last = Pass::from(decoder, &dense, 0, 0).visit(x, &mut cache, control, visit).await?;
-        let first = DenseStep { spaces: last_spaces(decoder, &last), stream, chosen: None };
+        let first = DenseStep { spaces: last_outputs(decoder, &last), stream, chosen: None };
         Ok(Self {
             prompt_ids,
             sampling,
@@ -114,13 +114,13 @@ impl<C: Compute> DenseRun<C> {
         let x = decoder.embed(&[token], start);
         let plan = PruningPlan::default();
         let stream = Pass::from(decoder, &plan, 0, start).stream(x, &mut self.cache, control).await?;
-        let spaces = last_spaces(decoder, &stream[stream.len() - 1]);
+        let spaces = last_outputs(decoder, &stream[stream.len() - 1]);
         self.push(stream, spaces);
         Ok(())
     }
 
     /// Notes what was read of the token chosen at the last step, which opens the next step.
-    pub(super) fn push(&mut self, stream: ResidualStream, spaces: Spaces) {
+    pub(super) fn push(&mut self, stream: ResidualStream, spaces: ModelOutputs) {
         self.steps.push(DenseStep { spaces, stream, chosen: None });
     }
 

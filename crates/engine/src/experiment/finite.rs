@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::forward::{Pass, last_spaces};
+use super::forward::{Pass, last_outputs};
 use super::{Control, ExperimentError};
 use crate::compute::KeyValueCache;
 use crate::compute::{Compute, read_back};
@@ -24,7 +24,7 @@ pub async fn first_not_finite<C: Compute>(
     let mut rows = vec![];
     let visit = |_, x: &Tensor<2>| rows.push(x.clone().narrow(0, prompt_ids.len() - 1, 1));
     let last = Pass::from(decoder, plan, 0, 0).visit(decoder.embed(prompt_ids, 0), &mut cache, control, visit).await?;
-    let spaces = last_spaces(decoder, &last);
+    let spaces = last_outputs(decoder, &last);
     if let Some(sublayers) = bad_row(Tensor::cat(rows, 0)).await? {
         return Ok(Some(Place::after(sublayers)));
     }

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;
-use crate::metrics::Spaces;
+use crate::metrics::ModelOutputs;
 use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::PruningPlan;
@@ -122,7 +122,7 @@ pub async fn forward_pair<C: Compute>(
     start: usize,
     [dense, pruned]: [&mut KeyValueCache<C>; 2],
     control: &Control,
-) -> Result<(ResidualStream, [Spaces; 2]), ExperimentError> {
+) -> Result<(ResidualStream, [ModelOutputs; 2]), ExperimentError> {
     let positions = decoder.positions(start, 1);
     let row = |both: &Tensor<2>, row: usize| both.clone().narrow(0, row, 1);
     let alone = Pass { decoder, plan: &PruningPlan::default(), sublayers: 0..first, start };
@@ -145,13 +145,13 @@ pub async fn forward_pair<C: Compute>(
     stream.extend(both.iter().map(|both| row(both, 0)));
     let hidden = decoder.final_norm(both[both.len() - 1].clone());
     let logits = decoder.logits(hidden.clone());
-    let spaces = [0, 1].map(|at| Spaces { hidden: row(&hidden, at), logits: row(&logits, at) });
+    let spaces = [0, 1].map(|at| ModelOutputs { hidden: row(&hidden, at), logits: row(&logits, at) });
     Ok((stream, spaces))
 }
 
 /// h and z of the last of the rows `x`, the residual stream after the last sublayer.
-pub fn last_spaces<C: Compute>(decoder: &Decoder<C>, x: &Tensor<2>) -> Spaces {
+pub fn last_outputs<C: Compute>(decoder: &Decoder<C>, x: &Tensor<2>) -> ModelOutputs {
     let [rows, _] = x.dims();
     let hidden = decoder.final_norm(x.clone().narrow(0, rows - 1, 1));
-    Spaces { logits: decoder.logits(hidden.clone()), hidden }
+    ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
 }

@@ -5,14 +5,14 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
-use super::forward::{Pass, forward_pair, last_spaces};
+use super::forward::{Pass, forward_pair, last_outputs};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;
 use crate::compute::read_back;
 use crate::metrics::subspace::token_weights;
-use crate::metrics::{Spaces, TopToken, read_all};
+use crate::metrics::{ModelOutputs, TopToken, read_all};
 use crate::model::Decoder;
 use crate::model::sampling::{Sampler, Sampling};
 use prunescope_formats::ModelTokenizer;
@@ -31,7 +31,7 @@ const DAMAGE_TOKENS: usize = 12;
 #[derive(Clone, Debug)]
 pub struct PrunedStep {
     /// h and z of the last position read.
-    pub spaces: Spaces,
+    pub spaces: ModelOutputs,
     /// The token that was chosen from it, once it was.
     pub chosen: Option<u32>,
 }
@@ -47,33 +47,33 @@ pub struct PrunedRun<C: Compute> {
     pub steps: Vec<PrunedStep>,
     sampler: Sampler,
     /// What it knows on the dense model's text, once it was read.
-    fixed: Option<Reading>,
+    fixed: Option<TeacherForcedOutputs>,
 }
 
 /// What a model knows on a text behind the prompt. z of a long text is large: it is computed for some tokens at a time.
-struct Reading {
+struct TeacherForcedOutputs {
     /// h and z at the end of the prompt.
-    prompt: Spaces,
+    prompt: ModelOutputs,
     /// h of each token behind it, where there are any.
     behind: Option<Tensor<2>>,
 }
 
-impl Reading {
+impl TeacherForcedOutputs {
     /// How many positions are known.
     fn positions(&self) -> usize {
         1 + self.behind.as_ref().map_or(0, |hidden| hidden.dims()[0])
     }
 
     /// h and z of some positions; 0 is the end of the prompt.
-    fn spaces<C: Compute>(&self, decoder: &Decoder<C>, positions: Range<usize>) -> Spaces {
+    fn spaces<C: Compute>(&self, decoder: &Decoder<C>, positions: Range<usize>) -> ModelOutputs {
         let known = (positions.start == 0).then(|| self.prompt.clone());
         let first = positions.start.saturating_sub(1);
         let behind = self.behind.as_ref().filter(|_| positions.end > first + 1).map(|hidden| {
             let hidden = hidden.clone().narrow(0, first, positions.end - 1 - first);
-            Spaces { logits: decoder.logits(hidden.clone()), hidden }
+            ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
         });
         let (hidden, logits) = known.into_iter().chain(behind).map(|spaces| (spaces.hidden, spaces.logits)).unzip();
-        Spaces { hidden: Tensor::cat(hidden, 0), logits: Tensor::cat(logits, 0) }
+        ModelOutputs { hidden: Tensor::cat(hidden, 0), logits: Tensor::cat(logits, 0) }
     }
 }
 
@@ -93,7 +93,7 @@ impl<C: Compute> PrunedRun<C> {
                 let mut cache = dense.prompt_cache.fork_below(layers_below(first));
                 let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_before(Sublayer::from_index(first)));
                 let last = Pass::from(&model.decoder, model.plan(), first, 0).last(x, &mut cache, control).await?;
-                (last_spaces(&model.decoder, &last), cache)
+                (last_outputs(&model.decoder, &last), cache)
             }
         };
         Ok(Self {
@@ -109,7 +109,7 @@ impl<C: Compute> PrunedRun<C> {
 
     /// How many positions of both texts it has read so far.
     pub fn positions_read(&self) -> usize {
-        self.steps.len() + self.fixed.as_ref().map_or(0, Reading::positions)
+        self.steps.len() + self.fixed.as_ref().map_or(0, TeacherForcedOutputs::positions)
     }
 
     /// Reads the token chosen at the last step, which opens the next step.
@@ -138,7 +138,7 @@ impl<C: Compute> PrunedRun<C> {
                     None => (decoder.embed(&[token], start), 0),
                 };
                 let last = Pass::from(decoder, plan, first, start).last(x, &mut self.cache, control).await?;
-                last_spaces(decoder, &last)
+                last_outputs(decoder, &last)
             }
         };
         self.steps.push(PrunedStep { spaces, chosen: None });
@@ -297,7 +297,7 @@ pub async fn generate<C: Compute>(
 async fn choose(
     sampling: Sampling,
     sampler: &mut Sampler,
-    spaces: &Spaces,
+    spaces: &ModelOutputs,
     likeliest: u32,
 ) -> Result<u32, ExperimentError> {
     if sampling.is_greedy() {
@@ -319,7 +319,7 @@ pub async fn fixed_trajectory<C: Compute>(
     control: &Control,
 ) -> Result<Vec<Metrics>, ExperimentError> {
     let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
-    let known = pruned.fixed.as_ref().map_or(0, Reading::positions);
+    let known = pruned.fixed.as_ref().map_or(0, TeacherForcedOutputs::positions);
     if let Some(first) = pruned.model.first_change().filter(|_| known < steps.len()) {
         // Below the first change the pruned model reads as the dense one did; the last token is written, not read.
         let start = dense.prompt_ids.len();
@@ -329,7 +329,8 @@ pub async fn fixed_trajectory<C: Compute>(
             pruned.model.begin(&read, start, stream)
         });
         let prompt = pruned.steps[0].spaces.clone();
-        pruned.fixed = Some(read_behind(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?);
+        pruned.fixed =
+            Some(forward_continuation(&pruned.model, prompt, &pruned.prompt_cache, start, x, first, control).await?);
     }
     let mut out = vec![];
     for begin in (0..steps.len()).step_by(ROWS_AT_ONCE) {
@@ -349,8 +350,8 @@ pub async fn fixed_trajectory<C: Compute>(
 }
 
 /// The dense model's h and z at some steps, one row each.
-fn dense_rows(steps: &[&DenseStep]) -> Spaces {
-    Spaces {
+fn dense_rows(steps: &[&DenseStep]) -> ModelOutputs {
+    ModelOutputs {
         hidden: Tensor::cat(steps.iter().map(|step| step.spaces.hidden.clone()).collect(), 0),
         logits: Tensor::cat(steps.iter().map(|step| step.spaces.logits.clone()).collect(), 0),
     }
@@ -360,19 +361,19 @@ fn dense_rows(steps: &[&DenseStep]) -> Spaces {
 ///
 /// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
 /// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no tokens.
-async fn read_behind<C: Compute>(
+async fn forward_continuation<C: Compute>(
     model: &PrunedDecoder<C>,
-    prompt: Spaces,
+    prompt: ModelOutputs,
     cache: &KeyValueCache<C>,
     start: usize,
     x: Option<Tensor<2>>,
     first: usize,
     control: &Control,
-) -> Result<Reading, ExperimentError> {
-    let Some(x) = x else { return Ok(Reading { prompt, behind: None }) };
+) -> Result<TeacherForcedOutputs, ExperimentError> {
+    let Some(x) = x else { return Ok(TeacherForcedOutputs { prompt, behind: None }) };
     let mut cache = cache.clone();
     let last = Pass::from(&model.decoder, model.plan(), first, start).last(x, &mut cache, control).await?;
-    Ok(Reading { prompt, behind: Some(model.decoder.final_norm(last)) })
+    Ok(TeacherForcedOutputs { prompt, behind: Some(model.decoder.final_norm(last)) })
 }
 
 /// The dense model's loss −log p(token) at each token of a text that follows the prompt, in nats at T = 1: a measure of
@@ -394,7 +395,7 @@ pub async fn dense_losses<C: Compute>(
         let model = PrunedDecoder::dropping(&dense.decoder, &PruningPlan::default());
         let prompt = dense.steps[0].spaces.clone();
         let (start, x) = (dense.prompt_ids.len(), dense.decoder.embed(read, dense.prompt_ids.len()));
-        Some(read_behind(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)
+        Some(forward_continuation(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)
     };
     let mut losses = vec![];
     for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {

@@ -12,8 +12,8 @@ use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;
-use crate::metrics::comparison::Pending;
-use crate::metrics::{Spaces, read_all};
+use crate::metrics::comparison::PendingComparison;
+use crate::metrics::{ModelOutputs, read_all};
 use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::results::LayerTransition;
@@ -43,7 +43,7 @@ pub async fn layer_transitions<C: Compute>(
         for hidden in [residual.clone(), decoder.final_norm(residual)] {
             control.checkpoint().await?;
             let logits = decoder.logits(hidden.clone());
-            let part = |from: usize| Spaces {
+            let part = |from: usize| ModelOutputs {
                 hidden: hidden.clone().narrow(0, from, rows),
                 logits: logits.clone().narrow(0, from, rows),
             };
@@ -116,7 +116,7 @@ pub async fn edited_transitions<C: Compute>(
             control.checkpoint().await?;
             let spaces = |x: &Tensor<2>| {
                 let hidden = if with_norm { decoder.final_norm(x.clone()) } else { x.clone() };
-                Spaces { logits: decoder.logits(hidden.clone()), hidden }
+                ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
             };
             pending.push(C::compare(&spaces(&dense), &spaces(&pruned), temperature, false));
         }
@@ -127,7 +127,10 @@ pub async fn edited_transitions<C: Compute>(
 }
 
 /// Reads two comparisons back, without and with the final norm: one row a sublayer.
-async fn read(pending: Vec<Pending>, sublayers: &[Sublayer]) -> Result<Vec<LayerTransition>, ExperimentError> {
+async fn read(
+    pending: Vec<PendingComparison>,
+    sublayers: &[Sublayer],
+) -> Result<Vec<LayerTransition>, ExperimentError> {
     let read = read_all(pending).await.map_err(ExperimentError::device)?;
     let (raw, normed) = read.split_at(sublayers.len());
     let both = sublayers.iter().zip(raw.iter().zip(normed));

@@ -10,7 +10,7 @@ pub mod forward;
 pub mod generation;
 pub mod importance;
 pub mod layerwise;
-pub mod subject;
+pub mod task_runner;
 pub mod weights;
 
 use std::cell::Cell;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::activations::{Activations, Walk, hessian, index, summarize};
+use super::activations::{ActivationCollector, Activations, hessian, index, summarize};
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::read_back;
@@ -219,7 +219,7 @@ impl Calibration {
             return Ok(());
         }
         let mut layers = vec![];
-        let mut walk = Walk::new(decoder, &self.ids);
+        let mut walk = ActivationCollector::new(decoder, &self.ids);
         let all = decoder.config.layers;
         loop {
             let layer = layers.len();

@@ -12,7 +12,7 @@ use prunescope_gpu::compare::ComparedRow;
 
 /// One model's numbers at some positions.
 #[derive(Clone, Debug)]
-pub struct Spaces {
+pub struct ModelOutputs {
     /// h, `[rows, hidden]`.
     pub hidden: Tensor<2>,
     /// z, `[rows, vocabulary]`.
@@ -25,7 +25,7 @@ pub struct Spaces {
 const MAX_ROWS_ON_HOST: usize = 4;
 
 /// Comparisons, one a row, that may be on the device still.
-pub enum Pending {
+pub enum PendingComparison {
     /// By one program for all rows.
     #[cfg(feature = "gpu")]
     Sums(Box<SumsToRead>),
@@ -37,7 +37,7 @@ pub enum Pending {
 
 /// h and z of a dense and a pruned model on the device.
 pub struct RowsToRead {
-    spaces: [Spaces; 2],
+    spaces: [ModelOutputs; 2],
     temperature: f32,
     with_top: bool,
 }
@@ -59,7 +59,12 @@ pub type OnHost = [(Vec<f32>, usize); 2];
 /// * `temperature` — T > 0 of the analysis.
 /// * `with_top` — also the likeliest tokens of both.
 #[cfg(feature = "gpu")]
-pub fn compare_on_gpu(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
+pub fn compare_on_gpu(
+    dense: &ModelOutputs,
+    pruned: &ModelOutputs,
+    temperature: f32,
+    with_top: bool,
+) -> PendingComparison {
     let [rows, vocabulary] = dense.logits.dims();
     if rows <= MAX_ROWS_ON_HOST {
         return compare_after_reading(dense, pruned, temperature, with_top);
@@ -67,12 +72,17 @@ pub fn compare_on_gpu(dense: &Spaces, pruned: &Spaces, temperature: f32, with_to
     let hidden = [&dense.hidden, &pruned.hidden].map(Clone::clone);
     let logits = [&dense.logits, &pruned.logits].map(Clone::clone);
     let sums = prunescope_gpu::compare::compare(hidden, logits, temperature, TOP.min(vocabulary));
-    Pending::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }))
+    PendingComparison::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }))
 }
 
 /// Compares rows on the host, once they are read back from any device.
-pub fn compare_after_reading(dense: &Spaces, pruned: &Spaces, temperature: f32, with_top: bool) -> Pending {
-    Pending::Rows(Box::new(RowsToRead { spaces: [dense.clone(), pruned.clone()], temperature, with_top }))
+pub fn compare_after_reading(
+    dense: &ModelOutputs,
+    pruned: &ModelOutputs,
+    temperature: f32,
+    with_top: bool,
+) -> PendingComparison {
+    PendingComparison::Rows(Box::new(RowsToRead { spaces: [dense.clone(), pruned.clone()], temperature, with_top }))
 }
 
 /// Compares rows that are on the host.
@@ -90,20 +100,20 @@ fn rows([(hidden, hidden_width), (logits, width)]: &OnHost) -> impl Iterator<Ite
 ///
 /// # Errors
 /// What the device says where it fails or is lost.
-pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> {
+pub async fn read_all(pending: Vec<PendingComparison>) -> Result<Vec<Comparison>, String> {
     let mut transaction = Transaction::default();
     let mut waiting = false;
     for one in &pending {
-        waiting |= !matches!(one, Pending::Known(_));
+        waiting |= !matches!(one, PendingComparison::Known(_));
         match one {
-            Pending::Known(_) => {}
-            Pending::Rows(rows) => {
-                for Spaces { hidden, logits } in &rows.spaces {
+            PendingComparison::Known(_) => {}
+            PendingComparison::Rows(rows) => {
+                for ModelOutputs { hidden, logits } in &rows.spaces {
                     transaction = transaction.register(hidden.clone()).register(logits.clone());
                 }
             }
             #[cfg(feature = "gpu")]
-            Pending::Sums(one) => transaction = transaction.register(one.sums.clone()),
+            PendingComparison::Sums(one) => transaction = transaction.register(one.sums.clone()),
         }
     }
     let read = if waiting { transaction.execute_async().await.map_err(|error| error.to_string())? } else { vec![] };
@@ -111,12 +121,12 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
     let mut out = vec![];
     for one in pending {
         match one {
-            Pending::Known(compared) => {
+            PendingComparison::Known(compared) => {
                 out.extend(compared);
             }
-            Pending::Rows(rows) => {
+            PendingComparison::Rows(rows) => {
                 let RowsToRead { spaces: [dense, pruned], temperature, with_top } = *rows;
-                let mut on_host = |spaces: Spaces| {
+                let mut on_host = |spaces: ModelOutputs| {
                     let [_, hidden] = spaces.hidden.dims();
                     let [_, logits] = spaces.logits.dims();
                     Ok::<_, String>([(floats(data.next())?, hidden), (floats(data.next())?, logits)])
@@ -125,7 +135,7 @@ pub async fn read_all(pending: Vec<Pending>) -> Result<Vec<Comparison>, String> 
                 out.extend(compare_on_host(&dense, &pruned, temperature, with_top));
             }
             #[cfg(feature = "gpu")]
-            Pending::Sums(one) => {
+            PendingComparison::Sums(one) => {
                 let (sums, width) = (floats(data.next())?, one.sums.dims()[1]);
                 let read = |row| compared_on_gpu(ComparedRow(row), one.vocabulary, one.temperature, one.with_top);
                 out.extend(sums.chunks_exact(width).map(read));

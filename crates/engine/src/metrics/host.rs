@@ -70,13 +70,13 @@ fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f3
 }
 
 /// How two vectors x and x + Δ lie to each other.
-struct Angle {
+struct PairStats {
     cosine: f64,
     parallel: f64,
     orthogonal: f64,
 }
 
-impl Angle {
+impl PairStats {
     /// x against `scale` times y.
     fn between(x: &[f32], y: &[f32], scale: f32) -> Self {
         // Scaled by the largest entry, so that no square vanishes or overflows in f32.
@@ -156,11 +156,11 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
     let (z, y) = (dense.logits, pruned.logits);
     let count = z.len() as f64;
     let t = f64::from(temperature);
-    let hidden = Angle::between(dense.hidden, pruned.hidden, 1.0);
-    let logits = Angle::between(z, y, 1.0);
+    let hidden = PairStats::between(dense.hidden, pruned.hidden, 1.0);
+    let logits = PairStats::between(z, y, 1.0);
     let (p, q) = (Softmax::of(z, temperature), Softmax::of(y, temperature));
     // Both unnormalised, so that p's largest entry is 1.
-    let probabilities = Angle::between(&p.e, &q.e, (p.total / q.total) as f32);
+    let probabilities = PairStats::between(&p.e, &q.e, (p.total / q.total) as f32);
     let [delta, absolute, squared] = sums(z, y, |z, y| [y - z, (y - z).abs(), (y - z) * (y - z)]);
     let (variance_p, variance_r) = weighted_variances(z, y, &p.e);
     let shift = f32x4::splat((delta / count) as f32);
@@ -182,9 +182,9 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
         kl_pruned_dense,
         log_totals: [p.log_total, q.log_total],
     };
-    let likeliest = |of: &[f32]| -> Vec<Likely> {
+    let likeliest = |of: &[f32]| -> Vec<TopLogit> {
         let places = largest(of, TOP.min(of.len()));
-        places.into_iter().map(|at| Likely { id: at as u32, logits: [z[at], y[at]].map(f64::from) }).collect()
+        places.into_iter().map(|at| TopLogit { id: at as u32, logits: [z[at], y[at]].map(f64::from) }).collect()
     };
     let pruned_top = if with_top { likeliest(y) } else { vec![] };
     sums.comparison(count, t, &likeliest(z), &pruned_top, with_top)
@@ -193,11 +193,11 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
 /// What is known of one position once both models' rows were read.
 struct Sums {
     /// Of h.
-    hidden: Angle,
+    hidden: PairStats,
     /// Of z.
-    logits: Angle,
+    logits: PairStats,
     /// Of p.
-    probabilities: Angle,
+    probabilities: PairStats,
     /// Σ|Δz|.
     absolute: f64,
     /// ΣΔz².
@@ -217,7 +217,7 @@ struct Sums {
 }
 
 /// One of the likeliest tokens.
-struct Likely {
+struct TopLogit {
     id: u32,
     /// z of both models.
     logits: [f64; 2],
@@ -230,14 +230,14 @@ impl Sums {
         &self,
         count: f64,
         t: f64,
-        dense_top: &[Likely],
-        pruned_top: &[Likely],
+        dense_top: &[TopLogit],
+        pruned_top: &[TopLogit],
         with_top: bool,
     ) -> Comparison {
         let top = |most: usize| {
             let tokens = &dense_top[..most.min(dense_top.len())];
             let highest = tokens.first().map_or(0.0, |token| token.logits[0]);
-            let weight = |token: &Likely| ((token.logits[0] - highest) / t).exp();
+            let weight = |token: &TopLogit| ((token.logits[0] - highest) / t).exp();
             let total: f64 = tokens.iter().map(weight).sum();
             let terms = || tokens.iter().map(|token| (weight(token) / total, token.logits[1] - token.logits[0]));
             let mean: f64 = terms().map(|(weight, x)| weight * x).sum();
@@ -276,10 +276,11 @@ impl Sums {
             delta_l1_top5: delta_l1_top5 as f32,
             delta_l2_top5: delta_l2_top5 as f32,
         };
-        let tokens = |likely: &[Likely]| -> Vec<TopToken> {
+        let tokens = |likely: &[TopLogit]| -> Vec<TopToken> {
             let likely = if with_top { likely } else { &[] };
-            let share = |token: &Likely, model: usize| (token.logits[model] / t - self.log_totals[model]).exp() as f32;
-            let token = |token: &Likely| TopToken { id: token.id, dense: share(token, 0), pruned: share(token, 1) };
+            let share =
+                |token: &TopLogit, model: usize| (token.logits[model] / t - self.log_totals[model]).exp() as f32;
+            let token = |token: &TopLogit| TopToken { id: token.id, dense: share(token, 0), pruned: share(token, 1) };
             likely.iter().map(token).collect()
         };
         Comparison { metrics, dense_top: tokens(dense_top), pruned_top: tokens(pruned_top) }
@@ -297,7 +298,7 @@ pub fn compared_on_gpu(
     with_top: bool,
 ) -> Comparison {
     use prunescope_gpu::compare::Slot;
-    let angle = |slot| Angle::of(row.pair(slot));
+    let angle = |slot| PairStats::of(row.pair(slot));
     let sums = Sums {
         hidden: angle(Slot::HIDDEN),
         logits: angle(Slot::LOGITS),
@@ -311,7 +312,7 @@ pub fn compared_on_gpu(
         kl_pruned_dense: row.at(Slot::KL_PRUNED_DENSE).max(0.0),
         log_totals: [row.at(Slot::LOG_TOTALS), row.at(Slot::LOG_TOTALS + 1)],
     };
-    let tokens: Vec<Likely> = row.tokens().map(|(id, logits)| Likely { id, logits }).collect();
+    let tokens: Vec<TopLogit> = row.tokens().map(|(id, logits)| TopLogit { id, logits }).collect();
     let (dense, pruned) = tokens.split_at(tokens.len() / 2);
     sums.comparison(count as f64, f64::from(temperature), dense, pruned, with_top)
 }
@@ -391,7 +392,7 @@ mod tests {
     #[cfg(feature = "gpu")]
     mod on_a_gpu {
         use super::*;
-        use crate::metrics::comparison::{Spaces, compare_on_gpu, read_all};
+        use crate::metrics::comparison::{ModelOutputs, compare_on_gpu, read_all};
         use burn::tensor::{Device, Tensor, TensorData};
 
         /// Numbers between −1 and 1 without pattern.
@@ -423,7 +424,7 @@ mod tests {
                     numbers(rows * vocabulary, 32).iter().map(|x| (x * 40.0).round() / 4.0).collect();
                 let pruned = [moved(&hidden, change, 33), moved(&logits, change, 34)];
                 let on = |x: &[f32]| Tensor::from_data(TensorData::new(x.to_vec(), [rows, x.len() / rows]), device);
-                let spaces = |hidden: &[f32], logits: &[f32]| Spaces { hidden: on(hidden), logits: on(logits) };
+                let spaces = |hidden: &[f32], logits: &[f32]| ModelOutputs { hidden: on(hidden), logits: on(logits) };
                 let (dense, other) = (spaces(&hidden, &logits), spaces(&pruned[0], &pruned[1]));
                 let pending = compare_on_gpu(&dense, &other, temperature, true);
                 let found = futures::executor::block_on(read_all(vec![pending])).unwrap();

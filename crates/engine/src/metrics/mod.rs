@@ -11,4 +11,4 @@ pub mod ranking;
 pub mod similarity;
 pub mod subspace;
 
-pub use comparison::{Comparison, Spaces, TopToken, read_all};
+pub use comparison::{Comparison, ModelOutputs, TopToken, read_all};

@@ -9,7 +9,7 @@ use crate::compute::Compute;
 use prunescope_formats::chat::{ChatError, ChatTemplate};
 use prunescope_formats::config::{self, DecoderConfig};
 use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
-use prunescope_formats::layout::{self, Format, Part, Place, Role};
+use prunescope_formats::layout::{self, Format, Part, Role, TensorMapping};
 use prunescope_formats::load_error::LoadError;
 use prunescope_formats::safetensors::{self, SafetensorsError};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
@@ -63,7 +63,7 @@ impl Default for Limits {
 /// What is waited for in a file.
 enum State {
     Header { try_at: usize },
-    Tensors { directory: Vec<(TensorInfo, Option<Place>)>, next: usize },
+    Tensors { directory: Vec<(TensorInfo, Option<TensorMapping>)>, next: usize },
 }
 
 /// One file as its bytes arrive.
@@ -132,7 +132,7 @@ impl<C: Compute> ModelLoader<C> {
     }
 
     /// The same with floats rounded to 8 bits as they come, 32 neighbours to a scale.
-    pub fn rounded(self, rounds: bool) -> Self {
+    pub fn quantize_floats_to_q8(self, rounds: bool) -> Self {
         Self { rounds, ..self }
     }
 
@@ -268,7 +268,7 @@ impl<C: Compute> ModelLoader<C> {
         file: &str,
         bytes: &[u8],
         file_bytes: u64,
-    ) -> Result<Vec<(TensorInfo, Option<Place>)>, LoadError> {
+    ) -> Result<Vec<(TensorInfo, Option<TensorMapping>)>, LoadError> {
         let (format, tensors) = if bytes.starts_with(&MAGIC) || !safetensors::recognises(bytes) {
             let gguf = Gguf::parse(bytes, file_bytes)?;
             let split: Option<u64> = gguf.get("split.count")?;
@@ -370,7 +370,7 @@ impl<C: Compute> ModelLoader<C> {
     }
 
     /// Puts a tensor where it belongs.
-    fn take(&mut self, tensor: &TensorInfo, place: &Place, bytes: &[u8]) {
+    fn take(&mut self, tensor: &TensorInfo, place: &TensorMapping, bytes: &[u8]) {
         let (Some(config), Ok(tensor_type)) = (&self.config, &tensor.tensor_type) else { return };
         self.stored_as.insert(tensor_type.name());
         if C::IS_CHECKED && self.collector.is_none() {

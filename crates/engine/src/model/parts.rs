@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use prunescope_formats::LoadError;
-use prunescope_kernels::attention::Heads;
+use prunescope_kernels::attention::AttentionShape;
 use prunescope_protocol::model::DecoderConfig;
 
 use super::decoder::{Block, Decoder};
@@ -50,10 +50,10 @@ impl<C: Compute> Parts<C> {
             let of_query = self.norm_if_any(&path("attn_q_norm"), &config)?;
             let of_key = self.norm_if_any(&path("attn_k_norm"), &config)?;
             let window = config.window_of(layer);
-            let heads = Heads {
-                queries: config.heads,
-                keys: config.key_value_heads,
-                width: config.head_dim,
+            let heads = AttentionShape {
+                num_heads: config.heads,
+                num_kv_heads: config.key_value_heads,
+                head_dim: config.head_dim,
                 scale: config.attention_scale as f32,
                 window: window.unwrap_or(usize::MAX),
             };

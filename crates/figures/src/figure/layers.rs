@@ -10,12 +10,12 @@ use crate::chart::{Band, Chart, Ink, LineChart, Series};
 /// Three lines with bands (lowest to highest over generation steps), or nothing before there are results.
 ///
 /// * `with_norm` — with the final norm before the LM head.
-/// * `deed` — what is done to a sublayer, such as "Dropping".
+/// * `action` — what is done to a sublayer, such as "Dropping".
 pub fn cosines(
     steps: &BTreeMap<usize, Vec<LayerTransition>>,
     kind: SublayerKind,
     with_norm: bool,
-    deed: &str,
+    action: &str,
 ) -> Option<Figure> {
     // Metrics by layer, one a step.
     let mut by_layer = BTreeMap::<usize, Vec<&Metrics>>::new();
@@ -48,7 +48,7 @@ pub fn cosines(
     let (_, z) = lowest(&series[2]);
     let name = if kind == SublayerKind::Attention { "attention" } else { "MLP" };
     let sentence = format!(
-        "{deed} one {name} sublayer alone leaves the logits at {z:.2} or better; the probabilities fall to {p:.2}, at layer {at:.0}."
+        "{action} one {name} sublayer alone leaves the logits at {z:.2} or better; the probabilities fall to {p:.2}, at layer {at:.0}."
     );
     let y = LineChart::range_of(&series, (0.0, 1.0));
     let chart = LineChart {

@@ -60,7 +60,7 @@ impl PackedMatrix {
     /// Does the rows of weights by all threads, `step` of them at a time at least.
     fn share_rows(&self, step: usize, activation_rows: usize, work: impl Fn(Range<usize>) + Sync) {
         let [rows, columns] = self.shape();
-        Parts::of(rows, columns * activation_rows).in_steps_of(step).share(|_, rows| work(rows));
+        Parts::of(rows, columns * activation_rows).in_steps_of(step).parallel_for(|_, rows| work(rows));
     }
 }
 

@@ -18,7 +18,7 @@ def area(width, height): return width * height";
 
 /// The built-in text by whose activations weights are chosen: some 2,000 tokens of prose, dialogue, instructions, numbers and
 /// code, written for this project.
-pub const CALIBRATION_LONG: &str = include_str!("../../../../public/sets/calibration.txt");
+pub const DEFAULT_CALIBRATION_TEXT: &str = include_str!("../../../../public/sets/calibration.txt");
 
 /// Importance of one place where the model can be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

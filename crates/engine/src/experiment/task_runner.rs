@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
-use super::forward::{Pass, last_spaces};
+use super::forward::{Pass, last_outputs};
 use super::weights::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::KeyValueCache;
@@ -17,7 +17,7 @@ use prunescope_protocol::tasks::{GenerativeTask, Question};
 const MAX_TASK_TOKENS: usize = 512;
 
 /// A model and what turns texts into its tokens.
-pub struct Subject<'a, C: Compute> {
+pub struct TaskRunner<'a, C: Compute> {
     /// The model.
     pub model: &'a PrunedDecoder<C>,
     /// Text to ids and back.
@@ -27,7 +27,7 @@ pub struct Subject<'a, C: Compute> {
 
 /// An answer, and the logits of the position where the letter comes.
 #[derive(Clone, Debug)]
-pub struct Answered {
+pub struct ChoiceScores {
     /// Scores of the options.
     pub answer: ChoiceAnswer,
     /// z, the whole vocabulary.
@@ -50,7 +50,7 @@ struct Read<C: Compute> {
     tokens: usize,
 }
 
-impl<'a, C: Compute> Subject<'a, C> {
+impl<'a, C: Compute> TaskRunner<'a, C> {
     /// A pruned (or dense) decoder of a loaded model.
     pub fn new(model: &'a PrunedDecoder<C>, loaded: &'a LoadedModel<C>) -> Self {
         Self { model, tokenizer: &loaded.tokenizer, chat: loaded.chat.as_ref().ok() }
@@ -78,15 +78,15 @@ impl<'a, C: Compute> Subject<'a, C> {
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.
-    pub async fn answer(&self, question: &Question, control: &Control) -> Result<Answered, ExperimentError> {
+    pub async fn answer(&self, question: &Question, control: &Control) -> Result<ChoiceScores, ExperimentError> {
         let read = self.read(&self.ids(&question.letter_prompt())?, None, control).await?;
-        let logits = last_spaces(&self.model.decoder, &read.last).logits;
+        let logits = last_outputs(&self.model.decoder, &read.last).logits;
         let logits = read_back(logits).await.map_err(ExperimentError::device)?;
         let of_letters: Vec<f32> =
             self.letter_ids(question.choices.len())?.iter().map(|id| logits[*id as usize]).collect();
         let letters = crate::metrics::subspace::softmax(&of_letters, 1.0).into_iter().map(|p| p as f32).collect();
         let cloze = self.cloze(question, control).await?;
-        Ok(Answered { answer: ChoiceAnswer { letters, cloze }, logits })
+        Ok(ChoiceScores { answer: ChoiceAnswer { letters, cloze }, logits })
     }
 
     /// The option tokens: the last token of " a", " b", …
@@ -106,7 +106,7 @@ impl<'a, C: Compute> Subject<'a, C> {
     async fn cloze(&self, question: &Question, control: &Control) -> Result<Vec<f32>, ExperimentError> {
         let decoder = &self.model.decoder;
         let prefix = self.read(&self.ids(&question.cloze_prompt())?, None, control).await?;
-        let first = log_softmax(last_spaces(decoder, &prefix.last).logits, 1);
+        let first = log_softmax(last_outputs(decoder, &prefix.last).logits, 1);
         let mut transaction = Transaction::default();
         for choice in &question.choices {
             let ids = self.ids(&format!(" {choice}"))?;
@@ -173,7 +173,7 @@ impl<'a, C: Compute> Subject<'a, C> {
             let mut read = self.read(&prompt[shared..], prefix.as_ref(), control).await?;
             let mut ids = vec![];
             for _ in 0..MAX_NEW_TOKENS {
-                let likeliest = last_spaces(decoder, &read.last).logits.argmax(1);
+                let likeliest = last_outputs(decoder, &read.last).logits.argmax(1);
                 let data = likeliest.into_data_async().await.map_err(ExperimentError::device)?;
                 let token: Vec<u32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
                 let Some(token) = token.first().copied().filter(|token| !self.tokenizer.stop.contains(token)) else {

@@ -56,7 +56,7 @@ fn choose(state: AppState, how: impl Fn(&mut PruningPlan, String) + Send + Sync 
 
 /// The row of controls.
 #[component]
-pub(super) fn Thinning() -> impl IntoView {
+pub(super) fn CompressionControls() -> impl IntoView {
     let state = expect_context::<AppState>();
     let sparse = plan_part(state, |plan| plan.sparse);
     let quant = plan_part(state, |plan| plan.quant);
