@@ -18,7 +18,7 @@ MANIFESTS=(Cargo.toml tests/fuzz/Cargo.toml scripts/wasm-bindgen/Cargo.toml)
 deny() {
     local manifest=$1
     shift
-    cargo deny --locked --manifest-path "$manifest" --all-features --config "$ROOT/deny.toml" --log-level error check "$@"
+    cargo deny --locked --workspace --manifest-path "$manifest" --all-features --config "$ROOT/deny.toml" --log-level error check "$@"
 }
 deny Cargo.toml licenses
 for manifest in "${MANIFESTS[@]}"; do
