@@ -5,12 +5,14 @@
 //! the worker has the page's policy whatever the host sends, and it can be made in a sandboxed frame too, where every address is
 //! another site's.
 
+use futures::StreamExt;
 use gloo::timers::future::TimeoutFuture;
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::Array;
 use leptos::prelude::{document, window};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
+use wasm_streams::ReadableStream;
+use web_sys::{RequestCache, RequestInit, Response};
 
 use super::address;
 use crate::engine_start::{StartFailure, engine_folder, is_engine_folder};
@@ -64,15 +66,12 @@ impl EngineFiles {
             &format!("const PROGRAM = {};\n", js_sys::JSON::stringify(&program.into()).map_err(cut)?).into(),
         );
         let Some(body) = response.body() else { return Err(failed(0)) };
-        let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-        loop {
-            let read = JsFuture::from(reader.read()).await.map_err(cut)?;
-            if Reflect::get(&read, &"done".into()).map_err(cut)?.is_truthy() {
-                return Ok(pieces);
-            }
+        let mut body = ReadableStream::from_raw(body.unchecked_into()).into_stream();
+        while let Some(piece) = body.next().await {
+            pieces.push(&piece.map_err(cut)?);
             heard();
-            pieces.push(&Reflect::get(&read, &"value".into()).map_err(cut)?.unchecked_into::<Uint8Array>());
         }
+        Ok(pieces)
     }
 
     /// What a failure means: where a file is missing because the host has another version of the page by now, that.

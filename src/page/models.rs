@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use js_sys::{AsyncIterator, Reflect};
+use futures::StreamExt;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::stream::JsStream;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DomException, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemRemoveOptions};
 
@@ -237,24 +238,20 @@ fn storage() -> Option<web_sys::Storage> {
     window().session_storage().ok().flatten()
 }
 
-/// The next value of an iterator, with its key.
-async fn next(iterator: &AsyncIterator) -> Option<(String, JsValue)> {
-    let item = JsFuture::from(iterator.next().ok()?).await.ok()?;
-    if Reflect::get(&item, &"done".into()).ok()?.is_truthy() {
-        return None;
-    }
-    let pair: js_sys::Array = Reflect::get(&item, &"value".into()).ok()?.unchecked_into();
+/// The next entry of a folder: its name, and its handle.
+async fn next(entries: &mut JsStream) -> Option<(String, JsValue)> {
+    let pair: js_sys::Array = entries.next().await?.ok()?.unchecked_into();
     Some((pair.get(0).as_string()?, pair.get(1)))
 }
 
 async fn list() -> Option<Vec<Kept>> {
     let models = kept_models::folder(false).await?;
     let mut out = vec![];
-    let folders = models.entries();
-    while let Some((folder, handle)) = next(&folders).await {
-        let files = handle.unchecked_into::<FileSystemDirectoryHandle>().entries();
+    let mut folders = JsStream::from(models.entries());
+    while let Some((folder, handle)) = next(&mut folders).await {
+        let mut files = JsStream::from(handle.unchecked_into::<FileSystemDirectoryHandle>().entries());
         let mut bytes = 0;
-        while let Some((_, handle)) = next(&files).await {
+        while let Some((_, handle)) = next(&mut files).await {
             let handle: FileSystemFileHandle = handle.unchecked_into();
             if let Ok(file) = JsFuture::from(handle.get_file()).await {
                 bytes += file.unchecked_into::<web_sys::File>().size() as u64;

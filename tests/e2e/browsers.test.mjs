@@ -13,7 +13,7 @@ import * as webkit from "./drivers/webkit.mjs";
 import { LISTENING } from "./drivers/listen.mjs";
 import { COMMAND, Page } from "./drivers/page.mjs";
 import { expected } from "./hub.mjs";
-import { holdsToReference, paperTable, reference, TOLERANCE } from "./reference.mjs";
+import { holdsToMetrics, holdsToReference, paperTable, reference } from "./reference.mjs";
 import { frameOn } from "./framing.mjs";
 import { ROOT, serve } from "./server.mjs";
 import { missing } from "./skips.mjs";
@@ -46,11 +46,7 @@ const present = drivers.filter(({ find }) => find()).map(({ name }) => name);
 test("all browsers found the same numbers", { skip: present.length < 2 && "there is one browser only" }, () => {
   const [first, ...others] = present;
   for (const name of others) {
-    for (const [metric, value] of Object.entries(answers[first])) {
-      const slack = (metric.startsWith("ratio") ? 20 : 3) * TOLERANCE * Math.abs(value) + 0.02 * TOLERANCE;
-      const found = answers[name][metric];
-      assert.ok(Math.abs(found - value) <= slack, `${metric} is ${value} in ${first}, ${found} in ${name}`);
-    }
+    holdsToMetrics(answers[name], answers[first], `${name} beside ${first}`);
   }
 });
 

@@ -1,5 +1,6 @@
 //! What several tests need: models from disk and an engine session on the CPU.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
@@ -56,4 +57,45 @@ pub(crate) fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
     let square = |x: f32| f64::from(x) * f64::from(x);
     let difference: f64 = found.iter().zip(wanted).map(|(a, b)| square(a - b)).sum();
     (difference / wanted.iter().map(|x| square(*x)).sum::<f64>()).sqrt()
+}
+
+/// The largest errors a test has found, by kind, printed when the test ends (to see them: `-- --nocapture`).
+///
+/// A tolerance is some three times the largest error measured, so that what grows is noticed.
+pub(crate) struct Errors {
+    test: String,
+    /// The largest error and the tolerance of each kind.
+    largest: BTreeMap<&'static str, (f64, f64)>,
+}
+
+impl Errors {
+    pub(crate) fn new(test: impl Into<String>) -> Self {
+        Self { test: test.into(), largest: BTreeMap::new() }
+    }
+
+    /// Whether an error is within its tolerance; NaN is not.
+    ///
+    /// The error says by how much it is not.
+    pub(crate) fn within(&mut self, kind: &'static str, error: f64, tolerance: f64) -> Result<(), String> {
+        let (largest, _) = self.largest.entry(kind).or_insert((0.0, tolerance));
+        *largest = largest.max(error);
+        if error <= tolerance {
+            Ok(())
+        } else {
+            Err(format!("{kind} is off by {error:.2e}, more than {tolerance:.0e}"))
+        }
+    }
+
+    /// Fails where an error is not within its tolerance.
+    pub(crate) fn check(&mut self, kind: &'static str, error: f64, tolerance: f64, place: &str) {
+        self.within(kind, error, tolerance).unwrap_or_else(|off| panic!("{place}: {off}"));
+    }
+}
+
+impl Drop for Errors {
+    fn drop(&mut self) {
+        for (kind, (error, tolerance)) in &self.largest {
+            println!("{}: {kind} off by {error:.1e} at most, {tolerance:.0e} allowed", self.test);
+        }
+    }
 }

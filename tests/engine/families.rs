@@ -22,6 +22,8 @@ use prunescope_protocol::results::Place;
 use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
+use crate::common::Errors;
+
 /// Relative error of logits that is allowed.
 const TOLERANCE: f64 = 1e-5;
 
@@ -73,6 +75,7 @@ fn read<C: Compute>(decoder: &Decoder<C>, ids: &[u32], start: usize, cache: &mut
 /// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
 fn check_logits<C: Compute>(family: &str, compute: &C) {
     let expected = expected(family);
+    let mut errors = Errors::new(format!("{family}, {compute:?}"));
     for source in sources(family) {
         let LoadedModel { decoder, tokenizer, .. } =
             load(&source, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
@@ -82,8 +85,7 @@ fn check_logits<C: Compute>(family: &str, compute: &C) {
         let whole = read(&decoder, &expected.ids, 0, &mut KeyValueCache::new(decoder.config.layers));
         for (row, wanted) in expected.rows.iter().zip(&expected.logits) {
             let error = crate::common::relative_error(&crate::common::values(whole.clone().narrow(0, *row, 1)), wanted);
-            assert!(error < TOLERANCE, "{place}: logits of token {row} are off by {error:.1e}");
-            println!("{place}: {error:.1e}");
+            errors.check("logits", error, TOLERANCE, &format!("{place}, token {row}"));
         }
         let mut cache = KeyValueCache::new(decoder.config.layers);
         read(&decoder, before, 0, &mut cache);
@@ -91,7 +93,7 @@ fn check_logits<C: Compute>(family: &str, compute: &C) {
             &crate::common::values(read(&decoder, &[*last], before.len(), &mut cache)),
             &expected.logits[expected.logits.len() - 1],
         );
-        assert!(error < TOLERANCE, "{place}: logits of the last token alone are off by {error:.1e}");
+        errors.check("logits of the last token alone", error, TOLERANCE, &place);
     }
 }
 
@@ -113,6 +115,7 @@ fn check_beside<C: Compute>(family: &str, compute: &C) {
         (cache, spaces.map(|spaces| crate::common::values(spaces.logits)))
     };
     let first = decoder.residual_input(Sublayer::attention(last));
+    let mut errors = Errors::new(format!("{family}, {compute:?}"));
     for (token, own) in [(1, Some(2)), (3, None)] {
         let (mut cache, wanted) = alone(&dense, Some(token));
         let (mut pruned_cache, wanted_pruned) = alone(&plan, Some(own.unwrap_or(token)));
@@ -124,7 +127,7 @@ fn check_beside<C: Compute>(family: &str, compute: &C) {
         let found = spaces.map(|spaces| crate::common::values(spaces.logits));
         for (found, wanted) in found.iter().zip([wanted, wanted_pruned]) {
             let error = crate::common::relative_error(found, &wanted.unwrap());
-            assert!(error < TOLERANCE, "{family}, {compute:?}, {own:?}: off by {error:.1e}");
+            errors.check("logits of a pair", error, TOLERANCE, &format!("{family}, {compute:?}, {own:?}"));
         }
         assert!(crate::common::relative_error(&found[1], &found[0]) > 1e-3, "{family}: two models");
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::Errors;
 use crate::edit::{self, Edits, Folder, RawGguf};
 use futures::executor::block_on;
 use prunescope_engine::compute::Cpu;
@@ -15,9 +16,9 @@ use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
 /// What transformers' probabilities may differ by: it computes in other orders.
-const TOLERANCE: f32 = 2e-5;
+const TOLERANCE: f64 = 2e-5;
 /// The same of llama.cpp, which looks GELU up in a table of 16-bit floats.
-const LLAMA_CPP_TOLERANCE: f32 = 2e-4;
+const LLAMA_CPP_TOLERANCE: f64 = 2e-4;
 
 #[derive(Deserialize)]
 struct Case {
@@ -87,6 +88,7 @@ fn cases() -> Vec<Case> {
 fn each_gives_its_references_numbers_or_says_why_not() {
     let cases = cases();
     let mut wrong = vec![];
+    let mut errors = Errors::new("foreign models");
     for case in &cases {
         let name = &case.name;
         match (case.found(), &case.error) {
@@ -107,12 +109,16 @@ fn each_gives_its_references_numbers_or_says_why_not() {
                     wrong.push(format!("{name}: {:?} are not {ids:?}", found.ids));
                     continue;
                 }
-                let tolerance = if case.format == "gguf" { LLAMA_CPP_TOLERANCE } else { TOLERANCE };
+                let (library, tolerance) = if case.format == "gguf" {
+                    ("probability beside llama.cpp", LLAMA_CPP_TOLERANCE)
+                } else {
+                    ("probability beside transformers", TOLERANCE)
+                };
                 // The likeliest of each, whatever their order where they are as likely.
                 for (id, p) in top {
                     let ours = found.top.iter().find(|(ours, _)| ours == id).map_or(f32::NAN, |(_, p)| *p);
-                    if (ours - p).abs() > tolerance || ours.is_nan() {
-                        wrong.push(format!("{name}: token {id} has {ours}, not {p}"));
+                    if let Err(off) = errors.within(library, f64::from((ours - p).abs()), tolerance) {
+                        wrong.push(format!("{name}: token {id} has {ours}, not {p}: {off}"));
                     }
                 }
                 let told = found.notices.join("\n");

@@ -2,19 +2,22 @@
 //!
 //! [`server`]: prunescope_downloads::server
 
-use js_sys::{Reflect, Uint8Array};
+use futures::StreamExt;
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
+use wasm_streams::ReadableStream;
+use wasm_streams::readable::IntoStream;
+use web_sys::{Headers, RequestInit, RequestRedirect, Response};
 
 use super::scope;
 use prunescope_downloads::{Answer, Request};
 
-/// An answer whose bytes are still coming.
+/// An answer whose bytes are still coming. Dropping it cancels the rest of the transfer.
 pub(crate) struct Fetched {
     response: Response,
     /// None where it has no body.
-    reader: Option<ReadableStreamDefaultReader>,
+    body: Option<IntoStream<'static>>,
 }
 
 /// Asks a server.
@@ -36,8 +39,8 @@ pub(crate) async fn fetch(request: &Request<'_>) -> Result<Fetched, String> {
     }
     let fetched = JsFuture::from(scope().fetch_with_str_and_init(request.address, &init)).await;
     let response: Response = fetched.map_err(|error| text_of(&error))?.unchecked_into();
-    let reader = response.body().map(|body| body.get_reader().unchecked_into());
-    Ok(Fetched { response, reader })
+    let body = response.body().map(|body| ReadableStream::from_raw(body.unchecked_into()).into_stream());
+    Ok(Fetched { response, body })
 }
 
 impl Answer for Fetched {
@@ -50,27 +53,14 @@ impl Answer for Fetched {
     }
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
-        let Some(reader) = &self.reader else { return Ok(None) };
-        loop {
-            let read = JsFuture::from(reader.read()).await.map_err(|error| text_of(&error))?;
-            if Reflect::get(&read, &"done".into()).is_ok_and(|done| done.is_truthy()) {
-                return Ok(None);
-            }
-            let bytes: Uint8Array = Reflect::get(&read, &"value".into()).unwrap_or_default().unchecked_into();
+        let Some(body) = &mut self.body else { return Ok(None) };
+        while let Some(read) = body.next().await {
+            let bytes: Uint8Array = read.map_err(|error| text_of(&error))?.unchecked_into();
             if bytes.length() > 0 {
                 return Ok(Some(bytes.to_vec()));
             }
         }
-    }
-}
-
-impl Drop for Fetched {
-    fn drop(&mut self) {
-        if let Some(reader) = &self.reader {
-            // What nobody reads need not be sent. An answer that has ended or broken needs no end; there this fails or does nothing.
-            let cancelled = JsFuture::from(reader.cancel());
-            wasm_bindgen_futures::spawn_local(async move { drop(cancelled.await) });
-        }
+        Ok(None)
     }
 }
 
