@@ -25,7 +25,7 @@ use serde::Deserialize;
 use crate::common::Errors;
 
 /// Relative error of logits that is allowed.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 6e-6;
 
 #[derive(Deserialize)]
 struct Expected {

@@ -16,7 +16,7 @@ use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
 /// What transformers' probabilities may differ by: it computes in other orders.
-const TOLERANCE: f64 = 2e-5;
+const TOLERANCE: f64 = 5e-6;
 /// The same of llama.cpp, which looks GELU up in a table of 16-bit floats.
 const LLAMA_CPP_TOLERANCE: f64 = 2e-4;
 

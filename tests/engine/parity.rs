@@ -58,21 +58,27 @@ struct Tolerances {
     hidden: f64,
     /// Of a row of logits.
     logits: f64,
-    /// Of a metric, in proportion to the larger of itself and [`METRIC_FLOOR`].
+    /// Of a metric, in proportion to the larger of itself and its [`floor`].
     metric: f64,
-    /// Of a ratio of two metrics, each of which may be all rounding.
-    ratio: f64,
 }
 
-const CPU: Tolerances = Tolerances { hidden: 1e-3, logits: 1e-3, metric: 1e-1, ratio: 1.0 };
-const PLAIN_BURN: Tolerances = CPU;
-#[cfg(feature = "gpu")]
-const GPU: Tolerances = CPU;
-#[cfg(feature = "gpu")]
-const PLAIN_BURN_ON_A_GPU: Tolerances = CPU;
+/// Where a metric is all rounding of f32: a divergence is a sum of differences of logarithms near 1.
+fn floor(metric: &str) -> f64 {
+    if metric.starts_with("kl") { 1e-3 } else { 1e-5 }
+}
 
-/// Below this a metric is rounding of f32.
-const METRIC_FLOOR: f64 = 1e-5;
+const CPU: Tolerances = Tolerances { hidden: 5e-6, logits: 7e-6, metric: 2.5e-3 };
+const CPU_TINY: Tolerances = Tolerances { hidden: 2e-6, logits: 2e-6, metric: 3e-5 };
+const PLAIN_BURN: Tolerances = Tolerances { hidden: 1e-5, logits: 1.5e-5, metric: 5e-3 };
+const PLAIN_BURN_TINY: Tolerances = Tolerances { hidden: 3e-6, logits: 3e-6, metric: 4e-5 };
+#[cfg(feature = "gpu")]
+const GPU: Tolerances = Tolerances { hidden: 1e-3, logits: 1e-3, metric: 1.0 };
+#[cfg(feature = "gpu")]
+const GPU_TINY: Tolerances = GPU;
+#[cfg(feature = "gpu")]
+const PLAIN_BURN_ON_A_GPU: Tolerances = GPU;
+#[cfg(feature = "gpu")]
+const PLAIN_BURN_ON_A_GPU_TINY: Tolerances = GPU;
 
 fn check_metrics(
     errors: &mut Errors,
@@ -84,9 +90,8 @@ fn check_metrics(
     assert_eq!(Metrics::NAMES.len(), wanted.len(), "the reference knows other metrics");
     for (name, found) in Metrics::NAMES.iter().copied().zip(found.values()) {
         let wanted = wanted[name];
-        let tolerance = if name.starts_with("ratio") { tolerances.ratio } else { tolerances.metric };
-        let error = (f64::from(found) - wanted).abs() / wanted.abs().max(METRIC_FLOOR);
-        errors.check(name, error, tolerance, place);
+        let error = (f64::from(found) - wanted).abs() / wanted.abs().max(floor(name));
+        errors.check(name, error, tolerances.metric, place);
     }
 }
 
@@ -169,7 +174,7 @@ fn the_default_model_on_the_cpu() {
 
 #[test]
 fn the_tiny_model_on_the_cpu() {
-    check(&crate::common::tiny_model(), "tiny", &Cpu, CPU);
+    check(&crate::common::tiny_model(), "tiny", &Cpu, CPU_TINY);
 }
 
 #[test]
@@ -179,7 +184,7 @@ fn the_default_model_by_plain_burn() {
 
 #[test]
 fn the_tiny_model_by_plain_burn() {
-    check(&crate::common::tiny_model(), "tiny", &Reference(Device::flex()), PLAIN_BURN);
+    check(&crate::common::tiny_model(), "tiny", &Reference(Device::flex()), PLAIN_BURN_TINY);
 }
 
 /// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
@@ -190,7 +195,7 @@ mod on_a_gpu {
 
     #[test]
     fn the_tiny_model() {
-        check(&crate::common::tiny_model(), "tiny", &gpu(), GPU);
+        check(&crate::common::tiny_model(), "tiny", &gpu(), GPU_TINY);
     }
 
     #[test]
@@ -200,7 +205,7 @@ mod on_a_gpu {
 
     #[test]
     fn the_tiny_model_by_plain_burn() {
-        check(&crate::common::tiny_model(), "tiny", &Reference(gpu().device()), PLAIN_BURN_ON_A_GPU);
+        check(&crate::common::tiny_model(), "tiny", &Reference(gpu().device()), PLAIN_BURN_ON_A_GPU_TINY);
     }
 
     #[test]
