@@ -287,7 +287,7 @@ pub enum WorkerEvent {
         /// The model's description.
         model: Box<ModelInfo>,
     },
-    /// A [`Request::Stop`] came while nothing was running.
+    /// Answers [`Request::Stop`]: nothing is running any more.
     Stopped,
     /// Something failed outside of a run.
     Failed {
