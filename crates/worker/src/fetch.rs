@@ -1,4 +1,4 @@
-//! Requests, as a browser makes them. What to ask for and what an answer means decides [`server`].
+//! HTTP requests with the browser's `fetch`. What to request, and what an answer means, is decided in [`server`].
 //!
 //! [`server`]: prunescope_downloads::server
 
@@ -10,16 +10,16 @@ use web_sys::{Headers, ReadableStreamDefaultReader, RequestInit, RequestRedirect
 use super::scope;
 use prunescope_downloads::{Answer, Request};
 
-/// An answer whose bytes are still coming.
+/// An answer whose body is still being received.
 pub(crate) struct Fetched {
     response: Response,
-    /// None where it has no body.
+    /// `None` if the answer has no body.
     reader: Option<ReadableStreamDefaultReader>,
 }
 
-/// Asks a server.
+/// Sends a request.
 ///
-/// The error is what the browser says.
+/// The error is the browser's message.
 pub(crate) async fn fetch(request: &Request<'_>) -> Result<Fetched, String> {
     let init = RequestInit::new();
     if let Ok(headers) = Headers::new() {
@@ -67,14 +67,14 @@ impl Answer for Fetched {
 impl Drop for Fetched {
     fn drop(&mut self) {
         if let Some(reader) = &self.reader {
-            // What nobody reads need not be sent. An answer that has ended or broken needs no end; there this fails or does nothing.
+            // Cancels the rest of the download. For an answer that has ended or failed this does nothing or fails.
             let cancelled = JsFuture::from(reader.cancel());
             wasm_bindgen_futures::spawn_local(async move { drop(cancelled.await) });
         }
     }
 }
 
-/// What JavaScript says of an error.
+/// The message of a JavaScript error.
 fn text_of(error: &JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

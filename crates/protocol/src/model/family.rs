@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Presence {
     /// It always has the part; a missing tensor is an error.
     Needed,
-    /// It does not have the part; a tensor for it is an error.
+    /// It does not have the part; a tensor for it is an error in a GGUF file and ignored in a safetensors file.
     Absent,
     /// It has the part if its files have a tensor for it.
     IfThere,
