@@ -11,7 +11,8 @@ use strum::VariantArray;
 
 use crate::error::Error;
 
-/// Prune a small language model and measure where the signal is lost: in the hidden states, the logits, the probabilities, the text.
+/// Prune a small language model and measure where the signal is lost: in the hidden states, the logits, the
+/// probabilities, the text.
 #[derive(Debug, Parser)]
 #[command(name = "prunescope", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -87,7 +87,7 @@ pub enum DownloadError {
         /// Whether the answer is known to be compressed.
         encoded: bool,
     },
-    /// A web page in place of a file.
+    /// The server sends a web page instead of the file.
     #[error(
         "{address} is a web page, not a file of weights: give the address of the file itself (on a hub, of its download button), or sign in to the network if that is what the page asks"
     )]
@@ -95,7 +95,7 @@ pub enum DownloadError {
         /// The URL.
         address: String,
     },
-    /// A link asks for more than the visitor was asked about; the page asks now.
+    /// The download of a link's model goes beyond what the visitor agreed to; the page asks.
     #[error("{}", ask_first(*.excess))]
     AskFirst {
         /// The reason to ask.

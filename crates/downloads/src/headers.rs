@@ -176,7 +176,7 @@ mod tests {
 
         #[test]
         fn every_date_is_read(seconds in 0u64..253_402_300_800) {
-            // Counted day by day, the slow way.
+            // The reference counts day by day.
             let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
             let (mut year, mut days) = (1970, seconds / 86_400);
             while days >= 365 + u64::from(leap(year)) {

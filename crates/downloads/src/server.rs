@@ -181,7 +181,7 @@ pub struct Announced {
 /// A text that could not be fetched.
 #[derive(Debug)]
 pub struct NoText {
-    /// Why.
+    /// The reason.
     pub why: DownloadError,
     /// Whether the network or the server failed temporarily; a kept copy may be used then.
     pub offline: bool,

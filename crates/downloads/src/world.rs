@@ -76,7 +76,7 @@ enum Wanted {
     Address,
     /// A repository with texts and a file of weights that has a SHA-256.
     Repository,
-    /// A repository's file without SHA-256, in another folder, on the second page of the list.
+    /// A file without SHA-256 of the same repository, on the second page of its listing.
     Plain,
     /// A manifest with a checksum of the whole file only, not of its parts.
     Manifest,

@@ -137,7 +137,7 @@ async fn serve<C: Host>(
         let control = Control::new(newest.clone(), number, Rc::new(pause));
         match (request, &mut session) {
             (Request::Stop, _) => tell(&WorkerEvent::Stopped),
-            // Answered on arrival.
+            // Already answered on arrival.
             (Request::Ping, _) => {}
             (Request::Load { model, other, precision, device }, _) => {
                 helpers::start(device.threads, relaxed_simd.as_ref());

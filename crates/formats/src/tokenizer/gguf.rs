@@ -194,7 +194,7 @@ pub(crate) struct GgufTokenizer {
 /// Builds the tokenizer of a file with these tokens.
 ///
 /// # Errors
-/// An unsupported kind, missing metadata, or merges that cannot be parsed.
+/// An unsupported kind, missing metadata, or parts that the tokenizers crate refuses.
 pub(crate) fn build(gguf: &Gguf, tokens: &[&str]) -> Result<GgufTokenizer, TokenizerError> {
     let types: Option<Vec<i64>> = gguf.get("tokenizer.ggml.token_type")?;
     let mut notices = vec![];

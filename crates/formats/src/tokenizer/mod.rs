@@ -50,7 +50,7 @@ impl ModelTokenizer {
     /// Builds the tokenizer that a GGUF file describes, as llama.cpp reads it.
     ///
     /// # Errors
-    /// Missing metadata, an unsupported kind, or merges that cannot be parsed.
+    /// Missing metadata, an unsupported kind, or parts that the tokenizers crate refuses.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, TokenizerError> {
         let tokens: Vec<&str> = gguf.need("tokenizer.ggml.tokens")?;
         let GgufTokenizer { tokenizer, control, adds_bos, adds_eos, default_ids, mut notices } =

@@ -273,7 +273,7 @@ pub(crate) mod tests {
     use crate::prune::sparsity::{MAX_PERCENT, SparsityMethod};
     use proptest::prelude::*;
 
-    /// Any plan.
+    /// A strategy for arbitrary plans.
     pub(crate) fn any_plan() -> impl Strategy<Value = PruningPlan> {
         let sparse = (0usize..3, 0..MAX_PERCENT + 3).prop_map(|(method, pattern)| Sparsity {
             method: SparsityMethod::ALL[method].0,

@@ -1,4 +1,4 @@
-//! The results of one run as one documented JSON object: what the page exports and the example prints.
+//! The results of one run as one documented JSON object: what the page exports and the command line prints.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ use crate::prune::{DroppedSublayers, PruningPlan};
 pub const MAX_TOKENS: usize = 256;
 /// Highest sampling temperature.
 pub const MAX_TEMPERATURE: f32 = 5.0;
-/// Longest prompt in characters; a longer one is refused before it is split into tokens.
+/// Longest prompt in characters; the rest of a longer one is cut off.
 pub const MAX_PROMPT_CHARS: usize = 20_000;
 /// Most variants that are compared at once.
 pub const MAX_VARIANTS: usize = 4;

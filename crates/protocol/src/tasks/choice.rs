@@ -282,7 +282,7 @@ mod tests {
                 r#"{"question":"Find the degree for the given field extension Q(sqrt(2), sqrt(3), sqrt(18)) over Q.","subject":"abstract_algebra","choices":["0","4","2","6"],"answer":1}"#,
                 "4",
             ),
-            // MMLU-Pro (TIGER-Lab/MMLU-Pro), cut to eight options.
+            // MMLU-Pro (TIGER-Lab/MMLU-Pro), cut to three options.
             (
                 r#"{"question_id":70,"question":"Typical advertising regulatory bodies suggest, for example that adverts must not: encourage _________.","options":["Safe practices, Fear","Unsafe practices, Distress","Safe practices, Wants"],"answer":"B","answer_index":1,"cot_content":"","category":"business","src":"ori_mmlu-business_ethics"}"#,
                 "Unsafe practices, Distress",
