@@ -1,24 +1,25 @@
-//! Builds, for the browser, what the engine's programs cannot contain, and says how they are linked. All tricks with the compiler are here;
-//! what they rely on is asserted on what comes out, so that another compiler fails here and not in a browser.
+//! Builds the parts of the browser engine that need other compiler options, and passes linker options. All compiler
+//! tricks are here; the outputs are checked, so that an incompatible compiler fails at build time and not in a browser.
 //!
-//! * `crates/relaxed-simd` as a program of its own, which browsers without relaxed SIMD refuse;
-//! * `crates/wasm-atomics` as an object with the instructions of WebAssembly's threads, linked to the engine.
+//! * `crates/relaxed-simd` becomes a separate program, which browsers without relaxed SIMD refuse;
+//! * `crates/wasm-atomics` becomes an object file with the atomic instructions of WebAssembly threads, linked into the
+//!   engine.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wasmparser::{ExternalKind, Operator, Parser, Payload, TypeRef, ValType};
+use wasmparser::{ExternalKind, KnownCustom, Linking, Operator, Parser, Payload, SymbolInfo, TypeRef, ValType};
 
-/// The linker's options for memory that threads share. Rust's own library for this target does not know of threads, which the linker
-/// is not to check: only the kernels run on several.
+/// Linker options for shared memory. Rust's standard library for this target is built without threads, a mismatch that
+/// `--no-check-features` allows: only the kernels run on several threads.
 const SHARED: [&str; 4] = ["--shared-memory", "--import-memory", "--max-memory=4294967296", "--no-check-features"];
-/// What wasm-bindgen's start needs of such a program, and a helper.
+/// Exports that wasm-bindgen's start of such a program and the helpers need.
 const EXPORTED: [&str; 7] =
     ["__stack_pointer", "__tls_base", "__tls_size", "__tls_align", "__wasm_init_tls", "engine_join", "engine_help"];
-/// The functions of the program with relaxed SIMD.
+/// The functions that `crates/relaxed-simd` exports.
 const RELAXED_SIMD_EXPORTS: [&str; 2] = ["gemm", "gemv"];
-/// The functions of the object for threads.
+/// The functions of `crates/wasm-atomics`.
 const ATOMICS: [&str; 4] = ["shared_load", "shared_store", "shared_add", "shared_wake"];
 
 fn main() {
@@ -32,11 +33,11 @@ fn main() {
     relaxed_simd(&out.join("relaxed_simd.wasm"), &["--import-memory"], false);
     relaxed_simd(&out.join("relaxed_simd_shared.wasm"), &SHARED, true);
     let object = out.join("wasm_atomics.o");
-    // These instructions and thread-local memory are not stable in Rust; in this one object they are all there is.
+    // Atomics and thread-local memory are unstable in Rust; only this object uses them.
     compile("wasm-atomics", "lib", "+atomics,+bulk-memory", &["--emit=obj"], &object, true);
     check_atomics(&std::fs::read(&object).expect("the compiler made the object"));
     println!("cargo::rustc-link-arg-bins={}", object.display());
-    // The engine takes functions of the program with relaxed SIMD into its own table.
+    // The engine adds the relaxed SIMD program's functions to its own table.
     println!("cargo::rustc-link-arg-bins=--growable-table");
     for argument in SHARED {
         println!("cargo::rustc-link-arg-bin=worker={argument}");
@@ -46,19 +47,19 @@ fn main() {
     }
 }
 
-/// Builds `crates/relaxed-simd` as a program.
+/// Builds `crates/relaxed-simd` as a program, with or without shared memory, and checks it.
 fn relaxed_simd(to: &Path, link: &[&str], shared: bool) {
     let link: Vec<String> =
         link.iter().chain(&["-zstack-size=0"]).map(|option| format!("-Clink-arg={option}")).collect();
-    // Addresses in loops stay as they are written: a browser adds constants to them at no cost.
+    // Disable loop strength reduction: constant offsets in addresses cost nothing in WebAssembly.
     let options = ["-Cstrip=symbols", "-Cllvm-args=-disable-lsr"];
     let options: Vec<&str> = link.iter().map(String::as_str).chain(options).collect();
     compile("relaxed-simd", "cdylib", "+simd128,+relaxed-simd", &options, to, false);
     check_relaxed_simd(&std::fs::read(to).expect("the compiler made the program"), shared);
 }
 
-/// Asserts that the program can run on another's memory: it imports that and nothing else, exports the two functions, begins by itself
-/// nothing, and neither writes data into the memory nor uses a stack there.
+/// Asserts that the program can run on the engine's memory: it imports only that, exports the two functions, has no
+/// start function, writes no data into the memory, and uses no stack.
 fn check_relaxed_simd(program: &[u8], shared: bool) {
     let (mut imports, mut exports, mut types, mut functions) = (vec![], vec![], vec![], vec![]);
     for payload in Parser::new(0).parse_all(program) {
@@ -114,9 +115,11 @@ fn check_relaxed_simd(program: &[u8], shared: bool) {
     }
 }
 
-/// Asserts that the object for threads calls nothing outside of itself, has its functions, and none but them.
+/// Asserts that the object calls no external functions, and has just the functions of [`ATOMICS`], one of which wakes
+/// threads.
 fn check_atomics(object: &[u8]) {
     let (mut bodies, mut notifies) = (0, 0);
+    let mut names = vec![];
     for payload in Parser::new(0).parse_all(object) {
         match payload.expect("the compiler makes WebAssembly") {
             Payload::ImportSection(section) => {
@@ -131,13 +134,27 @@ fn check_atomics(object: &[u8]) {
                     notifies += usize::from(matches!(operator, Ok(Operator::MemoryAtomicNotify { .. })));
                 }
             }
+            Payload::CustomSection(section) => {
+                let KnownCustom::Linking(linking) = section.as_known() else { continue };
+                for subsection in linking.subsections() {
+                    let Linking::SymbolTable(symbols) = subsection.expect("linking data") else { continue };
+                    for symbol in symbols {
+                        if let SymbolInfo::Func { name: Some(name), .. } = symbol.expect("a symbol") {
+                            names.push(name.to_owned());
+                        }
+                    }
+                }
+            }
             _ => {}
         }
+    }
+    for name in ATOMICS {
+        assert!(names.iter().any(|known| known == name), "crates/wasm-atomics has no {name}, but {names:?}");
     }
     assert_eq!((bodies, notifies), (ATOMICS.len(), 1), "functions of crates/wasm-atomics, and those that wake");
 }
 
-/// Compiles one crate of the workspace, which depends on none.
+/// Compiles one crate of the workspace that has no dependencies.
 fn compile(member: &str, kind: &str, features: &str, options: &[&str], to: &Path, unstable: bool) {
     let mut compiler = Command::new(env::var_os("RUSTC").expect("cargo gives the compiler"));
     if unstable {

@@ -1,4 +1,4 @@
-//! The arguments of the command line, and the settings that they make.
+//! The command-line arguments, and their conversion to settings.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,8 @@ use strum::VariantArray;
 
 use crate::error::Error;
 
-/// Prune a small language model and measure where the signal is lost: in the hidden states, the logits, the probabilities, the text.
+/// Prune a small language model and measure where the signal is lost: in the hidden states, the logits, the
+/// probabilities, the text.
 #[derive(Debug, Parser)]
 #[command(name = "prunescope", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -37,9 +38,9 @@ pub(crate) enum Command {
     Report(Experiment),
     /// Run a measurement and print its results, one JSON object a line.
     Measure {
-        /// Which.
+        /// The measurement to run.
         what: MeasurementName,
-        /// On what.
+        /// The model, the plan and the options.
         #[command(flatten)]
         experiment: Experiment,
     },
@@ -48,15 +49,15 @@ pub(crate) enum Command {
 /// The name of a measurement.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum MeasurementName {
-    /// Each plan of --compare writes its text.
+    /// Write the text of each plan of --compare.
     Compare,
-    /// Both models answer multiple-choice questions.
+    /// Let both models answer multiple-choice questions.
     Choice,
-    /// Both models retrieve passages.
+    /// Let both models retrieve passages.
     Retrieval,
-    /// Both models do a sample of every task set, and a verdict says what the plan is good for.
+    /// Let both models do a sample of every task set, and say what the plan is good for.
     Judge,
-    /// A sample of every task set at every point of --sweep.
+    /// Do a sample of every task set at every point of --sweep.
     Sweep,
 }
 
@@ -72,25 +73,25 @@ impl From<MeasurementName> for Measurement {
     }
 }
 
-/// Where to compute.
+/// The device to compute on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendName {
-    /// The CPU, with as many threads as --threads says.
+    /// The CPU, with the number of threads given by --threads.
     Cpu,
-    /// A GPU, where the program was built with `--features vulkan`.
+    /// A GPU, if the program was built with `--features vulkan`.
     Gpu,
 }
 
-/// A model, a plan, and how to look at both.
+/// A model, a plan, and the options of a run.
 #[derive(Args, Debug)]
 pub(crate) struct Experiment {
-    /// A .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.
+    /// The model: a .gguf file, a manifest next to its parts, or a folder with the files of a Hugging Face repository.
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// What the models are asked.
+    /// The prompt for both models.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// Put the prompt through the model's chat template.
+    /// Format the prompt with the model's chat template.
     #[arg(long)]
     chat: bool,
     /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
@@ -99,61 +100,61 @@ pub(crate) struct Experiment {
     /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5) or a pattern (wanda-2:4).
     #[arg(long, value_name = "METHOD")]
     sparse: Option<Sparsity>,
-    /// How to round weights: rtn or awq, bits and group (awq4-g64).
+    /// Rounding of weights: rtn or awq, with bits and group size (awq4-g64).
     #[arg(long, value_name = "METHOD")]
     quant: Option<Quantization>,
-    /// Which matrices are thinned and rounded: attn, mlp or all.
+    /// Matrices that --sparse and --quant apply to: attn, mlp or all.
     #[arg(long, value_name = "GROUP", default_value = "all")]
     on: MatrixGroup,
-    /// In which layers, such as 4-20; all unless given.
+    /// Layers that --sparse and --quant apply to, such as 4-20; all by default.
     #[arg(long, value_name = "RANGE")]
     layers: Option<LayerRange>,
-    /// A text that methods measure the model on, in place of the built-in one.
+    /// Calibration text for the methods that need one, instead of the built-in text.
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
-    /// Multiple-choice questions, as JSON lines, in place of the built-in ones.
+    /// Multiple-choice questions as JSON lines, instead of the built-in set.
     #[arg(long, value_name = "FILE")]
     pub questions: Option<PathBuf>,
-    /// Passages and queries, as JSON lines, in place of the built-in ones.
+    /// Passages and queries as JSON lines, instead of the built-in set.
     #[arg(long, value_name = "FILE")]
     pub retrieval_set: Option<PathBuf>,
-    /// How many tokens each model writes.
+    /// Number of tokens that each model writes.
     #[arg(long, value_name = "N")]
     tokens: Option<usize>,
-    /// Sampling temperature; 0 takes the likeliest token.
+    /// Sampling temperature; 0 always takes the likeliest token.
     #[arg(long, value_name = "T")]
     temp: Option<f32>,
     /// Sample from the K likeliest tokens only; 0 is all.
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
-    /// Sample from the likeliest tokens up to this probability only.
+    /// Sample only from the likeliest tokens that together reach this probability; 1 is all.
     #[arg(long, value_name = "P")]
     top_p: Option<f32>,
-    /// Seed of sampling.
+    /// Seed of the random numbers for sampling.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Temperature of the analysis; 0 is that of sampling.
+    /// Temperature of the analysis; 0 is the sampling temperature, or 1 if that is 0.
     #[arg(long, value_name = "T")]
     analysis: Option<f32>,
-    /// A plan to compare, as NAME*PLAN, its parts joined by _ (a7_wanda-0.5_on-mlp); up to four.
+    /// A plan to compare, as NAME*PLAN, with the plan's parts joined by _ (a7_wanda-0.5_on-mlp); up to four times.
     #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
     compare: Vec<Variant>,
-    /// What a sweep varies.
+    /// What the sweep varies.
     #[arg(long, default_value_t, value_parser = sweep_axis())]
     sweep: SweepAxis,
-    /// How many items of each task set a verdict and a sweep ask; 0 is all.
+    /// Number of items of each task set for judge and sweep; 0 is all.
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Where to compute.
+    /// The device to compute on.
     #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
     pub backend: BackendName,
-    /// Threads that compute on the CPU; all cores unless given.
+    /// Number of CPU threads; all cores by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
 }
 
 impl Experiment {
-    /// The settings; a value outside its limits is an error here, where nobody sees a notice.
+    /// The settings. A value outside its limits is an error here instead of a notice.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let plan = PruningPlan {
             drop: self.drop.clone(),
@@ -191,7 +192,7 @@ impl Experiment {
         }
     }
 
-    /// How many threads compute.
+    /// Number of CPU threads.
     pub(crate) fn threads(&self) -> usize {
         match self.threads {
             Some(threads) => usize::from(threads),
@@ -200,13 +201,13 @@ impl Experiment {
     }
 }
 
-/// The names of what a sweep varies.
+/// Parser for the names of the sweep axes.
 fn sweep_axis() -> impl TypedValueParser<Value = SweepAxis> {
     PossibleValuesParser::new(SweepAxis::VARIANTS.iter().map(<&'static str>::from))
         .try_map(|name| name.parse::<SweepAxis>())
 }
 
-/// A plan with a name, written `NAME*PLAN`.
+/// Parses a named plan, written `NAME*PLAN`.
 fn variant(text: &str) -> Result<Variant, String> {
     let (name, plan) = text.rsplit_once('*').ok_or("it has no *: write NAME*PLAN")?;
     Ok(Variant { name: name.into(), plan: plan.parse().map_err(|error| format!("{error}"))? })

@@ -1,4 +1,4 @@
-//! What can go wrong on the command line, as sentences.
+//! Errors of the command line, as messages for the user.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use prunescope_engine::experiment::ExperimentError;
 use prunescope_engine::model::file::FileError;
 use thiserror::Error;
 
-/// Why there is no result.
+/// Why the program failed.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    /// An option that means nothing.
+    /// An option has an invalid value.
     #[error("{0}")]
     Option(String),
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("{} cannot be read: {why}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         why: std::io::Error,
     },
-    /// A set without a line that can be used.
+    /// A set of tasks has no usable line.
     #[error("{} has no line that can be used", path.display())]
     EmptySet {
         /// The file.
@@ -39,7 +39,7 @@ pub(crate) enum Error {
     #[cfg(any(feature = "vulkan", feature = "webgpu"))]
     #[error("no GPU can be opened ({why}): use --backend cpu")]
     NoGpu {
-        /// What the driver says.
+        /// The driver's message.
         why: String,
     },
     /// The program was built for the CPU only.

@@ -1,4 +1,4 @@
-//! The engine on the command line: prints the same JSON as the page's export, or a measurement's results line by line.
+//! The command-line program: prints the same JSON as the page's export, or a measurement's results as JSON lines.
 
 mod arguments;
 mod error;
@@ -75,7 +75,7 @@ fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
     Ok(())
 }
 
-/// A session with the model and the sets that the arguments name, and their settings.
+/// Starts a session with the model and the task sets that the arguments name; returns it with the settings.
 fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>, Settings), Error> {
     let settings = experiment.settings()?;
     let calibration = experiment.calibration.as_deref().map(read).transpose()?;
@@ -96,7 +96,8 @@ fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|why| Error::Unreadable { path: path.into(), why })
 }
 
-/// A set of tasks from a file. Lines that cannot be used are named; where none can, the built-in set does not take its place.
+/// Reads a set of tasks from a file. Reports lines that cannot be used; a set without usable lines is an error, so that
+/// the built-in set does not silently replace it.
 fn set<T, E: std::fmt::Display>(
     path: &Path,
     parse: impl Fn(&str) -> (T, Vec<E>),

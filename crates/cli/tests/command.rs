@@ -1,4 +1,4 @@
-//! The built command, as people call it.
+//! Runs the built program as users do.
 
 use std::process::{Command, Output};
 

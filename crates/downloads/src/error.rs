@@ -1,4 +1,4 @@
-//! Why a model did not come, as sentences for the visitor.
+//! Why a model could not be downloaded, as messages for the visitor.
 
 use thiserror::Error;
 
@@ -7,10 +7,10 @@ use prunescope_protocol::messages::Excess;
 use prunescope_protocol::model::manifest::ManifestError;
 use prunescope_protocol::model::repository::{SelectionError, WeightsError};
 
-/// Why a model did not come.
+/// Why a model could not be downloaded.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum DownloadError {
-    /// The hub refuses a token.
+    /// The hub refuses the access token.
     #[error(
         "the hub {host} refuses {repository} with this access token: ask for access on the repository's page, or use another token"
     )]
@@ -33,7 +33,7 @@ pub enum DownloadError {
     /// The hub has no such revision or file.
     #[error("the hub has no {address} in {repository}: check the name and the revision")]
     NotOnHub {
-        /// What was asked for.
+        /// The URL.
         address: String,
         /// The repository.
         repository: String,
@@ -43,17 +43,17 @@ pub enum DownloadError {
     Status {
         /// The HTTP status.
         status: u16,
-        /// What was asked for.
+        /// The URL.
         address: String,
     },
-    /// The server asks for a long wait.
+    /// The server asks for a longer wait than is done automatically.
     #[error("the server answers {status} for {address} and asks to wait {}: press Try again then", minutes(*seconds))]
     Wait {
         /// The HTTP status.
         status: u16,
-        /// What was asked for.
+        /// The URL.
         address: String,
-        /// How long.
+        /// The wait in seconds.
         seconds: u64,
     },
     /// No answer came.
@@ -62,12 +62,12 @@ pub enum DownloadError {
         /// What happened.
         why: String,
     },
-    /// A download that does not go on.
+    /// A download failed after all retries.
     #[error(
         "the download of {address} stopped at byte {got} of {total} ({why}); check the connection, then press Try again"
     )]
     Stopped {
-        /// What was asked for.
+        /// The URL.
         address: String,
         /// Bytes received.
         got: u64,
@@ -82,53 +82,53 @@ pub enum DownloadError {
         if *encoded { ", since it compresses what it sends" } else { "" }
     )]
     NoLength {
-        /// What was asked for.
+        /// The URL.
         address: String,
-        /// Whether it is known that the answer is compressed.
+        /// Whether the answer is known to be compressed.
         encoded: bool,
     },
-    /// A web page in place of a file.
+    /// The server sends a web page instead of the file.
     #[error(
         "{address} is a web page, not a file of weights: give the address of the file itself (on a hub, of its download button), or sign in to the network if that is what the page asks"
     )]
     WebPage {
-        /// What was asked for.
+        /// The URL.
         address: String,
     },
-    /// A link asks for more than the visitor was asked about; the page asks now.
+    /// The download of a link's model goes beyond what the visitor agreed to; the page asks.
     #[error("{}", ask_first(*.excess))]
     AskFirst {
-        /// What was found.
+        /// The reason to ask.
         excess: Excess,
     },
     /// The server sends another file than it announced.
     #[error("{address} on the server {how}; press Try again, or ask whoever serves it")]
     Changed {
-        /// What was asked for.
+        /// The URL.
         address: String,
-        /// In which way.
+        /// How it differs.
         how: Difference,
     },
-    /// A text that is too long to be one.
+    /// A text (listing, manifest, configuration) that is too long.
     #[error("{address} is longer than {} MB, too long for a text that describes a model; check the address", limit / 1_000_000)]
     LongText {
-        /// What was asked for.
+        /// The URL.
         address: String,
-        /// Bytes that it may have.
+        /// Largest length in bytes.
         limit: usize,
     },
-    /// Bytes with another checksum than is promised.
+    /// The content has another checksum than expected.
     #[error(
         "the checksum of {label} is {}… where {}… is expected, so it was damaged on the way, or changed on the server; press Try again, or reload without the cache",
         begin(found),
         begin(wanted)
     )]
     Checksum {
-        /// The file.
+        /// The file's name.
         label: String,
-        /// Its SHA-256.
+        /// Its SHA-256 in hexadecimal.
         found: String,
-        /// What it should be.
+        /// The expected SHA-256.
         wanted: String,
     },
     /// The hub lists more files than are read.
@@ -136,21 +136,21 @@ pub enum DownloadError {
         "the hub lists more than {files} files in this repository, more than this page reads; use another repository"
     )]
     ManyFiles {
-        /// How many are read.
+        /// Files read before the limit.
         files: usize,
     },
-    /// The hub lists more files than this page gets to see.
+    /// The hub's listing goes on, but the next page's address cannot be read.
     #[error(
         "the hub's list of files ends after {files} and does not say where it goes on (its header Link cannot be read here); use another hub or repository"
     )]
     CutListing {
-        /// How many are listed.
+        /// Files listed so far.
         files: usize,
     },
-    /// Not the address of a hub.
+    /// Not a hub's address.
     #[error("{hub} is not the address of a hub")]
     Hub {
-        /// What was given.
+        /// The given text.
         hub: String,
     },
     /// The manifest cannot be used.
@@ -170,26 +170,18 @@ pub enum Difference {
     /// It has fewer bytes.
     #[error("ends after {found} bytes where {wanted} were announced: it changed")]
     Shorter {
-        /// Bytes that it has.
+        /// Its length in bytes.
         found: u64,
-        /// Bytes that were announced.
-        wanted: u64,
-    },
-    /// It ends before the byte from which on it was asked for.
-    #[error("has no byte {from} where {wanted} bytes were announced: it changed")]
-    NoSuchByte {
-        /// The byte.
-        from: u64,
-        /// Bytes that were announced.
+        /// Announced length in bytes.
         wanted: u64,
     },
     /// It has more bytes.
     #[error("has more than the {wanted} bytes that were announced: it changed, or the server compresses it on the way")]
     Longer {
-        /// Bytes that were announced.
+        /// Announced length in bytes.
         wanted: u64,
     },
-    /// It is said to be another version.
+    /// Its server announces another version.
     #[error("is another version than a moment ago: it changed during the download")]
     Version,
 }

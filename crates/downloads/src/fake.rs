@@ -1,4 +1,4 @@
-//! Servers for tests: what each address answers is written down.
+//! A [`Platform`] for tests whose servers answer as a function says.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Waker};
 
 use super::platform::{Answer, File, Folder, Platform, Progress, Request, Snapshot};
 
-/// An answer that is written down.
+/// A prepared answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    /// What comes, in pieces; the network breaks at a none.
+    /// The body in pieces; `None` is a broken connection.
     pub body: VecDeque<Option<Vec<u8>>>,
 }
 
@@ -23,7 +23,7 @@ impl Written {
         Self { status, headers, body: [Some(body.to_vec())].into_iter().filter(|it| it != &Some(vec![])).collect() }
     }
 
-    /// The same, and then the network breaks.
+    /// The same, followed by a broken connection.
     pub(crate) fn broken(mut self) -> Self {
         self.body.push_back(None);
         self
@@ -48,17 +48,17 @@ impl Answer for Written {
     }
 }
 
-/// Servers that answer as is written; a device that keeps nothing.
+/// Servers with prepared answers, and a device that keeps nothing.
 pub(crate) struct Fake<F> {
     answer: F,
-    /// What was asked for: addresses and first bytes.
+    /// The requests so far: addresses and first bytes.
     pub asked: RefCell<Vec<(String, Option<u64>)>>,
-    /// How long was waited, in milliseconds.
+    /// The waits so far, in milliseconds.
     pub waited: RefCell<Vec<u32>>,
 }
 
 impl<F: Fn(&Request<'_>) -> Option<Written>> Fake<F> {
-    /// Servers that answer as a function says; where it says nothing, the network fails.
+    /// Servers that answer as a function says; `None` is a network failure.
     pub(crate) fn new(answer: F) -> Self {
         Self { answer, asked: RefCell::default(), waited: RefCell::default() }
     }
@@ -94,7 +94,7 @@ impl<F: Fn(&Request<'_>) -> Option<Written>> Platform for Fake<F> {
     fn notice(&self, _: String) {}
 }
 
-/// Nothing is kept.
+/// A folder that keeps nothing; it is never created.
 pub(crate) struct Nothing;
 
 impl Folder for Nothing {
@@ -138,7 +138,7 @@ impl Snapshot for Nothing {
     }
 }
 
-/// What comes of work that waits for nothing.
+/// The result of a future that never waits.
 pub(crate) fn done<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => done,

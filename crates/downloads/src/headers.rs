@@ -1,22 +1,22 @@
-//! What headers of answers mean.
+//! Parsing of HTTP response headers.
 
 use url::Url;
 
 use super::platform::Answer;
 
-/// A header that says a number of bytes.
+/// The `Content-Length` in bytes.
 pub fn content_length(answer: &impl Answer) -> Option<u64> {
     answer.header("Content-Length")?.trim().parse().ok()
 }
 
-/// Whether the bytes that come are not those that are counted: the browser unpacks them on the way. A server of another origin
-/// may not let the page read this.
+/// Whether the answer is compressed, so that `Content-Length` counts other bytes than those received. A cross-origin
+/// server may hide this header.
 pub fn is_encoded(answer: &impl Answer) -> bool {
     let encoding = answer.header("Content-Encoding").unwrap_or_default();
     !matches!(encoding.trim().to_ascii_lowercase().as_str(), "" | "identity")
 }
 
-/// What a `Content-Range` says: the first byte that is sent, and how many the file has, where that is known.
+/// The first byte and the file's total length (if known) of a `Content-Range` header.
 pub fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let text = text.trim();
     let unit = text.get(..5).filter(|unit| unit.eq_ignore_ascii_case("bytes"));
@@ -25,14 +25,13 @@ pub fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     Some((first.trim().parse().ok()?, total.trim().parse().ok()))
 }
 
-/// What tells one version of a file from another: its `ETag` and `Last-Modified`, as far as they may be read. Empty where
-/// neither is sent.
+/// The version of a file: its `ETag` and `Last-Modified`, as far as they may be read. Empty if neither is sent.
 pub fn version(answer: &impl Answer) -> String {
     let tag = answer.header("ETag").map(|tag| plain_tag(&tag));
     [tag, answer.header("Last-Modified")].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// An `ETag` without what servers add to it where they compress an answer.
+/// An `ETag` without quotes, the weak prefix, and the suffix that servers add to compressed answers.
 fn plain_tag(tag: &str) -> String {
     let tag = tag.trim();
     let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
@@ -43,16 +42,16 @@ fn plain_tag(tag: &str) -> String {
     tag.into()
 }
 
-/// How many seconds a `Retry-After` asks to wait: a number, or a date as HTTP writes it.
+/// Seconds that a `Retry-After` header asks to wait; it holds a number or an HTTP date.
 ///
-/// * `now` — seconds since 1970.
+/// * `now` — Unix time in seconds.
 pub fn retry_after(text: &str, now: u64) -> Option<u64> {
     let text = text.trim();
     text.parse().ok().or_else(|| Some(http_date(text)?.saturating_sub(now)))
 }
 
-/// Seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110, section 5.6.7; its two old forms are
-/// not read.
+/// Unix time in seconds of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110, section 5.6.7; its two
+/// obsolete formats are not read.
 fn http_date(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut parts = text.split_once(", ")?.1.split(' ');
@@ -65,17 +64,17 @@ fn http_date(text: &str) -> Option<u64> {
     if (parts.next(), parts.next(), clock.next()) != (Some("GMT"), None, None) {
         return None;
     }
-    // Days of the civil calendar with years that begin in March, as Howard Hinnant counts them.
+    // Days from civil date, with years that begin in March (Howard Hinnant's `days_from_civil`).
     let (year, from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1;
-    // From the first of March of the year 0 to the first of January 1970.
+    // 719468 days lie between 0000-03-01 and 1970-01-01.
     Some((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 /// The address of the next page that a `Link` header names.
 ///
-/// * `page` — the address of this page. Only its host is asked: of a link elsewhere (a mirror that passes another hub's header
-///   on) the query counts, on this page's host.
+/// * `page` — the address of this page. The result is always on its origin: if the link names another host (a mirror
+///   that forwards another hub's header), only the link's query is used.
 pub fn next_page(header: &str, page: &Url) -> Option<Url> {
     let mut rest = header;
     while let Some((_, link)) = rest.split_once('<') {
@@ -95,7 +94,7 @@ pub fn next_page(header: &str, page: &Url) -> Option<Url> {
     None
 }
 
-/// Whether a parameter of a link is `rel=next`, as one of several relations too.
+/// Whether a link parameter is `rel=next`; `rel` may list several relations.
 fn is_next(parameter: &str) -> bool {
     parameter.split_once('=').is_some_and(|(name, value)| {
         name.trim().eq_ignore_ascii_case("rel")
@@ -177,7 +176,7 @@ mod tests {
 
         #[test]
         fn every_date_is_read(seconds in 0u64..253_402_300_800) {
-            // Counted day by day, the slow way.
+            // The reference counts day by day.
             let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
             let (mut year, mut days) = (1970, seconds / 86_400);
             while days >= 365 + u64::from(leap(year)) {

@@ -1,8 +1,9 @@
-//! A kept file: what is good of it is read, the rest is written anew.
+//! A kept file: its good chunks are read, the rest is written anew.
 //!
-//! The file lies under its name, its record ([`Record`]) beside it. Only who has the file open alone writes either. Of a file that
-//! another tab has open, a whole one is read. Nothing here trusts that writes arrive: what a crash loses, a full disk cuts or a
-//! failing disk changes is found by the checksum of its chunk when it is read, and is written anew from there.
+//! Its record ([`Record`]) is a second file of the same name with the suffix [`RECORD`]. Only the tab that has both
+//! open may write them; other tabs may read the file if it is complete. Writes are not trusted: what is lost by a
+//! crash, a full disk or a failing disk is detected by the chunk's checksum when it is read, and written anew from
+//! there.
 
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
@@ -11,46 +12,47 @@ use super::platform::{File, Folder, Platform, Snapshot};
 use super::record::{Chunk, LONGEST, Record, Subject, sum_of};
 use prunescope_protocol::model::manifest::hexadecimal;
 
-/// Ends the name of a record.
+/// Suffix of a record's name.
 pub const RECORD: &str = ".record";
-/// Ends the name of the empty file by which earlier versions of the page marked a complete one.
+/// Suffix of the empty file by which earlier versions of the page marked a complete file.
 const OLD_MARK: &str = ".whole";
-/// How long a file that is open elsewhere is waited for, in milliseconds: a worker that was ended a moment ago may still hold it.
+/// Waits before each try to open a file, in milliseconds: a worker that has just ended may still hold it.
 const WAITS: [u32; 4] = [0, 50, 200, 800];
 
 /// A kept file that can be read.
 pub enum Kept<F: Folder> {
-    /// This tab alone has it open, and may write.
+    /// This tab has it open exclusively and may write.
     Own(Own<F::File>),
-    /// Another tab has it open; it is whole.
+    /// Another tab has it open, but it is complete.
     Whole {
-        /// Its bytes.
+        /// Its content.
         copy: F::Snapshot,
         /// Its record.
         record: Record,
     },
 }
 
-/// A kept file that this tab alone has open.
+/// A kept file that this tab has open exclusively.
 pub struct Own<H> {
     data: H,
     beside: H,
     record: Record,
     /// Bytes of a full chunk.
     chunk: usize,
-    /// The checksum of the last chunk as it grows, where that is not full.
+    /// Running checksum of the last chunk while that is not full.
     growing: Box<Xxh3>,
-    /// Whether something else lies under its name until the first bytes are written.
+    /// Whether the stored file is another one, which is replaced when the first bytes are written.
     is_other: bool,
 }
 
 impl<F: Folder> Kept<F> {
-    /// Opens a file; none where that is not possible now, so that nothing of it can be read or kept.
+    /// Opens a kept file; `None` if it can be neither read nor written now.
     ///
-    /// * `subject` — what it should be. A file that is something else stays until the first bytes of this one are written.
-    /// * `sha256` — its SHA-256, where that is known: then a file without a record is taken over, such as an earlier version of
-    ///   the page kept.
-    /// * `distrust` — whether its content is to be thrown away, unless it is whole and has this SHA-256.
+    /// * `subject` — the file that is expected. Another complete file under this name stays until the first bytes of
+    ///   this one are written.
+    /// * `sha256` — its SHA-256 in hexadecimal, if known: then a file without a record, as earlier versions of the page
+    ///   kept it, is verified and reused.
+    /// * `distrust` — whether to discard the content unless it is sealed and has a SHA-256.
     pub async fn open<P: Platform<Folder = F>>(
         platform: &P,
         folder: &F,
@@ -70,7 +72,7 @@ impl<F: Folder> Kept<F> {
                 let mut own = Own::new(data, beside, subject, P::CHUNK);
                 let complete = own.data.bytes() == subject.bytes;
                 let record = read_record(&own.beside, P::CHUNK);
-                // A whole file of another version stays: what comes in its place may be no model.
+                // A complete file of another version stays for now: the new download may not be a model.
                 own.is_other = record.as_ref().is_some_and(|record| record.sealed && record.subject != *subject);
                 if let Some(record) = record.filter(trusted) {
                     if own.data.bytes() > subject.bytes {
@@ -100,9 +102,11 @@ impl<F: Folder> Kept<F> {
         }
     }
 
-    /// Reads a chunk; none where it is not what its record says.
+    /// Reads a chunk; `None` if its bytes do not match the record.
     ///
-    /// * `into` — takes its bytes.
+    /// * `number` — index of the chunk.
+    /// * `chunk` — bytes of a full chunk.
+    /// * `into` — receives its bytes.
     pub async fn chunk(&self, number: usize, chunk: usize, into: &mut Vec<u8>) -> Option<()> {
         let wanted = *self.record().chunks.get(number)?;
         let at = number as u64 * chunk as u64;
@@ -124,12 +128,12 @@ impl<H: File> Own<H> {
         Self { data, beside, record, chunk, growing: Box::default(), is_other: false }
     }
 
-    /// Whether something else lies under its name until the first bytes are written.
+    /// Whether the stored file is another one, which is replaced when the first bytes are written.
     pub fn is_other(&self) -> bool {
         self.is_other
     }
 
-    /// Gives back all room, and keeps nothing of this file.
+    /// Deletes the content to free its space.
     pub fn give_up(self) {
         if !self.is_other {
             self.beside.truncate(0);
@@ -137,14 +141,14 @@ impl<H: File> Own<H> {
         }
     }
 
-    /// Throws away what was written of this file.
+    /// Discards what was written of this file.
     pub fn discard(&mut self) {
         if !self.is_other {
             self.begin_anew();
         }
     }
 
-    /// Throws away what there is.
+    /// Discards all content and writes the head of a new record.
     pub fn begin_anew(&mut self) {
         self.is_other = false;
         self.beside.truncate(0);
@@ -152,13 +156,13 @@ impl<H: File> Own<H> {
         self.record.chunks.clear();
         self.record.sealed = false;
         self.growing.reset();
-        // Where this cannot be written, no chunk can be found again: the file is as good as not kept.
+        // If this write fails, no chunk can be found later; the file counts as not kept.
         self.beside.write(0, &Record::head(&self.record.subject, self.chunk));
     }
 
-    /// Goes on behind a number of chunks that were found good.
+    /// Continues writing after the first `chunks` chunks and discards the rest.
     ///
-    /// * `last` — the bytes of the last of them.
+    /// * `last` — bytes of the last of those chunks.
     pub fn go_on_behind(&mut self, chunks: usize, last: &[u8]) {
         if self.is_other {
             return;
@@ -173,7 +177,7 @@ impl<H: File> Own<H> {
         self.data.truncate(self.record.covered());
     }
 
-    /// Writes what follows; whether there was room for it.
+    /// Appends bytes; false if the device refuses them.
     pub fn write(&mut self, mut bytes: &[u8]) -> bool {
         if self.is_other {
             self.begin_anew();
@@ -201,7 +205,7 @@ impl<H: File> Own<H> {
         true
     }
 
-    /// Notes that the file is whole and right.
+    /// Marks the file as complete and verified, if its length is right.
     pub fn seal(&mut self) {
         if self.is_other {
             self.begin_anew();
@@ -213,7 +217,7 @@ impl<H: File> Own<H> {
         }
     }
 
-    /// Takes over a file that has no record, if it has the right SHA-256.
+    /// Writes a record for a file that has none, if its SHA-256 is right; otherwise discards it.
     fn take_over(&mut self, sha256: &str) {
         let (mut digest, mut chunks, mut at) = (Sha256::new(), vec![], 0);
         let mut bytes = vec![0; self.chunk];
@@ -240,33 +244,33 @@ impl<H: File> Own<H> {
     }
 }
 
-/// The record in a file that is open.
+/// Parses the record in an open file.
 fn read_record(file: &impl File, chunk: usize) -> Option<Record> {
     let mut bytes = vec![0; usize::try_from(file.bytes()).ok().filter(|bytes| *bytes <= LONGEST)?];
     let count = file.read(0, &mut bytes);
     Record::parse(bytes.get(..count)?, chunk)
 }
 
-/// The record of a file, whoever has it open; none where it is not sealed, so that the file is not whole.
+/// The record of a file, even if another tab has it open; `None` if it is not sealed, so that the file is incomplete.
 async fn sealed_record<F: Folder>(folder: &F, name: &str, chunk: usize) -> Option<Record> {
     let snapshot = folder.snapshot(&format!("{name}{RECORD}")).await?;
     let bytes = usize::try_from(snapshot.bytes()).ok().filter(|bytes| *bytes <= LONGEST)?;
     Record::parse(&snapshot.read(0, bytes).await?, chunk).filter(|record| record.sealed)
 }
 
-/// A whole file, whoever has it open.
+/// A complete file and its record, even if another tab has it open.
 async fn whole<F: Folder>(folder: &F, name: &str, subject: &Subject, chunk: usize) -> Option<(F::Snapshot, Record)> {
     let record = sealed_record(folder, name, chunk).await.filter(|record| record.subject == *subject)?;
     let copy = folder.snapshot(name).await?;
     (copy.bytes() == subject.bytes).then_some((copy, record))
 }
 
-/// What a whole file is, where one is kept under this name.
+/// Identity and length of the complete file that is kept under this name, if there is one.
 pub async fn subject<P: Platform>(folder: &P::Folder, name: &str) -> Option<Subject> {
     Some(sealed_record(folder, name, P::CHUNK).await?.subject)
 }
 
-/// Stands as the identity of texts: they are asked for anew at every visit that has network.
+/// Identity of all kept texts; with network they are fetched anew at every visit.
 const TEXT: &str = "text";
 
 /// Keeps a text, unless another tab has it open.
@@ -280,8 +284,8 @@ pub async fn keep_text<P: Platform>(folder: &P::Folder, name: &str, text: &str) 
     }
 }
 
-/// A kept text; none where none is kept, what is kept is damaged, or no record vouches for it, as of one that an earlier version of
-/// the page kept.
+/// A kept text; `None` if there is none, it is damaged or empty, or it has no record (earlier versions of the page
+/// wrote none).
 pub async fn kept_text<P: Platform>(folder: &P::Folder, name: &str) -> Option<String> {
     let record = sealed_record(folder, name, P::CHUNK).await?;
     let (copy, record) = whole(folder, name, &record.subject, P::CHUNK).await?;
@@ -300,7 +304,7 @@ mod tests {
 
     use super::*;
 
-    /// A file on a device that says that it wrote what it lost.
+    /// A file on a device that reports success for writes it loses.
     #[derive(Default)]
     struct Liar {
         bytes: RefCell<Vec<u8>>,
@@ -346,7 +350,7 @@ mod tests {
             let record = read_record(&own.beside, 16).unwrap();
             assert_eq!((record.sealed, record.covered()), (seals, 40));
         }
-        // Nor is one that is not all there.
+        // An incomplete file is not sealed either.
         let mut own = Own::new(Liar::default(), Liar::default(), &Subject { identity: "v".into(), bytes: 40 }, 16);
         own.begin_anew();
         assert!(own.write(&[7; 39]));

@@ -1,5 +1,4 @@
-//! The folder of models that are kept on the visitor's device, in the origin's private file system: for the worker, which fills
-//! it, and the page, which lists it.
+//! The folder of kept models in the origin private file system (OPFS): the worker fills it, the page lists it.
 
 use futures::future::{Either, select};
 use gloo::timers::future::TimeoutFuture;
@@ -8,13 +7,13 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{FileSystemDirectoryHandle, FileSystemGetDirectoryOptions, StorageManager};
 
-/// Its name.
+/// Name of the folder.
 const NAME: &str = "models";
 
-/// How long the browser's file system may take for an answer, in milliseconds: where it never answers, nothing is kept.
+/// Time that the browser's file system may take to answer, in milliseconds; after that, nothing is kept.
 const PATIENCE_MS: u32 = 10_000;
 
-/// What a promise of a file system gives; none where it refuses, or does not answer in time.
+/// Awaits a promise of the file system; `None` if it rejects or times out.
 pub async fn await_handle<T: JsCast>(promise: Promise) -> Option<T> {
     match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MS)).await {
         Either::Left((answer, _)) => answer.ok().map(JsCast::unchecked_into),
@@ -22,9 +21,9 @@ pub async fn await_handle<T: JsCast>(promise: Promise) -> Option<T> {
     }
 }
 
-/// The folder; none where the browser keeps no files (a private window, an old browser), or where there is none yet.
+/// The folder; `None` if the browser keeps no files (a private window, an old browser), or if there is none yet.
 ///
-/// * `create` — whether it is made where there is none.
+/// * `create` — whether to create it if it is missing.
 pub async fn folder(create: bool) -> Option<FileSystemDirectoryHandle> {
     let storage = storage()?;
     Reflect::get(&storage, &"getDirectory".into()).ok().filter(JsValue::is_function)?;
@@ -34,12 +33,12 @@ pub async fn folder(create: bool) -> Option<FileSystemDirectoryHandle> {
     await_handle(root.get_directory_handle_with_options(NAME, &options)).await
 }
 
-/// Asks the browser not to delete what is kept when it needs room; whether it grants that, none where it cannot be asked.
+/// Asks the browser not to evict kept models; returns whether it agrees, `None` if it cannot be asked.
 pub async fn persist() -> Option<bool> {
     asked("persist", StorageManager::persist).await
 }
 
-/// Whether the browser has await_handle that; none where it does not say.
+/// Whether the browser has agreed to that; `None` if it does not say.
 pub async fn persisted() -> Option<bool> {
     asked("persisted", StorageManager::persisted).await
 }
@@ -47,11 +46,11 @@ pub async fn persisted() -> Option<bool> {
 async fn asked(name: &str, how: fn(&StorageManager) -> Result<Promise, JsValue>) -> Option<bool> {
     let storage = storage()?;
     Reflect::get(&storage, &name.into()).ok().filter(JsValue::is_function)?;
-    // Some browsers ask the visitor, who may take time.
+    // Without a timeout, since some browsers ask the visitor.
     JsFuture::from(how(&storage).ok()?).await.ok()?.as_bool()
 }
 
-/// What a browser keeps for this origin; none where it keeps nothing.
+/// The browser's storage manager; `None` if it has none.
 fn storage() -> Option<StorageManager> {
     let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).ok();
     get(&get(&js_sys::global(), "navigator")?, "storage").filter(JsValue::is_object).map(JsCast::unchecked_into)

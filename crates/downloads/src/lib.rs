@@ -1,15 +1,14 @@
-//! Downloads, and models kept on the visitor's device: everything that is decided about them, apart from the browser.
+//! Downloads, and models kept on the visitor's device: all of the logic, independent of the browser.
+//! [`Platform`] is what a browser provides: servers, a folder of files that one tab at a time may write, a clock. The
+//! worker implements it; tests simulate broken connections, crashes, full disks, damage and several tabs.
 //!
-//! [`Platform`] is what a browser gives: servers, a folder of files that one tab at a time may write, a clock. The worker gives
-//! the real one; tests give a world of their own, with cuts, crashes, full disks, damage and several tabs.
-//!
-//! * [`server`]: requests, what an answer means, retries, going on where a connection ended.
-//! * [`record`]: what stands beside a kept file: a checksum of every chunk.
-//! * [`kept`]: a kept file, read and written.
-//! * [`piece`]: one piece of a model: what is kept of it, then the rest from its server.
-//! * `kept_models` (browser only): the folder of all that is kept.
+//! * [`server`]: requests, reading answers, retrying, resuming.
+//! * [`record`]: the record of a kept file: a checksum of every chunk.
+//! * [`kept`]: reading and writing a kept file.
+//! * [`piece`]: one piece of a model: the kept part, then the rest from its server.
+//! * `kept_models` (browser only): the folder of all kept models.
 //! * [`order`]: which files a model has.
-//! * [`load`]: all of them, in order, into a loader; once more where kept bytes were wrong.
+//! * [`load`]: passes all files, in order, to a loader; tries again if kept bytes were wrong.
 
 pub mod error;
 #[cfg(test)]

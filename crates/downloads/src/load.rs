@@ -1,4 +1,4 @@
-//! A model's files, in order, into a loader; once more where what was kept on this device was wrong.
+//! Passes a model's files, in order, to a loader; tries once more if the bytes kept on this device were wrong.
 
 use sha2::{Digest, Sha256};
 
@@ -12,51 +12,51 @@ use prunescope_protocol::messages::ModelOrder;
 use prunescope_protocol::model::manifest::hexadecimal;
 use prunescope_protocol::model::repository::Repository;
 
-/// Takes a model's bytes as they come.
+/// Builds a model from its bytes as they arrive.
 pub trait Loader: Sized {
-    /// What it makes of them.
+    /// The loaded model.
     type Model;
-    /// Why it makes nothing of them.
+    /// Why the files cannot be used.
     type Refusal;
 
-    /// Begins the next file, of so many bytes.
+    /// Begins the next file, `bytes` long.
     ///
     /// * `name` — its path.
     ///
     /// # Errors
-    /// Where the file before it is not complete.
+    /// If the previous file is not complete.
     fn begin_file(&mut self, name: &str, bytes: u64) -> Result<(), Self::Refusal>;
 
-    /// Takes the next bytes of the file that was begun.
+    /// Takes the next bytes of the current file.
     ///
     /// # Errors
     /// As soon as they show that the file cannot be used.
     fn push(&mut self, bytes: &[u8]) -> Result<(), Self::Refusal>;
 
-    /// The model, once every byte of every file was taken.
+    /// Returns the model after the last byte of the last file.
     ///
     /// # Errors
-    /// Where something is missing or cannot be used.
+    /// If something is missing or cannot be used.
     fn finish(self) -> Result<Self::Model, Self::Refusal>;
 
-    /// Whether bytes that are not the file's could be the reason.
+    /// Whether damaged bytes could be the cause of the refusal.
     fn may_be_damage(refusal: &Self::Refusal) -> bool;
 }
 
-/// Why there is no model.
+/// Why a model could not be loaded.
 #[derive(Debug)]
 pub enum Failure<R> {
-    /// Its files did not come.
+    /// Its files could not be downloaded.
     Download(DownloadError),
-    /// They cannot be used.
+    /// The loader refused its files.
     Refused(R),
 }
 
-/// How a try to load a model ended.
+/// How an attempt to load a model failed.
 enum End<R> {
     Failed(DownloadError),
     Again(DownloadError),
-    /// Refused, and whether bytes from this device that no checksum of the whole vouches for were among those refused.
+    /// Refused by the loader; true if it was given bytes from this device that no SHA-256 has verified.
     Refused(R, bool),
 }
 
@@ -66,9 +66,10 @@ impl<R> From<DownloadError> for End<R> {
     }
 }
 
-/// Loads a model.
+/// Downloads a model, or reads it from this device, and passes it to a loader.
 ///
-/// * `begin` — makes a loader for a number of files, and gives it what describes the model where its weights are not in GGUF files.
+/// * `begin` — makes a loader for a number of files; gets the texts that describe the model if its weights are not in
+///   GGUF files.
 ///
 /// # Errors
 /// [`Failure`].
@@ -78,7 +79,7 @@ pub async fn load<P: Platform, L: Loader>(
     begin: impl Fn(usize, Option<Repository>) -> Result<L, L::Refusal>,
 ) -> Result<L::Model, Failure<L::Refusal>> {
     let mut again = false;
-    // Both tries together.
+    // One budget for both attempts.
     let budget = Budget::new(order.allowance);
     loop {
         let end = match once(platform, order, &budget, &begin, again).await {
@@ -97,7 +98,7 @@ pub async fn load<P: Platform, L: Loader>(
     }
 }
 
-/// Tells that a model is loaded from the beginning, and why.
+/// The notice that a model is downloaded again, and why.
 fn restart(why: &DownloadError) -> String {
     match why {
         DownloadError::Changed { address, how } => {
@@ -110,9 +111,9 @@ fn restart(why: &DownloadError) -> String {
     }
 }
 
-/// Tries to load a model.
+/// Makes one attempt to load a model.
 ///
-/// * `distrust` — whether what is kept is thrown away where no SHA-256 vouches for it.
+/// * `distrust` — whether kept files without a SHA-256 are discarded.
 async fn once<P: Platform, L: Loader>(
     platform: &P,
     order: &ModelOrder,

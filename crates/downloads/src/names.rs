@@ -1,4 +1,4 @@
-//! Names of folders and files that file systems take, and back.
+//! Encodes names of models as names that file systems accept, and decodes them.
 
 use sha2::{Digest, Sha256};
 
@@ -6,37 +6,37 @@ use prunescope_protocol::model::manifest::hexadecimal;
 use prunescope_protocol::model::repository::RepositoryFile;
 use prunescope_protocol::model::source::{DEFAULT_HUB, RepositoryName};
 
-/// Longest name, in characters; file systems take 255 bytes.
+/// Longest encoded name, in bytes; file systems accept 255.
 const LONGEST: usize = 200;
-/// Stands where the end of a long name was. No encoded name has it.
+/// Marks that the end of a long name was cut off; no other encoded name contains it.
 const CUT: &str = "~";
-/// Characters of a checksum that tell names apart that begin the same.
+/// Hexadecimal digits of the checksum that replaces the end of a long name.
 const SUM: usize = 32;
 
-/// What the folder is called in which a repository's files are kept, before it is encoded.
+/// The folder's name for a repository, before it is encoded.
 ///
 /// * `hub` — the hub's address.
 pub fn of_repository(name: &RepositoryName, hub: &str) -> String {
     format!("{}@{} {hub}", name.id, name.revision())
 }
 
-/// What tells a repository's file from its other files, where no checksum does.
+/// Identifies a file in its repository where there is no checksum: its path and length.
 pub fn by_path(file: &RepositoryFile) -> String {
     format!("{} {}", file.path, file.bytes)
 }
 
-/// What a repository's file of weights is called in that folder: its SHA-256, where it is known.
+/// The name under which a repository's file of weights is kept: its SHA-256, or [`by_path`].
 pub fn of_file(file: &RepositoryFile) -> String {
     file.sha256.clone().unwrap_or_else(|| by_path(file))
 }
 
-/// A name that file systems take: what is not a letter, a digit, `-` or `_` is percent-encoded, the end of a long name is
-/// replaced by a checksum.
+/// Encodes a name for file systems: letters, digits and ``-_!*'()`` stay, other bytes are percent-encoded, and the end
+/// of a long name is replaced by a checksum.
 pub fn encoded(name: &str) -> String {
     let mut out = String::new();
     for byte in name.bytes() {
         match byte {
-            // As `encodeURIComponent` does, but for dots, which are special in names of files, and the mark of a cut.
+            // As `encodeURIComponent`, except that dots (special in file names) and `~` (see [`CUT`]) are encoded too.
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'!' | b'*' | b'\'' | b'(' | b')' => {
                 out.push(byte.into())
             }
@@ -51,7 +51,7 @@ pub fn encoded(name: &str) -> String {
     out
 }
 
-/// What a folder's name says to a visitor.
+/// Decodes a folder's name for the visitor; the default hub's address is left out.
 pub fn shown(folder: &str) -> String {
     let (name, cut) = folder.split_once(CUT).map_or((folder, ""), |(name, _)| (name, "…"));
     let mut bytes = vec![];

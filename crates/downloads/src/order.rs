@@ -1,4 +1,4 @@
-//! Which files a model has, and where: what a visitor asks for, as pieces to read in order.
+//! Which files a model consists of and where they are: turns a [`ModelOrder`] into pieces to read in order.
 
 use std::collections::BTreeMap;
 
@@ -20,41 +20,41 @@ use prunescope_protocol::model::repository::{
     Repository, RepositoryFile, Selection, SelectionError, parse_listing, select,
 };
 
-/// The name under which a repository's list of files is kept.
+/// Name under which a repository's file listing is kept.
 pub const LISTING: &str = "listing.json";
-/// The name under which a manifest is kept.
+/// Name under which a manifest is kept.
 pub const MANIFEST: &str = "manifest.json";
-/// Most pages of a list of files.
+/// Most pages of a file listing that are read.
 const MOST_PAGES: usize = 20;
-/// Files on a full page, by which a list that goes on is known where its header cannot be read.
+/// Entries on a full page of a listing. A full page may have a successor whose `Link` header the page cannot read.
 pub const FULL_PAGE: usize = 1000;
 
-/// What there is to read.
+/// The files to read for a model.
 pub struct Order<P: Platform> {
-    /// Where it is.
+    /// The server that has them.
     pub server: Server,
-    /// Where it is kept; none where nothing is kept.
+    /// The folder in which they are kept, if they are.
     pub folder: Option<P::Folder>,
-    /// What describes the model, where its weights are not in GGUF files.
+    /// The texts that describe the model, if its weights are not in GGUF files.
     pub repository: Option<Repository>,
-    /// The files.
+    /// The files of weights.
     pub files: Vec<WeightFile>,
-    /// Texts that were fetched, each with the name under which it is kept once the model is loaded: until then those of the version
-    /// that is kept stay.
+    /// Fetched texts by the name under which they are kept. They are written only once the model is loaded, so that the
+    /// texts of the kept version stay until then.
     pub texts: Vec<(String, String)>,
 }
 
 /// A file of weights.
 pub struct WeightFile {
-    /// Its pieces, which follow each other.
+    /// Its consecutive pieces.
     pub pieces: Vec<Piece>,
-    /// Its SHA-256, where that is known and not told by those of its pieces.
+    /// SHA-256 of the whole file in hexadecimal, if known and not implied by those of all its pieces.
     pub sha256: Option<String>,
 }
 
-/// What there is to read for an order.
+/// Finds out which files to read for an order.
 ///
-/// * `budget` — what may come of the network for it.
+/// * `budget` — limit for the bytes fetched from the network.
 ///
 /// # Errors
 /// [`DownloadError`].
@@ -76,7 +76,7 @@ pub async fn plan<P: Platform>(platform: &P, order: &ModelOrder, budget: &Budget
     }
 }
 
-/// A manifest with its parts beside it.
+/// A manifest whose parts are at addresses relative to it.
 async fn manifest<P: Platform>(
     platform: &P,
     server: Server,
@@ -84,8 +84,9 @@ async fn manifest<P: Platform>(
     is_default: bool,
 ) -> Result<Order<P>, DownloadError> {
     let url = parsed(address)?;
-    // Another manifest's folder has its address for a name, so that none reaches into another's. The default model's, beside the
-    // page, has the model's name, and its files have their checksums': where nothing can be kept, it is not what has to be told of.
+    // Another manifest's folder is named by its address, so that manifests cannot overwrite each other's files. The
+    // default model's folder has the model's name, and its files are named by their checksums; if it cannot be kept, no
+    // notice is shown.
     let (manifest, folder, texts) = if is_default {
         let text = server.text(platform, &url, true).await.map_err(|no| no.why)?;
         let manifest = Manifest::parse(&text)?;
@@ -96,7 +97,7 @@ async fn manifest<P: Platform>(
         let mut shelf = MetadataCache::<P>::new(folder.as_ref());
         let fetch = async |patient| {
             let text = server.text(platform, &url, patient).await?;
-            // What is no manifest is not kept.
+            // Only a valid manifest is kept.
             Manifest::parse(&text).map(|_| text).map_err(|why| NoText::finally(why.into()))
         };
         let text = shelf.fetched(MANIFEST, None, fetch).await?;
@@ -107,7 +108,7 @@ async fn manifest<P: Platform>(
     let sha256 = manifest.sha256.filter(|_| !all_known);
     let pieces = manifest.parts.into_iter().map(|part| {
         let mut url = url.join(&part.file).map_err(|_| DownloadError::Hub { hub: part.file.clone() })?;
-        // The address changes with the content, so that no copy on the way is an old one.
+        // The address changes with the content, so no cache can return an old version.
         url.set_query(part.sha256.as_ref().map(|sum| format!("sha256={sum}")).as_deref());
         Ok(Piece {
             label: part.file,
@@ -133,7 +134,7 @@ async fn file<P: Platform>(
     let url = parsed(address)?;
     let is_served = ["http", "https"].contains(&url.scheme());
     let mut folder = match url.origin().ascii_serialization() == platform.origin() {
-        // Of what is not kept of its own site, a visitor is not told.
+        // No notice is shown if a file of the page's own origin cannot be kept.
         true if is_served => platform.folder(address).await,
         false if is_served => folder(platform, address).await,
         _ => None,
@@ -141,7 +142,7 @@ async fn file<P: Platform>(
     let name = if label.is_empty() { "model" } else { label };
     let announced = match (server.announced(platform, address).await, &folder) {
         (Ok(announced), _) => announced,
-        // Without network, where one has to sign in to it first, or the visitor to agree, what is kept will do.
+        // Without network, behind a sign-in page, or before the visitor agrees, the kept file is used.
         (
             Err(
                 why @ (DownloadError::Unreachable { .. }
@@ -158,7 +159,7 @@ async fn file<P: Platform>(
     };
     let Announced { bytes, version, ranged } = announced;
     if version.is_empty() {
-        // Nothing would tell when the file on the server is another one.
+        // Without a version a changed file could not be detected.
         folder = None;
     }
     let piece = Piece {
@@ -180,14 +181,14 @@ async fn file<P: Platform>(
     })
 }
 
-/// Files that the visitor picked: a GGUF file, or those of a repository.
+/// Files that the visitor picked: one GGUF file, or the files of a repository.
 async fn picked<P: Platform>(platform: &P, files: &[PickedFile]) -> Result<Order<P>, DownloadError> {
     let server = Server::default();
     let listed: Vec<RepositoryFile> =
         files.iter().map(|file| RepositoryFile { path: file.name.clone(), bytes: file.bytes, sha256: None }).collect();
     let address =
         |name: &str| files.iter().find(|file| file.name == name).map(|file| file.address.clone()).unwrap_or_default();
-    // One file alone is taken for what it is; its header says more than its name.
+    // A single file is used whatever its name; its header identifies the format.
     let Selection { texts, mut weights } = match &listed[..] {
         [one] => Selection { texts: vec![], weights: vec![one.clone()] },
         several => select(several, None)?,
@@ -211,7 +212,7 @@ async fn picked<P: Platform>(platform: &P, files: &[PickedFile]) -> Result<Order
     Ok(Order { server, folder: None, repository, files: weights.into_iter().map(file).collect(), texts: vec![] })
 }
 
-/// The folder in which a model is kept; where there can be none, the visitor is told.
+/// The folder in which a model is kept; tells the visitor if there can be none.
 async fn folder<P: Platform>(platform: &P, name: &str) -> Option<P::Folder> {
     let folder = platform.folder(name).await;
     if folder.is_none() {
@@ -223,7 +224,7 @@ async fn folder<P: Platform>(platform: &P, name: &str) -> Option<P::Folder> {
     folder
 }
 
-/// The files of a repository of a hub, kept on this device.
+/// The files of a hub's repository, kept on this device.
 async fn in_repository<P: Platform>(
     platform: &P,
     server: Server,
@@ -249,7 +250,7 @@ async fn in_repository<P: Platform>(
         let mut described = Repository { name: name.id.clone(), ..Repository::default() };
         for file in &texts {
             let address = address(&file.path)?;
-            // A hub that lists no sizes has texts of none.
+            // Length 0 means that the hub lists no sizes.
             let bytes = Some(file.bytes).filter(|bytes| *bytes > 0);
             let fetch = async |patient| server.page(platform, &address, bytes, patient).await.map(|(text, _)| text);
             let content = shelf.fetched(&file.path, bytes, fetch).await?;
@@ -276,7 +277,7 @@ async fn in_repository<P: Platform>(
     Ok(Order { server, folder, repository, files, texts })
 }
 
-/// What git calls the content of each file of a list, by path: it tells versions apart where there is no SHA-256.
+/// The git object id of each file in a listing, by path. It identifies a version where there is no SHA-256.
 fn object_ids(listing: &str) -> BTreeMap<String, String> {
     #[derive(Deserialize)]
     struct Entry {
@@ -287,7 +288,7 @@ fn object_ids(listing: &str) -> BTreeMap<String, String> {
     entries.into_iter().filter_map(|Entry { path, oid }| Some((path, oid?))).collect()
 }
 
-/// The hub's list of a repository's files, all of its pages in one.
+/// The hub's listing of a repository's files, all pages joined into one JSON array.
 async fn listing<P: Platform>(
     platform: &P,
     server: &Server,
@@ -308,8 +309,8 @@ async fn listing<P: Platform>(
         next = after;
     }
     if pages == 1 && all.len() == FULL_PAGE {
-        // It may well go on where this page is not let to see. What is at the top, and in the folder of the file that is asked
-        // for, are shorter lists.
+        // There may be another page whose `Link` header this page cannot read. List the root and the requested file's
+        // folder without recursion instead: those listings are shorter.
         let folder = name.file.as_deref().and_then(|file| file.rsplit_once('/')).map(|(folder, _)| folder);
         for folder in [None, folder].into_iter().take(1 + usize::from(folder.is_some())) {
             let mut address = address.clone();
@@ -329,7 +330,7 @@ async fn listing<P: Platform>(
     Ok(Value::Array(all).to_string())
 }
 
-/// The entries of one page of a list, and where the next is.
+/// The entries of one page of a listing, and the next page's address.
 async fn entries<P: Platform>(
     platform: &P,
     server: &Server,
@@ -348,12 +349,12 @@ fn parsed(address: &str) -> Result<Url, DownloadError> {
         .map_err(|error| DownloadError::Unreachable { why: format!("{address} is no address ({error})") })
 }
 
-/// Small texts from a server, or as they were kept where the network fails.
+/// Fetches small texts; uses the kept copies where the network fails.
 struct MetadataCache<'a, P: Platform> {
     folder: Option<&'a P::Folder>,
-    /// Whether the network has failed.
+    /// Whether the network has failed; kept copies are used without asking from then on.
     offline: bool,
-    /// What was fetched and is not as it is kept.
+    /// Fetched texts that differ from the kept ones: name and content.
     fresh: Vec<(String, String)>,
 }
 
@@ -362,9 +363,9 @@ impl<'a, P: Platform> MetadataCache<'a, P> {
         Self { folder, offline: false, fresh: vec![] }
     }
 
-    /// A text that is fetched in some way, patiently or not.
+    /// Calls `fetch` (its argument: whether to retry), or returns the kept copy of the text.
     ///
-    /// * `bytes` — how long it is, where that is known.
+    /// * `bytes` — the text's length, if known.
     async fn fetched(
         &mut self,
         name: &str,
@@ -377,7 +378,7 @@ impl<'a, P: Platform> MetadataCache<'a, P> {
         if let (true, Some(text)) = (self.offline, &kept) {
             return Ok(text.clone());
         }
-        // With a copy at hand nobody has to wait for the network.
+        // With a kept copy there is no need to wait for retries.
         match (fetch(kept.is_none()).await, kept) {
             (Ok(text), kept) => {
                 if kept.as_ref() != Some(&text) {
@@ -411,7 +412,8 @@ mod tests {
         serde_json::json!([{ "type": "file", "path": path, "size": 9, "oid": "x" }]).to_string()
     }
 
-    /// Plans the model `a/b` of a hub whose pages are written down, each with where the next one is.
+    /// Plans the model `a/b` of a hub; `pages` maps the end of a listing's address to its text and the next page.
+    /// Returns the labels of the pieces.
     fn planned(name: &str, pages: impl Fn(&str) -> Option<(String, Option<String>)>) -> Result<Vec<String>, String> {
         let platform = Fake::new(|request: &Request<'_>| {
             let (text, next) = pages(request.address.strip_prefix(TREE)?)?;
@@ -450,7 +452,7 @@ mod tests {
         });
         assert!(found.unwrap_err().contains("more than 60 files"));
         assert_eq!(count.get(), MOST_PAGES);
-        // One that names itself as the next ends there.
+        // A page that names itself as the next one is the last.
         let found = planned("a/b", |_| Some((model("x.gguf"), Some("?recursive=true".into()))));
         assert_eq!(found, Ok(vec!["x.gguf".into()]));
     }

@@ -1,4 +1,5 @@
-//! One piece of a file of weights: what is kept of it on this device, then the rest from its server, which is kept.
+//! Reads one piece of a file of weights: first what is kept on this device, then the rest from its server, which is
+//! then kept.
 
 use sha2::{Digest, Sha256};
 
@@ -10,70 +11,71 @@ use super::server::{Interrupted, Refused, Server, Span};
 use prunescope_protocol::messages::Excess;
 use prunescope_protocol::model::manifest::hexadecimal;
 
-/// A piece of a file of weights.
+/// A piece of a file of weights, downloaded and kept as one file.
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
-    /// What to call it.
+    /// Its name in messages and progress.
     pub label: String,
-    /// Where it is.
+    /// Its URL.
     pub address: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Its SHA-256, in hexadecimal, where it is known.
+    /// Its SHA-256 in hexadecimal, if known.
     pub sha256: Option<String>,
-    /// What its server says of its version, where that tells one from another.
+    /// Its version on its server (see [`version`](super::headers::version)), if the server announced one.
     pub version: Option<String>,
-    /// Whether its server is asked for ranges from the first byte on.
+    /// Whether a range is requested even from the first byte on.
     pub ranged: bool,
-    /// The name under which it is kept on this device.
+    /// The name under which it is kept on this device; `None` if it is not kept.
     pub kept_as: Option<String>,
-    /// What tells it from every other file that may be kept under that name.
+    /// Identifies its content among all files that may be kept under that name.
     pub identity: String,
 }
 
-/// Why a piece did not come.
+/// Why a piece could not be read.
 #[derive(Debug)]
 pub enum Trouble {
-    /// For good.
+    /// A retry would not help.
     Final(DownloadError),
-    /// What was kept of it was wrong, or it changed on its server: from the beginning it may come.
+    /// The kept bytes were wrong, or the file changed on its server; reading it from the beginning may succeed.
     Again(DownloadError),
-    /// Who takes the bytes wants no more.
+    /// The receiver of the bytes refused them.
     Refused,
 }
 
-/// What reading a model's pieces needs and brings about.
+/// State of reading a model's pieces.
 pub struct Reading<'a, P: Platform> {
-    /// The outside.
+    /// Network, device and messages.
     pub platform: &'a P,
-    /// Where the pieces are.
+    /// The server that has the pieces.
     pub server: Server,
-    /// Where they are kept; none where nothing is kept.
+    /// The folder in which they are kept, if they are.
     pub folder: Option<P::Folder>,
-    /// Whether kept pieces that no SHA-256 vouches for are thrown away.
+    /// Whether kept pieces without a SHA-256 are discarded.
     pub distrust: bool,
-    /// How far it is.
+    /// Progress of the whole model.
     pub progress: Progress,
-    /// Whether bytes were read from this device that no SHA-256 vouches for.
+    /// Whether bytes were read from this device that no SHA-256 has verified.
     pub unvouched: bool,
 }
 
-/// What came from this device.
+/// What was read from this device.
 struct Begun<F: Folder> {
-    /// Bytes that were given on.
+    /// Bytes that were passed to the loader.
     got: u64,
-    /// Where the rest is to be kept.
+    /// The file in which the rest is to be kept.
     own: Option<Own<F::File>>,
-    /// What was given on, hashed, where the rest is to be checked with it.
+    /// Running SHA-256 of those bytes, if the rest is to be checked with it.
     digest: Sha256,
-    /// Whether nothing is missing.
+    /// Whether the piece is complete.
     complete: bool,
 }
 
-/// Bytes of a file that takes another's place that are held until the loader has seen them: more than its first look takes.
+/// Bytes held back from a kept file of another version until the loader has checked them; more than its first check
+/// needs.
 const HELD: usize = 4 << 20;
 
-/// Writes bytes where they are kept, if there are any; whether there was room.
+/// Writes bytes to the kept file, if there is one; gives the file up and returns false if the device refuses.
 fn keep<H: File>(own: &mut Option<Own<H>>, bytes: &[u8]) -> bool {
     let refused = own.take_if(|own| !bytes.is_empty() && !own.write(bytes));
     let has_room = refused.is_none();
@@ -82,7 +84,7 @@ fn keep<H: File>(own: &mut Option<Own<H>>, bytes: &[u8]) -> bool {
 }
 
 impl<P: Platform> Reading<'_, P> {
-    /// Reads a piece.
+    /// Reads a piece and passes its bytes to `take`, in order.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -120,7 +122,8 @@ impl<P: Platform> Reading<'_, P> {
                     digest.update(bytes);
                 }
                 take(bytes)?;
-                // What the loader refuses does not take the place of what is kept; it may refuse only when it has some of it.
+                // Bytes that the loader refuses must not replace a kept file, and it may refuse only after some of
+                // them.
                 let is_other = own.as_ref().is_some_and(Own::is_other);
                 if is_other && held.len() + bytes.len() < HELD {
                     held.extend(bytes);
@@ -136,7 +139,8 @@ impl<P: Platform> Reading<'_, P> {
                 Err(Interrupted::Changed(DownloadError::Changed { how: Difference::Version, .. }))
                     if got == 0 && !any && span.version.is_some() =>
                 {
-                    // Another version than was announced, from its first byte on, can be used; but it is not what would be kept.
+                    // If the version changed before the first byte, the new one can be used, but not kept under the
+                    // announced identity.
                     if let Some(own) = own.take() {
                         own.give_up();
                     }
@@ -164,13 +168,13 @@ impl<P: Platform> Reading<'_, P> {
             if found != *wanted {
                 own.iter_mut().for_each(Own::discard);
                 let why = DownloadError::Checksum { label: piece.label.clone(), found, wanted: wanted.clone() };
-                // Who is to blame, the device or the network, only bytes that all come from the network can tell.
+                // Kept bytes may be the cause; only a download of all bytes can tell.
                 return Err(if got > 0 { Trouble::Again(why) } else { Trouble::Final(why) });
             }
         }
         own.iter_mut().for_each(Own::seal);
         if is_full {
-            // Once is enough to be told.
+            // Keep no further pieces, so that this is said once.
             self.folder = None;
             self.platform.notice(
                 "This device has no room to keep the model, or does not let it be kept: it works now, and is downloaded again next time. Delete kept models under Model to make room."
@@ -180,7 +184,7 @@ impl<P: Platform> Reading<'_, P> {
         Ok(())
     }
 
-    /// Gives on what is kept of a piece and good.
+    /// Passes the good kept chunks of a piece to `take`.
     async fn kept(
         &mut self,
         piece: &Piece,
@@ -192,7 +196,7 @@ impl<P: Platform> Reading<'_, P> {
         let sha256 = piece.sha256.as_deref();
         let opened = Kept::open(self.platform, folder, name, &subject, sha256, self.distrust).await;
         let Some(kept) = opened else { return Ok(begun) };
-        // A file that is whole was checked when it was downloaded, and its chunks are checked now.
+        // A sealed file was verified when it was downloaded, and its chunks are verified now.
         let hashes = sha256.is_some() && !kept.record().sealed;
         let mut chunk = vec![];
         let mut last = vec![];
@@ -222,7 +226,7 @@ impl<P: Platform> Reading<'_, P> {
                 ));
             }
             if sha256.is_some() {
-                // Now the beginning has to be hashed after all.
+                // The rest will be downloaded, so the good chunks have to be hashed after all.
                 for number in 0..good {
                     let again = kept.chunk(number, P::CHUNK, &mut chunk).await;
                     if again.is_none() {

@@ -1,65 +1,65 @@
-//! The record beside a kept file: what the file should be, and a checksum of every chunk of it that was written.
+//! The record of a kept file: the file's identity and length, and a checksum of every chunk written so far.
 //!
-//! It makes a kept file its own witness: whoever reads it trusts no mark and no other tab, only chunks whose checksum is right.
-//! The checksums find damage; they are no protection against somebody who can write on the visitor's device.
+//! A reader trusts only chunks whose checksum is right. The checksums detect damage; they do not protect against
+//! someone who can write on the visitor's device.
 //!
-//! Layout, integers little-endian: 8 bytes `PSKEPT1\n`; the chunk's length, `u32`; the length of the identity, `u32`; the file's
-//! length, `u64`; the identity, UTF-8; XXH3-64 of all that, `u64`. Then for each chunk the number of its bytes that were written,
-//! `u32`, and their XXH3-64, `u64`. Last, once the whole file is there and right, the seal: `u32::MAX` and XXH3-64 of everything
-//! before the seal.
+//! Layout (integers little-endian): 8 bytes `PSKEPT1\n`; chunk length, `u32`; identity length, `u32`; file length,
+//! `u64`; identity, UTF-8; XXH3-64 of all that, `u64`. Then for each chunk the number of bytes written, `u32`, and
+//! their XXH3-64, `u64`. At the end, once the whole file is verified, the seal: `u32::MAX` and the XXH3-64 of
+//! everything before the seal.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How it begins.
+/// First bytes of a record.
 const MAGIC: &[u8; 8] = b"PSKEPT1\n";
 /// Bytes before the identity.
 const FIXED: usize = 24;
-/// Bytes of an entry.
+/// Bytes of a chunk's entry.
 const ENTRY: usize = 12;
-/// Stands for the number of bytes in the seal.
+/// Value in place of the byte count that marks the seal.
 const SEAL: u32 = u32::MAX;
-/// Longest record that is read: of a file of more than 100 GB.
+/// Longest record that is read, in bytes; enough for a file of more than 100 GB.
 pub const LONGEST: usize = 2 << 20;
 
 /// Bytes of a chunk on a visitor's device.
 pub const CHUNK: usize = 1 << 20;
 
-/// What a file should be.
+/// Identity and length of the file that is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// What tells it from every other file: its SHA-256, or what its server says of its version.
+    /// Its SHA-256, or what identifies its version on its server.
     pub identity: String,
-    /// Its length.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
-/// A chunk, as far as it was written.
+/// A chunk, as far as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// How many of its bytes.
+    /// Bytes written.
     pub bytes: u32,
-    /// Their checksum.
+    /// XXH3-64 of those bytes.
     pub sum: u64,
 }
 
-/// What stands beside a kept file.
+/// The record of a kept file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What the file should be.
+    /// Identity and length of the file.
     pub subject: Subject,
-    /// Its chunks in order; each but the last is full.
+    /// Its chunks in order; all but the last are full.
     pub chunks: Vec<Chunk>,
-    /// Whether the whole file was there, and had the right SHA-256 where that is known.
+    /// Whether the file was complete, and had the right SHA-256 if that is known.
     pub sealed: bool,
 }
 
-/// The checksum of a chunk's bytes.
+/// XXH3-64 of a chunk's bytes.
 pub fn sum_of(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
 impl Record {
-    /// Reads a record for chunks of a length; none where it is damaged or for others. Entries that cannot be are left out.
+    /// Parses a record; `None` if its head is damaged or it has another chunk length. Stops at the first invalid entry.
     pub fn parse(bytes: &[u8], chunk: usize) -> Option<Self> {
         let u32_at = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         let u64_at = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
@@ -90,12 +90,12 @@ impl Record {
         Some(record)
     }
 
-    /// Bytes that its chunks have.
+    /// Bytes that its chunks hold together.
     pub fn covered(&self) -> u64 {
         self.chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum()
     }
 
-    /// What it begins with, before any chunk.
+    /// The bytes of a record before its first entry.
     pub fn head(subject: &Subject, chunk: usize) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend((chunk as u32).to_le_bytes());
@@ -106,17 +106,17 @@ impl Record {
         out
     }
 
-    /// The place of a chunk's entry.
+    /// Offset of a chunk's entry in the record.
     pub fn place(subject: &Subject, chunk: usize) -> u64 {
         (FIXED + subject.identity.len() + 8 + chunk * ENTRY) as u64
     }
 
-    /// A chunk's entry.
+    /// The bytes of a chunk's entry.
     pub fn entry(chunk: &Chunk) -> Vec<u8> {
         [&chunk.bytes.to_le_bytes()[..], &chunk.sum.to_le_bytes()].concat()
     }
 
-    /// The seal of this record, for chunks of a length.
+    /// The bytes of this record's seal.
     pub fn seal(&self, chunk: usize) -> Vec<u8> {
         let mut all = Self::head(&self.subject, chunk);
         all.extend(self.chunks.iter().flat_map(Self::entry));
@@ -162,7 +162,7 @@ mod tests {
             prop_assert_eq!(Record::parse(&written(&record), CHUNK * 2), None);
         }
 
-        /// A sealed record that is changed anywhere is sealed no more, or it is no record.
+        /// A sealed record with any change is either invalid or no longer sealed.
         #[test]
         fn a_seal_holds_everything(bytes in 1u64..100, at: prop::sample::Index, change in 1u8.., cut: bool) {
             let mut record = record(bytes, bytes, "identity");

@@ -1,4 +1,4 @@
-//! Requests to servers: what an answer means, retries, going on where a connection ended.
+//! Requests to servers: reading answers, retrying, and resuming where a connection ended.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -14,46 +14,47 @@ use super::platform::{Answer, Platform, Request};
 use crate::words::host_of;
 use prunescope_protocol::messages::{Allowance, Excess};
 
-/// How often a request without progress is tried again, and how long to wait before each try.
+/// Waits before the retries of a request that made no progress, in milliseconds.
 const RETRY_AFTER_MS: [u32; 4] = [300, 1000, 2000, 4000];
-/// Longest wait that a server may ask for, in seconds; for more the visitor is told.
+/// Longest `Retry-After` that is waited for, in seconds; a longer one is reported to the visitor.
 const LONGEST_WAIT: u64 = 30;
-/// Longest text that describes a model, in bytes.
+/// Longest text file (listing, manifest, configuration) that is read, in bytes.
 const LONGEST_TEXT: usize = 128 << 20;
-/// Bytes of lists and texts that may come whatever the allowance: whether a kept model is still the same, they tell.
+/// Bytes of listings and texts that may be fetched even where the allowance is smaller: they tell whether a kept model
+/// is still current.
 const TEXTS: u64 = 32_000_000;
-/// How many requests for a part of a file may fail before the whole file is asked for.
+/// Range requests that may fail before the whole file is requested.
 const RANGES_TRIED: u32 = 2;
-/// How long nothing may come of a server before its connection is given up, in milliseconds.
+/// Time without any data after which a request is given up, in milliseconds.
 const SILENCE_MS: u32 = 30_000;
-/// As how many failures such a silence counts: the visitor has waited long enough for two.
+/// Failures that one such timeout counts as, since the visitor has already waited for long.
 const SILENCE_COUNTS: usize = 3;
-/// Least bytes of a request that count as progress, where the file does not end with them.
+/// Bytes that a request must deliver to count as progress.
 const PROGRESS: u64 = 64 << 10;
 
-/// Why a request did not give all bytes.
+/// Why a request did not deliver all bytes.
 #[derive(Debug)]
 pub enum Interrupted {
-    /// Worth another try, after so many milliseconds where the server says so.
+    /// The connection failed or the server is busy; worth a retry.
     Cut {
-        /// What happened.
+        /// What happened, as part of a sentence.
         why: String,
-        /// How long to wait.
+        /// Wait that the server asks for, in milliseconds, if it sent one.
         wait: Option<u32>,
-        /// As how many failures it counts: [`SILENCE_COUNTS`] where nothing came for [`SILENCE_MS`], otherwise 1.
+        /// Failures that it counts as: [`SILENCE_COUNTS`] for a timeout ([`SILENCE_MS`]), otherwise 1.
         counts: usize,
     },
-    /// The server does not send the part that is asked for: the whole is to be asked for.
+    /// The server does not send the requested range; the whole file has to be requested.
     NoRange,
-    /// Another try would end the same way.
+    /// A retry would fail in the same way.
     Final(DownloadError),
-    /// The file is not the one that was announced.
+    /// The file differs from the one that was announced.
     Changed(DownloadError),
-    /// Who takes the bytes wants no more.
+    /// The receiver of the bytes refused them.
     Refused,
 }
 
-/// Said by who takes bytes and wants no more.
+/// Returned by a receiver of bytes that wants no more of them.
 #[derive(Debug)]
 pub struct Refused;
 
@@ -67,7 +68,7 @@ impl Interrupted {
     }
 }
 
-/// What a server's work comes to, or that nothing came of it for [`SILENCE_MS`].
+/// Awaits `work`, or returns [`Interrupted::Cut`] if it takes longer than [`SILENCE_MS`].
 async fn unless_silent<P: Platform, T>(
     platform: &P,
     address: &str,
@@ -82,7 +83,7 @@ async fn unless_silent<P: Platform, T>(
     }
 }
 
-/// What may come of the network for one model, and how much has come.
+/// How many bytes may be fetched for one model, and how many were. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Budget {
     allowance: Option<Allowance>,
@@ -90,17 +91,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// One of which nothing is spent.
+    /// A budget of which nothing is spent; `None` allows everything.
     pub fn new(allowance: Option<Allowance>) -> Self {
         Self { allowance, spent: Rc::default() }
     }
 
-    /// Whether so many bytes more may come.
+    /// Whether this many more bytes may be fetched.
     pub fn allows(&self, bytes: u64) -> bool {
         self.allowance.is_none_or(|allowance| self.spent.get().saturating_add(bytes) <= allowance.bytes)
     }
 
-    /// Counts bytes of a text that have come.
+    /// Counts received bytes of a text.
     fn spend_text(&self, bytes: usize) -> Result<(), Interrupted> {
         let spent = self.spent.get().saturating_add(bytes as u64);
         if self.allowance.is_some_and(|allowance| spent > allowance.bytes.max(TEXTS)) {
@@ -110,9 +111,9 @@ impl Budget {
         Ok(())
     }
 
-    /// Counts bytes of weights that have come.
+    /// Counts received bytes of weights.
     ///
-    /// * `resent` — how many of them had come before.
+    /// * `resent` — how many of them were received before.
     fn spend(&self, bytes: usize, resent: usize) -> Result<(), Interrupted> {
         let counts_resent = self.allowance.is_some_and(|allowance| allowance.counts_resent);
         let bytes = (bytes - if counts_resent { 0 } else { resent.min(bytes) }) as u64;
@@ -128,14 +129,14 @@ impl Budget {
     }
 }
 
-/// A server, with the visitor's token for it.
+/// A server with the visitor's token for it.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
-    /// Sent with every request.
+    /// Access token that is sent with every request.
     pub token: Option<String>,
-    /// What may come of it.
+    /// Limit for the bytes fetched from it.
     pub budget: Budget,
-    /// What is asked for, where it is a hub.
+    /// The repository that is requested, if the server is a hub.
     pub hub: Option<HubRepository>,
 }
 
@@ -144,56 +145,57 @@ pub struct Server {
 pub struct HubRepository {
     /// The hub's host.
     pub host: String,
-    /// The repository.
+    /// The repository's name, such as `owner/name`.
     pub repository: String,
 }
 
-/// A part of a file.
+/// The part of a file that is requested: from a byte to the end.
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
-    /// Where the file is.
+    /// URL of the file.
     pub address: &'a str,
-    /// From which byte on it is wanted.
+    /// First byte that is wanted.
     pub from: u64,
-    /// Bytes of the file.
+    /// Length of the whole file, in bytes.
     pub total: u64,
-    /// What the server said of the version that is wanted, where it said something.
+    /// Version of the file that is wanted (see [`version`]), if the server announced one.
     pub version: Option<&'a str>,
-    /// Whether a checksum will tell if parts of two versions were put together; otherwise what the server says must.
+    /// Whether a checksum will be verified afterwards. If not, the server's version must stay the same over all
+    /// requests.
     pub checked: bool,
-    /// Whether ranges are asked for from the first byte on: then browsers ask servers to compress nothing.
+    /// Whether a range is requested even for the whole file: browsers then ask servers not to compress.
     pub ranged: bool,
 }
 
-/// What a server says of a file before it sends it.
+/// A file's length and version according to its server's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announced {
-    /// Its length.
+    /// Length of the file in bytes.
     pub bytes: u64,
-    /// What tells its version; empty where nothing does.
+    /// Its version (see [`version`]); empty if the server sends none.
     pub version: String,
-    /// Whether it was asked for as a range.
+    /// Whether the server answered a range request (status 206).
     pub ranged: bool,
 }
 
-/// A text that did not come.
+/// A text that could not be fetched.
 #[derive(Debug)]
 pub struct NoText {
-    /// Why.
+    /// The reason.
     pub why: DownloadError,
-    /// Whether the network failed, or the server for the moment: then a copy will do.
+    /// Whether the network or the server failed temporarily; a kept copy may be used then.
     pub offline: bool,
 }
 
 impl NoText {
-    /// One for which no copy will do.
+    /// An error for which a kept copy must not be used.
     pub fn finally(why: DownloadError) -> Self {
         Self { why, offline: false }
     }
 }
 
 impl Server {
-    /// Asks for a file, from a byte on.
+    /// Requests a file, from byte `from` on if that is given.
     async fn request<P: Platform>(
         &self,
         platform: &P,
@@ -240,10 +242,10 @@ impl Server {
         }
     }
 
-    /// The whole of a small text file, and where the next page of it is, if it has several.
+    /// Fetches a small text file; also returns the address of the next page if the answer has a `Link` header for one.
     ///
-    /// * `bytes` — how long it is, where that is known: some browsers take a connection that breaks for the end.
-    /// * `patient` — whether to try again where the connection fails.
+    /// * `bytes` — its length, if known: some browsers report a broken connection as the end of the file.
+    /// * `patient` — whether to retry where the connection fails.
     ///
     /// # Errors
     /// [`NoText`].
@@ -304,9 +306,9 @@ impl Server {
         Ok((text.strip_prefix('\u{feff}').unwrap_or(&text).into(), next))
     }
 
-    /// The whole of a small text file.
+    /// Fetches a small text file.
     ///
-    /// * `patient` — whether to try again where the connection fails.
+    /// * `patient` — whether to retry where the connection fails.
     ///
     /// # Errors
     /// [`NoText`].
@@ -314,15 +316,16 @@ impl Server {
         self.page(platform, address, None, patient).await.map(|(text, _)| text)
     }
 
-    /// How long a file is and what tells its version, from an answer's header.
+    /// Requests a file only to read its length and version from the headers.
     ///
     /// # Errors
-    /// Where the server refuses, does not answer, or does not say it.
+    /// If the server refuses, does not answer, or sends no length.
     pub async fn announced<P: Platform>(&self, platform: &P, address: &str) -> Result<Announced, DownloadError> {
         let mut encoded = false;
         let mut why = None;
-        // Servers elsewhere do not let the page read whether they compress: the question that keeps them from it comes first, and
-        // the page's service worker keeps nothing of its answer. Some refuse it, so both are asked.
+        // Cross-origin servers may hide `Content-Encoding`, so the range request, which asks for no compression, comes
+        // first. The page's service worker does not cache its answer. Some servers refuse ranges, so a plain request
+        // follows.
         for ranged in [true, false] {
             let from = ranged.then_some(0);
             match self.request(platform, address, from).await {
@@ -339,12 +342,12 @@ impl Server {
                     }
                 }
                 Err(Interrupted::Final(refused) | Interrupted::Changed(refused)) => return Err(refused),
-                // Who waited for nothing need not wait once more.
+                // After a timeout the visitor has waited long enough.
                 Err(Interrupted::Cut { why, counts: SILENCE_COUNTS, .. }) => {
                     return Err(DownloadError::Unreachable { why });
                 }
                 Err(Interrupted::Cut { why: cut, .. }) => why = Some(cut),
-                // Of an empty file no part can be sent.
+                // An empty file has no satisfiable range.
                 Err(Interrupted::NoRange | Interrupted::Refused) => {}
             }
         }
@@ -354,10 +357,10 @@ impl Server {
         })
     }
 
-    /// Streams a file from a byte on, going on where a connection ended; `take` gets each piece.
+    /// Streams a file from byte `span.from` to its end, resuming where a connection ended; `take` receives each piece.
     ///
     /// # Errors
-    /// Anything but [`Interrupted::Cut`] and [`Interrupted::NoRange`].
+    /// Any [`Interrupted`] except [`Interrupted::Cut`] and [`Interrupted::NoRange`].
     pub async fn stream<P: Platform>(
         &self,
         platform: &P,
@@ -367,8 +370,8 @@ impl Server {
         let mut got = span.from;
         let mut known = span.version.map(str::to_string);
         let mut patience = RetryBackoff::default();
-        // Requests for a part that failed without a byte; a server that sends no parts, or not those that are asked for, sends
-        // the whole file again.
+        // Range requests that failed without a byte. A server that does not answer ranges correctly is asked for the
+        // whole file instead.
         let mut failed_ranges = 0;
         let mut ends = got == span.total;
         while !ends {
@@ -394,7 +397,7 @@ impl Server {
         Ok(())
     }
 
-    /// One request, from byte `got` on.
+    /// Makes one request, from byte `got` on; updates `got` and the known version.
     async fn try_stream<P: Platform>(
         &self,
         platform: &P,
@@ -415,7 +418,8 @@ impl Server {
         }
         let begin = begins_at(&answer, span, ranged.then_some(*got))?;
         let ends_at = content_length(&answer).filter(|_| !is_encoded(&answer)).map(|bytes| begin + bytes);
-        // Where the length is no more than what a header says that may count something else, the end has to be seen.
+        // Content-Length may count compressed bytes. Unless Content-Range or a checksum confirms the length, read to
+        // the end.
         let is_sure = checked || answer.header("Content-Range").and_then(|text| content_range(&text)?.1) == Some(total);
         let mut at = begin;
         loop {
@@ -441,7 +445,7 @@ impl Server {
         } else if at == total {
             Ok(())
         } else if ends_at == Some(at) {
-            // All came that was to come.
+            // The server sent everything it announced, but that is not the whole file.
             Err(Interrupted::changed(address, Difference::Shorter { found: at, wanted: total }))
         } else {
             Err(Interrupted::cut("the connection closed early"))
@@ -449,16 +453,16 @@ impl Server {
     }
 }
 
-/// Whether an answer is a web page: a host's own words in place of a file, or what a network shows until one has signed in.
+/// Whether an answer is an HTML page: an error page of the host, or the sign-in page of a network.
 fn is_web_page(answer: &impl Answer) -> bool {
     answer.header("Content-Type").is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
 }
 
-/// At which byte of the file an answer begins.
+/// The offset in the file of an answer's first byte.
 fn begins_at(answer: &impl Answer, span: &Span<'_>, asked: Option<u64>) -> Result<u64, Interrupted> {
     let &Span { address, total, .. } = span;
     let Some(from) = asked.filter(|_| answer.status() == 206) else {
-        // A server that knows no ranges sends the whole file. One that sends a part unasked sends nothing that can be used.
+        // A server without range support sends the whole file. A partial answer to a plain request cannot be used.
         return if answer.status() == 206 {
             Err(Interrupted::cut("the server sends a part of the file unasked"))
         } else {
@@ -466,7 +470,7 @@ fn begins_at(answer: &impl Answer, span: &Span<'_>, asked: Option<u64>) -> Resul
         };
     };
     if from > 0 && is_encoded(answer) {
-        // A part of what the server compressed is no part of the file.
+        // A range of the compressed bytes is not a range of the file.
         return Err(Interrupted::NoRange);
     }
     match answer.header("Content-Range").map(|text| content_range(&text)) {
@@ -478,23 +482,23 @@ fn begins_at(answer: &impl Answer, span: &Span<'_>, asked: Option<u64>) -> Resul
         }
         Some(Some((first, _))) if first == from => Ok(from),
         Some(_) => Err(Interrupted::NoRange),
-        // Not to be read here: the length has to tell.
+        // The page may not read the header; compare the length instead.
         None if content_length(answer) == Some(total - from) => Ok(from),
         None => Err(Interrupted::NoRange),
     }
 }
 
-/// How often without progress something was tried.
+/// Counts consecutive failures without progress.
 #[derive(Default)]
 struct RetryBackoff {
     failures: usize,
 }
 
 impl RetryBackoff {
-    /// Waits before another try; whether there is one.
+    /// Waits before the next retry; false if no retries are left.
     ///
-    /// * `asked` — how long the server asks to wait, in milliseconds.
-    /// * `counts` — as how many failures this one counts.
+    /// * `asked` — wait that the server asks for, in milliseconds.
+    /// * `counts` — failures that this one counts as.
     async fn wait<P: Platform>(&mut self, platform: &P, asked: Option<u32>, counts: usize) -> bool {
         let Some(wait) = RETRY_AFTER_MS.get(self.failures) else { return false };
         self.failures += counts;
@@ -520,18 +524,18 @@ mod tests {
         let found = |bytes, version: &str, ranged| Ok(Announced { bytes, version: version.into(), ranged });
         let range = [("Content-Range", "bytes 0-9/10"), ("Content-Length", "10"), ("ETag", "\"a\"")];
         assert_eq!(announced(|_| Some(Written::new(206, &range, BYTES))), found(10, "a", true));
-        // A host that does not let the question for a range through.
+        // A host that rejects range requests.
         let plain = [("Content-Length", "10"), ("Last-Modified", "yesterday")];
         let answer = |request: &Request<'_>| request.from.is_none().then(|| Written::new(200, &plain, BYTES));
         assert_eq!(announced(answer), found(10, "yesterday", false));
-        // One that compresses, and is asked not to.
+        // A host that compresses plain answers only.
         let packed = [("Content-Encoding", "gzip"), ("Content-Length", "7"), ("ETag", "W/\"a-gzip\"")];
         let answer = |request: &Request<'_>| match request.from {
             Some(_) => Some(Written::new(206, &range, BYTES)),
             None => Some(Written::new(200, &packed, BYTES)),
         };
         assert_eq!(announced(answer), found(10, "a", true));
-        // One that always does.
+        // A host that always compresses.
         let sentence = announced(|_| Some(Written::new(200, &packed, BYTES))).unwrap_err();
         assert!(sentence.contains("since it compresses what it sends"), "{sentence}");
         let sentence = announced(|_| Some(Written::new(200, &[], BYTES))).unwrap_err();
@@ -545,7 +549,7 @@ mod tests {
         let page = [("Content-Type", "Text/HTML; charset=utf-8"), ("Content-Length", "10"), ("ETag", "\"a\"")];
         let sentence = announced(|_| Some(Written::new(200, &page, BYTES))).unwrap_err();
         assert!(sentence.contains("is a web page, not a file of weights"), "{sentence}");
-        // A server that may not send on, and does.
+        // A server that redirects although the request forbids it.
         let sentence = announced(|_| Some(Written::new(0, &[], &[]))).unwrap_err();
         assert!(sentence.contains("redirects to another address"), "{sentence}");
         for follows_redirects in [true, false] {
@@ -571,7 +575,7 @@ mod tests {
         assert!(why.to_string().contains("stopped at byte 15 of 1000000"), "{why}");
     }
 
-    /// Streams the file from a byte on; what came, or how it ended, and what was asked for.
+    /// Streams the file from byte `from` on; returns its bytes or the error, and the first byte of each request.
     fn streamed(
         from: u64,
         checked: bool,
@@ -604,7 +608,7 @@ mod tests {
         };
         let right = Written::new(206, &[("Content-Range", "bytes 4-9/10")], &BYTES[4..]);
         assert_eq!(streamed(4, true, either(right)), (whole.clone(), vec![Some(4)]));
-        // Its header may not be read, but its length is right.
+        // Content-Range is hidden, but Content-Length is right.
         let right = Written::new(206, &[("Content-Length", "6")], &BYTES[4..]);
         assert_eq!(streamed(4, true, either(right)), (whole.clone(), vec![Some(4)]));
         for wrong in [
@@ -617,9 +621,9 @@ mod tests {
         ] {
             assert_eq!(streamed(4, true, either(wrong)), (whole.clone(), vec![Some(4), None]));
         }
-        // A server that knows no ranges.
+        // A server without range support.
         assert_eq!(streamed(4, true, |_| Some(Written::new(200, &[], BYTES))), (whole.clone(), vec![Some(4)]));
-        // One to which a question for a range does not get through.
+        // A server that rejects range requests.
         let deaf = |request: &Request<'_>| request.from.is_none().then(|| Written::new(200, &[], BYTES));
         assert_eq!(streamed(4, true, deaf), (whole, vec![Some(4), Some(4), None]));
     }
@@ -637,7 +641,7 @@ mod tests {
         assert!(sentence.contains("compresses it on the way"), "{sentence}");
         let sentence = end(Written::new(206, &[("Content-Range", "bytes 4-9/10"), ("ETag", "\"b\"")], &BYTES[4..]));
         assert!(sentence.contains("another version"), "{sentence}");
-        // A checksum tells better than a server's word.
+        // With a checksum the server's version does not matter.
         let other = Written::new(206, &[("Content-Range", "bytes 4-9/10"), ("ETag", "\"b\"")], &BYTES[4..]);
         assert_eq!(streamed(4, true, move |_| Some(other.clone())).0, Ok(BYTES.to_vec()));
         let sentence = end(Written::new(200, &[], &BYTES[..4]).broken());

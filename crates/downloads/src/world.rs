@@ -1,7 +1,7 @@
-//! A world to try downloads in: several tabs that share a device, servers, and everything that goes wrong with either.
+//! A simulation for tests of downloads: several tabs that share a device, servers, and faults of all of them.
 //!
-//! A script of bytes decides what happens at every step; where it has ended, nothing goes wrong any more. [`run`] plays one and
-//! panics where a promise is broken. Tests play random scripts, and so does the fuzzer.
+//! The bytes of a script choose what happens at every step; after its end no more faults occur. [`run`] plays a script
+//! and panics where an invariant is broken. Property tests play random scripts, and so does the fuzzer.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -22,16 +22,16 @@ use prunescope_protocol::model::RepositoryName;
 use prunescope_protocol::model::manifest::hexadecimal;
 use prunescope_protocol::model::repository::Repository;
 
-/// Bytes of a chunk here.
+/// Bytes of a chunk in this simulation.
 const CHUNK: usize = 16;
-/// Bytes of a script that are played.
+/// Bytes of a script that are played; the rest is ignored.
 const LONGEST_SCRIPT: usize = 4000;
-/// Steps after which a script is taken for one that never ends.
+/// Steps after which a script is considered to run forever.
 const MOST_STEPS: usize = 200_000;
-/// Begins every file of weights; the loader refuses others.
+/// First byte of every file of weights; the loader refuses others.
 const MAGIC: u8 = b'G';
 
-/// Bytes at which a loader first looks at what it has.
+/// Bytes at which the loader first checks its input.
 const FIRST_LOOK: u64 = 30;
 
 const SITE: &str = "https://site.example";
@@ -42,7 +42,7 @@ fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// A file of weights: some bytes that no other has.
+/// A file of weights with pseudo-random content that depends on the seed.
 fn weights(seed: u8, bytes: usize) -> Vec<u8> {
     let mut out = vec![MAGIC];
     while out.len() < bytes {
@@ -52,14 +52,14 @@ fn weights(seed: u8, bytes: usize) -> Vec<u8> {
     out
 }
 
-/// Two parts of the default model, of which the second begins as a file does.
+/// The two parts of the default model; the second begins with the magic byte too.
 fn parts() -> [Vec<u8>; 2] {
     [weights(1, 75), weights(2, 40)]
 }
 
-/// A version of the file at an address.
+/// The content of [`Wanted::Address`] in a version.
 fn version(number: u8) -> Vec<u8> {
-    // Some versions are of one length.
+    // Some versions have the same length.
     weights(10 + number, [61, 61, 48, 90][usize::from(number) % 4])
 }
 
@@ -72,15 +72,15 @@ fn tag(number: u8) -> String {
 enum Wanted {
     /// The default model: a manifest with checksums.
     Default,
-    /// A file at an address: only its ETag tells versions apart.
+    /// A file at an address; only its ETag identifies the version.
     Address,
     /// A repository with texts and a file of weights that has a SHA-256.
     Repository,
-    /// A repository's file without SHA-256, in another folder, on the second page of the list.
+    /// A file without SHA-256 of the same repository, on the second page of its listing.
     Plain,
-    /// A manifest whose parts have no checksums, but the whole has.
+    /// A manifest with a checksum of the whole file only, not of its parts.
     Manifest,
-    /// A manifest elsewhere that names the default model, and its first part with a wrong length.
+    /// A manifest on another host that has the default model's name and states a wrong length for its first part.
     Impostor,
 }
 
@@ -107,7 +107,7 @@ impl Wanted {
         ModelOrder { source, files, allowance: None }
     }
 
-    /// What a loader may be given: all versions there have been.
+    /// The contents that a loader may receive: those of all versions so far.
     fn right(self, versions: u8) -> Vec<Vec<u8>> {
         match self {
             Self::Default => vec![parts().concat()],
@@ -115,18 +115,18 @@ impl Wanted {
             Self::Repository => vec![weights(3, 83)],
             Self::Plain => vec![weights(4, 37)],
             Self::Manifest => vec![[weights(5, 20), weights(6, 31)].concat()],
-            // Whatever it is, it is no such file.
+            // No content is right.
             Self::Impostor => vec![],
         }
     }
 
-    /// Whether it is kept on the device.
+    /// Whether it is kept on the device and loads offline.
     fn is_kept(self) -> bool {
         !matches!(self, Self::Manifest | Self::Impostor)
     }
 }
 
-/// Decides what happens.
+/// Source of the choices that decide what happens.
 struct Script {
     bytes: Vec<u8>,
     at: usize,
@@ -134,7 +134,7 @@ struct Script {
 }
 
 impl Script {
-    /// One of so many possibilities; the first once the script has ended.
+    /// A number below `possibilities`; 0 once the script has ended.
     fn choose(&mut self, possibilities: usize) -> usize {
         if self.calm || possibilities < 2 {
             return 0;
@@ -149,37 +149,37 @@ impl Script {
     }
 }
 
-/// A file on the device.
+/// A file on the simulated device.
 #[derive(Clone, Debug, Default)]
 struct Stored {
-    /// Tells it from another that had the same name.
+    /// Distinguishes it from an earlier file of the same name.
     id: u64,
     bytes: Vec<u8>,
-    /// What a loss of power leaves.
+    /// The flushed content, which survives a loss of power.
     durable: Vec<u8>,
     open: bool,
-    /// Counts changes.
+    /// Number of changes so far.
     stamp: u64,
 }
 
-/// What all tabs share.
+/// The state that all tabs share.
 struct World {
     script: RefCell<Script>,
     files: RefCell<BTreeMap<(String, String), Stored>>,
     next_id: Cell<u64>,
-    /// Bytes that the device has room for.
+    /// Capacity of the device in bytes.
     room: Cell<usize>,
-    /// The version of the file at an address.
+    /// Current version of the file of [`Wanted::Address`].
     version: Cell<u8>,
     is_online: Cell<bool>,
-    /// Whether every server sends a web page in place of what is asked for, as a network does until one has signed in; and whether
-    /// it says that it is one.
+    /// Set if every server answers with a web page, as on a network that requires a sign-in; true if the answer's
+    /// Content-Type says so.
     sign_in: Cell<Option<bool>>,
-    /// Whether a tab is dying: what it has open is not flushed.
+    /// Whether a tab is crashing, so that its open files are not flushed.
     crashes: Cell<bool>,
-    /// Whether the device changes what is written.
+    /// Whether the device may damage files.
     damages: bool,
-    /// Whether something was changed on the way.
+    /// Whether a server sent wrong bytes at some time.
     garbles: Cell<bool>,
     /// Bytes of weights that servers sent.
     sent: Cell<usize>,
@@ -206,19 +206,19 @@ impl World {
         self.script.borrow_mut().choose(possibilities)
     }
 
-    /// One thing in so many happens.
+    /// True with probability 1 / `one_in`.
     fn happens(&self, one_in: usize) -> bool {
         self.choose(one_in) == one_in - 1
     }
 
-    /// Something that befalls the device, a server or the visitor's files.
+    /// Changes the network, the server's file, the device's capacity or its files.
     fn befall(&self) {
         match self.choose(10) {
             1 => self.is_online.set(!self.is_online.get()),
             2 => self.version.set(self.version.get().saturating_add(1).min(20)),
             3 => self.room.set([2000, 150, 60, 0][self.choose(4)]),
             4 => {
-                // The visitor deletes a model; one that is open stays.
+                // The visitor deletes a model that is not open.
                 let folder = self.files.borrow().keys().nth(self.choose(8)).map(|(folder, _)| folder.clone());
                 let mut files = self.files.borrow_mut();
                 if !files.iter().any(|((of, _), file)| Some(of) == folder.as_ref() && file.open) {
@@ -234,7 +234,7 @@ impl World {
         }
     }
 
-    /// The device changes a file.
+    /// Damages a random file.
     fn damage(&self) {
         let number = self.choose(16);
         let (kind, at, value) = (self.choose(5), self.choose(200), self.choose(256) as u8);
@@ -256,7 +256,8 @@ impl World {
         file.durable.clone_from(&file.bytes);
     }
 
-    /// An earlier version of the page keeps a part of the default model, right or not, and marks it as complete.
+    /// Adds a part of the default model, right or damaged, as an earlier version of the page kept it: with a `.whole`
+    /// marker.
     fn plant(&self) {
         let part = parts()[self.choose(2)].clone();
         let name = sha256(&part);
@@ -273,7 +274,7 @@ impl World {
         if is_open {
             return;
         }
-        // It knows nothing of records.
+        // That version wrote no records.
         for (name, bytes) in [(name, bytes), (mark, vec![])] {
             let file = files.entry(("d".into(), name)).or_default();
             *file = Stored { id: self.new_id(), durable: bytes.clone(), bytes, open: false, stamp: file.stamp + 1 };
@@ -285,7 +286,7 @@ impl World {
         self.next_id.get()
     }
 
-    /// Of what was written and not flushed, something is lost.
+    /// Loses some of what was written and not flushed.
     fn lose_power(&self) {
         for file in self.files.borrow_mut().values_mut() {
             if file.bytes != file.durable {
@@ -302,7 +303,7 @@ impl World {
         }
     }
 
-    /// Nothing is marked as whole that is not.
+    /// Asserts that every sealed record belongs to a complete, right file.
     fn check(&self) {
         let files = self.files.borrow();
         for ((folder, name), record) in files.iter() {
@@ -313,7 +314,8 @@ impl World {
             let identity = &record.subject.identity;
             let right = match identity.strip_prefix('v') {
                 Some(number) => bytes == version(number.parse().unwrap()),
-                None if identity == "text" => sum_of(&bytes) == sum_of(&bytes),
+                // The repository's texts.
+                None if identity == "text" => bytes == b"{}" || bytes == b"{ }",
                 None if identity == "object" => bytes == weights(4, 37),
                 None => sha256(&bytes) == *identity,
             };
@@ -324,7 +326,7 @@ impl World {
         }
     }
 
-    /// What a server has at an address: its bytes, its ETag, where its next page is, and whether it is sure to be right.
+    /// The content at an address: its bytes, its `ETag` and its `Link` header.
     fn content(&self, address: &str) -> Option<(Vec<u8>, Option<String>, Option<String>)> {
         let plain = |bytes: Vec<u8>| Some((bytes, None, None));
         let (host, rest) = address.split_at(address.find(".example").unwrap() + 8);
@@ -372,9 +374,9 @@ impl World {
         }
     }
 
-    /// What a server says, in one of the ways in which servers do.
+    /// A server's answer, with a random fault.
     fn answer(&self, request: &Request<'_>) -> Result<Sent, String> {
-        // The page's own manifest is kept by its service worker.
+        // The service worker caches the page's own manifest.
         let is_local = request.address.ends_with("/models/d.json");
         if !self.is_online.get() && !is_local {
             return Err("no network".into());
@@ -401,7 +403,7 @@ impl World {
         sent.headers.extend(link.map(|link| ("Link", link)));
         let fault = self.choose(24);
         let start = match (from, fault) {
-            // A server that knows no ranges.
+            // A server without range support.
             (None, _) | (_, 4) => 0,
             (Some(from), 5) => from / 2,
             (Some(from), _) => from,
@@ -410,13 +412,13 @@ impl World {
         if ranged {
             sent.status = 206;
         }
-        // A server that sends another range than is asked for sends as many bytes as were.
+        // A server that sends a wrong range of the right length.
         let end = from.filter(|_| fault == 5).map_or(total, |from| start + total - from);
-        // What of its headers the page may read.
+        // The headers that the page may read.
         match fault {
             6 if ranged => sent.headers.push(("Content-Length", (total - start).to_string())),
             7 => {}
-            // Compressed on the way, and counted as it was compressed.
+            // Content-Length counts compressed bytes.
             8 if !ranged => sent.headers.push(("Content-Length", (total / 2).to_string())),
             9 if !ranged => {
                 sent.headers.push(("Content-Encoding", "gzip".into()));
@@ -433,7 +435,7 @@ impl World {
         match fault {
             1 => return Err("the connection failed".into()),
             2 | 10 => sent.breaks_after = Some(self.choose(100)),
-            // Some browsers take that for the end.
+            // Some browsers report a broken connection as the end.
             3 => bytes.truncate(self.choose(100)),
             11 => {
                 let status = [500, 429, 503, 404, 401][self.choose(5)];
@@ -460,21 +462,21 @@ impl World {
     }
 }
 
-/// A tab of the browser.
+/// A simulated browser tab.
 struct Tab {
     world: Rc<World>,
     keeps: bool,
     notices: Rc<RefCell<Vec<String>>>,
 }
 
-/// Lets others do something first.
+/// Yields once, so that the other tabs may run.
 async fn others_first() {
     let mut waited = false;
     std::future::poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 impl Platform for Tab {
-    type Folder = MetadataCache;
+    type Folder = DeviceFolder;
     type Answer = Coming;
     const CHUNK: usize = CHUNK;
 
@@ -484,9 +486,9 @@ impl Platform for Tab {
         Ok(Coming { sent, at: 0, world: self.world.clone() })
     }
 
-    async fn folder(&self, name: &str) -> Option<MetadataCache> {
+    async fn folder(&self, name: &str) -> Option<DeviceFolder> {
         others_first().await;
-        self.keeps.then(|| MetadataCache { world: self.world.clone(), name: encoded(name) })
+        self.keeps.then(|| DeviceFolder { world: self.world.clone(), name: encoded(name) })
     }
 
     async fn wait(&self, _: u32) {
@@ -511,18 +513,18 @@ impl Platform for Tab {
     }
 }
 
-/// What a server sends.
+/// A simulated server's answer.
 #[derive(Default)]
 struct Sent {
     status: u16,
     headers: Vec<(&'static str, String)>,
     bytes: Vec<u8>,
     breaks_after: Option<usize>,
-    /// Whether it comes without network.
+    /// Whether it is available offline.
     is_local: bool,
 }
 
-/// An answer.
+/// An answer that is being read.
 struct Coming {
     sent: Sent,
     at: usize,
@@ -541,7 +543,7 @@ impl Answer for Coming {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
         others_first().await;
         if self.world.happens(40) {
-            // Nothing comes for so long that a wait that was begun with it is over.
+            // Yields so often that a timeout which began at the same time expires.
             others_first().await;
         }
         if self.sent.breaks_after.is_some_and(|at| self.at >= at) || !(self.world.is_online.get() || self.sent.is_local)
@@ -558,26 +560,26 @@ impl Answer for Coming {
     }
 }
 
-/// A folder on the device.
-struct MetadataCache {
+/// A folder on the simulated device.
+struct DeviceFolder {
     world: Rc<World>,
     name: String,
 }
 
-impl MetadataCache {
+impl DeviceFolder {
     fn key(&self, name: &str) -> (String, String) {
         (self.name.clone(), name.into())
     }
 }
 
-impl Folder for MetadataCache {
+impl Folder for DeviceFolder {
     type File = Opened;
     type Snapshot = Copied;
 
     async fn open(&self, name: &str) -> Option<Opened> {
         others_first().await;
         let world = self.world.clone();
-        // A browser may refuse for reasons of its own.
+        // A browser may refuse at any time.
         if world.happens(40) {
             return None;
         }
@@ -612,7 +614,7 @@ impl Folder for MetadataCache {
     }
 }
 
-/// A file that a tab has open.
+/// A file that one tab has open.
 struct Opened {
     world: Rc<World>,
     key: (String, String),
@@ -677,7 +679,7 @@ impl File for Opened {
     }
 }
 
-/// A file as it was.
+/// A snapshot of a file.
 struct Copied {
     world: Rc<World>,
     key: (String, String),
@@ -693,7 +695,7 @@ impl Snapshot for Copied {
 
     async fn read(&self, at: u64, bytes: usize) -> Option<Vec<u8>> {
         others_first().await;
-        // Some browsers give what is there now where a file has changed.
+        // Some browsers return the new content of a changed file instead of an error.
         let lenient = self.world.happens(2);
         let files = self.world.files.borrow();
         let file = files.get(&self.key).filter(|file| lenient || (file.id, file.stamp) == (self.id, self.stamp))?;
@@ -701,7 +703,7 @@ impl Snapshot for Copied {
     }
 }
 
-/// A loader that takes anything that begins as a file does.
+/// A loader that accepts anything beginning with [`MAGIC`].
 #[derive(Default)]
 struct Collector {
     wanted: u64,
@@ -720,13 +722,13 @@ impl Loader for Collector {
     fn push(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
         assert!(!bytes.is_empty());
         self.bytes.extend(bytes);
-        // Some loaders look at what they have only when it is enough for a header.
+        // Like real loaders, it checks only once it may have a header.
         let looks = self.bytes.len() as u64 >= FIRST_LOOK.min(self.wanted);
         if !looks || self.bytes[0] == MAGIC { Ok(()) } else { Err("it begins as no file does") }
     }
 
     fn finish(self) -> Result<Vec<u8>, &'static str> {
-        // Never are fewer bytes taken for a file.
+        // A truncated file must never reach the end.
         assert_eq!(self.bytes.len() as u64, self.wanted);
         Ok(self.bytes)
     }
@@ -738,7 +740,7 @@ impl Loader for Collector {
 
 type Outcome = Result<Vec<u8>, Failure<&'static str>>;
 
-/// A visit: a tab that loads a model.
+/// A tab that loads a model.
 struct Visit {
     wanted: Wanted,
     notices: Rc<RefCell<Vec<String>>>,
@@ -763,7 +765,7 @@ impl Visit {
         Self { wanted, notices, work: Box::pin(work) }
     }
 
-    /// Does a step.
+    /// Polls the work once.
     fn step(&mut self) -> Option<Outcome> {
         match self.work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => Some(outcome),
@@ -771,7 +773,7 @@ impl Visit {
         }
     }
 
-    /// The loader got exactly the right bytes, or there is a sentence.
+    /// Asserts that the loader got right bytes, or that the error is a sentence.
     fn check(&self, outcome: &Outcome, world: &World) {
         match outcome {
             Ok(bytes) => {
@@ -782,12 +784,12 @@ impl Visit {
                 let sentence = why.to_string();
                 assert!(sentence.len() > 20 && !sentence.ends_with('.'), "{sentence}");
             }
-            // A loader may see before the checksum does that something was changed on the way.
+            // The loader may refuse wrong bytes before the checksum is verified.
             Err(Failure::Refused(why)) => assert!(world.garbles.get(), "{:?}: {why}", self.wanted),
         }
     }
 
-    /// Does all steps, with nothing else going on.
+    /// Runs to the end while no other tab runs.
     fn alone(mut self, world: &World) -> (Outcome, Vec<String>) {
         for _ in 0..MOST_STEPS {
             if let Some(outcome) = self.step() {
@@ -799,10 +801,10 @@ impl Visit {
     }
 }
 
-/// Plays a script, and then lets everything be well.
+/// Plays a script, then ends all faults and asserts that every model loads, online and offline.
 ///
 /// # Panics
-/// Where a promise is broken.
+/// If an invariant is broken.
 pub fn run(script: &[u8]) {
     let script = &script[..script.len().min(LONGEST_SCRIPT)];
     let (damages, script) = script.split_first().map_or((false, script), |(first, rest)| (first % 2 == 1, rest));
@@ -844,7 +846,7 @@ pub fn run(script: &[u8]) {
             world.check();
         }
     }
-    // All is well again: whatever is on the device, every model loads, and then without network too.
+    // Without faults, whatever is on the device, every model loads online, and then offline.
     world.script.borrow_mut().calm = true;
     world.is_online.set(true);
     world.sign_in.set(None);
@@ -861,7 +863,7 @@ pub fn run(script: &[u8]) {
     world.check();
     world.is_online.set(false);
     world.sent.set(0);
-    // The second time another tab has everything open.
+    // In the second round another tab has all files open.
     for is_open in [false, true] {
         world.files.borrow_mut().values_mut().for_each(|file| file.open = is_open);
         for wanted in ALL {
@@ -884,7 +886,7 @@ mod tests {
         run(&[1]);
     }
 
-    /// A world in which nothing happens by itself.
+    /// A world without faults.
     fn calm() -> Rc<World> {
         World::new(false, &[])
     }
@@ -921,7 +923,7 @@ mod tests {
         while world.files.borrow().get(&("d".into(), name.clone())).is_none_or(|file| file.bytes.is_empty()) {
             assert!(first.step().is_none());
         }
-        // It has all bytes, and is not sealed yet.
+        // All bytes are written, but the file is not sealed yet.
         assert_eq!(visit(&world, Wanted::Default).0, Some(parts().concat()));
         assert!(world.files.borrow()[&("d".into(), name.clone())].open);
         assert!(
@@ -971,7 +973,7 @@ mod tests {
             visit(&world, Wanted::Address);
             world.sign_in.set(Some(says));
             let (outcome, notices) = Visit::begin(&world, Wanted::Address, true).alone(&world);
-            // One that says that it is a page is not even tried.
+            // A page with the Content-Type of a web page is not downloaded.
             assert_eq!((outcome.ok(), notices), (says.then(|| version(0)), vec![]));
             world.is_online.set(false);
             assert_eq!(visit(&world, Wanted::Address), (Some(version(0)), vec![]));
@@ -979,7 +981,7 @@ mod tests {
         }
     }
 
-    /// What a link may fetch unasked, of a file that its host announces as 61 bytes.
+    /// Loads a file that its host announces as 61 bytes, with an allowance for downloads without consent.
     #[test]
     fn no_more_comes_than_may_come_unasked() {
         let world = calm();
@@ -996,7 +998,7 @@ mod tests {
         };
         assert_eq!(asks(load(60)), Excess::Bytes(61));
         assert_eq!(load(61).ok(), Some(version(0)));
-        // It is kept now; another version of it was not agreed to.
+        // The kept version loads; a new version needs consent.
         assert_eq!(load(0).ok(), Some(version(0)));
         world.version.set(3);
         assert_eq!(asks(load(0)), Excess::Bytes(90));
@@ -1016,14 +1018,14 @@ mod tests {
         assert_eq!(world.files.borrow().keys().filter(|(folder, _)| folder == "d").count(), before);
     }
 
-    /// What the fuzzer's corpus keeps; the other targets' inputs are played by `tests/engine/corpus.rs`.
+    /// Plays the fuzzer's corpus; `tests/engine/corpus.rs` plays the other targets' inputs.
     #[test]
     fn promises_are_kept_in_every_world_that_is_kept() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/kept");
         let scripts: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(!scripts.is_empty());
         for script in scripts {
-            // A panic's message names no file.
+            // Printed since a panic's message does not name the file.
             println!("{}", script.display());
             run(&std::fs::read(script).unwrap());
         }
@@ -1032,7 +1034,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
-        /// Two tabs and more, locks, cuts, crashes, a full disk, damage, other deploys and versions: see [`run`].
+        /// Several tabs, locks, broken connections, crashes, a full disk, damage, other deployments and versions; see
+        /// [`run`].
         #[test]
         fn promises_are_kept_in_any_world(script in proptest::collection::vec(any::<u8>(), 0..1500)) {
             run(&script);

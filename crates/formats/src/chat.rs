@@ -1,5 +1,5 @@
-//! The chat template in a model's file, rendered with minijinja in a closed environment that has what transformers gives a
-//! template (`chat_template_utils.py`).
+//! Chat templates, rendered with minijinja in an environment that provides the functions and filters of transformers
+//! (`chat_template_utils.py`) and nothing else.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,30 +13,30 @@ use thiserror::Error;
 
 use super::gguf::{Gguf, GgufError};
 
-/// Steps a template may take; a real one takes some hundreds.
+/// Most steps (minijinja's fuel) of a template; real ones take some hundreds.
 const FUEL: u64 = 100_000;
-/// Values in values that are written as JSON.
+/// Deepest nesting of values written as JSON.
 const MAX_JSON_DEPTH: usize = 64;
 
-/// Why a chat template did not give a prompt.
+/// Why a chat template gave no prompt.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ChatError {
     /// The template does not parse.
     #[error("the model's chat template is not valid ({why}): switch the chat template off")]
     Syntax {
-        /// What minijinja says, with the line.
+        /// minijinja's message, with the line.
         why: String,
     },
     /// The template fails for this conversation.
     #[error("the model's chat template refuses this prompt ({why}): change the prompt or switch the chat template off")]
     Render {
-        /// What minijinja says, or the template's own `raise_exception`, with the line.
+        /// The message of minijinja or of the template's `raise_exception`, with the line.
         why: String,
     },
-    /// The file has none.
+    /// The model has no template.
     #[error("this model has no chat template: switch the chat template off")]
     Missing,
-    /// The file's entry is something else.
+    /// The metadata entry is not a string.
     #[error("the model's chat template cannot be read ({why}): switch the chat template off")]
     Unreadable {
         /// What is wrong.
@@ -58,14 +58,14 @@ pub struct ChatTemplate {
 
 const NAME: &str = "chat";
 
-/// Tells the local time.
+/// Returns the local time.
 type Clock = fn() -> NaiveDateTime;
 
 impl ChatTemplate {
-    /// The template of a file, where it has one.
+    /// Compiles the template of a GGUF file.
     ///
     /// # Errors
-    /// [`ChatError::Missing`] where there is none, and why it cannot be used.
+    /// [`ChatError::Missing`], [`ChatError::Unreadable`] or [`ChatError::Syntax`].
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ChatError> {
         Self::new(gguf.get("tokenizer.chat_template")?.ok_or(ChatError::Missing)?)
     }
@@ -73,7 +73,7 @@ impl ChatTemplate {
     /// Compiles a template.
     ///
     /// # Errors
-    /// [`ChatError::Syntax`] where it does not parse.
+    /// [`ChatError::Syntax`] if it does not parse.
     pub fn new(source: &str) -> Result<Self, ChatError> {
         Self::with_clock(source, || Local::now().naive_local())
     }
@@ -81,7 +81,7 @@ impl ChatTemplate {
     fn with_clock(source: &str, clock: Clock) -> Result<Self, ChatError> {
         let syntax_error = |error: Error| ChatError::Syntax { why: sentence(&error) };
         let mut environment = Environment::new();
-        // As the reference implementation (Hugging Face transformers) configures Jinja.
+        // Jinja's settings in the reference implementation (Hugging Face transformers).
         let mut syntax = SyntaxConfig::builder();
         environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build().map_err(syntax_error)?);
         environment.set_fuel(Some(FUEL));
@@ -91,7 +91,7 @@ impl ChatTemplate {
         });
         environment.add_function("strftime_now", move |format: &str| strftime(clock(), format));
         environment.add_filter("tojson", to_json);
-        // As in Jinja, whatever Python can go through: none is not, a text is.
+        // As in Jinja, everything that Python can iterate over: strings are, `none` is not.
         environment.add_test("iterable", |value: &Value| is_kind(value, &[ValueKind::Seq, ValueKind::Iterable]));
         environment.add_test("sequence", |value: &Value| is_kind(value, &[ValueKind::Seq]));
         environment.add_template_owned(NAME, without_generation_tags(source)).map_err(syntax_error)?;
@@ -100,10 +100,10 @@ impl ChatTemplate {
 
     /// The prompt of a conversation with one user message, ready for the model's answer.
     ///
-    /// * `tokens` — special tokens by what they are called in templates, such as `bos_token`.
+    /// * `tokens` — special tokens by their name in templates, such as `bos_token`.
     ///
     /// # Errors
-    /// [`ChatError::Render`] where the template fails or runs out of fuel.
+    /// [`ChatError::Render`] if the template fails or runs out of fuel.
     pub fn render(&self, user: &str, tokens: &BTreeMap<String, String>) -> Result<String, ChatError> {
         let failed = |error: Error| ChatError::Render { why: sentence(&error) };
         let template = self.environment.get_template(NAME).map_err(failed)?;
@@ -120,26 +120,26 @@ impl ChatTemplate {
     }
 }
 
-/// Whether a value is a text, a map, undefined, or of one of some kinds.
+/// Whether a value is a string, a map, undefined, or of one of `kinds`.
 fn is_kind(value: &Value, kinds: &[ValueKind]) -> bool {
     let kind = value.kind();
     [ValueKind::String, ValueKind::Map, ValueKind::Undefined].contains(&kind) || kinds.contains(&kind)
 }
 
-/// What is wrong, and in which line of the template.
+/// The error's message with the line of the template.
 fn sentence(error: &Error) -> String {
     let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
     error.line().map_or_else(|| what.clone(), |line| format!("{what}, in line {line}"))
 }
 
-/// The same template without the tags around what an assistant writes: transformers uses them to find what to train on, and they
-/// print nothing. They become blocks that are always taken, so that white space around them is treated as around every tag.
+/// Replaces the `generation` tags of a template, which transformers uses to mark training targets and which print
+/// nothing, by blocks that are always rendered; so the white space around them is treated as for every tag.
 fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find("{%") {
         let (before, tag) = rest.split_at(at);
-        // A tag's end may not share its beginning's `%`.
+        // The `%` of `{%` cannot be that of `%}`.
         let Some(end) = tag[2..].find("%}").map(|end| end + 2) else { break };
         let (tag, after) = tag.split_at(end);
         out.push_str(before);
@@ -160,7 +160,7 @@ fn without_generation_tags(source: &str) -> String {
     out
 }
 
-/// The time as Python's `strftime` writes it.
+/// Formats a time as Python's `strftime` does.
 fn strftime(time: NaiveDateTime, format: &str) -> Result<String, Error> {
     let wrong = || Error::new(ErrorKind::InvalidOperation, format!("strftime_now knows no format {format:?}"));
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
@@ -168,7 +168,7 @@ fn strftime(time: NaiveDateTime, format: &str) -> Result<String, Error> {
         return Err(wrong());
     }
     let mut out = String::new();
-    // Formats with a time zone fail here: a local time has none.
+    // Formats with a time zone fail, since a local time has none.
     write!(out, "{}", time.format_with_items(items.iter())).map_err(|_| wrong())?;
     Ok(out)
 }
@@ -201,13 +201,13 @@ fn to_json(value: &Value, ensure_ascii: Option<bool>, indent: Option<Value>, kwa
     Ok(out)
 }
 
-/// How JSON is written.
+/// The style of the JSON output.
 struct JsonStyle<'a> {
     ensure_ascii: bool,
     indent: Option<&'a str>,
-    /// Between two values.
+    /// Separator between two values.
     item: &'a str,
-    /// Between a key and its value.
+    /// Separator between a key and its value.
     key: &'a str,
     sort_keys: bool,
 }
@@ -380,7 +380,7 @@ mod tests {
     }
 
     proptest! {
-        /// Texts survive as JSON, whatever they hold.
+        /// Any string survives as JSON.
         #[test]
         fn texts_are_json(text: String, ensure_ascii: bool) {
             let kwargs = Kwargs::from_iter([("ensure_ascii", Value::from(ensure_ascii))]);
@@ -389,7 +389,7 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
 
-        /// A template that has no such tags is the same; no text panics.
+        /// A template without such tags is unchanged; no text panics.
         #[test]
         fn other_templates_are_left_alone(source in "([a-z {}%#-]|\\{%|%\\}|generation|é){0,40}") {
             let out = without_generation_tags(&source);

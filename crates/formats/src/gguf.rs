@@ -1,8 +1,8 @@
-//! GGUF versions 2 and 3: header, metadata and tensor directory, as pure parsing.
+//! Parser for the header of GGUF versions 2 and 3: metadata and tensor directory. Does no input or output.
 //!
-//! Source: the GGUF specification in the ggml repository (`docs/gguf.md`).
-//! Nothing here allocates by a number from the file before checking that so many bytes are there, and no offset is
-//! believed before it is compared with the file's size: a header that lies gives a [`GgufError`].
+//! Source: the GGUF specification in the ggml repository (`docs/gguf.md`). No count from the file is used for an
+//! allocation before it is checked against the file's size, and no offset is used before that either; a wrong header
+//! gives a [`GgufError`].
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -15,13 +15,13 @@ use prunescope_quant::TensorType;
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
-/// Tensor data starts at a multiple of this many bytes unless the file says otherwise.
+/// Tensor data starts at a multiple of this many bytes, unless the file states `general.alignment`.
 const DEFAULT_ALIGNMENT: u64 = 32;
-/// No file has tensor data further apart.
+/// Largest alignment that is accepted, in bytes.
 const MAX_ALIGNMENT: u64 = 1 << 20;
-/// A tensor of a language model has at most this many dimensions in GGUF.
+/// Most dimensions of a tensor that are accepted.
 const MAX_DIMENSIONS: u32 = 4;
-/// Arrays of arrays nest at most this deep.
+/// Deepest nesting of arrays that is accepted.
 const MAX_ARRAY_DEPTH: usize = 4;
 
 /// Why a file is not a GGUF file that can be read.
@@ -33,13 +33,13 @@ pub enum GgufError {
         /// Where the missing bytes were expected.
         at: u64,
     },
-    /// Not a GGUF file at all.
+    /// The file does not begin with [`MAGIC`].
     #[error("the file begins with {found:02x?} where a GGUF file has the letters GGUF: choose a .gguf file")]
     Magic {
         /// The first four bytes.
         found: [u8; 4],
     },
-    /// A version this reader does not know.
+    /// The version is not supported.
     #[error(
         "the file is GGUF version {found}, and only versions 2 and 3 are read: convert it with a current llama.cpp"
     )]
@@ -47,7 +47,7 @@ pub enum GgufError {
         /// The version in the file.
         found: u32,
     },
-    /// A value of a type that GGUF does not have.
+    /// A metadata value has an unknown type.
     #[error("metadata `{key}` has the unknown value type {found}: the file is corrupt; download it again")]
     ValueType {
         /// The metadata key.
@@ -55,12 +55,12 @@ pub enum GgufError {
         /// The type number.
         found: u32,
     },
-    /// The bytes of every number are in the other order.
+    /// The file is big-endian.
     #[error(
         "the file is big-endian, and only little-endian GGUF files are read: get the little-endian file, or convert it with llama.cpp's gguf_convert_endian.py"
     )]
     BigEndian,
-    /// A number that cannot be true for this file.
+    /// A number in the header is impossible for this file.
     #[error("{what} is {found}, which cannot be: the file is corrupt; download it again")]
     Implausible {
         /// What the number counts.
@@ -68,7 +68,7 @@ pub enum GgufError {
         /// The number.
         found: u64,
     },
-    /// A tensor that would lie outside the file.
+    /// A tensor ends beyond the file.
     #[error(
         "tensor `{tensor}` would end at byte {end} of a file of {file} bytes: the file is truncated or corrupt; download it again"
     )]
@@ -80,7 +80,7 @@ pub enum GgufError {
         /// The file's size in bytes.
         file: u64,
     },
-    /// Two tensors that claim the same bytes or name.
+    /// Two tensors overlap or have the same name.
     #[error("tensors `{first}` and `{second}` overlap or share a name: the file is corrupt; download it again")]
     Overlap {
         /// The tensor that begins earlier.
@@ -88,13 +88,13 @@ pub enum GgufError {
         /// The tensor that begins inside it.
         second: String,
     },
-    /// Two metadata entries with the same key.
+    /// Two metadata entries have the same key.
     #[error("metadata `{key}` comes twice: the file is corrupt; download it again")]
     DuplicateKey {
         /// The metadata key.
         key: String,
     },
-    /// A metadata entry that is needed and missing.
+    /// A required metadata entry is missing.
     #[error("metadata `{key}` is missing, which should be {wanted}: this file cannot be used as a language model")]
     Missing {
         /// The metadata key.
@@ -102,7 +102,7 @@ pub enum GgufError {
         /// What was expected.
         wanted: &'static str,
     },
-    /// A metadata entry of another type than its meaning needs.
+    /// A metadata entry has the wrong type.
     #[error(
         "metadata `{key}` is {found}, where {wanted} is expected: convert the model again with a current llama.cpp, or choose another file"
     )]
@@ -111,12 +111,12 @@ pub enum GgufError {
         key: String,
         /// What was expected.
         wanted: &'static str,
-        /// What is there.
+        /// The value found.
         found: String,
     },
 }
 
-/// A parsed header: everything but the tensors' bytes.
+/// A parsed header: everything except the tensors' data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gguf {
     /// Metadata by key.
@@ -132,7 +132,7 @@ impl Gguf {
     /// * `file_bytes` — the size of the whole file, which no tensor may exceed.
     ///
     /// # Errors
-    /// [`GgufError::Truncated`] where `bytes` ends inside the header; any other error is final.
+    /// [`GgufError::Truncated`] if `bytes` ends inside the header; any other error is final.
     pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, GgufError> {
         let mut reader = Reader { bytes, at: 0 };
         let magic = reader.take(4)?;
@@ -190,7 +190,7 @@ impl Gguf {
             }
         }
         tensors.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
-        // How long a tensor of an unknown type is, only the next one tells.
+        // The length of a tensor of unknown type is the distance to the next tensor.
         let mut end = file_bytes;
         for tensor in tensors.iter_mut().rev() {
             if tensor.tensor_type.is_err() {
@@ -211,10 +211,10 @@ impl Gguf {
         Ok(Self { tensors, ..header })
     }
 
-    /// A metadata value, where the file has it.
+    /// A metadata value; `None` if the file does not have it.
     ///
     /// # Errors
-    /// [`GgufError::WrongType`] where it is something else.
+    /// [`GgufError::WrongType`] if the value is not a `T`.
     pub fn get<'a, T: FromValue<'a>>(&'a self, key: &str) -> Result<Option<T>, GgufError> {
         let Some(value) = self.metadata.get(key) else { return Ok(None) };
         let wrong = || GgufError::WrongType { key: key.into(), wanted: T::WANTED, found: value.to_string() };
@@ -224,7 +224,7 @@ impl Gguf {
     /// A metadata value that the file must have.
     ///
     /// # Errors
-    /// [`GgufError::Missing`], and [`GgufError::WrongType`] where it is something else.
+    /// [`GgufError::Missing`], or [`GgufError::WrongType`] if the value is not a `T`.
     pub fn need<'a, T: FromValue<'a>>(&'a self, key: &str) -> Result<T, GgufError> {
         self.get(key)?.ok_or_else(|| GgufError::Missing { key: key.into(), wanted: T::WANTED })
     }
@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A text; bytes that are not UTF-8 become U+FFFD, as texts of a vocabulary may be anything.
+    /// A string; invalid UTF-8 becomes U+FFFD, since the tokens of a vocabulary may be any bytes.
     fn text(&mut self, file_bytes: u64) -> Result<String, GgufError> {
         let at = self.at as u64;
         let length = self.u64()?;
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
         let Some(bytes) = bytes else {
             return Err(GgufError::Implausible { what: format!("the length of the array `{key}`"), found: count });
         };
-        // Numbers stay as the file has them; texts and arrays are taken as they are found, never by the count alone.
+        // Numbers are kept as stored; strings and arrays are read one by one, so memory never grows by the count alone.
         Ok(match kind {
             8 => {
                 let mut texts = Vec::new();
@@ -347,7 +347,7 @@ impl<'a> Reader<'a> {
         }
         let row = shape[0];
         shape.reverse();
-        // What is wrong with a type matters only where something needs the tensor.
+        // An unsupported type is an error only if the tensor is needed.
         let tensor_type = TensorType::from_number(self.u32()?).and_then(|known| {
             let whole = row.is_multiple_of(known.block_len());
             if whole { Ok(known) } else { Err(format!("{} with rows of {row} numbers", known.name())) }
@@ -373,7 +373,7 @@ mod tests {
         out.extend(text.as_bytes());
     }
 
-    /// A small valid file: one text, one array, two tensors.
+    /// A small valid file: one string, one array, two tensors.
     fn sample() -> Vec<u8> {
         let mut out = Vec::from(MAGIC);
         out.extend(3u32.to_le_bytes());
@@ -445,7 +445,7 @@ mod tests {
             }
         }
 
-        /// Random bytes behind a good magic and version do not panic or allocate wildly.
+        /// Random bytes after a valid magic and version neither panic nor cause large allocations.
         #[test]
         fn random_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
             let mut file = Vec::from(MAGIC);

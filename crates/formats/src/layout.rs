@@ -1,7 +1,7 @@
-//! From the tensors of files to the parts of a decoder: where each belongs, in which order its rows stand there.
+//! Maps the tensors of files to the parts of a decoder.
 //!
-//! The parts have their names in GGUF. Fused matrices are split, and rows of query and key brought into interleaved pairs,
-//! whatever family and format they come from, so that one rotation serves all.
+//! Parts have their GGUF names. Fused matrices are split, and the rows of query and key are reordered to interleaved
+//! rotary pairs, for every family and format, so that one rotary kernel serves all.
 
 use std::ops::Range;
 
@@ -10,48 +10,48 @@ use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
 use super::tensor_names::{TensorTransform, gguf_name};
 
-/// What kind of file a tensor comes from.
+/// The format of the file that a tensor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// GGUF, with rows as llama.cpp's converter leaves them.
+    /// GGUF, with rows in the order of llama.cpp's converter.
     Gguf,
-    /// Safetensors, with rows as transformers has them.
+    /// Safetensors, with rows in the order of transformers.
     Safetensors,
 }
 
-/// A tensor that the decoder needs.
+/// The mapping of a tensor that the decoder uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorMapping {
     /// Its name in GGUF.
     pub name: String,
-    /// How it differs from a GGUF file's.
+    /// How the stored tensor differs from a GGUF file's.
     pub change: TensorTransform,
-    /// Whether halves of heads must be brought into pairs, where the tensor has rows for what turns.
+    /// Whether the rows of query and key have to be reordered from halves to interleaved pairs.
     halves: bool,
 }
 
-/// A tensor for a part of the decoder.
+/// The tensor of one part of the decoder.
 pub struct Part<'a> {
     /// The part's name in GGUF, such as `blk.0.attn_q.weight`.
     pub name: String,
-    /// Its numbers.
+    /// Its data.
     pub stored: StoredMatrix<'a>,
-    /// Whether 1 is to be added to them.
+    /// Whether 1 has to be added to its numbers.
     pub plus_one: bool,
 }
 
-/// What a tensor of a file is to the decoder.
+/// The role of a file's tensor in a decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Role {
-    /// A part of it.
+    /// It holds one or more parts.
     Part(TensorMapping),
-    /// A part that such a decoder can have, and this one, by its configuration, has not.
+    /// It is a known part that this decoder does not have, by its family or configuration.
     NotItsOwn,
-    /// Nothing.
+    /// It is not used.
     Nothing,
 }
 
-/// What a tensor of a file is to the decoder.
+/// The role of a file's tensor in a decoder, by its name in the file.
 pub fn role(config: &DecoderConfig, format: Format, name: &str) -> Role {
     let renamed = match format {
         Format::Gguf => Some((name.to_string(), TensorTransform::None)),
@@ -100,7 +100,7 @@ fn part_of(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// Rows and columns that a part must have, where it is known; none for one that nothing reads.
+/// Rows and columns that a part must have; `None` for an unknown part.
 pub fn shape_of(config: &DecoderConfig, name: &str) -> Option<[usize; 2]> {
     let (hidden, inner) = (config.hidden, config.feed_forward);
     let queries = config.heads * config.head_dim;
@@ -119,11 +119,11 @@ pub fn shape_of(config: &DecoderConfig, name: &str) -> Option<[usize; 2]> {
         "rope_freqs" | "rope_factors_short" => [config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions / 2), 1],
         _ => return None,
     };
-    // A vector is one row: a bias has a number for each output, a norm for each input.
+    // A vector is one row: a bias has one number per output, a norm one per input.
     Some(if name.ends_with(".bias") || columns == 1 { [1, rows] } else { [rows, columns] })
 }
 
-/// The parts of a block, by their names in GGUF.
+/// The parts of a block, by their GGUF names.
 const IN_BLOCK: [&str; 13] = [
     "attn_norm",
     "attn_q",
@@ -142,7 +142,7 @@ const IN_BLOCK: [&str; 13] = [
 /// The parts outside of blocks.
 const OUTSIDE: [&str; 4] = ["token_embd", "position_embd", "output_norm", "output"];
 
-/// Parts that a decoder cannot be without.
+/// The GGUF names of all tensors that a decoder requires.
 pub fn needed(config: &DecoderConfig) -> Vec<String> {
     let in_blocks = (0..config.layers).flat_map(|layer| IN_BLOCK.iter().map(move |part| format!("blk.{layer}.{part}")));
     let paths = OUTSIDE.iter().map(|part| (*part).to_string()).chain(in_blocks);
@@ -151,10 +151,10 @@ pub fn needed(config: &DecoderConfig) -> Vec<String> {
 }
 
 impl TensorMapping {
-    /// That the tensor can be read and has the shape that the configuration promises.
+    /// Checks that the tensor has a supported type and the shape that the configuration implies.
     ///
     /// # Errors
-    /// [`LoadError::Shape`], and [`LoadError::TensorType`] for a type that is not read.
+    /// [`LoadError::Shape`], or [`LoadError::TensorType`] for an unsupported type.
     pub fn check(&self, config: &DecoderConfig, tensor: &TensorInfo) -> Result<(), LoadError> {
         let Some(wanted) = shape_of(config, &self.name) else { return Ok(()) };
         let [rows, columns] = wanted.map(|n| n as u64);
@@ -171,12 +171,12 @@ impl TensorMapping {
         Ok(())
     }
 
-    /// Whether the tensor is gate and up in one.
+    /// Whether the tensor is gate and up in one matrix.
     fn holds_gate(&self, config: &DecoderConfig) -> bool {
         config.family.fuses_gate() && part_of(&self.name) == "ffn_up"
     }
 
-    /// The names of the parts that the tensor holds, and which of its rows each is; none for a tensor that is one part.
+    /// The parts that a fused tensor holds, each with its rows; empty for a tensor that is a single part.
     fn spans(&self, config: &DecoderConfig) -> Vec<(String, Range<usize>)> {
         let [queries, keys] = [config.heads, config.key_value_heads].map(|heads| heads * config.head_dim);
         let inner = config.feed_forward;
@@ -193,13 +193,13 @@ impl TensorMapping {
         parts.into_iter().map(span).collect()
     }
 
-    /// The names of the parts of the decoder that the tensor holds.
+    /// The GGUF names of the parts that the tensor holds.
     pub fn names(&self, config: &DecoderConfig) -> Vec<String> {
         let spans = self.spans(config);
         if spans.is_empty() { vec![self.name.clone()] } else { spans.into_iter().map(|(name, _)| name).collect() }
     }
 
-    /// The parts of the decoder that a checked tensor holds.
+    /// The parts that the tensor holds; it must have passed [`TensorMapping::check`].
     pub fn parts<'a>(&self, config: &DecoderConfig, stored: StoredMatrix<'a>) -> Vec<Part<'a>> {
         let stored = match self.change {
             TensorTransform::Transpose => stored.transposed(),
@@ -223,7 +223,7 @@ impl TensorMapping {
     }
 }
 
-/// Does something to the rows of a matrix, or to the numbers of a vector as if they were rows.
+/// Applies `change` to a matrix by rows; a vector (one row) is treated as a column, so that its elements are rows.
 fn by_element<'a>(
     stored: StoredMatrix<'a>,
     change: impl FnOnce(&StoredMatrix<'a>) -> StoredMatrix<'static>,
@@ -236,14 +236,15 @@ fn by_element<'a>(
     StoredMatrix { shape: [1, out.shape[0]], ..out }
 }
 
-/// GPT-NeoX's rows, query, key and value of a head together, in the order of all queries, all keys, all values.
+/// Row order that converts GPT-NeoX's `query_key_value` (query, key and value per head) to all queries, all keys, all
+/// values.
 fn deinterleave_qkv(config: &DecoderConfig) -> Vec<usize> {
     let width = config.head_dim;
     let row = |part: usize, head: usize| (0..width).map(move |at| (head * 3 + part) * width + at);
     (0..3).flat_map(|part| (0..config.heads).flat_map(move |head| row(part, head))).collect()
 }
 
-/// The rows of each head with the two halves of what turns taking turns.
+/// Reorders the rotated rows of each head from two halves [x₀…, y₀…] to interleaved pairs x₀, y₀, x₁, y₁, …
 fn interleave_rotary_halves<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>) -> StoredMatrix<'a> {
     let (width, turning) = (config.head_dim, config.rotary.as_ref().map_or(0, |rotary| rotary.dimensions));
     by_element(stored, |stored| {
@@ -291,13 +292,13 @@ mod tests {
         let parts = place.parts(&config, stored(48, [1, 48]));
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names, ["blk.0.attn_q.bias", "blk.0.attn_k.bias", "blk.0.attn_v.bias"]);
-        // Heads of 8, of which 4 turn: 0 1 2 3 become 0 2 1 3.
+        // Heads of 8, of which 4 dimensions are rotated: 0 1 2 3 become 0 2 1 3.
         assert_eq!(numbers(&parts[0]), [0, 2, 1, 3, 4, 5, 6, 7, 24, 26, 25, 27, 28, 29, 30, 31].map(|n| n as f32));
         assert_eq!(numbers(&parts[2])[..9], [16, 17, 18, 19, 20, 21, 22, 23, 40].map(|n| n as f32));
         assert_eq!(parts[1].stored.shape, [1, 16]);
     }
 
-    /// Found by fuzzing: rows were taken that such a matrix has not.
+    /// Found by fuzzing: rows beyond the end of the matrix were accessed.
     #[test]
     fn a_family_that_fuses_by_thirds_has_a_key_for_each_query() {
         for model_type in ["gpt_neox", "gpt2"] {

@@ -1,5 +1,5 @@
-//! From files to data: GGUF and safetensors, quantized blocks, configurations, tokenizers, chat templates. Reads what anybody may have
-//! made: what is wrong is an error that names it, memory is held to the input's length, and nothing panics.
+//! File formats: GGUF and safetensors, configurations, tokenizers, chat templates. Input is untrusted: malformed files
+//! give errors that name the problem, memory is bounded by the input's length, and nothing panics.
 
 #![warn(missing_docs)]
 

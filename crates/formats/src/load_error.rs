@@ -1,4 +1,4 @@
-//! Why a model could not be loaded, in words for whoever gave the file.
+//! Why a model could not be loaded, as messages for the person who chose it.
 
 use prunescope_protocol::model::family::Family;
 use prunescope_protocol::model::repository::DescriptionError;
@@ -12,41 +12,41 @@ use prunescope_quant::TensorType;
 /// Why a model could not be loaded.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum LoadError {
-    /// The file's structure.
+    /// The GGUF header is wrong.
     #[error(transparent)]
     Gguf(#[from] GgufError),
-    /// The tokenizer in the file.
+    /// The tokenizer cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The header of a safetensors file.
+    /// The safetensors header is wrong.
     #[error(transparent)]
     Safetensors(#[from] SafetensorsError),
-    /// A text of the repository that cannot be used.
+    /// A text file of the repository cannot be used.
     #[error(transparent)]
     Repository(#[from] DescriptionError),
-    /// An architecture that is not implemented.
+    /// The architecture is not supported.
     #[error(
         "the model's architecture is `{found}`, which is not supported: choose a model of one of the architectures {known}"
     )]
     Architecture {
         /// The name in the file.
         found: String,
-        /// What would work.
+        /// The supported ones.
         known: String,
     },
-    /// A known architecture with a feature that is not implemented.
+    /// The architecture is supported, but the model uses a feature that is not.
     #[error("the model uses {what}, which is not supported yet: choose another model")]
     Unsupported {
         /// The feature.
         what: String,
     },
-    /// Something else than a language model.
+    /// The file is not a language model.
     #[error("this is {what}, not a language model that writes: choose one that is")]
     NotALanguageModel {
         /// What it is.
         what: String,
     },
-    /// A checkpoint whose weights are stored by a method of quantization that is not read.
+    /// The checkpoint's weights are quantized by a method that is not supported.
     #[error(
         "the checkpoint's weights are quantized by {method} (`quantization_config` in config.json), which is not read: choose the model that it was made from, or a GGUF file of it"
     )]
@@ -54,7 +54,7 @@ pub enum LoadError {
         /// The method's name.
         method: String,
     },
-    /// A tensor that is needed and missing.
+    /// A required tensor is missing.
     #[error(
         "tensor `{tensor}`, which every model of its architecture has, is missing: the files are not all there, or were written by a program that names tensors otherwise (they have names such as `{example}`)"
     )]
@@ -64,10 +64,10 @@ pub enum LoadError {
         /// A name that the files have.
         example: String,
     },
-    /// Only a header.
+    /// The file has no tensors.
     #[error("the file has no weights, only a vocabulary: choose a whole model")]
     NoTensors,
-    /// A model without a head.
+    /// The head is missing, and the embedding does not replace it.
     #[error(
         "tensor `{tensor}`, the head that predicts the next token, is missing, and the embedding does not stand in for it: this is the base of a model; choose a whole one"
     )]
@@ -75,7 +75,7 @@ pub enum LoadError {
         /// The tensor's name in the file.
         tensor: &'static str,
     },
-    /// A tensor that is needed and stored in a type that is not read.
+    /// A needed tensor is stored in an unsupported type.
     #[error(
         "tensor `{tensor}` is stored as {found}, which is not read: choose a file with tensors of types {}",
         TensorType::names()
@@ -83,10 +83,10 @@ pub enum LoadError {
     TensorType {
         /// The tensor's name.
         tensor: String,
-        /// The type.
+        /// The type's name.
         found: String,
     },
-    /// A tensor of another architecture.
+    /// A tensor that a model of this architecture and configuration does not have.
     #[error(
         "tensor `{tensor}` is none that a model of its architecture has, so that the file's architecture is another than it says: choose another file"
     )]
@@ -94,17 +94,17 @@ pub enum LoadError {
         /// The tensor's name.
         tensor: String,
     },
-    /// A tensor that comes twice.
+    /// Two tensors have the same name.
     #[error(
         "tensor `{tensor}` comes twice, the second time in {file}, and nothing says which is right: remove the stale file"
     )]
     Twice {
         /// The tensor's name in GGUF.
         tensor: String,
-        /// The file of the second.
+        /// The file of the second one.
         file: String,
     },
-    /// A tensor with other dimensions than the configuration promises.
+    /// A tensor has another shape than the configuration implies.
     #[error(
         "tensor `{tensor}` has shape {found:?} where the model's configuration promises {wanted:?}: the file is corrupt"
     )]
@@ -113,10 +113,10 @@ pub enum LoadError {
         tensor: String,
         /// Dimensions in the file, outermost first.
         found: Vec<u64>,
-        /// Rows and columns by the configuration.
+        /// Rows and columns implied by the configuration.
         wanted: Vec<u64>,
     },
-    /// A model in several files of which not all were given.
+    /// Some files of a split model were not given.
     #[error("the model is split over {wanted} files, and {got} were given: give all of them")]
     Split {
         /// Files given.
@@ -124,17 +124,17 @@ pub enum LoadError {
         /// Files of the model.
         wanted: usize,
     },
-    /// More than the device can hold.
+    /// The model needs more memory than there is.
     #[error("the model takes {} MB as it is stored, and this tab can hold {} MB{}", needs / 1_000_000, limit / 1_000_000, in_eight_bits(*rounded))]
     TooBig {
-        /// Bytes that it takes.
+        /// Bytes that it needs.
         needs: u64,
-        /// Bytes that there may be.
+        /// Bytes that are available.
         limit: u64,
-        /// Bytes that it takes with floats rounded to 8 bits, where that fits.
+        /// Bytes that it needs with floats rounded to 8 bits, if that fits.
         rounded: Option<u64>,
     },
-    /// A tensor that there is no memory for.
+    /// The memory for a tensor cannot be allocated.
     #[error(
         "tensor `{tensor}` takes {} MB as it is stored, more than this tab has room for at once: choose a smaller model, or one that is quantized",
         bytes / 1_000_000
@@ -145,7 +145,7 @@ pub enum LoadError {
         /// Its bytes in the file.
         bytes: u64,
     },
-    /// A safetensors file without what describes it.
+    /// A safetensors file was given without its `config.json` and `tokenizer.json`.
     #[error(
         "a .safetensors file holds weights only: give its repository, or drop config.json and tokenizer.json together with it"
     )]
@@ -160,7 +160,7 @@ pub enum LoadError {
     },
 }
 
-/// What to do about a model that is too big.
+/// The end of the message for a model that is too big: what to do.
 fn in_eight_bits(rounded: Option<u64>) -> String {
     match rounded {
         Some(bytes) => format!("; with its weights rounded to 8 bits it would take {} MB", bytes / 1_000_000),
@@ -169,13 +169,13 @@ fn in_eight_bits(rounded: Option<u64>) -> String {
 }
 
 impl LoadError {
-    /// An architecture that is not known.
+    /// The error for an unsupported architecture.
     pub fn architecture(found: &str) -> Self {
         Self::Architecture { found: found.into(), known: Family::known() }
     }
 
-    /// Whether damaged bytes may be why, so that downloading them anew may help. The others say something of the device, or of what
-    /// was chosen.
+    /// Whether damaged bytes could be the cause, so that downloading again may help. The other errors are about the
+    /// device or the choice of the model.
     pub fn may_be_damage(&self) -> bool {
         !matches!(
             self,

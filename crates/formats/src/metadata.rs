@@ -1,11 +1,11 @@
-//! Values of GGUF metadata, and how they are read as what they mean.
+//! Values of GGUF metadata and their conversion to the types that are needed.
 //!
-//! Writers do not agree on types: a count may be a u32, an i64 or a float, a truth value a number. A value is read as every
-//! type that holds it exactly, and as no other.
+//! Writers use different types for the same key: a count may be a u32, an i64 or a float, a flag a number. A value is
+//! converted only to types that represent it exactly.
 
 use std::fmt;
 
-/// Characters of a text that a message shows.
+/// Longest string that a message shows, in characters.
 const SHOWN_CHARS: usize = 40;
 
 /// A metadata value. Source: GGUF specification, `gguf_metadata_value_type`.
@@ -17,19 +17,19 @@ pub enum Value {
     Signed(i64),
     /// f32 or f64.
     Float(f64),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// A text; bytes that are not UTF-8 are U+FFFD.
+    /// A string; invalid UTF-8 is replaced by U+FFFD.
     Text(String),
-    /// An array of numbers or truth values.
+    /// An array of numbers or booleans.
     Numbers(Numbers),
-    /// An array of texts.
+    /// An array of strings.
     Texts(Vec<String>),
     /// An array of arrays.
     Array(Vec<Value>),
 }
 
-/// Numbers of one type, as the file stores them: such an array may be most of a header.
+/// Numbers of one type in the file's own encoding, since such an array may be most of a header.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbers {
     kind: u32,
@@ -37,8 +37,8 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// * `kind` — the type's number in GGUF; not that of texts or arrays.
-    /// * `bytes` — whole numbers of that type, little-endian.
+    /// * `kind` — the type's number in GGUF; not that of strings or arrays.
+    /// * `bytes` — numbers of that type, little-endian, none cut off.
     pub fn new(kind: u32, bytes: Vec<u8>) -> Self {
         Self { kind, bytes }
     }
@@ -52,17 +52,17 @@ impl Numbers {
         }
     }
 
-    /// How many.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.width()
     }
 
-    /// Whether there is none.
+    /// Whether the array is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Each as a value of its own.
+    /// The elements as values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Value> + '_ {
         self.bytes.chunks_exact(self.width()).map(|bytes| {
             let mut wide = [0; 8];
@@ -82,7 +82,7 @@ impl Numbers {
     }
 }
 
-/// The value as a message shows it.
+/// Formats the value for an error message.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,16 +101,16 @@ impl fmt::Display for Value {
     }
 }
 
-/// What a metadata value may mean.
+/// A type that metadata values can be converted to.
 pub trait FromValue<'a>: Sized {
-    /// What is expected, for a message.
+    /// The expected type, for an error message.
     const WANTED: &'static str;
 
-    /// The meaning of a value; none where the value has another.
+    /// Converts a value; `None` if it does not represent a value of this type exactly.
     fn from_value(value: &'a Value) -> Option<Self>;
 }
 
-/// 2⁶³ and 2⁶⁴: where the numbers of i64 and u64 end.
+/// 2⁶³ and 2⁶⁴: the upper bounds of i64 and u64.
 const ENDS: [f64; 2] = [9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0];
 
 impl FromValue<'_> for u64 {
@@ -131,7 +131,7 @@ impl FromValue<'_> for f64 {
 
     fn from_value(value: &Value) -> Option<Self> {
         match value {
-            // Only what an f64 holds exactly.
+            // Only integers that an f64 represents exactly.
             Value::Unsigned(n) => Some(*n as f64).filter(|x| *x as u128 == u128::from(*n)),
             Value::Signed(n) => Some(*n as f64).filter(|x| *x as i128 == i128::from(*n)),
             Value::Float(x) => Some(*x).filter(|x| x.is_finite()),
@@ -206,7 +206,7 @@ impl FromValue<'_> for i64 {
     }
 }
 
-/// An array without elements is one of any type.
+/// An empty array converts to an array of any type.
 fn empty<T>(value: &Value) -> Option<Vec<T>> {
     let none = match value {
         Value::Numbers(numbers) => numbers.is_empty(),
@@ -217,12 +217,12 @@ fn empty<T>(value: &Value) -> Option<Vec<T>> {
     none.then(Vec::new)
 }
 
-/// One number for all layers, or one a layer.
+/// One value for all layers, or one per layer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PerLayer<T> {
-    /// The same for all.
+    /// The same for all layers.
     All(T),
-    /// One a layer.
+    /// One per layer.
     Each(Vec<T>),
 }
 
@@ -242,14 +242,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A number as every type of GGUF that holds it: its value, and as the only element of an array.
+    /// A number in every GGUF type that represents it, as a value and as an array of one element.
     fn every_type(x: f64) -> Vec<(Value, Value)> {
         let array = |kind: u32, bytes: &[u8]| Value::Numbers(Numbers::new(kind, bytes.to_vec()));
         let mut out = vec![];
         macro_rules! whole {
             ($($kind:literal $number:ty: $value:ident $wide:ty),*) => {$(
                 let narrow = x as $number;
-                // Saturated numbers are not the number.
+                // Skip types in which the cast saturates.
                 if narrow as f64 == x && narrow as i128 == x as i128 {
                     out.push((Value::$value(narrow as $wide), array($kind, &narrow.to_le_bytes())));
                 }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever type holds a number, it is read as the same number.
+        /// A number is read the same from every type that represents it.
         #[test]
         fn a_number_is_read_from_every_type_that_holds_it(x in prop_oneof![
             -300.0..300.0f64, (-70_000i32..70_000).prop_map(f64::from), (0u64..1 << 53).prop_map(|n| n as f64), any::<f32>().prop_map(f64::from)

@@ -1,6 +1,8 @@
-//! The header of a safetensors file, as pure parsing. Source: the format's specification in the `safetensors` repository.
+//! Parser for the header of safetensors files; does no input or output. Source: the format's specification in the
+//! `safetensors` repository.
 //!
-//! Not by the crate of that name: it counts a tensor's bits in `usize`, so that in a browser tensors from 512 MB on overflow.
+//! The crate of that name is not used: it counts a tensor's bits in `usize`, which overflows in a browser from 512 MB
+//! on.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use super::tensor::TensorInfo;
 use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
 use prunescope_quant::TensorType;
 
-/// Bytes of the header's length, which begins the file.
+/// Bytes of the field at the start of the file that holds the header's length.
 const LENGTH_BYTES: usize = 8;
 
 /// Why a file is not a safetensors file that can be read.
@@ -21,7 +23,7 @@ pub enum SafetensorsError {
     /// The bytes end before the header does. While streaming this means: more bytes are needed.
     #[error("the file ends inside its header, which takes {wanted} bytes: it is truncated; download it again")]
     Truncated {
-        /// Bytes that the header takes.
+        /// Bytes needed to parse the header.
         wanted: u64,
     },
     /// The header cannot be read.
@@ -44,18 +46,18 @@ pub enum SafetensorsError {
     },
 }
 
-/// Whether a file that begins so may be a safetensors file: a length, then JSON.
+/// Whether a file with these first bytes may be a safetensors file: a length, then JSON.
 pub fn recognises(bytes: &[u8]) -> bool {
     bytes.len() > LENGTH_BYTES && bytes[LENGTH_BYTES] == b'{'
 }
 
-/// The tensors of a file, in the order of their bytes, from its first bytes.
+/// Parses the header; returns the tensors in the order of their bytes in the file.
 ///
 /// * `bytes` — a prefix of the file, at least the whole header.
 /// * `file_bytes` — the size of the whole file, which the tensors must fill.
 ///
 /// # Errors
-/// [`SafetensorsError::Truncated`] where `bytes` ends inside the header; any other error is final.
+/// [`SafetensorsError::Truncated`] if `bytes` ends inside the header; any other error is final.
 pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, SafetensorsError> {
     let wrong = |why: String| SafetensorsError::Header { why };
     let Some(length) = bytes.first_chunk::<LENGTH_BYTES>() else {
@@ -80,7 +82,7 @@ pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, Safetenso
             serde_json::from_value(entry).map_err(|error| wrong(format!("tensor `{name}`: {error}")))?;
         let elements = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n));
         spans.push((begin, end));
-        // What is wrong with a type matters only where something needs the tensor.
+        // An unsupported type is an error only if the tensor is needed.
         let tensor_type = match dtype.as_str() {
             "F32" => Ok(TensorType::F32),
             "F16" => Ok(TensorType::F16),
@@ -94,14 +96,14 @@ pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, Safetenso
         };
         match bytes {
             Some(bytes) if Some(bytes) == claimed => {
-                // One beyond what can be counted is refused below, as no tensor ends where it begins.
+                // An offset that overflows is refused below, since the tensors must follow each other.
                 let offset = (start as u64).saturating_add(begin);
                 out.push(TensorInfo { name, shape, tensor_type, offset, bytes });
             }
             _ => return Err(wrong(format!("tensor `{name}` of shape {shape:?} lies at bytes {begin} to {end}"))),
         }
     }
-    // They follow each other without gaps and fill the file.
+    // The tensors must follow each other without gaps and fill the file.
     spans.sort_unstable();
     let mut at = 0;
     for (begin, end) in spans {
@@ -118,10 +120,10 @@ pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Vec<TensorInfo>, Safetenso
     Ok(out)
 }
 
-/// The entry that describes no tensor.
+/// The header's entry that is not a tensor.
 const METADATA: &str = "__metadata__";
 
-/// What the header says of a tensor.
+/// A tensor's entry in the header.
 #[derive(Deserialize)]
 struct Entry {
     dtype: String,

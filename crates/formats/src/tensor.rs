@@ -1,29 +1,29 @@
-//! Tensors in files: how their numbers are stored, where they are, and rows of them.
+//! Tensors in files: their type, place and rows.
 
 use std::borrow::Cow;
 
 use prunescope_quant::TensorType;
 
-/// Where a tensor is and what it looks like.
+/// A tensor's entry in a file's header.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
     /// Its name, such as `blk.0.attn_q.weight`.
     pub name: String,
     /// Dimensions, outermost first (`[rows, columns]`; GGUF stores them innermost first).
     pub shape: Vec<u64>,
-    /// How its numbers are stored; an error is the name of a type that is not read, which matters only where something needs
-    /// the tensor.
+    /// The type of its numbers. An error is the name of an unsupported type, which matters only if the tensor is
+    /// needed.
     pub tensor_type: Result<TensorType, String>,
-    /// First byte, counted from the beginning of the file.
+    /// Offset of its first byte from the beginning of the file.
     pub offset: u64,
     /// Length in bytes.
     pub bytes: u64,
 }
 
 impl TensorInfo {
-    /// How many numbers it holds.
+    /// The number of elements.
     pub fn elements(&self) -> u64 {
-        // Saturating: a dimension of 0 may follow others whose product is too large.
+        // Saturating, since a dimension of 0 may follow others whose product overflows.
         self.shape.iter().fold(1, |product: u64, length| product.saturating_mul(*length))
     }
 
@@ -34,19 +34,19 @@ impl TensorInfo {
     }
 }
 
-/// A tensor's bytes as rows of whole blocks.
+/// A matrix of whole quantization blocks per row, in its stored type.
 #[derive(Clone, Debug)]
 pub struct StoredMatrix<'a> {
-    /// How its numbers are stored.
+    /// The type of its numbers.
     pub tensor_type: TensorType,
-    /// Row after row.
+    /// The data, row-major.
     pub bytes: Cow<'a, [u8]>,
     /// Rows and columns.
     pub shape: [usize; 2],
 }
 
 impl StoredMatrix<'_> {
-    /// Some of its rows, in an order.
+    /// The rows at the given indices, in that order.
     pub fn rows(&self, order: impl ExactSizeIterator<Item = usize>) -> StoredMatrix<'static> {
         let [rows, columns] = self.shape;
         let width = self.bytes.len() / rows.max(1);
@@ -56,7 +56,7 @@ impl StoredMatrix<'_> {
         StoredMatrix { tensor_type: self.tensor_type, bytes: bytes.into(), shape: [count, columns] }
     }
 
-    /// The transposed matrix; only of types without blocks.
+    /// The transposed matrix; only for types without blocks.
     pub fn transposed(&self) -> StoredMatrix<'static> {
         let [rows, columns] = self.shape;
         let size = self.tensor_type.block_bytes() as usize;

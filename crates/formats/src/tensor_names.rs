@@ -1,21 +1,21 @@
-//! What tensors of safetensors checkpoints are called in GGUF files, and how they differ there.
+//! GGUF names of the tensors of safetensors checkpoints, and how the tensors differ.
 
 use prunescope_protocol::model::family::Family;
 
-/// A change between a tensor as a safetensors checkpoint stores it and as a GGUF file does.
+/// How a tensor in a safetensors checkpoint differs from the same one in a GGUF file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TensorTransform {
-    /// None.
+    /// No difference.
     None,
-    /// Rows and columns change places: GPT-2's `Conv1D`.
+    /// Transposed: GPT-2's `Conv1D`.
     Transpose,
-    /// The weight counts from 1: Gemma's norms.
+    /// 1 has to be added to the weight: Gemma's norms.
     AddOne,
-    /// Query, key and value take turns head by head, in place of one after the other: GPT-NeoX.
+    /// Query, key and value alternate per head instead of following each other: GPT-NeoX.
     PerHeadQkv,
 }
 
-/// The parts of a block in safetensors checkpoints of llama-like families, and in GGUF.
+/// The parts of a block in safetensors checkpoints of Llama-like families, and in GGUF.
 const LLAMA_PARTS: [(&str, &str); 11] = [
     ("input_layernorm", "attn_norm"),
     ("self_attn.q_proj", "attn_q"),
@@ -29,7 +29,7 @@ const LLAMA_PARTS: [(&str, &str); 11] = [
     ("mlp.up_proj", "ffn_up"),
     ("mlp.down_proj", "ffn_down"),
 ];
-/// Where Gemma's names mean something else.
+/// Names that mean another part in Gemma 3.
 const GEMMA_PARTS: [(&str, &str); 3] = [
     ("post_attention_layernorm", "post_attention_norm"),
     ("pre_feedforward_layernorm", "ffn_norm"),
@@ -54,7 +54,7 @@ const NEOX_PARTS: [(&str, &str); 6] = [
 const PHI_PARTS: [(&str, &str); 3] =
     [("self_attn.dense", "attn_output"), ("mlp.fc1", "ffn_up"), ("mlp.fc2", "ffn_down")];
 const PHI3_PARTS: [(&str, &str); 2] = [("self_attn.qkv_proj", "attn_qkv"), ("mlp.gate_up_proj", "ffn_up")];
-/// What is outside of the blocks.
+/// The parts outside of blocks.
 const OUTSIDE: [(&str, &str); 11] = [
     ("embed_tokens", "token_embd"),
     ("norm", "output_norm"),
@@ -69,7 +69,7 @@ const OUTSIDE: [(&str, &str); 11] = [
     ("language_model.lm_head", "output"),
 ];
 
-/// The name in GGUF of a tensor of a safetensors checkpoint, and how it differs; none for a tensor that is not needed.
+/// The GGUF name of a safetensors checkpoint's tensor, and how it differs; `None` for a tensor that is not used.
 pub fn gguf_name(family: Family, name: &str) -> Option<(String, TensorTransform)> {
     let prefixes = ["model.language_model.", "language_model.model.", "model.", "transformer.", "gpt_neox."];
     let inner = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);

@@ -1,5 +1,5 @@
-//! What page and engine say to each other, as plain data: a model's shape, a pruning plan, settings and their link, results, sets of
-//! tasks, requests and events. Nothing here computes with a model or knows a browser.
+//! The data that page and engine exchange: a model's shape, pruning plans, settings and their link, results, task sets,
+//! requests and events. Nothing here computes with a model or depends on a browser.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Messages between page and worker: [`Request`] one way, [`WorkerEvent`] the other, both JSON.
+//! Messages between page and worker, as JSON: [`Request`] to the worker, [`WorkerEvent`] to the page.
 //!
 //! Every run has a number. A newer run supersedes an older one; the page drops events of superseded runs.
 
@@ -14,11 +14,11 @@ use crate::results::{
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tasks::{Question, RetrievalSet};
 
-/// Most bytes of weights that a tab can hold on the CPU, and the engine takes: of 4 GiB, what activations, caches and a second copy
-/// of a matrix leave.
+/// Most bytes of weights that the engine loads on the CPU: the 4 GiB of a 32-bit WebAssembly memory less room for
+/// activations, caches and a second copy of a matrix.
 pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
 
-/// What the page asks of the worker.
+/// A request of the page to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
@@ -26,30 +26,30 @@ pub enum Request {
     Load {
         /// The model.
         model: ModelOrder,
-        /// The model that takes the place of the pruned one, where there is one.
+        /// The model that replaces the pruned one, if there is one.
         other: Option<ModelOrder>,
-        /// How exactly weights are held.
+        /// The precision in which weights are held.
         precision: Precision,
-        /// Where to compute.
+        /// The device to compute on.
         device: DeviceChoice,
     },
-    /// Runs every measurement for these settings, in place of what is running.
+    /// Runs every measurement for these settings; replaces the running work.
     Run {
         /// Number of the run.
         run: u64,
-        /// What to run.
+        /// The settings to run.
         settings: RunSettings,
     },
-    /// Makes one measurement beside the main run, in place of what is running. What was already measured is told again at
-    /// once, so a measurement that was stopped goes on where it was.
+    /// Makes one measurement besides the main run; replaces the running work. Parts already measured are sent again at
+    /// once, so a stopped measurement resumes.
     Measure {
         /// Number of the run.
         run: u64,
-        /// What the main run runs.
+        /// The settings of the main run.
         settings: RunSettings,
-        /// What to compare, sweep and sample.
+        /// Plans to compare, the sweep's axis and the sample size.
         measure: MeasureSettings,
-        /// What to measure.
+        /// The measurement.
         what: Measurement,
     },
     /// Uses another calibration text from the next run on.
@@ -57,9 +57,9 @@ pub enum Request {
         /// The text; empty is the built-in one.
         text: String,
     },
-    /// Uses other questions.
+    /// Uses other multiple-choice questions.
     UseQuestions {
-        /// The questions; none is the built-in set.
+        /// The questions; an empty list is the built-in set.
         questions: Vec<Question>,
     },
     /// Uses other passages and queries.
@@ -76,34 +76,34 @@ pub enum Request {
 /// A model to load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelOrder {
-    /// What to call it in results; empty for the default model.
+    /// Its name in results; empty for the default model.
     pub source: String,
     /// Where its files are.
     pub files: ModelFiles,
-    /// What may come of it, where that has a limit: a link asks for it, or the visitor agreed to so much.
+    /// Limit for the download, if there is one: a link asks for the model, or the visitor agreed to a size.
     pub allowance: Option<Allowance>,
 }
 
-/// What may come of a model.
+/// Limit for the download of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Most bytes from the network. Where it is 0, only what tells whether a kept model is still the same.
+    /// Most bytes from the network. If 0, only the requests that tell whether a kept model is still current.
     pub bytes: u64,
-    /// Whether bytes count that are sent once more after a cut.
+    /// Whether bytes that are sent again after a broken connection count.
     pub counts_resent: bool,
     /// Whether redirects may be followed.
     pub follows_redirects: bool,
 }
 
-/// What was found of a model while it was loaded that goes beyond its [`Allowance`].
+/// How a download goes beyond its [`Allowance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Excess {
-    /// So many bytes are still to come.
+    /// The number of bytes that are still to be downloaded.
     Bytes(u64),
     /// Its host redirects to another address.
     Redirect,
-    /// How much more is to come is not known.
+    /// An unknown number of bytes.
     Unknown,
 }
 
@@ -113,17 +113,17 @@ pub enum Excess {
 pub enum ModelFiles {
     /// At an address: a GGUF file or a manifest.
     Address {
-        /// The address, in full.
+        /// The absolute URL.
         address: String,
     },
-    /// Picked by the visitor: one GGUF file or all of one that is split; or the files of a repository.
+    /// Picked by the visitor: a GGUF file, all files of a split one, or the files of a repository.
     Picked {
         /// The files.
         files: Vec<PickedFile>,
     },
     /// In a repository of a hub.
     Repository {
-        /// Which.
+        /// The repository.
         repository: RepositoryName,
         /// The hub's address.
         hub: String,
@@ -137,13 +137,13 @@ pub enum ModelFiles {
 pub struct PickedFile {
     /// Its name.
     pub name: String,
-    /// Where the worker can read it.
+    /// The URL at which the worker can read it.
     pub address: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
 }
 
-/// A measurement beside the main run.
+/// A measurement besides the main run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "measure", rename_all = "snake_case")]
 pub enum Measurement {
@@ -153,7 +153,7 @@ pub enum Measurement {
     Choice,
     /// Both models retrieve passages.
     Retrieval,
-    /// Both models do a sample of every task set, and a verdict follows.
+    /// Both models do a sample of every task set; a verdict follows.
     Judge,
     /// A sample of every task set at every point of a sweep.
     Sweep,
@@ -161,7 +161,7 @@ pub enum Measurement {
     Picture {
         /// The block.
         layer: usize,
-        /// Which of its matrices.
+        /// The matrix in the block.
         matrix: Matrix,
     },
 }
@@ -177,7 +177,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The name in results.
+    /// Its name in results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -189,15 +189,15 @@ impl Backend {
 /// Where the page wants the engine to compute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceChoice {
-    /// Where.
+    /// The backend.
     pub backend: Backend,
-    /// Why there, as a sentence.
+    /// Why it was chosen, as a sentence.
     pub reason: String,
-    /// Whether the visitor asked for it, so that another must not take its place.
+    /// Whether the visitor chose it, so that no other backend may replace it.
     pub required: bool,
-    /// Bytes of the longest buffer that one of its programs can bind, where it says so.
+    /// Largest buffer that a GPU program can bind, in bytes, if known.
     pub largest_binding: Option<u64>,
-    /// Threads that may compute on the CPU, 1 where memory cannot be shared.
+    /// Threads that may compute on the CPU; 1 if memory cannot be shared.
     pub threads: usize,
 }
 
@@ -213,54 +213,54 @@ pub enum Stage {
     Run,
 }
 
-/// What the worker tells the page: of itself, and of a run.
+/// An event that the worker sends to the page, about itself or about a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum WorkerEvent {
     /// The worker listens; requests sent before this are lost.
     Hello,
-    /// The engine's program comes in. Told by `crates/worker/src/start.js`, before [`WorkerEvent::Hello`]; and every second while the program is
-    /// compiled.
+    /// The engine's program is being downloaded, or compiled (then once a second). Sent by
+    /// `crates/worker/src/start.js`, before [`WorkerEvent::Hello`].
     Starting {
         /// Bytes so far.
         received: u64,
-        /// Bytes in all.
+        /// Bytes in total.
         total: u64,
     },
-    /// The engine does not start (`StartFailure::of`). Told by `crates/worker/src/start.js`.
+    /// The engine does not start (`StartFailure::of`). Sent by `crates/worker/src/start.js`.
     NotStarted {
-        /// A file of it.
+        /// The file of the engine that failed.
         file: String,
-        /// The status of the answer for the file; 0 where none came, or not to its end.
+        /// HTTP status of the file's answer; 0 if there was none, or it was incomplete.
         status: u16,
-        /// What the browser says against it.
+        /// The browser's error message.
         why: String,
     },
     /// The worker is alive.
     Pong,
     /// The device is open.
     Device {
-        /// Which.
+        /// The backend in use.
         backend: Backend,
-        /// Why not the other, as a sentence.
+        /// Why the other backend is not used, as a sentence.
         reason: String,
     },
-    /// The device that was opened is not to be used: the page starts the engine for the CPU.
+    /// The opened device must not be used; the page restarts the engine for the CPU.
     NotThisDevice {
         /// Why, as a sentence.
         reason: String,
-        /// Whether that is so at the next visit too.
+        /// Whether that also holds at the next visit.
         lasting: bool,
     },
-    /// Bytes of the model so far.
+    /// Progress of loading the model.
     Progress {
-        /// Read, from the network or from this device.
+        /// Bytes read so far, from the network or from this device.
         received: u64,
-        /// In all.
+        /// Bytes in total.
         total: u64,
-        /// How many of those read were on this device already.
+        /// How many of the bytes read were kept on this device.
         kept: u64,
-        /// The file that is read.
+        /// The file that is being read.
         file: String,
     },
     /// Something that the visitor should know, though the work goes on.
@@ -268,26 +268,26 @@ pub enum WorkerEvent {
         /// A sentence.
         message: String,
     },
-    /// A link's model is more than was found before it was loaded: the visitor is asked before anything more of it comes.
+    /// The download of a link's model goes beyond its allowance; nothing more is downloaded until the visitor agrees.
     AskFirst {
-        /// The model, as the settings have it.
+        /// The model as written in the settings.
         model: String,
-        /// What was found.
+        /// How it goes beyond the allowance.
         excess: Excess,
     },
-    /// The model is too big for this tab as it is stored.
+    /// The model is too big for this tab in its stored precision.
     TooBig {
-        /// The numbers, and what to do, as a sentence.
+        /// The sizes and what to do, as a sentence.
         message: String,
-        /// Whether it would fit in 8 bits.
+        /// Whether it would fit with weights rounded to 8 bits.
         fits_in_eight_bits: bool,
     },
-    /// The model can be asked.
+    /// The model is loaded.
     Ready {
-        /// What it is.
+        /// The model's description.
         model: Box<ModelInfo>,
     },
-    /// Nothing was running.
+    /// Answers [`Request::Stop`]: nothing is running any more.
     Stopped,
     /// Something failed outside of a run.
     Failed {
@@ -298,25 +298,25 @@ pub enum WorkerEvent {
         /// Whether the worker must be replaced.
         fatal: bool,
     },
-    /// What the engine takes of the machine.
+    /// The engine's use of the machine.
     Usage {
         /// Bytes of the worker's wasm memory.
         memory: u64,
         /// Threads that compute.
         threads: usize,
     },
-    /// A run, or a measurement beside it, tells something.
+    /// An event of a run or measurement.
     Run {
         /// The run's number.
         run: u64,
-        /// What it tells.
+        /// The event.
         event: RunEvent,
     },
 }
 
-/// What a run, or a measurement beside it, tells.
+/// An event of a run or measurement.
 ///
-/// Scripts of the page hear of each by its name in snake case.
+/// Scripts of the page receive each by its name in snake case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -326,9 +326,9 @@ pub enum RunEvent {
         /// Both models compared.
         compared: Box<ComparedPosition>,
     },
-    /// Numbers that are none at the end of the prompt.
+    /// NaN or infinite numbers at the end of the prompt.
     NotFinite {
-        /// Where they come from.
+        /// Where they first appear.
         found: NotFinite,
     },
     /// One more step of generation.
@@ -336,27 +336,27 @@ pub enum RunEvent {
         /// The step.
         step: Box<GenerationStep>,
     },
-    /// Measurement 4, all of it.
+    /// All of measurement 4.
     FixedTrajectory {
-        /// One entry a step of the dense text.
+        /// One entry per step of the dense text.
         steps: Vec<Metrics>,
     },
     /// Measurement 1 at one generation step of the dense text; step 0 is the end of the prompt.
     Layers {
-        /// Which step.
+        /// The step.
         step: usize,
         /// Whether the sublayers' weights are pruned as in the plan; otherwise each is dropped.
         edited: bool,
-        /// Every sublayer that is touched so.
+        /// One entry per sublayer.
         layers: Vec<LayerTransition>,
     },
-    /// How far a long piece of work is.
+    /// Progress of a long computation.
     Working {
-        /// What is done.
+        /// Name of the computation.
         what: String,
-        /// How many parts of it are done.
+        /// Parts done.
         done: usize,
-        /// How many there are.
+        /// Parts in total.
         total: usize,
     },
     /// What the plan did to the weights.
@@ -366,19 +366,19 @@ pub enum RunEvent {
     },
     /// The tokens whose Δz does the most damage after the prompt.
     Damage {
-        /// The largest part first.
+        /// The largest share first.
         tokens: Vec<TokenWeight>,
     },
-    /// How far both texts have collapsed.
+    /// Measures of collapse of both texts.
     Quality {
-        /// Of each text.
+        /// The measures of each text.
         quality: Box<Quality>,
     },
     /// One variant has written its text.
     Variant {
-        /// Its place among the variants.
+        /// Its index among the variants.
         at: usize,
-        /// What it wrote.
+        /// Its text and comparison.
         result: Box<VariantResult>,
     },
     /// One question answered by both models.
@@ -388,7 +388,7 @@ pub enum RunEvent {
     },
     /// Retrieval by both models.
     Retrieval {
-        /// Ranks.
+        /// The rankings.
         report: Box<RetrievalReport>,
     },
     /// One generative task done by both models.
@@ -396,16 +396,16 @@ pub enum RunEvent {
         /// The texts.
         result: Box<GenerativeResult>,
     },
-    /// What the plan is good for.
+    /// Verdicts on the plan.
     Judged {
-        /// One verdict a purpose.
+        /// One verdict per purpose.
         advice: Vec<Advice>,
     },
     /// One point of a sweep.
     SweepPoint {
         /// The scores.
         point: Box<SweepPoint>,
-        /// Points measured, with this one.
+        /// Points measured, including this one.
         done: usize,
         /// Points of the sweep.
         total: usize,
@@ -417,10 +417,10 @@ pub enum RunEvent {
     },
     /// A measurement is complete.
     Measured {
-        /// Which.
+        /// The measurement.
         what: Measurement,
     },
-    /// Importance of every sublayer, once a model.
+    /// Importance of every sublayer, sent once per model.
     Importance {
         /// By kind and layer.
         importance: Box<Importance>,
@@ -448,7 +448,8 @@ impl RunEvent {
     }
 }
 
-/// The names of everything that scripts of the page can listen to: what the page sets, what a worker tells of itself, what a run tells.
+/// The names of all events that scripts of the page can listen to: three of the page and the worker, and all
+/// [`RunEvent`]s.
 pub fn script_events() -> Vec<&'static str> {
     ["settings", "progress", "ready"].into_iter().chain(RunEvent::VARIANTS.iter().copied()).collect()
 }
@@ -457,7 +458,7 @@ pub fn script_events() -> Vec<&'static str> {
 mod tests {
     use super::*;
 
-    /// What the README lists for `on(name, callback)`, it lists in the order in which events are declared.
+    /// The README lists the events for `on(name, callback)` in the order of their declaration.
     #[test]
     fn the_readme_lists_every_event_of_scripts() {
         let readme = include_str!("../../../README.md");

@@ -1,4 +1,4 @@
-//! Opens the device that the page chose, and says which it is and why.
+//! Opens the device that the page chose and reports it.
 
 use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::model::loader::Limits;
@@ -8,12 +8,12 @@ use prunescope_protocol::results::device_check::milliseconds;
 
 use super::tell;
 
-/// A backend that a program of this crate computes on.
+/// A backend that a worker program can run on.
 pub trait Host: Compute {
-    /// Opens the chosen device and tells which it is. Where it cannot be had that is told, and there is none.
+    /// Opens the chosen device and reports it to the page. Returns `None` if that fails, after reporting the reason.
     fn open(choice: &DeviceChoice) -> impl Future<Output = Option<Self>>;
 
-    /// What it can hold.
+    /// The memory limits of the device.
     fn limits() -> Limits;
 }
 
@@ -60,13 +60,13 @@ impl Host for prunescope_engine::compute::Gpu {
     }
 
     fn limits() -> Limits {
-        // How much a GPU holds, no browser says.
+        // Browsers do not state a GPU's memory.
         Limits::default()
     }
 }
 
-/// Why the device that was opened is not to be used, and whether that lasts: it computes wrong numbers, or it is slower than the
-/// CPU and was not asked for.
+/// The reason not to use the opened device, and whether it lasts: the device computes wrong numbers, or it is slower
+/// than the CPU and was not required.
 pub(crate) async fn reason_against<C: Compute>(session: &mut Session<C>, required: bool) -> Option<(String, bool)> {
     match session.check_device().await {
         Err(wrong) => Some((format!("The CPU computes, because {wrong}."), false)),

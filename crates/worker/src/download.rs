@@ -1,5 +1,5 @@
-//! Streams a model's bytes into the loader, from wherever it is: an address, the visitor's files, a hub, this device. What to read
-//! and what to believe decides [`prunescope_downloads`]; here is the browser.
+//! Streams a model's bytes into the loader, from an address, the visitor's files, a hub or this device. The logic is in
+//! [`prunescope_downloads`]; this is its browser side.
 
 use std::cell::Cell;
 
@@ -22,18 +22,18 @@ const PROGRESS_EVERY_MS: f64 = 50.0;
 
 /// Why a model was not loaded.
 pub(crate) enum Failure {
-    /// A sentence.
+    /// The message, a sentence.
     Message(String),
-    /// It is too big as it is stored.
+    /// The model is too big in its stored precision.
     TooBig {
-        /// A sentence.
+        /// The message, a sentence.
         message: String,
-        /// Whether it would fit in 8 bits.
+        /// Whether it would fit with weights rounded to 8 bits.
         fits_in_eight_bits: bool,
     },
-    /// The visitor is to be asked first ([`WorkerEvent::AskFirst`]).
+    /// The visitor has to be asked first ([`WorkerEvent::AskFirst`]).
     AskFirst {
-        /// What was found.
+        /// How the download goes beyond its allowance.
         excess: Excess,
     },
 }
@@ -75,7 +75,7 @@ pub(crate) async fn model<C: Compute>(
     })
 }
 
-/// A sentence about an order, without the whole of an address that is longer than anyone reads, such as one that holds its data.
+/// Shortens the model's address in a message, since a `data:` address may hold the whole model.
 fn in_short(order: &ModelOrder, sentence: String) -> String {
     match &order.files {
         ModelFiles::Address { address } => sentence.replace(address.as_str(), &shown(address)),
@@ -83,7 +83,7 @@ fn in_short(order: &ModelOrder, sentence: String) -> String {
     }
 }
 
-/// A loader for [`prunescope_downloads::load`].
+/// Adapts [`ModelLoader`] for [`prunescope_downloads::load`].
 struct IntoModel<C: Compute>(ModelLoader<C>);
 
 impl<C: Compute> Loader for IntoModel<C> {
@@ -107,10 +107,10 @@ impl<C: Compute> Loader for IntoModel<C> {
     }
 }
 
-/// The browser in which this worker runs.
+/// The browser as a [`Platform`].
 #[derive(Default)]
 struct Browser {
-    /// When it was last told how far the download is.
+    /// Time of the last progress event, in milliseconds.
     told: Cell<f64>,
 }
 

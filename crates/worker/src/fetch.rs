@@ -1,4 +1,4 @@
-//! Requests, as a browser makes them. What to ask for and what an answer means decides [`server`].
+//! HTTP requests with the browser's `fetch`. What to request, and what an answer means, is decided in [`server`].
 //!
 //! [`server`]: prunescope_downloads::server
 
@@ -13,16 +13,16 @@ use web_sys::{Headers, RequestInit, RequestRedirect, Response};
 use super::scope;
 use prunescope_downloads::{Answer, Request};
 
-/// An answer whose bytes are still coming. Dropping it cancels the rest of the transfer.
+/// An answer whose body is still being received. Dropping it cancels the rest of the transfer.
 pub(crate) struct Fetched {
     response: Response,
-    /// None where it has no body.
+    /// `None` if the answer has no body.
     body: Option<IntoStream<'static>>,
 }
 
-/// Asks a server.
+/// Sends a request.
 ///
-/// The error is what the browser says.
+/// The error is the browser's message.
 pub(crate) async fn fetch(request: &Request<'_>) -> Result<Fetched, String> {
     let init = RequestInit::new();
     if let Ok(headers) = Headers::new() {
@@ -64,7 +64,7 @@ impl Answer for Fetched {
     }
 }
 
-/// What JavaScript says of an error.
+/// The message of a JavaScript error.
 fn text_of(error: &JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

@@ -1,5 +1,6 @@
-//! Asks the page for the threads that help the CPU's engine, where it may share memory (cross-origin isolation). The page starts them,
-//! since in Firefox 153 about one worker in a hundred stops for good where it starts another (`tests/e2e/browsers.test.mjs` saw it).
+//! Asks the page to start helper threads for the CPU engine, if memory can be shared (cross-origin isolation). The page
+//! starts them because in Firefox 153 about one worker in a hundred hangs forever when it starts another (seen in
+//! `tests/e2e/browsers.test.mjs`).
 
 use std::cell::Cell;
 
@@ -15,26 +16,27 @@ use prunescope_kernels::threads::POOL;
 
 /// Bytes of a helper's stack.
 const STACK: usize = 1 << 18;
-/// What a helper's worker runs: so it cannot be missing, and it has the policy of the page that made the engine's worker.
+/// The script of a helper's worker. Embedded, so that it cannot be missing and inherits the content security policy of
+/// the page that made the engine's worker.
 const SCRIPT: &str = include_str!("helper.js");
 
-/// Called once by a helper.
+/// Registers the calling helper thread; called once by each.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn engine_join() {
     POOL.worker_join();
 }
 
-/// What a helper runs; the state that it is to sleep in.
+/// Computes until there has been no work for a while; returns the pool's state, whose change the helper then waits for.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn engine_help() -> u32 {
     POOL.worker_run()
 }
 
-/// Asks for helpers, so many that `threads` compute in all; for none where memory cannot be shared.
+/// Asks for helpers, so that `threads` threads compute in total; does nothing if memory cannot be shared.
 ///
-/// Starting helpers is best-effort: the engine computes with those that come.
+/// Starting helpers is best-effort: the engine computes with those that start.
 ///
-/// * `relaxed_simd` — the program that the engine uses for products, if it does.
+/// * `relaxed_simd` — the program that the engine uses for matrix products, if it does.
 pub(crate) fn start(threads: usize, relaxed_simd: Option<&RelaxedSimdProgram>) {
     thread_local! {
         static STARTED: Cell<usize> = const { Cell::new(1) };
@@ -48,17 +50,17 @@ pub(crate) fn start(threads: usize, relaxed_simd: Option<&RelaxedSimdProgram>) {
     }
 }
 
-/// Whether this is run by a helper, whose stack lies in the engine's heap.
+/// Whether the caller is a helper, whose stack is in the engine's heap.
 pub(crate) fn is_helper() -> bool {
     unsafe extern "C" {
-        /// Where the heap begins, behind the engine's own stack. Made by the linker.
+        /// Start of the heap, after the engine's own stack. Defined by the linker.
         static __heap_base: u8;
     }
     let on_stack = 0u8;
     &raw const on_stack >= &raw const __heap_base
 }
 
-/// An address of [`SCRIPT`].
+/// Creates a blob URL of [`SCRIPT`].
 fn script_address() -> Result<String, JsValue> {
     let options = BlobPropertyBag::new();
     options.set_type("text/javascript");
@@ -72,14 +74,14 @@ fn ask_for_one(script: &str, relaxed_simd: Option<&RelaxedSimdProgram>) -> Resul
     let (help, order) = (Object::new(), order(top, relaxed_simd)?);
     Reflect::set(&help, &"script".into(), &script.into())?;
     Reflect::set(&help, &"order".into(), &order)?;
-    // Where the memory cannot be sent, nobody uses the stack, and it is freed.
+    // If sending fails, the stack is unused and is freed.
     scope().post_message(&help)?;
-    // Otherwise it never is: a helper ends with the engine.
+    // Otherwise it is never freed: a helper lives as long as the engine.
     Box::leak(stack);
     Ok(())
 }
 
-/// What a helper needs to begin, its stack's upper end among it.
+/// The message that starts a helper; `stack` is the upper end of its stack.
 fn order(stack: usize, relaxed_simd: Option<&RelaxedSimdProgram>) -> Result<Object, JsValue> {
     let order = Object::new();
     let set = |key: &str, value: &JsValue| Reflect::set(&order, &key.into(), value);

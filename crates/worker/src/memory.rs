@@ -1,15 +1,15 @@
-//! This program's memory.
+//! The program's WebAssembly memory.
 
 use wasm_bindgen::JsCast;
 
-/// Whether this program's memory may be given to other workers.
+/// Whether the memory is shared, so that other workers can use it.
 pub(crate) fn is_shared() -> bool {
     let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-    // A page that is not isolated has no name for the other kind.
+    // `SharedArrayBuffer` is undefined in a page that is not cross-origin isolated, so compare with `ArrayBuffer`.
     !memory.buffer().is_instance_of::<js_sys::ArrayBuffer>()
 }
 
-/// Bytes of this program's memory.
+/// Size of the memory in bytes.
 pub(super) fn bytes() -> u64 {
     let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
     u64::from(memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length())

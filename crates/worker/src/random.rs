@@ -1,11 +1,13 @@
-//! The source of random numbers of every crate in this program: getrandom's custom backend. Its own for browsers has the browser write into the
-//! program's memory, which browsers refuse where that is shared.
+//! Random numbers for every crate in this program: getrandom's custom backend. Its browser backend writes directly into
+//! the program's memory, which browsers refuse if that is shared.
+
+use std::mem::MaybeUninit;
 
 use getrandom::Error;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
-/// What a browser gives at once, in bytes. Source: W3C Web Cryptography API, "getRandomValues".
+/// Most random bytes per call. Source: W3C Web Cryptography API, "getRandomValues".
 const AT_ONCE: usize = 65_536;
 
 #[wasm_bindgen]
@@ -14,18 +16,18 @@ extern "C" {
     fn get_random_values(buffer: &Uint8Array) -> Result<JsValue, JsValue>;
 }
 
-/// Versions 0.3 and 0.4 of getrandom call the same symbol; the error of both is a number that is not 0.
+/// Versions 0.3 and 0.4 of getrandom call the same symbol; both have a nonzero number as error.
 ///
 /// # Safety
-/// `len` bytes can be written at `dest`.
+/// `dest` must be valid for writes of `len` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "Rust" fn __getrandom_v03_custom(dest: *mut u8, len: usize) -> Result<(), Error> {
-    // SAFETY: the caller says that so many bytes can be written there; they need not be set, since they are only written.
-    let bytes = unsafe { std::slice::from_raw_parts_mut(dest, len) };
+    // SAFETY: the caller guarantees that the bytes can be written; `MaybeUninit` need not be initialized.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(dest.cast::<MaybeUninit<u8>>(), len) };
     for chunk in bytes.chunks_mut(AT_ONCE) {
         let random = Uint8Array::new_with_length(chunk.len() as u32);
         get_random_values(&random).map_err(|_| Error::UNSUPPORTED)?;
-        random.copy_to(chunk);
+        random.copy_to_uninit(chunk);
     }
     Ok(())
 }

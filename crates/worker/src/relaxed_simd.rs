@@ -1,4 +1,4 @@
-//! Starts the program with relaxed SIMD (`crates/relaxed-simd`) on the engine's memory, where the browser takes it.
+//! Starts the relaxed SIMD program (`crates/relaxed-simd`) on the engine's memory, if the browser supports it.
 
 use std::mem::transmute;
 
@@ -9,25 +9,25 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::memory::is_shared;
 use prunescope_kernels::matmul::{Gemm, Gemv, RelaxedSimd, use_relaxed_simd};
 
-/// The program, for memory of one program's own and for memory that threads share.
+/// The program for unshared memory and for shared memory.
 const PROGRAMS: [&[u8]; 2] = [
     include_bytes!(concat!(env!("OUT_DIR"), "/relaxed_simd.wasm")),
     include_bytes!(concat!(env!("OUT_DIR"), "/relaxed_simd_shared.wasm")),
 ];
 
-/// The program that runs, for helpers to start it too.
+/// The running program, from which helpers start their own instance.
 pub(crate) struct RelaxedSimdProgram {
-    /// Its compiled form.
+    /// The compiled module.
     pub module: Module,
-    /// The name under which the engine exports its table of functions.
+    /// The name of the engine's exported function table.
     pub table: JsValue,
-    /// The names of its functions, `(name, place in the table)`.
+    /// Its functions: `(name, index in the table)`.
     pub places: [(&'static str, u32); 2],
 }
 
-/// From now on products are computed by the program; where the browser refuses it, nothing changes.
+/// Makes the engine compute matrix products with the program; does nothing if the browser refuses it.
 pub(crate) fn install() -> Option<RelaxedSimdProgram> {
-    // What a browser refuses is its own affair: the engine's own loops are there.
+    // Any failure is fine: the engine has its own kernels.
     try_to().ok().flatten()
 }
 
@@ -49,7 +49,7 @@ fn try_to() -> Result<Option<RelaxedSimdProgram>, JsValue> {
         functions.set(place, &function)?;
     }
     let [gemm, gemv] = places.map(|(_, place)| place as usize);
-    // SAFETY: a function's pointer is its place in the table, and the functions there have these types, as build.rs has seen.
+    // SAFETY: on wasm a function pointer is its index in the table, and build.rs has checked the functions' types.
     use_relaxed_simd(unsafe {
         RelaxedSimd { gemm: transmute::<usize, Gemm>(gemm), gemv: transmute::<usize, Gemv>(gemv) }
     });

@@ -1,8 +1,8 @@
-//! Model files kept on the visitor's device, in the origin's private file system. Where a browser has none (a private window, an
-//! old browser), nothing is kept.
+//! Model files kept on the visitor's device, in the origin private file system (OPFS). If a browser has none (a private
+//! window, an old browser), nothing is kept.
 //!
-//! `models/NAME/FILE` ([`names`]); the page lists and deletes the folders (`page::models`). What is written there, and what is
-//! believed of it, decides [`kept`].
+//! Files are at `models/NAME/FILE` ([`names`]); the page lists and deletes the folders (`page::models`). The content of
+//! the files is defined by [`kept`].
 //!
 //! [`names`]: prunescope_downloads::names
 //! [`kept`]: prunescope_downloads::kept
@@ -22,14 +22,14 @@ use prunescope_downloads::{File, Folder, Snapshot};
 /// The folder of one model.
 pub(crate) struct KeptFolder(FileSystemDirectoryHandle);
 
-/// A file that this worker alone has open.
+/// A file that this worker has open exclusively.
 pub(crate) struct KeptFile(FileSystemSyncAccessHandle);
 
-/// A file as it was when it was asked for.
+/// A read-only view of a file as it was when it was requested.
 pub(crate) struct KeptCopy(web_sys::File);
 
 impl KeptFolder {
-    /// The folder of a model, made where it is not there; none where nothing can be kept.
+    /// Opens the folder of a model, creating it if missing; `None` if nothing can be kept.
     pub(crate) async fn open(name: &str) -> Option<Self> {
         let models = kept_models::folder(true).await?;
         let options = FileSystemGetDirectoryOptions::new();
@@ -50,7 +50,7 @@ impl Folder for KeptFolder {
         let opening = handle.create_sync_access_handle();
         let opened = await_handle(opening.clone()).await.map(KeptFile);
         if opened.is_none() {
-            // One that comes too late is closed, so that the file can be opened later.
+            // Close a handle that arrives after the timeout, so that the file can be opened later.
             spawn_local(async move {
                 if let Ok(late) = JsFuture::from(opening).await {
                     drop(KeptFile(late.unchecked_into()));
@@ -66,7 +66,7 @@ impl Folder for KeptFolder {
     }
 
     async fn remove(&self, name: &str) {
-        // What is not there need not be deleted.
+        // A missing file is not an error.
         let _: Option<JsValue> = await_handle(self.0.remove_entry(&encoded(name))).await;
     }
 }
@@ -82,13 +82,13 @@ impl File for KeptFile {
     }
 
     fn write(&self, at: u64, bytes: &[u8]) -> bool {
-        // Copied out of the program's memory: what is shared or may grow cannot be written.
+        // Browsers refuse to write from memory that is shared or may grow, so copy first.
         let copy = Uint8Array::from(bytes);
         self.0.write_with_js_u8_array_and_options(&copy, &place(at)).is_ok_and(|count| count as usize == bytes.len())
     }
 
     fn truncate(&self, bytes: u64) {
-        // Where that fails, what is left has no checksum.
+        // If this fails, the rest has no valid checksum and is ignored.
         let _ = self.0.truncate_with_f64(bytes as f64);
     }
 }

@@ -355,6 +355,14 @@ fn select_of_bands(bands: &[Band], ids: &[u32]) -> Tensor<2> {
     rows.select(0, order)
 }
 
+/// The GPU of this program's tests, which can be opened only once.
+#[cfg(test)]
+pub(crate) fn test_device() -> Device {
+    static DEVICE: std::sync::LazyLock<Device> =
+        std::sync::LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
+    DEVICE.clone()
+}
+
 #[cfg(test)]
 mod on_a_gpu {
     use super::*;
@@ -368,7 +376,7 @@ mod on_a_gpu {
         let values: Vec<f32> = (0..rows * columns).map(|at| ((at * 37 % 101) as f32 - 50.0) / 64.0).collect();
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let stored = StoredMatrix { tensor_type: TensorType::F32, bytes: bytes.into(), shape: [rows, columns] };
-        let gpu = Gpu::new(Device::wgpu_options().init().expect("a GPU"));
+        let gpu = Gpu::new(test_device());
         let whole = gpu.matrix(&stored, false);
         let narrow = gpu.clone().with_largest_binding(3 * 4 * columns as u64 + 100);
         let bands = narrow.matrix(&stored, false);

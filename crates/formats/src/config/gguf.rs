@@ -1,6 +1,6 @@
-//! A decoder's configuration from GGUF metadata.
+//! Parses a decoder's configuration from GGUF metadata.
 //!
-//! Source: GGUF specification, "LLM" keys; what they mean is as in llama.cpp (`llama-model.cpp`, `models/*.cpp`).
+//! Source: GGUF specification, "LLM" keys, interpreted as in llama.cpp (`llama-model.cpp`, `models/*.cpp`).
 
 use prunescope_protocol::model::family::Family;
 
@@ -12,10 +12,10 @@ use crate::gguf::{Gguf, GgufError};
 use crate::load_error::LoadError;
 use crate::metadata::{FromValue, PerLayer};
 
-/// Gemma 3 of so many layers scales its scores by the width of the stream over the heads, not by that of a head.
+/// Number of layers of Gemma 3 27B, which scales attention scores by (hidden / heads)^-½ instead of head_dim^-½.
 const GEMMA_27B_LAYERS: usize = 62;
 
-/// Metadata under the name of an architecture.
+/// Metadata keys prefixed by the architecture's name.
 struct Keys<'a> {
     gguf: &'a Gguf,
     architecture: &'a str,
@@ -30,7 +30,7 @@ impl<'a> Keys<'a> {
         self.gguf.get(&self.key(name))
     }
 
-    /// A count from 1 to `most`. An array must say the same of every layer.
+    /// A count from 1 to `most`. An array must have the same number for every layer.
     fn count(&self, name: &str, most: u64) -> Result<Option<usize>, LoadError> {
         let number = match self.get::<PerLayer<u64>>(name)? {
             None => return Ok(None),
@@ -56,11 +56,11 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Reads the configuration from a file's metadata.
+/// Parses the configuration from a file's metadata.
 ///
 /// # Errors
-/// What is no language model, an unknown architecture, a key that is missing or of another type, numbers that do not fit
-/// together.
+/// A file that is not a language model, an unsupported architecture or feature, a missing key or one of the wrong type,
+/// or numbers that do not fit together.
 pub fn from_gguf(gguf: &Gguf) -> Result<DecoderConfig, LoadError> {
     let other = |what: &str| Err(LoadError::NotALanguageModel { what: what.into() });
     match gguf.get("general.type")? {
@@ -141,7 +141,7 @@ pub fn from_gguf(gguf: &Gguf) -> Result<DecoderConfig, LoadError> {
         embedding_scale: if family == Family::Gemma3 { (hidden as f64).sqrt() } else { 1.0 },
         parallel: family.parallel() && parallel,
         parts: OptionalParts {
-            // What llama.cpp takes where a file has it.
+            // llama.cpp uses these tensors if the file has them.
             attention_bias: family.attention_bias().unwrap_or(Presence::IfThere),
             output_bias: family.output_bias().unwrap_or(Presence::IfThere),
             mlp_bias: family.mlp_bias().unwrap_or(Presence::IfThere),
@@ -150,7 +150,7 @@ pub fn from_gguf(gguf: &Gguf) -> Result<DecoderConfig, LoadError> {
     })
 }
 
-/// Rotary positions, and the context to which they are right.
+/// Rotary positions, and the longest context in tokens for which they are valid.
 fn rotary(
     keys: &Keys<'_>,
     family: Family,
@@ -161,11 +161,11 @@ fn rotary(
     let long = has("rope_factors_short.weight");
     let original = keys.count("rope.scaling.original_context_length", LONGEST)?;
     let magnitude = keys.get("rope.scaling.attn_factor")?.unwrap_or(1.0);
-    // An older name of the same; 0 is none.
+    // `rope.scale_linear` is an older name; 0 means no scaling.
     let factor: Option<f64> = keys.get("rope.scaling.factor")?.or(keys.get("rope.scale_linear")?);
     let factor = factor.filter(|factor| *factor != 0.0).unwrap_or(1.0);
     let own_factors = long || has("rope_freqs.weight");
-    // As in llama.cpp, a factor without a type is linear.
+    // As in llama.cpp, the default type is linear.
     let scaling = match keys.get("rope.scaling.type")?.unwrap_or("linear") {
         "longrope" if own_factors => RopeScaling::Factors { magnitude },
         "none" | "linear" if magnitude != 1.0 && factor == 1.0 => RopeScaling::Factors { magnitude },
@@ -187,7 +187,7 @@ fn rotary(
         },
         found => return Err(LoadError::Unsupported { what: format!("RoPE scaling of type `{found}`") }),
     };
-    // Beyond the original context other factors would hold, for all tokens.
+    // Beyond the original context LongRoPE uses other factors for all tokens.
     let context = original.filter(|_| long).unwrap_or(trained).min(trained);
     let window_base = keys.get("rope.freq_base_swa")?.unwrap_or(GEMMA_WINDOW_BASE);
     let rotary = Rotary {

@@ -1,7 +1,8 @@
-//! A decoder's configuration from the `config.json` of a Hugging Face repository.
+//! Parses a decoder's configuration from a Hugging Face repository's `config.json`.
 //!
-//! Source: the configuration classes of transformers 5 (`configuration_*.py`, `modeling_rope_utils.py`). A key is found wherever
-//! they find it; a missing one has their default where they have one for it, but what fixes the shape must be there.
+//! Source: the configuration classes of transformers 5 (`configuration_*.py`, `modeling_rope_utils.py`). Keys are
+//! looked up in all places that transformers accepts. A missing key has transformers' default, but those that determine
+//! the shape are required.
 
 use prunescope_protocol::model::family::{Activation, Family};
 use prunescope_protocol::model::repository::DescriptionError;
@@ -13,25 +14,25 @@ use super::{
 };
 use crate::load_error::LoadError;
 
-/// Most tokens of a vocabulary that are believed.
+/// Largest vocabulary that is accepted, in tokens.
 const MOST_TOKENS: u64 = 1 << 24;
-/// Gemma 3: the base frequency of layers that see the whole context, where the file does not say.
+/// Gemma 3: rotary base frequency of layers without a window, if the file does not state it.
 const GEMMA_BASE: f64 = 1_000_000.0;
-/// Tokens that windowed layers see, where the file does not say.
+/// Attention window in tokens if the file does not state it.
 const DEFAULT_WINDOW: usize = 4096;
-/// Ends of the names of classes that predict the next token.
+/// Suffixes of the names of model classes that predict the next token.
 const LANGUAGE_MODELS: [&str; 3] = ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration"];
 
-/// Reads the configuration from a repository's `config.json`.
+/// Parses the configuration from a repository's `config.json`.
 ///
-/// * `name` — what to call the model.
+/// * `name` — the model's name.
 ///
 /// # Errors
-/// Not JSON, what is no language model, an unknown `model_type`, quantized weights, a key that is missing or of another
-/// type, numbers that do not fit together.
+/// A text that is not JSON, a model that is not a language model, an unsupported `model_type` or feature, quantized
+/// weights, a missing key or one of the wrong type, or numbers that do not fit together.
 pub fn from_hub(text: &str, name: &str) -> Result<DecoderConfig, LoadError> {
     let root: Map<String, Value> = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    // A model that also sees pictures keeps the part that reads in a section of its own.
+    // Multimodal models have the language model's configuration in this section.
     let map = root.get("text_config").and_then(Value::as_object).unwrap_or(&root);
     let (root, keys) = (Keys(&root), Keys(map));
     let model_type = keys.text("model_type")?.ok_or_else(|| wrong("`model_type` is missing".into()))?;
@@ -41,7 +42,7 @@ pub fn from_hub(text: &str, name: &str) -> Result<DecoderConfig, LoadError> {
     let layers = keys.needed_count(&["num_hidden_layers", "n_layer"], MOST_LAYERS)?;
     let heads = keys.needed_count(&["num_attention_heads", "n_head"], MOST_HEADS)?;
     let hidden = keys.needed_count(&["hidden_size", "n_embd"], WIDEST)?;
-    // `null` stands for the quotient, a missing key for the class's own default.
+    // `null` means hidden / heads; a missing key means the class's own default.
     let default_width = match family {
         Family::Qwen3 if !keys.has("head_dim") => 128,
         Family::Gemma3 if !keys.has("head_dim") => 256,
@@ -98,7 +99,7 @@ pub fn from_hub(text: &str, name: &str) -> Result<DecoderConfig, LoadError> {
     })
 }
 
-/// The context in tokens where the file does not say.
+/// Longest context in tokens if the file does not state it.
 fn default_context(family: Family) -> usize {
     match family {
         Family::Gpt2 => 1024,
@@ -117,7 +118,7 @@ fn missing(key: &str) -> LoadError {
     wrong(format!("`{key}` is missing"))
 }
 
-/// That this is a language model whose weights are numbers.
+/// Checks that this is a language model whose weights are not quantized.
 fn check_kind(root: &Keys<'_>, keys: &Keys<'_>, family: Family) -> Result<(), LoadError> {
     let other = |what: String| Err(LoadError::NotALanguageModel { what });
     for keys in [root, keys] {
@@ -170,7 +171,7 @@ fn check_kind(root: &Keys<'_>, keys: &Keys<'_>, family: Family) -> Result<(), Lo
     Ok(())
 }
 
-/// Variants of a family that are not implemented.
+/// Refuses variants of a family that are not implemented.
 fn refuse_variants(keys: &Keys<'_>, family: Family) -> Result<(), LoadError> {
     let refused = |key: &str| Err(LoadError::Unsupported { what: format!("`{key}`") });
     let flags: &[&str] = match family {
@@ -207,7 +208,7 @@ fn epsilon(keys: &Keys<'_>, family: Family) -> Result<f64, LoadError> {
     Ok(keys.float(key)?.unwrap_or(default))
 }
 
-/// The MLP's function, by its name in transformers (`activations.py`).
+/// The MLP's activation function, by its name in transformers (`activations.py`).
 fn activation(keys: &Keys<'_>, family: Family) -> Result<Activation, LoadError> {
     let key = match family {
         Family::Gpt2 => "activation_function",
@@ -225,7 +226,7 @@ fn activation(keys: &Keys<'_>, family: Family) -> Result<Activation, LoadError> 
     }
 }
 
-/// How many tokens back windowed layers see, and which layers those are.
+/// The attention window in tokens, and for each layer whether it has the window.
 fn windows(keys: &Keys<'_>, family: Family, layers: usize) -> Result<(Option<usize>, Vec<bool>), LoadError> {
     let kinds = keys.texts("layer_types")?;
     if let Some(kinds) = kinds.as_ref().filter(|kinds| kinds.len() != layers) {
@@ -267,9 +268,9 @@ fn windows(keys: &Keys<'_>, family: Family, layers: usize) -> Result<(Option<usi
     Ok((window, windowed))
 }
 
-/// Rotary positions, and the context to which they are right.
+/// Rotary positions, and the longest context in tokens for which they are valid.
 ///
-/// `rope_parameters` since transformers 5, `rope_theta` and `rope_scaling` before; a checkpoint may have any mixture of them.
+/// transformers 5 writes `rope_parameters`, older versions `rope_theta` and `rope_scaling`; a checkpoint may mix them.
 fn rotary(keys: &Keys<'_>, family: Family, head_dim: usize, trained: usize) -> Result<(Rotary, usize), LoadError> {
     let empty = Map::new();
     let parameters = keys.object("rope_parameters")?;
@@ -323,14 +324,14 @@ fn rotary(keys: &Keys<'_>, family: Family, head_dim: usize, trained: usize) -> R
     };
     let mut factors = vec![];
     let scaling = match kind {
-        // The dynamic one changes nothing before the context is longer than `max_position_embeddings`.
+        // Dynamic scaling applies only beyond `max_position_embeddings`.
         "default" | "dynamic" => RopeScaling::None,
         found if family == Family::Phi3 && found != "longrope" => {
             return Err(LoadError::Unsupported { what: format!("RoPE scaling of type `{found}`") });
         }
         "linear" => RopeScaling::Linear { factor: needed("factor")? },
         "longrope" => {
-            // Other factors hold, for all tokens, in a text longer than the original context: `long_factor`.
+            // Texts longer than the original context would use `long_factor` for all tokens.
             let short = map.floats("short_factor")?;
             factors = short.ok_or_else(|| LoadError::Unsupported {
                 what: "RoPE scaling of type `longrope` without `short_factor`".into(),
@@ -376,16 +377,16 @@ fn rotary(keys: &Keys<'_>, family: Family, head_dim: usize, trained: usize) -> R
     Ok((Rotary { base, window_base, dimensions, scaling, factors }, context))
 }
 
-/// The entries of a JSON object. An entry of another type than its meaning needs is refused by its name; `null` is none.
+/// The entries of a JSON object. An entry of the wrong type is an error that names it; `null` counts as missing.
 struct Keys<'a>(&'a Map<String, Value>);
 
 impl<'a> Keys<'a> {
-    /// Whether there is an entry, be it `null`.
+    /// Whether there is an entry, even if it is `null`.
     fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
 
-    /// A default where there is no entry at all.
+    /// The default if there is no entry at all.
     fn has_not<T>(&self, key: &str, default: T) -> Option<T> {
         (!self.has(key)).then_some(default)
     }
@@ -435,12 +436,13 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// `rope_type`, or its older name.
+    /// `rope_type`, or its older name `type`.
     fn rope_type(&self) -> Result<Option<&'a str>, LoadError> {
         Ok(self.text("rope_type")?.or(self.text("type")?))
     }
 
-    /// A count from 1 to `most` under the first of some names. A list must say the same of every layer.
+    /// A count from 1 to `most` under the first of `names` that is present. A list must have the same number for every
+    /// layer.
     fn count(&self, names: &[&str], most: u64) -> Result<Option<usize>, LoadError> {
         let Some(name) = names.iter().find(|name| self.0.get(**name).is_some_and(|value| !value.is_null())) else {
             return Ok(None);
@@ -463,7 +465,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// A value as a message shows it.
+/// A value as error messages show it.
 fn shown(value: &Value) -> String {
     match value {
         Value::Array(list) => format!("a list of {} values", list.len()),

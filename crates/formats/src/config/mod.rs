@@ -1,5 +1,5 @@
-//! Reads the numbers that fix a decoder's shape, and refuses what cannot be one: [`from_gguf`] from GGUF metadata, [`from_hub`] from
-//! the `config.json` of a Hugging Face repository.
+//! Parses and checks a decoder's configuration: [`from_gguf`] from GGUF metadata, [`from_hub`] from a Hugging Face
+//! repository's `config.json`.
 
 mod gguf;
 mod hub;
@@ -12,24 +12,25 @@ use crate::load_error::LoadError;
 pub use gguf::from_gguf;
 pub use hub::from_hub;
 
-/// Most layers that are believed.
+/// Most layers that are accepted.
 pub(crate) const MOST_LAYERS: u64 = 1 << 10;
-/// Largest width that is believed.
+/// Largest width that is accepted.
 pub(crate) const WIDEST: u64 = 1 << 18;
-/// Most heads that are believed.
+/// Most heads that are accepted.
 pub(crate) const MOST_HEADS: u64 = 1 << 12;
-/// Longest context that is believed, in tokens.
+/// Longest context that is accepted, in tokens.
 pub(crate) const LONGEST: u64 = 1 << 24;
-/// The base frequency where a file does not say.
+/// Rotary base frequency if a file does not state it.
 pub(crate) const ROPE_BASE: f64 = 10_000.0;
-/// Gemma 3: one layer in so many sees the whole context, where a file does not say.
+/// Gemma 3: every n-th layer sees the whole context, if a file does not state n.
 pub(crate) const GEMMA_PATTERN: usize = 6;
-/// Gemma 3: the base frequency of windowed layers, where a file does not say.
+/// Gemma 3: rotary base frequency of windowed layers if a file does not state it.
 pub(crate) const GEMMA_WINDOW_BASE: f64 = 10_000.0;
-/// YaRN's turns (fast, slow), where a file does not say.
+/// YaRN's `beta_fast` and `beta_slow` if a file does not state them.
 pub(crate) const YARN_TURNS: [f64; 2] = [32.0, 1.0];
 
-/// Whether there is a finite factor above 0 for each wave, or none at all: those of a GGUF file are a tensor that comes later.
+/// Checks that there is one finite factor above 0 per rotated pair, or none (those of a GGUF file are a tensor that is
+/// read later).
 ///
 /// # Errors
 /// [`LoadError::Unsupported`].
@@ -43,7 +44,7 @@ pub fn check_factors(rotary: &Rotary) -> Result<(), LoadError> {
     Err(LoadError::Unsupported { what: format!("RoPE factors other than {count} numbers above 0") })
 }
 
-/// The numbers that must be above 0, by name.
+/// The numbers of a scaling that must be finite and above 0, by name.
 fn sizes(scaling: &RopeScaling) -> Vec<(&'static str, f64)> {
     match *scaling {
         RopeScaling::None => vec![],
@@ -67,17 +68,17 @@ fn sizes(scaling: &RopeScaling) -> Vec<(&'static str, f64)> {
     }
 }
 
-/// A configuration whose numbers fit together.
+/// Checks that the numbers of a configuration fit together.
 ///
 /// # Errors
-/// [`LoadError::Unsupported`], which names what does not.
+/// [`LoadError::Unsupported`], which names what does not fit.
 pub(crate) fn checked(config: DecoderConfig) -> Result<DecoderConfig, LoadError> {
     let refused = |what: String| Err(LoadError::Unsupported { what });
     let DecoderConfig { heads, key_value_heads, head_dim, layers, .. } = config;
     if head_dim == 0 || key_value_heads == 0 || !heads.is_multiple_of(key_value_heads) {
         return refused(format!("{heads} heads of width {head_dim} over {key_value_heads} key-value heads"));
     }
-    // Their files have query, key and value of a head together, or a third of a matrix each.
+    // Their files store query, key and value of equal size in one matrix.
     if matches!(config.family, Family::Gpt2 | Family::GptNeoX) && key_value_heads != heads {
         return refused(format!("{key_value_heads} key-value heads for {heads} heads in a model of this family"));
     }
@@ -115,7 +116,7 @@ pub(crate) fn checked(config: DecoderConfig) -> Result<DecoderConfig, LoadError>
     Ok(config)
 }
 
-/// All layers are windowed but each `every`-th.
+/// Marks all layers as windowed except every `every`-th; all layers if `every` is 0.
 pub(crate) fn pattern(layers: usize, every: usize) -> Vec<bool> {
     (1..=layers).map(|layer| every == 0 || !layer.is_multiple_of(every)).collect()
 }

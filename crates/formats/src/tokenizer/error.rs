@@ -1,4 +1,4 @@
-//! Texts that a tokenizer refuses, and tokenizers that cannot be used.
+//! Errors of building or using a tokenizer.
 
 use thiserror::Error;
 
@@ -7,27 +7,27 @@ use crate::gguf::GgufError;
 /// Why a tokenizer could not be built or used.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum TokenizerError {
-    /// The metadata is missing something.
+    /// The metadata is missing or has the wrong type.
     #[error(transparent)]
     Metadata(#[from] GgufError),
-    /// A kind of tokenizer that is not implemented.
+    /// The kind of tokenizer is not supported.
     #[error("the tokenizer is of kind `{found}`, which is not supported: choose a model with one of {known}")]
     Kind {
         /// The kind in the file.
         found: String,
-        /// What would work.
+        /// The supported ones.
         known: String,
     },
-    /// Vocabulary and merges that do not fit together.
+    /// Vocabulary and merges do not fit together.
     #[error("the model's tokenizer cannot be built ({why}): the file is corrupt; download it again")]
     Build {
-        /// What the tokenizers crate says.
+        /// The message of the tokenizers crate.
         why: String,
     },
-    /// A text that cannot be encoded.
+    /// A text cannot be encoded.
     #[error("the prompt cannot be split into tokens ({why}): change the prompt")]
     Encode {
-        /// What the tokenizers crate says.
+        /// The message of the tokenizers crate.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A tokenizer from GGUF metadata, put together from the `tokenizers` crate's parts.
+//! Builds a tokenizer from GGUF metadata, out of the `tokenizers` crate's parts.
 //!
 //! Source of the kinds and pre-tokenizers: llama.cpp, `llama-vocab.cpp`.
 
@@ -28,32 +28,32 @@ const USER_DEFINED: i64 = 4;
 /// `tokenizer.ggml.token_type` of plain tokens.
 const NORMAL: i64 = 1;
 
-/// Contractions of English, as llama.cpp writes them: ASCII letters of either case.
+/// English contractions in llama.cpp's form: ASCII letters of either case.
 const CONTRACTIONS: &str = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
-/// How GPT-2 splits a text.
+/// GPT-2's pattern for splitting a text.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-/// How a text is split into words before BPE, and what else follows from the pre-tokenizer's name.
+/// How a text is split into words before BPE, and the settings implied by the pre-tokenizer's name.
 struct PreTokenizer {
     names: &'static [&'static str],
-    /// Applied one after the other, each to what the last one left; what matches stands alone.
+    /// Regular expressions, each applied to the parts left by the previous one; every match becomes a part of its own.
     patterns: fn() -> Vec<String>,
-    /// Whether a word that is a token is not split further.
+    /// Whether a word that is itself a token is not split further.
     ignores_merges: bool,
-    /// Whether texts begin with the beginning-of-sequence token, unless the file says otherwise.
+    /// Whether texts begin with the BOS token, unless the file states it.
     adds_bos: bool,
 }
 
-/// Words, digits in groups, everything else: Llama 3, Qwen 2.
+/// Pattern for words, digits in groups, and everything else: Llama 3, Qwen 2.
 fn words(digits: &str) -> String {
     format!(
         r"{CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     )
 }
 
-/// Words that end where a capital letter follows small ones: GPT-4o, Tekken.
+/// Pattern for words that end before a capital letter after small ones: GPT-4o, Tekken.
 ///
-/// llama.cpp takes a letter that is not `a` to `z` for a capital one, and one that is not `A` to `Z` for a small one.
+/// As in llama.cpp, any letter outside `a` to `z` counts as capital, and any outside `A` to `Z` as small.
 fn cased_words(contractions: &str, digits: &str) -> String {
     let (large, small) = (r"((?=[\p{L}])([^a-z]))", r"((?=[\p{L}])([^A-Z]))");
     format!(
@@ -61,7 +61,7 @@ fn cased_words(contractions: &str, digits: &str) -> String {
     )
 }
 
-/// The pre-tokenizers that models of these families have. Source: llama.cpp, `llama-vocab.cpp`.
+/// The supported pre-tokenizers. Source: llama.cpp, `llama-vocab.cpp`.
 const PRE_TOKENIZERS: [PreTokenizer; 11] = [
     PreTokenizer {
         names: &["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
@@ -142,17 +142,17 @@ const PRE_TOKENIZERS: [PreTokenizer; 11] = [
     PreTokenizer { names: &[DEFAULT], patterns: default_patterns, ignores_merges: false, adds_bos: false },
 ];
 
-/// The name of the pre-tokenizer that llama.cpp takes where a file names none.
+/// The pre-tokenizer that llama.cpp uses if a file names none.
 const DEFAULT: &str = "default";
 
 fn default_patterns() -> Vec<String> {
     [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"].map(String::from).to_vec()
 }
 
-/// Longest piece of a SentencePiece vocabulary in bytes, of which every way to split it is looked at.
+/// Longest piece of a SentencePiece vocabulary in bytes, since every split of a piece is tried.
 const MAX_PIECE_BYTES: usize = 512;
 
-/// Tokens that end a text, by their text, whatever their type says. Source: llama.cpp, `special_eog_ids`.
+/// Tokens that end a text, by their text and whatever their type. Source: llama.cpp, `special_eog_ids`.
 pub(crate) const ENDS: [&str; 19] = [
     "<|eot_id|>",
     "<|im_end|>",
@@ -175,26 +175,26 @@ pub(crate) const ENDS: [&str; 19] = [
     "<｜end▁of▁sentence｜>",
 ];
 
-/// What a file says, and what follows where it does not say.
+/// The tokenizer of a file, with the settings that the file states or implies.
 pub(crate) struct GgufTokenizer {
-    /// Text to ids and back.
+    /// Converts text to ids and back.
     pub tokenizer: Tokenizer,
-    /// Which tokens are control tokens.
+    /// By id, whether a token is a control token.
     pub control: Vec<bool>,
-    /// Whether texts begin with the beginning-of-sequence token.
+    /// Whether texts begin with the BOS token.
     pub adds_bos: bool,
-    /// Whether texts end with the end-of-sequence token.
+    /// Whether texts end with the EOS token.
     pub adds_eos: bool,
-    /// The ids of the beginning- and end-of-sequence token where the file does not say.
+    /// The ids of the BOS and EOS tokens if the file does not state them.
     pub default_ids: [u32; 2],
-    /// What a visitor should know.
+    /// Notices for the visitor, each a sentence.
     pub notices: Vec<String>,
 }
 
-/// The tokenizer of a file with these tokens.
+/// Builds the tokenizer of a file with these tokens.
 ///
 /// # Errors
-/// An unknown kind, missing metadata, or merges that name no token.
+/// An unsupported kind, missing metadata, or parts that the tokenizers crate refuses.
 pub(crate) fn build(gguf: &Gguf, tokens: &[&str]) -> Result<GgufTokenizer, TokenizerError> {
     let types: Option<Vec<i64>> = gguf.get("tokenizer.ggml.token_type")?;
     let mut notices = vec![];
@@ -218,7 +218,7 @@ pub(crate) fn build(gguf: &Gguf, tokens: &[&str]) -> Result<GgufTokenizer, Token
         let types = &types;
         tokens.iter().enumerate().filter(move |(id, _)| types[*id] == wanted).map(|(_, token)| *token)
     };
-    // Phi-3's own tokens take the white space that follows them; the file does not say so.
+    // Phi-3's own tokens also match the white space after them; the file does not state it.
     let strips = gguf.get("general.architecture")? == Some("phi3") && kind == "llama";
     let strips = |token: &str| strips && !["<unk>", "<s>", "<|endoftext|>"].contains(&token);
     let special = |token| AddedToken::from(token, true).normalized(false).rstrip(strips(token));
@@ -236,8 +236,8 @@ pub(crate) fn build(gguf: &Gguf, tokens: &[&str]) -> Result<GgufTokenizer, Token
     })
 }
 
-/// Makes tokens that end a text control tokens, as llama.cpp does; and where a file has no types at all, every token that is
-/// written as control tokens are.
+/// Makes all tokens in [`ENDS`] control tokens, as llama.cpp does; if a file has no types, also every token of the form
+/// `<|…|>`.
 fn override_types(types: &mut [i64], tokens: &[&str], has_types: bool, notices: &mut Vec<String>) {
     let looks_so = |token: &str| token.len() > 4 && token.starts_with("<|") && token.ends_with("|>");
     let mut overridden = vec![];
@@ -279,8 +279,8 @@ fn wrong(why: impl ToString) -> TokenizerError {
     TokenizerError::Build { why: why.to_string() }
 }
 
-/// Ids by text. A text that stands twice, such as two tokens that are no UTF-8, keeps its first id; the later ones get a text
-/// of their own, which no text to encode has.
+/// Ids by text. A text that is empty or occurs twice (such as tokens of invalid UTF-8) keeps its first id; later ones
+/// get a unique text that no input contains.
 fn vocabulary(tokens: &[&str]) -> AHashMap<String, u32> {
     let mut ids = AHashMap::with_capacity(tokens.len());
     for (id, token) in tokens.iter().enumerate() {
@@ -300,14 +300,14 @@ fn byte_level(gguf: &Gguf, tokens: &[&str], pre: &PreTokenizer) -> Result<Tokeni
     }
     splitter.push(PreTokenizerWrapper::from(ByteLevel::new(false, true, false)));
     let ids = vocabulary(tokens);
-    // A token may begin with a space, as llama.cpp has it.
+    // The first character may be a space, as in llama.cpp.
     let pair = |merge: &str| {
         let (at, _) = merge.char_indices().skip(1).find(|(_, c)| *c == ' ')?;
         Some((merge[..at].to_string(), merge[at + 1..].to_string()))
     };
     let merges: Vec<&str> = gguf.need("tokenizer.ggml.merges")?;
     let merges = merges.into_iter().filter_map(pair);
-    // A merge of what is no token never happens.
+    // A merge of texts that are not tokens never applies.
     let is_token = |text: &str| ids.contains_key(text);
     let merges = merges.filter(|(a, b)| is_token(a) && is_token(b) && is_token(&format!("{a}{b}"))).collect();
     let model = BPE::builder().vocab_and_merges(ids, merges).ignore_merges(pre.ignores_merges);
@@ -317,9 +317,9 @@ fn byte_level(gguf: &Gguf, tokens: &[&str], pre: &PreTokenizer) -> Result<Tokeni
     Ok(tokenizer)
 }
 
-/// BPE of SentencePiece (Kudo and Richardson, 2018) with bytes for what it has no piece for.
+/// SentencePiece's BPE (Kudo and Richardson, 2018), with byte tokens for characters without a piece.
 ///
-/// The file has scores in place of merges: every way to put a piece together from two others is a merge, best score first, as
+/// The file has scores instead of merges: every split of a piece into two others is a merge, best score first, as
 /// transformers converts such models.
 fn sentence_piece(gguf: &Gguf, tokens: &[&str], types: &[i64]) -> Result<Tokenizer, TokenizerError> {
     let scores: Vec<f64> = gguf.get("tokenizer.ggml.scores")?.unwrap_or_default();

@@ -1,8 +1,8 @@
-//! What is read of a repository's `tokenizer.json`.
+//! Parser for a repository's `tokenizer.json`.
 //!
-//! The tokenizers crate panics on some documents that no tokenizer has (found by fuzzing and by an audit), and obeys settings of
-//! a training run that transformers resets. So a document is read here as what it may be, and only that is written anew for the
-//! crate. Source of the form: the `tokenizers` crate, `tokenizer/serialization.rs`.
+//! The `tokenizers` crate panics on some malformed documents (found by fuzzing and by an audit), and follows training
+//! settings that transformers resets. So the document is parsed into the types below, and only these are serialized
+//! again for the crate. Source of the format: the `tokenizers` crate, `tokenizer/serialization.rs`.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokenizers::Tokenizer;
 
-/// A tokenizer, and what is put around every text.
+/// A tokenizer, and the tokens added around every text.
 pub(crate) struct HubTokenizer {
-    /// Text to ids and back, without anything around a text.
+    /// Converts text to ids and back, without adding tokens around it.
     pub tokenizer: Tokenizer,
-    /// Tokens put before and after a text.
+    /// Tokens added before and after a text.
     pub around: Around,
-    /// Tokens whose id is another than their document says: the crate counts on from the vocabulary.
+    /// Tokens whose id differs from the document's: the crate numbers added tokens from the end of the vocabulary.
     pub renumbered: Vec<String>,
 }
 
-/// Tokens put before and after a text.
+/// Ids of tokens added before and after a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Around {
-    /// Before it.
+    /// Before the text.
     pub before: Vec<u32>,
-    /// After it.
+    /// After the text.
     pub after: Vec<u32>,
 }
 
-/// The document. Padding and truncation never apply: transformers resets both for a plain call.
+/// The document. Padding and truncation are ignored: transformers resets both for a plain call.
 #[derive(Deserialize, Serialize)]
 struct Document<'a> {
     version: Option<String>,
@@ -47,7 +47,7 @@ struct Document<'a> {
 /// A token that is matched before the model splits a text.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub(crate) struct AddedToken {
-    /// Its id, where it says one.
+    /// Its id; [`NO_ID`] if there is none, 0 if the document does not state it.
     #[serde(default)]
     pub id: u32,
     /// Its text.
@@ -65,20 +65,20 @@ pub(crate) struct AddedToken {
     pub special: bool,
 }
 
-/// What a repository's other files say of its tokenizer.
+/// What a repository's other files state about its tokenizer.
 #[derive(Default)]
 pub(crate) struct Additions {
-    /// Added tokens by id, whose flags replace those of the document; then tokens without an id (0) that are added where the
-    /// document has none of that text.
+    /// Added tokens in the order of their ids. Their flags replace those of the document's token with the same text;
+    /// others are added.
     pub listed: Vec<AddedToken>,
-    /// Texts of special tokens, which are added where there is none of that text.
+    /// Texts of special tokens; those that the document does not have are added.
     pub special: Vec<String>,
-    /// Whether a space is put before a text whose tokens begin with spaces.
+    /// Replaces the byte-level pre-tokenizer's `add_prefix_space`, if stated.
     pub add_prefix_space: Option<bool>,
 }
 
 impl Additions {
-    /// Puts them into a document, in transformers' order (`TokenizersBackend.__init__`).
+    /// Adds them to a document, in the order of transformers (`TokenizersBackend.__init__`).
     fn apply(self, document: &mut Document<'_>) {
         let tokens = &mut document.added_tokens;
         for token in self.listed {
@@ -107,10 +107,10 @@ impl Additions {
     }
 }
 
-/// Of a token for which nothing says an id: the crate gives it the next one.
+/// Id of an added token for which no file states one; the crate gives it the next one.
 const NO_ID: u32 = u32::MAX;
 
-/// Vocabulary and merges stay as they are written: the crate reads both with errors, not panics.
+/// The model. Vocabulary and merges are passed on unparsed: the crate reports errors in both without a panic.
 #[derive(Deserialize, Serialize)]
 struct Model<'a> {
     #[serde(rename = "type")]
@@ -123,7 +123,7 @@ struct Model<'a> {
     unk_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unk_id: Option<usize>,
-    /// Longer than a merge it makes the crate panic; no family here has one.
+    /// Rejected unless empty: the crate panics if it is longer than a merge, and no supported family has one.
     #[serde(skip_serializing)]
     continuing_subword_prefix: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,7 +165,8 @@ enum Normalizer {
     },
 }
 
-/// A pattern that is a text. A regular expression here may fail for a text, on which the crate panics.
+/// A pattern that is a plain text. A regular expression is not accepted here: it can fail for some texts, and the crate
+/// then panics.
 #[derive(Deserialize, Serialize)]
 enum Literal {
     String(String),
@@ -253,7 +254,7 @@ enum Decoder {
     Replace { pattern: Literal, content: String },
 }
 
-/// What is put around a text.
+/// The tokens added around a text.
 #[derive(Deserialize)]
 #[serde(tag = "type")]
 enum PostProcessor {
@@ -272,7 +273,7 @@ enum PostProcessor {
         sep: (String, u32),
         cls: (String, u32),
     },
-    /// Only says which characters of a text a token stands for.
+    /// Only maps tokens to characters; adds nothing.
     ByteLevel {},
 }
 
@@ -292,7 +293,7 @@ fn yes() -> bool {
 }
 
 impl PostProcessor {
-    /// What is put around a text that may already have something around it.
+    /// Adds this processor's tokens around those of an inner processor.
     fn around(&self, inner: Around) -> Result<Around, String> {
         let Around { mut before, mut after } = inner;
         match self {
@@ -330,19 +331,19 @@ impl PostProcessor {
     }
 }
 
-/// Most times that a text may become longer before its tokens are looked up, or after.
+/// Largest factor by which the normalizer or the decoder may lengthen a text.
 const MOST_GROWTH: f64 = 1000.0;
 
-/// How many times longer a replacement makes a text at most.
+/// Largest factor by which a replacement lengthens a text.
 fn growth(Literal::String(pattern): &Literal, content: &str) -> f64 {
     match pattern.len() {
-        // Between all characters.
+        // An empty pattern matches between all characters.
         0 => 1.0 + content.len() as f64,
         length => (content.len() as f64 / length as f64).max(1.0),
     }
 }
 
-/// That a text does not become too long.
+/// Checks that a text does not become too long.
 fn check_growth(what: &str, times: f64) -> Result<(), String> {
     if times > MOST_GROWTH {
         return Err(format!(
@@ -353,7 +354,7 @@ fn check_growth(what: &str, times: f64) -> Result<(), String> {
 }
 
 impl Normalizer {
-    /// How many times longer its replacements make a text at most.
+    /// Largest factor by which its replacements lengthen a text.
     fn growth(&self) -> f64 {
         match self {
             Self::Sequence { normalizers } => normalizers.iter().map(Self::growth).product(),
@@ -364,7 +365,7 @@ impl Normalizer {
 }
 
 impl Decoder {
-    /// How many times longer its replacements make a text at most.
+    /// Largest factor by which its replacements lengthen a text.
     fn growth(&self) -> f64 {
         match self {
             Self::Sequence { decoders } => decoders.iter().map(Self::growth).product(),
@@ -373,7 +374,7 @@ impl Decoder {
         }
     }
 
-    /// That the crate does not panic on it: it cuts from the end of a text that may have no character left.
+    /// Checks that the crate cannot panic: stripping the end of a text fails if no character is left.
     fn check(&self) -> Result<(), String> {
         match self {
             Self::Sequence { decoders } => decoders.iter().try_for_each(Self::check),
@@ -383,12 +384,12 @@ impl Decoder {
     }
 }
 
-/// Reads a `tokenizer.json`.
+/// Parses a `tokenizer.json`.
 ///
-/// * `additions` — what other files of the repository say.
+/// * `additions` — what other files of the repository state.
 ///
 /// # Errors
-/// What is wrong with it: not JSON, a part that is not read, parts that do not fit together.
+/// What is wrong with it: not JSON, an unsupported part, or parts that do not fit together.
 pub(crate) fn read(text: &str, additions: Additions) -> Result<HubTokenizer, String> {
     let mut document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if document.version.as_ref().is_some_and(|version| version != "1.0") {
@@ -400,7 +401,7 @@ pub(crate) fn read(text: &str, additions: Additions) -> Result<HubTokenizer, Str
     }
     match model.kind.as_deref() {
         Some("BPE" | "Unigram" | "WordLevel") => {}
-        // As older versions wrote it.
+        // Older versions wrote no type.
         None if model.merges.is_some() => model.kind = Some("BPE".into()),
         None if model.vocab.get().starts_with('[') => model.kind = Some("Unigram".into()),
         other => return Err(format!("its model is of the type {}", other.unwrap_or("unknown"))),
@@ -468,7 +469,7 @@ mod tests {
                 format!("its {part} may make a text 1073741824 times longer, where 1000 times is the most")
             );
             assert!(with(part, "Sequence", list, vec![replace("", &"x".repeat(1000))]).is_err());
-            // What becomes shorter does not make up for it: a text may have nothing of that.
+            // A replacement that shortens does not compensate: its pattern may not occur in the text.
             let steps = [doubled(30), vec![replace("ccc", ""); 30]].concat();
             assert!(with(part, "Sequence", list, steps).is_err());
         }
@@ -545,7 +546,7 @@ mod tests {
         assert_eq!(around(both), Ok((vec![7, 8, 0], vec![2])));
     }
 
-    /// Documents on which the tokenizers crate panics: an audit's and a fuzzer's findings, and their kinds.
+    /// Documents on which the tokenizers crate panics, found by an audit and a fuzzer, and variants of them.
     #[test]
     fn what_the_crate_panics_on_is_refused_in_words() {
         let with = |path: &str, value: Value| {
@@ -560,12 +561,12 @@ mod tests {
         assert!(
             error(&with("/decoder", json!({ "type": "Sequence", "decoders": [strip] }))).contains("strips the end")
         );
-        // Serde takes a list for an object.
+        // Serde accepts a list for an object.
         let template = json!([{ "SpecialToken": ["[X]", 0] }, { "Sequence": ["A", 0] }]);
         assert!(error(&with("/post_processor/single", template)).contains("invalid"), "{}", error(&small()));
         let precompiled = json!({ "type": "Precompiled", "precompiled_charsmap": "AAAA" });
         assert!(error(&with("/normalizer", precompiled)).contains("Precompiled"));
-        // The same name, written otherwise.
+        // The same name with an escape.
         let escaped = small().to_string().replace("\"type\":\"Replace\"", r#""type":"\u0050recompiled""#);
         assert!(read(&escaped, Additions::default()).map(|_| ()).unwrap_err().contains("Precompiled"));
         assert!(
@@ -605,7 +606,7 @@ mod tests {
         })
     }
 
-    /// Every place in a document.
+    /// The JSON pointers of all values in a document.
     fn places(value: &Value, at: String, out: &mut Vec<String>) {
         match value {
             Value::Object(map) => map.iter().for_each(|(key, value)| {

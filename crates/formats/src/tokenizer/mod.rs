@@ -1,4 +1,5 @@
-//! Text to token ids and back, by the `tokenizers` crate: from a repository's `tokenizer.json`, or from GGUF metadata.
+//! Tokenizers: text to token ids and back, with the `tokenizers` crate, from a repository's `tokenizer.json` or from
+//! GGUF metadata.
 
 pub mod error;
 mod gguf;
@@ -16,11 +17,11 @@ pub use error::TokenizerError;
 use gguf::GgufTokenizer;
 use hub::{AddedToken, Additions, Around, HubTokenizer};
 
-/// Tokens that end a text where neither the model's nor the tokenizer's settings name one.
+/// Tokens that end a text if neither the model's nor the tokenizer's settings name one.
 const ENDS: [&str; 5] = ["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>"];
 /// Special tokens that a chat template may name. Source: transformers, `SPECIAL_TOKENS_ATTRIBUTES`.
 const SPECIAL: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-/// How many times more ids than tokens are believed.
+/// Largest ratio of ids to tokens that is accepted, since memory is needed for each id.
 const MOST_IDS_FOR_EACH: usize = 64;
 /// The character that SentencePiece writes for a space.
 const SPACE: char = '\u{2581}';
@@ -33,15 +34,15 @@ pub struct ModelTokenizer {
     control: Vec<bool>,
     /// Tokens that end a text.
     pub stop: Vec<u32>,
-    /// Tokens put before every text, where the model asks for them.
+    /// Tokens added before every text, if the model asks for them.
     before: Vec<u32>,
-    /// The token that a conversation begins with too, should its template not write it: as llama.cpp has it, not transformers.
+    /// Token added before a chat prompt if the template does not write it, as llama.cpp does; transformers does not.
     before_chat: Option<u32>,
-    /// Special tokens by what they are called in chat templates, such as `bos_token`.
+    /// Special tokens by their name in chat templates, such as `bos_token`.
     pub special: BTreeMap<String, String>,
-    /// Ids below this have an embedding.
+    /// Number of tokens that have an embedding.
     vocabulary: usize,
-    /// What a visitor should know.
+    /// Notices for the visitor, each a sentence.
     pub notices: Vec<String>,
 }
 
@@ -49,7 +50,7 @@ impl ModelTokenizer {
     /// Builds the tokenizer that a GGUF file describes, as llama.cpp reads it.
     ///
     /// # Errors
-    /// Missing metadata, an unknown kind, or merges that name no token.
+    /// Missing metadata, an unsupported kind, or parts that the tokenizers crate refuses.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, TokenizerError> {
         let tokens: Vec<&str> = gguf.need("tokenizer.ggml.tokens")?;
         let GgufTokenizer { tokenizer, control, adds_bos, adds_eos, default_ids, mut notices } =
@@ -89,7 +90,7 @@ impl ModelTokenizer {
         .complete();
         for (piece, (token, known)) in this.pieces.iter_mut().zip(tokens.iter().zip(known)) {
             if !known {
-                // A text that stands twice, or none.
+                // The text is empty or occurs twice, so the tokenizer has a replacement for it.
                 *piece = (*token).to_string();
             }
         }
@@ -98,10 +99,10 @@ impl ModelTokenizer {
 
     /// Builds the tokenizer of a repository, as transformers reads it.
     ///
-    /// * `vocabulary` — tokens that have an embedding.
+    /// * `vocabulary` — number of tokens that have an embedding.
     ///
     /// # Errors
-    /// A `tokenizer.json` that is not read, and texts that are not JSON.
+    /// An unsupported `tokenizer.json`, or texts that are not JSON.
     pub fn from_hub(repository: &Repository, vocabulary: usize) -> Result<Self, LoadError> {
         let wrong = |why: String| LoadError::from(DescriptionError { file: "tokenizer.json".into(), why });
         let settings = repository.tokenizer_settings()?;
@@ -118,7 +119,7 @@ impl ModelTokenizer {
         let HubTokenizer { tokenizer, around, renumbered } =
             hub::read(&repository.tokenizer, additions).map_err(wrong)?;
         let id_of = |key: &str| tokenizer.token_to_id(special.get(key)?);
-        // Where the settings speak of either, they replace what the tokenizer itself puts around a text.
+        // If the settings state either, they replace the tokens that the tokenizer itself adds.
         let adds = |key: &str| settings[key].as_bool();
         let (adds_bos, adds_eos) = (adds("add_bos_token"), adds("add_eos_token"));
         let Around { before, after } = if adds_bos.is_none() && adds_eos.is_none() {
@@ -137,7 +138,7 @@ impl ModelTokenizer {
                 renumbered.len()
             ));
         }
-        // Ids may have holes, so that the highest is above their number; a piece is made for each id up to it.
+        // Ids may have holes, so the highest can exceed the number of tokens; a piece is stored for every id up to it.
         let highest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
         let (count, ids) = (tokenizer.get_vocab_size(true), (highest as usize).saturating_add(1).min(vocabulary));
         if ids > MOST_IDS_FOR_EACH * count.max(MOST_IDS_FOR_EACH) {
@@ -159,7 +160,7 @@ impl ModelTokenizer {
         Ok(this.complete())
     }
 
-    /// The same with what follows from the vocabulary: the pieces, and each stop token once.
+    /// Fills in the pieces, and removes duplicate stop tokens.
     fn complete(mut self) -> Self {
         self.stop.sort_unstable();
         self.stop.dedup();
@@ -167,12 +168,12 @@ impl ModelTokenizer {
         self
     }
 
-    /// The token ids of a text. Special tokens written out in it are recognised, as a chat template needs.
+    /// The token ids of a text. Special tokens in the text are recognised, as chat templates need.
     ///
-    /// * `chat` — the text comes from a chat template, which writes the tokens before a text itself.
+    /// * `chat` — whether the text comes from a chat template, which writes the leading tokens itself.
     ///
     /// # Errors
-    /// Where the tokenizers crate refuses the text, or a token has no embedding.
+    /// If the tokenizers crate refuses the text, or a token has no embedding.
     pub fn encode(&self, text: &str, chat: bool) -> Result<Vec<u32>, TokenizerError> {
         let encoding =
             self.tokenizer.encode(text, false).map_err(|error| TokenizerError::Encode { why: error.to_string() })?;
@@ -186,18 +187,18 @@ impl ModelTokenizer {
         }
     }
 
-    /// The text of token ids without control tokens; bytes that are not UTF-8 become U+FFFD.
+    /// The text of token ids without control tokens; invalid UTF-8 becomes U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         let shown: Vec<u32> = ids.iter().copied().filter(|id| !self.is_control(*id)).collect();
         self.tokenizer.decode(&shown, false).unwrap_or_default()
     }
 
-    /// One token as a reader should see it: its text, or its name where it is a control token.
+    /// One token as shown to readers: its text, or its name if it is a control token.
     pub fn piece(&self, id: u32) -> &str {
         self.pieces.get(id as usize).map_or("", String::as_str)
     }
 
-    /// The first token that another tokenizer has not the same.
+    /// The first id at which another tokenizer has a different token.
     pub fn first_difference(&self, other: &Self) -> Option<usize> {
         let same = self.pieces.iter().zip(&other.pieces).take_while(|(a, b)| a == b).count();
         (same < self.pieces.len().min(other.pieces.len())).then_some(same)
@@ -212,7 +213,7 @@ impl ModelTokenizer {
         if self.is_control(id) {
             name
         } else if name.contains(SPACE) {
-            // Decoded alone, the space that begins a piece is taken for that before a text.
+            // Decoding a single piece would drop its leading space.
             name.replace(SPACE, " ")
         } else {
             self.tokenizer.decode(&[id], false).unwrap_or_default()
@@ -220,7 +221,7 @@ impl ModelTokenizer {
     }
 }
 
-/// The tokens that a `tokenizer_config.json` lists, by id.
+/// The tokens that `tokenizer_config.json` lists, by id.
 fn listed_tokens(settings: &Json) -> Result<Vec<AddedToken>, LoadError> {
     let Some(list) = settings["added_tokens_decoder"].as_object() else { return Ok(vec![]) };
     let mut tokens = vec![];
@@ -237,7 +238,7 @@ fn listed_tokens(settings: &Json) -> Result<Vec<AddedToken>, LoadError> {
     Ok(tokens)
 }
 
-/// That texts are left open at the end, though the model's files say otherwise.
+/// The notice that the token which the model's files add after every text is left out.
 fn ends_with(token: &str) -> String {
     format!("The model's files put {token} after every text; it is left out, since the model is to write on.")
 }

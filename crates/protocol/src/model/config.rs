@@ -1,4 +1,4 @@
-//! The numbers that fix a decoder's shape.
+//! The shape and constants of a decoder.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::matrix::Matrix;
 pub struct DecoderConfig {
     /// The model's own name.
     pub name: String,
-    /// What it is a kind of.
+    /// Its family.
     pub family: Family,
     /// Blocks; each is an attention and an MLP sublayer.
     pub layers: usize,
@@ -31,32 +31,32 @@ pub struct DecoderConfig {
     pub context: usize,
     /// The ε of its norms.
     pub norm_epsilon: f64,
-    /// The MLP's function.
+    /// The MLP's activation function.
     pub activation: Activation,
-    /// Rotary positions; none where positions are learned.
+    /// Rotary positions; `None` if positions are learned.
     pub rotary: Option<Rotary>,
-    /// How many tokens back the windowed layers see.
+    /// Attention window of the windowed layers, in tokens.
     pub window: Option<usize>,
-    /// Which layers have that window.
+    /// By layer, whether it has that window.
     pub windowed: Vec<bool>,
-    /// What scores of attention are multiplied by.
+    /// Factor on attention scores.
     pub attention_scale: f64,
-    /// What embeddings are multiplied by.
+    /// Factor on embeddings.
     pub embedding_scale: f64,
-    /// Whether a block's MLP reads the stream before the block's attention.
+    /// Whether a block's MLP reads the residual stream before the block's attention (parallel sublayers).
     pub parallel: bool,
-    /// Which parts it has that not every decoder has.
+    /// The optional parts.
     pub parts: OptionalParts,
 }
 
 impl Presence {
-    /// Needed or absent, as a configuration says.
+    /// [`Presence::Needed`] if true, else [`Presence::Absent`].
     pub fn of(flag: bool) -> Self {
         if flag { Self::Needed } else { Self::Absent }
     }
 }
 
-/// Which parts a decoder has that not every decoder has.
+/// The presence of parts that not every decoder has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionalParts {
     /// Biases of query, key and value.
@@ -65,71 +65,72 @@ pub struct OptionalParts {
     pub output_bias: Presence,
     /// Biases of the MLP.
     pub mlp_bias: Presence,
-    /// A head of its own; otherwise the embedding serves as head too.
+    /// A head of its own; otherwise the embedding serves as the head (tied weights).
     pub head: Presence,
 }
 
 /// Rotary positions (Su et al., 2021).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rotary {
-    /// Base frequency.
+    /// Base frequency θ.
     pub base: f64,
-    /// Base frequency of windowed layers, where it is another; they are not scaled.
+    /// Base frequency of windowed layers, if it differs; these are not scaled.
     pub window_base: Option<f64>,
-    /// Numbers of each head that turn, from the first on.
+    /// Rotated dimensions of each head, from the first on (`rotary_dim`).
     pub dimensions: usize,
-    /// How it was stretched to a longer context.
+    /// How the angles are scaled for a longer context.
     pub scaling: RopeScaling,
-    /// What each wave is divided by before it is stretched; empty where by nothing.
+    /// Divisors of the frequencies, one per rotated pair, applied before scaling; empty if there are none.
     pub factors: Vec<f32>,
 }
 
-/// How rotary positions are stretched. Source: transformers, `modeling_rope_utils.py`.
+/// Scaling of rotary positions to a longer context. Source: transformers, `modeling_rope_utils.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RopeScaling {
-    /// Not at all.
+    /// No scaling.
     None,
     /// Every angle divided by `factor`.
     Linear {
-        /// How much longer the context is.
+        /// Ratio of the new context to the original one.
         factor: f64,
     },
-    /// Long waves divided by `factor`, short ones kept, blended between (Llama 3.1).
+    /// Low frequencies divided by `factor`, high ones kept, interpolated between (Llama 3.1).
     Llama3 {
-        /// How much longer the context is.
+        /// Ratio of the new context to the original one.
         factor: f64,
-        /// Waves longer than the original context divided by this are divided by the factor.
+        /// Wavelengths above `original / low` are divided by `factor`.
         low: f64,
-        /// Waves shorter than the original context divided by this are kept.
+        /// Wavelengths below `original / high` are kept.
         high: f64,
         /// The original context in tokens.
         original: f64,
     },
     /// YaRN (Peng et al., 2023).
     Yarn {
-        /// How much longer the context is.
+        /// Ratio of the new context to the original one.
         factor: f64,
         /// The original context in tokens.
         original: f64,
-        /// Turns in the original context above which a wave is kept.
+        /// Rotations within the original context above which a frequency is kept (`beta_fast`).
         fast: f64,
-        /// Turns in the original context below which a wave is divided by the factor.
+        /// Rotations within the original context below which a frequency is divided by `factor` (`beta_slow`).
         slow: f64,
-        /// Whether the range between is widened to whole waves.
+        /// Whether the interpolation range is widened to whole dimensions.
         truncate: bool,
-        /// What queries and keys are multiplied by.
+        /// Factor on queries and keys.
         magnitude: f64,
     },
-    /// Each wave divided by its own factor: Llama 3.1 in GGUF files, and LongRoPE (Ding et al., 2024) within the original context.
+    /// Each frequency divided by its own factor ([`Rotary::factors`]): Llama 3.1 in GGUF files, and LongRoPE (Ding et
+    /// al., 2024) within the original context.
     Factors {
-        /// What queries and keys are multiplied by.
+        /// Factor on queries and keys.
         magnitude: f64,
     },
 }
 
 impl RopeScaling {
-    /// The factor on queries and keys that YaRN's authors recommend.
+    /// The factor on queries and keys recommended by YaRN: 0.1 · `weight` · ln(`factor`) + 1.
     pub fn yarn_magnitude(factor: f64, weight: f64) -> f64 {
         if factor <= 1.0 { 1.0 } else { 0.1 * weight * factor.ln() + 1.0 }
     }
@@ -147,7 +148,7 @@ impl DecoderConfig {
         Matrix::ALL.into_iter().filter(move |matrix| gated || *matrix != Matrix::Gate)
     }
 
-    /// How many tokens back a layer sees, where not all.
+    /// A layer's attention window in tokens; `None` if it sees all.
     pub fn window_of(&self, layer: usize) -> Option<usize> {
         self.window.filter(|_| self.windowed.get(layer).copied().unwrap_or(false))
     }

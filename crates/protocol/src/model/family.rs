@@ -1,7 +1,8 @@
-//! The families of decoders that are known: what they are called in files, and in what they differ.
+//! The supported families of decoders: their names in files, and how they differ.
 //!
-//! One decoder serves them all; what differs is said here, in numbers of [`DecoderConfig`](super::DecoderConfig), and by which
-//! tensors a file has (biases, norms of heads, norms after a sublayer).
+//! One decoder implements them all. It depends on this module, on the numbers of
+//! [`DecoderConfig`](super::DecoderConfig), and on which tensors a file has (biases, norms of heads, norms after a
+//! sublayer).
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
-    /// It cannot be without it.
+    /// It always has the part; a missing tensor is an error.
     Needed,
-    /// It has none; a tensor for it is not its own.
+    /// It does not have the part; a tensor for it is an error in a GGUF file and ignored in a safetensors file.
     Absent,
-    /// It has it where its files have a tensor for it.
+    /// It has the part if its files have a tensor for it.
     IfThere,
 }
 
@@ -23,38 +24,41 @@ pub enum Presence {
 pub enum Family {
     /// Llama, SmolLM2, TinyLlama. Source: Touvron et al., 2023.
     Llama,
-    /// Mistral: a llama whose attention may see a window only. Source: Jiang et al., 2023.
+    /// Mistral: Llama with an optional attention window. Source: Jiang et al., 2023.
     Mistral,
     /// Qwen2 and 2.5: biases on query, key and value. Source: Yang et al., 2024.
     Qwen2,
     /// Qwen3: norms on the heads of queries and keys. Source: Yang et al., 2025.
     Qwen3,
-    /// Gemma 3, text: norms after each sublayer, windows with a rotation of their own. Source: Gemma Team, 2025.
+    /// Gemma 3 (text only): norms after each sublayer, windowed layers with their own rotary base. Source: Gemma Team,
+    /// 2025.
     Gemma3,
-    /// GPT-2: learned positions, LayerNorm, one matrix up. Source: Radford et al., 2019.
+    /// GPT-2: learned positions, LayerNorm, an MLP without a gate. Source: Radford et al., 2019.
     Gpt2,
-    /// GPT-NeoX, Pythia: both sublayers of a block read the same stream; a part of each head is rotated. Source: Black et al., 2022.
+    /// GPT-NeoX, Pythia: parallel sublayers; only a part of each head is rotated. Source: Black et al., 2022.
     GptNeoX,
-    /// Phi-1 to Phi-2: both sublayers of a block read the same norm; biases; a part of each head is rotated. Source: Li et al., 2023.
+    /// Phi-1 to Phi-2: parallel sublayers with one norm; biases; only a part of each head is rotated. Source: Li et
+    /// al., 2023.
     Phi,
-    /// Phi-3, Phi-4-mini: a llama whose files have query, key and value in one matrix, gate and up in another. Source: Abdin et al., 2024.
+    /// Phi-3, Phi-4-mini: Llama with query, key and value in one matrix, and gate and up in another. Source: Abdin et
+    /// al., 2024.
     Phi3,
 }
 
-/// The function between the matrices of an MLP.
+/// The MLP's activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// x / (1 + e⁻ˣ).
     Silu,
-    /// x Φ(x).
+    /// x Φ(x), with Φ the standard normal distribution function.
     Gelu,
-    /// The same by a hyperbolic tangent (Hendrycks and Gimpel, 2016).
+    /// The tanh approximation of x Φ(x) (Hendrycks and Gimpel, 2016).
     GeluTanh,
 }
 
 impl Family {
-    /// All families with their architecture in GGUF and their `model_type` in `config.json`.
+    /// Each family with its `general.architecture` in GGUF files and its `model_type` in `config.json`.
     const TABLE: [(Self, &'static str, &'static str); 9] = [
         (Self::Llama, "llama", "llama"),
         (Self::Mistral, "mistral", "mistral"),
@@ -77,32 +81,32 @@ impl Family {
         Self::TABLE.iter().find(|(.., name)| *name == model_type).map(|(family, ..)| *family)
     }
 
-    /// What is known, for a message.
+    /// The supported architectures, for an error message.
     pub fn known() -> String {
         Self::TABLE.map(|(_, name, _)| name).join(", ")
     }
 
-    /// Whether the MLP multiplies by a gate.
+    /// Whether the MLP has a gate matrix.
     pub fn gated(self) -> bool {
         !matches!(self, Self::Gpt2 | Self::GptNeoX | Self::Phi)
     }
 
-    /// Whether gate and up are one matrix in its files.
+    /// Whether gate and up are one matrix in safetensors and GGUF files.
     pub fn fuses_gate(self) -> bool {
         self == Self::Phi3
     }
 
-    /// Whether both sublayers of a block read the same stream, unless the files say otherwise.
+    /// Whether a block's sublayers are parallel (both read the same stream), unless the files say otherwise.
     pub fn parallel(self) -> bool {
         matches!(self, Self::GptNeoX | Self::Phi)
     }
 
-    /// Whether both sublayers of a block have one norm.
+    /// Whether both sublayers of a block share one norm.
     pub fn shares_norm(self) -> bool {
         self == Self::Phi
     }
 
-    /// Which part of each head turns, where a `config.json` does not say.
+    /// Rotated share of each head, if `config.json` does not state it.
     pub fn rotated_part(self) -> f64 {
         match self {
             Self::GptNeoX => 0.25,
@@ -111,7 +115,7 @@ impl Family {
         }
     }
 
-    /// Whether query, key and value have biases; none where it depends on the checkpoint.
+    /// Whether query, key and value have biases; `None` if it depends on the checkpoint.
     pub fn attention_bias(self) -> Option<Presence> {
         match self {
             Self::Llama | Self::Qwen3 | Self::GptNeoX => None,
@@ -120,12 +124,12 @@ impl Family {
         }
     }
 
-    /// Whether the attention's output has a bias; none where it depends on the checkpoint.
+    /// Whether the attention's output has a bias; `None` if it depends on the checkpoint.
     pub fn output_bias(self) -> Option<Presence> {
         if self == Self::Qwen2 { Some(Presence::Absent) } else { self.attention_bias() }
     }
 
-    /// Whether the MLP's matrices have biases; none where it depends on the checkpoint.
+    /// Whether the MLP's matrices have biases; `None` if it depends on the checkpoint.
     pub fn mlp_bias(self) -> Option<Presence> {
         match self {
             Self::Llama => None,
@@ -144,22 +148,22 @@ impl Family {
         self == Self::Phi
     }
 
-    /// Whether the heads of queries and keys have norms.
+    /// Whether queries and keys are normed per head.
     pub fn norms_heads(self) -> bool {
         matches!(self, Self::Qwen3 | Self::Gemma3)
     }
 
-    /// Whether a sublayer's output has a norm.
+    /// Whether a sublayer's output is normed.
     pub fn norms_outputs(self) -> bool {
         self == Self::Gemma3
     }
 
-    /// Whether its norms take the mean away and add a bias (LayerNorm), rather than divide by the root mean square only.
+    /// Whether its norms are LayerNorm (subtract the mean, add a bias) rather than RMSNorm.
     pub fn centres(self) -> bool {
         matches!(self, Self::Gpt2 | Self::GptNeoX | Self::Phi)
     }
 
-    /// The MLP's function, unless a `config.json` names another.
+    /// The MLP's activation function, unless `config.json` names another.
     pub fn activation(self) -> Activation {
         match self {
             Self::Gemma3 | Self::Gpt2 | Self::Phi => Activation::GeluTanh,
@@ -168,8 +172,8 @@ impl Family {
         }
     }
 
-    /// Whether the rows of query and key in a GGUF file alternate between the halves of a head; elsewhere the halves follow
-    /// each other, as in every safetensors checkpoint.
+    /// Whether GGUF files interleave the rows of query and key between the halves of a head; otherwise the halves
+    /// follow each other, as in every safetensors checkpoint.
     pub fn interleaved_in_gguf(self) -> bool {
         matches!(self, Self::Llama | Self::Mistral)
     }

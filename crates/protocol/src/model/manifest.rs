@@ -1,15 +1,15 @@
-//! A model served in parts: which files, how long, with which checksums.
+//! The manifest of a model served in parts: the files with their lengths and checksums.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Largest model that fits a 32-bit WebAssembly memory with room to work, in bytes of the file.
+/// Largest total length of the parts, in bytes: the 4 GiB that a 32-bit WebAssembly memory can address.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// Parts at most; each is a request of its own.
+/// Most parts of a model; each is a separate request.
 const MOST_PARTS: usize = 4096;
 
-/// Characters of a name at most.
+/// Longest name, in characters.
 const LONGEST_NAME: usize = 200;
 
 /// A model in parts, in the order of its bytes.
@@ -23,7 +23,7 @@ pub struct Manifest {
     /// Where it comes from.
     #[serde(default)]
     pub origin: Option<String>,
-    /// SHA-256 of the whole file, in hexadecimal. It is checked where a part has none of its own.
+    /// SHA-256 of the whole file in hexadecimal. It is verified if any part has no checksum of its own.
     #[serde(default)]
     pub sha256: Option<String>,
     /// The parts.
@@ -33,11 +33,11 @@ pub struct Manifest {
 /// One part of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// Its file, beside the manifest.
+    /// Its file name, in the manifest's folder.
     pub file: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Its SHA-256, in hexadecimal.
+    /// Its SHA-256 in hexadecimal.
     #[serde(default)]
     pub sha256: Option<String>,
 }
@@ -50,7 +50,7 @@ pub struct ManifestError {
     pub why: String,
 }
 
-/// Whether an address is taken for a manifest's, by its path; any other is a file of weights.
+/// Whether an address is that of a manifest, by its path's suffix; any other is that of a file of weights.
 pub fn is_manifest(address: &str) -> bool {
     path_of(address).to_lowercase().ends_with(".json")
 }
@@ -61,10 +61,11 @@ pub fn path_of(address: &str) -> &str {
 }
 
 impl Manifest {
-    /// Reads a manifest. Checksums are given in lower case, as [`hexadecimal`] writes them.
+    /// Parses a manifest. Checksums are returned in lower case, as [`hexadecimal`] writes them.
     ///
     /// # Errors
-    /// [`ManifestError`] where it is not JSON of this form, names no part or more than [`MOST_PARTS`], names files elsewhere, or has checksums that are none.
+    /// [`ManifestError`] if it is not JSON of this form, has no parts or more than [`MOST_PARTS`], names files outside
+    /// of its folder, or has invalid checksums.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let wrong = |why: String| ManifestError { why };
         let mut manifest: Self = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
@@ -76,7 +77,7 @@ impl Manifest {
                 return Err(wrong(format!("{:?} is not a name", name.chars().take(LONGEST_NAME).collect::<String>())));
             }
         }
-        // What an address means by these characters would lead elsewhere.
+        // These characters have a meaning in an address and could lead to another folder.
         let elsewhere =
             |file: &str| file.contains(['/', '\\', ':', '?', '#', '%']) || [".", ".."].contains(&file.trim());
         if let Some(part) = manifest.parts.iter().find(|part| elsewhere(&part.file)) {
@@ -96,7 +97,7 @@ impl Manifest {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits, the form of checksums here.
+/// Bytes as lower-case hexadecimal digits, the form of checksums in manifests.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! The weight matrices of a block, and where in the block their inputs come from.
+//! The weight matrices of a block and their inputs.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,16 +30,16 @@ pub enum Matrix {
     Down,
 }
 
-/// What a matrix multiplies; matrices with one site have the same input.
+/// The input of a matrix; matrices with the same site have the same input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum InputSite {
     /// The normed residual stream before attention: query, key, value.
     Attention,
-    /// The mixed values of all heads: output.
+    /// The concatenated attention outputs of all heads: output.
     Mix,
     /// The normed residual stream before the MLP: gate, up.
     Mlp,
-    /// The MLP's inner layer: down.
+    /// The MLP's inner activations: down.
     Inner,
 }
 
@@ -65,7 +65,7 @@ impl Matrix {
         }
     }
 
-    /// What it multiplies.
+    /// Its input.
     pub fn site(self) -> InputSite {
         match self {
             Self::Query | Self::Key | Self::Value => InputSite::Attention,

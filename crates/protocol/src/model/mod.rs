@@ -1,4 +1,4 @@
-//! The shape of a decoder-only language model, by names and numbers, and where one comes from.
+//! The shape of a decoder-only language model, the names of its parts, and where a model comes from.
 
 pub mod config;
 pub mod family;

@@ -1,4 +1,4 @@
-//! A model as a Hugging Face repository has it: the small files that describe it, and which of its files hold the weights.
+//! A model in a Hugging Face repository: the text files that describe it, and the choice of its files of weights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-/// The format allows no longer header.
+/// Longest header that the safetensors format allows, in bytes.
 pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 100_000_000;
 
 /// A text of a repository that cannot be used.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("the model's {file} cannot be used ({why}): choose another revision or another model")]
 pub struct DescriptionError {
-    /// The file.
+    /// The file's name.
     pub file: String,
     /// What is wrong with it.
     pub why: String,
@@ -22,25 +22,25 @@ pub struct DescriptionError {
 /// The texts that describe a model whose weights are in safetensors files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Repository {
-    /// What to call the model.
+    /// The model's name.
     pub name: String,
     /// `config.json`.
     pub config: String,
     /// `tokenizer.json`.
     pub tokenizer: String,
-    /// `tokenizer_config.json`, where there is one.
+    /// `tokenizer_config.json`, if present.
     pub tokenizer_config: Option<String>,
-    /// `generation_config.json`, where there is one.
+    /// `generation_config.json`, if present.
     pub generation_config: Option<String>,
-    /// `special_tokens_map.json`, where there is one.
+    /// `special_tokens_map.json`, if present.
     pub special_tokens: Option<String>,
-    /// `chat_template.jinja`, where there is one.
+    /// `chat_template.jinja`, if present.
     pub chat_template: Option<String>,
-    /// `model.safetensors.index.json`, where the weights are in several files.
+    /// `model.safetensors.index.json`, if the weights are in several files.
     pub index: Option<String>,
 }
 
-/// The names of the texts, each with whether a model cannot do without it.
+/// The names of the text files, and whether each is required.
 pub const TEXTS: [(&str, bool); 7] = [
     ("config.json", true),
     ("tokenizer.json", true),
@@ -50,11 +50,11 @@ pub const TEXTS: [(&str, bool); 7] = [
     ("chat_template.jinja", false),
     (INDEX, false),
 ];
-/// Says which file each tensor of a checkpoint in several files is in.
+/// Maps each tensor of a checkpoint to its file.
 pub const INDEX: &str = "model.safetensors.index.json";
 
 impl Repository {
-    /// Puts a text where its name says; other names are ignored.
+    /// Stores a text under its file name; other names are ignored.
     pub fn set(&mut self, name: &str, text: String) {
         match name {
             "config.json" => self.config = text,
@@ -68,7 +68,7 @@ impl Repository {
         }
     }
 
-    /// A JSON text that may be missing, as an object.
+    /// Parses a JSON text; null if there is none.
     ///
     /// # Errors
     /// Text that is not JSON.
@@ -77,8 +77,8 @@ impl Repository {
         serde_json::from_str(text).map_err(|error| DescriptionError { file: file.into(), why: error.to_string() })
     }
 
-    /// `tokenizer_config.json` as JSON, null where there is none. As in transformers, special tokens are those of
-    /// `special_tokens_map.json` where `tokenizer_config.json` does not list the added tokens.
+    /// `tokenizer_config.json` as JSON; null if there is none. As in transformers, the special tokens of
+    /// `special_tokens_map.json` are used if `tokenizer_config.json` has no `added_tokens_decoder`.
     ///
     /// # Errors
     /// Text that is not JSON.
@@ -98,12 +98,12 @@ impl Repository {
         Ok(settings)
     }
 
-    /// The files of weights: those that the index names, where there is one, else those that were selected.
+    /// The files of weights: those named by the index if there is one, else the selected ones.
     ///
     /// * `files` — all files of the repository.
     ///
     /// # Errors
-    /// A text that is not such an index, and a file that is not there.
+    /// An index that cannot be parsed, or names a missing file.
     pub fn weights(
         &self,
         files: &[RepositoryFile],
@@ -120,10 +120,10 @@ impl Repository {
         named.into_iter().map(find).collect()
     }
 
-    /// The file that each tensor is in, where an index says it.
+    /// The file of each tensor, by the index; empty without an index.
     ///
     /// # Errors
-    /// Text that is not such an index.
+    /// An index that cannot be parsed.
     pub fn tensor_files(&self) -> Result<BTreeMap<String, String>, DescriptionError> {
         #[derive(Deserialize)]
         struct Index {
@@ -136,7 +136,7 @@ impl Repository {
         Ok(index.map_err(wrong)?.weight_map)
     }
 
-    /// The chat template: a file of its own, or an entry of `tokenizer_config.json`, where it may be one of several.
+    /// The chat template: `chat_template.jinja`, or the default template of `tokenizer_config.json`.
     ///
     /// # Errors
     /// Text that is not JSON.
@@ -157,10 +157,10 @@ impl Repository {
         })
     }
 
-    /// The ids of tokens that end a text: those of `generation_config.json`, else of `config.json`.
+    /// Ids of the tokens that end a text: from `generation_config.json`, else from `config.json`.
     ///
     /// # Errors
-    /// Text that is not JSON, and ids that are none.
+    /// Text that is not JSON, or ids that are not token ids.
     pub fn stop_ids(&self) -> Result<Vec<u32>, DescriptionError> {
         let generation = Self::json(self.generation_config.as_ref(), "generation_config.json")?;
         let config = Self::json(Some(&self.config), "config.json")?;
@@ -194,22 +194,22 @@ impl Repository {
 pub struct RepositoryFile {
     /// Its path in the repository.
     pub path: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Its SHA-256, in hexadecimal, where the hub says it.
+    /// Its SHA-256 in hexadecimal, if the hub lists it (files in Git LFS).
     pub sha256: Option<String>,
 }
 
-/// Which files of a repository make a model.
+/// The files of a repository that make a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// Texts to read first; none for GGUF.
+    /// Text files to read first; empty for GGUF.
     pub texts: Vec<RepositoryFile>,
     /// Files of weights, in order.
     pub weights: Vec<RepositoryFile>,
 }
 
-/// A repository without a model that can be read.
+/// Why a repository has no model that can be read.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum SelectionError {
     /// The hub's answer is not a list of files.
@@ -218,45 +218,45 @@ pub enum SelectionError {
         /// What is wrong.
         why: String,
     },
-    /// An adapter for another model.
+    /// The repository holds an adapter (LoRA) for another model.
     #[error(
         "the repository holds an adapter (LoRA) for another model, not a model: choose one with the adapter merged into it"
     )]
     Adapter,
-    /// A model that only gives vectors.
+    /// The repository holds an embedding model.
     #[error(
         "the repository holds an embedding model (it has {file}), not a language model that writes: choose one that is"
     )]
     Embedding {
-        /// The file that says so.
+        /// The file that identifies it as one.
         file: &'static str,
     },
-    /// A file that the index names is not there.
+    /// A file that the index names is missing.
     #[error("the index of tensors names {file}, which is not there: get all of its files")]
     NoSuchShard {
-        /// Which.
+        /// The file.
         file: String,
     },
-    /// Neither GGUF nor safetensors.
+    /// There is neither a GGUF nor a safetensors file.
     #[error("the repository has no .gguf and no .safetensors file at its top: choose one that has")]
     NoWeights,
-    /// The file that was asked for is not there.
+    /// The requested file is missing.
     #[error("the repository has no file {wanted}; it has {found}")]
     NoSuchFile {
-        /// What was asked for.
+        /// The requested file.
         wanted: String,
-        /// Some of what there is.
+        /// Some of the files there are.
         found: String,
     },
-    /// A text without which the weights mean nothing.
+    /// A required text file is missing.
     #[error(
         "the repository has no {file}, without which its weights cannot be used: choose one that has, or a .gguf file"
     )]
     NoText {
-        /// Which.
+        /// The file.
         file: &'static str,
     },
-    /// A model in several files of which some are missing.
+    /// Some files of a split model are missing.
     #[error("the repository has {got} of the {wanted} files that the model is split over")]
     Incomplete {
         /// Files found.
@@ -266,22 +266,22 @@ pub enum SelectionError {
     },
 }
 
-/// Why the files of weights are not known.
+/// Why the files of weights cannot be determined.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum WeightsError {
     /// The index cannot be read.
     #[error(transparent)]
     Index(#[from] DescriptionError),
-    /// The files are not all there.
+    /// Files are missing.
     #[error(transparent)]
     Files(#[from] SelectionError),
 }
 
-/// Which of several GGUF files is taken where none is named: small and good first.
+/// Order of preference among several GGUF files if none is requested: small files of good quality first.
 const PREFERRED: [&str; 12] =
     ["Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0", "Q5_K_M", "IQ4_NL", "IQ4_XS", "Q5_K_S", "Q6_K", "Q8_0", "BF16", "F16"];
 
-/// The files of a repository, from the hub's answer to `/api/models/{id}/tree/{revision}?recursive=true`.
+/// Parses the hub's answer to `/api/models/{id}/tree/{revision}?recursive=true`.
 ///
 /// # Errors
 /// [`SelectionError::Listing`].
@@ -311,14 +311,14 @@ pub fn parse_listing(text: &str) -> Result<Vec<RepositoryFile>, SelectionError> 
         .collect())
 }
 
-/// `(part, parts)` of a name that ends in `-00001-of-00003`.
+/// `(part, parts)` of a file stem that ends in `-00001-of-00003`.
 fn numbered(stem: &str) -> Option<(usize, usize)> {
     let (rest, count) = stem.rsplit_once("-of-")?;
     let (_, part) = rest.rsplit_once('-')?;
     Some((part.parse().ok()?, count.parse().ok()?))
 }
 
-/// All files of a model of which one is given: itself, or its numbered siblings in order.
+/// All files of a split model, in order, given one of them; a file that is not numbered stands alone.
 fn siblings(files: &[RepositoryFile], one: &RepositoryFile) -> Result<Vec<RepositoryFile>, SelectionError> {
     let Some((stem, extension)) = one.path.rsplit_once('.') else { return Ok(vec![one.clone()]) };
     let Some((_, wanted)) = numbered(stem) else { return Ok(vec![one.clone()]) };
@@ -340,12 +340,13 @@ fn siblings(files: &[RepositoryFile], one: &RepositoryFile) -> Result<Vec<Reposi
     }
 }
 
-/// Which files make the model: the GGUF file that is asked for; else safetensors with their texts; else a GGUF file.
+/// Selects the files of the model: the requested file (with its texts unless it is GGUF), else safetensors, else a GGUF
+/// file.
 ///
 /// * `wanted` — a file's path, or a part of it such as `Q8_0`.
 ///
 /// # Errors
-/// A repository without a whole model that can be read.
+/// A repository without a complete model that can be read.
 pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selection, SelectionError> {
     let of = |extension: &'static str| files.iter().filter(move |file| file.path.to_lowercase().ends_with(extension));
     let gguf = |file: &RepositoryFile| Ok(Selection { texts: vec![], weights: siblings(files, file)? });
@@ -369,7 +370,7 @@ pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selectio
     let whole = files.iter().find(|file| file.path == "model.safetensors");
     let shard = of(".safetensors").find(|file| file.path.starts_with("model-") && !file.path.contains('/'));
     if let Some(first) = whole.or(shard) {
-        // Which of several sets of shards is the right one, the index says.
+        // Among several sets of shards, the index decides later.
         let has_index = whole.is_none() && files.iter().any(|file| file.path == INDEX);
         let weights = siblings(files, first);
         return with_texts(files, if has_index { weights.unwrap_or_else(|_| vec![first.clone()]) } else { weights? });
@@ -393,10 +394,10 @@ pub fn select(files: &[RepositoryFile], wanted: Option<&str>) -> Result<Selectio
 /// Files that only repositories of embedding models have (sentence-transformers).
 const EMBEDDING_FILES: [&str; 2] = ["modules.json", "config_sentence_transformers.json"];
 
-/// Safetensors files with the texts beside them.
+/// Safetensors files together with the text files that describe them.
 fn with_texts(files: &[RepositoryFile], weights: Vec<RepositoryFile>) -> Result<Selection, SelectionError> {
     let mut texts = vec![];
-    // An index beside a single file is a leftover.
+    // An index next to a single file is a leftover.
     let whole = weights.iter().any(|file| file.path == "model.safetensors");
     let names = TEXTS.into_iter().filter(|(name, _)| *name != INDEX || !whole);
     for (name, required) in names {

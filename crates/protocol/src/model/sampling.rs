@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Sampling {
     /// 0 is greedy; otherwise the softmax temperature.
     pub temperature: f32,
-    /// Only the k likeliest tokens; 0 is all.
+    /// Sample from the k likeliest tokens only; 0 is all.
     pub top_k: usize,
-    /// Only the likeliest tokens that together reach this probability; 1 is all.
+    /// Sample from the likeliest tokens that together reach this probability; 1 is all.
     pub top_p: f32,
     /// Seed of the random numbers.
     pub seed: u64,

@@ -1,4 +1,4 @@
-//! Where a model comes from, as a visitor writes it: nothing, a picked file, an address, a Hugging Face repository.
+//! Where a model comes from, as a visitor writes it: nothing, a picked file, an address, or a Hugging Face repository.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,46 +6,46 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// Begins the name of a model that was picked from the visitor's files.
+/// Prefix of the name of a model that was picked from the visitor's files.
 pub const PICKED: &str = "file:";
-/// The hub that repositories are on unless the settings name another.
+/// The hub of repositories unless the settings name another.
 pub const DEFAULT_HUB: &str = "https://huggingface.co";
-/// Other addresses of the same hub.
+/// Addresses of that hub.
 const HUBS: [&str; 3] = ["https://huggingface.co/", "https://www.huggingface.co/", "https://hf.co/"];
-/// What an address of a model's file ends in.
+/// Suffixes of a model file's address.
 const EXTENSIONS: [&str; 2] = [".gguf", ".json"];
 
-/// Characters of an address that sentences name in full.
+/// Longest address that messages show in full, in characters.
 const LONGEST_SHOWN: usize = 120;
-/// Of a longer one, characters of its end that they name.
+/// Characters of its end that are shown of a longer one.
 const SHOWN_END: usize = 30;
 
 /// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
-    /// The default model, beside the page.
+    /// The default model, served with the page.
     Default,
-    /// A file of the visitor's, by its name.
+    /// A file that the visitor picked, by its name.
     Picked(String),
-    /// A GGUF file or a manifest, in full or relative to the page.
+    /// The address of a GGUF file or manifest, absolute or relative to the page.
     Address(String),
     /// A repository of a hub.
     Repository(RepositoryName),
 }
 
-/// A repository of a hub, written `owner/name@revision:file`, the last two where they are not the usual ones.
+/// A repository of a hub, written `owner/name@revision:file`; revision and file are optional.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryName {
     /// `owner/name`.
     pub id: String,
-    /// A branch, tag or commit; none is `main`.
+    /// A branch, tag or commit; `None` is `main`.
     pub revision: Option<String>,
-    /// A file in it, or a part of its name such as `Q8_0`; none is chosen by the program.
+    /// A file in it, or a part of its name such as `Q8_0`; `None` leaves the choice to the program.
     pub file: Option<String>,
 }
 
 impl ModelSource {
-    /// Reads what a visitor wrote. What is nothing else is taken for an address.
+    /// Parses what a visitor wrote. Any text of no other form is an address.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
@@ -62,7 +62,7 @@ impl ModelSource {
     }
 }
 
-/// An address as sentences name it: the middle of one that is longer than anyone reads is left out.
+/// An address as messages show it: the middle of a long one is left out.
 pub fn shown(address: &str) -> Cow<'_, str> {
     let characters = address.chars().count();
     if characters <= LONGEST_SHOWN {
@@ -73,7 +73,7 @@ pub fn shown(address: &str) -> Cow<'_, str> {
     format!("{begin}…{end}").into()
 }
 
-/// `owner/name` with the characters that hubs allow.
+/// Whether a text is `owner/name`, with the characters that hubs allow.
 fn is_id(text: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
@@ -84,7 +84,7 @@ fn is_id(text: &str) -> bool {
 }
 
 impl RepositoryName {
-    /// Reads `owner/name@revision:file`; none where it is not of this form, or the address of a file.
+    /// Parses `owner/name@revision:file`; `None` if it has another form, or is the address of a file.
     pub fn parse(text: &str) -> Option<Self> {
         let (rest, file) = text.split_once(':').map_or((text, None), |(rest, file)| (rest, Some(file)));
         let (id, revision) = rest.split_once('@').map_or((rest, None), |(id, revision)| (id, Some(revision)));
@@ -99,7 +99,7 @@ impl RepositoryName {
         })
     }
 
-    /// From the path of a page of the hub: `owner/name`, `owner/name/tree/REVISION`, `owner/name/blob/REVISION/FILE`.
+    /// Parses the path of a page of the hub: `owner/name`, `owner/name/tree/REVISION`, `owner/name/blob/REVISION/FILE`.
     fn from_path(path: &str) -> Option<Self> {
         let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
         let mut parts = path.splitn(5, '/');
@@ -119,12 +119,12 @@ impl RepositoryName {
         }
     }
 
-    /// The revision, `main` where none is named.
+    /// The revision; `main` if none is named.
     pub fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or("main")
     }
 
-    /// The address of the list of its files on a hub.
+    /// The address of the repository's file listing on a hub.
     pub fn listing_address(&self, hub: &str) -> Option<Url> {
         self.address(hub, &["api", "models"], "tree", None).map(|mut url| {
             url.set_query(Some("recursive=true"));
@@ -161,12 +161,13 @@ impl fmt::Display for RepositoryName {
     }
 }
 
-/// Whether an address is one of the usual hub.
+/// Whether an address is on the default hub.
 pub fn is_usual_hub(address: &Url) -> bool {
     HUBS.iter().filter_map(|hub| Url::parse(hub).ok()).any(|hub| hub.origin() == address.origin())
 }
 
-/// Whether a text is the address of a hub: by HTTP, with neither a query nor a name and password, which browsers do not send.
+/// Whether a text is the address of a hub: HTTP or HTTPS, without a query, and without a user name or password
+/// (browsers refuse to fetch such addresses).
 pub fn is_hub(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         let is_plain = url.query().is_none() && url.username().is_empty() && url.password().is_none();

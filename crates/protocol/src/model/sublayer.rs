@@ -1,4 +1,4 @@
-//! Names for the places where a decoder can be cut.
+//! The sublayers of a decoder, which can be dropped one by one.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum SublayerKind {
     /// Self-attention, the first sublayer of a block.
     Attention,
-    /// The gated feed-forward network, the second sublayer of a block.
+    /// The feed-forward network (MLP), the second sublayer of a block.
     Mlp,
 }
 
@@ -32,7 +32,7 @@ impl Sublayer {
         Self { layer, kind: SublayerKind::Mlp }
     }
 
-    /// Its place in the decoder's list of sublayers: `2 * layer`, plus one for the MLP.
+    /// Its index among the decoder's sublayers: `2 * layer`, plus one for the MLP.
     pub const fn index(self) -> usize {
         2 * self.layer + matches!(self.kind, SublayerKind::Mlp) as usize
     }

@@ -1,4 +1,4 @@
-//! Which sublayers are dropped.
+//! The set of dropped sublayers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,23 +9,23 @@ use thiserror::Error;
 
 use crate::model::{Sublayer, SublayerKind};
 
-/// A set of dropped sublayers. The written form is `a7,a26,m17,b3`.
+/// A set of dropped sublayers. Its text form is `a7,a26,m17,b3`: attention, MLP, or a whole block.
 ///
-/// A dropped block is the same as both of its sublayers dropped, and is stored so.
+/// A dropped block is stored as both of its sublayers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DroppedSublayers {
     dropped: BTreeSet<Sublayer>,
 }
 
-/// A part of a written set that means nothing.
+/// A part of the text form that cannot be parsed.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("`{part}` is not a sublayer: write a7 for attention 7, m17 for MLP 17, b3 for block 3")]
 pub struct DroppedError {
-    /// The part as it was written.
+    /// The part, cut to 40 characters.
     pub part: String,
 }
 
-/// Layers above this are refused when a set is read; no model this program can hold has so many.
+/// Highest layer that is parsed; no model that this program can hold has more.
 pub(super) const MAX_LAYER: usize = 9_999;
 
 impl DroppedSublayers {
@@ -54,7 +54,7 @@ impl DroppedSublayers {
         self.dropped.iter().filter(|sublayer| sublayer.kind == kind).count()
     }
 
-    /// Drops a sublayer or keeps it.
+    /// Adds a sublayer to the set or removes it.
     pub fn set(&mut self, sublayer: Sublayer, drop: bool) {
         if drop {
             self.dropped.insert(sublayer);
@@ -63,13 +63,13 @@ impl DroppedSublayers {
         }
     }
 
-    /// The set without layers that a model does not have, and those that were left out.
+    /// Splits the set into sublayers that a model with `layers` blocks has, and the others.
     pub fn within(&self, layers: usize) -> (Self, Self) {
         let (inside, outside) = self.dropped.iter().copied().partition(|sublayer| sublayer.layer < layers);
         (Self { dropped: inside }, Self { dropped: outside })
     }
 
-    /// Reads a written set; parts that mean nothing are returned beside it.
+    /// Parses the text form; returns the parts that cannot be parsed as errors.
     pub fn parse_lenient(text: &str) -> (Self, Vec<DroppedError>) {
         let mut dropped = Self::default();
         let mut errors = vec![];

@@ -1,27 +1,27 @@
-//! How much memory a plan's weights would take, so that methods of equal footprint can be compared.
+//! Memory of a plan's weights, so that methods of equal footprint can be compared.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Pattern, PruningPlan};
 use crate::model::{DecoderConfig, Sublayer};
 
-/// Bits of a weight that is kept and not rounded: half precision.
+/// Bits of a kept, unrounded weight: half precision.
 const HALF: f64 = 16.0;
-/// Bits beside each group of rounded weights: a half-precision step.
+/// Bits of the scale of each group of rounded weights: half precision.
 const STEP: f64 = 16.0;
 
-/// Memory of the matrices of all blocks; norms, embedding and head are the same in every plan and left out.
+/// Memory of the matrices of all blocks. Norms, embedding and head are the same in every plan and not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Footprint {
     /// Bytes of the dense model's matrices in half precision.
     pub dense_bytes: u64,
-    /// Bytes under the plan: dropped matrices none; rounded weights their bits, a step and a zero point a group; removed
-    /// weights none, but one bit a place to say where (a bitmap, or 2:4), seven eighths for 4:8.
+    /// Bytes under the plan. Dropped matrices take none; rounded weights take their bits plus a scale and a zero point
+    /// per group; of removed weights, only the mask counts: one bit per weight (unstructured, 2:4) or 7/8 bit (4:8).
     pub plan_bytes: u64,
 }
 
 impl Footprint {
-    /// Of a plan on a decoder.
+    /// The footprint of a plan on a decoder.
     pub fn of(plan: &PruningPlan, config: &DecoderConfig) -> Self {
         let (mut dense, mut planned) = (0.0, 0.0);
         for layer in 0..config.layers {
@@ -39,14 +39,15 @@ impl Footprint {
     }
 }
 
-/// Bits a place in an edited matrix takes on average.
+/// Average bits per weight of an edited matrix.
 fn bits_a_weight(plan: &PruningPlan) -> f64 {
     let value = plan.quant.map_or(HALF, |quant| f64::from(quant.bits));
     let groups = plan.quant.map_or(0.0, |quant| (STEP + f64::from(quant.bits)) / f64::from(quant.group));
     let (kept, places) = match plan.sparse.map(|sparse| sparse.pattern) {
         None | Some(Pattern::Percent(0)) => (1.0, 0.0),
         Some(pattern @ Pattern::Percent(_)) => (1.0 - pattern.ratio(), 1.0),
-        // Two bits for each of two kept of four; 70 choices of four in eight need seven bits.
+        // 2:4: two index bits for each of the two kept weights of four. 4:8: 70 choices need seven bits per eight
+        // weights.
         Some(pattern @ Pattern::TwoOfFour) => (1.0 - pattern.ratio(), 1.0),
         Some(pattern @ Pattern::FourOfEight) => (1.0 - pattern.ratio(), 7.0 / 8.0),
     };

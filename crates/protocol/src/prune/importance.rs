@@ -1,4 +1,4 @@
-//! How much a sublayer matters: 1 − cosine of the residual stream before and after it.
+//! Importance of sublayers: 1 − cosine between the residual stream before and after.
 //!
 //! Source: the paper's layer dropping (`importance = 1 − cos(x, x + f(x))` averaged over calibration tokens) and, for
 //! blocks, ShortGPT's block influence.
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::dropped::DroppedSublayers;
 use crate::model::{Sublayer, SublayerKind};
 
-/// The short text on which importance is measured: plain English on several subjects, written for this project.
+/// The text on which importance is measured: plain English on several subjects, written for this project.
 pub const IMPORTANCE_TEXT: &str = "The river rises in the hills north of the town and runs for ninety miles before it meets the sea. \
 In spring, when the snow melts, it floods the low fields, and farmers move their animals to higher ground. \
 A cell divides by copying its chromosomes and pulling the two copies apart. \
@@ -16,17 +16,17 @@ To make the bread, mix flour, water, salt and yeast, knead the dough for ten min
 \"I did not expect you so early,\" said Anna, and she put the letter back into the drawer. \
 def area(width, height): return width * height";
 
-/// The built-in text by whose activations weights are chosen: some 2,000 tokens of prose, dialogue, instructions, numbers and
-/// code, written for this project.
+/// The built-in calibration text, on whose activations weights are chosen: some 2,000 tokens of prose, dialogue,
+/// instructions, numbers and code, written for this project.
 pub const DEFAULT_CALIBRATION_TEXT: &str = include_str!("../../../../public/sets/calibration.txt");
 
-/// Importance of one place where the model can be cut.
+/// Importance of one sublayer or block.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SublayerImportance {
-    /// 1 − cos(x, x + f(x)), averaged over calibration tokens; 0 means that it changes nothing.
+    /// 1 − cos(x, x + f(x)), averaged over calibration tokens; 0 means no change.
     #[serde(with = "crate::results::number")]
     pub importance: f32,
-    /// Its rank among its kind; 0 is the least important and goes first.
+    /// Its rank among its kind; 0 is the least important, dropped first.
     pub rank: usize,
 }
 
@@ -37,13 +37,13 @@ pub struct Importance {
     pub attention: Vec<SublayerImportance>,
     /// By layer.
     pub mlp: Vec<SublayerImportance>,
-    /// By layer: block influence.
+    /// By layer (ShortGPT's block influence).
     pub block: Vec<SublayerImportance>,
-    /// How many tokens it was averaged over.
+    /// Number of calibration tokens.
     pub tokens: usize,
 }
 
-/// What "drop the n least important" drops.
+/// The kind of parts that "drop the n least important" drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DropKind {
@@ -56,7 +56,7 @@ pub enum DropKind {
 }
 
 impl DropKind {
-    /// Whether dropping things of this kind touches a sublayer.
+    /// Whether dropping parts of this kind may drop a sublayer.
     pub fn touches(self, sublayer: Sublayer) -> bool {
         match self {
             Self::Attention => sublayer.kind == SublayerKind::Attention,
@@ -65,14 +65,14 @@ impl DropKind {
         }
     }
 
-    /// The sublayers of one layer that go with this kind.
+    /// The sublayers of one block that are dropped with this kind.
     pub fn sublayers(self, layer: usize) -> impl Iterator<Item = Sublayer> {
         let both = [Sublayer::attention(layer), Sublayer::mlp(layer)];
         both.into_iter().filter(move |sublayer| self.touches(*sublayer))
     }
 }
 
-/// Gives every value its rank from the lowest; equal values keep their order.
+/// Ranks values from the lowest; equal values keep their order.
 fn ranked(values: &[f32]) -> Vec<SublayerImportance> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
@@ -85,12 +85,12 @@ fn ranked(values: &[f32]) -> Vec<SublayerImportance> {
 }
 
 impl Importance {
-    /// From the measured values by layer.
+    /// From the measured values by layer, over a number of tokens.
     pub fn new(attention: &[f32], mlp: &[f32], block: &[f32], tokens: usize) -> Self {
         Self { attention: ranked(attention), mlp: ranked(mlp), block: ranked(block), tokens }
     }
 
-    /// By layer, for one kind.
+    /// Importance of one kind, by layer.
     pub fn of(&self, kind: DropKind) -> &[SublayerImportance] {
         match kind {
             DropKind::Attention => &self.attention,

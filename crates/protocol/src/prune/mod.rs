@@ -1,4 +1,4 @@
-//! What is removed from a model or rounded: a plan, as data.
+//! The pruning plan as data: what is removed from a model or rounded.
 
 pub mod dropped;
 pub mod footprint;

@@ -1,16 +1,16 @@
-//! A part of a plan that means nothing.
+//! The error for a part of a plan that cannot be parsed.
 
 use thiserror::Error;
 
-/// A part of a written plan that means nothing.
+/// A part of a plan's text form that cannot be parsed.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("`{part}` is not {kind}: {how}")]
 pub struct PartError {
-    /// The part as it was written, cut short.
+    /// The part, cut to 40 characters.
     pub part: String,
-    /// What it should have been.
+    /// The kind of part that was expected.
     kind: &'static str,
-    /// How it is written.
+    /// How it should be written.
     how: &'static str,
 }
 

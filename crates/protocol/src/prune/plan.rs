@@ -1,4 +1,4 @@
-//! The pruning plan: the one description of what is removed or rounded.
+//! The pruning plan: describes everything that is removed or rounded.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,24 +11,24 @@ use super::part_error::PartError;
 use super::{DroppedError, DroppedSublayers, Pattern, Quantization, Sparsity};
 use crate::model::{Sublayer, SublayerKind};
 
-/// Which matrices sparsity and quantization touch.
+/// The matrices that sparsity and quantization apply to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MatrixGroup {
     /// Query, key, value, output.
     Attention,
-    /// Gate, up, down.
+    /// Gate (if the family has one), up, down.
     Mlp,
-    /// All seven.
+    /// All matrices.
     #[default]
     All,
 }
 
 impl MatrixGroup {
-    /// All groups with their names in the link and for people.
+    /// All groups, each with its name in the link and for people.
     pub const ALL: [(Self, &'static str, &'static str); 3] =
         [(Self::All, "all", "attention and MLP"), (Self::Attention, "attn", "attention"), (Self::Mlp, "mlp", "MLP")];
 
-    /// Whether it holds the matrices of a kind of sublayer.
+    /// Whether it contains the matrices of a kind of sublayer.
     pub fn holds(self, kind: SublayerKind) -> bool {
         match self {
             Self::Attention => kind == SublayerKind::Attention,
@@ -53,12 +53,12 @@ impl FromStr for MatrixGroup {
     }
 }
 
-/// A run of layers, both ends included; the written form is `4-20`.
+/// A range of layers, both ends included; its text form is `4-20`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LayerRange {
-    /// The first.
+    /// The first layer.
     pub first: usize,
-    /// The last, not before the first.
+    /// The last layer, at least `first`.
     pub last: usize,
 }
 
@@ -80,24 +80,24 @@ impl FromStr for LayerRange {
     }
 }
 
-/// What is removed from a model or rounded: dropped sublayers, sparsity and quantization together.
+/// What is removed from a model or rounded: dropped sublayers, sparsity and quantization.
 ///
-/// The written form joins its parts with `_`: `a7,a26_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the dense plan is `dense`.
+/// The text form joins its parts with `_`: `a7,a26_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the empty plan is `dense`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PruningPlan {
     /// The dropped sublayers.
     pub drop: DroppedSublayers,
-    /// Which weights are removed from the matrices, if any.
+    /// How weights within matrices are removed, if at all.
     #[serde(with = "optional_text")]
     pub sparse: Option<Sparsity>,
-    /// How what remains is rounded, if at all.
+    /// How the remaining weights are rounded, if at all.
     #[serde(with = "optional_text")]
     pub quant: Option<Quantization>,
-    /// Which matrices sparsity and quantization touch.
+    /// The matrices that sparsity and quantization apply to.
     #[serde(with = "text")]
     pub on: MatrixGroup,
-    /// Which layers they touch; none is all.
+    /// The layers that they apply to; `None` is all.
     #[serde(with = "optional_text")]
     pub layers: Option<LayerRange>,
 }
@@ -118,24 +118,24 @@ impl PruningPlan {
         self.drop.drops(sublayer)
     }
 
-    /// Whether any matrix has other weights than in the dense model.
+    /// Whether sparsity or quantization changes any weights.
     pub fn edits_weights(&self) -> bool {
         self.sparse.is_some_and(|sparse| sparse.pattern != Pattern::Percent(0)) || self.quant.is_some()
     }
 
-    /// Whether the weights of a sublayer are others than in the dense model.
+    /// Whether sparsity or quantization changes the weights of a sublayer.
     pub fn edits(&self, sublayer: Sublayer) -> bool {
         let inside = self.layers.is_none_or(|range| (range.first..=range.last).contains(&sublayer.layer));
         self.edits_weights() && inside && self.on.holds(sublayer.kind)
     }
 
-    /// The plan without its dropped sublayers: what fixes the weights.
+    /// The plan without its dropped sublayers; it determines the weights.
     pub fn weights_only(&self) -> Self {
         Self { drop: DroppedSublayers::default(), ..self.clone() }
     }
 
-    /// The first sublayer of `layers` blocks at which this plan differs from the dense model, in the order of the
-    /// forward pass. Below it the residual stream is the dense one's and need not be computed again.
+    /// Index of the first of the sublayers of `layers` blocks at which this plan differs from the dense model, in the
+    /// order of the forward pass. Before it, the residual stream equals the dense model's.
     pub fn first_change(&self, layers: usize) -> Option<usize> {
         (0..2 * layers).find(|index| {
             let sublayer = Sublayer::from_index(*index);
@@ -143,7 +143,7 @@ impl PruningPlan {
         })
     }
 
-    /// The plan for a model of so many layers, and a sentence for each part that it cannot have.
+    /// The plan restricted to a model with `layers` blocks, and a sentence for each part that was changed.
     pub fn within(&self, layers: usize) -> (Self, Vec<String>) {
         let mut plan = self.clone();
         let mut notices = vec![];
@@ -224,18 +224,18 @@ impl FromStr for PruningPlan {
     }
 }
 
-/// Why a written plan cannot be read.
+/// Why a plan's text form cannot be parsed.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum PlanError {
-    /// A part that is not a dropped sublayer.
+    /// A part that should be a list of dropped sublayers.
     #[error(transparent)]
     Dropped(#[from] DroppedError),
-    /// Another part.
+    /// Any other part.
     #[error(transparent)]
     Part(#[from] PartError),
 }
 
-/// Serializes a value by its written form.
+/// Serializes a value in its text form.
 mod text {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -250,7 +250,7 @@ mod text {
     }
 }
 
-/// Serializes an optional value by its written form; none is the empty text.
+/// Serializes an optional value in its text form; `None` is the empty text.
 mod optional_text {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -273,7 +273,7 @@ pub(crate) mod tests {
     use crate::prune::sparsity::{MAX_PERCENT, SparsityMethod};
     use proptest::prelude::*;
 
-    /// Any plan.
+    /// A strategy for arbitrary plans.
     pub(crate) fn any_plan() -> impl Strategy<Value = PruningPlan> {
         let sparse = (0usize..3, 0..MAX_PERCENT + 3).prop_map(|(method, pattern)| Sparsity {
             method: SparsityMethod::ALL[method].0,

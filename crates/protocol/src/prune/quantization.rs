@@ -1,4 +1,4 @@
-//! How weights are rounded to few bits: the paper's contrast to pruning.
+//! Quantization: rounding weights to few bits, the paper's contrast to pruning.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,30 +8,30 @@ use super::part_error::PartError;
 /// How the rounding is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QuantizationMethod {
-    /// Each group to the nearest of 2ᵇ evenly spaced values.
+    /// Rounds each weight to the nearest of 2ᵇ evenly spaced values of its group.
     RoundToNearest,
-    /// The same after scaling input channels by how strongly they are used (AWQ, Lin et al., 2024).
+    /// The same after scaling input channels by their activations (AWQ, Lin et al., 2024).
     ActivationAware,
 }
 
-/// Bits that can be chosen.
+/// Bits per weight that can be chosen.
 pub const BITS: [u8; 4] = [8, 4, 3, 2];
 /// Group sizes that can be chosen.
 pub const GROUPS: [u16; 3] = [32, 64, 128];
 
-/// A rounding; the written form is `rtn4-g64` or `awq3-g128`.
+/// A quantization; its text form is `rtn4-g64` or `awq3-g128`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Quantization {
     /// How the rounding is chosen.
     pub method: QuantizationMethod,
-    /// Bits of a weight, one of [`BITS`].
+    /// Bits per weight, one of [`BITS`].
     pub bits: u8,
     /// Neighbours in a row that share a scale and a zero point, one of [`GROUPS`]; a row's last group may be shorter.
     pub group: u16,
 }
 
 impl QuantizationMethod {
-    /// All methods with their names in the link and for people.
+    /// All methods, each with its name in the link and for people.
     pub const ALL: [(Self, &'static str, &'static str); 2] =
         [(Self::RoundToNearest, "rtn", "Round to nearest"), (Self::ActivationAware, "awq", "AWQ")];
 

@@ -1,25 +1,25 @@
-//! How weights within a matrix are chosen for removal.
+//! Sparsity: how weights within a matrix are chosen for removal.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::part_error::PartError;
 
-/// How a weight's worth is measured.
+/// The score by which weights are chosen; the lowest are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SparsityMethod {
     /// |W_ij|, compared within the matrix.
     Magnitude,
     /// |W_ij| · ‖X_j‖₂, compared within each output row (Sun et al., 2024).
     Wanda,
-    /// The second-order error of removing it, with the row's other weights updated (Frantar and Alistarh, 2023).
+    /// The second-order error of the removal, with the row's other weights updated (Frantar and Alistarh, 2023).
     SparseGpt,
 }
 
-/// Which share of the weights goes.
+/// The share of weights that are removed, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Pattern {
-    /// So many percent, anywhere: 0 to [`MAX_PERCENT`].
+    /// A percentage, anywhere: 0 to [`MAX_PERCENT`].
     Percent(u8),
     /// Two of every four neighbours in a row.
     TwoOfFour,
@@ -27,20 +27,20 @@ pub enum Pattern {
     FourOfEight,
 }
 
-/// Most that an unstructured ratio removes, in percent.
+/// Largest unstructured percentage.
 pub const MAX_PERCENT: u8 = 90;
 
-/// A method with its pattern; the written form is `wanda-0.5` or `sparsegpt-2:4`.
+/// A method with its pattern; its text form is `wanda-0.5` or `sparsegpt-2:4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sparsity {
-    /// How worth is measured.
+    /// The score.
     pub method: SparsityMethod,
-    /// How much goes.
+    /// The share that is removed.
     pub pattern: Pattern,
 }
 
 impl SparsityMethod {
-    /// All methods with their names in the link and for people.
+    /// All methods, each with its name in the link and for people.
     pub const ALL: [(Self, &'static str, &'static str); 3] = [
         (Self::Magnitude, "magnitude", "Magnitude"),
         (Self::Wanda, "wanda", "Wanda"),
@@ -59,7 +59,7 @@ impl SparsityMethod {
 }
 
 impl Pattern {
-    /// N and M of an N:M pattern: so many of so many neighbours go.
+    /// N and M of an N:M pattern: N of every M neighbours in a row are removed.
     pub fn n_of_m(self) -> Option<(usize, usize)> {
         match self {
             Self::Percent(_) => None,
@@ -68,7 +68,7 @@ impl Pattern {
         }
     }
 
-    /// The share of weights that goes, 0 to 1.
+    /// The share of weights that are removed, 0 to 1.
     pub fn ratio(self) -> f64 {
         match self {
             Self::Percent(percent) => f64::from(percent) / 100.0,

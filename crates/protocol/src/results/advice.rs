@@ -1,25 +1,25 @@
-//! A plain verdict for what a visitor wants to do with the pruned model, never more than was measured.
+//! Verdicts on the use of the pruned model, limited to what was measured.
 
 use serde::{Deserialize, Serialize};
 
 use super::sweep::Proportion;
 
-/// Points of accuracy that may be lost on the same items and still count as nothing lost.
+/// Largest loss of accuracy (as a share of the items) that counts as safe.
 pub const SAFE_LOSS: f64 = 0.05;
-/// A pruned model that surely keeps less than this share of the dense model's score is broken.
+/// A pruned model with surely less than this share of the dense model's score is broken.
 pub const BROKEN_SHARE: f64 = 0.5;
-/// Fewer items than this support no verdict of safety.
+/// Least items for the verdict [`Verdict::Safe`].
 pub const FEWEST_ITEMS: usize = 20;
 
-/// What a measurement supports.
+/// The verdict that a measurement supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// At most [`SAFE_LOSS`] lost.
+    /// At most [`SAFE_LOSS`] is lost.
     Safe,
-    /// More lost, or too little measured to say.
+    /// More is lost, or too few items were measured.
     Risky,
-    /// Surely less than [`BROKEN_SHARE`] of the dense score is left.
+    /// Less than [`BROKEN_SHARE`] of the dense score is left, even at the upper end of the 95 % interval.
     Broken,
     /// The dense model itself cannot do the task, so pruning cannot be judged by it.
     Unclear,
@@ -28,11 +28,11 @@ pub enum Verdict {
 /// A verdict with the numbers it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// What for: retrieval, classification, generation.
+    /// The purpose: retrieval, classification or generation.
     pub purpose: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// Why, with the numbers.
+    /// The reason, with the numbers.
     pub because: String,
 }
 

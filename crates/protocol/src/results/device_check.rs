@@ -1,28 +1,29 @@
-//! How far a GPU agrees with the CPU.
+//! The comparison of a GPU with the CPU.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a GPU computed of a probe beside what the CPU computes of the same.
+/// How far a GPU's results on a short probe text agree with the CPU's, and how fast both are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceCheck {
-    /// Tokens of the probe.
+    /// Tokens of the probe text.
     pub tokens: usize,
-    /// The layers whose sublayers were compared; the embedding, the final norm and rows of the head were too.
+    /// The layers whose sublayers were compared; the embedding, the final norm and some rows of the head are compared
+    /// too.
     pub layers: Vec<usize>,
     /// Largest relative error ‖a − b‖ / ‖b‖ of any token's row.
     pub largest_error: f32,
-    /// KL divergence of the next token's distributions after the probe, on the rows of the head that were compared, in nats.
+    /// KL divergence between the next-token distributions after the probe, on the compared rows of the head, in nats.
     pub kl: f32,
     /// Milliseconds for one token through the whole model on the GPU.
     pub gpu_ms: f64,
-    /// The same on the CPU, from those of the layers and rows that were compared.
+    /// The same on the CPU, extrapolated from the compared layers and rows.
     pub cpu_ms: f64,
 }
 
 impl DeviceCheck {
-    /// How much faster the CPU must seem to be taken in the GPU's place: the few layers that are timed fit its caches better than a
+    /// Factor by which the CPU must be faster to replace the GPU: the few timed layers fit its caches better than a
     /// whole model.
     const MARGIN: f64 = 1.5;
 
@@ -32,7 +33,7 @@ impl DeviceCheck {
     }
 }
 
-/// For the status line.
+/// Formats it for the status line.
 impl fmt::Display for DeviceCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tokens, largest_error, kl, gpu_ms, cpu_ms, .. } = self;
@@ -45,7 +46,7 @@ impl fmt::Display for DeviceCheck {
     }
 }
 
-/// A time with two digits that matter.
+/// A time in milliseconds with about two digits.
 pub fn milliseconds(ms: f64) -> String {
     if ms < 10.0 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
 }

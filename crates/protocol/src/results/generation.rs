@@ -1,4 +1,4 @@
-//! What both models write, and how they compare on the way.
+//! The texts of both models, compared step by step.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,16 +7,16 @@ use super::Metrics;
 /// A token with its text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenText {
-    /// The token.
+    /// The token's id.
     pub id: u32,
     /// Its text; control tokens by name.
     pub text: String,
 }
 
-/// A likely token with its text and what both models give it.
+/// A likely token with its text and its probability in both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TopTokenText {
-    /// The token.
+    /// The token's id.
     pub id: u32,
     /// Its text; control tokens by name.
     pub text: String,
@@ -43,27 +43,27 @@ pub struct ComparedPosition {
     /// Every metric.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// The likeliest tokens of both.
+    /// The likeliest tokens of both models.
     pub top: TopTokens,
 }
 
-/// What both models wrote in these steps, as token ids: dense, pruned.
+/// The token ids of both texts: dense, pruned.
 pub fn written_ids(steps: &[GenerationStep]) -> (Vec<u32>, Vec<u32>) {
     let ids =
         |of: fn(&GenerationStep) -> Option<&TokenText>| steps.iter().filter_map(of).map(|token| token.id).collect();
     (ids(|step| step.dense.as_ref()), ids(|step| step.pruned.as_ref()))
 }
 
-/// One step of generation. A model that has ended its text has no token; two models compare while both go on.
+/// One step of generation. A model whose text has ended has no token; the comparison exists while both texts go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerationStep {
-    /// Counted from 0, the token right after the prompt.
+    /// Index of the step; 0 is the first token after the prompt.
     pub step: usize,
-    /// What the dense model wrote.
+    /// The dense model's token.
     pub dense: Option<TokenText>,
-    /// What the pruned model wrote.
+    /// The pruned model's token.
     pub pruned: Option<TokenText>,
-    /// The comparison of what both knew before they wrote.
+    /// The comparison of both models' predictions before they chose their tokens.
     #[serde(flatten)]
     pub compared: Option<ComparedPosition>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Calls a macro with every metric's documentation and name: the one list of them.
+/// Calls a macro with the documentation and name of every metric; the only list of them.
 #[macro_export]
 macro_rules! for_each_metric {
     ($then:ident) => {
@@ -79,7 +79,7 @@ macro_rules! define_metrics {
                 vec![$(self.$name),+]
             }
 
-            /// The inverse of [`Metrics::values`]; a missing value is not a number.
+            /// The inverse of [`Metrics::values`]; missing values are NaN.
             pub fn from_values(values: &[f32]) -> Self {
                 let mut values = values.iter().copied();
                 Self { $($name: values.next().unwrap_or(f32::NAN)),+ }

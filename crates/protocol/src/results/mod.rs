@@ -1,4 +1,4 @@
-//! What the engine finds, as plain numbers and texts: all that the page sees, and the documented JSON.
+//! The engine's results as plain numbers and texts: everything that the page shows, and the documented JSON.
 
 pub mod advice;
 pub mod device_check;

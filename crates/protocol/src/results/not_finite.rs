@@ -10,9 +10,9 @@ use crate::model::{Sublayer, SublayerKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ComparedModel {
-    /// As its files have it.
+    /// The model as stored in its files.
     Dense,
-    /// As the plan leaves it.
+    /// The model under the plan.
     Pruned,
 }
 
@@ -36,7 +36,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place after so many sublayers.
+    /// The place after the first `sublayers` sublayers.
     pub fn after(sublayers: usize) -> Self {
         match sublayers.checked_sub(1).map(Sublayer::from_index) {
             None => Self::Embedding,
@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-/// As part of a sentence.
+/// Formats it as part of a sentence.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,16 +58,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// The first place at which numbers of the prompt's last position are not finite.
+/// The first place where the numbers of the prompt's last position are not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotFinite {
-    /// Whose numbers.
+    /// The model.
     pub model: ComparedModel,
-    /// Where they come from.
+    /// The place.
     pub place: Place,
 }
 
-/// As a sentence.
+/// Formats it as sentences.
 impl fmt::Display for NotFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let model = match self.model {

@@ -1,4 +1,4 @@
-//! Numbers in JSON. JSON has none that is not finite: those are the texts `NaN`, `Infinity` and `-Infinity`.
+//! Numbers in JSON, which has no non-finite numbers: they are written as the strings `NaN`, `Infinity` and `-Infinity`.
 
 use std::fmt;
 
@@ -57,7 +57,7 @@ impl Visitor<'_> for NumberVisitor {
     }
 }
 
-/// Writes a number: for `#[serde(with = "number")]`.
+/// Serializes a number, for `#[serde(with = "number")]`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -65,19 +65,19 @@ pub fn serialize<S: Serializer>(x: &f32, serializer: S) -> Result<S::Ok, S::Erro
     Number(*x).serialize(serializer)
 }
 
-/// Reads a number.
+/// Deserializes a number.
 ///
 /// # Errors
-/// What is neither a number nor the name of one that is not finite.
+/// Anything but a number or one of the three strings.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     Ok(Number::deserialize(deserializer)?.0)
 }
 
-/// Lists of numbers: for `#[serde(with = "number::list")]`.
+/// Lists of numbers, for `#[serde(with = "number::list")]`.
 pub mod list {
     use super::{Deserialize, Deserializer, Number, Serializer};
 
-    /// Writes a list.
+    /// Serializes a list.
     ///
     /// # Errors
     /// Those of the serializer.
@@ -85,20 +85,20 @@ pub mod list {
         serializer.collect_seq(all.iter().map(|x| Number(*x)))
     }
 
-    /// Reads a list.
+    /// Deserializes a list.
     ///
     /// # Errors
-    /// What is no list of numbers.
+    /// Anything but a list of numbers.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
         Ok(Vec::<Number>::deserialize(deserializer)?.into_iter().map(|number| number.0).collect())
     }
 }
 
-/// Numbers that may be missing: for `#[serde(with = "number::option")]`.
+/// Optional numbers, for `#[serde(with = "number::option")]`.
 pub mod option {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
-    /// Writes a number or null.
+    /// Serializes a number or null.
     ///
     /// # Errors
     /// Those of the serializer.
@@ -106,10 +106,10 @@ pub mod option {
         x.map(Number).serialize(serializer)
     }
 
-    /// Reads a number or null.
+    /// Deserializes a number or null.
     ///
     /// # Errors
-    /// What is neither.
+    /// Anything but a number or null.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
         Ok(Option::<Number>::deserialize(deserializer)?.map(|number| number.0))
     }
@@ -130,7 +130,7 @@ mod tests {
         option: Option<f32>,
     }
 
-    /// As results are: flattened into others.
+    /// Flattened into another struct, as results are.
     #[derive(Debug, Deserialize, Serialize)]
     struct Outer {
         #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! How far a text has collapsed, without knowing what it should have said.
+//! Measures of a text's collapse (repetition, loss) that need no reference text.
 
 use std::collections::HashSet;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 /// Measures of collapse of one text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TextQuality {
-    /// Different tokens over all tokens.
+    /// Number of different tokens over the number of tokens (distinct-1, Li et al., 2016).
     #[serde(with = "super::number")]
     pub distinct_1: f32,
-    /// Different pairs of neighbours over all pairs (distinct-n, Li et al., 2016).
+    /// Number of different pairs of neighbours over the number of pairs (distinct-2).
     #[serde(with = "super::number")]
     pub distinct_2: f32,
-    /// Share of runs of three tokens that occurred before.
+    /// Share of 3-grams that repeat an earlier one.
     #[serde(with = "super::number")]
     pub repeated_3: f32,
-    /// Mean of `dense_losses`; none for an empty text.
+    /// Mean of `dense_losses`; `None` for an empty text.
     #[serde(with = "super::number::option")]
     pub dense_loss: Option<f32>,
     /// −log p(token) of each token in the dense model, reading this text after the prompt, in nats at T = 1.
@@ -25,7 +25,7 @@ pub struct TextQuality {
 }
 
 impl TextQuality {
-    /// Of a text as token ids, with the dense model's loss at each.
+    /// Measures a text given as token ids and the dense model's loss of each.
     pub fn of(ids: &[u32], dense_losses: Vec<f32>) -> Self {
         let distinct = |n: usize| {
             let all = ids.len().saturating_sub(n - 1);

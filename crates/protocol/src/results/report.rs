@@ -1,4 +1,4 @@
-//! The results of one run as one documented JSON object: what the page exports and the example prints.
+//! The results of one run as one documented JSON object: what the page exports and the command line prints.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::Importance;
 use crate::settings::Settings;
 
-/// What model a result is about.
+/// The model that a result is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// Where it came from: an address or a path; empty for the default model.
@@ -20,18 +20,18 @@ pub struct ModelInfo {
     pub config: DecoderConfig,
     /// How its weights are stored in the file. "Dense" means these weights, dequantized.
     pub stored_as: String,
-    /// Whether it brings a chat template that can be used.
+    /// Whether it has a chat template that can be used.
     pub has_chat_template: bool,
-    /// Why its chat template cannot be used, where it brings one.
+    /// Why its chat template cannot be used, if it has such a one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template_fault: Option<String>,
-    /// What a visitor should know about its files, each a sentence.
+    /// Notices about its files, each a sentence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
-    /// How far what the GPU computes agrees with the CPU, where a GPU computes.
+    /// How far the GPU agrees with the CPU, if a GPU computes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_check: Option<DeviceCheck>,
-    /// The second model, which plans apply to, where there is one.
+    /// The second model, which plans apply to, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OtherModel>,
 }
@@ -50,7 +50,7 @@ pub struct OtherModel {
 /// A text that one model wrote.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Written {
-    /// Its tokens, with the one that ended it.
+    /// Its tokens, including the one that ended it.
     pub ids: Vec<u32>,
     /// Its text, without control tokens.
     pub text: String,
@@ -69,11 +69,11 @@ pub struct Generation {
     pub steps: Vec<GenerationStep>,
     /// Measurement 4: step by step, both on the dense model's text.
     pub fixed_trajectory: Vec<Metrics>,
-    /// How far each text has collapsed.
+    /// Measures of collapse of each text.
     pub quality: Quality,
 }
 
-/// How far each text has collapsed.
+/// Measures of collapse of each text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// The dense model's text.
@@ -82,32 +82,32 @@ pub struct Quality {
     pub pruned: TextQuality,
 }
 
-/// The first step at which two texts differ: another token, or one text that has ended.
+/// The first step at which two texts differ, or at which only one has ended.
 pub fn first_divergence(dense: &[u32], pruned: &[u32]) -> Option<usize> {
     let same = dense.iter().zip(pruned).take_while(|(a, b)| a == b).count();
     (same < dense.len().max(pruned.len())).then_some(same)
 }
 
-/// What dropping one sublayer alone does, at the last position.
+/// The effect of one sublayer alone (dropped, or pruned as in the plan) at the last position.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerTransition {
     /// The block.
     pub layer: usize,
     /// Attention or MLP.
     pub sublayer: SublayerKind,
-    /// With the head on the raw residual, as the paper's script does.
+    /// With the head applied to the raw residual stream, as the paper's script does.
     #[serde(flatten)]
     pub raw: Metrics,
     /// With the final norm before the head.
     pub with_final_norm: Metrics,
 }
 
-/// What one variant wrote beside the dense model.
+/// The text of one variant compared with the dense model's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VariantResult {
     /// Its name.
     pub name: String,
-    /// Its plan, written.
+    /// Its plan in text form.
     pub plan: String,
     /// The first position after the prompt.
     pub next_token: ComparedPosition,
@@ -115,34 +115,34 @@ pub struct VariantResult {
     pub generation: Generation,
 }
 
-/// What was asked and everything that one run found: the documented JSON.
+/// The settings and all results of one run: the documented JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// What was asked.
+    /// The settings.
     pub settings: Settings,
-    /// What was found.
+    /// The results.
     #[serde(flatten)]
     pub found: RunReport,
 }
 
-/// Everything one run found.
+/// All results of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// The model.
     pub model: ModelInfo,
-    /// Where it was computed: `"cpu"` or `"webgpu"`.
+    /// The backend: `"cpu"` or `"webgpu"`.
     pub backend: String,
-    /// The prompt as the model read it.
+    /// The prompt's token ids.
     pub prompt_ids: Vec<u32>,
     /// The first position after the prompt.
     pub next_token: ComparedPosition,
-    /// Where its numbers stop being finite, where they do.
+    /// Where numbers stop being finite, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_finite: Option<NotFinite>,
-    /// Measurement 1: what dropping each sublayer alone does at the end of the prompt.
+    /// Measurement 1: the effect of dropping each sublayer alone, at the end of the prompt.
     pub layers: Vec<LayerTransition>,
-    /// Measurement 1 with weights pruned in place: each sublayer that the plan edits alone, its weights as the plan leaves
-    /// them; empty where it edits none.
+    /// Measurement 1 with pruned weights: the effect of each sublayer that the plan edits, alone; empty if it edits
+    /// none.
     pub edited_layers: Vec<LayerTransition>,
     /// The tokens whose Δz does the most damage at the first position.
     pub damage: Vec<TokenWeight>,
@@ -152,7 +152,7 @@ pub struct RunReport {
     pub generation: Generation,
     /// Importance of each sublayer and block, on the calibration text.
     pub importance: Option<Importance>,
-    /// How long each part took, in milliseconds.
+    /// Time of each part in milliseconds.
     pub timings_ms: BTreeMap<String, f64>,
 }
 

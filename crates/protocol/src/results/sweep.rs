@@ -1,13 +1,13 @@
-//! Task scores against how much is removed: the paper's headline picture.
+//! Task scores against the amount removed (figs. 3 and 4 of the paper).
 
 use serde::{Deserialize, Serialize};
 
-/// So many right of so many.
+/// A number of right items out of all items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proportion {
-    /// Right ones.
+    /// Right items.
     pub right: usize,
-    /// All.
+    /// All items.
     pub of: usize,
 }
 
@@ -15,14 +15,14 @@ pub struct Proportion {
 const Z95: f64 = 1.96;
 
 impl Proportion {
-    /// Counts the true ones.
+    /// Counts the true flags.
     pub fn of(flags: impl IntoIterator<Item = bool>) -> Self {
         flags
             .into_iter()
             .fold(Self::default(), |sum, right| Self { right: sum.right + usize::from(right), of: sum.of + 1 })
     }
 
-    /// The share, 0 to 1; not a number where there is nothing.
+    /// The share, 0 to 1; NaN if there are no items.
     pub fn share(self) -> f64 {
         self.right as f64 / self.of as f64
     }
@@ -39,13 +39,13 @@ impl Proportion {
     }
 }
 
-/// What grows along one line of a sweep.
+/// The quantity that varies along one line of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepLine {
     /// Attention sublayers dropped, the least important first.
     Attention,
-    /// MLP sublayers dropped.
+    /// MLP sublayers dropped, the least important first.
     Mlp,
     /// Blocks dropped (ShortGPT).
     Block,
@@ -79,19 +79,19 @@ impl SweepLine {
 pub struct SweepPoint {
     /// The line it is on.
     pub line: SweepLine,
-    /// How many are dropped, or percent, or bits (16: not rounded).
+    /// The number dropped, the percentage, or the bits (16: not rounded).
     pub x: usize,
-    /// The plan, written.
+    /// The plan in text form.
     pub plan: String,
     /// Multiple choice by cloze scoring.
     pub choice: Proportion,
     /// Multiple choice by letter scoring.
     pub letters: Proportion,
-    /// Retrieval: the right passage is first (mean pooling).
+    /// Retrieval with mean pooling: queries whose passage ranks first.
     pub recall_1: Proportion,
-    /// Retrieval: the right passage is among the first five.
+    /// Retrieval with mean pooling: queries whose passage ranks among the first five.
     pub recall_5: Proportion,
-    /// Generative tasks whose text holds the exact answer.
+    /// Generative tasks whose text contains the exact answer.
     pub generation: Proportion,
 }
 

@@ -1,11 +1,11 @@
-//! What both models make of the task sets.
+//! Results of both models on the task sets.
 
 use serde::{Deserialize, Serialize};
 
 use super::TopTokens;
 use super::sweep::Proportion;
 
-/// Similarity of two models on some tokens of the vocabulary, p renormalised on them.
+/// Similarity of two models on a subset of the vocabulary; p is renormalised on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SubspaceMetrics {
     /// cos(z, z̃).
@@ -19,7 +19,7 @@ pub struct SubspaceMetrics {
     pub kl_dense_pruned: f32,
 }
 
-/// What one model answers to one multiple-choice question.
+/// One model's answer to a multiple-choice question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceAnswer {
     /// Probability of each option's letter, renormalised on the letters.
@@ -30,7 +30,7 @@ pub struct ChoiceAnswer {
     pub cloze: Vec<f32>,
 }
 
-/// The place of the highest value, and how far it is ahead of the second.
+/// The index of the highest value, and its lead over the second.
 pub fn best(scores: &[f32]) -> (usize, f32) {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
@@ -44,17 +44,17 @@ pub fn best(scores: &[f32]) -> (usize, f32) {
 /// One question answered by both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceResult {
-    /// Its place in the set.
+    /// Its index in the set.
     pub index: usize,
     /// The dense model's answer.
     pub dense: ChoiceAnswer,
     /// The pruned model's answer.
     pub pruned: ChoiceAnswer,
-    /// Similarity at the letter's position on the whole vocabulary.
+    /// Similarity at the letter's position, on the whole vocabulary.
     pub global: SubspaceMetrics,
-    /// The same on the options' letters alone: the categorical subspace.
+    /// Similarity on the options' letters alone: the categorical subspace.
     pub categorical: SubspaceMetrics,
-    /// The likeliest tokens there.
+    /// The likeliest tokens at that position.
     pub top: TopTokens,
 }
 
@@ -62,36 +62,36 @@ pub struct ChoiceResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
-    /// The mean over the tokens but the first, whose state is an attention sink.
+    /// The mean over all tokens except the first, whose state is an attention sink.
     Mean,
     /// The last token.
     Last,
 }
 
-/// What one model retrieves with one pooling.
+/// One model's retrieval with one pooling.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ranking {
-    /// By query, the rank of its own passage; 1 is the best.
+    /// By query, the rank of the passage that answers it; 1 is the best.
     pub ranks: Vec<usize>,
-    /// Queries whose own passage is first.
+    /// Queries whose passage ranks first.
     pub recall_1: Proportion,
-    /// Queries whose own passage is among the first five.
+    /// Queries whose passage ranks among the first five.
     pub recall_5: Proportion,
 }
 
 /// Dense against pruned with one pooling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PoolingReport {
-    /// How vectors were made.
+    /// The pooling.
     pub pooling: Pooling,
     /// The dense model's ranking.
     pub dense: Ranking,
     /// The pruned model's ranking.
     pub pruned: Ranking,
-    /// Kendall's τ of both models' orders of all passages, averaged over queries; 1 is the same order.
+    /// Kendall's τ between both models' orders of all passages, averaged over queries; 1 is the same order.
     #[serde(with = "super::number")]
     pub kendall_tau: f32,
-    /// Mean cosine of a text's vector in both models.
+    /// Mean cosine between a text's vectors in both models.
     #[serde(with = "super::number")]
     pub cosine: f32,
 }
@@ -101,22 +101,22 @@ pub struct PoolingReport {
 pub struct RetrievalReport {
     /// Passages in the set.
     pub passages: usize,
-    /// One entry a pooling.
+    /// One entry per pooling.
     pub poolings: Vec<PoolingReport>,
 }
 
 /// One generative task done by both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerativeResult {
-    /// Its place in the set.
+    /// Its index in the set.
     pub index: usize,
     /// What the dense model wrote.
     pub dense: String,
-    /// Whether that holds the answer.
+    /// Whether it contains the answer.
     pub dense_right: bool,
     /// What the pruned model wrote.
     pub pruned: String,
-    /// Whether that holds the answer.
+    /// Whether it contains the answer.
     pub pruned_right: bool,
 }
 

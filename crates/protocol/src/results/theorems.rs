@@ -1,11 +1,11 @@
-//! Which tokens' Δz does the damage, by the weights of Theorems 2 and 3.
+//! The tokens with the largest share in Δz's variance, by the weights of Theorems 2 and 3.
 
 use serde::{Deserialize, Serialize};
 
-/// One token's part in the weighted variances of Δz.
+/// One token's share in the weighted variances of Δz.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenWeight {
-    /// The token.
+    /// The token's id.
     pub id: u32,
     /// Its text.
     pub text: String,
@@ -15,7 +15,7 @@ pub struct TokenWeight {
     /// r = p²/‖p‖²: its weight in Theorem 2.
     #[serde(with = "super::number")]
     pub r: f32,
-    /// Δz of this token, less the p-weighted mean: a shift of all logits changes no probability.
+    /// Δz of this token minus the p-weighted mean, since a shift of all logits changes no probability.
     #[serde(with = "super::number")]
     pub delta_z: f32,
     /// Its share of Var_p(Δz), 0 to 1.

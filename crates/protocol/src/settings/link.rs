@@ -1,8 +1,9 @@
-//! The address bar: settings → query → settings is the identity.
+//! The text form of settings: the page address's query string. Writing and parsing settings is the identity.
 //!
-//! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64&tokens=&temp=&top_k=&top_p=
-//! &seed=&analysis=&backend=&view=&compare=NAME*PLAN&sweep=&sample=`; `compare` may come several times.
-//! A missing part has its default; a malformed part is named in a notice and ignored. A bare address is the example.
+//! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64`
+//! `&tokens=&temp=&top_k=&top_p=&seed=&analysis=&backend=&view=&compare=NAME*PLAN&sweep=&sample=`; `compare` may be
+//! repeated. A missing part has its default; a malformed part is ignored and named in a notice. An empty query gives
+//! the example.
 
 use std::str::FromStr;
 
@@ -11,10 +12,10 @@ use url::form_urlencoded;
 use super::{Settings, Variant};
 use crate::prune::DroppedSublayers;
 
-/// Parameters that belong to the page, not to the settings, and are left alone.
+/// Parameters of the page that are not settings; they are ignored here.
 const OTHER_PARAMETERS: [&str; 1] = ["embed"];
 
-/// Writes settings as a query string without the question mark. Defaults are left out, but for `drop`.
+/// Writes settings as a query string without the question mark. Defaults are left out, except `drop`.
 pub fn to_query(settings: &Settings) -> String {
     let default = Settings::default();
     let mut query = form_urlencoded::Serializer::new(String::new());
@@ -56,7 +57,7 @@ pub fn to_query(settings: &Settings) -> String {
     query.finish().replace("%2C", ",").replace("%3A", ":")
 }
 
-/// Reads a query string, with or without its question mark.
+/// Parses a query string, with or without its question mark.
 ///
 /// Returns the settings and a sentence for each part that was ignored or corrected.
 pub fn from_query(query: &str) -> (Settings, Vec<String>) {
@@ -127,7 +128,7 @@ fn ignored(error: &impl std::fmt::Display) -> String {
     format!("In the link, {error}. It is ignored.")
 }
 
-/// Reads a part with an error type of its own; what is wrong with it becomes a notice.
+/// Parses a part; an error becomes a notice.
 fn part<T: FromStr<Err: std::fmt::Display>>(field: &mut T, text: &str, notices: &mut Vec<String>) -> bool {
     match text.parse() {
         Ok(value) => *field = value,
@@ -136,7 +137,7 @@ fn part<T: FromStr<Err: std::fmt::Display>>(field: &mut T, text: &str, notices: 
     true
 }
 
-/// The same where the empty text means none.
+/// Parses an optional part; the empty text is `None`.
 fn optional<T: FromStr<Err: std::fmt::Display>>(field: &mut Option<T>, text: &str, notices: &mut Vec<String>) -> bool {
     *field = None;
     if text.is_empty() {
@@ -149,7 +150,7 @@ fn optional<T: FromStr<Err: std::fmt::Display>>(field: &mut Option<T>, text: &st
     true
 }
 
-/// Sets `field` where there is a value; says whether there was.
+/// Sets `field` if there is a value; returns whether there was one.
 fn set<T>(field: &mut T, value: Option<T>) -> bool {
     value.map(|value| *field = value).is_some()
 }

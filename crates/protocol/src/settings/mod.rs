@@ -1,4 +1,4 @@
-//! Everything a visitor can set: the one truth that the page shows and the engine runs. Its written form is the [`link`].
+//! Everything a visitor can set; the page shows it and the engine runs it. Its text form is the [`link`].
 
 pub mod link;
 
@@ -13,7 +13,7 @@ use crate::prune::{DroppedSublayers, PruningPlan};
 pub const MAX_TOKENS: usize = 256;
 /// Highest sampling temperature.
 pub const MAX_TEMPERATURE: f32 = 5.0;
-/// Longest prompt in characters; a longer one is refused before it is split into tokens.
+/// Longest prompt in characters; the rest of a longer one is cut off.
 pub const MAX_PROMPT_CHARS: usize = 20_000;
 /// Most variants that are compared at once.
 pub const MAX_VARIANTS: usize = 4;
@@ -23,7 +23,7 @@ pub const MAX_NAME_CHARS: usize = 40;
 pub const ANALYSIS_RANGE: (f32, f32) = (0.1, 5.0);
 /// The prompt of the first visit.
 pub const EXAMPLE_PROMPT: &str = "What is the capital of France?";
-/// The plan of the first visit: two MLP sublayers of thirty, after which the default model babbles.
+/// The plan of the first visit: drops two of the default model's thirty MLP sublayers, which makes it babble.
 pub const EXAMPLE_PLAN: &str = "m16,m17";
 
 /// Where the engine should compute.
@@ -42,7 +42,7 @@ pub enum BackendChoice {
     WebGpu,
 }
 
-/// How exactly a model's weights are held.
+/// The precision in which a model's weights are held.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
@@ -52,13 +52,13 @@ pub enum Precision {
     /// As the model's files store them.
     #[default]
     Stored,
-    /// Floats are rounded to 8 bits, 32 neighbours to a scale, so that a larger model fits.
+    /// Floats are rounded to 8 bits, with one scale per 32 neighbours, so that a larger model fits.
     #[serde(rename = "8")]
     #[strum(serialize = "8")]
     Eight,
 }
 
-/// Which view is open.
+/// The open view.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
@@ -80,7 +80,7 @@ pub enum View {
     Retrieval,
     /// Several plans side by side (figs. 5 and 9).
     Compare,
-    /// Task scores against how much is removed (figs. 3 and 4), and what follows from them.
+    /// Task scores against the amount removed (figs. 3 and 4), and verdicts.
     Sweep,
     /// What the plan did to the weights.
     Weights,
@@ -93,104 +93,103 @@ pub enum View {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SweepAxis {
-    /// How many sublayers or blocks are dropped.
+    /// Number of dropped sublayers or blocks.
     #[default]
     Layers,
-    /// The share of weights removed.
+    /// Share of weights removed.
     Sparsity,
-    /// Bits of a weight.
+    /// Bits per weight.
     Bits,
 }
 
-/// A plan with a name, to compare.
+/// A named plan to compare.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
-    /// What to call it.
+    /// Its name.
     pub name: String,
-    /// What is removed.
+    /// The plan.
     #[serde(flatten)]
     pub plan: PruningPlan,
 }
 
-/// Everything a visitor can set, in parts: which models, what to run on them, what to measure beside the run, and the open view. Written, in
-/// JSON and in the link, they are one list of names.
+/// Everything a visitor can set, in parts. In JSON and in the link all parts are one flat list of names.
 ///
-/// Another value of the first part loads models, another of the second runs anew; the others only measure, or redraw.
+/// A change of `models` loads models, one of `run` starts a new run; the other parts only measure or redraw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Which models.
+    /// The models.
     #[serde(flatten)]
     pub models: ModelChoice,
-    /// What to run.
+    /// The main run.
     #[serde(flatten)]
     pub run: RunSettings,
-    /// What to measure beside the run.
+    /// The measurements besides the run.
     #[serde(flatten)]
     pub measure: MeasureSettings,
-    /// Which view is open.
+    /// The open view.
     #[serde(default)]
     pub view: View,
 }
 
-/// What a change of settings asks for.
+/// The work that a change of settings requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing is different.
+    /// None.
     Nothing,
-    /// Something is measured or shown that was not.
+    /// Measuring or showing something else.
     Explore,
-    /// The main run is to be run anew.
+    /// A new main run.
     Run,
-    /// Other models are to be loaded.
+    /// Loading other models.
     Load,
 }
 
-/// Which models, and how they are held.
+/// The models and how they are held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelChoice {
-    /// Which model, as [`ModelSource`](crate::model::ModelSource) reads it; empty is the default model.
+    /// The model, in the form that [`ModelSource`](crate::model::ModelSource) parses; empty is the default model.
     pub model: String,
-    /// A second model of the same shape to which the plan applies, so that it is what is compared with the dense one; empty is
+    /// A second model of the same shape, which the plan applies to and which is compared with the dense model; empty is
     /// the dense model itself.
     pub other: String,
-    /// The hub that repositories are on; empty is the usual one.
+    /// The hub of repositories; empty is [`DEFAULT_HUB`].
     pub hub: String,
-    /// How exactly weights are held.
+    /// The precision in which weights are held.
     pub precision: Precision,
     /// Where to compute.
     pub backend: BackendChoice,
 }
 
 impl ModelChoice {
-    /// The hub that repositories are on.
+    /// The hub of repositories.
     pub fn hub(&self) -> &str {
         if self.hub.is_empty() { DEFAULT_HUB } else { &self.hub }
     }
 }
 
-/// What to run.
+/// Settings of the main run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunSettings {
-    /// What the visitor asks.
+    /// The prompt.
     pub prompt: String,
     /// Whether the prompt goes through the model's chat template.
     pub chat: bool,
-    /// What is removed: `drop`, `sparse`, `on`, `layers`, `quant`.
+    /// The plan: `drop`, `sparse`, `on`, `layers`, `quant`.
     #[serde(flatten)]
     pub plan: PruningPlan,
-    /// How many tokens each model writes.
+    /// Tokens that each model generates.
     pub tokens: usize,
     /// Sampling temperature; 0 is greedy.
     pub temp: f32,
-    /// Only the k likeliest tokens; 0 is all.
+    /// Sample from the k likeliest tokens only; 0 is all.
     pub top_k: usize,
-    /// Only the likeliest tokens up to this probability; 1 is all.
+    /// Sample from the likeliest tokens that together reach this probability; 1 is all.
     pub top_p: f32,
     /// Seed of sampling.
     pub seed: u64,
-    /// Temperature of the analysis; 0 is the decoding temperature, or 1 where decoding is greedy.
+    /// Temperature of the analysis; 0 is the decoding temperature, or 1 if decoding is greedy.
     pub analysis: f32,
 }
 
@@ -216,7 +215,7 @@ impl RunSettings {
         Sampling { temperature: self.temp, top_k: self.top_k, top_p: self.top_p, seed: self.seed }
     }
 
-    /// The temperature of the analysis: what is set, else the decoding temperature, or 1 where decoding is greedy.
+    /// The temperature of the analysis: as set, else the decoding temperature, or 1 if decoding is greedy.
     pub fn analysis_temperature(&self) -> f32 {
         if self.analysis > 0.0 {
             self.analysis
@@ -228,7 +227,7 @@ impl RunSettings {
     }
 }
 
-/// What to measure beside the run.
+/// Settings of the measurements besides the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MeasureSettings {
@@ -236,7 +235,7 @@ pub struct MeasureSettings {
     pub compare: Vec<Variant>,
     /// What the sweep varies.
     pub sweep: SweepAxis,
-    /// How many items of each task set the sweep asks; 0 is all.
+    /// Items of each task set that a verdict and a sweep use; 0 is all.
     pub sample: usize,
 }
 
@@ -247,13 +246,13 @@ impl Default for MeasureSettings {
 }
 
 impl Settings {
-    /// What a first visit shows: the example prompt with two sublayers dropped.
+    /// The settings of a first visit: the example prompt with two sublayers dropped.
     pub fn example() -> Self {
         let (drop, _) = DroppedSublayers::parse_lenient(EXAMPLE_PLAN);
         Self { run: RunSettings { plan: PruningPlan::dropping(drop), ..RunSettings::default() }, ..Self::default() }
     }
 
-    /// What these settings ask for that others did not.
+    /// The work that a change from the settings `before` to these requires.
     pub fn change_from(&self, before: &Self) -> Change {
         if self.models != before.models {
             Change::Load
@@ -266,7 +265,7 @@ impl Settings {
         }
     }
 
-    /// These settings with every value inside its limits, and a sentence for each that was not.
+    /// These settings with every value clamped to its limits, and a sentence for each value that was changed.
     pub fn checked(mut self) -> (Self, Vec<String>) {
         let mut notices = vec![];
         if self.run.tokens < 1 || self.run.tokens > MAX_TOKENS {
@@ -317,7 +316,7 @@ impl Settings {
 mod tests {
     use super::*;
 
-    /// Every setting belongs to one part, which says what a change of it asks for.
+    /// Every setting belongs to one part, which determines the work that a change of it requires.
     #[test]
     fn a_change_of_each_setting_asks_for_what_its_part_says() {
         let before = Settings::default();

@@ -13,59 +13,59 @@ pub const MAX_OPTIONS: usize = 10;
 /// A question with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// What is asked.
+    /// The question.
     pub question: String,
     /// The options, 2 to [`MAX_OPTIONS`].
     pub choices: Vec<String>,
-    /// The place of the right option.
+    /// Index of the right option.
     pub answer: usize,
-    /// What it is about; may be empty.
+    /// Its topic; may be empty.
     pub topic: String,
 }
 
 impl Question {
-    /// The letter of an option.
+    /// The letter of an option: `a` for index 0.
     pub fn letter(option: usize) -> char {
         (b'a' + option as u8) as char
     }
 
-    /// The prompt that ends where the letter comes.
+    /// The prompt for letter scoring: lists the options and ends before the letter.
     pub fn letter_prompt(&self) -> String {
         let options: String =
             self.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}\n", Self::letter(at))).collect();
         format!("Question: {}\n{options}Answer:", self.question)
     }
 
-    /// The prompt that ends where an option's own text comes. One worked example shows a model the form; without it the
-    /// default model answers 43 of the 66 built-in questions, with it 58.
+    /// The prompt for cloze scoring: ends before an option's own text. One worked example shows the form; the default
+    /// model answers 58 of the 66 built-in questions with it, 43 without.
     pub fn cloze_prompt(&self) -> String {
         format!("Question: What color is snow?\nAnswer: white\n\nQuestion: {}\nAnswer:", self.question)
     }
 }
 
-/// A line of a common public set, by the names of its fields. Each set has names of its own; a line has those of one.
+/// A line of a public set, as JSON fields. Field names differ between sets; the lists below name the known ones.
 #[derive(Deserialize)]
 struct Line(Map<String, Value>);
 
-/// Names of the question. RTE's and BoolQ's are read with the text they are about.
+/// Field names of the question. RTE and BoolQ are handled separately: their texts come first.
 const QUESTION: [&str; 8] = ["question", "question_stem", "ctx", "goal", "sentence", "prompt", "input", "query"];
-/// Names of a list of options.
+/// Field names of the list of options.
 const CHOICES: [&str; 3] = ["choices", "options", "endings"];
-/// Names of the right option, the most telling first: MMLU-Pro's number stands beside a letter, AGIEval's label beside an answer
-/// that is null.
+/// Field names of the right option, the least ambiguous first: MMLU-Pro has an index besides a letter, AGIEval a label
+/// besides a null answer.
 const ANSWER: [&str; 7] = ["answer_index", "answerKey", "answer", "label", "gold", "target", "correct_answer"];
-/// Names of what a question is about.
+/// Field names of the topic.
 const TOPIC: [&str; 4] = ["topic", "subject", "category", "dataset"];
 
-/// How the right option is told.
+/// How a line states the right option.
 enum Answer {
-    /// Its place from 0.
+    /// Index from 0.
     Place(usize),
-    /// A number that may count from 0 or from 1: only the whole set tells.
+    /// A number that counts from 0 or from 1, which only the whole set decides.
     Number(usize),
 }
 
-/// A question whose right option may not be known yet.
+/// A question whose right option may not be decided yet.
 struct Draft {
     question: String,
     choices: Vec<String>,
@@ -73,14 +73,14 @@ struct Draft {
     topic: String,
 }
 
-/// Reads a set; bad lines come back with their numbers.
+/// Parses a set of JSON lines; returns the lines that cannot be used as errors.
 pub fn parse(text: &str) -> (Vec<Question>, Vec<LineError>) {
     let (drafts, mut errors) = read_lines(text, draft);
     let numbers = drafts.iter().filter_map(|(_, draft)| match draft.answer {
         Answer::Number(number) => Some((number, draft.choices.len())),
         Answer::Place(_) => None,
     });
-    // One that is 0 counts from 0; one that is as high as there are options counts from 1.
+    // A 0 means that the set counts from 0; a number equal to the number of options, that it counts from 1.
     let (mut zero, mut full) = (false, false);
     numbers.for_each(|(number, choices)| {
         zero |= number == 0;
@@ -107,7 +107,7 @@ pub fn built_in() -> Vec<Question> {
     parse(BUILT_IN).0
 }
 
-/// Texts of a list; numbers as they are written.
+/// The texts of a list; numbers are converted to text.
 fn texts(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(text).collect()
 }
@@ -121,7 +121,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 impl Line {
-    /// The value under the first of some names that has one.
+    /// The first value, not null, under one of some names.
     fn first(&self, names: &[&str]) -> Option<&Value> {
         names.iter().find_map(|name| self.0.get(*name).filter(|value| !value.is_null()))
     }
@@ -130,7 +130,7 @@ impl Line {
         self.0.get(name)?.as_str()
     }
 
-    /// Two options, each under a name of its own.
+    /// Two options that have fields of their own.
     fn pair(&self, names: [&str; 2]) -> Option<Vec<String>> {
         names.iter().map(|name| text(self.0.get(*name)?)).collect()
     }
@@ -139,7 +139,7 @@ impl Line {
 fn draft(line: Line) -> Result<Draft, String> {
     let topic = line.first(&TOPIC).and_then(Value::as_str).unwrap_or_default().to_string();
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
-    // RTE: 0 says that the second sentence follows from the first.
+    // RTE: label 0 means that the second sentence follows from the first.
     let hypothesis = line.text("hypothesis").or(line.text("sentence2"));
     if let (Some(premise), Some(hypothesis)) = (line.text("premise").or(line.text("sentence1")), hypothesis) {
         let label = line.first(&ANSWER).ok_or("it has no `label`")?;
@@ -155,7 +155,7 @@ fn draft(line: Line) -> Result<Draft, String> {
     let stated = line.first(&QUESTION).ok_or("it has no `question`")?;
     let (question, inner) = match stated {
         Value::String(text) => (text.clone(), None),
-        // OpenBookQA's raw form nests the options beside the stem.
+        // OpenBookQA's raw form nests the options next to the stem.
         Value::Object(inner) => {
             (inner.get("stem").and_then(Value::as_str).unwrap_or_default().into(), inner.get("choices"))
         }
@@ -215,7 +215,7 @@ fn draft(line: Line) -> Result<Draft, String> {
     Ok(Draft { question, choices, answer, topic })
 }
 
-/// The right option: by its label, its text, its letter, its number, or true and false; none where it is none of these.
+/// Finds the right option by its label, text, letter, number, or true and false; `None` if none matches.
 ///
 /// The error says that the answer could mean two options.
 fn place(answer: &Value, choices: &[String], labels: Option<&[String]>) -> Result<Option<Answer>, String> {
@@ -226,7 +226,7 @@ fn place(answer: &Value, choices: &[String], labels: Option<&[String]>) -> Resul
         Value::Number(number) => number.to_string(),
         _ => return Ok(None),
     };
-    // Labels are there to say which option is meant.
+    // If there are labels, the answer is one of them.
     if let Some(labels) = labels {
         return Ok(labels.iter().position(|label| *label == written).map(Answer::Place));
     }
@@ -235,7 +235,7 @@ fn place(answer: &Value, choices: &[String], labels: Option<&[String]>) -> Resul
         _ => None,
     };
     let number: Option<usize> = written.parse().ok();
-    // A number that is no text means a place even among options that are numbers.
+    // A JSON number is an index, even if the options are numbers.
     let by_text = choices.iter().position(|choice| *choice == written).filter(|_| answer.is_string());
     let others = [letter, number.and_then(within), number.and_then(|number| within(number.checked_sub(1)?))];
     match by_text {
@@ -273,7 +273,7 @@ mod tests {
         assert!(places.iter().all(|count| *count * 6 >= questions.len()), "the right letters are spread: {places:?}");
     }
 
-    /// One line of each published form, as its set has it, with the right option.
+    /// One line of each published set in its own form, with the right option.
     #[test]
     fn a_line_of_each_published_set_is_read() {
         let lines = [
@@ -282,7 +282,7 @@ mod tests {
                 r#"{"question":"Find the degree for the given field extension Q(sqrt(2), sqrt(3), sqrt(18)) over Q.","subject":"abstract_algebra","choices":["0","4","2","6"],"answer":1}"#,
                 "4",
             ),
-            // MMLU-Pro (TIGER-Lab/MMLU-Pro), cut to eight options.
+            // MMLU-Pro (TIGER-Lab/MMLU-Pro), cut to three options.
             (
                 r#"{"question_id":70,"question":"Typical advertising regulatory bodies suggest, for example that adverts must not: encourage _________.","options":["Safe practices, Fear","Unsafe practices, Distress","Safe practices, Wants"],"answer":"B","answer_index":1,"cot_content":"","category":"business","src":"ori_mmlu-business_ethics"}"#,
                 "Unsafe practices, Distress",
@@ -354,7 +354,7 @@ mod tests {
             assert_eq!(errors, [], "{line}");
             assert_eq!(questions[0].choices[questions[0].answer], right, "{line}");
         }
-        // And all in one file: one line does not change how another is read.
+        // All in one file: no line changes how another is read.
         let (questions, errors) = parse(&lines.map(|(line, _)| line).join("\n"));
         assert_eq!(errors, []);
         let right: Vec<&str> = questions.iter().map(|question| question.choices[question.answer].as_str()).collect();

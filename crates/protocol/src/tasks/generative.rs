@@ -1,4 +1,4 @@
-//! Prompts whose answer is exact, scored by looking for it in what a model writes.
+//! Prompts with an exact answer, which is searched in the text that a model writes.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,17 +6,17 @@ use super::{LineError, read_lines};
 
 /// The built-in set, written for this project.
 pub const BUILT_IN: &str = include_str!("../../../../public/sets/generative.jsonl");
-/// How many tokens a model may write.
+/// Most tokens that a model may write for a task.
 pub const MAX_NEW_TOKENS: usize = 24;
 
 /// A prompt with its exact answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerativeTask {
-    /// What is asked.
+    /// The prompt.
     pub prompt: String,
-    /// What the text must hold, as whole words; any one of several.
+    /// Accepted answers; the text must contain one of them as whole words.
     pub answers: Vec<String>,
-    /// What it is about; may be empty.
+    /// Its topic; may be empty.
     pub topic: String,
 }
 
@@ -38,11 +38,11 @@ enum Answers {
     Several(Vec<String>),
 }
 
-/// Reads a set; bad lines come back with their numbers.
+/// Parses a set of JSON lines; returns the lines that cannot be used as errors.
 pub fn parse(text: &str) -> (Vec<GenerativeTask>, Vec<LineError>) {
     let (tasks, errors) = read_lines(text, |line: Line| {
         let answers = match line.answers {
-            // GSM8K ends its worked answer with the number alone.
+            // GSM8K's answers end with `####` and the number.
             Answers::One(text) => vec![text.rsplit("####").next().unwrap_or_default().trim().to_string()],
             Answers::Number(number) => vec![number.to_string()],
             Answers::Several(texts) => texts,
@@ -61,7 +61,7 @@ pub fn built_in() -> Vec<GenerativeTask> {
     parse(BUILT_IN).0
 }
 
-/// A text's words and numbers in lower case, without punctuation: `1,080.50` is the number 1080.5, `1, 2` are two.
+/// A text's words and numbers in lower case, without punctuation: `1,080.50` is one number, 1080.5; `1, 2` are two.
 fn words(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.to_lowercase().chars().collect();
     let digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
@@ -87,7 +87,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 impl GenerativeTask {
-    /// Whether a text holds an answer: its words in a row, whole.
+    /// Whether a text contains an answer as consecutive whole words.
     pub fn is_right(&self, text: &str) -> bool {
         let written = words(text);
         self.answers.iter().any(|answer| {

@@ -1,6 +1,7 @@
-//! Task sets: questions with choices, passages with queries, prompts with exact answers. Built in, or a visitor's own.
+//! Task sets, built in or a visitor's own: multiple-choice questions, retrieval passages and queries, prompts with
+//! exact answers.
 //!
-//! A set is a file of JSON lines; a line that cannot be used is named with its number and skipped.
+//! A set is a file of JSON lines; lines that cannot be used are skipped and reported by number.
 
 pub mod choice;
 pub mod generative;
@@ -28,7 +29,7 @@ pub struct LineError {
     pub why: String,
 }
 
-/// Reads JSON lines, each as one item with its line's number; empty lines are passed over, and so is a byte order mark.
+/// Parses JSON lines; returns each item with its line number. Skips empty lines and a byte order mark.
 pub fn read_lines<L: DeserializeOwned, T>(
     text: &str,
     convert: impl Fn(L) -> Result<T, String>,
@@ -52,7 +53,7 @@ pub fn read_lines<L: DeserializeOwned, T>(
     (items, errors)
 }
 
-/// `count` places spread evenly over `all`, so that a sample has something of every topic; 0 or too many is all.
+/// `count` indices spread evenly over `0..all`, so that a sample covers every topic; 0, or at least `all`, gives all.
 pub fn sample(all: usize, count: usize) -> Vec<usize> {
     if count == 0 || count >= all { (0..all).collect() } else { (0..count).map(|i| i * all / count).collect() }
 }

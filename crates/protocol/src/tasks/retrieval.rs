@@ -1,4 +1,4 @@
-//! Passages, and queries each of which one passage answers.
+//! A retrieval task: passages, and queries each of which is answered by one passage.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,15 +13,16 @@ pub const BUILT_IN: &str = include_str!("../../../../public/sets/retrieval.jsonl
 /// Passages and queries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalSet {
-    /// Texts to be found.
+    /// The passages.
     pub passages: Vec<String>,
-    /// What is asked, and the place of the passage that answers it.
+    /// Each query with the index of the passage that answers it.
     pub queries: Vec<(String, usize)>,
 }
 
-/// A passage (`id`, `passage`), a query (`query`, `answer`: the id of its passage), or both in one line (`query`, `passage`), by
-/// these names or those of MS MARCO and BEIR. BEIR's corpus has titles; its queries are a file of their own, whose lines look
-/// like passages: which they are, its judgements tell (`query-id`, `corpus-id`, `score`), one a line as JSON or as TSV.
+/// A line of a set: a passage (`id`, `passage`), a query (`query`, `answer`: its passage's id), or both (`query`,
+/// `passage`); the names of MS MARCO and BEIR are accepted too. In BEIR, the corpus has titles and the queries, in a
+/// file of their own, look like passages. Its judgements (`query-id`, `corpus-id`, `score`), one per line as JSON or
+/// TSV, tell them apart.
 #[derive(Deserialize)]
 struct Line {
     #[serde(alias = "_id", alias = "doc_id", alias = "docid", alias = "pid")]
@@ -41,7 +42,7 @@ struct Line {
 }
 
 enum Part {
-    /// `titled`: it has a title, if only an empty one, as BEIR's passages have and its queries have not.
+    /// `titled`: it has a title, even an empty one, as BEIR's passages have and its queries do not.
     Passage {
         id: Option<String>,
         text: String,
@@ -56,12 +57,12 @@ enum Part {
         passage: String,
         id: Option<String>,
     },
-    /// That a passage answers a query.
+    /// The passage answers the query.
     Judgement {
         query: String,
         passage: String,
     },
-    /// That it does not.
+    /// The passage does not answer the query.
     Nothing,
 }
 
@@ -69,14 +70,15 @@ fn key(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), String::from)
 }
 
-/// A line of BEIR's judgements as JSON; none where it is none. The first line names the columns.
+/// Converts a TSV line of BEIR's judgements to JSON; `None` if it is not one. The header line becomes a judgement of
+/// score 0.
 fn judgement(line: &str) -> Option<String> {
     let [query, passage, score] = line.trim_end().split('\t').collect::<Vec<_>>()[..] else { return None };
     let score: f64 = if query == "query-id" { 0.0 } else { score.parse().ok()? };
     Some(serde_json::json!({ "query-id": query, "corpus-id": passage, "score": score }).to_string())
 }
 
-/// Reads a set; bad lines come back with their numbers.
+/// Parses a set; returns the lines that cannot be used as errors.
 pub fn parse(text: &str) -> (RetrievalSet, Vec<LineError>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<String> = text.lines().map(|line| judgement(line).unwrap_or_else(|| line.into())).collect();
@@ -98,7 +100,7 @@ pub fn parse(text: &str) -> (RetrievalSet, Vec<LineError>) {
             _ => Err("it has neither a `passage` nor a `query`".into()),
         }
     });
-    // What a judgement calls a query is none of the passages.
+    // Texts that a judgement calls queries are not passages.
     let judged: Vec<(usize, String, String)> = parts
         .iter()
         .filter_map(|(line, part)| match part {
@@ -148,7 +150,7 @@ pub fn parse(text: &str) -> (RetrievalSet, Vec<LineError>) {
             Part::Judgement { .. } | Part::Nothing => {}
         }
     }
-    // The first passage that answers a query counts.
+    // Only the first judgement of a query counts.
     let mut answered = HashSet::new();
     for (line, query, passage) in judged {
         if answered.insert(query.clone()) {
@@ -204,7 +206,7 @@ mod tests {
         assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 6, 7]);
     }
 
-    /// BEIR's three files, one after the other, as they are published (SciFact).
+    /// BEIR's three files, concatenated as published (SciFact).
     #[test]
     fn a_published_set_of_three_files_is_read() {
         let corpus = "\u{feff}{\"_id\": \"4983\", \"title\": \"Microstructural development\", \"text\": \"Alterations of the brain.\", \"metadata\": {}}\r\n\
@@ -223,7 +225,7 @@ mod tests {
                 assert_eq!(set.queries, [("Which syndromes?".to_string(), 1), ("What is altered?".to_string(), 0)]);
             }
         }
-        // Passages and queries may share ids; passages have titles.
+        // Passages and queries may share ids, since passages have titles.
         let shared = corpus.replace("4983", "2");
         let (set, errors) = parse(&[&shared, queries, "0\t2\t1\n"].concat());
         assert_eq!((errors, set.passages.len(), set.queries), (vec![], 2, vec![("Which syndromes?".to_string(), 0)]));
