@@ -1,12 +1,12 @@
-// The reference program's numbers (`make reference`), and the tolerance to which tests/engine/parity.rs holds the engine.
+// The reference program's numbers (`make reference`), with the same tolerance as in tests/engine/parity.rs.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { ROOT } from "./server.mjs";
 
-/** What every case of the reference asks that the page's tests use. */
+/** The prompt of those reference cases that the page's tests use. */
 export const PROMPT = "What is the capital of France?";
-/** Relative error of hidden states and logits that tests/engine/parity.rs allows the engine's own kernels, on the CPU and on a GPU. */
+/** Relative error allowed for hidden states and logits, as in tests/engine/parity.rs. */
 export const TOLERANCE = 1e-3;
 
 const json = (...names) => JSON.parse(fs.readFileSync(path.join(ROOT, ...names), "utf8"));
@@ -21,17 +21,17 @@ export function reference(model, drop) {
   return found;
 }
 
-/** Holds a report's prompt and every metric of its first token to the reference. */
+/** Checks a report's prompt and every metric of its first token against the reference. */
 export function holdsToReference({ prompt_ids, next_token }, wanted, tolerance = TOLERANCE) {
   assert.deepEqual(prompt_ids, wanted.ids);
   for (const [name, value] of Object.entries(wanted.metrics)) {
-    // A ratio of two small numbers is the worst conditioned of all.
+    // Ratios of two small numbers are the worst conditioned.
     const slack = (name.startsWith("ratio") ? 20 : 3) * tolerance * Math.abs(value) + 0.02 * tolerance;
     assert.ok(Math.abs(next_token[name] - value) <= slack, `without ${wanted.drop}: ${name} is ${next_token[name]}, the reference has ${value}`);
   }
 }
 
-/** Holds a report to a row of the paper's table: cosines to ±0.01, KL to ±2 % or ±0.01, the text's first words. */
+/** Checks a report against a row of the paper's table: cosines to ±0.01, KL to ±2 % or ±0.01, the text's first words. */
 export function holdsToRow({ next_token, generation }, row) {
   for (const name of ["cos_h", "cos_z", "cos_p"]) assert.ok(Math.abs(next_token[name] - row[name]) <= 0.01, `without ${row.drop}: ${name} is ${next_token[name]}, not ${row[name]}`);
   assert.ok(Math.abs(next_token.kl_dense_pruned - row.kl) <= Math.max(0.02 * row.kl, 0.01), `without ${row.drop}: KL is ${next_token.kl_dense_pruned}, not ${row.kl}`);

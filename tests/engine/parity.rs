@@ -54,7 +54,7 @@ fn assert_metrics(found: &Metrics, wanted: &BTreeMap<String, f64>, tolerance: f6
     assert_eq!(found.len(), wanted.len(), "the reference knows other metrics");
     for (name, wanted) in wanted {
         let found = f64::from(found[name.as_str()]);
-        // A ratio of two small numbers is the worst conditioned of all.
+        // Ratios of two small numbers are the worst conditioned.
         let slack = if name.starts_with("ratio") { 20.0 } else { 3.0 } * tolerance;
         assert!(
             (found - wanted).abs() <= slack * wanted.abs() + 0.02 * tolerance,
@@ -106,7 +106,7 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerance: f64)
         );
         assert!(error < tolerance, "{place}: logits are off by {error:.2e}");
 
-        // The cases of a prompt come one after the other, and share what the dense model says to it.
+        // Consecutive cases with the same prompt share the dense model's run.
         if read_last.as_ref().is_none_or(|(of, _)| *of != ids) {
             let dense = block_on(DenseRun::read(&decoder, ids.clone(), settings.sampling(), &control)).unwrap();
             read_last = Some((ids, dense));
@@ -154,7 +154,7 @@ fn the_tiny_model_by_plain_burn() {
     check(&crate::common::tiny_model(), "tiny", &Reference(Device::flex()), 1e-3);
 }
 
-/// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
+/// On the machine's GPU; for a software one use `scripts/with-software-gpu.sh`.
 #[cfg(feature = "gpu")]
 mod on_a_gpu {
     use super::*;
