@@ -2,14 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-# Where to serve.
+# Address to serve on.
 HOST ?= 127.0.0.1
 PORT ?= 8080
-# A copy of the default model on this machine, in place of fetching it.
+# Path of a local copy of the default model, instead of fetching it.
 MODEL ?=
 export HOST PORT MODEL
 
-# One native build serves all tests; those that take a GPU are named on_a_gpu.
+# One native build serves all tests; those that need a GPU are named on_a_gpu.
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
@@ -26,7 +26,7 @@ serve: ## Install what is missing, build, and serve the page on http://$(HOST):$
 
 build: model dist/index.html ## Make the static site in dist/, for any host and sub-path
 
-# What the site is made of: nothing is built twice.
+# The sources of the site, so that it is rebuilt only after a change.
 SITE_SOURCES := $(shell find src crates public .cargo -type f) Cargo.toml Cargo.lock Trunk.toml index.html scripts/finish-site.py
 dist/index.html: $(SITE_SOURCES) | model
 	@scripts/setup-tools.sh
@@ -90,7 +90,7 @@ audit-registries: ## The same without known vulnerabilities, whose lists no pack
 licences: ## Write THIRD-PARTY.md, every crate by licence
 	@scripts/list-licences.sh
 
-# Seconds for each target.
+# Seconds per target.
 FUZZ_SECONDS ?= 60
 fuzz: ## Feed random inputs to every fuzz target, FUZZ_SECONDS each (needs cargo-fuzz and nightly Rust)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks what this project builds on, fuzzing and build tools included: licences, where crates come from, and known vulnerabilities.
-# audit.sh --registries leaves out the lists of vulnerabilities, which are not on a package registry. Otherwise it fails where it
-# could not look.
+# Checks all dependencies, those of fuzzing and of build tools included: licences, sources, and known vulnerabilities.
+# `audit.sh --registries` skips the vulnerability database, which is not on a package registry. Without it the check fails if the
+# database cannot be reached.
 . "$(dirname "$0")/common.sh"
 DENY=0.20.2
 need cargo "install Rust from https://rustup.rs"
@@ -13,7 +13,7 @@ if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $DENY" ];
         || die "cargo-deny $DENY could not be installed: check the network connection to the package registries and run make again."
 fi
 cd "$ROOT"
-# Of the programs that are not shipped, licences do not matter.
+# Licences are not checked for programs that are not shipped.
 MANIFESTS=(Cargo.toml tests/fuzz/Cargo.toml scripts/wasm-bindgen/Cargo.toml)
 deny() {
     local manifest=$1

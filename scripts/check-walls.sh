@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Holds each crate to what it may not know (ARCHITECTURE.md, "The crates"): no path of dependencies leads there, in the browser's programs.
+# Checks that no crate depends, even indirectly, on what it must not know in the browser build (ARCHITECTURE.md, "The crates").
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"
-# walls CRATE OPTIONS… -- FORBIDDEN…, as beginnings of names.
+# walls CRATE CARGO-TREE-OPTION… -- FORBIDDEN…, each the beginning of a crate's name.
 walls() {
     local crate=$1 options=() name
     shift

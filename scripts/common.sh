@@ -1,5 +1,5 @@
-# Shared by the set-up scripts: where tools go, and how a failure is told.
-# Source it; it changes nothing but the shell's options, PATH and variables.
+# Shared by the scripts: where tools are installed, and how failures are reported.
+# Source it; it changes only shell options, PATH and variables.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS=$ROOT/.tools
@@ -7,21 +7,21 @@ export PATH="$TOOLS/bin:$PATH"
 
 say() { printf '· %s\n' "$*" >&2; }
 
-# One clear sentence with the mend, and a non-zero exit.
+# Prints one sentence with the remedy, and exits with an error.
 die() { printf 'prunescope: %s\n' "$*" >&2; exit 1; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The browser of the tests; empty where there is none.
+# The browser of the tests; empty if there is none.
 find_chromium() { printf '%s' "${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}"; }
 
-# Where Mesa's software driver for Vulkan, lavapipe, describes itself; empty where it is not installed.
+# The description of lavapipe, Mesa's software driver for Vulkan; empty if it is not installed.
 find_lavapipe() { compgen -G "/usr/share/vulkan/icd.d/lvp_icd*.json" | head -n 1 || true; }
 
 # need TOOL HOW-TO-GET-IT
 need() { have "$1" || die "«$1» is missing: $2, then run make again."; }
 
-# Runs a command, its output kept in a log that is shown only if it fails: quietly LOG-NAME COMMAND…
+# quietly LOG-NAME COMMAND…: runs a command; its output goes to a log that is shown only if the command fails.
 quietly() {
     local log=$TOOLS/log/$1.log
     shift
@@ -34,7 +34,7 @@ locked_version() {
     awk -v name="$1" '$1 == "name" { found = ($3 == "\"" name "\"") } found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' "$ROOT/Cargo.lock"
 }
 
-# Installs Debian packages, where apt and the rights to use it are there.
+# Installs Debian packages, if apt and the rights to use it are available.
 apt_install() {
     have apt-get || return 1
     local as_root=()

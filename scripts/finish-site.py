@@ -15,7 +15,7 @@ import re
 
 ENGINES = ["worker", "worker_webgpu"]
 # For every file: pages and their workers may share memory between threads, and pages of other sites may show this one in a frame,
-# also in a sandboxed one, whose every request comes from another origin.
+# even a sandboxed one, all of whose requests come from another origin.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -55,7 +55,7 @@ def move_engines(site: pathlib.Path, start: str) -> str:
 
 def with_policy(page: str) -> tuple[str, str]:
     """The page with its policy complete, and the policy."""
-    # The scripts that stand behind the policy.
+    # The inline scripts after the policy; those before it are not subject to it.
     scripts = re.findall(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", page[POLICY.search(page).end():], re.DOTALL)
     assert len(scripts) == 1, f"index.html has {len(scripts)} inline scripts behind its policy"
     checksum = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
@@ -67,7 +67,7 @@ def with_policy(page: str) -> tuple[str, str]:
 def headers(site: pathlib.Path, folder: str, policy: str) -> str:
     """What hosts are to send, in the form that Netlify and Cloudflare Pages read."""
     rules = {"/*": HEADERS}
-    # The page brings its own policy. (As a header it would keep WebKit from opening the page in a sandboxed frame.)
+    # The page contains its policy. (As a header it would keep WebKit from opening the page in a sandboxed frame.)
     forever = {"Cache-Control": "public, max-age=31536000, immutable"}
     rules[f"/{folder}/*"] = {"Content-Security-Policy": policy, **forever}
     for file in sorted(site.iterdir()):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Feeds random inputs to every fuzz target for a bounded time: fuzz.sh SECONDS [TARGET…], for each. What is found lies in
-# tests/fuzz/artifacts. New inputs that reach new code are put into tests/fuzz/corpus; `cargo +nightly fuzz cmin` makes them few again.
+# Runs every fuzz target on random inputs for a limited time: fuzz.sh SECONDS [TARGET…]. Findings are written to
+# tests/fuzz/artifacts, inputs that reach new code to tests/fuzz/corpus; `cargo +nightly fuzz cmin` reduces the corpus.
 . "$(dirname "$0")/common.sh"
 seconds=$1
 shift
@@ -13,7 +13,7 @@ for target; do
     say "Fuzzing $target for $seconds s…"
     dictionary=()
     [ ! -e "$target.dict" ] || dictionary=(-dict="$target.dict")
-    # Without AddressSanitizer: files are read by safe code, and executions count.
+    # Without AddressSanitizer: the code is safe Rust, and speed matters more.
     cargo +nightly fuzz run --fuzz-dir . -s none "$target" -- "${dictionary[@]}" \
         -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=4096 -verbosity=0 -print_final_stats=1
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes THIRD-PARTY.md: every crate by licence.
+# Writes THIRD-PARTY.md: every crate, by licence.
 . "$(dirname "$0")/common.sh"
 have cargo-deny || die "cargo-deny is missing: run make audit, which installs it."
 cd "$ROOT"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs tests/reference, the independent Python program, where its results are missing or older than its sources.
+# Runs the independent Python program tests/reference, if its results are missing or older than its sources.
 . "$(dirname "$0")/common.sh"
 need python3 "install Python 3.11 or newer from https://python.org"
 packages=$TOOLS/python
@@ -13,7 +13,7 @@ fi
 export PYTHONPATH=$packages PYTHONDONTWRITEBYTECODE=1
 out=$ROOT/target/reference
 mkdir -p "$out"
-# make_one PROGRAM MODEL RESULT…: computes $out/RESULT.json and what lies beside it
+# make_one PROGRAM MODEL RESULT…: computes $out/RESULT.json and its binary files.
 make_one() {
     local program=$1 model=$2 result=$3
     shift 3
@@ -27,6 +27,6 @@ tiny=$ROOT/tests/fixtures/tiny.gguf
 smollm2=$ROOT/public/models/SmolLM2-135M-Instruct.Q4_1.json
 make_one make "$tiny" tiny
 make_one make "$smollm2" smollm2
-# Methods on one layer each: one early layer of the real model has every shape.
+# Pruning methods on one layer of each model: in the real model, an early layer has every shape.
 make_one methods "$tiny" tiny-methods 2
 make_one methods "$smollm2" smollm2-methods 3

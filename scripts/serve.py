@@ -26,7 +26,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         file = pathlib.Path(self.directory, "_headers")
         path = urllib.parse.urlsplit(self.path).path
-        # Read anew for each answer: a build may have taken place.
+        # Read again for each answer, since a build may have changed it.
         for pattern, headers in rules(file.read_text()) if file.exists() else []:
             if fnmatch.fnmatchcase(path, pattern):
                 for name, value in headers:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Serves dist/ on $HOST:$PORT. With the word `check`: only says whether that can be done.
+# Serves dist/ on $HOST:$PORT. With the argument `check`: only says whether that is possible.
 . "$(dirname "$0")/common.sh"
 HOST=${HOST:-127.0.0.1} PORT=${PORT:-8080}
 need python3 "install Python 3.11 or newer from https://python.org"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the tests of the page and of the GPU's kernels use: Chromium (setup-chromium.sh), and where it can Firefox, WebKitGTK's
-# driver, and a GPU in software (Mesa's lavapipe). What is not to be had is named in a line, and the tests skip it; with NO_SKIPS
-# set (continuous integration) it ends here.
+# Installs what the tests of the page and of GPU kernels use: Chromium (setup-chromium.sh), and if possible Firefox, WebKitGTK's
+# driver, and a software GPU (Mesa's lavapipe). What cannot be installed is reported, and the tests skip it; with NO_SKIPS set
+# (continuous integration) that is an error.
 . "$(dirname "$0")/common.sh"
 "$ROOT/scripts/setup-chromium.sh" "$@"
 
-# optional WHAT IS-THERE PACKAGE…
+# optional NAME CHECK PACKAGE…
 optional() {
     local what=$1 there=$2
     shift 2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the page's tests need: Chromium, and the test libraries from npm; those of other folders too: setup-chromium.sh [FOLDER…]
+# Installs Chromium and the npm test libraries that the page's tests need: setup-chromium.sh [FURTHER-NPM-FOLDER…]
 . "$(dirname "$0")/common.sh"
 need node "install Node.js 20 or newer from https://nodejs.org"
 need npm "install Node.js 20 or newer from https://nodejs.org"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the build tools into .tools/bin: Trunk, the wasm-bindgen CLI in exactly the version of Cargo.lock, wasm-opt.
+# Installs the build tools into .tools/bin: Trunk, the wasm-bindgen CLI in the version of Cargo.lock, and wasm-opt.
 . "$(dirname "$0")/common.sh"
 TRUNK=0.21.14
 BINARYEN=$(sed -n 's/.*"binaryen": "\(.*\)".*/\1/p' "$(dirname "$0")/binaryen/package.json")
@@ -7,7 +7,7 @@ need cargo "install Rust from https://rustup.rs"
 need npm "install Node.js 20 or newer from https://nodejs.org"
 network="check the network connection to the package registries and run make again"
 
-# Optimising a tool that runs for a second costs minutes of building: build it fast.
+# Build fast: optimising a tool that runs for a second would cost minutes.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
 unset CARGO_TARGET_DIR RUSTFLAGS
 
@@ -17,7 +17,7 @@ if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bind
     say "Installing the wasm-bindgen CLI $bindgen…"
     grep -q "^wasm-bindgen-cli = \"=$bindgen\"" "$ROOT/scripts/wasm-bindgen/Cargo.toml" \
         || die "scripts/wasm-bindgen/Cargo.toml names another wasm-bindgen-cli than Cargo.lock, $bindgen: make both the same and run «cargo generate-lockfile» there."
-    # By a lock file of this project: its own may name versions that a registry mirror lacks.
+    # With this project's lock file: the tool's own may name versions that a registry mirror lacks.
     (cd / && quietly wasm-bindgen cargo install --force --locked --root "$TOOLS" --path "$ROOT/scripts/wasm-bindgen") \
         || die "the wasm-bindgen CLI $bindgen could not be installed: $network."
     ln -sf wasm-bindgen-tool "$TOOLS/bin/wasm-bindgen"

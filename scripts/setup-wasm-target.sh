@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a Rust toolchain that can build for wasm32-unknown-unknown, and prints the name of the rustup toolchain to use
-# (nothing where the default one will do). rustup is asked first; where its servers are out of reach, Debian's rustc-web
-# and rust-web-src build the standard library once.
+# Sets up a Rust toolchain that can build for wasm32-unknown-unknown, and prints the name of the rustup toolchain to use
+# (nothing if the default one suffices). Asks rustup first; if its servers cannot be reached, Debian's rustc-web and
+# rust-web-src are used to build the standard library once.
 . "$(dirname "$0")/common.sh"
 TARGET=wasm32-unknown-unknown
 LINKED=prunescope-wasm
@@ -55,6 +55,6 @@ host=$(/usr/bin/rustc -vV | sed -n 's/^host: //p')
 "${as_root[@]}" mkdir -p "/usr/lib/rustlib/$host/bin"
 "${as_root[@]}" ln -sf "$linker" "/usr/lib/rustlib/$host/bin/rust-lld"
 quietly rustup-link rustup toolchain link "$LINKED" /usr || die "rustup could not link the toolchain $LINKED."
-# Everything built for the target against another standard library is stale now.
+# Everything built for the target with another standard library is stale now.
 rm -rf "$ROOT/target/$TARGET"
 echo "$LINKED"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command with a GPU in software, so that GPU programs run where there is none: Mesa's lavapipe, or else Chromium's SwiftShader,
-# which is many times slower; where there is neither (other systems), with the machine's own driver.
+# Runs a command on a software GPU: Mesa's lavapipe, or Chromium's SwiftShader, which is many times slower. Without either (other
+# systems) it runs on the machine's own driver.
 . "$(dirname "$0")/common.sh"
 driver=$(find_lavapipe)
 if [ -z "$driver" ]; then

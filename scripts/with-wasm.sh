@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 toolchain=$("$ROOT/scripts/setup-wasm-target.sh")
 [ -z "$toolchain" ] || export RUSTUP_TOOLCHAIN="$toolchain"
-# Trunk takes NO_COLOR=1, a common form, for a wrong option.
+# Trunk rejects NO_COLOR=1, a common form, as an invalid option.
 unset NO_COLOR
 cd "$ROOT"
 exec "$@"

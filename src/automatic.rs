@@ -1,4 +1,4 @@
-//! What an open view measures without being asked.
+//! The measurements that an open view starts by itself.
 
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::model::Matrix;
@@ -6,7 +6,7 @@ use prunescope_protocol::settings::{Settings, View};
 
 use crate::run_results::RunResults;
 
-/// What the open view of some settings measures by itself.
+/// The measurement that the open view of these settings starts by itself.
 ///
 /// * `pictured` — the matrix whose picture is shown.
 pub fn automatic(settings: &Settings, pictured: (usize, Matrix)) -> Option<Measurement> {
@@ -24,7 +24,7 @@ pub fn automatic(settings: &Settings, pictured: (usize, Matrix)) -> Option<Measu
     }
 }
 
-/// What the open view shows of that is not known yet.
+/// Whether the results lack what the open view shows.
 pub fn is_missing(view: View, results: &RunResults) -> bool {
     match view {
         View::Choice => results.choice.is_empty(),
@@ -34,8 +34,8 @@ pub fn is_missing(view: View, results: &RunResults) -> bool {
     }
 }
 
-/// What a change of settings that starts no run asks to measure: what the open view shows, where it was opened or compares other plans, and
-/// no long measurement is wanted.
+/// The measurement to start after a change of settings that starts no run: the open view's, if the view was just opened or the compared
+/// plans changed, and no long measurement (`wanted`) is in progress.
 pub fn after_change(
     before: &Settings,
     now: &Settings,

@@ -1,43 +1,43 @@
-//! What may happen between the start of a worker and the first word of its engine, as the page sees it: what is waited for, how
-//! long, and what is told. Plain decisions, tested natively; `page::client` acts on them.
+//! The start of an engine, as the page sees it: how long to wait for a worker, when to ask whether it is alive, and what to say when
+//! it fails. Pure decisions, tested natively; `page::client` acts on them.
 
 use thiserror::Error;
 
 /// Why an engine does not start, as a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartFailure {
-    /// The host does not have one of its files.
+    /// The host lacks one of the engine's files.
     #[error("the engine could not start: the host has no {file}; try again in some minutes, or reload the page")]
     Missing {
         /// The file's name.
         file: String,
     },
-    /// The host answers with an error.
+    /// The host answers with an error status.
     #[error("the engine could not start: the host answers {status} for {file}; try again in a moment")]
     Refused {
         /// The file's name.
         file: String,
-        /// The status of the answer.
+        /// HTTP status.
         status: u16,
     },
-    /// A file did not come, or not to its end.
+    /// A file did not arrive, or not completely.
     #[error("the engine could not start: {file} did not come whole; check the network connection and try again")]
     Cut {
         /// The file's name.
         file: String,
     },
-    /// Its program was refused, or failed at once.
+    /// The browser refused the program, or it failed at once.
     #[error("the engine could not start ({why}): reload the page, and if that does not help, use a current browser")]
     Broken {
-        /// What the browser says.
+        /// The browser's message.
         why: String,
     },
-    /// Nothing was heard for [`START_PATIENCE_S`]. It may start yet.
+    /// Nothing was heard for [`START_PATIENCE_S`]. The engine may still start later.
     #[error(
         "the engine has not been heard of for {START_PATIENCE_S} s: check the network connection and try again, or wait; if it starts after all, the page goes on"
     )]
     Silent,
-    /// The host has another version of the page by now, and no longer the files of this one's engine.
+    /// The host has a newer version of the page, and no longer this version's engine.
     #[error(
         "Prunescope has been updated since this tab was opened, and this version's engine is gone from the host: reload the page to go on (the address holds all settings)"
     )]
@@ -45,10 +45,10 @@ pub enum StartFailure {
 }
 
 impl StartFailure {
-    /// What becomes of a file.
+    /// The failure for a file.
     ///
-    /// * `status` — of the answer for it; 0 where none came, or not to its end. A page in its place is a 404.
-    /// * `why` — what the browser says against what came; empty where it is something else.
+    /// * `status` — HTTP status of the answer; 0 if there was none, or it was cut off; 404 if an HTML page came instead.
+    /// * `why` — the browser's complaint about the content; empty if the failure is of another kind.
     pub fn of(file: &str, status: u16, why: &str) -> Self {
         let file = file.to_string();
         match status {
@@ -60,55 +60,55 @@ impl StartFailure {
     }
 }
 
-/// How long nothing may be heard of an engine that starts, in seconds. What comes slowly is heard.
+/// Longest silence of an engine that starts, in seconds. Every arriving piece of its files ends the silence.
 pub const START_PATIENCE_S: u32 = 10;
-/// How often an engine that has begun is asked whether it is alive, in seconds.
+/// How often a silent engine that has started is pinged, in seconds.
 const PING_EVERY_S: u32 = 5;
-/// How long it may leave that unanswered, in seconds: one step of its work may take long.
+/// Longest silence of an engine that has started, in seconds: a single step of its work may take long.
 const DEAD_AFTER_S: u32 = 120;
 
-/// Counts how long nothing has been heard of a worker. A browser that halts the page halts this too.
+/// Counts the seconds since a worker was last heard. When the browser suspends the page, the count stops as well.
 #[derive(Debug, Default)]
 pub struct Watch {
     listens: bool,
     silent_s: u32,
 }
 
-/// What is to be done after a second in which nothing was heard.
+/// What to do after a second in which nothing was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Nothing.
     Wait,
-    /// To ask whether the engine is alive.
+    /// Ask the engine whether it is alive.
     Ping,
-    /// To tell that it does not start.
+    /// Report that the engine does not start.
     GiveUpStart,
-    /// To tell that it has ended.
+    /// Report that the engine has ended.
     Dead,
 }
 
 impl Watch {
-    /// Something was heard.
+    /// Something was heard from the worker.
     pub fn hear(&mut self) {
         self.silent_s = 0;
     }
 
-    /// The engine listens.
+    /// The engine has said that it is ready for requests.
     pub fn listens(&mut self) {
         self.listens = true;
         self.hear();
     }
 
-    /// Whether the engine has said that it listens.
+    /// Whether the engine has said that it is ready for requests.
     pub fn has_begun(&self) -> bool {
         self.listens
     }
 
-    /// A second has passed.
+    /// Call once a second; returns what to do.
     pub fn second(&mut self) -> Due {
         self.silent_s = self.silent_s.saturating_add(1);
         match (self.listens, self.silent_s) {
-            // Told once.
+            // Reported once.
             (false, START_PATIENCE_S) => Due::GiveUpStart,
             (false, _) => Due::Wait,
             (true, DEAD_AFTER_S..) => Due::Dead,
@@ -118,13 +118,13 @@ impl Watch {
     }
 }
 
-/// Whether a text is the name of a folder of engines: `engine-` and 16 hexadecimal digits of their content's checksum.
+/// Whether a text is the name of an engine folder: `engine-` and 16 hexadecimal digits of a checksum of its content.
 pub fn is_engine_folder(name: &str) -> bool {
     name.strip_prefix("engine-")
         .is_some_and(|sum| sum.len() == 16 && sum.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// The folder of engines that the text of a page names, where it is one of this site's.
+/// The engine folder that a page's HTML names, if any.
 pub fn engine_folder(page: &str) -> Option<&str> {
     page.split('"').find(|part| is_engine_folder(part))
 }
@@ -144,7 +144,7 @@ mod tests {
         let mut watch = Watch::default();
         assert_eq!(seconds(&mut watch, START_PATIENCE_S - 1), []);
         assert_eq!(seconds(&mut watch, 1000), [Due::GiveUpStart]);
-        // It listens after all.
+        // It becomes ready after all.
         watch.listens();
         assert_eq!(seconds(&mut watch, 5), [Due::Ping]);
     }

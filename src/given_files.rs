@@ -1,6 +1,6 @@
-//! What a file is that the visitor drops on the page or picks: told by its first bytes, whatever its name says.
+//! Recognises files that the visitor drops on the page or picks, by their first bytes; names are only a fallback.
 //!
-//! [`sort`] decides for all files of a drop where each goes; the page reads the bytes and does that.
+//! [`sort`] decides where each file of a drop goes; the page reads the bytes and puts it there.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
 use prunescope_protocol::tasks::{MAX_LINES, choice, retrieval};
 
-/// How much of each file is looked at: enough for the longest lines of the sets that people use.
+/// Bytes read from the beginning of each file: enough for the longest lines of common task sets.
 pub const HEAD_BYTES: usize = 256 << 10;
 
-/// A file by its name and beginning.
+/// A file's name, size and beginning.
 #[derive(Clone, Debug)]
 pub struct GivenFile {
     /// Its name.
     pub name: String,
-    /// Its length.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// Its first bytes, [`HEAD_BYTES`] of them where there are so many.
+    /// Its first [`HEAD_BYTES`] bytes, or all of them if there are fewer.
     pub head: Vec<u8>,
 }
 
-/// A kind of set.
+/// A kind of task set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskSet {
     /// Multiple-choice questions.
@@ -32,36 +32,36 @@ pub enum TaskSet {
     Passages,
 }
 
-/// What a file is.
+/// What a file contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Weights, under the name that the loader tells them by.
+    /// Weights, under the name (with ending) by which the loader recognises the format.
     Weights(String),
-    /// A text that describes a model whose weights are in safetensors files, under its usual name.
+    /// A text file that describes a safetensors model, such as `config.json`, under its usual name.
     Description(&'static str),
-    /// A set, of JSON lines.
+    /// A task set, as JSON lines.
     TaskSet(TaskSet),
-    /// Something else; what it is, to end a sentence that begins with the file's name.
+    /// Something else. The text completes a sentence that begins with the file's name.
     Unknown(&'static str),
 }
 
-/// Where the files of a drop go. Each is told of once.
+/// Where the files of a drop go. Each file appears in exactly one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
-    /// Files that make a model, weights first: the place in the drop, and the name that the loader tells it by.
+    /// Files that make a model, weights first: index in the drop, and the name by which the loader recognises it.
     pub model: Vec<(usize, String)>,
-    /// Sets of questions.
+    /// Indices of question sets.
     pub questions: Vec<usize>,
-    /// Sets of passages.
+    /// Indices of passage sets.
     pub passages: Vec<usize>,
-    /// Sentences about those that are left.
+    /// Sentences about the remaining files.
     pub sentences: Vec<String>,
 }
 
 /// Decides where each file goes.
 ///
-/// * `expected`: the set that the visitor was asked for, if any. A file that can be that is taken for it, and so is a text that
-///   is nothing else, whose lines are then named.
+/// * `expected`: the set that the visitor was asked for, if any. It decides where a file can be read as either set, and a text that
+///   is not recognised as anything else counts as that set, so that its wrong lines are reported.
 pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
     let mut sorted = Sorted::default();
     let kinds: Vec<Kind> = files.iter().map(|file| kind(file, expected)).collect();
@@ -82,19 +82,19 @@ pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
         }
     }
     sorted.model.extend(descriptions);
-    // Models come with files that nothing needs here, such as their README.
+    // Models come with files that are not needed here, such as their README.
     if !beside.is_empty() {
         sorted.sentences.push(format!("Not needed beside the weights, and left alone: {}.", beside.join(", ")));
     }
     sorted
 }
 
-/// Whether a file is a text.
+/// Whether a file is UTF-8 text without NUL characters.
 pub fn is_text(file: &GivenFile) -> bool {
     !file.head.is_empty() && as_text(&file.head, file.head.len() as u64 >= file.bytes).is_some()
 }
 
-/// What a file is, where a set may be expected.
+/// Recognises a file.
 fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     let head = &file.head[..];
     let has_ending = |ending: &str| file.name.to_lowercase().ends_with(ending);
@@ -110,7 +110,7 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     }
     let whole = head.len() as u64 >= file.bytes;
     let Some(text) = as_text(head, whole) else {
-        // A file of weights that is damaged or of an unknown version is for the loader to name.
+        // A damaged file of weights, or one of an unknown version: the loader reports what is wrong.
         return if has_ending(".gguf") || has_ending(".safetensors") {
             Kind::Weights(file.name.clone())
         } else {
@@ -149,7 +149,7 @@ fn is_safetensors(file: &GivenFile) -> bool {
     header.first() == Some(&b'{') && (2..=MAX_HEADER_BYTES.min(file.bytes.saturating_sub(8))).contains(&length)
 }
 
-/// Formats by their first bytes, with what to say of them.
+/// Other formats by their first bytes, each with the text of [`Kind::Unknown`].
 fn other_format(head: &[u8]) -> Option<&'static str> {
     const FORMATS: [(&[u8], &str); 10] = [
         (b"PK\x03\x04", "is a zip archive or PyTorch's own format: choose the model's .safetensors or .gguf file"),
@@ -169,7 +169,7 @@ fn other_format(head: &[u8]) -> Option<&'static str> {
     FORMATS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
-/// The beginning as a text; none where it is not one. A character that is cut at the end is left out.
+/// The beginning as text; none if it is not UTF-8 or has a NUL. A character cut off at the end is dropped.
 fn as_text(head: &[u8], whole: bool) -> Option<&str> {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
@@ -182,15 +182,15 @@ fn as_text(head: &[u8], whole: bool) -> Option<&str> {
     (!text.contains('\0')).then_some(text)
 }
 
-/// A set, by the parsers of the sets: the expected kind where it can be that; else whichever kind more of its whole lines are,
-/// questions where both understand as many, since a question with its passage can be read as both.
+/// Recognises a task set by parsing it: the expected kind if any line fits it; otherwise the kind that more of the complete lines fit.
+/// Ties count as questions, since a question with its passage can be read as both.
 fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
     let lines = if whole { text } else { &text[..text.rfind('\n')? + 1] };
     let questions = choice::parse(lines).0.len();
     let (found, errors) = retrieval::parse(lines);
     let count = lines.lines().filter(|line| !line.trim().is_empty()).take(MAX_LINES).count();
     let of_passages = count.saturating_sub(errors.len());
-    // The queries may come further on.
+    // The queries may come later in the file.
     let ranks = !found.passages.is_empty() && (!whole || !found.queries.is_empty());
     Some(match expected {
         Some(TaskSet::Questions) if questions > 0 => Kind::TaskSet(TaskSet::Questions),
@@ -202,7 +202,7 @@ fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
     })
 }
 
-/// What a JSON object is, by its keys; none where that is nothing known.
+/// What a JSON object is, by its keys; none if it is not recognised.
 fn of_object(keys: &[String]) -> Option<Kind> {
     let has = |key: &str| keys.iter().any(|other| other == key);
     Some(if has("prompt_ids") && has("settings") {
@@ -225,7 +225,7 @@ fn of_object(keys: &[String]) -> Option<Kind> {
     })
 }
 
-/// The keys of the JSON object that a text begins with, as far as the text goes; none where it begins otherwise.
+/// The keys of the JSON object that a text begins with, as far as the text goes; none if there are none.
 fn top_level_keys(text: &str) -> Option<Vec<String>> {
     struct Keys<'a>(&'a mut Vec<String>);
     impl<'de> Visitor<'de> for Keys<'_> {
@@ -244,7 +244,7 @@ fn top_level_keys(text: &str) -> Option<Vec<String>> {
         }
     }
     let mut keys = vec![];
-    // The text may end within the object: what came before stays.
+    // The text may end within the object; the keys read so far are kept.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(Keys(&mut keys));
     (!keys.is_empty()).then_some(keys)
 }
@@ -302,10 +302,10 @@ mod tests {
             (choice::BUILT_IN, QUESTIONS),
             (retrieval::BUILT_IN, PASSAGES_KIND),
             (&long, QUESTIONS),
-            // BoolQ has a passage, too.
+            // BoolQ questions have a passage, too.
             (r#"{"question":"Is snow cold?","passage":"Snow is ice.","answer":true}"#, QUESTIONS),
             (r#"{"query":"Who swims?","positive":"A fox swims."}"#, PASSAGES_KIND),
-            // Some lines of no use change nothing.
+            // A few unusable lines change nothing.
             (&format!("broken\n{QUESTION}\n{{}}\n"), QUESTIONS),
             (&format!("\u{feff}{QUESTION}"), QUESTIONS),
             (&format!("{QUESTION}\r\n{QUESTION}\r\n"), QUESTIONS),
@@ -386,7 +386,7 @@ mod tests {
         );
         assert_eq!((&sorted.questions[..], &sorted.passages[..]), (&[0][..], &[9][..]));
         assert_eq!(sorted.sentences, ["Not needed beside the weights, and left alone: README.md."]);
-        // The description alone makes no model.
+        // The description alone is no model.
         let alone = sort(&files[2..3], None);
         assert!(alone.model.is_empty() && alone.sentences[0].contains("weights are not among the files"), "{alone:?}");
     }
@@ -396,12 +396,12 @@ mod tests {
         let both = file("x", r#"{"question":"Is snow cold?","passage":"Snow is ice.","answer":true}"#);
         assert_eq!(kind(&both, Some(TaskSet::Passages)), PASSAGES_KIND);
         for expected in [TaskSet::Questions, TaskSet::Passages] {
-            // What is the other set, a model or no text goes where it belongs.
+            // The other set, a model or binary data still goes where it belongs.
             assert_eq!(kind(&file("x", QUESTION), Some(expected)), QUESTIONS);
             assert_eq!(kind(&file("x", PASSAGES), Some(expected)), PASSAGES_KIND);
             assert_eq!(kind(&file("x", b"GGUF"), Some(expected)), weights("x.gguf"));
             assert!(matches!(kind(&file("x", b"\x80\x02"), Some(expected)), Kind::Unknown(_)));
-            // Of any other text, the lines are named.
+            // Any other text counts as the expected set, so that its lines are reported.
             assert_eq!(kind(&file("x", "{}"), Some(expected)), Kind::TaskSet(expected));
             assert_eq!(kind(&file("x", "some text"), Some(expected)), Kind::TaskSet(expected));
         }
@@ -421,7 +421,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every file is told of once: it goes somewhere, or a sentence names it.
+        /// Every file is handled exactly once: it goes somewhere, or a sentence names it.
         #[test]
         fn every_file_is_told_of_once(contents in proptest::collection::vec(prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..60),
@@ -440,7 +440,7 @@ mod tests {
             }
         }
 
-        /// A cut anywhere in a long set changes nothing about what it is.
+        /// Cutting a long set anywhere does not change what it is recognised as.
         #[test]
         fn the_beginning_of_a_set_is_enough(cut in 120usize..4000) {
             for (text, expected) in [(choice::BUILT_IN, QUESTIONS), (retrieval::BUILT_IN, PASSAGES_KIND)] {

@@ -1,14 +1,14 @@
 //! Prunescope's page: prune a small language model by hand and see where the signal is lost. Never touches a tensor.
 //!
-//! What is decided without a browser is plain Rust, tested natively:
+//! Decisions that need no browser are plain Rust, tested natively:
 //!
-//! * [`automatic`]: what an open view measures without being asked.
+//! * [`automatic`]: the measurement that an open view starts by itself.
 //! * [`consent`]: what the page may fetch without asking, and which hub gets which access token.
-//! * [`engine_start`]: what may happen between the start of a worker and the first word of its engine.
-//! * [`given_files`]: what a file is that the visitor drops on the page or picks.
+//! * [`engine_start`]: how long the page waits for a worker to start, and what it says when one does not.
+//! * [`given_files`]: recognises files that the visitor drops on the page or picks.
 //! * [`notices`]: sentences that the page shows until they are dismissed.
-//! * [`pace`]: how fast something goes on, and how long it will take.
-//! * [`run_results`]: what runs have found, and the one function that changes it.
+//! * [`pace`]: speed of downloads and sweeps, and the time they still need.
+//! * [`run_results`]: the results of runs, and the one function that changes them.
 //! * `page` (browser only): the Leptos page.
 
 #![warn(missing_docs)]

@@ -1,6 +1,6 @@
-//! Sentences about what was ignored or changed, which the page shows until they are dismissed: each once, and few at a time.
+//! Sentences about what was ignored or changed. The page shows each once, at most [`SHOWN`] at a time, until it is dismissed.
 
-/// Most sentences that are shown at once.
+/// Greatest number of sentences shown at once.
 pub const SHOWN: usize = 10;
 
 /// The sentences that were not dismissed, oldest first.
@@ -8,19 +8,19 @@ pub const SHOWN: usize = 10;
 pub struct Notices(Vec<String>);
 
 impl Notices {
-    /// Adds a sentence, unless it is there.
+    /// Adds a sentence, unless it is already there.
     pub fn push(&mut self, sentence: String) {
         if !self.0.contains(&sentence) {
             self.0.push(sentence);
         }
     }
 
-    /// Takes one of the shown sentences away, so that one of the others moves up.
+    /// Removes a shown sentence; the next one that was not shown takes its place.
     pub fn dismiss(&mut self, sentence: &str) {
         self.0.retain(|other| other != sentence);
     }
 
-    /// Takes away all that are not shown.
+    /// Removes all sentences that are not shown.
     pub fn dismiss_rest(&mut self) {
         self.0.truncate(SHOWN);
     }
@@ -30,7 +30,7 @@ impl Notices {
         &self.0[..self.0.len().min(SHOWN)]
     }
 
-    /// A sentence that counts the others, where there are any.
+    /// A sentence with the number of sentences not shown; none if all are shown.
     pub fn rest(&self) -> Option<String> {
         match self.0.len().saturating_sub(SHOWN) {
             0 => None,

@@ -1,28 +1,28 @@
-//! How fast something goes on, and how long it will take.
+//! Speed of downloads and sweeps, and the time they still need.
 
-/// How fast a model comes in.
+/// Speed of a download.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// Bytes a second.
+    /// Bytes per second.
     pub speed: f64,
-    /// Seconds until the model is there.
+    /// Seconds until the download is complete.
     pub left: f64,
 }
 
-/// Measures the pace of a download.
+/// Measures the speed of a download.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DownloadPace {
-    /// When bytes began to come from the network, in milliseconds, and how many were there.
+    /// When bytes began to come from the network, in milliseconds, and how many bytes there were then.
     began: Option<(f64, u64)>,
 }
 
 impl DownloadPace {
-    /// The pace, once that can be said: after a second.
+    /// The speed; none during the first second and while nothing comes.
     ///
-    /// * `now` — milliseconds since any moment.
-    /// * `kept` — how many of the bytes received were on the device already.
+    /// * `now` — a time in milliseconds, from any origin.
+    /// * `kept` — how many of the received bytes were already on the device.
     pub fn of(&mut self, now: f64, received: u64, total: u64, kept: u64) -> Option<Pace> {
-        // Another file, or one that begins anew, is measured anew.
+        // A different or restarted file is measured from its beginning.
         let Some((since, had)) = self.began.filter(|(_, had)| (kept..=received).contains(had)) else {
             self.began = Some((now, received));
             return None;
@@ -34,20 +34,21 @@ impl DownloadPace {
     }
 }
 
-/// A point that comes so soon after another, in milliseconds, was known before.
+/// A sweep point that arrives within this many milliseconds of the previous one was known already.
 const KNOWN_WITHIN_MS: f64 = 100.0;
 
-/// Measures how long the points of a sweep take.
+/// Measures how long each point of a sweep takes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SweepPace {
-    /// When the newest run of new points began, in milliseconds, and how many points there were then; and when the last came.
+    /// For the current series of newly measured points: start in milliseconds, points at the start, time of the latest point.
     began: Option<(f64, usize, f64)>,
 }
 
 impl SweepPace {
-    /// Seconds that the other points will take, once that can be said. Points that were known come at once and do not count.
+    /// Estimated seconds for the remaining points; none until a new point was measured. Points known already arrive at once and do not
+    /// count.
     ///
-    /// * `now` — milliseconds since any moment.
+    /// * `now` — a time in milliseconds, from any origin.
     pub fn left(&mut self, now: f64, done: usize, total: usize) -> Option<f64> {
         let going_on = self.began.filter(|(.., last)| now - last > KNOWN_WITHIN_MS);
         let (began, before, _) = going_on.unwrap_or((now, done, now));

@@ -1,4 +1,4 @@
-//! What runs, and measurements beside them, have found: plain data that one function changes, tested natively.
+//! The results of runs and measurements: plain data that one function changes, tested natively.
 
 use std::collections::BTreeMap;
 
@@ -11,63 +11,63 @@ use prunescope_protocol::results::{
     written_ids,
 };
 
-/// A long piece of work: what, and how much of it is done.
+/// A long piece of work and its progress.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Working {
-    /// What is done.
+    /// Name of the work.
     pub what: String,
-    /// How many parts of it are done.
+    /// Parts done.
     pub done: usize,
-    /// How many there are.
+    /// Parts in total.
     pub total: usize,
 }
 
-/// All results that are shown. They are of one run, whose number and plan stand here, but for the sweep and the importance, which are the
-/// model's.
+/// All results that are shown. They belong to the run whose number and plan are stored here, except for the sweep and the importance,
+/// which belong to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(target_arch = "wasm32", derive(reactive_stores::Store))]
 pub struct RunResults {
     /// The number of the run whose results these are; 0 before the first.
     pub run: u64,
-    /// Its plan.
+    /// The plan of that run.
     pub plan: PruningPlan,
-    /// The first position after the prompt.
+    /// The first position after the prompt, dense against pruned.
     pub next_token: Option<ComparedPosition>,
-    /// Where its numbers are not finite.
+    /// The first place in the pruned model with numbers that are not finite.
     pub not_finite: Option<NotFinite>,
-    /// Generation, step by step.
+    /// Generation steps, in order.
     pub steps: Vec<GenerationStep>,
-    /// Both models on the dense text.
+    /// Metrics with both models reading the dense model's text (teacher-forced), one entry a step.
     pub fixed_trajectory: Vec<Metrics>,
-    /// How far both texts have collapsed.
+    /// How far both texts have collapsed (repetition, losses).
     pub quality: Option<Quality>,
-    /// Layer transitions by step of the dense text, where each sublayer is dropped.
+    /// Layer transitions by step of the dense text, where each sublayer alone is dropped.
     pub layers: BTreeMap<usize, Vec<LayerTransition>>,
-    /// The same where each sublayer's weights are those of the plan.
+    /// The same, where each sublayer alone has the plan's pruned weights.
     pub edited_layers: BTreeMap<usize, Vec<LayerTransition>>,
-    /// The tokens whose Δz does the most damage after the prompt.
+    /// The tokens whose Δz contributes most to the weighted variances after the prompt.
     pub damage: Vec<TokenWeight>,
-    /// What the plan did to the weights.
+    /// What the plan did to the weights of each matrix.
     pub weights: WeightReport,
-    /// Everything the run found, once it is complete.
+    /// The complete report, once the run is done.
     pub report: Option<RunReport>,
-    /// How far a long piece of work is.
+    /// Progress of a long piece of work, while there is one.
     pub working: Option<Working>,
-    /// Variants by their place.
+    /// Results of compared variants, by their index.
     pub variants: BTreeMap<usize, VariantResult>,
-    /// Answers by question.
+    /// Multiple-choice results, by question index.
     pub choice: BTreeMap<usize, ChoiceResult>,
-    /// Ranks.
+    /// Retrieval ranks.
     pub retrieval: Option<RetrievalReport>,
-    /// Texts by task.
+    /// Generative results, by task index.
     pub written: BTreeMap<usize, GenerativeResult>,
-    /// Verdicts.
+    /// Verdicts on the plan.
     pub advice: Vec<Advice>,
     /// The picture of a matrix.
     pub picture: Option<MaskPicture>,
     /// Points of the sweep.
     pub sweep: Points,
-    /// Points measured and points in all.
+    /// Points measured, and points in total.
     pub sweep_progress: (usize, usize),
     /// Importance of the model's sublayers.
     pub importance: Option<Importance>,
@@ -76,9 +76,9 @@ pub struct RunResults {
 /// Which part of the results an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// None.
+    /// No part.
     Nothing,
-    /// A new run has taken the place of the one that was shown.
+    /// A new run replaced the one that was shown.
     Run,
     /// [`RunResults::not_finite`].
     NotFinite,
@@ -119,9 +119,9 @@ pub enum Changed {
 }
 
 impl RunResults {
-    /// Takes what the newest run tells.
+    /// Applies an event of the newest run, and returns which part changed.
     ///
-    /// * `run`, `plan` — its number and plan: with its first result it takes the place of the run that is shown.
+    /// * `run`, `plan` — number and plan of that run. Its first result replaces the run that is shown.
     pub fn apply(&mut self, run: u64, plan: &PruningPlan, event: RunEvent) -> Changed {
         match event {
             RunEvent::NextToken { compared } => {
@@ -210,8 +210,8 @@ impl RunResults {
         }
     }
 
-    /// Makes room for the results of a run. What was measured for its plan, the model's sweep and importance, and what was done to the
-    /// weights (told anew with every run) stay.
+    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep and importance, and the weight
+    /// report (which every run sends again).
     fn begin(&mut self, run: u64, plan: &PruningPlan) {
         let mut before = std::mem::take(self);
         if before.plan != *plan {
@@ -236,7 +236,7 @@ impl RunResults {
         };
     }
 
-    /// Forgets what was measured for the plan.
+    /// Discards what was measured for the plan.
     pub fn forget_plan(&mut self) {
         self.choice.clear();
         self.retrieval = None;
@@ -245,20 +245,20 @@ impl RunResults {
         self.picture = None;
     }
 
-    /// Forgets the points of the sweep.
+    /// Discards the points of the sweep.
     pub fn forget_sweep(&mut self) {
         self.sweep.clear();
         self.sweep_progress = (0, 0);
     }
 
-    /// Forgets what was measured beside the run, for another model or calibration text.
+    /// Discards all measurements, for another model or calibration text.
     pub fn forget_measured(&mut self) {
         self.forget_plan();
         self.forget_sweep();
         self.variants.clear();
     }
 
-    /// The first step at which both texts differ.
+    /// The first step at which the two texts differ.
     pub fn first_divergence(&self) -> Option<usize> {
         let (dense, pruned) = written_ids(&self.steps);
         first_divergence(&dense, &pruned)
@@ -289,7 +289,7 @@ mod tests {
         RunEvent::Working { what: "Sweep".into(), done, total: 3 }
     }
 
-    /// Old results stay until the first of the new run, and then all go at once.
+    /// Old results stay until the new run's first result, and then all are replaced.
     #[test]
     fn a_run_takes_the_place_of_another_with_its_first_result() {
         let mut results = RunResults::default();

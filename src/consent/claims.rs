@@ -1,4 +1,4 @@
-//! Who asked for what: the visitor's own choices, beside what links bring.
+//! Who asked for what: the visitor's own choices, as opposed to those of links.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +8,16 @@ use prunescope_protocol::model::source::{ModelSource, is_usual_hub};
 use prunescope_protocol::settings::Settings;
 use url::Url;
 
-/// What the visitor typed, picked, clicked or agreed to since the last link.
+/// What the visitor typed, picked, clicked or agreed to since a link last changed the models.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// Models, as the settings have them.
+    /// Models, as written in the settings.
     models: BTreeSet<String>,
     /// Hubs that the visitor named or agreed to.
     hubs: BTreeSet<String>,
-    /// Models that a question was about, by hub and name, each with what may come of it.
+    /// Models that the visitor agreed to, by hub and name, each with its limits.
     agreed: BTreeMap<(String, String), Allowance>,
-    /// Hubs that may be given an access token. A link does not take that away.
+    /// Hubs that may be given an access token. Links do not remove this.
     trusted: BTreeSet<String>,
 }
 
@@ -33,7 +33,7 @@ fn same_models(a: &Settings, b: &Settings) -> bool {
 }
 
 impl Claims {
-    /// The visitor changed the settings.
+    /// Records that the visitor changed the settings.
     pub fn visitor_changed(&mut self, before: &Settings, after: &Settings) {
         if after.models.model != before.models.model {
             self.visitor_named(&after.models.model);
@@ -46,19 +46,19 @@ impl Claims {
         }
     }
 
-    /// The visitor named a model, perhaps the one that is set already.
+    /// Records that the visitor named a model, perhaps the current one again.
     pub fn visitor_named(&mut self, model: &str) {
         self.models.insert(model.into());
     }
 
-    /// The visitor named a hub.
+    /// Records that the visitor named a hub.
     pub fn visitor_named_hub(&mut self, hub: &str) {
         self.hubs.insert(hub.into());
         self.trust(hub);
     }
 
-    /// A link changed the settings: the address bar went back or forward, or the page around a frame asks. Other models than
-    /// those of before are its own, whoever named them earlier.
+    /// Records that a link changed the settings: the address bar went back or forward, or the embedding page asked. Models that differ from
+    /// the previous ones then belong to the link, whoever named them earlier.
     pub fn link_changed(&mut self, before: &Settings, after: &Settings) {
         if !same_models(before, after) {
             let trusted = std::mem::take(&mut self.trusted);
@@ -66,20 +66,20 @@ impl Claims {
         }
     }
 
-    /// The visitor agreed to what a question named.
+    /// Records that the visitor agreed to a question.
     ///
-    /// * `allowances`: models of the settings, each with what may come of it.
+    /// * `allowances`: models of the settings, each with its limits.
     pub fn agree(&mut self, settings: &Settings, allowances: impl Iterator<Item = (String, Allowance)>) {
         for (model, allowance) in allowances {
             if matches!(ModelSource::parse(&model), ModelSource::Repository(_)) {
-                // The question named the host: what the visitor types from here on comes from there knowingly.
+                // The question named the hub's host, so whatever the visitor types later knowingly comes from there.
                 self.hubs.insert(settings.models.hub().into());
             }
             self.agreed.insert((settings.models.hub().to_string(), model), allowance);
         }
     }
 
-    /// What may come of a model of the settings that the visitor agreed to.
+    /// The limits that the visitor agreed to for a model of the settings.
     pub fn agreed(&self, settings: &Settings, model: &str) -> Option<Allowance> {
         self.agreed.get(&(settings.models.hub().to_string(), model.to_string())).copied()
     }
@@ -90,7 +90,7 @@ impl Claims {
         if self.agreed(settings, model).is_some() {
             return Asker::Agreed;
         }
-        // A repository is the visitor's choice where its hub is, too.
+        // A repository is the visitor's choice only if its hub is, too.
         let on_hub = matches!(ModelSource::parse(model), ModelSource::Repository(_));
         if self.models.contains(model) && (!on_hub || is_usual(hub) || self.hubs.contains(hub)) {
             Asker::Visitor
@@ -99,13 +99,13 @@ impl Claims {
         }
     }
 
-    /// The visitor said that a hub may be given an access token.
+    /// Records that the visitor allows an access token for a hub.
     pub fn trust(&mut self, hub: &str) {
         self.trusted.insert(hub.into());
     }
 
-    /// Whether the visitor may be asked for an access token for a hub: the usual one, one that the visitor named, or one that
-    /// came by a link and was trusted since.
+    /// Whether the visitor may be asked for an access token for a hub: the usual hub, a hub that the visitor named, or a link's hub that
+    /// the visitor has trusted since.
     pub fn is_trusted(&self, hub: &str) -> bool {
         is_usual(hub) || self.trusted.contains(hub)
     }
@@ -129,7 +129,7 @@ mod tests {
 
     const ENOUGH: Allowance = Allowance { bytes: 7, counts_resent: false, follows_redirects: true };
 
-    /// That the visitor agrees to all models of settings.
+    /// Agreement to all models of the settings.
     fn all_of(settings: &Settings) -> impl Iterator<Item = (String, Allowance)> {
         models(settings).map(|model| (model.clone(), ENOUGH))
     }
@@ -165,13 +165,13 @@ mod tests {
         claims.visitor_changed(&link, &typed);
         assert_eq!(claims.asker(&typed, "c/d"), Asker::Visitor);
         assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
-        // Another device, other precision: the models stay the link's.
+        // Another device or precision: the models still belong to the link.
         claims.visitor_changed(
             &typed,
             &Settings { models: ModelChoice { precision: Precision::Eight, ..typed.models.clone() }, ..typed.clone() },
         );
         assert_eq!(claims.asker(&typed, "a/b"), Asker::Link);
-        // Asked for again, as it stands in the field.
+        // The visitor confirms the name that is already in the field.
         claims.visitor_named("a/b");
         assert_eq!(claims.asker(&typed, "a/b"), Asker::Visitor);
     }
@@ -215,7 +215,7 @@ mod tests {
         let mut claims = Claims::default();
         assert!(claims.is_trusted("https://huggingface.co") && !claims.is_trusted(HUB));
         assert!(!claims.is_trusted("http://huggingface.co"), "not the usual hub: anyone can answer");
-        // To load a model from it is not to trust it with a token.
+        // Loading a model from a hub does not trust it with a token.
         let link = settings("a/b", "", HUB);
         claims.agree(&link, all_of(&link));
         assert!(!claims.is_trusted(HUB));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happened: a model of a link is the visitor's only if the visitor changed to it, or agreed, after that link.
+        /// After any sequence of events, a link's model is the visitor's only if the visitor changed to it or agreed after that link.
         #[test]
         fn no_sequence_turns_a_links_model_into_the_visitors(steps in proptest::collection::vec(
             prop_oneof![(0usize..4).prop_map(Step::Visitor), (0usize..4).prop_map(Step::Link), Just(Step::Agree)], 0..12)) {

@@ -1,8 +1,8 @@
-//! What the page may fetch without asking: who wants a model, from which host, how large it is. Decisions apart from the browser;
-//! the page gathers the facts, shows the question and does what was decided.
+//! What the page may fetch without asking, decided by who wants a model, from which host, and how large it is. These decisions need no
+//! browser; the page gathers the facts, shows the question and acts on the decision.
 //!
 //! * [`decide`]: load, or ask first.
-//! * [`claims`]: what the visitor asked for, beside what links ask for.
+//! * [`claims`]: what the visitor asked for, as opposed to links.
 //! * [`tokens`]: which hub gets which access token.
 
 pub mod claims;
@@ -20,31 +20,31 @@ use prunescope_protocol::settings::Settings;
 pub use claims::Claims;
 pub use tokens::Tokens;
 
-/// Most bytes that a link may fetch unasked.
+/// Greatest number of bytes that a link may fetch without asking.
 pub const UNASKED_BYTES: u64 = 150_000_000;
 /// The same where the browser asks to save data.
 pub const UNASKED_BYTES_SAVING: u64 = 10_000_000;
 
-/// How many bytes more than the question said may come of what was agreed to: lists and indices, which it does not count.
+/// Bytes beyond the stated size that an agreement covers: file lists and indices, which the size does not count.
 const MORE_THAN_SAID: u64 = 32_000_000;
 
-/// From where a model comes.
+/// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// No host: the visitor's own file, or an address that holds its own data.
+    /// No host: the visitor's own file, or a `data:` address.
     Device,
-    /// The page's own site, with its host.
+    /// The page's own site, with its host name.
     Site(String),
-    /// The hub that everyone uses unless told otherwise.
+    /// The default hub (huggingface.co).
     UsualHub,
     /// Another host.
     Elsewhere(String),
 }
 
 impl Place {
-    /// From where a model that settings name would come.
+    /// The place of a model that settings name.
     ///
-    /// * `model`: as the settings have it.
+    /// * `model`: as written in the settings.
     /// * `hub`: the address of the hub that repositories are on.
     /// * `page`: the page's own address.
     pub fn of(model: &str, hub: &str, page: &Url) -> Self {
@@ -54,7 +54,7 @@ impl Place {
             ModelSource::Address(address) => page.join(&address).ok(),
             ModelSource::Repository(_) => Url::parse(hub).ok(),
         };
-        // What is no address is not fetched either; loading it says so.
+        // An invalid address is not fetched either; loading it reports the error.
         address.map_or(Self::Device, |address| Self::at(&address, page))
     }
 
@@ -69,7 +69,7 @@ impl Place {
         }
     }
 
-    /// The host by its name, where there is one.
+    /// The host name, if there is a host.
     pub fn host(&self) -> Option<&str> {
         match self {
             Self::Device => None,
@@ -79,7 +79,7 @@ impl Place {
     }
 }
 
-/// Whether a page can fetch an address, and may.
+/// Checks that a page can and may fetch an address.
 ///
 /// # Errors
 /// A sentence that says why not.
@@ -96,7 +96,7 @@ pub fn check(address: &Url) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether an address is on the visitor's own computer.
+/// Whether an address is on the visitor's own computer (loopback).
 pub fn is_loopback(address: &Url) -> bool {
     match address.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -109,48 +109,48 @@ pub fn is_loopback(address: &Url) -> bool {
 /// Who wants a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asker {
-    /// A link, or the page around a frame.
+    /// A link, or the page that embeds this one.
     Link,
     /// The visitor typed, picked or clicked it.
     Visitor,
-    /// The visitor was asked about just this and agreed.
+    /// The visitor was asked about exactly this model and agreed.
     Agreed,
 }
 
-/// How much of a model is still to be fetched.
+/// How much of a model still has to be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// Nothing: it is kept on this device, or its host has said that there is no such model, which loading tells in full.
+    /// Nothing: it is stored on this device, or its host reported that it does not exist, which loading explains in full.
     Nothing,
-    /// So many bytes.
+    /// This many bytes.
     Bytes(u64),
-    /// Not known before its host is asked.
+    /// Unknown until its host is asked.
     Unknown,
-    /// Its host redirects to another address, which a page does not see before it follows.
+    /// Its host redirects to another address, which a page can only learn by following it.
     Redirect,
 }
 
-/// One model of what settings name.
+/// One of the models that settings name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// As the settings have it; empty is the default model.
+    /// As written in the settings; empty is the default model.
     pub model: String,
-    /// From where it comes.
+    /// Where it comes from.
     pub place: Place,
     /// Who wants it.
     pub asker: Asker,
-    /// How much is to be fetched.
+    /// How much still has to be fetched.
     pub left: Left,
 }
 
 impl Part {
-    /// Whether redirects may be followed without asking. The default model lies where who runs the site wants it; the usual hub's
-    /// files lie on other hosts.
+    /// Whether redirects may be followed without asking: for the default model, whose location the site's owner chooses, and for hubs,
+    /// which store files on other hosts.
     fn may_redirect(&self) -> bool {
         !matches!(self.place, Place::Site(_)) || self.model.is_empty()
     }
 
-    /// That it redirects, where it does.
+    /// The reason to ask if its host redirects.
     fn redirect(&self) -> Option<Reason> {
         self.place.host().filter(|_| self.left == Left::Redirect).map(|host| Reason::Redirect(host.into()))
     }
@@ -159,30 +159,30 @@ impl Part {
 /// Why a question is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {
-    /// A link chose these hosts.
+    /// A link chose hosts other than the page's own and the usual hub: their names.
     Hosts(Vec<String>),
-    /// A link wants so many bytes, from so many models.
+    /// A link wants too many bytes: bytes, and number of models.
     Bytes(u64, usize),
-    /// A link wants more, from a hub that did not say how much.
+    /// A link wants an unknown number of bytes from the usual hub.
     UnknownBytes,
-    /// A host that may be asked redirects to another address.
+    /// The page's own site redirects to another address.
     Redirect(String),
-    /// What comes is more than was found before.
+    /// More bytes arrive than were found beforehand.
     More,
     /// The browser asks to save data.
     SavesData,
-    /// It is more than a tab can hold.
+    /// The model is larger than a tab can hold.
     MoreThanATabHolds,
 }
 
-/// What the visitor is asked before anything is fetched.
+/// The question the visitor is asked before anything is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     parts: Vec<Part>,
     reasons: Vec<Reason>,
 }
 
-/// What to do about models that settings name.
+/// What to do about the models that settings name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Load them.
@@ -191,12 +191,12 @@ pub enum Decision {
     Ask(Question),
 }
 
-/// Whether models are loaded at once, or the visitor is asked first.
+/// Decides whether models are loaded at once or the visitor is asked first.
 ///
 /// * A link asks before it fetches from a host that is neither the page's own nor the usual hub, or more than
-///   [`UNASKED_BYTES`], both of its models together; where the browser asks to save data, more than [`UNASKED_BYTES_SAVING`].
+///   [`UNASKED_BYTES`] for both of its models together; where the browser asks to save data, more than [`UNASKED_BYTES_SAVING`].
 /// * What the visitor wants is asked about only beyond [`TAB_HOLDS_BYTES`].
-/// * What was agreed to, and what is kept on this device, is never asked about.
+/// * What was agreed to, and what is stored on this device, is never asked about.
 pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     let fetched: Vec<Part> = parts
         .iter()
@@ -219,7 +219,7 @@ pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     } else if saves_data && linked_bytes > UNASKED_BYTES_SAVING {
         reasons.push(Reason::SavesData);
     }
-    // The page's own files may be kept for visits without network, where their size cannot be asked.
+    // For the page's own files an unknown size is no reason: without network they may come from the service worker.
     if linked().any(|part| part.left == Left::Unknown && part.place == Place::UsualHub) {
         reasons.push(Reason::UnknownBytes);
     }
@@ -230,19 +230,19 @@ pub fn decide(parts: &[Part], saves_data: bool) -> Decision {
     if reasons.is_empty() { Decision::Load } else { Decision::Ask(Question { parts: fetched, reasons }) }
 }
 
-/// What may come of a model, whatever its host said before; none where that has no limit, since the visitor asked for it.
+/// Limits on what may be fetched for a model, whatever its host said before; none (no limit) if the visitor asked for it.
 ///
-/// * `model`: as the settings have it.
-/// * `parts`: all models of the settings, which [`decide`] lets load.
+/// * `model`: as written in the settings.
+/// * `parts`: all models of the settings, which [`decide`] decided to load.
 pub fn allowance(model: &str, parts: &[Part], saves_data: bool) -> Option<Allowance> {
     let linked = || parts.iter().filter(|part| part.asker == Asker::Link && part.place != Place::Device);
     let part = linked().find(|part| part.model == model)?;
     let most = if saves_data { UNASKED_BYTES_SAVING } else { UNASKED_BYTES };
     let left = most.saturating_sub(bytes(linked()));
-    // Together both models get no more than one: what was found of each, and the rest by halves.
+    // Two models together get no more than one would: each gets its known size and half of the remainder.
     let rest = left / linked().count() as u64;
     let bytes = match (&part.place, part.left) {
-        // It is kept on this device, and what took its place on its host was not agreed to.
+        // It is stored on this device. If its host now has something else, that was not agreed to.
         (Place::Elsewhere(_), _) => 0,
         (_, Left::Bytes(bytes)) => bytes.saturating_add(rest),
         (_, Left::Nothing | Left::Unknown | Left::Redirect) => rest,
@@ -255,12 +255,12 @@ fn bytes<'a>(parts: impl Iterator<Item = &'a Part>) -> u64 {
 }
 
 impl Question {
-    /// What is asked where a host that was let load is found to have more than it said, or to redirect to another address.
+    /// The question when a model that was allowed to load turns out larger than stated, or redirects to another address.
     pub fn again(part: Part) -> Self {
         Self { reasons: vec![part.redirect().unwrap_or(Reason::More)], parts: vec![part] }
     }
 
-    /// What the visitor agrees to: for each model, what may come of it.
+    /// What the visitor agrees to: each model with its limits.
     pub fn allowances(&self) -> impl Iterator<Item = (String, Allowance)> {
         self.parts.iter().map(|part| {
             let bytes = match part.left {
@@ -272,7 +272,7 @@ impl Question {
         })
     }
 
-    /// What it is about.
+    /// The question's title.
     pub fn title(&self) -> &'static str {
         let by_link = self.parts.iter().any(|part| part.asker == Asker::Link);
         match (by_link, self.offers_default()) {
@@ -282,7 +282,7 @@ impl Question {
         }
     }
 
-    /// Each model that would be fetched, from where, and how large it is.
+    /// A line for each model that would be fetched: name, host and size.
     pub fn models(&self) -> Vec<String> {
         let of = |part: &Part| {
             let name = if part.model.is_empty() { "the default model".into() } else { shown(&part.model) };
@@ -302,7 +302,7 @@ impl Question {
         self.parts.iter().map(of).collect()
     }
 
-    /// Why it is asked, a sentence each.
+    /// The reasons for asking, one sentence each.
     pub fn reasons(&self) -> Vec<String> {
         let usual = Place::UsualHub;
         let usual = usual.host().unwrap_or_default();
@@ -336,7 +336,7 @@ impl Question {
         self.reasons.iter().map(of).collect()
     }
 
-    /// What the button that agrees says.
+    /// The label of the button that agrees.
     pub fn button(&self) -> String {
         let hosts: BTreeSet<&str> = self.parts.iter().filter_map(|part| part.place.host()).collect();
         let hosts: Vec<String> = hosts.into_iter().map(String::from).collect();
@@ -345,16 +345,16 @@ impl Question {
         format!("Load{size} from {}", joined(&hosts))
     }
 
-    /// Whether the default model is another choice.
+    /// Whether the default model is offered instead.
     pub fn offers_default(&self) -> bool {
         self.parts.iter().any(|part| !part.model.is_empty())
     }
 }
 
-/// What leaves the visitor's tab, in sentences for the line at the bottom.
+/// Sentences for the status line at the bottom about what leaves the visitor's tab.
 ///
-/// * `has_token`: whether the hub gets an access token.
-/// * `embedded`: whether the page around a frame can read along.
+/// * `has_token`: whether the hub receives an access token.
+/// * `embedded`: whether another page embeds this one and can read it.
 pub fn leaves(settings: &Settings, page: &Url, has_token: bool, embedded: bool) -> String {
     let mut sentences = if embedded {
         vec!["Everything is computed in this frame; the page around it can read your prompt and the results.".into()]
@@ -381,7 +381,7 @@ pub fn leaves(settings: &Settings, page: &Url, has_token: bool, embedded: bool) 
     sentences.join(" ")
 }
 
-/// Texts as a list in a sentence.
+/// Joins texts into an English list.
 fn joined(texts: &[String]) -> String {
     match texts {
         [] => String::new(),
@@ -427,7 +427,7 @@ mod tests {
             ("owner/name", DEFAULT_HUB, Place::UsualHub),
             ("owner/name@v1:Q8_0", "https://hf.co/", Place::UsualHub),
             ("https://hf.co/owner/name", DEFAULT_HUB, Place::UsualHub),
-            // A page of the usual hub is read as a repository, and that is on the hub of the settings.
+            // An address of a page on the usual hub is parsed as a repository, which is fetched from the hub of the settings.
             ("https://huggingface.co/owner/name", "https://hub.example", elsewhere("hub.example")),
             ("owner/name", "https://hub.example/under", elsewhere("hub.example")),
             ("owner/name", "http://huggingface.co", elsewhere("huggingface.co")),
@@ -478,7 +478,7 @@ mod tests {
     }
     const ASKERS: [Asker; 3] = [Asker::Link, Asker::Visitor, Asker::Agreed];
 
-    /// Every place, asker and kind of size, with and without saved data: the whole table, written out once more by hand.
+    /// Every place, asker and kind of size, with and without data saving: the whole table, written out again by hand.
     #[test]
     fn one_model_in_every_case() {
         let lefts = [
@@ -520,7 +520,7 @@ mod tests {
         let question = asked(&[of(75 * MB), of(76 * MB)], false).unwrap();
         assert_eq!(question.button(), "Load 151 MB from huggingface.co");
         assert_eq!(question.reasons(), ["Together that is 151 MB, more than a link may fetch unasked (150 MB)."]);
-        // What the visitor typed beside it does not count towards what the link may fetch.
+        // A model that the visitor typed does not count towards the link's limit.
         let own = part(Place::UsualHub, Asker::Visitor, Left::Bytes(900 * MB));
         assert_eq!(asked(&[of(75 * MB), own], false), None);
     }
@@ -645,8 +645,8 @@ mod tests {
     }
 
     proptest! {
-        /// What is asked about names every host that would be fetched from, and no host is reached by a link unasked but the two
-        /// usual ones.
+        /// The question names every host that would be fetched from, and without a question a link reaches no host but the page's own and
+        /// the usual hub.
         #[test]
         fn no_other_host_is_reached_unasked(parts in proptest::collection::vec(any_part(), 0..3), saves_data: bool) {
             let reached: Vec<&Part> = parts.iter().filter(|part| part.left != Left::Nothing).collect();
@@ -669,7 +669,7 @@ mod tests {
             }
         }
 
-        /// To agree, to keep, and to type it oneself never leads to a question that a link would not lead to.
+        /// Consent, or typing the model oneself, never leads to a question that a link would not lead to.
         #[test]
         fn a_link_may_least(parts in proptest::collection::vec(any_part(), 1..3), saves_data: bool) {
             let all = |asker: Asker| {

@@ -1,4 +1,4 @@
-//! Access tokens: each is for one hub, and goes over https or to this computer only.
+//! Access tokens: each belongs to one hub, and is sent only over https or to this computer.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use prunescope_downloads::words::host_of;
 
 use super::is_loopback;
 
-/// A hub that is given no token.
+/// Error: a hub that may not be given a token.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
     "{host} gets no access token, since its address does not begin with https: anyone on the way could read the token"
@@ -19,11 +19,11 @@ pub struct NoToken {
     host: String,
 }
 
-/// Under what a hub's token is kept: its address, written as the standard writes it. A token for one hub is for no other, not
-/// even on the same host, which may serve several people's hubs.
+/// The key under which a hub's token is stored: its address, normalised by the URL standard. A token is for one hub only, not for
+/// others on the same host, which may serve several people's hubs.
 ///
 /// # Errors
-/// [`NoToken`] for a hub to which a token would go in clear.
+/// [`NoToken`] for a hub to which a token would be sent unencrypted.
 pub fn key(hub: &str) -> Result<String, NoToken> {
     let refused = || NoToken { host: host_of(hub) };
     let address = Url::parse(hub).map_err(|_| refused())?;
@@ -36,13 +36,13 @@ pub fn key(hub: &str) -> Result<String, NoToken> {
 pub struct Tokens(BTreeMap<String, String>);
 
 impl Tokens {
-    /// Reads what [`Self::stored`] wrote; anything else is no tokens.
+    /// Parses the output of [`Self::stored`]; anything else gives no tokens.
     pub fn from_stored(text: &str) -> Self {
         let read: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
         Self(read.into_iter().filter(|(hub, token)| key(hub).as_ref() == Ok(hub) && !token.is_empty()).collect())
     }
 
-    /// As a text to keep; none where there is nothing to keep.
+    /// The tokens as text to store; none if there are none.
     pub fn stored(&self) -> Option<String> {
         if self.0.is_empty() { None } else { serde_json::to_string(&self.0).ok() }
     }
@@ -52,7 +52,7 @@ impl Tokens {
         self.0.get(&key(hub).ok()?)
     }
 
-    /// Takes a token for a hub; an empty one takes it away, and a hub that gets none is passed over.
+    /// Sets the token of a hub. An empty token removes it; a hub that may not have one is ignored.
     pub fn set(&mut self, hub: &str, token: &str) {
         let Ok(key) = key(hub) else { return };
         match token.trim() {
@@ -80,7 +80,7 @@ mod tests {
             tokens.set(hub, "hf_x");
             assert_eq!((tokens.of(hub), tokens.stored()), (None, None));
         }
-        // Nor by what was stored.
+        // Stored tokens are checked as well.
         assert_eq!(Tokens::from_stored(r#"{"http://hub.example":"hf_x"}"#), Tokens::default());
     }
 

@@ -1,4 +1,4 @@
-//! The address bar: the settings' link, the browser's history, the clipboard.
+//! The address bar: the link to the settings, the browser's history, and the clipboard.
 
 use leptos::prelude::*;
 use url::Url;
@@ -12,20 +12,20 @@ use prunescope_protocol::settings::{Settings, link};
 /// Whether a change makes a new entry in the browser's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HistoryEntry {
-    /// Back returns to what was before.
+    /// A new entry: Back returns to the settings before this change.
     New,
-    /// Part of a change that already has one, such as a drag or typing.
+    /// Replaces the entry: part of a change that has one already, such as a drag or typing.
     Same,
     /// The change came from the address bar.
     None,
 }
 
-/// The query of the address bar, with its question mark.
+/// The query of the address bar, including its question mark.
 pub(super) fn query() -> String {
     window().location().search().unwrap_or_default()
 }
 
-/// Whether a query asks for the compact view.
+/// Whether a query asks for the compact embedded page.
 pub(super) fn is_embedded(query: &str) -> bool {
     parts(query).any(|(key, value)| key == "embed" && value == "1")
 }
@@ -39,7 +39,7 @@ fn parts(query: &str) -> url::form_urlencoded::Parse<'_> {
     url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
 }
 
-/// The page's own address with these settings.
+/// The page's address with these settings as its query.
 fn href(settings: &Settings, embedded: bool) -> String {
     let location = window().location();
     let embed = if embedded { "embed=1&" } else { "" };
@@ -52,14 +52,14 @@ pub(super) fn link_to(settings: &Settings) -> String {
     href(settings, false)
 }
 
-/// The page's own address.
+/// The page's base address, against which relative addresses are resolved.
 pub(super) fn base() -> Option<Url> {
     Url::parse(&document().base_uri().ok().flatten()?).ok()
 }
 
-/// An address of a model given relative to the page, in full; the worker has another base.
+/// Resolves a model's address that may be relative to the page; the worker has a different base address.
 ///
-/// The error is a sentence.
+/// The error is a sentence for the visitor.
 pub(super) fn absolute(address: &str) -> Result<String, String> {
     let url = base().map_or_else(|| Url::parse(address), |base| base.join(address));
     let url = url.map_err(|error| {
@@ -73,7 +73,7 @@ pub(super) fn absolute(address: &str) -> Result<String, String> {
 pub(super) fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
     let Ok(history) = window().history() else { return };
     let href = href(settings, embedded);
-    // Browsers refuse when the page writes very often; the next change writes again.
+    // Browsers refuse very frequent writes; the next change writes again.
     let _ = match entry {
         HistoryEntry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&href)),
         HistoryEntry::Same => history.replace_state_with_url(&JsValue::NULL, "", Some(&href)),
@@ -81,9 +81,9 @@ pub(super) fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
     };
 }
 
-/// Copies a text; says whether it worked.
+/// Copies a text to the clipboard; returns whether it worked.
 pub(super) async fn copy(text: String) -> bool {
     let clipboard = window().navigator().clipboard();
-    // Undefined where the page is not served securely.
+    // The clipboard is undefined where the page is not in a secure context.
     !JsValue::from(clipboard.clone()).is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok()
 }

@@ -16,7 +16,7 @@ use crate::consent::{Asker, Claims};
 use prunescope_protocol::messages::script_events;
 use prunescope_protocol::settings::{Change, Settings, link};
 
-/// Puts `prunescope` on the window; where this page is embedded, listens to the page around it.
+/// Puts `prunescope` on the window; if the page is embedded, also listens to the embedding page.
 pub(super) fn install(state: AppState) {
     let api = Object::new();
     let ready = Promise::new(&mut |resolve, _| {
@@ -50,9 +50,9 @@ pub(super) fn install(state: AppState) {
     }
 }
 
-/// `run(settings)`: settings are those of the page, changed by the given object or link; a promise of the results.
+/// `run(settings)`: changes the page's settings by the given object or link, and returns a promise of the results.
 ///
-/// * `asker`: a script of this page stands for the visitor, the page around a frame for a link.
+/// * `asker`: a script of this page acts for the visitor, the embedding page counts as a link.
 fn run(state: AppState, given: &JsValue, asker: Asker) -> Promise {
     match settings_from(&state.settings.get_untracked(), given) {
         Err(why) => Promise::reject(&js_sys::Error::new(&why)),
@@ -66,11 +66,11 @@ fn run(state: AppState, given: &JsValue, asker: Asker) -> Promise {
             }
             let change = state.change_for(asker, HistoryEntry::New, |current| *current = settings);
             match (change, state.engine.get_untracked()) {
-                // That has begun.
+                // The change has started it.
                 (Change::Load, _) | (Change::Run, EngineStatus::Ready) => {}
                 (_, EngineStatus::Ready) => state.start_run(),
                 (_, EngineStatus::Down) => state.load_model(),
-                // The run starts when the model is there.
+                // The run starts when the model is loaded.
                 (_, EngineStatus::Looking | EngineStatus::Starting | EngineStatus::Loading { .. }) => {}
             }
             promise
@@ -78,7 +78,7 @@ fn run(state: AppState, given: &JsValue, asker: Asker) -> Promise {
     }
 }
 
-/// A script of this page names models or a hub, perhaps those that are set already: they are the visitor's choice.
+/// Models or a hub that a script of this page names, even the current ones, count as the visitor's choice.
 fn claim_named(claims: &mut Claims, settings: &Settings, given: &JsValue) {
     let names = |key: &str| given.is_string() || Reflect::has(given, &key.into()).unwrap_or(false);
     if names("model") {
@@ -92,7 +92,7 @@ fn claim_named(claims: &mut Claims, settings: &Settings, given: &JsValue) {
     }
 }
 
-/// The current settings with what an object or a link gives.
+/// The current settings, changed by an object or a link.
 fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String> {
     if let Some(query) = given.as_string() {
         let query = query.split_once('?').map_or(query.as_str(), |(_, query)| query);
@@ -118,7 +118,7 @@ fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String
     if notices.is_empty() { Ok(settings) } else { Err(notices.join("; ")) }
 }
 
-/// `on(name, callback)`: returns a function that ends it.
+/// `on(name, callback)`: registers a callback; returns a function that removes it.
 fn on(state: AppState, name: String, callback: Function) -> Result<JsValue, JsValue> {
     let names = script_events();
     if !names.contains(&name.as_str()) {
@@ -137,8 +137,8 @@ fn on(state: AppState, name: String, callback: Function) -> Result<JsValue, JsVa
     Ok(off)
 }
 
-/// Answers `{prunescope: "run" | "settings" | "on", id, …}` from the page that embeds this one. It can read everything that is
-/// set and found here, prompts too: so this is done with `embed=1` only, the page says so, and no access token is used then.
+/// Answers `{prunescope: "run" | "settings" | "on", id, …}` from the embedding page. That page can read everything that is set and
+/// found here, prompts included. So this is done with `embed=1` only, the page says so, and no access token is used then.
 fn listen_to_parent(state: AppState, ready: Promise) {
     let Some(parent) = window().parent().ok().flatten().filter(|parent| **parent != *window()) else { return };
     let announce = parent.clone();
@@ -190,8 +190,8 @@ fn listen_to_parent(state: AppState, ready: Promise) {
     handler.forget();
 }
 
-/// Sends an object to the embedding page, whoever that is: before its first message nothing here can tell its origin, and any
-/// page may embed this one. The README says what it can read.
+/// Sends an object to the embedding page, whatever its origin: before its first message its origin is unknown, and any page may
+/// embed this one. The README says what it can read.
 fn post(parent: &Window, members: &[(&str, JsValue)]) {
     let message = Object::new();
     for (key, value) in members {

@@ -1,5 +1,5 @@
-//! A figure on a canvas: drawn sharp at any size, with a tooltip for pointer and keyboard, what to see in it, its numbers as a
-//! table, and all of it as files.
+//! A figure on a canvas: sharp at any size, with a tooltip for pointer and keyboard, an explanation, its numbers as a table, and both
+//! as files.
 
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::html;
@@ -24,15 +24,15 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
     Ok(Frame { x: css(drawn.x), y: css(drawn.y) })
 }
 
-/// What stands in place of a chart whose numbers are on their way.
+/// Text in place of a chart whose numbers are being computed.
 pub(super) const COMPUTING: &str = "Computing…";
 
-/// A figure with its title, legend, tooltip, sentence, table and files.
+/// A figure with its title, legend, tooltip, explanation, table and files.
 #[component]
 pub(super) fn ChartView(
     /// Id of the figure, and the name of its files.
     id: &'static str,
-    /// What it shows.
+    /// Its title.
     title: &'static str,
     /// The figure, once there is something to draw.
     #[prop(into)]
@@ -40,20 +40,20 @@ pub(super) fn ChartView(
     /// Height in CSS pixels.
     #[prop(default = 230.0)]
     height: f64,
-    /// Greatest height as a share of the width, where the picture needs no more.
+    /// Greatest height as a share of the width, for figures that need no more.
     #[prop(optional)]
     aspect: Option<f64>,
-    /// What is said while there is nothing.
+    /// Text shown while there is no figure.
     #[prop(into, default = Signal::stored(COMPUTING.to_string()))]
     waiting: Signal<String>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
-    // A memo: events that change nothing in this figure do not draw it again.
+    // A memo, so that events that do not change this figure do not redraw it.
     let figure = Memo::new(move |_| figure.get());
     let canvas = NodeRef::<html::Canvas>::new();
     let holder = NodeRef::<html::Div>::new();
     let UseElementSizeReturn { width: observed, .. } = use_element_size(holder);
-    // With the next picture: a height that follows the width within the observer's own turn would be told as an error.
+    // Set with the next animation frame: changing the height within the observer's callback would be reported as a loop error.
     let width = RwSignal::new(0.0);
     Effect::new(move |_| {
         let observed = observed.get();

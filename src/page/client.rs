@@ -1,4 +1,4 @@
-//! The worker that runs the engine: started, spoken to, and replaced.
+//! Starts, talks to and replaces the worker that runs the engine.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,13 +14,13 @@ use super::engine_files::EngineFiles;
 use crate::engine_start::{Due, StartFailure, Watch};
 use prunescope_protocol::messages::{Backend, Request, Stage, WorkerEvent};
 
-/// What is heard of an engine.
+/// What the page hears from an engine.
 pub(super) enum Word {
-    /// What it tells.
+    /// An event of the protocol.
     Event(WorkerEvent),
-    /// It listens, even if it was given up before.
+    /// The engine is ready for requests, even if it was given up before.
     Listens,
-    /// It does not start. After [`StartFailure::Silent`] it may listen yet.
+    /// The engine does not start. After [`StartFailure::Silent`] it may still become ready.
     NotStarted(StartFailure),
 }
 
@@ -31,19 +31,19 @@ pub(super) struct EngineClient {
 }
 
 struct Running {
-    /// Tells this start from later ones.
+    /// Number of this start, which distinguishes it from later ones.
     number: u32,
     watch: Watch,
     _seconds: Interval,
-    /// Requests that wait until the engine listens.
+    /// Requests that wait until the engine is ready.
     waiting: Option<Vec<Request>>,
-    /// None while its script comes.
+    /// None while its script is fetched.
     worker: Option<Made>,
     /// Threads that the engine asked for.
     helpers: Vec<Worker>,
 }
 
-/// A worker, with the address of its script and with what listens to it.
+/// A worker, with the address of its script and its event listeners.
 struct Made {
     worker: Worker,
     address: String,
@@ -52,7 +52,7 @@ struct Made {
 }
 
 impl Made {
-    /// Ends the worker; what listens to it must live on while it may be at work.
+    /// Ends the worker. Its listeners must be kept alive, since one of them may be running.
     fn end(&self) {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
@@ -61,14 +61,14 @@ impl Made {
     }
 }
 
-/// Who is told what is heard.
+/// Called with everything that is heard.
 type Receive = Rc<dyn Fn(Word)>;
 
 impl EngineClient {
-    /// Starts a fresh worker with a first request, in place of the one there is.
+    /// Replaces the worker, if any, by a new one with a first request.
     ///
-    /// * `backend` — where it will compute.
-    /// * `receive` — is told what is heard of it.
+    /// * `backend` — the device to compute on.
+    /// * `receive` — is called with everything that is heard from it.
     pub(super) fn start(&self, backend: Backend, first: Request, receive: impl Fn(Word) + 'static) {
         thread_local! {
             static STARTS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
@@ -95,7 +95,7 @@ impl EngineClient {
         });
     }
 
-    /// Sends a request; without a worker it is dropped.
+    /// Sends a request; it is dropped if there is no worker.
     pub(super) fn send(&self, request: Request) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
             match (&mut running.waiting, &running.worker) {
@@ -106,7 +106,7 @@ impl EngineClient {
         }
     }
 
-    /// Ends the worker at once, whatever it does.
+    /// Terminates the worker at once, even if it is busy.
     pub(super) fn stop(&self) {
         let ended = self.running.take();
         if let Some(running) = ended {
@@ -114,12 +114,12 @@ impl EngineClient {
                 made.end();
             }
             running.helpers.iter().for_each(Worker::terminate);
-            // This may be called from one of its closures, which must outlive the call.
+            // One of its closures may be the caller, and must outlive the call.
             Timeout::new(0, move || drop(running)).forget();
         }
     }
 
-    /// Fetches an engine's script and makes its worker, unless the start was superseded.
+    /// Fetches an engine's script and starts its worker, unless a later start replaced this one.
     async fn make(&self, backend: Backend, number: u32, receive: &Receive) -> Result<(), StartFailure> {
         let client = self.clone();
         let script = EngineFiles::of(backend)?.script(move || client.hear(number)).await?;
@@ -133,7 +133,7 @@ impl EngineClient {
         self.begin(backend, number, address, script, receive)
     }
 
-    /// Makes a worker of the script at an address.
+    /// Starts a worker with the script at an address.
     fn begin(
         &self,
         backend: Backend,
@@ -143,14 +143,14 @@ impl EngineClient {
         receive: &Receive,
     ) -> Result<(), StartFailure> {
         let worker = Worker::new(&address).map_err(broken)?;
-        // Where the page's origin is opaque and its host sends Cross-Origin-Embedder-Policy, WebKit refuses a worker of a blob, and
-        // takes one whose script is its address. (Elsewhere such a worker could not read files that the visitor picks.)
+        // In a page with an opaque origin whose host sends Cross-Origin-Embedder-Policy, WebKit refuses a worker from a blob URL, but
+        // accepts one from a data URL. (Elsewhere a worker from a data URL could not read files that the visitor picks.)
         let mut in_address = Some(script).filter(|_| is_opaque() && !address.starts_with("data:"));
         let (client, tell) = (self.clone(), receive.clone());
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             client.hear(number);
             if message.data().is_object() {
-                // Without it fewer threads compute.
+                // On failure fewer threads compute.
                 let _ = client.help(number, &message.data());
                 return;
             }
@@ -179,7 +179,7 @@ impl EngineClient {
         let (client, tell) = (self.clone(), receive.clone());
         let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
             error.prevent_default();
-            // A worker that is refused as a whole has no message, though the type says so.
+            // The event of a worker that is refused as a whole has no message, although its type says so.
             let why = Reflect::get(&error, &"message".into()).ok().and_then(|why| why.as_string()).unwrap_or_default();
             if let Some(script) = in_address.take().filter(|_| why.is_empty() && !client.has_begun()) {
                 let (client, tell) = (client.clone(), tell.clone());
@@ -214,16 +214,16 @@ impl EngineClient {
         Ok(())
     }
 
-    /// Starts a thread that the engine asks for (`worker::helpers`).
+    /// Starts a helper thread that the engine asks for.
     ///
-    /// * `help` — `script`: the address of what it runs; `order`: what it needs to begin.
+    /// * `help` — `script`: the address of its script; `order`: the message that starts it.
     fn help(&self, number: u32, help: &JsValue) -> Result<(), JsValue> {
         if !self.is_current(number) {
             return Ok(());
         }
         let get = |key: &str| Reflect::get(help, &key.into());
         let worker = Worker::new(&get("script")?.as_string().unwrap_or_default())?;
-        // What it throws tells nothing new: where one fails at its work, the engine tells.
+        // A helper's exceptions are ignored here: if its work fails, the engine reports that.
         let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(|error: ErrorEvent| error.prevent_default());
         worker.set_onerror(Some(on_error.into_js_value().unchecked_ref()));
         if let Err(refused) = worker.post_message(&get("order")?) {
@@ -236,7 +236,7 @@ impl EngineClient {
         Ok(())
     }
 
-    /// Tells why an engine does not start, unless the start was superseded.
+    /// Reports why an engine does not start, unless a later start replaced it.
     async fn tell_failure(&self, backend: Backend, number: u32, failure: StartFailure, receive: Receive) {
         let failure = match EngineFiles::of(backend) {
             Ok(files) => files.explain(failure).await,
@@ -247,7 +247,7 @@ impl EngineClient {
         }
     }
 
-    /// A second has passed.
+    /// Called once a second.
     fn second(&self, receive: &Receive) {
         let due = self.running.borrow_mut().as_mut().map_or(Due::Wait, |running| running.watch.second());
         match due {
@@ -262,14 +262,14 @@ impl EngineClient {
         self.running.borrow().as_ref().is_some_and(|running| running.number == number)
     }
 
-    /// Something came of a start.
+    /// Records that something of a start was heard.
     fn hear(&self, number: u32) {
         if let Some(running) = self.running.borrow_mut().as_mut().filter(|running| running.number == number) {
             running.watch.hear();
         }
     }
 
-    /// Whether the engine has said that it listens.
+    /// Whether the engine has said that it is ready for requests.
     fn has_begun(&self) -> bool {
         self.running.borrow().as_ref().is_some_and(|running| running.watch.has_begun())
     }
@@ -285,36 +285,36 @@ impl EngineClient {
     }
 }
 
-/// What the browser says against a worker.
+/// The failure for an exception from the browser.
 fn broken(error: JsValue) -> StartFailure {
     StartFailure::Broken { why: format!("{error:?}") }
 }
 
-/// Whether this page's origin is opaque: it stands in a sandboxed frame, where it has no storage and every address is another site's.
+/// Whether this page's origin is opaque: in a sandboxed frame it has no storage, and every address counts as cross-origin.
 fn is_opaque() -> bool {
     Reflect::get(&window(), &"origin".into()).is_ok_and(|origin| origin == "null")
 }
 
-/// A script as an address.
+/// A script as a data URL.
 async fn data_address(script: &Blob) -> Result<String, StartFailure> {
     let text = JsFuture::from(script.text()).await.map_err(broken)?.as_string().unwrap_or_default();
     Ok(format!("data:text/javascript,{}", String::from(js_sys::encode_uri_component(&text))))
 }
 
-/// Why an engine stopped, by what the browser says of it.
+/// Why an engine stopped, from the browser's message.
 fn cause_of_end(why: &str) -> String {
     let says = |words: &[&str]| words.iter().any(|word| why.to_ascii_lowercase().contains(word));
     if says(&["call stack", "recursion"]) {
         format!("the engine stopped ({why}), since something in the model's files or in the prompt nests too deep")
     } else if says(&["memory", "allocation", "unreachable"]) {
-        // A crash is told before the program ends; where it ends at once, it was given no memory.
+        // A crash is reported before the program ends; a program that ends without a report got no memory.
         format!("the engine stopped ({why}); it has probably run out of memory")
     } else {
         format!("the engine stopped ({why})")
     }
 }
 
-/// A worker that is gone.
+/// The event for a worker that has ended.
 fn ended(what: &str) -> Word {
     let message = format!(
         "{what}: press Try again; if it stops again, choose a smaller model or another one under Model, or round its weights to 8 bits there"
@@ -324,7 +324,7 @@ fn ended(what: &str) -> Word {
 
 fn post(worker: &Worker, request: &Request) {
     if let Ok(text) = serde_json::to_string(request) {
-        // Posting a text to a live worker cannot fail.
+        // Posting text to a live worker cannot fail.
         let _ = worker.post_message(&JsValue::from_str(&text));
     }
 }

@@ -1,4 +1,4 @@
-//! Sparsity and quantization: which weights go, how the rest is rounded, where, and by which calibration text.
+//! Sparsity and quantization: which weights are removed, how the rest is rounded, in which layers, and with which calibration text.
 
 use std::str::FromStr;
 
@@ -16,7 +16,7 @@ use prunescope_protocol::prune::{
     SparsityMethod,
 };
 
-/// The pattern that a method begins with.
+/// The pattern set when a method is first chosen.
 const FIRST_PATTERN: Pattern = Pattern::Percent(50);
 
 /// A menu bound to one part of the plan.
@@ -28,11 +28,11 @@ fn Menu(
     label: &'static str,
     /// Value and text of each entry.
     options: Vec<(String, String)>,
-    /// The chosen value.
+    /// The current value.
     chosen: Signal<String>,
-    /// Takes a chosen value.
+    /// Called with the chosen value.
     choose: Callback<String>,
-    /// Whether it does nothing now.
+    /// Whether it is disabled.
     #[prop(into, default = Signal::stored(false))]
     disabled: Signal<bool>,
 ) -> impl IntoView {
@@ -54,7 +54,7 @@ fn choose(state: AppState, how: impl Fn(&mut PruningPlan, String) + Send + Sync 
     Callback::new(move |value: String| state.change(HistoryEntry::New, |settings| how(&mut settings.run.plan, value)))
 }
 
-/// The row of controls.
+/// The row of compression controls.
 #[component]
 pub(super) fn CompressionControls() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -118,7 +118,7 @@ pub(super) fn CompressionControls() -> impl IntoView {
         });
     };
     let own = |key: &'static str| (key.to_string(), key.to_string());
-    // Follows the finger: it needs the plan and the model's shape, no run.
+    // Updates while a slider is dragged: it needs the plan and the model's shape, but no run.
     let footprint = move || {
         let plan = state.settings.with(|settings| settings.run.plan.clone());
         state.model.with(|model| model.as_ref().map(|model| Footprint::of(&plan, &model.config)).unwrap_or_default())
@@ -162,7 +162,7 @@ pub(super) fn CompressionControls() -> impl IntoView {
     }
 }
 
-/// The first and last layer that sparsity and quantization touch.
+/// The first and last layer that sparsity and quantization apply to.
 #[component]
 fn Range() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -180,7 +180,7 @@ fn Range() -> impl IntoView {
             let layers = (!whole).then_some(LayerRange { first, last });
             state.change(HistoryEntry::New, |settings| settings.run.plan.layers = layers);
         }
-        // What cannot be used is shown as what is in use.
+        // Shows the value in use in place of one that was refused.
         input.set_value(&if is_first { range().first } else { range().last }.to_string());
     };
     view! {
@@ -193,7 +193,7 @@ fn Range() -> impl IntoView {
     }
 }
 
-/// The text whose activations Wanda, SparseGPT and AWQ look at.
+/// The calibration text of Wanda, SparseGPT and AWQ.
 #[component]
 fn CalibrationText() -> impl IntoView {
     let state = expect_context::<AppState>();

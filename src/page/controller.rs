@@ -1,4 +1,4 @@
-//! The one place that changes settings, the engine's status and runs: what the visitor, links, scripts and the worker ask for.
+//! The only place that changes the settings, the engine's status and runs, for the visitor, links, scripts and the worker.
 
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
@@ -18,16 +18,16 @@ use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunE
 use prunescope_protocol::results::ModelInfo;
 use prunescope_protocol::settings::{BackendChoice, Change, Precision, Settings, link};
 
-/// How long an engine that is asked to stop may take, in milliseconds: some steps of pruning methods take seconds.
+/// How long an engine may take to stop, in milliseconds: some steps of pruning methods take seconds.
 const STOPS_WITHIN_MS: u32 = 15_000;
 
 impl AppState {
-    /// Changes the settings for the visitor, the address bar with them, and starts what that asks for.
+    /// Changes the settings on the visitor's behalf, updates the address bar, and starts what the change requires.
     pub(super) fn change(&self, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) {
         self.change_for(Asker::Visitor, entry, how);
     }
 
-    /// [`Self::change`], for the visitor or for a link; what it asked for.
+    /// Like [`Self::change`], for the visitor or for a link; returns the kind of change.
     pub(super) fn change_for(&self, asker: Asker, entry: HistoryEntry, how: impl FnOnce(&mut Settings)) -> Change {
         let before = self.settings.get_untracked();
         let mut settings = before.clone();
@@ -64,19 +64,19 @@ impl AppState {
         change
     }
 
-    /// Loads the models that the settings name in place of those there are, or asks the visitor first.
+    /// Replaces the loaded models by those that the settings name, or asks the visitor first.
     pub(super) fn load_model(&self) {
         let settings = self.settings.get_untracked();
         self.client.with_value(EngineClient::stop);
         self.download_pace.set_value(DownloadPace::default());
         self.stopping.set_value(None);
-        // What is still shown belongs to no run from here on.
+        // From here on, the results still shown belong to no current run.
         self.newest_run.update(|run| *run += 1);
         self.running.set(false);
         self.failure.set(None);
         self.program.set(None);
         self.question.set(None);
-        // What was measured was stopped with its engine.
+        // A measurement in progress ended with its engine.
         self.results.working().set(None);
         self.device.set(None);
         self.usage.set(None);
@@ -100,7 +100,7 @@ impl AppState {
         });
     }
 
-    /// The visitor agrees to load what was asked about.
+    /// The visitor agrees to the question: load the models.
     pub(super) fn agree(&self) {
         if let Some(question) = self.question.get_untracked() {
             self.claims.update(|claims| {
@@ -110,7 +110,7 @@ impl AppState {
         self.load_model();
     }
 
-    /// The visitor wants the default model in place of what the settings name.
+    /// The visitor prefers the default model to those of the settings.
     pub(super) fn use_default(&self) {
         self.waiting.update_value(|waiting| waiting.reject("the visitor took the default model instead"));
         self.claims.update(|claims| claims.visitor_named(""));
@@ -120,7 +120,7 @@ impl AppState {
         });
     }
 
-    /// Asks the visitor about a model that was let load, and of which other things were found while it was loaded.
+    /// Asks about a model that was allowed to load and then turned out larger, or elsewhere, than stated.
     fn ask_first(&self, model: String, left: Left) {
         self.client.with_value(EngineClient::stop);
         self.engine.set(EngineStatus::Down);
@@ -128,9 +128,9 @@ impl AppState {
         self.question.set(Some(Question::again(Part { model, place, asker: Asker::Link, left })));
     }
 
-    /// Starts a worker with the models that the settings name.
+    /// Starts a worker that loads the settings' models.
     ///
-    /// * `parts`: what was found of them, where that was looked up.
+    /// * `parts`: what was found about them, if that was looked up.
     fn fetch_model(&self, parts: &[Part]) {
         let settings = self.settings.get_untracked();
         let order = |model: &str| {
@@ -153,7 +153,7 @@ impl AppState {
         }
     }
 
-    /// Starts the worker that fits the device, unless the visitor wants something else by the time the device is known.
+    /// Starts the worker for the chosen device, unless the visitor has changed the request by the time the device is known.
     async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, settings: Settings) {
         let load = self.newest_run.get_untracked();
         let device = match self.cpu_reason.get_untracked() {
@@ -172,7 +172,7 @@ impl AppState {
         }
     }
 
-    /// Goes on with the CPU for this visit, without changing the link.
+    /// Uses the CPU for the rest of this visit, without changing the link.
     ///
     /// * `reason` — why, as a sentence.
     pub(super) fn use_cpu(&self, reason: &str) {
@@ -180,7 +180,7 @@ impl AppState {
         self.load_model();
     }
 
-    /// Runs the settings, in place of what is running.
+    /// Runs the settings, replacing the current run.
     pub(super) fn start_run(&self) {
         if self.engine.get_untracked() != EngineStatus::Ready {
             return;
@@ -214,7 +214,7 @@ impl AppState {
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
     }
 
-    /// Ends an engine that does not stop in time: a file of the model's own may keep it at work for hours.
+    /// Terminates an engine that does not stop in time: one of the model's own files may keep it busy for hours.
     fn end_unless_it_stops(&self) {
         thread_local! {
             static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
@@ -239,19 +239,19 @@ impl AppState {
         .forget();
     }
 
-    /// Nothing is measured beside the run any more.
+    /// Marks that no measurement is wanted any more.
     fn stop_measuring(&self) {
         self.measurements.wanted.set(None);
         self.results.working().set(None);
     }
 
-    /// Returns to the example of a first visit, on the same model and device.
+    /// Restores the first visit's example, on the same model and device.
     pub(super) fn reset(&self) {
         self.notices.set(Notices::default());
         let loaded = self.model.get_untracked();
         self.change(HistoryEntry::New, |settings| {
             *settings = Settings { models: settings.models.clone(), ..Settings::example() };
-            // The example is made for the default model: others may have fewer layers, or no chat template.
+            // The example is made for the default model; other models may have fewer layers, or no chat template.
             if let Some(loaded) = loaded {
                 settings.run.plan = settings.run.plan.within(loaded.config.layers).0;
                 settings.run.chat &= loaded.has_chat_template;
@@ -259,7 +259,7 @@ impl AppState {
         });
     }
 
-    /// There is no engine, for a reason that the page found; scripts hear of it as of the engine's own failures.
+    /// Reports a failure that the page itself found; scripts receive it like the engine's own failures.
     fn fail(&self, stage: Stage, message: String) {
         let message = self.for_visitor(message);
         self.end(stage, message.clone());
@@ -276,19 +276,19 @@ impl AppState {
         self.failure.set(Some(Failure::new(stage, message)));
     }
 
-    /// Loads the model anew with weights rounded to 8 bits.
+    /// Reloads the model with weights rounded to 8 bits.
     pub(super) fn round_to_eight_bits(&self) {
         self.change(HistoryEntry::New, |settings| settings.models.precision = Precision::Eight);
     }
 
-    /// Takes over what is heard of the engine for a backend.
+    /// Handles what is heard from the engine of a backend.
     fn hear(&self, backend: Backend, word: Word) {
         match word {
             Word::Event(event) => self.receive(event),
             Word::Listens => {
                 self.program.set(None);
                 if self.engine.get_untracked() == EngineStatus::Down {
-                    // It had been given up.
+                    // The page had given it up.
                     self.failure.set(None);
                     self.engine.set(EngineStatus::Starting);
                 }
@@ -309,7 +309,7 @@ impl AppState {
         }
     }
 
-    /// Takes what the worker tells. Events of superseded runs are dropped here, so numbers never mix two plans.
+    /// Handles a worker's event. Events of superseded runs are dropped here, so that numbers of two plans never mix.
     fn receive(&self, event: WorkerEvent) {
         match event {
             WorkerEvent::Run { run, event } if run == self.newest_run.get_untracked() => {
@@ -334,7 +334,7 @@ impl AppState {
         }
     }
 
-    /// Takes what the newest run tells.
+    /// Applies an event of the newest run.
     fn apply_run_event(&self, run: u64, event: RunEvent) {
         match &event {
             RunEvent::NotFinite { found } => {
@@ -376,7 +376,7 @@ impl AppState {
         }
     }
 
-    /// Has what shows a part of the results look at it again.
+    /// Notifies everything that shows a changed part of the results.
     fn notify(&self, changed: Changed) {
         let results = self.results;
         match changed {
@@ -409,7 +409,7 @@ impl AppState {
         }
     }
 
-    /// Takes what the worker tells of itself.
+    /// Applies an event of the worker itself.
     fn apply_worker_event(&self, event: WorkerEvent) {
         match event {
             WorkerEvent::Hello | WorkerEvent::Pong | WorkerEvent::NotStarted { .. } | WorkerEvent::Run { .. } => {}
@@ -480,7 +480,7 @@ impl AppState {
         }
     }
 
-    /// Shows notices of a model that was loaded, in place of those of the one before.
+    /// Shows the notices of a loaded model in place of the previous model's.
     fn tell_of_model(&self, sentences: Vec<String>) {
         let before = self.of_model.try_update_value(|known| std::mem::replace(known, sentences.clone()));
         self.notices.update(|notices| {
@@ -489,7 +489,7 @@ impl AppState {
         });
     }
 
-    /// A sentence as it helps here: a frame has no place to choose a model.
+    /// Completes a message for an embedded page, which has no place to choose a model.
     fn for_visitor(&self, message: String) -> String {
         if self.embedded && message.contains("under Model") {
             format!("{message} This frame has no Model: open it in a tab for that.")
@@ -498,7 +498,7 @@ impl AppState {
         }
     }
 
-    /// The engine cannot go on: the CPU's takes the place of a GPU's, where the visitor did not ask for that; else the failure stands.
+    /// Handles a fatal failure: on a GPU that the visitor did not ask for, the CPU takes over; otherwise the failure is shown.
     fn replace_engine(&self, stage: Stage, message: String) {
         self.client.with_value(EngineClient::stop);
         let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
@@ -517,13 +517,13 @@ impl AppState {
         self.end(stage, self.for_visitor(sentence(&message) + advice));
     }
 
-    /// There is no model, or no device.
+    /// Stops the engine and shows the failure: there is no model, or no device.
     fn end_engine(&self, stage: Stage, message: String) {
         self.client.with_value(EngineClient::stop);
         self.end(stage, self.for_visitor(sentence(&message)));
     }
 
-    /// Reads the prompt as plain text where the model has no chat template that can be used, and says so.
+    /// Reads the prompt as plain text if the model has no usable chat template, and says so.
     fn keep_chat_possible(&self, model: &ModelInfo) {
         if !model.has_chat_template && self.settings.with_untracked(|settings| settings.run.chat) {
             let notice = match &model.chat_template_fault {
@@ -535,7 +535,7 @@ impl AppState {
         }
     }
 
-    /// Takes layers out of the plans that the model does not have, and says so.
+    /// Removes layers that the model does not have from the plans, and says so.
     fn keep_plan_within(&self, layers: usize) {
         let settings = self.settings.get_untracked();
         let (plan, mut notices) = settings.run.plan.within(layers);
@@ -555,7 +555,7 @@ impl AppState {
     }
 }
 
-/// A message of the engine as a sentence.
+/// Turns an engine's message into a sentence.
 fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
@@ -563,7 +563,7 @@ fn sentence(message: &str) -> String {
     format!("{first}{}{end}", chars.as_str())
 }
 
-/// Takes over the settings of the address bar when the visitor goes back or forward.
+/// Applies the address bar's settings when the visitor goes back or forward.
 pub(super) fn follow_history(state: AppState) {
     EventListener::new(&window(), "popstate", move |_| {
         let (settings, notices) = link::from_query(&address::query());

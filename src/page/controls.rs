@@ -1,4 +1,4 @@
-//! The prompt with its examples, and how tokens are chosen.
+//! The prompt with its examples, and the sampling controls.
 
 use std::str::FromStr;
 
@@ -12,10 +12,10 @@ use super::model_picker::ModelPicker;
 use super::state::AppState;
 use prunescope_protocol::settings::{EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
 
-/// How long typing must rest before the prompt runs, in milliseconds.
+/// How long the visitor must stop typing before the prompt runs, in milliseconds.
 const TYPING_RESTS_MS: u32 = 500;
 
-/// Prompts to pick: a short name and the text.
+/// Example prompts: a short name and the text.
 const EXAMPLES: [(&str, &str); 4] = [
     ("Capital", EXAMPLE_PROMPT),
     ("Sums", "What is 12 plus 30? Answer with the number."),
@@ -27,7 +27,7 @@ const EXAMPLES: [(&str, &str); 4] = [
 #[component]
 pub(super) fn PromptPanel() -> impl IntoView {
     let state = expect_context::<AppState>();
-    // A memo: other settings change without touching what is being typed.
+    // A memo, so that other changes of settings do not overwrite text that is being typed.
     let prompt = Memo::new(move |_| state.settings.with(|settings| settings.run.prompt.clone()));
     let area = NodeRef::<html::Textarea>::new();
     let timer = StoredValue::new_local(None::<Timeout>);
@@ -50,7 +50,7 @@ pub(super) fn PromptPanel() -> impl IntoView {
             <h2><label for="prompt">"Ask the model"</label></h2>
             <textarea id="prompt" rows="2" node_ref=area prop:value=move || prompt.get() on:input=typed on:keydown=key
                 on:change=move |_| commit_prompt(HistoryEntry::New) spellcheck="false"></textarea>
-            // A frame has the prompt and the model of its link.
+            // An embedded page has the prompt and the model of its link.
             <Show when=move || !state.embedded><PromptChoices prompt timer/></Show>
         </div>
     }
@@ -59,9 +59,9 @@ pub(super) fn PromptPanel() -> impl IntoView {
 /// Example prompts, the chat template, the model and sampling.
 #[component]
 fn PromptChoices(
-    /// The prompt that is set.
+    /// The prompt of the settings.
     prompt: Memo<String>,
-    /// Runs what is being typed once typing rests.
+    /// The timer that runs a prompt after typing stops.
     timer: StoredValue<Option<Timeout>, LocalStorage>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -102,7 +102,7 @@ fn PromptChoices(
     }
 }
 
-/// A number's field, bound to one setting.
+/// A number field, bound to one setting.
 #[component]
 fn Number<T>(
     /// Its id.
@@ -111,9 +111,9 @@ fn Number<T>(
     label: &'static str,
     /// Lowest and highest value, and the step.
     range: (f64, f64, f64),
-    /// Reads it.
+    /// Reads the setting.
     get: fn(&Settings) -> T,
-    /// Sets it.
+    /// Changes the setting.
     set: fn(&mut Settings, T),
 ) -> impl IntoView
 where
@@ -129,7 +129,7 @@ where
             }
             _ => {}
         }
-        // What cannot be used is shown as what is in use.
+        // Shows the value in use in place of one that was refused.
         input.set_value(&state.settings.with_untracked(get).to_string());
     };
     view! {
@@ -140,7 +140,7 @@ where
     }
 }
 
-/// How many tokens, and how they are chosen.
+/// Number of tokens, and how they are sampled.
 #[component]
 fn Sampling() -> impl IntoView {
     view! {

@@ -1,5 +1,5 @@
-//! Chooses between WebGPU and the CPU before the engine is loaded: each has its own program, and most of the bytes of one is
-//! what compiles shaders.
+//! Chooses between WebGPU and the CPU before the engine is loaded, since each has its own program: most of the WebGPU program's bytes
+//! are its shader compiler.
 
 use futures::future::{Either, select};
 use gloo::timers::future::TimeoutFuture;
@@ -13,45 +13,45 @@ use super::isolation;
 use prunescope_protocol::messages::{Backend, DeviceChoice};
 use prunescope_protocol::settings::BackendChoice;
 
-/// Longest wait for an adapter, in milliseconds.
+/// Longest wait for a GPU adapter, in milliseconds.
 const PATIENCE_MS: u32 = 10_000;
 
-/// What the browser offers.
+/// The adapter that the browser offers.
 enum Adapter {
     None { why: &'static str },
     Software(Described),
     Real(Described),
 }
 
-/// What an adapter says of itself.
+/// The adapter's description.
 struct Described {
-    /// Its maker and kind, as far as the browser tells.
+    /// Vendor and architecture, as far as the browser tells.
     name: String,
-    /// The longest buffer that it binds, in bytes.
+    /// Greatest size of a buffer binding, in bytes.
     largest_binding: Option<u64>,
 }
 
-/// Under what a browser keeps which models compute faster on the CPU than on an adapter.
+/// Local storage key of the models that compute faster on the CPU than on an adapter.
 const SLOWER: &str = "prunescope-slower-adapters";
-/// Most of them that are kept.
+/// Greatest number of them that are stored.
 const MOST_KEPT: usize = 50;
 
-/// A model that computes faster on the CPU.
+/// A model that computes faster on the CPU than on an adapter.
 #[derive(Serialize, Deserialize)]
 struct Slower {
     adapter: String,
     model: String,
-    /// Both figures, as a sentence.
+    /// Both speeds, as a sentence.
     reason: String,
 }
 
-/// What was found at earlier visits; nothing where the browser keeps nothing.
+/// The models found at earlier visits; none if the browser stores nothing.
 fn slower() -> Vec<Slower> {
     let kept = window().local_storage().ok().flatten().and_then(|storage| storage.get_item(SLOWER).ok().flatten());
     kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// Keeps for later visits that a model computes faster on the CPU than on this browser's adapter.
+/// Remembers for later visits that a model computes faster on the CPU than on this browser's adapter.
 pub(super) async fn remember_slower(model: String, reason: String) {
     let (Adapter::Real(limits), Ok(Some(storage))) = (adapter().await, window().local_storage()) else { return };
     let mut all = slower();
@@ -59,20 +59,20 @@ pub(super) async fn remember_slower(model: String, reason: String) {
     all.push(Slower { adapter: limits.name, model, reason });
     let all = &all[all.len().saturating_sub(MOST_KEPT)..];
     if let Ok(text) = serde_json::to_string(all) {
-        // Where nothing can be kept, it is measured again.
+        // If this fails, the next visit measures again.
         let _ = storage.set_item(SLOWER, &text);
     }
 }
 
-/// To compute on the CPU.
+/// The choice of the CPU, with its reason.
 pub(super) fn cpu(reason: String) -> DeviceChoice {
     let threads = isolation::threads();
     DeviceChoice { backend: Backend::Cpu, reason, required: false, largest_binding: None, threads }
 }
 
-/// Where to compute a model.
+/// Chooses the device for a model.
 ///
-/// The error is a sentence, where WebGPU was asked for and there is none.
+/// The error is a sentence: WebGPU was asked for and is not available.
 pub(super) async fn choose(choice: BackendChoice, model: &str) -> Result<DeviceChoice, String> {
     let threads = isolation::threads();
     let cpu = |reason: String| Ok(cpu(reason));
@@ -105,7 +105,7 @@ pub(super) async fn choose(choice: BackendChoice, model: &str) -> Result<DeviceC
     Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding, threads })
 }
 
-/// Asks the browser for an adapter, through plain JavaScript values: `web-sys` has WebGPU only behind an unstable flag.
+/// Asks the browser for an adapter, through untyped JavaScript values: `web-sys` has WebGPU only behind an unstable flag.
 async fn adapter() -> Adapter {
     let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
     let gpu = get(&window().navigator(), "gpu");

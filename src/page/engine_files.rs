@@ -1,9 +1,9 @@
-//! The files of the engines: where they lie, and how the script of one comes.
+//! The files of the engines: where they are, and how the script of one is fetched.
 //!
-//! They lie in a folder that is named after their content (`scripts/finish-site.py`), so that a page never gets those of another
-//! version. A worker is made of a script that the page has fetched, not of an address: so it is known what came and what did not,
-//! the worker has the page's policy whatever the host sends, and it can be made in a sandboxed frame too, where every address is
-//! another site's.
+//! They are in a folder named after their content (`scripts/finish-site.py`), so that a page never gets those of another version.
+//! A worker is made from a script that the page fetched, not from an address. This tells exactly which file arrived and which did not,
+//! applies the page's policy to the worker whatever the host sends, and works in a sandboxed frame, too, where every address counts as
+//! cross-origin.
 
 use futures::StreamExt;
 use gloo::timers::future::TimeoutFuture;
@@ -18,7 +18,7 @@ use super::address;
 use crate::engine_start::{StartFailure, engine_folder, is_engine_folder};
 use prunescope_protocol::messages::Backend;
 
-/// Longest wait for an answer to whether the page has been updated, in milliseconds.
+/// Longest wait for the answer whether the page has been updated, in milliseconds.
 const PATIENCE_MS: u32 = 5000;
 
 /// The files of an engine.
@@ -28,7 +28,7 @@ pub(super) struct EngineFiles {
 }
 
 impl EngineFiles {
-    /// Of the engine for a backend, of this page's version.
+    /// Files of this page version's engine for a backend.
     pub(super) fn of(backend: Backend) -> Result<Self, StartFailure> {
         let name = match backend {
             Backend::Cpu => "worker",
@@ -40,7 +40,7 @@ impl EngineFiles {
         Ok(Self { folder, name })
     }
 
-    /// The addresses of its script and of its program.
+    /// The addresses of its script and of its wasm program.
     pub(super) fn addresses(&self) -> Result<[String; 2], StartFailure> {
         let address = |file: String| {
             address::absolute(&format!("{}/{file}", self.folder)).map_err(|why| StartFailure::Broken { why })
@@ -48,7 +48,7 @@ impl EngineFiles {
         Ok([address(self.script_name())?, address(format!("{}_bg.wasm", self.name))?])
     }
 
-    /// Its script, in pieces that a blob is made of. `heard` is called whenever some of it has come.
+    /// Fetches its script, as pieces for a blob. `heard` is called whenever some of it has arrived.
     pub(super) async fn script(&self, heard: impl Fn()) -> Result<Array, StartFailure> {
         let [script, program] = self.addresses()?;
         let failed = |status| StartFailure::of(&self.script_name(), status, "");
@@ -57,7 +57,7 @@ impl EngineFiles {
         heard();
         let content = response.headers().get("Content-Type").ok().flatten().unwrap_or_default();
         match response.status() {
-            // Some hosts answer with a page where a file is missing.
+            // Some hosts answer with an HTML page where a file is missing.
             200 if content.starts_with("text/html") => return Err(failed(404)),
             200 => {}
             status => return Err(failed(status)),
@@ -74,7 +74,7 @@ impl EngineFiles {
         Ok(pieces)
     }
 
-    /// What a failure means: where a file is missing because the host has another version of the page by now, that.
+    /// Replaces a failure by [`StartFailure::Updated`] where a file is missing because the host has a newer version of the page.
     pub(super) async fn explain(&self, failure: StartFailure) -> StartFailure {
         if !matches!(failure, StartFailure::Missing { .. }) {
             return failure;
@@ -90,7 +90,7 @@ impl EngineFiles {
     }
 }
 
-/// The text of the page as the host has it now.
+/// The HTML of the page as the host serves it now.
 async fn newest_page() -> Option<String> {
     let location = window().location();
     let options = RequestInit::new();

@@ -7,10 +7,10 @@ use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement};
 
 use super::state::AppState;
 
-/// How long the bytes of a saved file are held for the browser to read, in milliseconds.
+/// How long a saved file's blob URL is kept for the browser to read, in milliseconds.
 const REVOKED_AFTER_MS: u32 = 120_000;
 
-/// Offers a text as a file; a browser that refuses is told in a notice.
+/// Offers a text as a file to save; if the browser refuses, a notice says so.
 pub(super) fn save_text(state: &AppState, name: &str, media_type: &str, text: &str) {
     let made = (|| -> Result<String, JsValue> {
         let options = BlobPropertyBag::new();
@@ -21,7 +21,7 @@ pub(super) fn save_text(state: &AppState, name: &str, media_type: &str, text: &s
     match made {
         Ok(address) => {
             save_address(state, name, &address);
-            // Some browsers read it only after this turn, or after the visitor chose a folder.
+            // Some browsers read it only later, for example after the visitor chose a folder.
             Timeout::new(REVOKED_AFTER_MS, move || {
                 let _ = web_sys::Url::revoke_object_url(&address);
             })
@@ -31,7 +31,7 @@ pub(super) fn save_text(state: &AppState, name: &str, media_type: &str, text: &s
     }
 }
 
-/// Offers what is at an address, such as a picture's data.
+/// Offers the content of an address, such as a picture's data URL, as a file to save.
 pub(super) fn save_address(state: &AppState, name: &str, address: &str) {
     let anchor = document().create_element("a").ok().and_then(|anchor| anchor.dyn_into::<HtmlAnchorElement>().ok());
     match anchor {

@@ -1,4 +1,4 @@
-//! Files that the visitor drops anywhere on the page, or picks: each goes where its content belongs ([`crate::given_files`]).
+//! Files that the visitor drops anywhere on the page, or picks: each is used according to its content ([`crate::given_files`]).
 
 use gloo::events::{EventListener, EventListenerOptions};
 use js_sys::Uint8Array;
@@ -15,14 +15,14 @@ use prunescope_protocol::model::repository::{RepositoryFile, select};
 use prunescope_protocol::settings::View;
 use prunescope_protocol::tasks::{LineError, choice, retrieval};
 
-/// Most bytes of a set that are read.
+/// Bytes of a file that are read as a task set or calibration text; the rest is ignored.
 const MAX_SET_BYTES: f64 = 67_108_864.0;
-/// Most lines of a file that are named one by one.
+/// Greatest number of a file's wrong lines that are reported one by one.
 const NAMED_LINES: usize = 5;
 
-/// Takes files that are dropped on the page.
+/// Accepts files that are dropped on the page.
 pub(super) fn follow_drops(state: AppState) {
-    // A browser opens what is dropped unless both events are refused.
+    // Without `preventDefault` on both events the browser opens a dropped file.
     let options = EventListenerOptions::enable_prevent_default();
     let has_files =
         |event: &DragEvent| event.data_transfer().is_some_and(|data| data.types().includes(&"Files".into(), 0));
@@ -60,13 +60,13 @@ pub(super) fn follow_drops(state: AppState) {
     .forget();
 }
 
-/// Takes files of a picker.
+/// Accepts the files of a picker.
 ///
-/// * `expected`: what the picker is for; a file that can be that is taken for it.
+/// * `expected`: the set that the picker is for, if any; see [`crate::given_files::sort`].
 pub(super) fn pick(state: AppState, event: &leptos::ev::Event, expected: Option<TaskSet>) {
     let input = event_target::<web_sys::HtmlInputElement>(event);
     let files = listed(input.files());
-    // The same file may be picked again after it was mended.
+    // Lets the visitor pick the same file again after correcting it.
     input.set_value("");
     spawn_local(take(state, files, expected));
 }
@@ -75,13 +75,13 @@ fn listed(list: Option<FileList>) -> Vec<File> {
     list.iter().flat_map(|list| (0..list.length()).filter_map(|at| list.get(at))).collect()
 }
 
-/// Puts each file where it belongs, and opens the view of a set.
+/// Uses each file according to its content, and opens the view of a task set.
 async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
     let mut given = vec![];
     for file in &files {
         match head(file).await {
             Some(head) => given.push(GivenFile { name: file.name(), bytes: file.size() as u64, head }),
-            // All or none: a model without one of its files is another one.
+            // All or none: a model that lacks one of its files would be a different model.
             None => return unreadable(state, &file.name()),
         }
     }
@@ -108,7 +108,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
             view = Some(View::Choice);
         }
     }
-    // The file of weights that is loaded names the model; of other weights the visitor is told.
+    // The weights that are loaded give the model its name; the visitor is told about other weights.
     let listed: Vec<RepositoryFile> = model
         .iter()
         .filter_map(|(at, name)| {
@@ -145,7 +145,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
     }
 }
 
-/// Calibrates with a text.
+/// Uses a text file as the calibration text.
 async fn calibrate(state: AppState, file: File) {
     let given = GivenFile { name: file.name(), bytes: file.size() as u64, head: head(&file).await.unwrap_or_default() };
     if !is_text(&given) {
@@ -161,7 +161,7 @@ fn is_gguf(path: &str) -> bool {
     path.to_lowercase().ends_with(".gguf")
 }
 
-/// A file's first bytes.
+/// Reads a file's first bytes.
 async fn head(file: &File) -> Option<Vec<u8>> {
     let part = file.slice_with_f64_and_f64(0.0, HEAD_BYTES as f64).ok()?;
     let bytes = JsFuture::from(part.array_buffer()).await.ok()?;
@@ -177,7 +177,7 @@ fn unreadable(state: AppState, name: &str) {
     state.notices.update(|notices| notices.push(format!("The file {name} could not be read: choose it again.")));
 }
 
-/// Names the lines of a file that were skipped.
+/// Reports the lines of a file that were skipped.
 fn tell_lines(state: &AppState, name: &str, errors: &[LineError], read: usize) {
     let mut told: Vec<String> = errors.iter().take(NAMED_LINES).map(|error| format!("{name}: {error}.")).collect();
     if errors.len() > NAMED_LINES {

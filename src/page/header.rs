@@ -1,4 +1,4 @@
-//! The bar at the top: what this is, and what can be done with the whole.
+//! The bar at the top: title, and actions on the whole page.
 
 use crate::run_results::RunResultsStoreFields;
 use leptos::prelude::*;

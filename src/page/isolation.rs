@@ -1,21 +1,21 @@
-//! Cross-origin isolation: only a page that no other origin's can reach may share memory between threads. A host says so with
-//! two headers of its answers; where it does not, the service worker adds them (`public/sw.js`).
+//! Cross-origin isolation: browsers let only a page isolated from other origins share memory between threads. A host isolates it with
+//! two headers; where the host does not send them, the service worker adds them (`public/sw.js`).
 
 use js_sys::Reflect;
 use leptos::prelude::window;
 use wasm_bindgen::JsValue;
 
-/// Threads in all that are worth having: more wait for each other, and for memory.
+/// Greatest useful number of threads: more of them wait for each other and for memory.
 const MOST_THREADS: usize = 8;
-/// Where a tab keeps that it was loaded anew to be isolated.
+/// Session storage key: set once this tab was reloaded to become isolated.
 const TRIED: &str = "prunescope-isolated";
 
-/// Threads that may compute on the CPU.
+/// Number of threads that may compute on the CPU.
 pub(super) fn threads() -> usize {
     if is_isolated() { worthwhile_threads() } else { 1 }
 }
 
-/// How many threads would compute on this machine: a core is left to the page where there are more than two.
+/// Number of threads worth using on this machine: with more than two cores, one is left to the page.
 fn worthwhile_threads() -> usize {
     match window().navigator().hardware_concurrency() as usize {
         cores @ ..=2 => cores.max(1),
@@ -31,15 +31,15 @@ fn has(of: &JsValue, key: &str) -> bool {
     Reflect::get(of, &key.into()).is_ok_and(|value| value.is_truthy())
 }
 
-/// Loads the page anew, once, where it would be isolated then and that would make it faster; whether it does.
+/// Reloads the page once, if that would isolate it and make it faster; returns whether it does.
 ///
-/// So a first visit to a host without the headers has threads too: the service worker has only begun to watch.
+/// This gives a first visit to a host without the headers its threads: the service worker controls the page only after a reload.
 ///
-/// * `on_cpu` — whether the CPU is what computes; asked last, since it takes time.
+/// * `on_cpu` — whether the CPU computes; awaited last, since it takes time.
 pub(super) async fn reload_for_threads(on_cpu: impl Future<Output = bool>) -> bool {
     let window = window();
     let in_frame = window.parent().ok().flatten().is_none_or(|parent| parent != window);
-    // A frame is as isolated as the page around it.
+    // A frame is only as isolated as the page around it.
     if is_isolated() || in_frame || worthwhile_threads() == 1 {
         return false;
     }

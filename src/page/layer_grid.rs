@@ -1,4 +1,4 @@
-//! The switches: for each layer one for attention, one for the MLP and one for both; and "drop the n least important".
+//! The layer switches: for each layer one for attention, one for the MLP and one for both; and "drop the n least important".
 
 use leptos::ev::{KeyboardEvent, MouseEvent, PointerEvent};
 use leptos::html;
@@ -40,7 +40,7 @@ impl Switch {
         format!("{kind} {}", self.layer)
     }
 
-    /// Its value in `data-switch`, and the inverse.
+    /// Its value in the attribute `data-switch`.
     fn key(self) -> String {
         format!("{}{}", letter(self.kind), self.layer)
     }
@@ -52,7 +52,7 @@ impl Switch {
     }
 }
 
-/// The letter of a kind in the link's `drop=`.
+/// The letter of a kind in the link parameter `drop=`.
 fn letter(kind: DropKind) -> char {
     match kind {
         DropKind::Attention => 'a',
@@ -61,7 +61,7 @@ fn letter(kind: DropKind) -> char {
     }
 }
 
-/// A stroke of the pointer over the grid: everything it touches is set to the same.
+/// A drag over the grid, which sets every switch it touches to the same state.
 #[derive(Clone, PartialEq)]
 struct Stroke {
     off: bool,
@@ -100,14 +100,14 @@ pub(super) fn LayerGrid() -> impl IntoView {
         }
     };
     let end = move |_: PointerEvent| stroke.set(None);
-    // The browser took the pointer to scroll: the touch was not meant for the switches.
+    // The browser took over the pointer to scroll, so the touch was not meant for the switches.
     let cancel = move |_: PointerEvent| {
         if let Some(stroke) = stroke.get_untracked() {
             state.change(HistoryEntry::Same, |settings| settings.run.plan.drop = stroke.before);
         }
         stroke.set(None);
     };
-    // Assistive technology clicks without a pointer; a pointer's click was already handled when it went down.
+    // Assistive technology clicks without a pointer; a pointer's click was already handled on `pointerdown`.
     let click = move |event: MouseEvent| {
         if event.detail() == 0
             && let Some(switch) = event.target().and_then(|target| Switch::from_element(target.unchecked_ref()))
@@ -132,7 +132,7 @@ pub(super) fn LayerGrid() -> impl IntoView {
         event.prevent_default();
         let next = Switch { kind: ROWS[row], layer };
         if event.shift_key() && stroke.get_untracked().is_none() {
-            // Shift carries the state of the switch that is left, as a drag would.
+            // With shift, the focused switch's state is copied to the next one, as in a drag.
             let off = focused.get_untracked().is_off(&plan.get_untracked());
             state.change(HistoryEntry::New, |settings| next.set(settings, off));
         }
@@ -160,7 +160,7 @@ pub(super) fn LayerGrid() -> impl IntoView {
     view! {
             <div class="row">
                 <h2 id="layers-title">"Switch layers off"</h2>
-                // It needs room that a frame does not have.
+                // These sliders need more room than an embedded page has.
                 <Show when=move || !state.embedded><DropLeast/></Show>
             </div>
             <div class="grid" id="layer-grid" role="group" aria-label="Layers: arrow keys move, space switches, shift with an arrow key switches along"
@@ -181,13 +181,13 @@ pub(super) fn LayerGrid() -> impl IntoView {
     }
 }
 
-/// The switch under a pointer; a touch keeps its first target, so the place is asked, not the event.
+/// The switch under a pointer, by coordinates: touch events keep their first target.
 fn under(event: &PointerEvent) -> Option<Switch> {
     let at = document().element_from_point(event.client_x() as f32, event.client_y() as f32)?;
     Switch::from_element(&at)
 }
 
-/// A switch in words.
+/// A switch's state in words.
 fn describe(switch: Switch, plan: &DroppedSublayers, importance: Option<&Importance>) -> String {
     let off = if switch.is_off(plan) { "off" } else { "on" };
     let measured = importance.and_then(|importance| importance.of(switch.kind).get(switch.layer));
@@ -208,7 +208,7 @@ fn describe(switch: Switch, plan: &DroppedSublayers, importance: Option<&Importa
     }
 }
 
-/// How dark a switch is: 0 for the least important of its kind, 1 for the most.
+/// Shade of a switch: 0 for the least important of its kind, 1 for the most important.
 fn shade(switch: Switch, importance: Option<&Importance>) -> String {
     let of = importance.map(|importance| importance.of(switch.kind));
     let rank =

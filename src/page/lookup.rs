@@ -1,5 +1,5 @@
-//! How much of a model is still to be fetched: what of it is kept on this device, and what its host says, where that may be
-//! asked. The facts for [`crate::consent::decide`].
+//! How much of a model still has to be fetched: what is stored on this device, and the sizes that its host states, where the host may
+//! be asked. These are the facts for [`crate::consent::decide`].
 
 use futures::future::{Either, select};
 use gloo::timers::future::TimeoutFuture;
@@ -26,9 +26,9 @@ use prunescope_protocol::model::repository::{
 use prunescope_protocol::model::source::{ModelSource, RepositoryName};
 use prunescope_protocol::settings::Settings;
 
-/// Longest wait for a host that is asked how large a model is, in milliseconds.
+/// Longest wait for a host that is asked for a model's size, in milliseconds.
 const PATIENCE_MS: u32 = 4000;
-/// Longest small text that is read from a host that is asked how large a model is, in bytes.
+/// Longest text (manifest, file list, index) that is read from such a host, in bytes.
 const LONGEST_TEXT: u64 = 16_000_000;
 
 /// Whether the browser asks pages to save data.
@@ -38,7 +38,7 @@ pub(super) fn saves_data() -> bool {
     connection.is_object() && get(&connection, "saveData").is_truthy()
 }
 
-/// Whether nothing has to be looked up: the visitor's own files, and the default model where data need not be saved.
+/// Whether nothing has to be looked up: picked files, and the default model unless the browser asks to save data.
 pub(super) fn is_plain(settings: &Settings) -> bool {
     let plain = |model: &String| match ModelSource::parse(model) {
         ModelSource::Picked(_) => true,
@@ -48,7 +48,7 @@ pub(super) fn is_plain(settings: &Settings) -> bool {
     claims::models(settings).all(plain)
 }
 
-/// What the settings' models are, from where they come, who wants them, and how much of each is still to be fetched.
+/// The settings' models: where each comes from, who wants it, and how much still has to be fetched.
 pub(super) async fn parts(models: Models, settings: &Settings, claims: &Claims) -> Vec<Part> {
     let mut parts = vec![];
     for model in claims::models(settings) {
@@ -63,16 +63,16 @@ pub(super) async fn parts(models: Models, settings: &Settings, claims: &Claims) 
     parts
 }
 
-/// From where a model that settings name would come.
+/// The place of a model that settings name.
 pub(super) fn place(settings: &Settings, model: &str) -> Place {
-    // A page without an address of its own has no site either.
+    // A page without an address has no site.
     address::base().map_or(Place::Device, |page| Place::of(model, settings.models.hub(), &page))
 }
 
 async fn left(models: Models, settings: &Settings, model: &str, place: &Place, asker: Asker) -> Left {
-    // Another host that a link chose is not asked for anything.
+    // A host that a link chose is not contacted at all.
     let may_ask = asker != Asker::Link || !matches!(place, Place::Elsewhere(_));
-    // The page's own site could lead anywhere.
+    // The page's own site could redirect a link's request anywhere.
     let may_follow = asker != Asker::Link || !matches!(place, Place::Site(_));
     match ModelSource::parse(model) {
         ModelSource::Picked(_) => Left::Nothing,
@@ -85,20 +85,20 @@ async fn left(models: Models, settings: &Settings, model: &str, place: &Place, a
     }
 }
 
-/// The default model, which its own name tells on this device.
+/// The default model, which is stored under the name in its manifest.
 async fn default_model() -> Left {
     let Ok(address) = address::absolute(DEFAULT_MODEL) else { return Left::Nothing };
-    // It lies where who runs the site wants it.
+    // Redirects are followed: the site's owner chooses where the default model is.
     match manifest_at(&address, true).await {
         Ok(manifest) => KeptFolder::open(&manifest.name).await.left_of_manifest(&manifest).await,
         Err(left) => left,
     }
 }
 
-/// A manifest; where there is none, what is left to be fetched then.
+/// Fetches a manifest; the error is what to assume without one.
 async fn manifest_at(address: &str, may_follow: bool) -> Result<Manifest, Left> {
     match ask(address, "GET", None, may_follow).await {
-        // What is wrong with it, loading tells in full.
+        // Loading reports in full what is wrong with it.
         Answer::Text { text, .. } => Manifest::parse(&text).map_err(|_| Left::Nothing),
         Answer::Refused => Err(Left::Nothing),
         Answer::Redirect => Err(Left::Redirect),
@@ -106,7 +106,7 @@ async fn manifest_at(address: &str, may_follow: bool) -> Result<Manifest, Left> 
     }
 }
 
-/// A file of weights, or a manifest with its parts beside it.
+/// A file of weights, or a manifest with its parts.
 ///
 /// * `may_follow`: whether redirects are followed.
 async fn at_address(address: &str, may_ask: bool, may_follow: bool) -> Left {
@@ -163,7 +163,7 @@ async fn in_repository(
     }
     let (true, Some(address)) = (may_ask, name.listing_address(hub)) else { return Left::Unknown };
     let listing = match ask(address.as_str(), "GET", token.clone(), may_follow).await {
-        // Other pages of the list may have other files.
+        // Further pages of the list may contain more files.
         Answer::Text { more: true, .. } | Answer::None => return Left::Unknown,
         Answer::Redirect => return Left::Redirect,
         Answer::Text { text, .. } => text,
@@ -173,7 +173,7 @@ async fn in_repository(
     if files.listed.len() >= FULL_PAGE {
         return Left::Unknown;
     }
-    // Which files the weights are in, the index says, where there is one.
+    // The index, if there is one, says which files contain the weights.
     let index = match name.file_address(hub, INDEX).filter(|_| files.has_index()) {
         None => None,
         Some(address) => match ask(address.as_str(), "GET", token, may_follow).await {
@@ -183,7 +183,7 @@ async fn in_repository(
         },
     };
     let texts: u64 = files.selection.texts.iter().map(|text| text.bytes).sum();
-    // What cannot be loaded, loading tells in full.
+    // Loading reports what cannot be loaded.
     let Some(weights) = weights_of(&files, index) else { return Left::Nothing };
     match folder.left_of(weights).await {
         Left::Bytes(bytes) => Left::Bytes(bytes.saturating_add(texts)),
@@ -191,27 +191,27 @@ async fn in_repository(
     }
 }
 
-/// The files of a repository, and those that are selected.
+/// The files of a repository, and the ones selected for loading.
 struct Files {
     listed: Vec<RepositoryFile>,
     selection: Selection,
 }
 
 impl Files {
-    /// Whether an index says which files the weights are in.
+    /// Whether an index says which files contain the weights.
     fn has_index(&self) -> bool {
         self.selection.texts.iter().any(|text| text.path == INDEX)
     }
 }
 
-/// The files of a hub's list; none where that is no list, or has no such model.
+/// Parses a hub's file list; none if it is not one, or has no such model.
 fn files_of(listing: &str, name: &RepositoryName) -> Option<Files> {
     let listed = parse_listing(listing).ok()?;
     let selection = select_files(&listed, name.file.as_deref()).ok()?;
     Some(Files { listed, selection })
 }
 
-/// The files of weights, by the index where there is one; none where it names files that are not there.
+/// The files of weights, by the index if there is one; none if the index names files that are not there.
 fn weights_of(files: &Files, index: Option<String>) -> Option<Vec<RepositoryFile>> {
     let selected = files.selection.weights.clone();
     if !files.has_index() {
@@ -220,19 +220,19 @@ fn weights_of(files: &Files, index: Option<String>) -> Option<Vec<RepositoryFile
     Repository { index: Some(index?), ..Repository::default() }.weights(&files.listed, selected).ok()
 }
 
-/// What a host answers.
+/// A host's answer.
 enum Answer {
-    /// A text, or its length alone.
+    /// A text with its length, or only the length (`HEAD`); `more`: the list continues on another page.
     Text { text: String, length: Option<u64>, more: bool },
-    /// It has no such thing, or not for this visitor: loading says so in full.
+    /// The host has no such file, or not for this visitor; loading reports it in full.
     Refused,
-    /// It redirects to another address, which is not followed.
+    /// It redirects to another address, and was not followed.
     Redirect,
-    /// Nothing of use.
+    /// No usable answer.
     None,
 }
 
-/// Asks a host for a small text, or by `HEAD` for the length of a file.
+/// Asks a host for a small text, or with `HEAD` for the length of a file.
 ///
 /// * `may_follow`: whether redirects are followed.
 async fn ask(address: &str, method: &str, token: Option<String>, may_follow: bool) -> Answer {
@@ -252,7 +252,7 @@ async fn ask(address: &str, method: &str, token: Option<String>, may_follow: boo
             JsFuture::from(window().fetch_with_str_and_init(address, &init)).await?.unchecked_into();
         match response.status() {
             200 => {}
-            // An answer that is not followed says nothing of itself.
+            // A redirect that is not followed has status 0 and reveals nothing.
             0 => return Ok(Answer::Redirect),
             401 | 403 | 404 | 410 => return Ok(Answer::Refused),
             _ => return Ok(Answer::None),
@@ -270,12 +270,12 @@ async fn ask(address: &str, method: &str, token: Option<String>, may_follow: boo
         Either::Left((Ok(answer), _)) => answer,
         Either::Left((Err(_), _)) | Either::Right(_) => Answer::None,
     };
-    // What was not read until now is not wanted.
+    // Cancels the rest of the answer.
     abort.abort();
     answer
 }
 
-/// The folder in which a model is kept on this device ([`crate::download`]); none where there is none.
+/// The folder in which a model is stored on this device ([`prunescope_downloads`]), if there is one.
 struct KeptFolder(Option<FileSystemDirectoryHandle>);
 
 impl KeptFolder {
@@ -292,13 +292,13 @@ impl KeptFolder {
         await_handle(handle.get_file()).await
     }
 
-    /// The record of a kept file.
+    /// The record of a stored file.
     async fn record(&self, name: &str) -> Option<Record> {
         let bytes: JsValue = await_handle(self.file(&format!("{name}{RECORD}")).await?.array_buffer()).await?;
         Record::parse(&Uint8Array::new(&bytes).to_vec(), CHUNK)
     }
 
-    /// Whether all of a file is kept.
+    /// Whether a file is stored completely.
     async fn is_complete(&self, name: &str) -> bool {
         self.record(name).await.is_some_and(|record| record.sealed)
     }
@@ -307,7 +307,7 @@ impl KeptFolder {
         await_handle::<JsValue>(self.file(name).await?.text()).await?.as_string()
     }
 
-    /// How much is left of files, each with the name under which it is kept and its length.
+    /// Bytes of the given files (name in the folder, length) that still have to be fetched.
     async fn left(&self, files: impl Iterator<Item = (Option<String>, u64)>) -> Left {
         let (mut left, mut all_whole) = (0u64, true);
         for (name, bytes) in files {
@@ -316,7 +316,7 @@ impl KeptFolder {
                 Some(name) => match self.record(&name).await {
                     Some(record) if record.sealed => continue,
                     Some(record) => record.covered(),
-                    // Without a record a file is from an earlier version of the page, and taken over where it is right.
+                    // A file without a record is from an earlier version of the page, and is reused if its content is right.
                     None => self.file(&name).await.map_or(0, |file| file.size() as u64),
                 },
             };
@@ -326,12 +326,12 @@ impl KeptFolder {
         if all_whole { Left::Nothing } else { Left::Bytes(left) }
     }
 
-    /// The same of a manifest's parts.
+    /// The same for a manifest's parts.
     async fn left_of_manifest(&self, manifest: &Manifest) -> Left {
         self.left(manifest.parts.iter().map(|part| (part.sha256.clone(), part.bytes))).await
     }
 
-    /// The same of a repository's files of weights.
+    /// The same for a repository's files of weights.
     async fn left_of(&self, weights: Vec<RepositoryFile>) -> Left {
         self.left(weights.into_iter().map(|file| (Some(names::of_file(&file)), file.bytes))).await
     }

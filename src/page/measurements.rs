@@ -1,7 +1,7 @@
-//! What is measured beside the main run: task sets, variants, the sweep, pictures of matrices.
+//! State of the measurements outside the main run: task sets, variants, the sweep, pictures of matrices.
 //!
-//! A measurement runs after the main run of the settings it belongs to, under the same number. A change of settings stops it;
-//! it goes on by itself after the new run, and the engine tells again what it knew.
+//! A measurement runs after the main run of its settings, under the same run number. A change of settings stops it; it continues by
+//! itself after the new run, and the engine sends again the results that it already had.
 
 use leptos::prelude::*;
 
@@ -10,31 +10,31 @@ use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
 
-/// Signals of everything that is measured beside the main run.
+/// Signals of everything that is measured outside the main run.
 #[derive(Clone, Copy)]
 pub(super) struct Measurements {
-    /// What was asked for and is not complete.
+    /// The measurement that was asked for and is not complete.
     pub wanted: RwSignal<Option<Measurement>>,
     /// The multiple-choice questions.
     pub questions: RwSignal<Vec<Question>>,
     /// Passages and queries.
     pub retrieval_set: RwSignal<RetrievalSet>,
-    /// The prompts with exact answers.
+    /// Prompts with exact answers.
     pub generative: StoredValue<Vec<GenerativeTask>>,
-    /// Seconds that the sweep will still take, once that can be said.
+    /// Estimated seconds that the sweep still needs, once known.
     pub time_left: RwSignal<Option<f64>>,
-    /// How fast its points come.
+    /// Measures how fast the sweep's points arrive.
     pub pace: StoredValue<SweepPace>,
-    /// The matrix whose picture is shown.
+    /// Layer and matrix whose picture is shown.
     pub pictured: RwSignal<(usize, Matrix)>,
-    /// The visitor's calibration text; empty is the built-in one.
+    /// The visitor's calibration text; empty means the built-in one.
     pub calibration: RwSignal<String>,
-    /// Whether the sets are the visitor's own: questions, retrieval.
+    /// Whether the sets of questions and of passages are the visitor's own.
     pub own_sets: StoredValue<(bool, bool)>,
 }
 
 impl Measurements {
-    /// Nothing measured yet, on the built-in sets.
+    /// Nothing measured yet, with the built-in sets.
     pub(super) fn new() -> Self {
         Self {
             wanted: RwSignal::new(None),

@@ -1,4 +1,4 @@
-//! Measurements beside the main run: when they start, and what stops them.
+//! When measurements outside the main run start and stop.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks::{self, Question, RetrievalSet};
 
 impl AppState {
-    /// Asks for a measurement: now, or after the main run.
+    /// Requests a measurement: at once, or after the main run.
     pub(super) fn start_measurement(&self, what: Measurement) {
         self.measurements.wanted.set(Some(what));
         if what == Measurement::Sweep {
@@ -24,7 +24,7 @@ impl AppState {
             return;
         }
         if self.is_stale_untracked() {
-            // A run that was stopped before its first results: the measurement follows it.
+            // The run was stopped before its first results: it starts again, and the measurement follows it.
             self.start_run();
         } else {
             self.send_measurement(what);
@@ -38,7 +38,7 @@ impl AppState {
         }
     }
 
-    /// The main run is complete: what is wanted or belongs to the open view follows.
+    /// Called when the main run is complete: starts the measurement that is wanted or that the open view needs.
     pub(super) fn measure_after_run(&self) {
         let wanted = self.measurements.wanted.get_untracked();
         if let Some(what) = wanted.or_else(|| self.automatic_measurement()) {
@@ -46,7 +46,7 @@ impl AppState {
         }
     }
 
-    /// A measurement is complete: what the open view shows may still be missing, if a sweep was in its way.
+    /// Called when a measurement is complete: the open view may still lack its results if a sweep came first.
     pub(super) fn measure_after_measurement(&self) {
         self.measurements.wanted.set(None);
         let view = self.settings.with_untracked(|settings| settings.view);
@@ -61,7 +61,7 @@ impl AppState {
         self.settings.with_untracked(|settings| automatic(settings, pictured))
     }
 
-    /// The settings changed, but not what the main run asks.
+    /// Called when settings changed that do not affect the main run.
     pub(super) fn measure_after_change(&self, before: &Settings, now: &Settings) {
         let measurements = self.measurements;
         if now.measure.sweep != before.measure.sweep || now.measure.sample != before.measure.sample {
@@ -83,7 +83,7 @@ impl AppState {
         }
     }
 
-    /// Tells a fresh engine of the visitor's own sets and text.
+    /// Sends the visitor's own task sets and calibration text to a new engine.
     pub(super) fn send_sets(&self) {
         let (own_questions, own_retrieval) = self.measurements.own_sets.get_value();
         if own_questions {
@@ -98,7 +98,7 @@ impl AppState {
         }
     }
 
-    /// Uses other questions; none is the built-in set.
+    /// Uses other questions; none means the built-in set.
     pub(super) fn use_questions(&self, questions: Vec<Question>) {
         self.measurements.own_sets.update_value(|own| own.0 = !questions.is_empty());
         self.send(Request::UseQuestions { questions: questions.clone() });
@@ -107,7 +107,7 @@ impl AppState {
         self.start_after_message(Measurement::Choice);
     }
 
-    /// Uses another retrieval set; an empty one is the built-in set.
+    /// Uses another retrieval set; an empty one means the built-in set.
     pub(super) fn use_retrieval_set(&self, set: RetrievalSet) {
         let own = !set.queries.is_empty();
         self.measurements.own_sets.update_value(|sets| sets.1 = own);
@@ -117,7 +117,7 @@ impl AppState {
         self.start_after_message(Measurement::Retrieval);
     }
 
-    /// Asks for a measurement after a message that stopped what was running.
+    /// Starts a measurement after a request that stopped the current one.
     fn start_after_message(&self, what: Measurement) {
         let was_running = self.running.get_untracked();
         self.start_measurement(what);
@@ -126,7 +126,7 @@ impl AppState {
         }
     }
 
-    /// Uses another calibration text; the empty one is the built-in text.
+    /// Uses another calibration text; empty means the built-in text.
     pub(super) fn calibrate(&self, text: String) {
         self.measurements.calibration.set(text.clone());
         self.send(Request::Calibrate { text });
@@ -134,7 +134,7 @@ impl AppState {
         self.start_run();
     }
 
-    /// Tells from the points of a sweep so far how long the others will take.
+    /// Updates the estimated time for the sweep's remaining points.
     pub(super) fn keep_sweep_pace(&self, done: usize, total: usize) {
         let now = window().performance().map_or(0.0, |performance| performance.now());
         let left = self.measurements.pace.try_update_value(|pace| pace.left(now, done, total)).flatten();

@@ -1,16 +1,16 @@
 //! The page: Leptos components over one [`state::AppState`]. Knows the protocol and plain numbers, never a tensor.
 //!
 //! * [`state`]: the signals; [`controller`]: the one place that changes them.
-//! * [`client`]: the worker that runs the engine; [`engine_files`]: what it is made of.
-//! * [`device`]: WebGPU or the CPU.
-//! * [`models`]: where models come from, and what of them is kept on this device.
-//! * [`lookup`]: how large a model is, before it is decided whether the visitor is asked (`crate::consent`).
-//! * [`measurements`]: signals of what is measured beside the main run; [`measuring`]: when that starts and stops.
-//! * [`views`]: below the first screen, one module a view.
+//! * [`client`]: the worker that runs the engine; [`engine_files`]: its files.
+//! * [`device`]: the choice between WebGPU and the CPU.
+//! * [`models`]: where models come from, and which are stored on this device.
+//! * [`lookup`]: a model's size, for the decision whether to ask the visitor (`crate::consent`).
+//! * [`measurements`]: signals of the measurements outside the main run; [`measuring`]: when they start and stop.
+//! * [`views`]: the views below the first screen, one module each.
 //! * [`address`]: the link in the address bar, history, copying.
-//! * [`offline`]: visits without network.
+//! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
-//! * The rest: one module a part of the page.
+//! * Every other module is one part of the page.
 
 #![allow(unreachable_pub, reason = "a component expands to public items")]
 
@@ -88,12 +88,12 @@ fn App() -> impl IntoView {
                 </section>
                 <section class="panel layers" aria-labelledby="layers-title">
                     <layer_grid::LayerGrid/>
-                    // A frame is about what its link shows; where that edits weights, readers may turn the screw.
+                    // An embedded page shows what its link is about; compression controls only if the link edits weights.
                     <Show when=move || !embedded || edits.get()>
                         <compression_controls::CompressionControls/>
                     </Show>
                 </section>
-                // A frame whose link names a view is about that view.
+                // An embedded page whose link names a view shows that view first.
                 {if state.view_first {
                     view! { <views::Views/><texts::Texts/> }.into_any()
                 } else {
@@ -105,7 +105,7 @@ fn App() -> impl IntoView {
     }
 }
 
-/// Takes away what `index.html` shows until the page is there.
+/// Removes the placeholder of `index.html`.
 fn remove_placeholder() {
     if let Some(placeholder) = document().get_element_by_id("starting") {
         placeholder.remove();

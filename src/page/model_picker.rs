@@ -1,4 +1,4 @@
-//! Which model, which second model, and where they run.
+//! The choice of the model, the second model and the device.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -13,18 +13,18 @@ use prunescope_downloads::words::host_of;
 use prunescope_protocol::model::source::{DEFAULT_HUB, PICKED};
 use prunescope_protocol::settings::{Precision, Settings};
 
-/// A line in which a visitor writes a model.
+/// A text field for a model.
 #[component]
 fn ModelField(
     /// Its id.
     id: &'static str,
     /// Its label.
     label: &'static str,
-    /// What stands there when it is empty.
+    /// Text shown while it is empty.
     placeholder: &'static str,
-    /// Reads it.
+    /// Reads the setting.
     get: fn(&Settings) -> &String,
-    /// Sets it.
+    /// Changes the setting.
     set: fn(&mut Settings, String),
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -48,7 +48,7 @@ fn ModelField(
     }
 }
 
-/// The visitor names a model, perhaps the one that is set already: asked for again, such as with an access token.
+/// Sets a model that the visitor named. Naming the current one again reloads it, for example with an access token.
 fn choose(state: &AppState, get: fn(&Settings) -> &String, set: fn(&mut Settings, String), model: String) {
     if state.settings.with_untracked(|settings| *get(settings) == model) && !model.is_empty() {
         state.claims.update(|claims| claims.visitor_named(&model));
@@ -58,7 +58,7 @@ fn choose(state: &AppState, get: fn(&Settings) -> &String, set: fn(&mut Settings
     }
 }
 
-/// Which model, and where it runs.
+/// The choice of model and device.
 #[component]
 pub(super) fn ModelPicker() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -85,7 +85,7 @@ pub(super) fn ModelPicker() -> impl IntoView {
     }
 }
 
-/// Models that visitors may like to try.
+/// Models that the page suggests.
 #[component]
 fn Suggestions() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -108,7 +108,7 @@ fn Suggestions() -> impl IntoView {
     }
 }
 
-/// Where to compute, and how exactly weights are held.
+/// The choice of the device and of the weights' precision.
 #[component]
 fn Device() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -161,7 +161,7 @@ fn Hub() -> impl IntoView {
     }
 }
 
-/// The access token for a hub; or why there can be none.
+/// The field for a hub's access token, or why there is none.
 #[component]
 fn Token(
     /// The hub's address.
@@ -177,7 +177,7 @@ fn Token(
     }
     let is_trusted = {
         let hub = hub.clone();
-        // Who gave it a token in this tab has trusted it.
+        // A visitor who gave it a token in this tab has trusted it.
         Memo::new(move |_| state.claims.with(|claims| claims.is_trusted(&hub)) || state.models.token(&hub).is_some())
     };
     let hub = StoredValue::new(hub);
@@ -205,7 +205,7 @@ fn Token(
     .into_any()
 }
 
-/// What is kept on this device.
+/// Models stored on this device.
 #[component]
 fn KeptModels() -> impl IntoView {
     let state = expect_context::<AppState>();

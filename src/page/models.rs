@@ -1,4 +1,4 @@
-//! Where models come from, on the page's side: picked files, a hub with its access token, and what is kept on this device.
+//! Where models come from, on the page's side: picked files, a hub with its access token, and models stored on this device.
 
 use std::collections::BTreeMap;
 
@@ -17,20 +17,20 @@ use prunescope_protocol::messages::{Allowance, ModelFiles, ModelOrder, PickedFil
 use prunescope_protocol::model::source::{ModelSource, PICKED};
 use prunescope_protocol::settings::Settings;
 
-/// Where the default model is served, beside the page.
+/// Address of the default model's manifest, relative to the page.
 pub(super) const DEFAULT_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.json";
-/// Under what tokens are kept, in this tab's storage only.
+/// Session storage key of the access tokens.
 const TOKENS: &str = "prunescope-tokens";
 
-/// A repository that visitors may like to try.
+/// A repository that the page suggests.
 pub(super) struct Suggestion {
-    /// What to write as the model.
+    /// The text for the model field.
     pub model: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Megabytes to download.
+    /// Size of the download in megabytes.
     pub megabytes: u32,
-    /// Megabytes of memory that its weights take.
+    /// Memory that its weights take, in megabytes.
     pub memory: u32,
     /// Its licence.
     pub licence: &'static str,
@@ -76,40 +76,40 @@ pub(super) const SUGGESTIONS: [Suggestion; 6] = [
     Suggestion { model: "openai-community/gpt2", name: "GPT-2", megabytes: 548, memory: 550, licence: "MIT" },
 ];
 
-/// A model that is kept on this device.
+/// A model stored on this device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Kept {
     /// Its folder.
     folder: String,
-    /// What it is.
+    /// Its display name.
     pub name: String,
-    /// Bytes that it takes.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
 /// Where models come from.
 #[derive(Clone, Copy)]
 pub(super) struct Models {
-    /// Files that were picked in this visit, by the name of the model.
+    /// Files picked in this visit, by the model's name.
     picked: StoredValue<BTreeMap<String, Vec<PickedFile>>>,
     /// Access tokens by hub.
     tokens: RwSignal<Tokens>,
-    /// Whether tokens are used at all: not in a frame, whose surrounding page can read the results.
+    /// Whether tokens are used at all: not in a frame, where the embedding page can read the results.
     uses_tokens: bool,
-    /// What is kept on this device.
+    /// Models stored on this device.
     pub kept: RwSignal<Vec<Kept>>,
-    /// Whether the browser says that it may delete what is kept when it needs room.
+    /// Whether the browser may delete stored models when it needs room.
     pub evictable: RwSignal<bool>,
-    /// Why a kept model was not deleted, as a sentence.
+    /// Why a stored model was not deleted, as a sentence.
     pub undeleted: RwSignal<Option<String>>,
-    /// Whether the browser was asked in this visit to let what is kept stay.
+    /// Whether the browser was asked for persistent storage in this visit.
     asked_to_stay: StoredValue<bool>,
 }
 
 impl Models {
-    /// With the tokens of this tab, if it has any.
+    /// Starts with this tab's stored tokens, if any.
     ///
-    /// * `embedded`: whether the page is shown in another one, which can read the results; no token is used there.
+    /// * `embedded`: whether another page embeds this one and can read the results; no token is used then.
     pub(super) fn new(embedded: bool) -> Self {
         let stored = storage().and_then(|storage| storage.get_item(TOKENS).ok().flatten()).unwrap_or_default();
         let this = Self {
@@ -130,12 +130,12 @@ impl Models {
         self.tokens.with(|tokens| tokens.of(hub).cloned()).filter(|_| self.uses_tokens)
     }
 
-    /// Takes a token for a hub; an empty one takes it away.
+    /// Sets the token of a hub; an empty one removes it.
     pub(super) fn set_token(&self, hub: &str, token: &str) {
         self.tokens.update(|tokens| tokens.set(hub, token));
         let stored = self.tokens.with_untracked(Tokens::stored);
         if let Some(storage) = storage() {
-            // Where a browser keeps nothing, the signal has them until the page is closed.
+            // If the browser stores nothing, the tokens last until the page is closed.
             let _ = match stored {
                 Some(text) => storage.set_item(TOKENS, &text),
                 None => storage.remove_item(TOKENS),
@@ -143,7 +143,7 @@ impl Models {
         }
     }
 
-    /// Takes files that the visitor picked, under a name; returns what to write as the model.
+    /// Adds files that the visitor picked, under a name; returns the text for the model field.
     pub(super) fn pick(&self, name: String, files: Vec<PickedFile>) -> String {
         let model = format!("{PICKED}{name}");
         self.picked.update_value(|known| {
@@ -152,11 +152,11 @@ impl Models {
         model
     }
 
-    /// What the worker must do to load a model that settings name.
+    /// The worker's source for a model that settings name.
     ///
-    /// * `allowance`: what may come of it, where that has a limit.
+    /// * `allowance`: limits on what may be fetched, if there are any.
     ///
-    /// The error is a sentence.
+    /// The error is a sentence for the visitor.
     pub(super) fn order(
         &self,
         settings: &Settings,
@@ -183,13 +183,13 @@ impl Models {
         Ok(ModelOrder { source: model.into(), files, allowance })
     }
 
-    /// Looks anew what is kept on this device, after a model was loaded: if one is kept, the browser is asked to let it stay.
+    /// Reads again which models are stored on this device. If there are some, the browser is asked for persistent storage.
     pub(super) fn refresh_cached(&self) {
         let this = *self;
         spawn_local(async move {
             this.look().await;
             let has_some = this.kept.with_untracked(|kept| !kept.is_empty());
-            // Once is enough: some browsers ask the visitor.
+            // Asked once a visit: some browsers show the visitor a prompt.
             if has_some && this.evictable.get_untracked() && !this.asked_to_stay.get_value() {
                 this.asked_to_stay.set_value(true);
                 this.evictable.set(!kept_models::persist().await.unwrap_or(false));
@@ -204,7 +204,7 @@ impl Models {
         self.evictable.set(evictable);
     }
 
-    /// Deletes a kept model.
+    /// Deletes a stored model.
     pub(super) fn delete(&self, model: &Kept) {
         let (this, Kept { folder, name, .. }) = (*self, model.clone());
         spawn_local(async move {
@@ -219,7 +219,7 @@ impl Models {
     }
 }
 
-/// Why a kept model was not deleted; none where it was gone already.
+/// Why a stored model was not deleted; none if it was gone already.
 fn undeleted(name: &str, error: &JsValue) -> Option<String> {
     let Some(error) = error.dyn_ref::<DomException>() else {
         return Some(format!("{name} could not be deleted ({error:?}): reload the page and try again."));
@@ -257,7 +257,7 @@ async fn list() -> Option<Vec<Kept>> {
                 bytes += file.unchecked_into::<web_sys::File>().size() as u64;
             }
         }
-        // A folder of empty files is what a device without room leaves.
+        // A folder of empty files is left over when the device had no room.
         if bytes > 0 {
             out.push(Kept { name: names::shown(&folder), folder, bytes });
         }

@@ -1,4 +1,4 @@
-//! Visits without network: the service worker `public/sw.js` keeps the page and its engine.
+//! Visits without a network: the service worker `public/sw.js` stores the page and its engine.
 
 use futures::future::select;
 use gloo::timers::future::TimeoutFuture;
@@ -11,12 +11,12 @@ use web_sys::{ServiceWorkerContainer, ServiceWorkerRegistration};
 use super::engine_files::EngineFiles;
 use prunescope_protocol::messages::Backend;
 
-/// Longest wait for the service worker, in milliseconds: an older browser's visit must not begin later than without one.
+/// Longest wait for the service worker, in milliseconds: it must not delay visits in older browsers.
 const PATIENCE_MS: u32 = 1000;
 
-/// Lets the service worker watch this page, so that what is loaded from here on passes it.
+/// Registers the service worker, so that everything fetched from here on passes through it.
 ///
-/// Where there is none (no https, a private window, a sandboxed frame, an old browser), the page works the same, but only with
+/// Where there is none (no https, a private window, a sandboxed frame, an old browser), the page works the same, but needs a
 /// network.
 pub(super) async fn prepare() {
     if let Some(container) = container() {
@@ -25,7 +25,7 @@ pub(super) async fn prepare() {
     }
 }
 
-/// Lets the service worker keep this page with all its files, now that its engine for a backend runs.
+/// Asks the service worker to store this page with all its files, now that its engine for a backend runs.
 pub(super) async fn keep(backend: Backend) {
     let Some(ready) = container().and_then(|container| container.ready().ok()) else { return };
     let Ok(Ok(addresses)) = EngineFiles::of(backend).map(|files| files.addresses()) else { return };
@@ -34,19 +34,19 @@ pub(super) async fn keep(backend: Backend) {
     let engine: Array = addresses.iter().map(|address| JsValue::from(address.as_str())).collect();
     let message = Object::new();
     if Reflect::set(&message, &"engine".into(), &engine).is_ok() {
-        // A worker that is gone keeps nothing; the page goes on.
+        // A service worker that has ended stores nothing; the page continues.
         let _ = worker.post_message(&message);
     }
 }
 
-/// The browser's service workers, where this page may have one.
+/// The browser's service worker container, if this page may use it.
 fn container() -> Option<ServiceWorkerContainer> {
-    // In a sandboxed frame a browser may throw where it is only asked.
+    // In a sandboxed frame, merely reading the property may throw.
     let container = Reflect::get(&window().navigator(), &"serviceWorker".into()).ok()?;
     container.is_object().then(|| container.unchecked_into())
 }
 
-/// Registers the service worker and waits until it watches this page.
+/// Registers the service worker and waits until it controls this page.
 async fn watched(container: &ServiceWorkerContainer) -> Result<(), JsValue> {
     if JsFuture::from(container.register("sw.js")).await?.is_undefined() {
         return Err("service workers are blocked".into());
@@ -56,7 +56,7 @@ async fn watched(container: &ServiceWorkerContainer) -> Result<(), JsValue> {
         let claimed = js_sys::Promise::new(&mut |resolve, _| {
             container.set_oncontrollerchange(Some(&resolve));
         });
-        // It may have come between the two.
+        // It may have taken control between the two.
         if container.controller().is_none() {
             JsFuture::from(claimed).await?;
         }

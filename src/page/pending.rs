@@ -1,4 +1,4 @@
-//! Promises that scripts wait for, and their callbacks.
+//! Promises and callbacks that scripts wait for.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,17 +12,21 @@ use prunescope_protocol::messages::{RunEvent, WorkerEvent};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 
-/// Promises of results that are not there yet, and callbacks.
+/// Promises of results that are not there yet, and event callbacks.
 #[derive(Default)]
 pub(super) struct Pending {
+    /// Promises of results: the functions that resolve and reject each.
     pub results: Vec<(Function, Function)>,
+    /// Functions that resolve the promises of a loaded model.
     pub ready: Vec<Function>,
+    /// Event callbacks by their number, each with the event's name.
     pub callbacks: Rc<RefCell<BTreeMap<u32, (String, Function)>>>,
+    /// Number of the next callback.
     pub next_callback: u32,
 }
 
 impl Pending {
-    /// Settles promises that what a worker tells of itself answers; returns the callbacks to call, once nothing is borrowed any more.
+    /// Settles the promises that a worker's event answers. Returns the callbacks; call them once nothing is borrowed.
     pub(super) fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
         match event {
             WorkerEvent::Progress { .. } => self.calls("progress", || to_js(event)),
@@ -43,9 +47,9 @@ impl Pending {
         }
     }
 
-    /// The same for what the newest run tells.
+    /// The same for an event of the newest run.
     ///
-    /// * `settings` — what was asked.
+    /// * `settings` — the settings of that run.
     pub(super) fn tell_of_run(&mut self, run: u64, event: &RunEvent, settings: Settings) -> Calls {
         match event {
             RunEvent::Done { report } => {
@@ -63,13 +67,14 @@ impl Pending {
         self.calls(event.name(), || to_js(&Told { run, event }))
     }
 
-    /// Rejects all promises of results.
+    /// Rejects all promises of results with a reason.
     pub(super) fn reject(&mut self, why: &str) {
         for (_, reject) in self.results.drain(..) {
             let _ = reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(why));
         }
     }
 
+    /// The callbacks registered for an event; `detail` is made only if there are some.
     pub(super) fn calls(&self, name: &str, detail: impl FnOnce() -> JsValue) -> Calls {
         let callbacks: Vec<Function> = self
             .callbacks
@@ -82,7 +87,7 @@ impl Pending {
     }
 }
 
-/// What a run tells, as scripts get it.
+/// A run's event as scripts receive it.
 #[derive(Serialize)]
 struct Told<'a> {
     run: u64,
@@ -90,7 +95,7 @@ struct Told<'a> {
     event: &'a RunEvent,
 }
 
-/// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed then.
+/// Callbacks to call with a detail. A callback may use the whole interface, so nothing may be borrowed while it runs.
 #[derive(Default)]
 #[must_use]
 pub(super) struct Calls {
@@ -99,7 +104,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Calls them; one that fails does not keep the others from being called.
+    /// Calls them all; an exception in one does not stop the others.
     pub(super) fn call(self) {
         for callback in self.callbacks {
             if let Err(error) = callback.call1(&JsValue::UNDEFINED, &self.detail) {
@@ -109,7 +114,7 @@ impl Calls {
     }
 }
 
-/// A value as a plain JavaScript object.
+/// Converts a value to a plain JavaScript object.
 pub(super) fn to_js(value: &impl Serialize) -> JsValue {
     serde_json::to_string(value).ok().and_then(|text| js_sys::JSON::parse(&text).ok()).unwrap_or(JsValue::NULL)
 }

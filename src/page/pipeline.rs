@@ -70,7 +70,7 @@ pub(super) fn Pipeline() -> impl IntoView {
 
 #[component]
 fn Arrow(
-    /// What happens on the way.
+    /// The operation between two spaces.
     label: &'static str,
 ) -> impl IntoView {
     view! { <div class="arrow"><span>{label}</span></div> }
@@ -81,15 +81,15 @@ fn Arrow(
 fn Space(
     /// Its name.
     name: &'static str,
-    /// The letter of the paper.
+    /// The letter of the space in the paper.
     symbol: &'static str,
-    /// Class of its colour.
+    /// CSS class of its colour.
     ink: &'static str,
-    /// Id of the number.
+    /// Element id of the number.
     id: &'static str,
-    /// Cosine similarity of the dense and the pruned model there.
+    /// Cosine similarity of the dense and the pruned model in this space.
     value: Signal<Option<f32>>,
-    /// One more number.
+    /// A further number.
     detail: Signal<Option<String>>,
 ) -> impl IntoView {
     let number = move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"));
@@ -104,7 +104,7 @@ fn Space(
     }
 }
 
-/// How much of a vector's length was added across it.
+/// The length of a change's orthogonal part, relative to the vector's length, in words.
 fn turned(orthogonal: f32) -> String {
     if orthogonal > 1.0 {
         format!("thrown aside by {orthogonal:.1} times its length")

@@ -1,4 +1,4 @@
-//! The page's one state: signals, and what is read from them. Only `controller` changes it.
+//! The page's only state: signals, and values derived from them. Only `controller` changes it.
 
 use leptos::prelude::*;
 use reactive_stores::Store;
@@ -16,49 +16,49 @@ use prunescope_protocol::messages::{Backend, Stage};
 use prunescope_protocol::results::ModelInfo;
 use prunescope_protocol::settings::{Settings, link};
 
-/// Layers of the default model, for a grid before it is loaded.
+/// Number of layers of the default model, for the grid before a model is loaded.
 const DEFAULT_LAYERS: usize = 30;
-/// How far the engine is.
+/// What the engine is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum EngineStatus {
-    /// It is looked up how large the model is.
+    /// The page asks hosts how large the model is.
     Looking,
-    /// The worker starts or opens its device.
+    /// The worker starts, or opens its device.
     Starting,
-    /// The model comes in.
+    /// The model is being loaded.
     Loading {
-        /// Bytes so far.
+        /// Bytes received so far.
         received: u64,
-        /// Bytes in all.
+        /// Bytes in total.
         total: u64,
-        /// The file that is read.
+        /// The file that is being read.
         file: String,
-        /// How fast, once that can be said.
+        /// Speed, once it is known.
         pace: Option<Pace>,
     },
-    /// The model can be asked.
+    /// The model is loaded and accepts requests.
     Ready,
     /// There is no model; [`AppState::failure`] says why, or [`AppState::question`] asks.
     Down,
 }
 
-/// Something that went wrong, and what the visitor can do.
+/// A failure, with the ways out that the page offers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Failure {
     /// A sentence: what is wrong and what to do.
     pub message: String,
-    /// What was running.
+    /// What the engine was doing.
     pub stage: Stage,
-    /// Whether it would work with weights rounded to 8 bits.
+    /// Offers to load the weights rounded to 8 bits.
     pub offers_eight_bits: bool,
-    /// Whether it may work on the CPU.
+    /// Offers the CPU.
     pub offers_cpu: bool,
-    /// Whether only a new version of the page can go on.
+    /// Offers to reload the page, where only its new version can continue.
     pub offers_reload: bool,
 }
 
 impl Failure {
-    /// With the ways on that every failure of its kind has.
+    /// A failure with the offers that every failure of its stage has.
     pub(super) fn new(stage: Stage, message: String) -> Self {
         let offers_cpu = stage == Stage::Device;
         Self { message, stage, offers_eight_bits: false, offers_cpu, offers_reload: false }
@@ -68,56 +68,57 @@ impl Failure {
 /// The page's state: signals, cheap to copy.
 #[derive(Clone, Copy)]
 pub(super) struct AppState {
-    /// What the visitor has set.
+    /// The visitor's settings.
     pub settings: RwSignal<Settings>,
-    /// Sentences about malformed links and the like.
+    /// Sentences about malformed links and the like, until they are dismissed.
     pub notices: RwSignal<Notices>,
-    /// How far the engine is.
+    /// What the engine is doing.
     pub engine: RwSignal<EngineStatus>,
-    /// Bytes of its program so far and in all, while that comes.
+    /// Bytes of the engine's program received and in total, while it is fetched.
     pub program: RwSignal<Option<(u64, u64)>>,
-    /// Where it computes, and why there.
+    /// The device in use, and why it was chosen.
     pub device: RwSignal<Option<(Backend, String)>>,
     /// The loaded model.
     pub model: RwSignal<Option<ModelInfo>>,
-    /// What went wrong last.
+    /// The latest failure.
     pub failure: RwSignal<Option<Failure>>,
-    /// What the visitor is asked before the settings' models are fetched.
+    /// The question that the visitor must answer before the settings' models are fetched.
     pub question: RwSignal<Option<Question>>,
-    /// What the visitor asked for, beside what links ask for.
+    /// What the visitor asked for, as opposed to links.
     pub claims: RwSignal<Claims>,
     /// The number of the newest run.
     pub newest_run: RwSignal<u64>,
-    /// Whether it is still running.
+    /// Whether the newest run is still running.
     pub running: RwSignal<bool>,
-    /// What runs, and measurements beside them, have found.
+    /// Results of runs and measurements.
     pub results: Store<RunResults>,
-    /// What is measured beside the main run.
+    /// State of the measurements outside the main run.
     pub measurements: Measurements,
-    /// Bytes of the worker's wasm memory, and threads that compute.
+    /// Bytes of the worker's wasm memory, and number of computing threads.
     pub usage: RwSignal<Option<(u64, usize)>>,
-    /// Notices that are of the loaded model alone.
+    /// Notices about the loaded model; they disappear with it.
     pub of_model: StoredValue<Vec<String>>,
-    /// Whether another page shows this one in a frame.
+    /// Whether another page embeds this one in a frame.
     pub embedded: bool,
-    /// Whether the view stands before the texts.
+    /// Whether the view is shown above the texts.
     pub view_first: bool,
-    /// Why the CPU computes in this visit, whatever the settings say: the GPU failed, computed wrong numbers or was slower, or
-    /// the visitor pressed the button.
+    /// Why this visit uses the CPU whatever the settings say: the GPU failed, computed wrong numbers or was slower, or the visitor
+    /// pressed the button.
     pub cpu_reason: RwSignal<Option<String>>,
+    /// The worker that runs the engine.
     pub client: StoredValue<EngineClient, LocalStorage>,
-    /// Where models come from: picked files, the access token, what is kept on this device.
+    /// Where models come from: picked files, access tokens, models stored on this device.
     pub models: Models,
-    /// How fast the model comes from the network.
+    /// Measures the speed of the model's download.
     pub download_pace: StoredValue<DownloadPace>,
-    /// The number of a request to stop that the engine has not answered yet.
+    /// Number of a stop request that the engine has not answered yet.
     pub stopping: StoredValue<Option<u32>>,
-    /// Promises of results.
+    /// Promises of results that scripts wait for.
     pub waiting: StoredValue<Pending, LocalStorage>,
 }
 
 impl AppState {
-    /// The state that the address bar asks for.
+    /// The state for the link in the address bar.
     pub(super) fn new() -> Self {
         let query = address::query();
         let (settings, notices) = link::from_query(&query);
@@ -149,17 +150,17 @@ impl AppState {
         }
     }
 
-    /// The number of layers of the model, or of the default model before one is loaded.
+    /// Number of layers of the model, or of the default model before one is loaded.
     pub(super) fn layer_count(&self) -> usize {
         self.model.with(|model| model.as_ref().map_or(DEFAULT_LAYERS, |model| model.config.layers))
     }
 
-    /// Whether what is shown belongs to an older run than the newest.
+    /// Whether the shown results belong to an older run than the newest.
     pub(super) fn is_stale(&self) -> bool {
         self.results.run().get() != self.newest_run.get()
     }
 
-    /// The same without following the signals.
+    /// The same, without subscribing to the signals.
     pub(super) fn is_stale_untracked(&self) -> bool {
         self.results.run().get_untracked() != self.newest_run.get_untracked()
     }

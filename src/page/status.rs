@@ -1,4 +1,4 @@
-//! Notices, the loading bar, failures, and the line that says what runs where.
+//! Notices, the loading bar, failures, and the status line at the bottom.
 
 use leptos::prelude::*;
 
@@ -39,7 +39,7 @@ pub(super) fn Notices() -> impl IntoView {
     }
 }
 
-/// What the visitor is asked before a model is fetched: what, from where, how large, and why.
+/// The question before a model is fetched: which model, from where, how large, and why it is asked.
 #[component]
 pub(super) fn Asking() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -63,7 +63,7 @@ pub(super) fn Asking() -> impl IntoView {
     }
 }
 
-/// The progress of loading, or what went wrong with a way on.
+/// The progress of loading, or a failure with the ways out.
 #[component]
 pub(super) fn LoadingOrFailure() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -132,10 +132,10 @@ pub(super) fn LoadingOrFailure() -> impl IntoView {
     }
 }
 
-/// How far a long piece of work is, with a way to stop it.
+/// The progress of a long piece of work, with a button that stops it.
 #[component]
 pub(super) fn Progress(
-    /// Whether the work is part of the main run; otherwise it is a measurement beside it.
+    /// Whether the work is part of the main run, not a measurement outside it.
     of_run: bool,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -212,12 +212,12 @@ pub(super) fn StatusLine() -> impl IntoView {
     }
 }
 
-/// Seconds as people say them.
+/// Seconds as a readable duration.
 pub(super) fn duration(seconds: f64) -> String {
     if seconds < 90.0 { format!("{:.0} s", seconds.ceil()) } else { format!("{:.0} min", (seconds / 60.0).ceil()) }
 }
 
-/// Bytes as megabytes.
+/// Bytes in megabytes.
 pub(super) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

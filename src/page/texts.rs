@@ -1,4 +1,4 @@
-//! What the dense and the pruned model write, side by side, token by token.
+//! The texts that the dense and the pruned model generate, side by side, token by token.
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
@@ -10,9 +10,9 @@ use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::visible;
 use prunescope_protocol::results::{GenerationStep, TokenText, TopTokenText};
 
-/// KL at which a token's tint is strongest, in nats.
+/// KL in nats at which a token's tint is strongest.
 const FULL_TINT_KL: f32 = 8.0;
-/// How many alternatives of each model are shown.
+/// Number of alternative tokens shown for each model.
 const ALTERNATIVES: usize = 5;
 
 /// Which of the two models.
@@ -31,7 +31,7 @@ impl Side {
     }
 }
 
-/// The token whose details are shown: its step, and where it is on the screen.
+/// The token whose details are shown: its step, and its position on the screen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Inspected {
     step: usize,
@@ -135,7 +135,7 @@ fn TextPanel(
     }
 }
 
-/// The alternatives at the inspected token.
+/// The alternatives to the inspected token.
 #[component]
 fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -145,7 +145,7 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
         let width = window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(400.0);
         let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(700.0);
         let left = at.left.min(width - 340.0).max(8.0);
-        // Above the token where there is no room below it.
+        // Above the token if there is no room below it.
         let (top, bottom) = if at.below > height - 240.0 {
             ("auto".into(), format!("{:.0}px", height - at.below + 30.0))
         } else {

@@ -10,7 +10,7 @@ const children = (pid) => {
   }
 };
 const family = (pid) => [pid, ...children(pid).flatMap(family)];
-/** All renderers that now run under this process. */
+/** All renderer processes below this process. */
 const renderers = () => new Set(family(process.pid).filter((pid) => {
   try {
     return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--type=renderer");
@@ -19,7 +19,7 @@ const renderers = () => new Set(family(process.pid).filter((pid) => {
   }
 }));
 
-/** Launches Chromium; `peakMemory()` is the highest resident size any of its tabs has had, in bytes (0 where the system does not tell). */
+/** Launches Chromium. `peakMemory()`: the highest resident size of any of its tabs, in bytes (0 where the system does not tell). */
 export async function launchMeasured(options) {
   const before = renderers();
   const browser = await launch(options);

@@ -1,4 +1,4 @@
-//! The native engine's speed, on the rows of `make bench`, with the roofline beside it: `make bench-native`.
+//! Speed of the native engine on the rows of `make bench`, with a roofline for comparison: `make bench-native`.
 //!
 //! On a GPU: `cargo bench -p prunescope-engine --features vulkan --bench native`.
 
@@ -43,11 +43,11 @@ fn model() -> LoadedModel<Backend> {
 }
 
 thread_local! {
-    // A device's tensors stay on the thread that made them.
+    // A device's tensors stay on the thread that created them.
     static MODEL: &'static LoadedModel<Backend> = Box::leak(Box::new(model()));
 }
 
-/// So many tokens of plain text.
+/// A prompt of this many tokens of plain text.
 fn prompt(model: &LoadedModel<Backend>, tokens: usize) -> Vec<u32> {
     static TEXT: LazyLock<&str> = LazyLock::new(|| DEFAULT_CALIBRATION_TEXT.trim());
     let mut ids = model.tokenizer.encode(&TEXT, false).expect("plain text");
@@ -77,7 +77,7 @@ fn prefill(bencher: Bencher, tokens: usize) {
     });
 }
 
-/// 32 tokens of one model (`""`) or of both (a plan), with metrics, after a prompt of 12.
+/// Generates 32 tokens with one model (`""`) or both (a plan), with metrics, after a prompt of 12 tokens.
 #[divan::bench(args = ["", "a12,m17"], sample_count = 3, sample_size = 1)]
 fn write(bencher: Bencher, plan: &str) {
     const TOKENS: usize = 32;
@@ -99,7 +99,7 @@ fn write(bencher: Bencher, plan: &str) {
     });
 }
 
-/// From a switch to new next-token numbers, on a prompt of 40 tokens.
+/// From a switch of the plan to new next-token numbers, on a prompt of 40 tokens.
 #[divan::bench(args = ["a0", "m15", "m29"], sample_count = 5, sample_size = 1)]
 fn toggle(bencher: Bencher, plan: &str) {
     MODEL.with(|model| {
@@ -111,7 +111,7 @@ fn toggle(bencher: Bencher, plan: &str) {
     });
 }
 
-/// Editing all weights at another ratio, after a first one.
+/// Editing all weights at another ratio, after an earlier edit.
 #[divan::bench(args = ["wanda-0.5", "magnitude-0.5"], sample_count = 3, sample_size = 1)]
 fn slider(bencher: Bencher, plan: &str) {
     MODEL.with(|model| {
@@ -127,14 +127,14 @@ fn slider(bencher: Bencher, plan: &str) {
     });
 }
 
-/// Roofline: reading memory that no cache holds.
+/// Roofline: reading memory that fits in no cache.
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn roofline_memory(bencher: Bencher) {
     let memory = vec![1u64; 32 << 20];
     bencher.counter(BytesCount::of_slice(&memory)).bench_local(|| black_box(&memory).iter().sum::<u64>());
 }
 
-/// Roofline: one matrix of the model that stays in the cache, by so many rows of inputs; items are multiplications.
+/// Roofline: one matrix that stays in the cache, times `rows` rows of inputs; items are multiplications.
 #[divan::bench(args = [1, 2, 64], sample_count = 20)]
 fn roofline_multiply(bencher: Bencher, rows: usize) {
     let matrix = PackedMatrix::from_file(TensorType::Q4_1, &[7; 1536 * 576 / 32 * 20], 1536, 576);

@@ -15,12 +15,12 @@ const QUICK = options.includes("--quick");
 const PROMPTS = QUICK ? [32, 128] : [32, 128, 512];
 const DECODE = 64;
 const TOGGLES = { first: "a0", middle: "m15", last: "m29" };
-/** English in which one word is about one token. */
+/** Words that are about one token each. */
 const WORDS = "the river rises in the hills north of the town and runs for many miles before it meets the sea in spring when the snow melts it floods the low fields and farmers move their animals to higher ground".split(" ");
-/** A text of about so many tokens; `salt` makes it new, so that no cache of prompts helps. */
+/** A text of about `tokens` tokens; `salt` varies it, so that no prompt cache helps. */
 const text = (tokens, salt) => Array.from({ length: tokens }, (_, i) => WORDS[(i * 7 + salt * 13 + ((i * i) >> 3)) % WORDS.length]).join(" ");
 
-/** The model's file whole, for the peer. */
+/** The model as one file, for the peer. */
 function wholeModel() {
   const folder = path.join(ROOT, "target/bench");
   fs.mkdirSync(folder, { recursive: true });
@@ -47,7 +47,7 @@ function sizes() {
   return rows;
 }
 
-/** Times between the steps of a text, as tokens a second. */
+/** Generation speed in tokens per second, from the times between steps. */
 const written = (page, settings) => page.evaluate((settings) => new Promise((done, failed) => {
   const times = [];
   const off = window.prunescope.on("step", () => times.push(performance.now()));
@@ -57,17 +57,17 @@ const written = (page, settings) => page.evaluate((settings) => new Promise((don
   }, failed);
 }), settings);
 
-/** From a change of settings to new numbers of the next token, in milliseconds. */
+/** Time from a change of settings to new next-token numbers, in milliseconds. */
 const change = (page, settings) => page.evaluate((settings) => new Promise((done) => {
   const began = performance.now();
   const off = window.prunescope.on("next_token", () => { off(); done(performance.now() - began); });
   window.prunescope.run(settings).catch(() => {});
 }), settings);
 
-/** Of more than two cores the page leaves one to itself. */
+/** With more than two cores, the page leaves one free. */
 const withThreads = (threads) => cores(threads > 2 ? threads + 1 : threads);
 
-/** When a fresh visit first shows something, on a CPU slowed down four times, in milliseconds. */
+/** Time to the first paint of a fresh visit on a CPU slowed down four times, in milliseconds. */
 async function firstPaint(browser, address) {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -178,7 +178,7 @@ for (const [name, size] of Object.entries(report.sizes)) {
   console.log(`| ${name} | ${[size.raw, size.gzip, size.brotli].map((bytes) => (bytes / 1e6).toFixed(3)).join(" | ")} |`);
 }
 const configurations = [{ title: "CPU, one thread", isolated: false, threads: 1 }];
-// The page takes no more than 8.
+// The page uses at most 8.
 const CORES = Math.min(os.cpus().length, 8);
 if (options.includes("--threads")) configurations.push({ title: `CPU, ${CORES} threads`, isolated: true, threads: CORES });
 if (options.includes("--webgpu")) configurations.push({ title: "WebGPU", isolated: true, threads: 1, webgpu: "real" });

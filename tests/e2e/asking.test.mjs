@@ -1,5 +1,5 @@
-// What a link, a frame, a hub and a file may do unasked: links ask before they fetch, tokens go where the visitor says, a page
-// around a frame hears what the README says, and a file goes where its content belongs. On tiny models.
+// What a link, a frame, a hub and a file may do without asking: links ask before they fetch, tokens go only where the visitor allows,
+// an embedding page hears what the README says, and dropped files are used by their content. With tiny models.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
@@ -21,12 +21,12 @@ const close = async (page) => {
   assert.deepEqual(page.problems, []);
   await page.context().close();
 };
-/** The question in one text, once it is there. */
+/** The question as one text, once it is there. */
 const asked = (page) => page.waitForSelector("#question").then(() => page.textContent("#question"));
-/** How often the hub was asked for anything. */
+/** Number of requests to the hub so far. */
 const requests = () => models.asked.length + models.requests.length;
 const settings = (page) => page.evaluate(() => window.prunescope.settings());
-/** A hub of the name huggingface.co, as far as the page asks it; the engine cannot reach any. */
+/** A fake huggingface.co that answers the page's own requests; the engine can reach no hub. */
 const usualHub = (files) => async (page) => {
   await page.route("https://huggingface.co/**", (route) => route.fulfill({
     status: files ? 200 : 503, headers: { "access-control-allow-origin": "*" }, contentType: "application/json",
@@ -42,7 +42,7 @@ test("a link to another host: nothing is fetched from it before the visitor agre
   assert.match(question, new RegExp(`tiny/llama:model.gguf from ${HOST}`));
   assert.match(question, new RegExp(`${HOST} is neither this site nor huggingface.co; nothing has been asked of it yet`));
   assert.equal(await page.textContent("#agree"), `Load from ${HOST}`);
-  // Another device, precision or plan is no agreement.
+  // Changing the device, precision or plan is no consent.
   await page.click(".model-choice summary");
   await page.check("#precision");
   await page.waitForFunction(() => window.prunescope.settings().precision === "8");
@@ -70,7 +70,7 @@ test("a link to an address on another host asks too, and the default model is a 
   await finished(page);
   assert.equal((await settings(page)).model, "");
   assert.equal(requests(), before);
-  // Back to the link: it asks again, and its address stays in the address bar.
+  // Back at the link, it asks again, and its address stays in the address bar.
   await page.goBack();
   await asked(page);
   assert.ok((await settings(page)).model.startsWith(models.origin));
@@ -108,7 +108,7 @@ test("an address of the page's own site that leads to another host asks, and not
   await finished(page);
   assert.ok(requests() > before);
   await close(page);
-  // Where only the download itself is sent on.
+  // Only the download itself is redirected.
   server.faults.set("/fixtures/sent-on.gguf", (request, response) => {
     const answers = request.method === "HEAD" ? [200, { "Content-Length": 1000 }] : [302, { Location: `${models.origin}/tiny/gpt2/resolve/main/model.gguf` }];
     return response.writeHead(...answers).end(), true;
@@ -164,7 +164,7 @@ test("a large model of the usual hub asks with its size; a small one does not", 
   assert.match(await asked(silent), /huggingface\.co could not be asked how large it is, or did not say.*It may be large/);
   await silent.context().close();
   const small = await open(browser, elsewhere("a/b:x").replace(/&hub=[^&]*/, ""), { before: usualHub({ "x.gguf": 70_000_000 }) });
-  // The engine begins, and ends without network.
+  // The engine starts, and fails without a network.
   await small.waitForSelector(".failure", { timeout: 60_000 });
   assert.equal(await small.locator("#question").count(), 0);
   await small.context().close();
@@ -182,7 +182,7 @@ test("what the visitor types and what a script of the page names needs no questi
   await finished(page);
   assert.equal(await page.locator("#question").count(), 0);
   await close(page);
-  // The hub of a link is not the visitor's, though the model is.
+  // A link's hub is not the visitor's choice, even if the model is.
   const other = await open(browser, elsewhere("tiny/llama"));
   await asked(other);
   await other.click(".model-choice summary");
@@ -258,7 +258,7 @@ test("tokens: each hub its own, none over http, and what a link names is not the
   await page.context().close();
 });
 
-/** A page that holds the site in a frame and hears its messages. */
+/** A page that shows the site in a frame and records its messages. */
 async function around(query) {
   const context = await browser.newContext({ serviceWorkers: "block" });
   const parent = await context.newPage();
@@ -278,7 +278,7 @@ test("without embed=1 a page around a frame hears nothing and can do nothing", a
   await say({ prunescope: "on", name: "settings" });
   await say({ prunescope: "settings", id: 1 });
   await say({ prunescope: "run", id: 2, settings: { drop: "m0" } });
-  // A change in the frame, after which anything that would answer has answered.
+  // A change in the frame; once it has run, any other answer would have arrived, too.
   await frame.evaluate(() => window.prunescope.run({ drop: "a0" }));
   assert.deepEqual(await parent.evaluate(() => window.heard), []);
   assert.equal((await frame.evaluate(() => window.prunescope.settings())).drop, "a0");
@@ -296,7 +296,7 @@ test("a run that a page around a frame asks for counts as a link, and uses no to
   const answer = await heard("result");
   assert.equal(answer.detail.model.source, "tiny/llama");
   assert.match(await frame.textContent(".status"), /the page around it can read your prompt and the results/);
-  // A token that the tab has is not used in the frame, nor is one asked for.
+  // A token that the tab has is neither used nor asked for in the frame.
   await frame.evaluate((hub) => sessionStorage.setItem("prunescope-tokens", JSON.stringify({ [hub]: "hf_secret" })), models.origin);
   await frame.evaluate((address) => location.assign(address), elsewhere("tiny/private", "&embed=1"));
   await frame.waitForSelector("#question");
@@ -333,7 +333,7 @@ test("a link of many unknown parts: ten notices, the rest counted", async () => 
 
 const QUESTIONS = '{"question":"Where do fish swim?","choices":["river","town"],"answer":0}\n{"question":"What is cold?","choices":["fire","ice"],"answer":1}\n';
 const PASSAGES = '{"id":1,"passage":"A fox swims."}\n{"id":2,"passage":"The river is long."}\n{"query":"Who swims?","answer":1}\n';
-/** Drops files on an element of the page: [name, bytes or text]. */
+/** Drops files on an element of the page; each is [name, bytes or text]. */
 const dropped = (page, files, selector = "body") => page.evaluate(([files, selector]) => {
   const data = new DataTransfer();
   for (const [name, content] of files) data.items.add(new File([typeof content === "string" ? content : new Uint8Array(content)], name));

@@ -1,21 +1,21 @@
-// Chromium for the tests, and what they all do with the page.
+// Chromium for the tests, and shared helpers for the page.
 import fs from "node:fs";
 import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { serve } from "./server.mjs";
 
-/** Nothing that talks to the outside, and nothing that a container lacks. */
+/** Options for use in a container, without background network traffic. */
 const QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 /** WebGPU on Chromium's software adapter. */
 const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
-/** Whatever this machine has, the page takes it to have so many cores. */
+/** Overrides the number of cores that the page sees. */
 export const cores = (count) => (page) => page.addInitScript((count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count }), count);
 
-/** Where Chromium is on this machine, or undefined. */
+/** Path of Chromium on this machine, or undefined. */
 export const browserProgram = () => [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
 
-/** Starts Chromium; `webgpu`: "software", "real" or false; `flags`: more of its options. */
+/** Starts Chromium. `webgpu`: "software", "real" or false; `flags`: further command line options. */
 export async function launch({ webgpu = false, flags = [] } = {}) {
   const executablePath = browserProgram();
   if (!executablePath) throw new Error("no Chromium: install it, or give its path in the variable CHROMIUM");
@@ -23,11 +23,11 @@ export async function launch({ webgpu = false, flags = [] } = {}) {
   return chromium.launch({ executablePath, args: [...QUIET, ...gpu, ...flags] });
 }
 
-/** Code of a worker that tries what the page's policy forbids (code in texts, a script and an address of another kind); what became of it. */
+/** Code for a worker that tries what the page's policy forbids (code from strings, foreign script and address); resolves to the errors. */
 export const FORBIDDEN = `(async () => {
   const what = {};
   const attempt = async (name, work) => { try { what[name] = String(await work()); } catch (error) { what[name] = error.name; } };
-  // What a debugger evaluates may do everything; what it begins may not.
+  // Code evaluated by a debugger is exempt from the policy, but what it schedules is not.
   await new Promise((done) => setTimeout(done));
   await attempt("eval", () => (0, eval)("'ran'"));
   await attempt("function", () => new Function("return 'ran'")());
@@ -38,10 +38,10 @@ export const FORBIDDEN = `(async () => {
   }));
   return what;
 })()`;
-/** What a worker under the policy finds. */
+/** The errors of FORBIDDEN in a worker that has the page's policy. */
 export const REFUSED = { eval: "EvalError", function: "EvalError", script: "NetworkError", address: "connect-src" };
 
-/** A server and a browser for the tests of one file, ended after the last of them. */
+/** A server and a browser for the tests of one file, closed after the last test. */
 export async function stage(options, site) {
   const server = await serve(site);
   const browser = await launch(options);
@@ -57,7 +57,7 @@ export async function stage(options, site) {
  * `agree`: the link's model is on another host, so the page asks first; the button is clicked that loads it.
  */
 export async function open(browser, address, options = {}) {
-  // Without the service worker unless a test is about it: a test's faults must meet every request.
+  // Without the service worker by default, so that a test's faults meet every request.
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, serviceWorkers: "block", ...options.context });
   const page = await context.newPage();
   page.problems = [];
@@ -71,17 +71,17 @@ export async function open(browser, address, options = {}) {
   return page;
 }
 
-/** The same for tests whose models come from other hosts and that are not about being asked: whenever the page asks, the visitor agrees. */
+/** Like `open`, for tests that load models from other hosts but are not about consent: the visitor agrees to every question. */
 export const openAgreeing = (browser, address, options = {}) => open(browser, address, {
   ...options,
   before: async (page) => {
-    // In every tab of the same visitor.
+    // Also in further tabs of the same visitor.
     await page.context().addInitScript(() => new MutationObserver(() => document.querySelector("#agree")?.click()).observe(document, { childList: true, subtree: true }));
     if (options.before) await options.before(page);
   },
 });
 
-/** Waits until a function of the page comes to something true. (Playwright's own wait takes a promise itself for true.) */
+/** Waits until a function in the page gives something truthy. (Playwright's own wait takes a promise itself for truthy.) */
 export async function eventually(page, what, argument) {
   while (!(await page.evaluate(what, argument))) await page.waitForTimeout(50);
 }

@@ -1,7 +1,7 @@
-// One suite for Chromium, Firefox and WebKit: what a visitor sees and does, with the numbers of the reference.
+// One suite for Chromium, Firefox and WebKit: what a visitor sees and does, checked against the reference's numbers.
 //
-// The tests know `drivers/page.mjs` only. The default model where its numbers are the point, elsewhere the tiny one. Every test has
-// a server of its own, so an origin of its own: nothing that an earlier one left in the browser is there.
+// The tests use `drivers/page.mjs` only. They load the default model where its numbers matter, otherwise the tiny one. Every test has
+// its own server, and so its own origin: nothing that an earlier test stored in the browser is there.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
@@ -30,10 +30,10 @@ const VIEWS = {
   sweep: ["sweep-choice", "sweep-retrieval", "sweep-generation"],
   weights: ["chart-mask"],
 };
-/** What each browser found for a plan that the reference does not have. */
+/** Each browser's results for a plan that is not in the reference. */
 const answers = {};
 
-/** The browsers that are wanted: all, or the one that BROWSER names. */
+/** The browsers to test: all, or the one that BROWSER names. */
 const drivers = [chromium, firefox, webkit].filter(({ name }) => !process.env.BROWSER || process.env.BROWSER === name);
 assert.ok(drivers.length > 0, "BROWSER is Chromium, Firefox or WebKit");
 for (const driver of drivers) {
@@ -41,7 +41,7 @@ for (const driver of drivers) {
   describe(driver.name, { skip }, () => suite(driver));
 }
 
-/** Those that this machine has. */
+/** Names of those that are installed. */
 const present = drivers.filter(({ find }) => find()).map(({ name }) => name);
 test("all browsers found the same numbers", { skip: present.length < 2 && "there is one browser only" }, () => {
   const [first, ...others] = present;
@@ -64,13 +64,13 @@ function suite(driver) {
     opened = [];
   });
 
-  /** A site of its own. */
+  /** A site on its own origin. */
   async function newSite(options) {
     const server = await serve({ isolated: true, rewrites: driver.isDeaf ? LISTENING : {}, ...options });
     opened.push(server);
     return server;
   }
-  /** A tab on an address, once the page in it can be used. */
+  /** Opens an address in a new tab and waits until the page is usable. */
   async function visit(address, { width = 1366, height = 768 } = {}) {
     const page = new Page(await browser.open());
     opened.push(page);
@@ -79,14 +79,14 @@ function suite(driver) {
     await page.until(() => window.prunescope);
     return page;
   }
-  /** The tiny model with some settings, on a site of its own. */
+  /** The tiny model with some settings, on its own site. */
   async function tiny(rest, options) {
     const server = await newSite();
     const page = await visit(`${server.site}?model=${server.loadable("tiny.gguf")}&tokens=6&${rest}`, options);
     await finished(page);
     return page;
   }
-  /** Nothing went wrong behind the page. */
+  /** Asserts that the page reported no errors. */
   const clean = async (page) => assert.deepEqual(await page.problems(), []);
 
   test("errors are heard, wherever they happen", async () => {
@@ -127,7 +127,7 @@ function suite(driver) {
     assert.ok((await page.text("#pruned-text")).startsWith(text));
     assert.equal(await page.attribute("#device", "data-backend"), "cpu");
     assert.equal(await page.count(".token.diverges"), 2, "the first difference is marked in both texts");
-    // The switches of the example on again, others off.
+    // Switch the example's sublayers on again, and others off.
     for (const key of [...example.split(","), ...attention.split(",")]) await page.click(`[data-switch="${key}"]`);
     await answered(page);
     assert.deepEqual((await query(page)).drop.split(",").sort(), attention.split(",").sort());
@@ -169,7 +169,7 @@ function suite(driver) {
     assert.equal(weights.matrices.length, 28);
     for (const { sparsity } of weights.matrices) assert.ok(Math.abs(sparsity - 0.3) < 0.01, `${sparsity} of a matrix is zero`);
     answers[driver.name] = plain(next_token);
-    // The menus follow the link.
+    // The menus show the link's settings.
     const menus = () => page.evaluate(() => ["sparse-method", "quant-method"].map((id) => document.querySelector(`#${id}`).value));
     await page.set("#quant-method", "rtn");
     await page.set("#sparse-method", "wanda");
@@ -203,7 +203,7 @@ function suite(driver) {
     const before = await results(page);
     await page.click("#copy-link");
     await page.until(() => document.querySelector("#copy-link").textContent === "Link copied");
-    // What was copied is pasted where it can be read.
+    // Paste the copied text where it can be read.
     await page.click("#prompt");
     await page.evaluate(() => document.querySelector("#prompt").select());
     await page.press(`${COMMAND}+v`);
@@ -273,7 +273,7 @@ function suite(driver) {
 
   test("a second visit needs no network, or the page says what it needs", async () => {
     const server = await newSite();
-    // As the default model comes: by a manifest with checksums.
+    // Served like the default model: by a manifest with checksums.
     const bytes = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
     const part = { file: "tiny.gguf", bytes: bytes.length, sha256: crypto.createHash("sha256").update(bytes).digest("hex") };
     const manifest = JSON.stringify({ name: "Tiny", licence: "none", origin: "here", sha256: part.sha256, parts: [part] });
@@ -282,7 +282,7 @@ function suite(driver) {
     await finished(page);
     const first = await results(page);
     holdsToReference(first, reference("tiny", "m2"));
-    // The site's own files are kept a moment after they came.
+    // The service worker stores the site's files shortly after they arrived.
     await page.until(async () => {
       const kept = (await (await caches.open("prunescope")).keys()).map(({ url }) => url);
       return ["worker.js", "worker_bg.wasm", "tiny.json", "style-", "/page-"].every((name) => kept.some((url) => url.includes(name)));
@@ -320,7 +320,7 @@ function suite(driver) {
 
   test("the keyboard alone", async () => {
     const page = await tiny("drop=");
-    // Tab reaches everything there is, in the order in which it is read.
+    // Tab reaches every control, in reading order.
     const wanted = await page.evaluate(() => {
       const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
       const reached = all.filter((element) => element.tabIndex >= 0 && !element.disabled && element.getClientRects().length > 0 && !element.closest("details:not([open]) > :not(summary)"));
@@ -339,15 +339,15 @@ function suite(driver) {
       }
       assert.fail(`Tab does not reach ${selector}`);
     };
-    // Charts tell their points.
+    // Charts give their points by keyboard.
     await tabTo("#chart-mlp canvas");
     await page.press("ArrowRight");
     await page.until(() => document.querySelector("#chart-mlp .tooltip").textContent.length > 3);
-    // Views by arrow keys.
+    // Views, by arrow keys.
     await tabTo("[role=tab]");
     await page.press("ArrowRight");
     await page.until(() => document.activeElement.id === "tab-steps" && document.querySelector("#chart-kl canvas"));
-    // Switches: arrow keys move, space switches, shift with an arrow key switches along.
+    // Switches: arrow keys move, space switches, shift with an arrow key copies the state.
     await tabTo("[data-switch]");
     assert.equal(await page.evaluate(() => document.activeElement.dataset.switch), "a0");
     await page.press("End", "ArrowDown", "ArrowLeft", "Space", "Shift+ArrowRight");
@@ -373,7 +373,7 @@ function suite(driver) {
 
   test("nothing is wider than the page, on a laptop, a tablet and a narrow window", async () => {
     const page = await tiny("drop=a1&view=steps");
-    // WebKitGTK's browser has no narrower window.
+    // WebKitGTK's window cannot be narrower.
     for (const width of [1366, 700, 450]) {
       await page.resize(width, 768);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -383,7 +383,7 @@ function suite(driver) {
   });
 }
 
-/** Waits until something outside the page is so. */
+/** Waits for a condition outside the page. */
 async function poll(is, otherwise) {
   const end = performance.now() + 30_000;
   while (!(await is())) {
@@ -396,14 +396,14 @@ async function poll(is, otherwise) {
 const results = (page, settings = {}) => page.evaluate((settings) => window.prunescope.run(settings), settings);
 /** Waits until the shown run has all its results. */
 const finished = (page) => page.seen("#export:enabled");
-/** Waits until the numbers on the screen are those of what is set. */
+/** Waits until the numbers on the screen belong to the current settings. */
 const answered = (page) => page.until(() => !document.querySelector(".stale") && document.querySelector("#cos-h[data-value]"));
 const shown = (page, id) => page.attribute(`#${id}`, "data-value").then(Number);
 const query = (page) => page.evaluate(() => Object.fromEntries(new URL(location).searchParams));
-/** A position's numbers without its tokens. */
+/** A position's metrics without its tokens. */
 const plain = ({ top, ...metrics }) => metrics;
 
-/** That the screen shows the numbers of the results. */
+/** Asserts that the screen shows the numbers of the results. */
 async function showsItsNumbers(page) {
   const { next_token } = await results(page);
   for (const [id, name] of [["cos-h", "cos_h"], ["cos-z", "cos_z"], ["cos-p", "cos_p"]]) {
@@ -413,7 +413,7 @@ async function showsItsNumbers(page) {
   assert.ok((await page.text("#pipeline")).includes(`KL(dense ‖ pruned) ${next_token.kl_dense_pruned.toFixed(3)} nats`));
 }
 
-/** Waits until a figure says something and its picture has colours. */
+/** Waits until a figure has an explanation and its picture has colours. */
 async function drawn(page, id) {
   await page.until((id) => document.querySelector(`#${id} .sentence`).textContent.length > 10 && !document.querySelector(`#${id} .waiting`), id);
   await page.until((id) => {
@@ -423,13 +423,13 @@ async function drawn(page, id) {
   }, id);
 }
 
-/** Answers with so many bytes of what was asked for and ends the connection once they have gone. */
+/** Sends `count` bytes of the answer, then closes the connection. */
 function cutAfter(count, request, response, file, then) {
   const bytes = fs.readFileSync(file);
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
   const range = start ? { "Content-Range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` } : {};
   response.writeHead(start ? 206 : 200, { "Content-Length": bytes.length - start, "Cache-Control": "no-store", ...range });
   then();
-  // The end is told apart from the bytes, which would else be lost with the connection.
+  // Close a little later: closing at once would discard the bytes.
   response.write(bytes.subarray(start, start + count), () => setTimeout(() => response.destroy(), 20));
 }

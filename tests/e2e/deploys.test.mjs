@@ -1,4 +1,4 @@
-// A host to which new versions are deployed, beside open tabs and a service worker; and bad networks. On the tiny model.
+// A host to which new versions are deployed while tabs and a service worker are in use; and bad networks. With the tiny model.
 import test from "node:test";
 import assert from "node:assert/strict";
 import { after } from "node:test";
@@ -6,7 +6,7 @@ import { eventually, finished, launch, openAgreeing as open, results } from "./b
 import { engineFolder, serve } from "./server.mjs";
 
 const browser = await launch();
-// Models come from another host, which stays as it is.
+// Models come from another host, which does not change.
 const models = await serve({ shipped: true });
 after(async () => {
   await browser.close();
@@ -18,13 +18,13 @@ const HASH = "0123456789abcdef";
 const allowed = { context: { serviceWorkers: "allow" } };
 const versionOf = (page) => page.evaluate(() => document.documentElement.dataset.version ?? "0");
 const kept = (page) => page.evaluate(async () => (await (await caches.open("prunescope")).keys()).map(({ url }) => url));
-/** Waits until this page's version is kept. */
+/** Waits until this page's version is stored for offline use. */
 const isKept = (page) => eventually(page, async () => {
   const cache = await caches.open("prunescope");
   const page = await cache.match(location.href.split("?")[0]);
   return page && (await page.text()).includes(document.querySelector("meta[name=engine]").content);
 });
-/** Opens a link in a tab, waits for its results, and for its being kept. */
+/** Opens a link in a tab, and waits for its results and until it is stored. */
 async function visit(page, address) {
   await page.goto(address);
   await page.waitForFunction(() => window.prunescope);
@@ -50,7 +50,7 @@ test("a new version beside an old tab: the tab goes on, and says so when it need
   await finished(page);
   server.deploy(1);
   assert.equal((await results(page, { drop: "a2" })).settings.drop, "a2", "what runs goes on");
-  // Another model needs a fresh engine.
+  // Another precision needs a fresh engine.
   await page.evaluate(() => void window.prunescope.run({ precision: "8" }).catch(() => {}));
   assert.match(await page.textContent(".failure p"), /has been updated since this tab was opened.*reload the page/);
   await page.click("#retry");
@@ -128,7 +128,7 @@ test("a new version that did not come whole leaves the old one for visits withou
   const { server, page } = await visited();
   server.deploy(1);
   const missing = server.requests.length;
-  // The page comes, its program does not.
+  // The page arrives, its program does not.
   const program = await page.evaluate(async () => /page-[0-9a-f]{16}_bg[.]wasm/.exec(await (await fetch("./", { cache: "no-store" })).text())[0]);
   server.faults.set(new URL(program, server.site).pathname, (request, response) => Boolean(response.writeHead(500).end()));
   await page.goto(server.site + query);

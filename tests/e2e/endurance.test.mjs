@@ -1,4 +1,4 @@
-// Bad days that last: a worker that dies, memory that runs out, a tab in the background, many switches, many models, long sweeps.
+// Long-running trouble: a worker that dies, memory that runs out, a tab in the background, many switches, many models, long sweeps.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { expected, family, hub } from "./hub.mjs";
@@ -13,7 +13,7 @@ test("a worker that the browser ends is noticed, and Try again starts another", 
   const page = await open(browser, link, { before: (page) => page.clock.install() });
   const before = await results(page);
   await page.workers()[0].evaluate(() => self.close());
-  // The page asks every few seconds; two minutes pass.
+  // The page pings every few seconds; let two minutes pass.
   await page.clock.runFor(130_000);
   assert.match(await page.textContent(".failure p"), /does not answer.*smaller model/s);
   await page.clock.resume();
@@ -30,7 +30,7 @@ test("a worker that answers is not taken for dead, however long it works", async
   await finished(page);
   for (let minute = 0; minute < 5; minute++) {
     await page.clock.runFor(60_000);
-    // Its answers come by real time.
+    // Runs take real time, not the test's clock.
     await page.evaluate(() => window.prunescope.run({ seed: Math.floor(performance.now()) }));
   }
   assert.equal(await page.locator(".failure").count(), 0);
@@ -38,7 +38,7 @@ test("a worker that answers is not taken for dead, however long it works", async
 });
 
 test("memory that runs out: a sentence, and a smaller model works", async () => {
-  // 2,000 pages are 131 MB, which the default model does not fit.
+  // 2,000 pages are 131 MB, too little for the default model.
   const small = await launch({ flags: ["--js-flags=--wasm-max-mem-pages=2000"] });
   try {
     const page = await open(small, `${server.site}?backend=cpu&drop=a1&tokens=4`);

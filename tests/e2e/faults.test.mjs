@@ -1,4 +1,4 @@
-// Bad files and bad days: a clear sentence, the page goes on, settings stay. On the tiny model.
+// Bad files and bad networks: a clear sentence, a page that still works, and unchanged settings. With the tiny model.
 import test from "node:test";
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
@@ -12,20 +12,20 @@ const sha256 = (data) => crypto.createHash("sha256").update(data).digest("hex");
 const { server, browser } = await stage();
 
 
-/** Serves some bytes under /fixtures/NAME. */
+/** Serves bytes under /fixtures/NAME. */
 const put = (name, bytes, headers = {}) =>
   server.faults.set(`/fixtures/${name}`, (request, response) => {
     response.writeHead(200, { "Content-Length": bytes.length, ...headers }).end(bytes);
     return true;
   });
 const link = (name) => `${server.site}?model=${server.origin}/fixtures/${name}&drop=a1&tokens=5`;
-/** Opens a link that must fail; returns the page and the sentence. */
+/** Opens a link that must fail; returns the page and its sentence. */
 async function failing(name, options) {
   const page = await open(browser, name.startsWith("http") ? name : link(name), options);
   const text = await page.textContent(".failure p");
   return { page, text };
 }
-/** The page goes on: its settings stayed, and the tiny model can still be used. */
+/** Asserts that the page still works: its settings are unchanged, and the tiny model can be used. */
 async function goesOn(page, name) {
   assert.equal((await page.evaluate(() => window.prunescope.settings())).drop, "a1");
   await page.click(".more summary");
@@ -145,7 +145,7 @@ test("a connection cut half-way goes on where it was cut", async () => {
   let cuts = 0;
   const whole = server.faults;
   whole.set("/fixtures/cut.gguf", (request, response) => {
-    // How large it is may be asked first.
+    // The page may ask for the size first.
     if (request.method === "HEAD") return response.writeHead(200, { "Content-Length": TINY.length }).end(), true;
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
     response.writeHead(start ? 206 : 200, { "Content-Length": TINY.length - start });

@@ -1,4 +1,4 @@
-/** Runs in a page of another site: shows an address in a frame, and keeps the messages that come in `window.heard`. */
+/** Runs in a page of another site: shows an address in a frame, and collects the received messages in `window.heard`. */
 export function frameOn(address) {
   window.heard = [];
   window.addEventListener("message", (message) => window.heard.push(message.data));

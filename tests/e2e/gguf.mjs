@@ -1,6 +1,6 @@
-// GGUF files made from others: more layers, another name.
+// Makes GGUF files from others, with more layers and another name.
 
-/** Bytes of a number, by GGUF's value type. */
+/** Size of a number in bytes, by GGUF value type. */
 const NUMBER_BYTES = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
 const [UINT32, STRING, ARRAY] = [4, 8, 9];
 const ALIGNMENT = 32;
@@ -10,7 +10,7 @@ const u64 = (value) => (Buffer.from(BigUint64Array.of(BigInt(value)).buffer));
 const string = (text) => Buffer.concat([u64(Buffer.byteLength(text)), Buffer.from(text)]);
 const padded = (bytes) => Buffer.concat([bytes, Buffer.alloc((ALIGNMENT - (bytes.length % ALIGNMENT)) % ALIGNMENT)]);
 
-/** The metadata (key, type, value's bytes) and tensors (name, what follows it, data) of a file. */
+/** Parses a file into metadata (key, type, value bytes) and tensors (name, remaining header, data). */
 function read(file) {
   let at = 8;
   const number = () => Number(file.readBigUInt64LE((at += 8) - 8));
@@ -45,7 +45,7 @@ function read(file) {
   return { metadata, tensors };
 }
 
-/** A file with so many layers, which repeat those it had, and another name. */
+/** A file with `layers` layers, which repeat the original ones, and another name. */
 export function stretched(file, layers, name) {
   const { metadata, tensors } = read(file);
   for (const entry of metadata) {

@@ -1,4 +1,4 @@
-// Hosts as they are: some compress what they send, know no ranges or send others, say no length, send on, are busy, or change a file.
+// Hosts as they are in practice: they compress, ignore or change ranges, give no length, redirect, are busy, or change a file.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
@@ -14,7 +14,7 @@ const TINY = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
 const PACKED = zlib.gzipSync(TINY);
 const CORS = { "Access-Control-Allow-Origin": "*" };
 
-/** A host of another origin: `answer(request, response, from, url)` for every request but preflights; `from`: the range's first byte. */
+/** A host on another origin. `answer(request, response, from, url)` handles all requests but preflights; `from`: first byte of the range. */
 async function host(answer, { preflight = true } = {}) {
   const asked = [];
   const server = http.createServer((request, response) => {
@@ -33,13 +33,13 @@ async function host(answer, { preflight = true } = {}) {
   return { origin: `http://127.0.0.1:${server.address().port}`, asked };
 }
 
-/** Answers as most hosts do. */
+/** Answers like most hosts. */
 function plainly(response, bytes, from, headers = {}) {
   const range = from === undefined ? {} : { "Content-Range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` };
   response.writeHead(from === undefined ? 200 : 206, { ...CORS, ...range, "Content-Length": bytes.length - (from ?? 0), ...headers }).end(bytes.subarray(from ?? 0));
 }
 
-/** Sends so many bytes, then breaks the connection. */
+/** Sends `count` bytes, then breaks the connection. */
 function breaks(response, bytes, count) {
   response.write(bytes.subarray(0, count), () => setTimeout(() => response.destroy(), 20));
 }
@@ -49,7 +49,7 @@ const failure = (page) => page.textContent(".failure p");
 
 const page = await open(browser, link(`${site.origin}/fixtures/tiny.gguf`));
 await finished(page);
-/** What the fixture answers, however it comes. */
+/** The fixture's expected result, however it is sent. */
 const right = (await results(page)).next_token;
 await page.context().close();
 
@@ -95,7 +95,7 @@ for (const exposes of ["content-encoding, content-range", ""]) {
         const manifest = zlib.gzipSync(JSON.stringify({ name: "t", parts: [{ file: "x.gguf", bytes: TINY.length }] }));
         return response.writeHead(200, { ...CORS, ...headers, "Content-Encoding": "gzip", "Content-Length": manifest.length }).end(manifest);
       }
-      // A part of what is compressed is no part of the file.
+      // A range of a compressed answer is not a range of the file.
       if (from !== undefined) {
         const range = { "Content-Range": `bytes ${from}-${PACKED.length - 1}/${PACKED.length}` };
         return response.writeHead(206, { ...CORS, ...headers, ...range, "Content-Encoding": "gzip", "Content-Length": PACKED.length - from }).end(PACKED.subarray(from));
@@ -139,7 +139,7 @@ test("a file of this site that its host compresses", async () => {
 
 test("a host that does not let the question for a range through", async () => {
   const own = await host((request, response, from) => {
-    // As if it were refused before it came.
+    // As if the connection were refused.
     if (from !== undefined) return response.destroy();
     response.writeHead(200, { ...CORS, "Content-Length": TINY.length }).end(TINY);
   }, { preflight: false });

@@ -1,4 +1,4 @@
-// A server that answers like the Hugging Face hub: a list of files, redirects to another origin, ranges, tokens, and bad days.
+// A server that behaves like the Hugging Face hub: file lists, redirects to another origin, ranges, tokens, and faults.
 import http from "node:http";
 import fs from "node:fs";
 import path from "node:path";
@@ -9,14 +9,14 @@ const FAMILIES = path.join(ROOT, "tests/fixtures/families");
 const CORS = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "authorization, range", "Access-Control-Expose-Headers": "content-length, content-range, etag" };
 const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 
-/** The files of a fixture as a repository has them. */
+/** The files of a fixture, as in a repository. */
 export const family = (name) =>
   Object.fromEntries(fs.readdirSync(path.join(FAMILIES, name)).filter((file) => file !== "expected.json").map((file) => [file, fs.readFileSync(path.join(FAMILIES, name, file))]));
 
-/** What the reference library expects of a family. */
+/** The reference library's expected values for a family. */
 export const expected = (name) => JSON.parse(fs.readFileSync(path.join(FAMILIES, name, "expected.json")));
 
-/** A safetensors file of some tensors: [name, { dtype, shape }, bytes]. */
+/** A safetensors file of tensors [name, { dtype, shape }, bytes]. */
 export function safetensors(tensors) {
   let at = 0;
   const header = { __metadata__: { format: "pt" } };
@@ -27,13 +27,13 @@ export function safetensors(tensors) {
   return Buffer.concat([length, text, ...tensors.map(([, , bytes]) => bytes)]);
 }
 
-/** A repository with so many other files before those of a model. */
+/** A repository with `count` other files listed before the model's. */
 export const crowded = (files, count) => ({
   ...Object.fromEntries(Array.from({ length: count }, (_, at) => [`checkpoints/step-${at}.txt`, Buffer.from("x")])),
   ...files,
 });
 
-/** A repository with its model.safetensors split in two, and the index that goes with it. */
+/** A repository whose model.safetensors is split in two, with the matching index. */
 export function sharded(files) {
   const whole = files["model.safetensors"];
   const start = 8 + Number(whole.readBigUInt64LE(0));
@@ -50,13 +50,13 @@ export function sharded(files) {
   };
 }
 
-/** Entries on a page of a list of files. */
+/** Entries per page of a file list. */
 const PAGE = 1000;
 
 /**
  * Starts a hub and the server that it redirects large files to.
  * `repositories`: files by path, by id. `tokens`: the token that a repository asks for, by id. `exposes`: headers that pages of
- * other origins may read, beside the usual ones.
+ * other origins may read, in addition to the usual ones.
  * `faults`: by path of a file, (request, response, bytes, from) that answers in place of the second server.
  */
 export async function hub(repositories, { tokens = {}, exposes = "link" } = {}) {
@@ -69,7 +69,7 @@ export async function hub(repositories, { tokens = {}, exposes = "link" } = {}) 
       handler(request, response, new URL(request.url, "http://localhost"));
     });
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
-    // A test that fails before it closes this ends all the same.
+    // A test that fails before it closes this server must still end.
     server.unref();
     return { server, origin: `http://127.0.0.1:${server.address().port}` };
   };
@@ -92,7 +92,7 @@ export async function hub(repositories, { tokens = {}, exposes = "link" } = {}) 
     const id = (api ?? resolve)?.[1];
     const files = repositories[id];
     if (tokens[id] && request.headers.authorization !== `Bearer ${tokens[id]}`) return response.writeHead(401, CORS).end("Unauthorized");
-    // The hub does not tell who has no such repository from who may not see it.
+    // The hub does not distinguish a missing repository from one that is private.
     if (!files) return response.writeHead(401, CORS).end("Repository not found");
     if ((api ?? resolve)[2] !== "main") return response.writeHead(404, CORS).end("Revision not found");
     if (api) {
@@ -100,7 +100,7 @@ export async function hub(repositories, { tokens = {}, exposes = "link" } = {}) 
         type: "file", path: file, size: bytes.declared ?? bytes.length, oid: "0",
         ...(bytes.length > 20_000 || bytes.declared ? { lfs: { oid: sha256(bytes), size: bytes.declared ?? bytes.length, pointerSize: 130 } } : {}),
       }));
-      // Without the word, the top alone is listed, with its folders.
+      // Without `recursive` only the top level is listed, with its folders.
       const recursive = searchParams.get("recursive") === "true";
       const top = list.filter(({ path }) => !path.includes("/"));
       const folders = [...new Set(list.map(({ path }) => path.split("/")).filter((parts) => parts.length > 1).map(([folder]) => folder))];

@@ -1,4 +1,4 @@
-// Models from a hub, from the visitor's files, two at once: loaded, kept, gone on with; and what a hub may answer instead.
+// Models from a hub, from the visitor's files, and two at once: loaded, stored, resumed; and the errors that a hub may answer with.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -19,28 +19,28 @@ const server = await hub(repositories, { tokens: { "tiny/private": "hf_secret" }
 after(() => server.close());
 const { server: site, browser } = await stage();
 
-/** The beginning of a file of more than a tab can hold. */
+/** The beginning of a file that is larger than a tab can hold. */
 function hugeWeights() {
   const half = 100_000 * 4096 * 4;
   const size = 2 * half;
-  // Neither of the two is more than a tab can hold while it is rounded.
+  // While it is rounded, neither of the two alone is more than a tab can hold.
   const tensor = (begin) => ({ dtype: "F32", shape: [100_000, 4096], data_offsets: [begin, begin + half] });
   const header = Buffer.from(JSON.stringify({ "model.embed_tokens.weight": tensor(0), "lm_head.weight": tensor(half) }));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  // Enough for the loader to look at the header.
+  // Enough for the loader to read the header.
   const begin = Buffer.concat([length, header, Buffer.alloc(1_200_000)]);
   begin.declared = 8 + header.length + size;
   return begin;
 }
 
-/** A link to a model on the hub, which is another host than the page's: so the page asks first, and the visitor agrees. */
+/** Opens a link to a model on the hub, another host than the page's: the page asks, and the visitor agrees. */
 const agreed = (address, options) => open(browser, address, { agree: true, ...options });
 const link = (model, more = "") => `${site.site}?model=${model}&hub=${server.origin}&backend=cpu&drop=m0&tokens=3${more}`;
 const failure = (page) => page.textContent(".failure p");
 const kept = (page) => page.$$eval("#kept li span:first-child", (spans) => spans.map((span) => span.textContent));
 
-/** Runs the prompt whose logits are known and holds the dense model's likeliest token to them. */
+/** Runs the prompt with known logits, and checks the dense model's most likely token. */
 async function holdsTo(page, name) {
   const { prompt, ids, logits } = expected(name);
   const report = await results(page, { prompt, chat: false });
@@ -73,7 +73,7 @@ for (const [what, exposes] of [["of several pages", "link"], ["of which only the
     const lists = own.asked.filter(({ path }) => path.startsWith("/api/")).map(({ query }) => query);
     assert.deepEqual(lists, ["recursive=true", exposes === "link" ? "recursive=true&cursor=1000" : ""]);
     own.close();
-    // What is kept of the list is all of it.
+    // The stored file list is complete.
     await page.reload();
     await page.waitForFunction(() => window.prunescope);
     await holdsTo(page, "qwen2");
@@ -104,7 +104,7 @@ test("a private repository asks for a token, which stays in the tab and goes to 
   assert.match(await failure(page), new RegExp(`tiny/private.*access token for ${new URL(server.origin).host} `, "s"));
   await page.click(".more summary");
   await page.click(".hub summary");
-  // The link chose the hub: the visitor must say that it may be given a token at all.
+  // The link chose the hub: the visitor must first allow a token for it.
   assert.equal(await page.locator("#token").count(), 0);
   const host = new URL(server.origin).host;
   assert.equal(await page.textContent("#trust-hub"), `Give ${host} an access token`);
@@ -117,7 +117,7 @@ test("a private repository asks for a token, which stays in the tab and goes to 
   assert.ok(!page.url().includes("hf_secret"));
   assert.ok(server.asked.some(({ authorization }) => authorization === "Bearer hf_secret"));
   assert.ok(server.requests.every(({ authorization }) => authorization === undefined), "not where the hub redirects to");
-  // A link to another hub does not get it.
+  // A link to another hub does not get the token.
   const other = await hub({}, {});
   await page.goto(link("tiny/private").replace(encodeURI(server.origin), other.origin));
   await page.click("#agree");
@@ -168,7 +168,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
   const own = await hub(repositories);
   const size = repositories["tiny/llama"]["model.safetensors"].length;
   const half = 30_000;
-  // The connection stays open and silent after a part of the file.
+  // The connection stays open, but silent, after part of the file.
   own.faults.set("model.safetensors", (request, response, bytes, from) => {
     if (from > 0) return false;
     response.writeHead(200, { "Access-Control-Allow-Origin": "*", "Content-Length": size });
@@ -187,7 +187,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
   const first = await results(page);
   assert.ok((await kept(page)).some((name) => name.startsWith("tiny/llama@main")));
   own.close();
-  // The site's own files are kept by its service worker a moment after they came.
+  // The service worker stores the site's files shortly after they arrived.
   await eventually(page, async () => {
     const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url);
     return ["worker_bg.wasm", "worker.js", "/page-"].every((name) => keys.some((key) => key.includes(name)));
@@ -195,7 +195,7 @@ test("a download that was stopped goes on where it was, and the next visit needs
   await page.reload();
   await page.waitForFunction(() => window.prunescope);
   assert.deepEqual((await results(page)).next_token, first.next_token);
-  // It can be deleted.
+  // The stored model can be deleted.
   await page.click(".more summary");
   await page.click("#kept li:has-text('tiny/llama') button");
   await page.waitForFunction(() => !document.querySelector("#kept")?.textContent.includes("tiny/llama"));

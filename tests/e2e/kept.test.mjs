@@ -1,4 +1,4 @@
-// Models kept on this device: files that another tab has open, damage, eviction, deletion, what an earlier version kept.
+// Models stored on this device: files open in another tab, damage, eviction, deletion, files from an earlier version.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import test, { after } from "node:test";
@@ -10,7 +10,7 @@ const server = await hub(repositories);
 after(() => server.close());
 const { server: site, browser } = await stage();
 const blank = `${site.origin}/blank.html`;
-// A page of the same origin without the site's policy, so that tests may do there what they like.
+// A page of the same origin without the site's policy, so that tests may run any code there.
 site.faults.set("/blank.html", (request, response) => (response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html>"), true));
 
 const WEIGHTS = repositories["tiny/llama"]["model.safetensors"];
@@ -18,10 +18,10 @@ const SHA256 = crypto.createHash("sha256").update(WEIGHTS).digest("hex");
 const link = (hub = server, model = "tiny/llama") => `${site.site}?model=${model}&hub=${hub.origin}&backend=cpu&drop=m0&tokens=3`;
 const encoded = (name) => encodeURIComponent(name).replaceAll(".", "%2E");
 const folder = (hub) => encoded(`tiny/llama@main ${hub.origin}`);
-/** Requests for the model's weights. */
+/** The range starts of all requests for the model's weights. */
 const asked = (hub) => hub.requests.filter(({ file }) => file === "model.safetensors").map(({ from }) => from);
 
-/** Opens the model for the first time, with a hub of its own. */
+/** Opens the model for the first time, from its own hub. */
 async function kept() {
   const own = await hub(repositories);
   const page = await open(browser, link(own));
@@ -31,14 +31,14 @@ async function kept() {
   return { own, page, first };
 }
 
-/** Loads the page anew and holds its numbers to those of the first time. */
+/** Reloads the page and compares its numbers with those of the first visit. */
 async function again(page, first) {
   await page.reload();
   await page.waitForFunction(() => window.prunescope);
   assert.deepEqual((await results(page)).next_token, first.next_token);
 }
 
-/** Another tab of the same browser that does something with kept files: runs in a worker, as only there files are opened alone. */
+/** Another tab of the same browser that works on stored files, in a worker: only workers can open files exclusively. */
 async function other(page, code, ...values) {
   const tab = await page.context().newPage();
   await tab.goto(blank);
@@ -61,12 +61,12 @@ async function other(page, code, ...values) {
 
 const HOLD = "globalThis.handle = await (await at(values[0], values[1])).createSyncAccessHandle(); return handle.getSize();";
 const RELEASE = "handle.close();";
-/** What lies in a folder: names and lengths. */
+/** Lists a folder: names and lengths. */
 const LIST = `const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
   const out = {};
   for await (const [name, handle] of (await models.getDirectoryHandle(values[0])).entries()) out[name] = (await handle.getFile()).size;
   return out;`;
-/** Changes 64 bytes from a place on. */
+/** Changes 64 bytes from an offset. */
 const DAMAGE = `const handle = await (await at(values[0], values[1])).createSyncAccessHandle();
   const bytes = new Uint8Array(64);
   handle.read(bytes, { at: values[2] });
@@ -91,7 +91,7 @@ test("a model of which another tab has a part open is downloaded, and the part i
   const page = await open(browser, link(own));
   await finished(page);
   const first = await results(page);
-  // As if the first download had stopped in the middle: the record knows the first bytes only.
+  // As if the first download had stopped halfway: the record covers the first bytes only.
   const cut = `const handle = await (await at(values[0], values[1])).createSyncAccessHandle(); handle.truncate(values[2]); handle.close();`;
   await other(page, cut, folder(own), SHA256, half.length);
   await other(page, cut, folder(own), `${SHA256}%2Erecord`, 0);
@@ -167,7 +167,7 @@ test("a kept model that is being read cannot be deleted, which is told; later it
   await page.click("#kept li:has-text('tiny/llama') button");
   assert.match(await page.textContent("#undeleted"), /tiny\/llama.*is being read just now.*delete it when it has loaded/s);
   assert.equal(await page.locator("#kept li:has-text('tiny/llama')").count(), 1);
-  // Whoever reads it is not disturbed.
+  // A tab that reads the file is not disturbed.
   assert.equal(await tab.run("const bytes = new Uint8Array(10); return handle.read(bytes, { at: 5 });"), 10);
   await tab.run(RELEASE);
   await again(page, first);
@@ -213,7 +213,7 @@ test("weights that an earlier version of the page kept are used without a downlo
     await folder.getFileHandle(values[1] + "%2Ewhole", { create: true });
     return names.length;`;
   assert.ok((await other(page, age, folder(own), SHA256)).value > 4);
-  // Small texts, for which nothing vouches, are fetched anew.
+  // Small texts have no checksum and are fetched again.
   await again(page, first);
   assert.deepEqual(asked(own), [0]);
   own.close();
@@ -226,7 +226,7 @@ test("weights that an earlier version of the page kept are used without a downlo
 test("another manifest keeps its parts in a folder of its own", async () => {
   const { own, page, first } = await kept();
   const before = (await other(page, LIST, folder(own))).value;
-  // It has the other model's name, and its checksum with another length.
+  // It has the other model's name, and the checksum of the other model's file with another length.
   const manifest = { name: `tiny/llama@main ${own.origin}`, parts: [{ file: "x.gguf", bytes: 1, sha256: SHA256 }] };
   const elsewhere = await hub({});
   elsewhere.faults.set("/evil.json", (request, response) => (response.writeHead(200, { "Access-Control-Allow-Origin": "*" }).end(JSON.stringify(manifest)), true));
@@ -256,7 +256,7 @@ for (const [what, granted] of [["grants", true], ["refuses", false]]) {
     await page.click(".more summary");
     assert.equal(await page.locator("#kept li").count(), 1);
     await page.waitForFunction((granted) => granted !== Boolean(document.querySelector("#evictable")), granted);
-    // Another model of the same visit asks nothing.
+    // Another model in the same visit does not ask again.
     await page.evaluate((hub) => window.prunescope.run({ model: "tiny/gpt2", hub }), server.origin);
     await page.waitForFunction(() => document.querySelectorAll("#kept li").length === 2);
     await page.waitForFunction((granted) => granted !== Boolean(document.querySelector("#evictable")), granted);
@@ -287,7 +287,7 @@ test("a file at an address: kept while its server says that it is the same", asy
   const place = encoded(`${elsewhere.origin}/dir/model.gguf`);
   const keptBytes = (await other(page, LIST, place)).value["model%2Egguf"];
   assert.equal(keptBytes, bytes.length);
-  // Another file of another length and version.
+  // Another file, with another length and version.
   bytes = repositories["tiny/gpt2"]["model.gguf"];
   version = '"two"';
   await page.reload();

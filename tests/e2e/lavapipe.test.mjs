@@ -1,4 +1,4 @@
-// WebGPU with the real model in Firefox, whose implementation is another than Chromium's, on Mesa's software driver, lavapipe.
+// WebGPU with the real model in Firefox, whose WebGPU implementation differs from Chromium's, on Mesa's software driver lavapipe.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
@@ -8,12 +8,12 @@ import { holdsToReference, holdsToRow, paperTable, reference } from "./reference
 import { serve } from "./server.mjs";
 import { missing } from "./skips.mjs";
 
-/** Where Mesa's driver describes itself. */
+/** Folder of the descriptions of Mesa's drivers. */
 const ICD = "/usr/share/vulkan/icd.d";
 const driver = fs.existsSync(ICD) && fs.readdirSync(ICD).find((name) => /^lvp_icd.*\.json$/.test(name));
 const skip = missing(firefox.find() && driver, "Firefox with Mesa's software driver for Vulkan");
 
-/** The results of some settings, once there are all. */
+/** The results for some settings, once complete. */
 const results = (page, settings) => page.evaluate((settings) => window.prunescope.run(settings), settings);
 
 test("Firefox's WebGPU finds the paper's numbers on the default model, and the CPU's on the tiny one", { skip }, async (t) => {

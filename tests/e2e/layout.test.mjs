@@ -1,4 +1,4 @@
-// Nothing lies outside its box: page and embed, every view, at widths from 280 to 1400 pixels (640 is what 1280 are at a zoom of
+// Nothing overflows or overlaps: page and embedded page, every view, at widths from 280 to 1400 pixels (640 is 1280 at a zoom of
 // 200 %). On a model of 80 layers with a long name, long words and long numbers.
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -17,7 +17,7 @@ const WIDTHS = Array.from({ length: 57 }, (_, at) => 280 + 20 * at);
 const link = (rest = "") => `${server.site}?model=${server.origin}/fixtures/deep.gguf&backend=cpu&tokens=4&sample=1&prompt=Donaudampfschifffahrtsgesellschaft+${"x".repeat(60)}`
   + `&drop=a1,m2,b40,a79&sparse=magnitude-0.5&quant=awq4-g64&on=mlp&layers=4-70&compare=${"An+unbroken+name".replaceAll("+", "")}ForAPlan*a1,a2,a3_wanda-0.5_on-mlp_layers-4-20&compare=Two*awq4-g64&compare=Three*m3${rest}`;
 
-/** What is not where it belongs, by element. Runs in the page. */
+/** Lists elements and texts that overflow or overlap. Runs in the page. */
 function misplaced() {
   const TOLERANCE = 1.5;
   const found = new Set();
@@ -29,7 +29,7 @@ function misplaced() {
   const style = (element) => styles.get(element) ?? (styles.set(element, getComputedStyle(element)), styles.get(element));
   const isInline = (element) => ["inline", "contents"].includes(style(element).display);
   const clips = (element) => style(element).overflowX !== "visible";
-  /** The nearest ancestor of which one can scroll or see only a part. */
+  /** The nearest ancestor that scrolls or clips. */
   const clipper = (element) => {
     for (let up = element.parentElement; up && up !== document.body; up = up.parentElement) if (!isInline(up) && clips(up)) return up;
     return null;
@@ -47,7 +47,7 @@ function misplaced() {
       if (!clips(element)) found.add(`runs over by ${over}: ${name(element)}`);
       else if (style(element).overflowX === "hidden" && style(element).textOverflow !== "ellipsis") found.add(`is cut off by ${over}: ${name(element)}`);
     }
-    // Texts, against the box that they are in.
+    // Texts, against the box that contains them.
     for (const node of element.childNodes) {
       if (node.nodeType !== Node.TEXT_NODE || !node.data.trim()) continue;
       let holder = element;
@@ -56,9 +56,9 @@ function misplaced() {
       const around = holder.getBoundingClientRect();
       const range = document.createRange();
       range.selectNodeContents(node);
-      // Short words and numbers stay in one piece.
+      // Short words and numbers must not be broken.
       for (const { 0: word, index } of node.data.matchAll(/[\p{L}\p{N}.+%-]+/gu)) {
-        // A hyphen within a word is a place to break it.
+        // A word may break at a hyphen.
         if (word.length > 13 || (word.includes("-") && Number.isNaN(Number(word)))) continue;
         const letters = document.createRange();
         letters.setStart(node, index);
@@ -68,7 +68,7 @@ function misplaced() {
       }
       for (const rect of range.getClientRects()) {
         if (rect.left < around.left - TOLERANCE || rect.right > around.right + TOLERANCE) found.add(`text beside its box: ${name(holder)}`);
-        // A line may be lower than its letters' own box.
+        // A line box may be lower than its letters' box.
         const lead = Math.max(0, (rect.height - parseFloat(style(holder).lineHeight || "0")) / 2) + 2;
         if (rect.top < around.top - lead || rect.bottom > around.bottom + lead) found.add(`text above or below its box: ${name(holder)}`);
       }
@@ -89,13 +89,13 @@ function misplaced() {
   return [...found];
 }
 
-/** Sets the width of the window and waits until charts have followed. */
+/** Sets the window's width and waits until the charts have adapted. */
 async function resize(page, width) {
   await page.setViewportSize({ width, height: 720 });
   await page.waitForFunction((width) => innerWidth === width && [...document.querySelectorAll(".canvas")].every((holder) => Math.abs(holder.querySelector("canvas").width / devicePixelRatio - holder.clientWidth) < 2), width);
 }
 
-/** Notes what is misplaced at each width: fault by fault, where it was seen. */
+/** Records the faults at each width. */
 async function look(page, what, faults, widths = WIDTHS) {
   for (const width of widths) {
     await resize(page, width);
@@ -103,14 +103,14 @@ async function look(page, what, faults, widths = WIDTHS) {
   }
 }
 
-/** Fails where something was misplaced, naming element and width. */
+/** Fails if there are faults, naming element and width. */
 function none(faults) {
   const places = (seen) => (seen.length > 6 ? `${seen.slice(0, 6).join(", ")} and at ${seen.length - 6} more widths` : seen.join(", "));
   const lines = [...faults].map(([fault, seen]) => `${fault} (${places(seen)})`);
   assert.equal(lines.length, 0, `${lines.length} faults:\n${lines.slice(0, 80).join("\n")}`);
 }
 
-/** All that can be opened is open, and texts have words and numbers of the longest kind. */
+/** Opens everything that can be opened, and fills texts with the longest words and numbers. */
 const crowd = (page) => page.evaluate(() => {
   document.querySelectorAll("details").forEach((details) => (details.open = true));
   const word = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz".repeat(2);

@@ -1,4 +1,4 @@
-// How the page looks and whether everyone can use it: sizes, light and dark, axe-core. On the tiny model.
+// The page's appearance and accessibility: sizes, light and dark, axe-core. With the tiny model.
 import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";

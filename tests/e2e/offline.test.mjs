@@ -1,4 +1,4 @@
-// A second visit without network, and what the first one costs in bytes.
+// A second visit without a network, and the bytes that the first visit downloads.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -7,7 +7,7 @@ import zlib from "node:zlib";
 import { cores, eventually, launch, open, results } from "./browser.mjs";
 import { engineFolder, ROOT, serve } from "./server.mjs";
 
-/** Most bytes of WebAssembly that a visit may download, by its engine, compressed as static hosts do. */
+/** Greatest number of bytes of WebAssembly that a visit may download, by engine, compressed as static hosts do. */
 const WASM_BUDGET = { worker: 2_350_000, worker_webgpu: 3_650_000 };
 
 test("a visit's WebAssembly stays within its budget", () => {
@@ -28,7 +28,7 @@ test("a second visit answers without network", async () => {
   try {
     const address = `${server.site}?backend=cpu&tokens=2&drop=a3&prompt=Hello`;
     const page = await open(browser, address, { before: cores(2), context: { serviceWorkers: "allow" } });
-    // It was loaded anew, to have threads.
+    // The page reloaded itself once, to have threads.
     await page.waitForFunction(() => crossOriginIsolated && window.prunescope);
     const first = await results(page);
     const wanted = ["worker.js", "worker_bg.wasm", "SmolLM2-135M-Instruct.Q4_1.json", "index.html", "style-", "page-"];
@@ -36,7 +36,7 @@ test("a second visit answers without network", async () => {
       const keys = (await (await caches.open("prunescope")).keys()).map((request) => request.url.replace(/[/]$/, "/index.html"));
       return wanted.every((name) => keys.some((key) => key.includes(name)));
     }, wanted);
-    // The model is kept by the engine, once.
+    // The model is stored only once, by the engine.
     assert.equal(await page.evaluate(async () => (await (await caches.open("prunescope")).keys()).some(({ url }) => url.includes("part"))), false);
     await page.click(".more summary");
     assert.match(await page.textContent("#kept"), /SmolLM2-135M-Instruct\s*98 MB/);
@@ -45,7 +45,7 @@ test("a second visit answers without network", async () => {
     await page.waitForFunction(() => window.prunescope);
     const again = await results(page);
     assert.deepEqual(again.next_token, first.next_token);
-    // Another link to the same page, too.
+    // Another link to the same page works, too.
     await page.goto(address.replace("drop=a3", "drop=m5"));
     await page.waitForFunction(() => window.prunescope);
     assert.equal((await results(page)).settings.drop, "m5");

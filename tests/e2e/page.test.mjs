@@ -13,7 +13,7 @@ let page;
 
 const number = (page, id) => page.getAttribute(`#${id}`, "data-value").then(Number);
 const drop = (page) => new URL(page.url()).searchParams.get("drop");
-/** Waits until the numbers on the screen are those of what is set. */
+/** Waits until the numbers on the screen belong to the current settings. */
 const answered = (page) => page.waitForFunction(() => !document.querySelector(".stale") && document.querySelector("#cos-h[data-value]"));
 
 test("a first visit loads the model and runs an example", async () => {
@@ -124,7 +124,7 @@ test("the charts show what was computed, as picture, tooltip and table", async (
       await page.keyboard.press("ArrowRight");
       assert.ok((await page.textContent(`#${id} .tooltip`)).length > 3);
       await page.click(`#${id} summary`);
-      // The table is made when it is opened.
+      // The table is built when it is opened.
       await page.locator(`#${id} tbody tr`).nth(1).waitFor();
     }
   }
@@ -284,7 +284,7 @@ test("with and without relaxed SIMD: the same numbers", async () => {
     assert.ok(fused.generation.pruned.ids.length > 1);
     assert.deepEqual(fused.generation.pruned.ids, plain.generation.pruned.ids);
     for (const key of ["cos_h", "cos_z", "cos_p", "kl_dense_pruned"]) {
-      // The next token after the prompt, and the last that was written, by products of few rows.
+      // The next token after the prompt (gemm), and the last generated one (gemv).
       for (const place of [(report) => report.next_token, (report) => report.generation.steps.findLast((step) => "cos_h" in step)]) {
         const [a, b] = [place(fused)[key], place(plain)[key]];
         assert.ok(Math.abs(a - b) <= 1e-4 * Math.abs(b) + 2e-5, `${key} is ${a} and ${b}`);
@@ -320,7 +320,7 @@ test("another page embeds it and talks to it", async () => {
   await parent.evaluate(() => document.querySelector("iframe").contentWindow.postMessage({ prunescope: "run", id: 6, settings: { tokens: 0 } }, "*"));
   assert.match((await heard("error")).message, /tokens/);
   const frame = parent.frames()[1];
-  // The view of its link is there, the others take one line.
+  // The link's view is shown; the others are in a menu of one line.
   assert.equal(await frame.locator("[role=tab]").count(), 0);
   assert.equal(await frame.inputValue("#view-menu"), "layers");
   await context.close();

@@ -1,4 +1,4 @@
-// The page in frames that are sandboxed, and the page whose own program does not come: a view or a sentence, never “Opening…” for ever.
+// The page in sandboxed frames, and the page whose own program does not arrive: a view or a sentence, never “Opening…” forever.
 import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -14,9 +14,9 @@ after(async () => {
   [plain, shipped, other].forEach((server) => server.close());
 });
 
-/** Waits for all results of a frame: of the newest run, and nothing is computed any more. */
+/** Waits until a frame has all results of its newest run, and nothing is being computed. */
 const done = (frame, timeout) => frame.waitForFunction(() => document.querySelector("#cos-h[data-value]") && !document.querySelector(".stale") && document.querySelector("#stop")?.disabled, undefined, { timeout });
-/** Another site's page with the site in a frame; the frame. */
+/** Opens another site's page with the site in a frame; returns the frame. */
 async function framed(server, sandbox, query = "drop=a1") {
   const page = await (await browser.newContext()).newPage();
   page.setDefaultTimeout(60_000);
@@ -43,13 +43,13 @@ test("sandbox=\"allow-scripts\" on a host that sends what `make serve` sends: it
   assert.equal(await frame.evaluate(() => self.origin), "null", "its origin is opaque");
   assert.equal(await frame.locator(".failure").count(), 0);
   assert.deepEqual((await frame.locator(".notice span").allTextContents()).filter((text) => !/keeps no files/.test(text)), []);
-  // What is set there runs, though it may not be written anywhere.
+  // A change in the frame runs, although it cannot be written to an address bar.
   await frame.click('[data-switch="m2"]');
   await done(frame, 60_000);
   assert.equal((await frame.evaluate(() => window.prunescope.settings())).drop, "a1,m2");
   assert.notEqual(await frame.evaluate(() => getComputedStyle(document.querySelector(".page")).display), "inline", "it has its style");
   assert.equal(page.workers().length, 1);
-  // Its workers have the policy too.
+  // Its workers have the policy, too.
   assert.deepEqual(await page.workers()[0].evaluate(FORBIDDEN), REFUSED);
   const policy = /Content Security Policy|Refused to|violates/;
   assert.deepEqual(page.problems.filter((problem) => !policy.test(problem)), []);
@@ -143,7 +143,7 @@ test("the page's own program is never answered: “Opening…” does not stand 
 
 test("a browser without SIMD is told so", async () => {
   const page = await (await browser.newContext({ serviceWorkers: "block" })).newPage();
-  // As an old browser's WebAssembly takes the page's program.
+  // As if an old browser's WebAssembly compiled the page's program.
   await page.addInitScript(() => {
     WebAssembly.validate = () => false;
     WebAssembly.instantiateStreaming = async () => { throw new WebAssembly.CompileError("invalid opcode 0xfd"); };

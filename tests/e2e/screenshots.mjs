@@ -1,5 +1,5 @@
-// Takes the README's pictures of the built page with the real model. With the word `sweep`: only the picture of a whole sweep of
-// dropped sublayers, which takes half an hour on two cores, and its points as JSON lines on standard output.
+// Takes the README's pictures of the built page with the real model. With the argument `sweep`: only the picture of a full sweep of
+// dropped sublayers, which takes half an hour on two cores; its points go to standard output as JSON lines.
 import path from "node:path";
 import { serve, ROOT } from "./server.mjs";
 import { finished, launch, open } from "./browser.mjs";
@@ -19,7 +19,7 @@ if (process.argv[2] === "sweep") {
   server.close();
   process.exit();
 }
-// Fig. 9: eight attention sublayers dropped, 4-bit, half of the weights removed freely and 4:8, on one prompt.
+// Fig. 9: eight attention sublayers dropped, 4-bit, half of the weights removed without a pattern and by 4:8, on one prompt.
 const FIG9 = ["Drop-8A*a7,a26,a25,a28,a29,a8,a6,a20", "AWQ 4-bit*awq4-g64", "Wanda 50 %*wanda-0.5", "Wanda 4:8*wanda-4:8"];
 const shots = [
   ["wide", { viewport: { width: 1366, height: 768 } }, "", false],
@@ -29,7 +29,7 @@ const shots = [
 for (const [name, context, query, fullPage] of shots) {
   const page = await open(browser, server.site + query, { context });
   await finished(page);
-  // The band of the chart is complete a moment after the run.
+  // The chart's band is complete shortly after the run.
   await page.waitForFunction(() => /mean over [5-9]/.test(document.body.textContent));
   await page.screenshot({ path: path.join(ROOT, `tests/e2e/screenshots/${name}.png`), fullPage });
   await page.context().close();

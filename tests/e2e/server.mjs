@@ -1,5 +1,5 @@
-// A static server for the tests: serves dist/ under a sub-path, and the fixtures; knows byte ranges; can misbehave on request, and can
-// be a host to which later versions of the site are deployed.
+// A static server for the tests: serves dist/ under a sub-path, and the fixtures; supports byte ranges; can misbehave on request, and
+// can act as a host to which later versions of the site are deployed.
 import crypto from "node:crypto";
 import http from "node:http";
 import fs from "node:fs";
@@ -13,21 +13,21 @@ const DIST = path.join(ROOT, "dist");
 const FIXTURES = path.join(ROOT, "tests/fixtures");
 const TYPES = { "": "text/plain", ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
 
-/** What makes a page cross-origin isolated, so that it may share memory between threads. */
+/** Headers that make a page cross-origin isolated, so that it may share memory between threads. */
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-/** What dist/_headers has hosts send with every file. */
+/** The headers that dist/_headers sets for every file. */
 const shipped = () => Object.fromEntries(fs.readFileSync(path.join(DIST, "_headers"), "utf8").split(/^(?=\/)/m)[0].trim().split("\n").slice(1).map((line) => line.trim().split(": ")));
 
-/** The folder of the engines in the built site. */
+/** Name of the engines' folder in the built site. */
 export const engineFolder = () => fs.readdirSync(DIST).find((name) => /^engine-[0-9a-f]{16}$/.test(name));
-/** The path of one of the site's scripts or programs; an engine's lie in their folder. */
+/** Path of one of the site's scripts or programs; an engine's files are in their folder. */
 export const sitePath = (file) => SITE + (/^worker/.test(file) ? `${engineFolder()}/` : "") + file;
 
 const sum = (script) => `'sha256-${crypto.createHash("sha256").update(script).digest("base64")}'`;
 const moduleOf = (page) => /<script type="module">(.*?)<\/script>/s.exec(page)[1];
-/** A name with another checksum for each version: the built site is version 0. Undoes itself. */
+/** Gives names another checksum for each version; the built site is version 0. Applying it twice gives the original. */
 const renamed = (text, version) => text.replace(/-([0-9a-f]{16})(?=[._/"])/g, (_, hash) => `-${(BigInt(`0x${hash}`) ^ BigInt(version)).toString(16).padStart(16, "0")}`);
-/** The page as a build of other sources would have it: every file has another name. */
+/** The page as built from other sources: every file has another name. */
 function pageOf(version) {
   const page = fs.readFileSync(path.join(DIST, "index.html"), "utf8");
   const other = renamed(page, version).replace('<html lang="en"', `<html lang="en" data-version="${version}"`);
@@ -47,7 +47,7 @@ export async function serve({ mounts = {}, isolated = false, shipped: ships = fa
   const faults = new Map();
   const requests = [];
   let version = 0;
-  // Answers in place of everything, such as a network that is away.
+  // A function that answers every request, such as an unreachable network.
   let network;
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
@@ -78,19 +78,19 @@ export async function serve({ mounts = {}, isolated = false, shipped: ships = fa
     fs.createReadStream(file, { start }).on("error", () => response.destroy()).pipe(response);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  // A test that fails before it closes this ends all the same.
+  // A test that fails before it closes this server must still end.
   server.unref();
   const origin = `http://127.0.0.1:${server.address().port}`;
-  /** Serves one of the site's scripts with some code before it. */
+  /** Serves one of the site's scripts with code put in front. */
   const prepend = (script, code) => faults.set(sitePath(script), (request, response, file) => {
     response.writeHead(200, { "Content-Type": "text/javascript", ...always }).end(`${code}\n${fs.readFileSync(file)}`);
     return true;
   });
-  /** The address of a fixture as a model that needs no consent: it lies in the page's own site. */
+  /** Address of a fixture as a model that needs no consent, since it is on the page's own site. */
   const loadable = (name) => `${origin}${SITE}fixtures/${name}`;
-  /** From now on the host has another version of the site, and no file of the one before. */
+  /** From now on the host has another version of the site, and no files of the previous one. */
   const deploy = (next) => (version = next);
-  /** From now on every request is answered so; undefined: as usual. */
+  /** From now on every request is answered by this function; undefined restores normal answers. */
   const setNetwork = (answer) => (network = answer);
   return { origin, site: origin + SITE, loadable, faults, prepend, deploy, setNetwork, requests, close: () => { server.closeAllConnections(); server.close(); } };
 }

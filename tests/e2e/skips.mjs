@@ -1,6 +1,6 @@
-// What a machine lacks is a loud skip; where NO_SKIPS is set (continuous integration) it is a failure.
+// A missing program is a visible skip; where NO_SKIPS is set (continuous integration), it is a failure.
 
-/** Why tests are skipped for want of something, or false where it is there. `hint`: what to install. */
+/** The reason to skip tests, or false if the requirement is there. `hint`: what to install. */
 export function missing(there, what, hint = "see README.md, “Browsers”") {
   if (there) return false;
   const sentence = `${what} is not on this machine: its tests did not run (${hint})`;

@@ -1,4 +1,4 @@
-// The engine that does not start: whatever fails, a sentence within some ten seconds, and a way on. On the tiny model.
+// Engines that fail to start: in every case the page shows a sentence within about ten seconds, and a way out. With the tiny model.
 import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -15,7 +15,7 @@ const failure = async (page) => {
   return text;
 };
 const send = (status, type, body) => (request, response) => Boolean(response.writeHead(status, { "Content-Type": type }).end(body));
-/** The first half of the file, then the connection is closed. */
+/** Sends the first half of the file, then closes the connection. */
 const cut = (request, response, file) => {
   const bytes = fs.readFileSync(file);
   response.writeHead(200, { "Content-Type": file.endsWith(".js") ? "text/javascript" : "application/wasm", "Content-Length": bytes.length });
@@ -46,7 +46,7 @@ for (const file of ["worker.js", "worker_bg.wasm"]) {
   }
 }
 
-/** Code before the engine's script, and what the page then says; what is tried again works. */
+/** Puts code in front of the engine's script, and checks the page's sentence; a second attempt without the code works. */
 async function broken(code, sentence) {
   server.prepend("worker.js", code);
   const page = await open(browser, link);
@@ -64,7 +64,7 @@ test("a script that is no script, and one that fails", async () => {
 
 test("a script and a program that do not belong together", async () => {
   const other = (file) => {
-    // One function that it asks for has another name.
+    // Rename one of its imported functions.
     const bytes = fs.readFileSync(file);
     bytes.write("__wbx_", bytes.indexOf("__wbg_"));
     return bytes;
@@ -91,7 +91,7 @@ test("whatever a browser has against shared memory: one thread, and the same num
   const refusing = (error) => `{ const { Memory } = WebAssembly; WebAssembly.Memory = class extends Memory { constructor(limits) { super(limits); if (limits.shared) throw ${error}; } }; }`;
   const refusals = [
     ...["new TypeError('shared')", "new RangeError('memory')", "new WebAssembly.LinkError('memory')", "new DOMException('no', 'NotSupportedError')", "'no'"].map(refusing),
-    // As Firefox with javascript.options.shared_memory=false: the memory is made, but not shared, and the program refuses it.
+    // Like Firefox with javascript.options.shared_memory=false: memory is created, but not shared, and the program refuses it.
     "{ const { Memory } = WebAssembly; WebAssembly.Memory = class { constructor({ initial, maximum }) { return new Memory({ initial, maximum }); } }; }",
     "WebAssembly.instantiateStreaming = async () => { throw new WebAssembly.CompileError('threads'); };",
   ];
@@ -185,7 +185,7 @@ test("a browser that never answers when asked for an adapter computes on the CPU
 });
 
 test("the workers that read models, and their helpers, have the page's policy", async () => {
-  // Whatever the host sends: this one sends no policy.
+  // The policy does not depend on the host: this one sends none.
   server.prepend("worker.js", `{ const Own = Blob; Blob = class extends Own { constructor(parts, options) { super(["(" + ${JSON.stringify(`() => ${FORBIDDEN}.then((what) => new BroadcastChannel("helper").postMessage(what))`)} + ")();\\n", ...parts], options); } }; }`);
   const listens = (page) => page.addInitScript(() => (window.helper = new Promise((done) => (new BroadcastChannel("helper").onmessage = ({ data }) => done(data)))));
   const page = await open(browser, link, { before: async (page) => { await cores(2)(page); await listens(page); } });

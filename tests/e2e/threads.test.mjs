@@ -1,4 +1,4 @@
-// Threads: on hosts that isolate the page, on those that do not, and in browsers without what it takes.
+// Threads: on hosts that isolate the page, on hosts that do not, and in browsers that lack a requirement.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { cores, launch, open, results } from "./browser.mjs";
@@ -13,10 +13,10 @@ after(async () => {
 
 const tiny = (server) => `${server.origin}/fixtures/tiny.gguf`;
 const link = (server, model = tiny(server)) => `${server.site}?backend=cpu&drop=a3,m1&tokens=6&prompt=The+river+rises+in+the+hills+and+runs+north&model=${encodeURIComponent(model)}`;
-/** Code of the engine's worker that puts some code before a helper's. */
+/** Code for the engine's worker that puts code in front of the helpers' script. */
 const inHelpers = (code) => `{ const Own = Blob; Blob = class extends Own { constructor(parts, options) { super([${JSON.stringify(code)}, "\\n", ...parts], options); } }; }`;
 const threads = async (page) => Number(await page.getAttribute("#memory", "data-threads"));
-/** Opens a link; what it found, without times. */
+/** Opens a link; returns its results without times. */
 async function found(address, options) {
   const page = await open(browser, address, options);
   const { next_token, generation } = await results(page);
@@ -79,7 +79,7 @@ test("helpers that do not start are missed by nobody, and leave nothing behind",
     }],
     [inHelpers("WebAssembly.Instance = class { constructor() { throw new RangeError('out of memory'); } };"), 0],
     [inHelpers("throw new Error('a browser without such workers');"), 0],
-    // As WebKit refuses shared memory: from the engine to the page, and from the page to a helper.
+    // As if WebKit refused to send shared memory: from the engine to the page, and from the page to a helper.
     [`{ const post = self.postMessage; self.postMessage = (message) => typeof message === "string" ? post.call(self, message) : (${refuses})(); }`, 0],
     ["", 2, () => {
       const { postMessage } = Worker.prototype;
@@ -115,7 +115,7 @@ test("helpers that do not start are missed by nobody, and leave nothing behind",
 });
 
 test("a helper that fails at its work: a sentence, and Try again", async () => {
-  // In its table of functions there are those of another type where products are computed.
+  // Its function table has functions of another type in place of those that compute products.
   isolated.prepend("worker.js", inHelpers(`const { Instance } = WebAssembly;
     let engine;
     WebAssembly.Instance = class { constructor(module, imports) {

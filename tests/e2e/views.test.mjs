@@ -1,4 +1,4 @@
-// Every view, on the tiny model: what it draws, says, measures, saves and links to.
+// Every view, with the tiny model: its figures, explanations, measurements, files and links.
 import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -17,20 +17,20 @@ const close = async (page) => {
   assert.deepEqual(page.problems, []);
   await page.context().close();
 };
-/** Waits until a figure has something to show; returns its sentence. */
+/** Waits until a figure is drawn; returns its explanation. */
 const drawn = async (page, id) => {
   await page.waitForFunction((id) => document.querySelector(`#${id} .sentence`)?.textContent.length > 10, id);
   assert.equal(await page.locator(`#${id} .waiting`).count(), 0);
   return page.textContent(`#${id} .sentence`);
 };
-/** A file of some text, for a file input. */
+/** A text file for a file input. */
 const file = (name, text) => {
   const at = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-")), name);
   fs.writeFileSync(at, text);
   return at;
 };
 const query = (page) => new URL(page.url()).searchParams;
-/** Waits until nothing is measured any more. */
+/** Waits until no measurement is running. */
 const measured = (page) => page.waitForFunction(() => document.querySelector("#stop").disabled);
 
 test("sparsity and quantization from the controls, in the link and in the results", async () => {
@@ -215,7 +215,7 @@ test("compare: up to four variants, their six panels, their answers, and their l
 test("a sweep appears point by point, stops, goes on, and is judged", async () => {
   const page = await view("drop=m1,m2&view=sweep&sample=2");
   const points = () => page.evaluate(() => Number(/(\d+) of/.exec(document.querySelector("#sweep-progress").textContent)?.[1] ?? 0));
-  // Stopped from within the page at the fourth point: all fifteen may be there before a click from outside is.
+  // Stopped from within the page at the fourth point: a click from outside might come only after all fifteen.
   await page.evaluate(() => new Promise((stopped) => {
     new MutationObserver((_, observer) => {
       const stop = document.querySelector("#stop");
@@ -231,7 +231,7 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   assert.ok(before >= 4 && before < 15, `${before} points`);
   assert.equal(await page.textContent("#sweep-start"), "Go on");
   assert.match(await drawn(page, "sweep-choice"), /2 items a point/);
-  // A switch in between does not lose the points.
+  // A switch in between keeps the points.
   await page.click('[data-switch="a3"]');
   await finished(page);
   assert.ok((await points()) >= before);

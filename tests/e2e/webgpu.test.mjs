@@ -1,4 +1,4 @@
-// WebGPU on Chromium's software adapter, with the tiny model: the same results as on the CPU, and a lost device.
+// WebGPU on Chromium's software adapter, with the tiny model: the same results as on the CPU; a lost device, wrong kernels.
 import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -8,14 +8,14 @@ import { holdsToMetrics } from "./reference.mjs";
 import { finished, open, results, stage } from "./browser.mjs";
 
 const { server, browser } = await stage({ webgpu: "software" });
-/** Put before the engine's script: a way to lose its device. */
+/** Code in front of the engine's script that gives a way to lose its device. */
 const LOSABLE = `{
   const request = GPUAdapter.prototype.requestDevice;
   let device;
   GPUAdapter.prototype.requestDevice = async function (...options) { return (device = await request.apply(this, options)); };
   new BroadcastChannel("lose-device").onmessage = () => device?.destroy();
 }`;
-/** The same: until the model is there no time passes, so that a software adapter seems no slower than the CPU. */
+/** Code that stops the clock until the model is loaded, so that a software adapter seems no slower than the CPU. */
 const QUICK = `{
   const [now, post] = [performance.now.bind(performance), postMessage.bind(self)];
   let isLoading = true;
@@ -25,14 +25,14 @@ const QUICK = `{
     post(message);
   };
 }`;
-/** The same: kernels that compute something else. */
+/** Code that makes kernels compute something else. */
 const WRONG = `{
   const create = GPUDevice.prototype.createShaderModule;
   GPUDevice.prototype.createShaderModule = function (options) {
     return create.call(this, { ...options, code: options.code.replaceAll("exp(", "exp2(") });
   };
 }`;
-/** In the page: an adapter that passes for a real one. */
+/** Makes the page take a software adapter for a real one. */
 const pretendReal = (page) => page.addInitScript(() => {
   Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
   Object.defineProperty(GPUAdapter.prototype, "isFallbackAdapter", { get: () => false });
@@ -42,7 +42,7 @@ const link = (rest) => `${server.site}?model=${server.origin}/fixtures/tiny.gguf
 const losable = (rest = QUICK) => server.prepend("worker_webgpu.js", LOSABLE + rest);
 const lose = (page) => page.evaluate(() => new BroadcastChannel("lose-device").postMessage(0));
 
-/** That both pages tell the same under some settings, each on its device. */
+/** Asserts that both pages, each on its device, give the same results for some settings. */
 async function agree(page, cpuPage, settings) {
   const gpu = await results(page, { ...settings, backend: "webgpu" });
   const cpu = await results(cpuPage, { ...settings, backend: "cpu" });
@@ -105,7 +105,7 @@ test("a lost device that nobody asked for: the page goes on with the CPU", async
   await page.context().close();
 });
 
-/** The tiny model of which only a part comes until the test lets the rest come. */
+/** Serves only a part of the tiny model until the test releases the rest. */
 function slowly() {
   const bytes = fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf"));
   let held = true;
@@ -122,7 +122,7 @@ function slowly() {
 
 for (const [when, rest, begun] of [
   ["while the model loads", "", async (page) => {
-    // The device is there, and some of the model.
+    // The device is ready, and a part of the model has arrived.
     await page.waitForSelector("#device[data-backend=webgpu]");
     await page.waitForSelector("#model-progress[value]");
   }],
@@ -134,7 +134,7 @@ for (const [when, rest, begun] of [
   }],
 ]) {
   test(`a device lost ${when}: the page goes on with the CPU, and nothing that was set is lost`, async () => {
-    // Where no time passes, no progress is told either.
+    // While the clock stands still, no progress is reported either.
     losable(when === "while the model loads" ? "" : QUICK);
     const release = slowly();
     if (when !== "while the model loads") release();
@@ -153,7 +153,7 @@ for (const [when, rest, begun] of [
 }
 
 test("an adapter that binds little: matrices are split, and the numbers are the CPU's", async () => {
-  // Every matrix of the tiny model is longer.
+  // Every matrix of the tiny model is larger than this limit.
   const narrow = (page) => page.addInitScript(() => Object.defineProperty(GPUSupportedLimits.prototype, "maxStorageBufferBindingSize", { get: () => 4_000 }));
   const page = await open(browser, link("&backend=webgpu"), { timeout: 300_000, before: narrow });
   const cpuPage = await open(browser, link("&backend=cpu"));

@@ -1,4 +1,4 @@
-//! Damaged model files: a sentence that names what is wrong, never a panic, never memory beyond the file.
+//! Damaged model files: a sentence that names what is wrong, never a panic, never more memory than the file justifies.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn message(bytes: &[u8]) -> String {
     load(bytes, 1 << 20).map(|_| ()).unwrap_err().to_string()
 }
 
-/// Replaces the first `from` by `to`, of the same length.
+/// Replaces the first `from` in the tiny model's bytes by `to`, of the same length.
 fn replaced(from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = tiny();
@@ -55,7 +55,7 @@ fn each_kind_of_damage_is_named() {
     assert!(message(&version).contains("version 9"), "{}", message(&version));
     let architecture = message(&replaced(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0mamba"));
     assert!(architecture.contains("mamba"), "{architecture}");
-    // The type of the first tensor, after its name, rank and two dimensions: Q8_0 is 8, IQ2_XXS is 16.
+    // The type of the first tensor follows its name, rank and two dimensions: Q8_0 is 8, IQ2_XXS is 16.
     let name = b"token_embd.weight";
     let mut storage = bytes.clone();
     let at = storage.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 16;
@@ -89,7 +89,7 @@ fn factors_of_a_rotation_that_cannot_be_are_refused() {
     }
 }
 
-/// Templates on which the tokenizers crate panics (found by fuzzing).
+/// Post-processors on which the tokenizers crate panics (found by fuzzing).
 #[test]
 fn a_template_that_names_what_there_is_not_is_refused() {
     let folder = crate::common::root().join("tests/fixtures/families/tinyllama");
@@ -114,7 +114,7 @@ fn a_template_that_names_what_there_is_not_is_refused() {
     assert!(message(second).unwrap_err().contains("a second text"));
 }
 
-/// One id made room for as many tokens (found by fuzzing).
+/// A single large id used to allocate space for as many tokens (found by fuzzing).
 #[test]
 fn an_id_far_above_the_number_of_tokens_is_refused() {
     let read = |id: u32| {
@@ -135,7 +135,7 @@ fn an_id_far_above_the_number_of_tokens_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// Bytes of the header changed at random: an error or a model, never a panic.
+    /// Random changes of header bytes: an error or a model, never a panic.
     #[test]
     fn a_damaged_header_never_panics(changes in proptest::collection::vec((0usize..12_000, any::<u8>()), 1..6)) {
         let mut bytes = tiny();
@@ -145,7 +145,7 @@ proptest! {
         let _ = load(&bytes, 1 << 16);
     }
 
-    /// A tokenizer cut anywhere, or with a character changed: an error or a tokenizer, never a panic.
+    /// A tokenizer truncated anywhere, or with a character changed: an error or a tokenizer, never a panic.
     #[test]
     fn a_damaged_tokenizer_never_panics(end in 0usize..22_000, at in 0usize..22_000, character in "[ -~]") {
         let folder = crate::common::root().join("tests/fixtures/families/gemma3");
@@ -161,7 +161,7 @@ proptest! {
         }
     }
 
-    /// A file cut anywhere is refused.
+    /// A file truncated anywhere is refused.
     #[test]
     fn a_cut_file_is_refused(end in 0usize..332_000) {
         prop_assert!(load(&tiny()[..end], 1 << 16).is_err());

@@ -1,4 +1,4 @@
-//! What several tests need: models from disk and an engine session on the CPU.
+//! Shared helpers: models from disk, and sessions on the CPU or a GPU.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The default model, put there by `make model`.
+/// The default model, fetched by `make model`.
 pub(crate) fn default_model() -> PathBuf {
     root().join("public/models/SmolLM2-135M-Instruct.Q4_1.json")
 }
 
-/// The tiny random model, kept in the repository.
+/// The tiny random model, which is in the repository.
 pub(crate) fn tiny_model() -> PathBuf {
     root().join("tests/fixtures/tiny.gguf")
 }
 
-/// Whatever GPU there is, opened once for all tests of a program.
+/// The machine's GPU, opened once for all tests of the program.
 #[cfg(feature = "gpu")]
 pub(crate) fn gpu() -> Gpu {
     static GPU: std::sync::LazyLock<Gpu> =
@@ -33,20 +33,20 @@ pub(crate) fn gpu() -> Gpu {
     GPU.clone()
 }
 
-/// A session on the CPU.
+/// A session on the CPU with the model at a path.
 pub(crate) fn session(path: &Path) -> Session<Cpu> {
     let model = load(path, Cpu).unwrap_or_else(|error| panic!("{error}"));
     Session::new(model, "", || 0.0)
 }
 
-/// A session on the GPU.
+/// A session on the GPU with the model at a path.
 #[cfg(feature = "gpu")]
 pub(crate) fn gpu_session(path: &Path) -> Session<Gpu> {
     let model = load(path, gpu()).unwrap_or_else(|error| panic!("{error}"));
     Session::new(model, "", || 0.0)
 }
 
-/// A tensor's numbers.
+/// A tensor's values, row by row.
 pub(crate) fn values(x: Tensor<2>) -> Vec<f32> {
     x.into_data().try_into_vec_as().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Variants of the fixtures: their files with a few edits, as tests/reference/foreign/make.py makes them.
+//! Variants of the fixtures: their files with a few edits, the same as in tests/reference/foreign/make.py.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-/// Edits of a JSON file, by JSON pointer, or its whole text.
+/// Edits of a JSON file by JSON pointer, or its whole new text.
 #[derive(Default, Deserialize)]
 pub(crate) struct JsonEdits {
     #[serde(default)]
@@ -18,14 +18,14 @@ pub(crate) struct JsonEdits {
     text: Option<String>,
 }
 
-/// A tensor of F32, all of one number.
+/// A new F32 tensor, filled with one number.
 #[derive(Deserialize)]
 pub(crate) struct NewTensor {
     shape: Vec<u64>,
     fill: f32,
 }
 
-/// What is edited.
+/// Edits of a fixture.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Edits {
@@ -37,10 +37,11 @@ pub(crate) struct Edits {
     rename: (String, String),
 }
 
-/// A folder that goes with the test.
+/// A temporary folder, deleted when dropped.
 pub(crate) struct Folder(pub PathBuf);
 
 impl Folder {
+    /// A new empty folder.
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -56,7 +57,7 @@ impl Drop for Folder {
     }
 }
 
-/// The place that a pointer's last part names is made or replaced.
+/// Sets the value at a JSON pointer; the last part may be new.
 fn set(root: &mut Json, pointer: &str, value: Json) {
     let (path, last) = pointer.rsplit_once('/').unwrap();
     let mut place = root;
@@ -91,7 +92,7 @@ fn filled(tensor: &NewTensor) -> Vec<u8> {
     tensor.fill.to_le_bytes().repeat(count as usize)
 }
 
-/// A fixture's folder with edits, without its GGUF file.
+/// A copy of a fixture's folder with edits, without its GGUF file.
 pub(crate) fn hub(base: &Path, edits: &Edits) -> Folder {
     let folder = Folder::new();
     for entry in fs::read_dir(base).unwrap() {
@@ -131,6 +132,7 @@ pub(crate) fn hub(base: &Path, edits: &Edits) -> Folder {
 /// Tensors of a safetensors file by name: type, shape, bytes.
 pub(crate) type Tensors = BTreeMap<String, (String, Vec<u64>, Vec<u8>)>;
 
+/// Parses a safetensors file.
 pub(crate) fn read_safetensors(bytes: &[u8]) -> Tensors {
     let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: Map<String, Json> = serde_json::from_slice(&bytes[8..start]).unwrap();
@@ -142,6 +144,7 @@ pub(crate) fn read_safetensors(bytes: &[u8]) -> Tensors {
     header.into_iter().filter(|(name, _)| name != "__metadata__").map(tensor).collect()
 }
 
+/// Writes a safetensors file.
 pub(crate) fn write_safetensors(tensors: &Tensors) -> Vec<u8> {
     let (mut header, mut body) = (Map::new(), vec![]);
     for (name, (dtype, shape, bytes)) in tensors {
@@ -153,10 +156,10 @@ pub(crate) fn write_safetensors(tensors: &Tensors) -> Vec<u8> {
     [(header.len() as u64).to_le_bytes().as_slice(), header.as_bytes(), &body].concat()
 }
 
-/// A tensor as a file has it: its name, its dimensions, the number of its type and its bytes.
+/// A tensor as stored: name, dimensions, type number and bytes.
 pub(crate) type RawTensor = (Vec<u8>, Vec<u64>, u32, Vec<u8>);
 
-/// A GGUF file of version 3 as its raw parts.
+/// A GGUF file of version 3 in raw parts.
 pub(crate) struct RawGguf {
     /// Key, type, bytes of the value.
     pub metadata: Vec<(Vec<u8>, u32, Vec<u8>)>,
@@ -164,7 +167,7 @@ pub(crate) struct RawGguf {
     pub tensors: Vec<RawTensor>,
 }
 
-/// A GGUF file's text.
+/// A text as GGUF stores it: length and bytes.
 pub(crate) fn text(bytes: &[u8]) -> Vec<u8> {
     [(bytes.len() as u64).to_le_bytes().as_slice(), bytes].concat()
 }
@@ -206,6 +209,7 @@ impl<'a> Cursor<'a> {
 }
 
 impl RawGguf {
+    /// Parses a GGUF file.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut cursor = Cursor(bytes, 8);
         let (tensors, entries) = (cursor.u64(), cursor.u64());
@@ -237,7 +241,7 @@ impl RawGguf {
         Self { metadata, tensors }
     }
 
-    /// Puts an entry in the place of the one with its key, or takes it out.
+    /// Replaces or adds the entry of a key; none removes it.
     pub(crate) fn set(&mut self, key: &str, entry: Option<(u32, Vec<u8>)>) {
         let at = self.metadata.iter().position(|(known, ..)| known == key.as_bytes());
         match (at, entry) {
@@ -256,17 +260,21 @@ impl RawGguf {
         (0..count).map(|_| cursor.text()).collect()
     }
 
+    /// Sets an array of texts.
     pub(crate) fn set_texts(&mut self, key: &str, texts: &[Vec<u8>]) {
         let all: Vec<u8> = texts.iter().flat_map(|one| text(one)).collect();
         let value = [8u32.to_le_bytes().as_slice(), &(texts.len() as u64).to_le_bytes(), &all].concat();
         self.set(key, Some((9, value)));
     }
 
+    /// Writes the file as version 3 with an alignment of 32 bytes.
     pub(crate) fn write(&self) -> Vec<u8> {
         self.write_as(3, 32)
     }
 
-    /// * `alignment` — of tensor data; another than 32 must stand in the metadata too.
+    /// Writes the file as a version of GGUF.
+    ///
+    /// * `alignment` — of tensor data; other values than 32 must be in the metadata, too.
     pub(crate) fn write_as(&self, version: u32, alignment: usize) -> Vec<u8> {
         let mut out = [b"GGUF".as_slice(), &version.to_le_bytes()].concat();
         out.extend((self.tensors.len() as u64).to_le_bytes());
@@ -290,7 +298,7 @@ impl RawGguf {
     }
 }
 
-/// A value of metadata as bytes.
+/// A metadata value as bytes.
 pub(crate) fn value(kind: u32, content: &Json) -> Vec<u8> {
     let whole = || content.as_i64().unwrap_or_else(|| panic!("{content} is a whole number"));
     match kind {
@@ -311,7 +319,7 @@ pub(crate) fn value(kind: u32, content: &Json) -> Vec<u8> {
     }
 }
 
-/// A fixture's GGUF file with edits.
+/// A copy of a fixture's GGUF file with edits.
 pub(crate) fn gguf(base: &Path, edits: &Edits) -> Folder {
     let mut file = RawGguf::read(&fs::read(base.join("model.gguf")).unwrap());
     for (key, entry) in &edits.metadata {

@@ -1,6 +1,6 @@
-//! Every family, in both formats, against the reference library: token ids, texts, logits. And every measurement on each.
+//! Every model family, in both formats, against the reference library: token ids, texts, logits. And every measurement on each.
 //!
-//! `tests/reference/families` made the tiny checkpoints and what is expected of them.
+//! `tests/reference/families` made the tiny checkpoints and the expected values.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::common::Errors;
 
-/// Relative error of logits that is allowed.
+/// Allowed relative error of logits.
 const TOLERANCE: f64 = 6e-6;
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ fn open<C: Compute>(path: &Path, compute: &C) -> LoadedModel<C> {
     load(path, compute.clone()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The logits of some tokens after those in the cache, each row.
+/// Logits at the last of some tokens, which follow those in the cache.
 fn read<C: Compute>(decoder: &Decoder<C>, ids: &[u32], start: usize, cache: &mut KeyValueCache<C>) -> Tensor<2> {
     let x = decoder.embed(ids, start);
     let dense = PruningPlan::default();
@@ -72,7 +72,7 @@ fn read<C: Compute>(decoder: &Decoder<C>, ids: &[u32], start: usize, cache: &mut
     decoder.logits(decoder.final_norm(last))
 }
 
-/// Logits of a model's whole prompt, and of its last token alone after the others, as the reference library has them.
+/// Checks the logits of the whole prompt, and of its last token after the others in the cache, against the reference library.
 fn check_logits<C: Compute>(family: &str, compute: &C) {
     let expected = expected(family);
     let mut errors = Errors::new(format!("{family}, {compute:?}"));
@@ -97,7 +97,7 @@ fn check_logits<C: Compute>(family: &str, compute: &C) {
     }
 }
 
-/// Two models in one pass, with texts of their own and with the same, find what each finds alone.
+/// Two models in one pass, on different tokens and on the same token, give the same results as each alone.
 fn check_beside<C: Compute>(family: &str, compute: &C) {
     let model = open(&sources(family)[0], compute);
     let (decoder, ids) = (&model.decoder, expected(family).ids);
@@ -133,14 +133,14 @@ fn check_beside<C: Compute>(family: &str, compute: &C) {
     }
 }
 
-/// Ids and texts as the tokenizer's own library has them.
+/// Checks token ids and texts against the tokenizer's own library.
 fn check_texts(family: &str) {
     let expected = expected(family);
     for source in sources(family) {
         let LoadedModel { tokenizer, chat, .. } = open(&source, &Cpu);
         for Text { text, ids, with_special, decoded } in &expected.texts {
             let place = format!("{}: {text:?}", source.display());
-            // llama.cpp puts the first token before a conversation too, where its template does not.
+            // llama.cpp adds the first token to a conversation even if its template does not.
             let in_chat = if source.is_dir() { ids } else { with_special };
             assert_eq!(tokenizer.encode(text, true).unwrap(), *in_chat, "{place}");
             assert_eq!(tokenizer.encode(text, false).unwrap(), *with_special, "{place}");
@@ -152,7 +152,7 @@ fn check_texts(family: &str) {
     }
 }
 
-/// Every measurement of the main run under plans of every kind: numbers, and none that is not finite.
+/// Every measurement of the main run, under plans of every kind, gives finite numbers.
 fn check_session(family: &str) {
     for source in sources(family) {
         let mut session = crate::common::session(&source);
@@ -177,7 +177,7 @@ fn check_session(family: &str) {
     }
 }
 
-/// A device that computes as the CPU does is found to agree; one that does not, is found at the place where it does not.
+/// The cross-check accepts a device that computes like the CPU, and locates the part that does not.
 fn check_device<C: Compute>(family: &str, compute: &C) {
     for source in sources(family) {
         let model = load(&source, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
@@ -190,7 +190,7 @@ fn check_device<C: Compute>(family: &str, compute: &C) {
             other => panic!("{place}: {other:?}"),
         };
         let off = |linear: &Linear<C>| {
-            // Not all of them: some families take the size away.
+            // Only every other value: some families normalise a uniform scale away.
             let values = block_on(C::values(&linear.weights)).unwrap();
             linear.with_values(values.iter().enumerate().map(|(i, x)| x * [1.0, 1.01][i % 2]).collect())
         };

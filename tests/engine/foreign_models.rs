@@ -1,5 +1,5 @@
-//! Checkpoints as people really have them: each is a fixture with a few edits, after a public report against another engine, and
-//! what the reference makes of it (`tests/reference/foreign`); and whole kinds: every key of every type.
+//! Checkpoints as they are found in the wild: fixtures with a few edits, each after a public report against another engine, with the
+//! reference's results for them (`tests/reference/foreign`); and systematic variations, such as every key with every type.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,9 +15,9 @@ use prunescope_engine::session::Session;
 use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
-/// What transformers' probabilities may differ by: it computes in other orders.
+/// Allowed difference from transformers' probabilities, whose order of summation differs.
 const TOLERANCE: f64 = 5e-6;
-/// The same of llama.cpp, which looks GELU up in a table of 16-bit floats.
+/// Allowed difference from llama.cpp, which reads GELU from a table of 16-bit floats.
 const LLAMA_CPP_TOLERANCE: f64 = 2e-4;
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ struct Case {
     notice: Option<String>,
 }
 
-/// What a model makes of a prompt.
+/// A model's results for a prompt.
 #[derive(Debug, PartialEq)]
 struct Found {
     ids: Vec<u32>,
@@ -72,7 +72,7 @@ impl Case {
         found(&model, self.prompt.as_deref(), self.chat)
     }
 
-    /// What the fixture itself gives.
+    /// The results of the unedited fixture.
     fn base(&self) -> Found {
         let base = family(&self.base);
         let model = if self.format == "gguf" { base.join("model.gguf") } else { base };
@@ -114,7 +114,7 @@ fn each_gives_its_references_numbers_or_says_why_not() {
                 } else {
                     ("probability beside transformers", TOLERANCE)
                 };
-                // The likeliest of each, whatever their order where they are as likely.
+                // The most likely tokens; their order may differ where probabilities are equal.
                 for (id, p) in top {
                     let ours = found.top.iter().find(|(ours, _)| ours == id).map_or(f32::NAN, |(_, p)| *p);
                     if let Err(off) = errors.within(library, f64::from((ours - p).abs()), tolerance) {
@@ -135,7 +135,7 @@ fn each_gives_its_references_numbers_or_says_why_not() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// A fixture of one GGUF file, edited, in a folder of its own.
+/// A fixture of one GGUF file, edited.
 fn gguf(family_name: &str, change: impl FnOnce(&mut RawGguf)) -> RawGguf {
     let mut file = RawGguf::read(&fs::read(family(family_name).join("model.gguf")).unwrap());
     change(&mut file);
@@ -149,8 +149,8 @@ fn found_in(bytes: &[u8]) -> Result<Found, String> {
     found(&path, None, false)
 }
 
-/// Every number of the metadata, stored as every type that holds it, gives the same model; as a text, and where it is not
-/// finite, the key is named. So no key needs a test of its own.
+/// Storing any number of the metadata as any type that can hold it gives the same model; where it is a text or not finite, the error
+/// names the key. So no key needs a test of its own.
 #[test]
 fn every_number_of_gguf_metadata_may_have_every_type_that_holds_it() {
     for name in ["llama", "tinyllama", "qwen2", "qwen3", "gemma3", "gpt2", "gpt_neox", "phi", "phi3"] {
@@ -168,7 +168,7 @@ fn every_number_of_gguf_metadata_may_have_every_type_that_holds_it() {
                 _ => continue,
             };
             let is_read = !key.starts_with("general.") || key == "general.alignment";
-            // Whole numbers as each of ten types, the others as two.
+            // Whole numbers as each of ten types, other numbers as both float types.
             let whole_number = number.fract() == 0.0;
             let signed = |width: u32| number.abs() < f64::from(2u32).powi(width as i32 - 1);
             let unsigned = |width: u32| number >= 0.0 && number < f64::from(2u32).powi(width as i32);
@@ -200,7 +200,7 @@ fn every_number_of_gguf_metadata_may_have_every_type_that_holds_it() {
             for (other, value) in refusals.into_iter().filter(|_| is_read) {
                 let file = gguf(name, |file| file.set(key, Some((other, value))));
                 let error = found_in(&file.write()).map(|_| ());
-                // Some entries belong to what the file does not have, such as a kind of token.
+                // Some entries concern features that the file does not have, such as a kind of token.
                 if let Err(error) = error {
                     assert!(error.contains(&format!("`{key}`")), "{name}: {key}: {error}");
                 } else {
@@ -212,7 +212,7 @@ fn every_number_of_gguf_metadata_may_have_every_type_that_holds_it() {
     }
 }
 
-/// Every number of a `config.json`, written as an integer or as a float, gives the same model; as a text the key is named.
+/// Any number of a `config.json`, written as an integer or as a float, gives the same model; where it is a text, the error names the key.
 #[test]
 fn every_number_of_a_configuration_is_read_or_named() {
     for name in ["llama", "tinyllama", "mistral", "qwen2", "qwen3", "gemma3", "gpt2", "gpt_neox", "phi", "phi3"] {
@@ -243,7 +243,7 @@ fn every_number_of_a_configuration_is_read_or_named() {
                     assert!(error.contains(&format!("`{key}`")), "{name}: {pointer}: {error}");
                     named += 1;
                 }
-                // What transformers does not read for this model either: the last two where the layers are listed.
+                // Keys that transformers does not read for this model either: the last two where the layers are listed.
                 Ok(same) => {
                     let unread = [
                         "initializer_range",
@@ -314,7 +314,7 @@ fn which_file_a_tensor_comes_from_is_what_the_index_says() {
     };
     assert_eq!(same(split(usual, None, true)), Vec::<String>::new());
     assert_eq!(same(split(usual, None, false)), Vec::<String>::new());
-    // A stale copy in the file that comes later, and in the one that comes first.
+    // A stale copy in the later or in the earlier file.
     for stale in ["lm_head.weight", "model.norm.weight"] {
         let notices = same(split(usual, Some(stale), true));
         assert!(
@@ -324,7 +324,7 @@ fn which_file_a_tensor_comes_from_is_what_the_index_says() {
         let error = found(&split(usual, Some(stale), false).0, None, false).unwrap_err();
         assert!(error.contains("comes twice"), "{error}");
     }
-    // Files of other names, and a second, older set beside them.
+    // Files with other names, and with an older, second set next to them.
     same(split(["parta.safetensors", "partb.safetensors"], None, true));
     let folder = split(usual, None, true);
     for name in ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors"] {
@@ -357,7 +357,7 @@ fn gguf_files_of_other_layouts_are_the_same_model() {
     assert_eq!(found_in(&aligned.write_as(2, 64)).as_ref(), Ok(&wanted));
     let shuffled = gguf("llama", |file| file.tensors.reverse());
     assert_eq!(found_in(&shuffled.write()).as_ref(), Ok(&wanted));
-    // Tensors that nothing needs may have any type, known by name or not, and any size.
+    // Tensors that are not needed may have any type, known or not, and any size.
     for (kind, bytes) in [(26, 64), (16, 66), (99, 1000), (2, 18), (0, 0)] {
         let extra = gguf("llama", |file| {
             let dimensions = if bytes == 0 { vec![0] } else { vec![16] };
@@ -365,11 +365,11 @@ fn gguf_files_of_other_layouts_are_the_same_model() {
         });
         assert_eq!(found_in(&extra.write()).as_ref(), Ok(&wanted), "type {kind}");
     }
-    // Where something needs the tensor, its type is named.
+    // If the tensor is needed, the error names its type.
     let unread = gguf("llama", |file| file.tensors[2].2 = 26);
     let error = found_in(&unread.write()).unwrap_err();
     assert!(error.contains("is stored as I32, which is not read"), "{error}");
-    // So may metadata: an array of arrays, texts that are not UTF-8.
+    // Metadata that is not needed may also be anything: an array of arrays, texts that are not UTF-8.
     let nested =
         [9u32.to_le_bytes().as_slice(), &1u64.to_le_bytes(), &edit::value(9, &serde_json::json!([4, [1, 2]]))].concat();
     let extra = gguf("llama", |file| {
@@ -405,7 +405,7 @@ fn tokens_may_be_any_bytes() {
     let file = gguf("qwen2", |file| {
         let id = unnamed(file);
         let mut tokens = file.texts("tokenizer.ggml.tokens");
-        // Two tokens that are no UTF-8, and so have the same text.
+        // Two tokens that are not UTF-8, and so have the same text.
         tokens[id] = b"\xe9\xff".to_vec();
         tokens[395] = b"\xe9\xff".to_vec();
         file.set_texts("tokenizer.ggml.tokens", &tokens);
@@ -428,7 +428,7 @@ fn tokens_may_be_any_bytes() {
     assert!(!model.tokenizer.piece(396).contains("\u{fffd}"), "and so does the second");
 }
 
-/// Splitting a piece is looked at for every place in it: a long one took minutes.
+/// A token's text is checked for splits at every position, so a very long one used to take minutes.
 #[test]
 fn a_piece_that_is_too_long_is_refused_at_once() {
     let file = gguf("tinyllama", |file| {
@@ -440,7 +440,7 @@ fn a_piece_that_is_too_long_is_refused_at_once() {
     assert!(error.contains("its token 440, \"aaaaaaaaaaaaaaaaaaaa\"…, is 1000000 bytes long"), "{error}");
 }
 
-/// Ids that are not used: every token keeps its text, and control tokens are never written.
+/// Unused ids: every other token keeps its text, and control tokens are never written.
 #[test]
 fn holes_in_the_ids_keep_the_texts() {
     let base = family("llama");
@@ -476,7 +476,7 @@ fn holes_in_the_ids_keep_the_texts() {
     assert_eq!(model.tokenizer.stop, whole.tokenizer.stop);
 }
 
-/// Numbers that are none are told, with the place where they begin, and the events can be read by the page.
+/// Numbers that are not finite are reported with the place where they first occur, and the page can parse the events.
 #[test]
 fn numbers_that_are_none_are_told_with_their_place() {
     use prunescope_protocol::messages::RunEvent;

@@ -1,4 +1,4 @@
-//! The engine as a whole: against independent programs, on everybody's files, and what its session promises.
+//! Tests of the engine as a whole: against independent programs, on models found in the wild, and of its session's promises.
 
 mod common;
 mod edit;

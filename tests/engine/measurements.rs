@@ -1,4 +1,4 @@
-//! Measurements beside the main run, on the tiny model: what they tell, what they know already, how they go on.
+//! Measurements outside the main run, on the tiny model: their events, what they reuse, how they resume.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -69,11 +69,11 @@ fn weights_are_edited_where_the_plan_says_and_shared_elsewhere() {
     assert!(events.iter().any(|event| matches!(event, RunEvent::Working { what, .. } if what.contains("calibration"))));
     let footprint = report.weights.footprint;
     assert!(footprint.plan_bytes < footprint.dense_bytes);
-    // Another ratio needs no second reading of the text.
+    // Another ratio reuses the calibration on the same text.
     let (_, events) = run(&mut session, &settings("wanda-0.6_on-mlp_layers-1-2"));
     let reads = |event: &RunEvent| matches!(event, RunEvent::Working { what, .. } if what.contains("calibration"));
     assert!(!events.iter().any(reads));
-    // Another text does.
+    // Another text has to be read.
     session.calibrate("A short text of the visitor's own, which is enough to try this with.");
     let (report, events) = run(&mut session, &settings("wanda-0.6_on-mlp_layers-1-2"));
     assert!(events.iter().any(reads));
@@ -115,7 +115,7 @@ fn dropping_and_editing_combine_and_dropping_alone_keeps_the_edit() {
 fn a_model_without_any_sublayer_repeats_what_the_embedding_says() {
     let all = settings("b0,b1,b2,b3");
     let (report, _) = run(&mut session(), &all);
-    // Nothing mixes tokens any more: what follows depends on the last token of the prompt alone.
+    // No attention is left, so the output depends on the prompt's last token alone.
     let mut other = all;
     other.run.prompt = "Quite another question?".into();
     let (again, _) = run(&mut session(), &other);
@@ -150,7 +150,7 @@ fn the_tokens_that_do_the_damage_make_up_the_variances() {
         last = size;
         assert!(token.p <= 1.0 && token.r <= 1.0);
     }
-    // p (Δz − mean)² of one token, over its share, is the whole variance.
+    // One token's p (Δz − mean)², divided by its share, is the whole variance.
     let first = &report.damage[0];
     let variance = first.p * first.delta_z * first.delta_z / first.share_p;
     assert!((variance - next.variance_p).abs() < 2e-3 * next.variance_p, "{variance} {}", next.variance_p);
@@ -162,7 +162,7 @@ fn quality_is_the_dense_models_surprise() {
     let quality = &report.generation.quality;
     assert_eq!(quality.dense.dense_losses.len(), report.generation.dense.ids.len());
     assert_eq!(quality.pruned.dense_losses.len(), report.generation.pruned.ids.len());
-    // Greedy text: each dense token is the likeliest, so its loss is −log of its own probability.
+    // Greedy text: each dense token is the most likely one, so its loss is −log of its own probability.
     for (step, loss) in report.generation.steps.iter().zip(&quality.dense.dense_losses) {
         let p = step.compared.as_ref().unwrap().top.dense[0].dense;
         assert!((loss + p.ln()).abs() < 1e-3, "{loss} {p}");
@@ -189,7 +189,7 @@ fn variants_are_what_their_plans_give_alone() {
     let (alone, _) = run(&mut crate::common::session(&crate::common::tiny_model()), &self::settings("a1,m2"));
     assert_eq!(results[0].generation, alone.generation);
     assert_eq!(results[2].generation.dense, results[2].generation.pruned);
-    // Again: nothing is computed, names follow.
+    // The same plans again: nothing is computed, and the new name is used.
     let mut renamed = settings;
     renamed.measure.compare = vec![variant("other name", "a1,m2")];
     let events = measure(&mut session, &renamed, Measurement::Compare);
@@ -287,7 +287,7 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     assert_eq!(first.len(), 7);
     let events = measure(&mut session, &settings, Measurement::Sweep);
     let all = points(&events);
-    // Four layers: 0 to 4 of attention, MLP and blocks.
+    // Dropping 0 to 4 of attention, MLP and blocks, in four layers.
     assert_eq!(all.len(), 15);
     assert_eq!(all[..7], first[..]);
     assert_eq!(all.last().map(|(_, done, total)| (*done, *total)), Some((15, 15)));
@@ -360,7 +360,7 @@ fn a_picture_shows_the_zeros_of_a_matrix() {
     }
 }
 
-/// Another model with the same tokenizer: some of its weights are smaller, so that it writes something else.
+/// Another model with the same tokenizer and some smaller weights, so that it generates another text.
 fn other_model() -> LoadedModel<Cpu> {
     let mut model = load(&crate::common::tiny_model(), Cpu).unwrap();
     for block in &mut model.decoder.blocks {
@@ -373,7 +373,7 @@ fn other_model() -> LoadedModel<Cpu> {
     model
 }
 
-/// What every measurement finds out about the second model is what it finds out about that model loaded alone.
+/// Every measurement of the second model gives the same as for that model loaded alone.
 #[test]
 fn a_second_model_is_measured_as_if_it_were_alone() {
     let mut two = session();
@@ -420,7 +420,7 @@ fn a_second_model_is_measured_as_if_it_were_alone() {
     assert_eq!(points(&mut two), points(&mut alone));
 }
 
-/// What measurements tell of the dense and of the pruned model.
+/// The results for the dense and for the pruned model.
 fn told(events: &[RunEvent]) -> Vec<(String, String)> {
     let text = |what: &dyn std::fmt::Debug| format!("{what:?}");
     let both = |event: &RunEvent| match event {

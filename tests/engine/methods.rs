@@ -34,9 +34,9 @@ struct Case {
     count: usize,
 }
 
-/// Largest share of places that go another way in the other program because they are near ties.
+/// Largest share of weights that are near ties and decided differently by the other program.
 const TIES: f64 = 1e-4;
-/// The same for SparseGPT, whose scores come out of long chains of float32 updates: measured 2.5e-4 on the widest matrix.
+/// The same for SparseGPT, whose scores result from long chains of float32 updates: measured 2.5e-4 on the widest matrix.
 const SPARSE_GPT_TIES: f64 = 5e-4;
 /// Largest root mean square error of the other weights, in proportion to that of the weights themselves.
 const TOLERANCE: f64 = 3e-6;
@@ -49,7 +49,7 @@ fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
     let read = |extension| fs::read(file.with_extension(extension)).expect("run `make reference` first");
     let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
     let numbers: Vec<f32> = read("bin").chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    // The layer depends on none above it: they need not read the calibration text.
+    // Later layers do not affect this one, and need not read the calibration text.
     model.decoder.config.layers = reference.layer + 1;
     model.decoder.blocks.truncate(reference.layer + 1);
     let mut ids = model.tokenizer.encode(DEFAULT_CALIBRATION_TEXT.trim(), false).unwrap();
@@ -90,7 +90,7 @@ fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
                 ("share of near ties", TIES, "weights", TOLERANCE)
             };
             errors.check(tied, share, most, &place);
-            // SparseGPT passes a removed weight's error on to the rest of its row, so a row with a near tie has other weights.
+            // SparseGPT propagates a removed weight's error to the rest of its row, so rows with a near tie are not compared.
             let columns = if second_order { case.matrix.shape(&model.decoder.config)[1] } else { 1 };
             let (mut off, mut compared) = (0.0, 0);
             for (a, b) in found.chunks(columns).zip(wanted.chunks(columns)) {
@@ -116,7 +116,7 @@ fn a_layer_of_the_default_model() {
     check(&crate::common::default_model(), "smollm2-methods", &Cpu);
 }
 
-/// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
+/// On the machine's GPU; for a software one use `scripts/with-software-gpu.sh`.
 #[cfg(feature = "gpu")]
 mod on_a_gpu {
     use super::*;

@@ -54,7 +54,7 @@ fn every_row_on_the_cpu() {
     every_row(crate::common::session(&crate::common::default_model()));
 }
 
-/// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
+/// On the machine's GPU; for a software one use `scripts/with-software-gpu.sh`.
 #[cfg(feature = "gpu")]
 mod on_a_gpu {
     use super::*;

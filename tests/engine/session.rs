@@ -1,4 +1,4 @@
-//! The session on the tiny model: what is told, in which order, what is kept between runs, and how runs end.
+//! The session on the tiny model: its events and their order, what it caches between runs, and how runs end.
 
 use std::cell::Cell;
 use std::fs;
@@ -64,7 +64,7 @@ fn a_second_plan_finds_what_a_fresh_session_finds() {
     assert_eq!(again.layers, fresh.layers);
 }
 
-/// Parts that were known already are not among the times.
+/// Parts that were cached are not among the times.
 #[test]
 fn times_name_what_was_computed() {
     let mut session = crate::common::session(&crate::common::tiny_model());
@@ -159,7 +159,7 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
     assert!(same.edited_layers.iter().all(|layer| layer.with_final_norm.kl_dense_pruned.abs() < 1e-5));
     assert_eq!(same.model.other.unwrap().source, "the same");
 
-    // A plan applies to the second model, and does what it does to the first where they are the same.
+    // A plan applies to the second model; where both models are the same it does the same as on the first.
     let (planned, _) = run(&mut twice, &settings("m1"));
     let (alone, _) = run(&mut crate::common::session(&crate::common::tiny_model()), &settings("m1"));
     assert_eq!(planned.next_token, alone.next_token);
@@ -177,7 +177,7 @@ fn a_second_model_takes_the_place_of_the_pruned_one() {
     assert!((1e-7..0.05).contains(&kl), "{kl}");
     assert!(rounded.model.other.unwrap().stored_as.ends_with("floats rounded to 8 bits"));
 
-    // Task sets keep the answers of both apart.
+    // Task sets keep both models' answers apart.
     let mut events = vec![];
     let measure = MeasureSettings { sample: 4, ..MeasureSettings::default() };
     let told = &mut |event| events.push(event);

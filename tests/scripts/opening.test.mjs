@@ -1,4 +1,4 @@
-// public/opening.js without a browser: what it says where the page does not come.
+// public/opening.js without a browser: what it says when the page does not arrive.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import test from "node:test";
@@ -6,7 +6,7 @@ import vm from "node:vm";
 
 const SOURCE = fs.readFileSync(new URL("../../public/opening.js", import.meta.url), "utf8");
 
-/** Runs the script in a page as it is before its program has come; what happens then, and what is read. */
+/** Runs the script in a page whose program has not arrived; returns what it does and shows. */
 function open({ origin = "https://host.example", protocol = "https:", wasm = WebAssembly, fetch } = {}) {
   const listeners = {};
   const place = {
@@ -36,7 +36,7 @@ function open({ origin = "https://host.example", protocol = "https:", wasm = Web
     listeners, place, timers, written,
     reloads: () => reloads,
     text: () => place.textContent.trim(),
-    /** The page takes the place away. */
+    /** The page's program arrives and removes the placeholder. */
     arrive: () => (isThere = false),
   };
 }

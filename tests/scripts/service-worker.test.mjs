@@ -1,5 +1,5 @@
-// public/sw.js without a browser: its decisions for whole kinds of addresses, and long random histories of deploys, visits and
-// bad networks, with what must hold after each.
+// public/sw.js without a browser: its decisions for whole classes of addresses, and long random histories of deploys, visits and
+// bad networks, with invariants checked after each step.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import test from "node:test";
@@ -9,7 +9,7 @@ const SOURCE = fs.readFileSync(new URL("../../public/sw.js", import.meta.url), "
 const SCOPE = "https://host.example/some/sub-path/";
 const HASH = "0123456789abcdef";
 
-/** Random numbers from 0 to 1 that are the same in every run. Source: mulberry32. */
+/** Random numbers from 0 to 1, the same in every run. Source: mulberry32. */
 function random(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -19,7 +19,7 @@ function random(seed) {
   };
 }
 
-/** A browser's answers, as far as they are used here; their bodies are texts that can be read once. */
+/** A browser's response, as far as it is used here; its body is a text that can be read once. */
 class Response {
   type = "default";
 
@@ -43,14 +43,14 @@ class Response {
   }
 }
 
-/** All that has begun and needs no timer is done. */
+/** Waits until everything that needs no timer has finished. */
 const settled = async () => {
   for (let turn = 0; turn < 20; turn++) await new Promise((done) => setImmediate(done));
 };
 
-/** A visitor's browser: its caches, its service worker, and the network between it and a host. */
+/** A visitor's browser: its caches, its service worker, and the network to a host. */
 class Visitor {
-  /** What is kept: by key an answer's text, status and headers. */
+  /** Cached answers by key: text, status and headers. */
   kept = new Map();
   timers = [];
 
@@ -59,7 +59,7 @@ class Visitor {
     this.startWorker();
   }
 
-  /** The browser may end the service worker whenever it is idle; the caches stay. */
+  /** The browser may stop an idle service worker at any time; the caches stay. */
   startWorker() {
     this.listeners = {};
     const cache = {
@@ -89,7 +89,7 @@ class Visitor {
     vm.runInContext(SOURCE, this.scripts);
   }
 
-  /** A request as the page or the browser makes it; the answer, after whatever time it takes. */
+  /** A request by the page or the browser; resolves to the answer, however long it takes. */
   async fetch(path, { mode = "cors", destination = "", method = "GET", headers = {} } = {}) {
     const url = new URL(path, SCOPE).href;
     let answer;
@@ -122,19 +122,19 @@ class Visitor {
     await settled();
   }
 
-  /** The result of one of the worker's functions, as a value of this program. */
+  /** Calls one of the service worker's functions; the result is a value of this program. */
   call(name, ...values) {
     const result = this.scripts[name](...values);
     return result === undefined ? undefined : JSON.parse(JSON.stringify(result));
   }
 }
 
-/** A host of one version of the site. Files with a checksum in their address hold it as their text. */
+/** A host of one version of the site. Files with a checksum in their address have it as their content. */
 class Host {
   constructor(version) {
     this.version = version;
     const hash = (name) => `${name}${version}`.split("").reduce((sum, letter) => (sum * 31n + BigInt(letter.charCodeAt(0))) % 2n ** 64n, 7n).toString(16).padStart(16, "0");
-    // The style changes only with every third version.
+    // The style sheet changes only with every third version.
     const [page, style, engine] = [hash("page"), hash("style").replace(/./g, () => `${version - (version % 3)}`.at(-1)), hash("engine")];
     this.folder = `engine-${engine}`;
     this.own = [`page-${page}.js`, `page-${page}_bg.wasm`, `style-${style}.css`];
@@ -158,7 +158,7 @@ class Host {
   }
 }
 
-/** Opens the page in a tab: undefined where the browser shows its own error, false where the page stays blank, else the version. */
+/** Opens the page in a tab. Returns undefined if the browser shows its own error, false if the page stays blank, otherwise the version. */
 async function open(visitor, path = "") {
   const response = await visitor.visit(path).catch(() => undefined);
   if (!response?.ok) return undefined;
@@ -170,7 +170,7 @@ async function open(visitor, path = "") {
   return text;
 }
 
-/** Starts the engine of an opened page, and tells so; whether it runs. */
+/** Starts the engine of an opened page and reports it to the service worker; returns whether it runs. */
 async function start(visitor, text, files) {
   const paths = files.map((file) => `${visitor.call("engineFolder", text)}/${file}`);
   for (const path of paths) {
@@ -186,7 +186,7 @@ const down = async () => { throw new TypeError("Failed to fetch"); };
 const silent = () => new Promise(() => {});
 const broken = async () => new Response("busy", { status: 503 });
 
-/** A visitor who has opened the page of a host once, and whose engine runs. */
+/** A visitor who has opened a host's page once, with its engine running. */
 async function visited(host) {
   const visitor = new Visitor(up(host));
   assert.ok(await start(visitor, await open(visitor), host.engines.cpu));
@@ -288,7 +288,7 @@ test("a network that fails, answers with errors, or is silent: the copy, after t
     assert.match(await open(visitor), /version 1/);
     assert.equal(await (await visitor.fetch("models/model.json")).text(), "manifest 1");
     assert.equal(visitor.waited, network === silent);
-    // A file that has gone from the host: the copy too.
+    // A file that the host no longer has (404) is served from the copy, too.
     visitor.network = async (url) => (url.endsWith(".json") ? new Response("gone", { status: 404 }) : host.answer(url));
     assert.equal(await (await visitor.fetch("models/model.json")).text(), "manifest 1");
   }
@@ -332,7 +332,7 @@ test("a new version takes the old one's place only with all its files and a runn
       const visitor = await visited(old);
       visitor.network = async (url) => (url.endsWith(missing) ? new Host(9).answer(url, answer) : next.answer(url));
       const text = await open(visitor);
-      // An engine's script may be in another cache of the browser, so that the page runs all the same.
+      // An engine's script may be in the browser's HTTP cache, so that the page runs all the same.
       await visitor.tell({ engine: next.engines.cpu.map((file) => `${SCOPE}${next.folder}/${file}`) });
       assert.ok(text === false || /version 3/.test(text));
       visitor.network = down;
@@ -363,7 +363,7 @@ test("what an engine's page tells must belong together", async () => {
     await visitor.tell(nonsense);
     assert.ok(!visitor.kept.has(SCOPE), JSON.stringify(nonsense));
   }
-  // A second tab has opened a newer version, then the first one's engine starts: what the host has now is kept or nothing.
+  // A second tab has opened a newer version, then the first tab's engine starts: either the host's current version is stored, or nothing.
   visitor.network = up(next);
   const newer = await open(visitor);
   await visitor.tell(engine(old));
@@ -416,9 +416,9 @@ test("random histories: the newest page with network, a whole page or none witho
       if (action === "deploy") visitor.network = up((host = new Host(++version)));
       if (action === "restart") visitor.startWorker();
       if (action === "licence") await visitor.visit("models/LICENSE");
-      // A browser or a visitor deletes something.
+      // The browser or the visitor deletes something.
       if (action === "lose" && visitor.kept.size > 0) visitor.kept.delete(pick([...visitor.kept.keys()]));
-      // Some files do not come for a while; a page that needs them stays blank, as it would without a service worker.
+      // Some files are unavailable for a while; a page that needs them stays blank, as it would without a service worker.
       if (action === "holes") {
         const hole = pick([...host.files.keys()].filter((path) => path.includes("-")));
         visitor.network = async (url) => (url.endsWith(hole) ? pick([down, broken])(url) : host.answer(url));
@@ -433,7 +433,7 @@ test("random histories: the newest page with network, a whole page or none witho
         }
       }
       if (action === "engine" && tabs.length > 0) {
-        // Also one of an older version, whose files may be gone.
+        // Also a tab of an older version, whose files may be gone.
         await start(visitor, pick(tabs), pick(Object.values(host.engines)));
       }
       if (action === "offline" || action === "lose") {
@@ -448,7 +448,7 @@ test("random histories: the newest page with network, a whole page or none witho
         }
         visitor.network = before;
       }
-      // What is kept does not grow with the number of versions.
+      // The cache does not grow with the number of versions.
       assert.ok(visitor.kept.size <= 40, `${told()}: ${[...visitor.kept.keys()]}`);
     }
   }

@@ -1,4 +1,4 @@
-// scripts/finish-site.py and scripts/serve.py on a small site as Trunk leaves it: engines by their content, one policy everywhere.
+// scripts/finish-site.py and scripts/serve.py on a small site as Trunk leaves it: engines named by their content, one policy everywhere.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import crypto from "node:crypto";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const MODULE = "\nimport init from './page-0123456789abcdef.js';\nconst wasm = await init({ module_or_path: './page-0123456789abcdef_bg.wasm' });\n";
 
-/** A site as Trunk leaves it, finished; the folder. */
+/** Finishes a site as Trunk leaves it; returns its folder. */
 function built(files = {}, change = (page) => page) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-site-"));
   const page = fs.readFileSync(path.join(ROOT, "index.html"), "utf8")
@@ -58,7 +58,7 @@ test("one policy: in the page, for sandboxed frames, and in the headers of the e
   assert.ok(policy.includes("worker-src 'self' blob:"), "opening.js changes this part");
   assert.ok(page.includes(JSON.stringify(policy)), "opening.js has it too");
   assert.ok(!page.includes("INLINE-SCRIPTS") && !page.includes('"POLICY"') && !page.includes("ENGINE-FOLDER"));
-  // What opening.js begins as a comment must end only behind the page's own policy.
+  // A comment that opening.js opens must not close before the page's policy.
   const behind = page.slice(page.indexOf("</script>"));
   assert.ok(behind.indexOf("-->") > behind.indexOf(policy));
   const rules = read(folder, "_headers").split(/^(?=\/)/m).map((rule) => rule.trim().split("\n"));
@@ -66,7 +66,7 @@ test("one policy: in the page, for sandboxed frames, and in the headers of the e
   assert.ok(!rules[0].some((line) => line.includes("Content-Security-Policy")), "a policy as a header keeps WebKit from opening the page in a sandboxed frame");
   const engine = rules.find(([pattern]) => pattern === `/${engines(folder)[0]}/*`);
   assert.ok(engine.includes(`  Content-Security-Policy: ${policy}`));
-  // Cloudflare Pages takes no longer lines and no more rules.
+  // Limits of Cloudflare Pages: length of a line and number of rules.
   assert.ok(rules.length < 100 && rules.flat().every((line) => line.length < 2000));
 });
 

@@ -1,4 +1,4 @@
-// crates/worker/src/start.js without a browser: whatever becomes of the engine's program, the page hears of it.
+// crates/worker/src/start.js without a browser: the page hears of every failure of the engine's program.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import test from "node:test";
@@ -9,10 +9,10 @@ const until = async (holds) => {
   while (!holds()) await new Promise((done) => setImmediate(done));
 };
 
-/** A number as WebAssembly writes it. */
+/** An integer in WebAssembly's LEB128 encoding. */
 const leb = (number) => (number < 128 ? [number] : [(number % 128) | 128, ...leb(Math.floor(number / 128))]);
 const name = (text) => [text.length, ...Buffer.from(text)];
-/** A program whose memory is imported, shared or not, and exported. */
+/** A program with an imported memory, shared or not, which it exports. */
 const program = (initial, maximum, shared = true) => {
   const limits = [...name("env"), ...name("memory"), 2, shared ? 3 : 1, ...leb(initial), ...leb(maximum)];
   const exported = [1, ...name("memory"), 2, 0];
@@ -21,7 +21,7 @@ const program = (initial, maximum, shared = true) => {
 const SHARED = program(17, 65536);
 const ALONE = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
 
-/** Runs the script to its end, unless it `stays`; what it told the page, and the fakes. */
+/** Runs the script to its end, unless it `stays`; returns what it told the page, and the fakes. */
 async function run({ answer, start, bytes = SHARED.length, stays = false }) {
   const told = [];
   const listeners = {};
@@ -45,7 +45,7 @@ async function run({ answer, start, bytes = SHARED.length, stays = false }) {
 }
 
 const wasm = (bytes) => () => new Response(bytes, { headers: { "Content-Type": "application/wasm" } });
-/** Starts a program as wasm-bindgen's script does. */
+/** Starts a program like wasm-bindgen's script. */
 const starts = async ({ module_or_path, memory }) => {
   const bytes = module_or_path instanceof Response ? new Uint8Array(await module_or_path.arrayBuffer()) : module_or_path;
   const imports = { env: { memory: memory ?? new WebAssembly.Memory({ initial: 17, maximum: 65536, shared: true }) } };
@@ -72,7 +72,7 @@ test("a program that does not come: which file, and how", async () => {
     [text(200, "text/html; charset=utf-8"), 404],
     [() => { throw new TypeError("Failed to fetch"); }, 0],
     ...[1, 8, SHARED.length - 1].map((after) => [breaks(after), 0]),
-    // A connection that ends early without the browser's noticing.
+    // A connection that closes early without the browser's noticing.
     ...[4, 12, 20].map((length) => [wasm(SHARED.slice(0, length)), 0]),
   ];
   for (const [answer, status] of cases) {
@@ -125,9 +125,9 @@ test("a program that fails: what the browser says", async () => {
     throw new WebAssembly.LinkError("import wbg.x is no function");
   };
   const broken = [{ file: "worker_bg.wasm", status: 0, why: "LinkError: import wbg.x is no function" }];
-  // With and without memory of its own, a second try that fails too.
+  // With imported shared memory and with memory of its own: a second attempt that fails, too.
   for (const bytes of [SHARED, ALONE]) assert.deepEqual((await run({ answer: wasm(bytes), start: fails, bytes: bytes.length })).failures(), broken);
-  // It ran and failed at once; wasm-bindgen's script then gives the exports it has, and starts nothing.
+  // It ran and failed at once; wasm-bindgen's script then returns the existing exports, and starts nothing.
   const ran = { memory: new WebAssembly.Memory({ initial: 1 }) };
   const start = async ({ memory }) => {
     if (memory) return ran;

@@ -1,7 +1,7 @@
-//! The paper's figures, made from results and drawn on any backend of plotters. Knows neither the engine nor a browser.
+//! The paper's figures, made from results and drawn with any plotters backend. Knows neither the engine nor a browser.
 //!
-//! * [`chart`]: plain data in, plotters drawing out.
-//! * [`figure`]: from results, a chart and a sentence each.
+//! * [`chart`]: charts as plain data, drawn by plotters.
+//! * [`figure`]: makes a chart and an explanation from results.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Multiple choice: the categorical subspace beside the whole vocabulary (fig. 7), for one question and for the set.
+//! Multiple choice: the options' categorical distribution against the whole vocabulary (fig. 7), for one question and for the set.
 
 use leptos::prelude::*;
 
@@ -12,7 +12,7 @@ use prunescope_protocol::results::Proportion;
 use prunescope_protocol::results::tasks::best;
 use prunescope_protocol::tasks::Question;
 
-/// One question in detail, and the score of all.
+/// One question in detail, and the score on all.
 #[component]
 pub(super) fn Choice() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -27,7 +27,7 @@ pub(super) fn Choice() -> impl IntoView {
         state.results.choice().with(|known| measurements.questions.with(|all| scores(known, all, scoring.get())))
     });
     let pick = move |event| given_files::pick(state, &event, Some(TaskSet::Questions));
-    // Another set begins at its first question.
+    // A new set starts at its first question.
     Effect::new(move |_| {
         measurements.questions.track();
         chosen.set(0);
@@ -107,7 +107,7 @@ pub(super) fn Choice() -> impl IntoView {
     }
 }
 
-/// A proportion as people read it.
+/// A proportion as "right of total", or a dash where there were no questions.
 pub(super) fn part(proportion: Proportion) -> String {
     if proportion.of == 0 { "–".into() } else { format!("{} of {}", proportion.right, proportion.of) }
 }

@@ -15,7 +15,7 @@ use prunescope_protocol::settings::{MAX_VARIANTS, Variant};
 /// The plans of the paper's figs. 5 and 9 that need no importance.
 const PRESET: [&str; 3] = ["awq4-g64", "wanda-0.5", "wanda-4:8"];
 
-/// The variants, their charts and their answers.
+/// The variants, their charts and their texts.
 #[component]
 pub(super) fn Compare() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -80,7 +80,7 @@ pub(super) fn Compare() -> impl IntoView {
     }
 }
 
-/// One variant: its name, and what can be done with it.
+/// One variant: its name and buttons.
 #[component]
 fn Chip(at: usize, variant: Variant) -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -112,7 +112,7 @@ fn Chip(at: usize, variant: Variant) -> impl IntoView {
     }
 }
 
-/// Fig. 5: what each plan writes.
+/// Fig. 5: the text that each plan generates.
 #[component]
 fn Answers() -> impl IntoView {
     let state = expect_context::<AppState>();

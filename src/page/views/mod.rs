@@ -1,4 +1,4 @@
-//! Below the first screen: one view a module, each with its own link.
+//! The views below the first screen: one module each, each with its own link.
 
 mod choice;
 mod compare;
@@ -68,7 +68,7 @@ pub(super) fn Views() -> impl IntoView {
             </div>
         }
     };
-    // A frame shows the view of its link; the others take one line.
+    // An embedded page shows the view of its link; the other views are in a menu of one line.
     let menu = move || {
         let pick = move |event: leptos::ev::Event| {
             if let Ok(view) = event_target_value(&event).parse() {
@@ -112,7 +112,7 @@ pub(super) fn Views() -> impl IntoView {
     }
 }
 
-/// The temperature of the analysis: redraws every number in probability space.
+/// The temperature of the analysis; changing it recomputes every number in probability space.
 #[component]
 fn Temperature() -> impl IntoView {
     let state = expect_context::<AppState>();

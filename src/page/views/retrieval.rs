@@ -1,4 +1,4 @@
-//! Retrieval: reads the hidden state directly, so it survives.
+//! Retrieval by pooled hidden states, which pruning changes little.
 
 use leptos::prelude::*;
 

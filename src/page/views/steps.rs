@@ -1,4 +1,4 @@
-//! Fig. 8: the metrics as generation goes on, and how far the texts collapse.
+//! Fig. 8: metrics over generation steps, and how far the texts collapse.
 
 use leptos::prelude::*;
 

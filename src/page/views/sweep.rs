@@ -1,4 +1,4 @@
-//! Figs. 3 and 4: non-generative and generative scores against how much is removed; and a verdict on the current plan.
+//! Figs. 3 and 4: non-generative and generative scores against the amount of pruning; and a verdict on the current plan.
 
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
@@ -77,7 +77,7 @@ pub(super) fn Sweep() -> impl IntoView {
     }
 }
 
-/// The verdict on the current plan, with the numbers it rests on.
+/// The verdict on the current plan, with the numbers it is based on.
 #[component]
 fn Judgement() -> impl IntoView {
     let state = expect_context::<AppState>();

@@ -10,14 +10,14 @@ use prunescope_figures::figure::{Figure, of_variant, overlaid};
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::VariantResult;
 
-/// What the horizontal axis is.
+/// The horizontal axis.
 #[derive(Clone, Copy, PartialEq)]
 enum Along {
     Steps,
     Layers(SublayerKind),
 }
 
-/// Truth and estimate, parallel and orthogonal parts, and the tokens behind them.
+/// Truth and estimate, parallel and orthogonal parts, and the tokens that contribute most.
 #[component]
 pub(super) fn Theorems() -> impl IntoView {
     let state = expect_context::<AppState>();

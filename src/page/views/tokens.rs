@@ -1,4 +1,4 @@
-//! Fig. 7, left: the likeliest tokens after the prompt in both models.
+//! Fig. 7, left: the most likely tokens after the prompt in both models.
 
 use leptos::prelude::*;
 
@@ -7,7 +7,7 @@ use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::tokens::next;
 
-/// Bars of both models' likeliest tokens.
+/// Bars of both models' most likely tokens.
 #[component]
 pub(super) fn Tokens() -> impl IntoView {
     let state = expect_context::<AppState>();

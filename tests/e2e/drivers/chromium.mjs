@@ -1,4 +1,4 @@
-// Chromium by Playwright.
+// Drives Chromium with Playwright.
 import { browserProgram, launch } from "../browser.mjs";
 import { KEYS } from "./page.mjs";
 
@@ -12,7 +12,7 @@ export async function start() {
   return { name, version: browser.version(), open: () => open(browser), close: () => browser.close() };
 }
 
-/** A new tab with nothing of the others' in it. */
+/** Opens a tab that shares nothing with the others. */
 async function open(browser) {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -21,7 +21,7 @@ async function open(browser) {
   page.on("pageerror", (error) => problems.push(String(error)));
   const mouse = { pointerMove: ({ x, y }) => page.mouse.move(x, y), pointerDown: () => page.mouse.down(), pointerUp: () => page.mouse.up() };
   const key = (value) => NAMES.get(value) ?? value;
-  // Playwright has keys of an American keyboard only.
+  // Playwright knows the keys of an American keyboard only.
   const foreign = (value) => !NAMES.has(value) && !/^[ -~]$/.test(value);
   const keys = {
     keyDown: ({ value }) => (foreign(value) ? page.keyboard.insertText(value) : page.keyboard.down(key(value))),
@@ -32,7 +32,7 @@ async function open(browser) {
   };
   return {
     problems: async () => problems,
-    // Playwright takes a text for the source of a function where it is one.
+    // Playwright takes a string for a function's source if it is one.
     evaluate: (source, text) => page.evaluate(`(${source})(${JSON.stringify(text)})`),
     goto: (address) => page.goto(address),
     reload: () => page.reload(),

@@ -1,4 +1,4 @@
-// Firefox by WebDriver BiDi, which it speaks itself: no other program is needed. Source: W3C WebDriver BiDi.
+// Drives Firefox by its built-in WebDriver BiDi; no other program is needed. Source: W3C WebDriver BiDi.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -8,7 +8,7 @@ import { ended, program } from "./process.mjs";
 
 export const name = "Firefox";
 
-/** Nothing that talks to the outside; what else tests need, Firefox sets itself where it is driven. */
+/** No background network traffic; Firefox sets the other preferences that tests need when it is automated. */
 const PREFERENCES = {
   "app.normandy.enabled": false,
   "app.update.disabledForTesting": true,
@@ -24,7 +24,7 @@ const PREFERENCES = {
   "toolkit.telemetry.enabled": false,
   "toolkit.telemetry.server": "data:,",
 };
-/** WebGPU on whatever Vulkan driver there is. */
+/** WebGPU on any available Vulkan driver. */
 const WEBGPU = {
   "dom.webgpu.enabled": true,
   "dom.webgpu.workers.enabled": true,
@@ -32,10 +32,10 @@ const WEBGPU = {
   "gfx.webrender.software": true,
 };
 
-/** Where Firefox is on this machine, or undefined. */
+/** Path of Firefox on this machine, or undefined. */
 export const find = () => program(process.env.FIREFOX, "firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox");
 
-/** Starts Firefox; `webgpu`: whether pages have WebGPU; `environment`: more of its variables. */
+/** Starts Firefox. `webgpu`: whether pages have WebGPU; `environment`: further environment variables. */
 export async function start({ webgpu = false, environment = {} } = {}) {
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-firefox-"));
   const lines = Object.entries({ ...PREFERENCES, ...(webgpu ? WEBGPU : {}) }).map(([key, value]) => `user_pref(${JSON.stringify(key)}, ${JSON.stringify(value)});`);
@@ -63,7 +63,7 @@ export async function start({ webgpu = false, environment = {} } = {}) {
   }
 }
 
-/** Commands and events over one socket. */
+/** Sends commands and receives events over one socket. */
 async function connect(address) {
   const socket = new WebSocket(address, { perMessageDeflate: false, maxPayload: 1e9 });
   await new Promise((opened, failed) => socket.on("open", opened).on("error", failed));
@@ -73,7 +73,7 @@ async function connect(address) {
   socket.on("message", (text) => {
     const message = JSON.parse(text);
     if (message.type === "event") {
-      // A frame in a tab and a worker have contexts of their own, which no tab is known by: all tabs hear them.
+      // Frames and workers have contexts of their own that belong to no known tab, so all tabs get their messages.
       const own = listeners.get(message.params.source?.context);
       return (own ? [own] : [...listeners.values()]).forEach((heard) => heard(message.params));
     }
@@ -84,7 +84,7 @@ async function connect(address) {
   });
   socket.on("close", () => waiting.forEach(({ failed }) => failed(new Error("Firefox is gone"))));
   return {
-    /** Hears what a tab's console says. */
+    /** Calls `heard` with a tab's console messages. */
     listen: (context, heard) => listeners.set(context, heard),
     unlisten: (context) => listeners.delete(context),
     send: (method, params) => new Promise((done, failed) => {
@@ -94,7 +94,7 @@ async function connect(address) {
   };
 }
 
-/** A new tab with nothing of the others' in it. */
+/** Opens a tab that shares nothing with the others. */
 async function open(connection) {
   const { send } = connection;
   const { userContext } = await send("browser.createUserContext", {});

@@ -1,11 +1,11 @@
-// What goes wrong in a page, where the browser's driver does not tell it: the server puts a script before the page's own and its
-// workers', which keeps errors of the console, errors that nobody caught, and what the page's policy refused.
+// Collects a page's errors where the browser's driver does not report them: the server puts a script in front of the page's own and its
+// workers', which records console errors, uncaught errors and policy violations.
 
 const KEY = "test-problems";
 
 function inPage(key, inWorker) {
   let keep = (text) => sessionStorage.setItem(key, JSON.stringify([...JSON.parse(sessionStorage.getItem(key) ?? "[]"), text]));
-  // What a frame hears, the page around it keeps.
+  // A frame passes its errors to the embedding page.
   if (parent !== self) keep = (text) => parent.postMessage({ [key]: text }, "*");
   addEventListener("message", ({ data }) => data?.[key] && keep(data[key]));
   const { error } = console;
@@ -17,7 +17,7 @@ function inPage(key, inWorker) {
   addEventListener("unhandledrejection", ({ reason }) => keep(`unhandled: ${reason}`));
   document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => keep(`${violatedDirective} refuses ${blockedURI}`));
   new BroadcastChannel(key).onmessage = ({ data }) => keep(data);
-  // Workers whose program is no file of the site, but made in the page.
+  // Also for workers whose script is not a file of the site, but made in the page.
   self.Blob = class extends Blob {
     constructor(parts = [], options = {}) {
       super(options.type === "text/javascript" ? [inWorker, ...parts] : parts, options);
@@ -37,8 +37,8 @@ function inWorker(key) {
 
 const worker = `{(${inWorker})("${KEY}")}\n`;
 const page = (text) => text.replace("<head>", () => `<head><script>(${inPage})("${KEY}", ${JSON.stringify(worker)})</script>`);
-/** How the server changes files, by what the browser wants them for. */
+/** How the server changes files, by their `Sec-Fetch-Dest`. */
 export const LISTENING = { document: page, iframe: page, worker: (text) => worker + text };
 
-/** The source of a function that gives the problems in JSON. */
+/** Source of a function that returns the errors as JSON. */
 export const HEARD = `() => sessionStorage.getItem("${KEY}") ?? "[]"`;

@@ -1,12 +1,12 @@
-// What the tests of all browsers speak: a page that is looked at by script and used by mouse and keyboard, whatever drives it.
+// The interface of the tests for all browsers: a page inspected by script and used by mouse and keyboard, whatever drives it.
 //
-// A driver (chromium.mjs, firefox.mjs, webkit.mjs) starts its browser and opens tabs. A tab has the few steps that differ:
+// A driver (chromium.mjs, firefox.mjs, webkit.mjs) starts its browser and opens tabs. A tab has the few operations that differ:
 //   evaluate(source, text)   runs the function of that source on a text and gives the text that it ends with
 //   goto(address), reload(), back()
 //   keys(steps), mouse(steps)   the "key" and "pointer" actions of W3C WebDriver
 //   files(selector, paths)   picks files in a file input
 //   resize(width, height), screenshot(), close()
-//   problems()               what the console said of errors, and errors that nobody caught
+//   problems()               console errors and uncaught errors
 
 /** Names of keys and their characters in WebDriver. Source: W3C WebDriver, "Keyboard actions". */
 export const KEYS = {
@@ -14,14 +14,14 @@ export const KEYS = {
   End: "\uE010", Home: "\uE011", ArrowLeft: "\uE012", ArrowUp: "\uE013", ArrowRight: "\uE014", ArrowDown: "\uE015",
   Meta: "\uE03D",
 };
-/** The key that copies and pastes with C and V. */
+/** The modifier key for copying and pasting. */
 export const COMMAND = process.platform === "darwin" ? "Meta" : "Control";
 /** Longest wait for a state, in milliseconds. */
 const PATIENCE = Number(process.env.PATIENCE ?? 120_000);
-/** Time between two looks at the page, in milliseconds. */
+/** Interval between two checks of the page, in milliseconds. */
 const LOOK = 30;
 
-/** An error's message without what a driver puts before it. */
+/** An error's message without a driver's prefix. */
 const told = (error) => String(error?.message ?? error);
 
 export class Page {
@@ -37,7 +37,7 @@ export class Page {
     return this.leave(() => this.tab.reload());
   }
 
-  /** Goes to another page, and waits until it is there: a driver may be back sooner. */
+  /** Navigates and waits until the new page is there; a driver may return earlier. */
   async leave(go) {
     await this.evaluate(() => (window.isLeft = true));
     await go();
@@ -56,7 +56,7 @@ export class Page {
     return this.tab.screenshot();
   }
 
-  /** Errors of the console and of scripts. */
+  /** Console errors and uncaught errors. */
   problems() {
     return this.tab.problems();
   }
@@ -65,9 +65,9 @@ export class Page {
     return this.tab.close();
   }
 
-  /** Runs a function in the page on plain values; what it returns, or promises, comes back as a plain value. */
+  /** Runs a function in the page on plain values, and returns its (awaited) result as a plain value. */
   async evaluate(run, ...values) {
-    // The result is text: so each driver need only know texts, and an error is one everywhere.
+    // The result is a string, so that a driver needs to transfer only strings, and errors are the same everywhere.
     const source = `async (values) => {
       try { return JSON.stringify({ value: await (${run})(...JSON.parse(values)) }); }
       catch (error) { return JSON.stringify({ error: String(error?.message ?? error) }); }
@@ -77,7 +77,7 @@ export class Page {
     return value;
   }
 
-  /** Waits until a function in the page returns something true, also over a reload; gives what it returned. */
+  /** Waits until a function in the page returns something truthy, even across a reload; returns that value. */
   async until(run, ...values) {
     const end = performance.now() + this.patience;
     let last;
@@ -87,7 +87,7 @@ export class Page {
         if (value) return value;
         last = undefined;
       } catch (error) {
-        // Such as an element that is not there yet, or a page that is just left.
+        // For example an element that is not there yet, or a page that is being left.
         last = error;
       }
       await new Promise((done) => setTimeout(done, LOOK));
@@ -115,7 +115,7 @@ export class Page {
     return this.evaluate((selector, name) => document.querySelector(selector).getAttribute(name), selector, name);
   }
 
-  /** Where the middle of an element is on the screen, once a pointer would meet the element there and it stays there. */
+  /** Screen position of an element's centre, once the element is at rest and not covered there. */
   async middle(selector) {
     return this.until(async (selector) => {
       const element = document.querySelector(selector);
@@ -132,12 +132,12 @@ export class Page {
     }, selector);
   }
 
-  /** Clicks on an element as a visitor does. */
+  /** Clicks an element with the mouse. */
   async click(selector) {
     await this.drag(selector);
   }
 
-  /** Presses the mouse's button on the first element, moves over the others, and lets go. */
+  /** Drags with the mouse from the first element over the others. */
   async drag(first, ...others) {
     const move = (at) => ({ type: "pointerMove", ...at });
     const start = await this.middle(first);
@@ -146,7 +146,7 @@ export class Page {
     await this.tab.mouse([...steps, { type: "pointerUp", button: 0 }]);
   }
 
-  /** Presses keys one after the other; several at once are joined by "+", such as "Shift+Tab". */
+  /** Presses keys one after the other; keys pressed together are joined by "+", such as "Shift+Tab". */
   async press(...chords) {
     const steps = chords.flatMap((chord) => {
       const keys = chord.split("+").map((name) => KEYS[name] ?? name);
@@ -155,19 +155,19 @@ export class Page {
     await this.tab.keys(steps);
   }
 
-  /** Writes a text where the focus is. */
+  /** Types a text where the focus is. */
   type(text) {
     return this.press(...text);
   }
 
-  /** Writes a text into a field in place of what is there. */
+  /** Replaces the text of a field. */
   async fill(selector, text) {
     await this.click(selector);
     await this.evaluate((selector) => document.querySelector(selector).select(), selector);
     await this.type(text);
   }
 
-  /** Chooses an entry of a menu, or a value of a field that is no text. */
+  /** Sets a menu's entry, or the value of a field that is not text. */
   set(selector, value) {
     return this.evaluate((selector, value) => {
       const field = document.querySelector(selector);

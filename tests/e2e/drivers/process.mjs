@@ -1,8 +1,8 @@
-// Programs that tests start: found, and ended for certain.
+// Finds the programs that tests start, and makes sure that they end.
 import fs from "node:fs";
 import path from "node:path";
 
-/** The first of some programs, by path or by name, that this machine has. */
+/** The first of some programs, given by path or name, that exists on this machine. */
 export function program(...names) {
   const folders = (process.env.PATH ?? "").split(path.delimiter);
   const places = names.filter(Boolean).flatMap((name) => (path.isAbsolute(name) ? [name] : folders.map((folder) => path.join(folder, name))));
@@ -11,7 +11,7 @@ export function program(...names) {
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]]) process.once(signal, () => process.exit(code));
 
-/** What ends a program and waits until it has ended, then tidies up; also where the tests themselves are ended. */
+/** Returns a function that ends a program, waits for it, then tidies up; this also happens when the tests themselves are ended. */
 export function ended(child, tidy = () => {}) {
   const gone = new Promise((done) => child.on("exit", done).on("error", done));
   const kill = () => child.kill("SIGKILL");

@@ -1,4 +1,4 @@
-// WebKitGTK, the engine of Safari, by its WebDriver on a screen of its own (Xvfb). Source: W3C WebDriver.
+// Drives WebKitGTK, a port of Safari's engine, by its WebDriver on a separate screen (Xvfb). Source: W3C WebDriver.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
@@ -8,22 +8,22 @@ import { HEARD } from "./listen.mjs";
 import { ended, program } from "./process.mjs";
 
 export const name = "WebKit";
-/** Its driver does not tell what the console says: the server has to listen in the page (listen.mjs). */
+/** Its driver does not report console messages: the server injects a script that does (listen.mjs). */
 export const isDeaf = true;
 
-/** The member of an element's reference. Source: W3C WebDriver, "Elements". */
+/** Key of an element reference. Source: W3C WebDriver, "Elements". */
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 const DRIVER = () => program("WebKitWebDriver");
 const SCREEN = () => program("Xvfb");
 
-/** WebKitGTK's smallest browser, which its driver starts, or undefined where that, the driver or Xvfb are missing. */
+/** Path of WebKitGTK's MiniBrowser, or undefined if it, its driver or Xvfb is missing. */
 export function find() {
   const folders = ["/usr/lib", "/usr/libexec"].flatMap((folder) => [folder, ...["x86_64-linux-gnu", "aarch64-linux-gnu"].map((of) => `${folder}/${of}`)]);
   const names = ["webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0"];
   return DRIVER() && SCREEN() && program(...names.flatMap((name) => folders.map((folder) => `${folder}/${name}/MiniBrowser`)));
 }
 
-/** Starts WebKit; `environment`: more of its variables. */
+/** Starts WebKit. `environment`: further environment variables. */
 export async function start({ environment = {} } = {}) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-webkit-"));
   const screen = spawn(SCREEN(), ["-displayfd", "3", "-screen", "0", "1600x1200x24", "-nolisten", "tcp"], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
@@ -37,7 +37,7 @@ export async function start({ environment = {} } = {}) {
     const port = await freePort();
     const env = {
       ...process.env, DISPLAY: display, HOME: home, XDG_CACHE_HOME: `${home}/cache`, XDG_CONFIG_HOME: `${home}/config`, XDG_DATA_HOME: `${home}/data`,
-      // Neither a GPU nor the rights that its sandbox needs.
+      // Without a GPU, and without the privileges that its sandbox needs.
       WEBKIT_DISABLE_COMPOSITING_MODE: "1", LIBGL_ALWAYS_SOFTWARE: "1", WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", ...environment,
     };
     const driver = spawn(DRIVER(), [`--port=${port}`], { env, stdio: "ignore" });
@@ -66,7 +66,7 @@ export async function start({ environment = {} } = {}) {
   }
 }
 
-/** A port that nobody uses. */
+/** An unused port. */
 async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((done) => server.on("listening", done));
@@ -92,7 +92,7 @@ async function answering(driver, send) {
   throw new Error(`WebKitWebDriver ended with ${driver.exitCode ?? driver.signalCode}`);
 }
 
-/** A new window; what is kept is shared with the others. */
+/** Opens a window; it shares storage with the others. */
 async function open(session) {
   const { handle } = await session("POST", "/window/new", { type: "window" });
   const inside = async (method, rest, body) => {
@@ -115,7 +115,7 @@ async function open(session) {
     },
     resize: async (width, height) => {
       const outside = { width, height };
-      // The window is larger than the page by its bars.
+      // The window is larger than the page by its toolbars.
       for (let tries = 0; tries < 5; tries++) {
         await inside("POST", "/window/rect", outside);
         const [wide, high] = await run("return new Promise((drawn) => requestAnimationFrame(() => setTimeout(() => drawn([innerWidth, innerHeight]))))", []);
@@ -126,13 +126,13 @@ async function open(session) {
       throw new Error(`no window of ${width} by ${height}`);
     },
     screenshot: async () => {
-      // The picture is taken when the page is drawn next, which a page at rest never is.
+      // A screenshot waits for the next frame, which an idle page never draws.
       await run("const draw = (times) => { document.documentElement.style.outlineOffset = `${times % 2}px`; if (times) requestAnimationFrame(() => draw(times - 1)); }; draw(600)", []);
       return Buffer.from(await inside("GET", "/screenshot"), "base64");
     },
     close: async () => {
       const [first] = await inside("DELETE", "/window");
-      // A new window is asked for in one that is there.
+      // A new window can only be opened from an existing one.
       await session("POST", "/window", { handle: first });
     },
   };

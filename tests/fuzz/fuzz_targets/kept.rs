@@ -1,4 +1,4 @@
-//! Any script of tabs, servers and a device that fail: the loader gets exactly the right bytes, or there is a sentence.
+//! Any sequence of tabs, servers and a device that fail: the loader gets exactly the right bytes, or the visitor an error.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

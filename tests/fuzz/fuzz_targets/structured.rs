@@ -1,4 +1,4 @@
-//! A file that is put together as the input says: `src/structured.rs`.
+//! A file assembled as the input says: `src/structured.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| prunescope_fuzz::run("structured", input));

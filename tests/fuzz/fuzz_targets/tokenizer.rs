@@ -1,4 +1,4 @@
-//! A tokenizer in which any value is changed: `src/tokenizer.rs`.
+//! A tokenizer with any value changed: `src/tokenizer.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| prunescope_fuzz::run("tokenizer", input));

@@ -1,16 +1,16 @@
-//! Decisions from an input's bytes.
+//! Turns an input's bytes into decisions.
 
 use std::sync::LazyLock;
 
 /// Texts to choose from.
 pub type Texts = LazyLock<Vec<&'static str>>;
 
-/// Texts that are written as one, with semicolons between them.
+/// Splits a list of texts at its semicolons.
 pub fn texts(all: &'static str) -> Vec<&'static str> {
     all.split(';').collect()
 }
 
-/// An input, read byte by byte; after its end all bytes are 0, so that every input means something.
+/// An input, read byte by byte; after its end all bytes are 0, so that every input is valid.
 pub struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -42,7 +42,7 @@ impl<'a> Bytes<'a> {
         all[self.choose(all.len())]
     }
 
-    /// Whether something happens that happens once in `times`; never where the input has ended.
+    /// True about once in `times`; false after the end of the input.
     pub fn happens(&mut self, times: usize) -> bool {
         times > 0 && self.choose(times) == times - 1
     }
@@ -52,19 +52,19 @@ impl<'a> Bytes<'a> {
         (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))
     }
 
-    /// The next bytes, at most so many.
+    /// The next bytes, at most `most`.
     pub fn take(&mut self, most: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;
         taken
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 
-    /// A text from the next bytes, at most so many.
+    /// A text from the next bytes, at most `most`.
     pub fn text(&mut self, most: usize) -> String {
         let length = self.choose(most + 1);
         String::from_utf8_lossy(self.take(length)).into_owned()

@@ -1,5 +1,5 @@
-//! Blocks of any bytes of each type, against the plain definition of `ggml-quants.c` where that is short, and against how the CPU
-//! holds them.
+//! Arbitrary blocks of each tensor type, against the plain definition of `ggml-quants.c` where that is short, and against the CPU's
+//! packed form.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use prunescope_formats::tensor::StoredMatrix;
 use prunescope_quant::TensorType;
 use prunescope_quant::dequantize;
 
-/// A type's number, and bytes.
+/// The input is a type's number, then blocks.
 pub fn run(input: &[u8]) {
     let Some((number, bytes)) = input.split_first() else { return };
     let Ok(tensor_type) = TensorType::from_number(u32::from(*number) % 40) else { return };
@@ -41,12 +41,12 @@ pub fn run(input: &[u8]) {
     );
 }
 
-/// Whether two numbers are the same, or one is none or too large.
+/// Whether two numbers agree within rounding; not checked where either is not finite.
 fn same(a: f32, b: f32) -> bool {
     a == b || !a.is_finite() || !b.is_finite() || (a - b).abs() <= 1e-6 * (a.abs() + b.abs())
 }
 
-/// Number `at` of a block of 32 weights, or of 8-bit weights.
+/// Value `at` of a block of 32 weights, or of a single weight, by the plain definition; none for other types.
 fn plain(tensor_type: TensorType, b: &[u8], at: usize) -> Option<f32> {
     let half = |from: usize| f16::from_le_bytes([b[from], b[from + 1]]).to_f32();
     let nibble = |from: usize| f32::from(if at < 16 { b[from + at] & 15 } else { b[from + at - 16] >> 4 });

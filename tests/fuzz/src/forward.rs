@@ -1,4 +1,4 @@
-//! A forward pass of a tiny model after a hostile configuration: it is refused, or the numbers have the right shape.
+//! A forward pass of a tiny model with a hostile configuration: it is refused, or the output has the right shape.
 
 use prunescope_engine::compute::Cpu;
 use prunescope_engine::compute::KeyValueCache;
@@ -13,10 +13,10 @@ use prunescope_quant::TensorType;
 use super::bytes::Bytes;
 use super::model::{self, FAMILIES};
 
-/// Types that weights come in, where the rows are whole blocks.
+/// Weight types, used where rows are whole blocks.
 const TYPES: [u32; 4] = [0, 8, 3, 20];
 
-/// A configuration; the tensors that it wants; a pass of some tokens, and of one more.
+/// The input changes a configuration; builds the tensors that it needs, and runs some tokens and then one more.
 pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     let [architecture, model_type] = bytes.pick(&FAMILIES);
@@ -54,7 +54,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// Some tokens, and one more.
+/// A pass over up to four tokens, then one over a single token.
 fn pass(decoder: &Decoder<Cpu>) {
     let config = &decoder.config;
     let mut cache = KeyValueCache::new(config.layers);

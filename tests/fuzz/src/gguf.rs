@@ -9,7 +9,7 @@ pub struct Writer {
     data: Vec<u8>,
 }
 
-/// A number of a metadata type, by the type's number in GGUF.
+/// A number as a GGUF metadata type, given by its number.
 pub fn number(kind: u32, value: f64) -> Vec<u8> {
     match kind {
         0 => (value as u8).to_le_bytes().to_vec(),
@@ -26,7 +26,7 @@ pub fn number(kind: u32, value: f64) -> Vec<u8> {
     }
 }
 
-/// A text as a file has it.
+/// A text as GGUF stores it: length and bytes.
 pub fn text(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text].concat()
 }
@@ -37,13 +37,13 @@ pub fn texts<T: AsRef<[u8]>>(texts: &[T]) -> Vec<u8> {
     array(8, texts.len() as u64, &elements)
 }
 
-/// An array, of so many elements with these bytes.
+/// An array of `count` elements with these bytes.
 pub fn array(kind: u32, count: u64, elements: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes(), &count.to_le_bytes()[..], elements].concat()
 }
 
 impl Writer {
-    /// A metadata entry: a type's number, and the value's bytes.
+    /// Adds a metadata entry: a type's number, and the value's bytes.
     pub fn entry(&mut self, key: &str, kind: u32, value: &[u8]) {
         self.entries.extend(text(key.as_bytes()));
         self.entries.extend(kind.to_le_bytes());
@@ -51,7 +51,7 @@ impl Writer {
         self.count += 1;
     }
 
-    /// A tensor of some dimensions, the innermost first, with its bytes.
+    /// Adds a tensor; dimensions are innermost first.
     pub fn tensor(&mut self, name: &str, kind: u32, dimensions: &[u64], bytes: &[u8]) {
         let offset = self.data.len() as u64;
         let shape: Vec<u8> = dimensions.iter().flat_map(|length| length.to_le_bytes()).collect();
@@ -62,7 +62,7 @@ impl Writer {
         self.data.resize(self.data.len().next_multiple_of(32), 0);
     }
 
-    /// The file, with its tensors' places moved by some bytes.
+    /// The file; `moved` is added to each tensor's offset.
     pub fn finish(self, moved: impl Fn(usize) -> u64) -> Vec<u8> {
         let mut out = b"GGUF".to_vec();
         out.extend(3u32.to_le_bytes());

@@ -1,4 +1,4 @@
-//! A header alone: what a file says of itself, without its weights.
+//! A file's header alone, without its weights.
 
 use prunescope_formats::chat::ChatTemplate;
 use prunescope_formats::gguf::{Gguf, GgufError, MAGIC};
@@ -8,12 +8,12 @@ use prunescope_formats::tensor::TensorInfo;
 use prunescope_formats::{ModelTokenizer, config};
 use prunescope_protocol::model::DecoderConfig;
 
-/// Longer than every file whose header fits into an input: its tensors lie in it.
+/// A file size larger than any header of an input can describe, so that all its tensors lie within.
 const WHOLE: u64 = 1 << 40;
-/// Of a decoder with more layers the list of needed parts is long.
+/// Greatest number of layers for which the list of needed tensors is checked; it grows with the layers.
 const FEW_LAYERS: usize = 8;
 
-/// A header of a GGUF file, or a `config.json`, a zero byte and a header of a safetensors file.
+/// The input is a header of a GGUF file, or a `config.json`, a zero byte and a header of a safetensors file.
 pub fn run(input: &[u8]) {
     if input.starts_with(&MAGIC) {
         for file_bytes in [input.len() as u64, WHOLE] {
@@ -54,7 +54,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// That tensors lie in their file, one after the other.
+/// Asserts that tensors lie within their file and do not overlap.
 fn inside(tensors: &[TensorInfo], file_bytes: u64) {
     let mut at = 0;
     for tensor in tensors {
@@ -64,7 +64,7 @@ fn inside(tensors: &[TensorInfo], file_bytes: u64) {
     assert!(at <= file_bytes, "a tensor ends outside of its file");
 }
 
-/// What each tensor is to the decoder.
+/// Resolves each tensor's role in the decoder.
 fn read(config: &DecoderConfig, format: Format, tensors: &[TensorInfo]) {
     let needed = if config.layers <= FEW_LAYERS { layout::needed(config) } else { vec![] };
     for name in &needed {

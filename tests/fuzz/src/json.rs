@@ -1,13 +1,13 @@
-//! JSON values that are changed as an input's bytes say.
+//! Changes JSON values as an input's bytes say.
 
 use serde_json::{Map, Number, Value};
 
 use super::bytes::Bytes;
 
-/// Most changes of one value.
+/// Greatest number of changes of one value.
 const MOST_CHANGES: usize = 12;
 
-/// Numbers that are often the edge of something.
+/// Numbers at the limits of types, and other edge cases.
 pub const NUMBERS: [f64; 32] = [
     0.0,
     1.0,
@@ -45,7 +45,7 @@ pub const NUMBERS: [f64; 32] = [
 
 /// A value with some places changed.
 ///
-/// * `texts` — texts that mean something in such a value.
+/// * `texts` — texts that have a meaning in such a value.
 pub fn changed(base: &Value, bytes: &mut Bytes<'_>, texts: &[&str]) -> Value {
     let mut value = base.clone();
     for _ in 0..MOST_CHANGES {
@@ -93,7 +93,7 @@ pub fn leaf(bytes: &mut Bytes<'_>, texts: &[&str]) -> Value {
     }
 }
 
-/// A number, whole where it is.
+/// A JSON number, as an integer if it is whole.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return (value as i64).into();
@@ -101,7 +101,7 @@ fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
-/// A place in a value, counted from its beginning; beyond its end the value itself.
+/// Place number `number` in a value, in depth-first order; beyond its end the value itself.
 fn at(value: &mut Value, mut number: usize) -> &mut Value {
     fn find<'a>(value: &'a mut Value, number: &mut usize) -> Option<&'a mut Value> {
         if *number == 0 {

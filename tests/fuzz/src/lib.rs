@@ -1,4 +1,4 @@
-//! What the fuzz targets do with an input, apart from the fuzzer: `tests/engine/corpus.rs` does the same with every input that is kept.
+//! The fuzz targets without the fuzzer: `tests/engine/corpus.rs` runs them on every input of the corpus.
 
 pub mod bytes;
 pub mod dequantize;
@@ -12,11 +12,11 @@ pub mod model;
 pub mod structured;
 pub mod tokenizer;
 
-/// What is done with an input.
+/// A function that runs on an input, and panics if a promise is broken.
 pub type Target = fn(&[u8]);
 
-/// All targets but `kept`, whose world only the crate's own tests and the fuzzer have. Each holds memory to what it needs at most:
-/// so many bytes (to compile a tokenizer's patterns takes megabytes), and so many for each byte of the input.
+/// All targets but `kept`, which only the downloads crate's own tests and the fuzzer can run. Each has a limit on memory: a fixed number
+/// of bytes (compiling a tokenizer's patterns takes megabytes), and a number of bytes for each byte of the input.
 pub const TARGETS: [(&str, Target); 6] = [
     ("header", |input| meter::within(8 << 20, 256, input, header::run)),
     ("structured", |input| meter::within(8 << 20, 256, input, structured::run)),
@@ -26,7 +26,7 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("messages", |input| meter::within(4 << 20, 256, input, messages::run)),
 ];
 
-/// Does with an input what a target does.
+/// Runs a target on an input.
 ///
 /// # Panics
 /// Where a promise is broken.

@@ -1,4 +1,4 @@
-//! Messages between page and worker, links, and lines of sets: whatever comes, what is read is written and read again the same.
+//! Messages between page and worker, links, and lines of task sets: whatever parses is the same after writing and parsing again.
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::bytes::{Bytes, Texts, texts};
 use super::json;
 
-/// Texts that mean something in such values.
+/// Texts that have a meaning in such values.
 static TEXTS: Texts = Texts::new(|| {
     texts(
         "type;run;settings;model;other;files;at;address;picked;repository;hub;token;precision;stored;8;\
@@ -30,7 +30,7 @@ static TEXTS: Texts = Texts::new(|| {
     )
 });
 
-/// A value of each kind of message.
+/// An example of each kind of message.
 static MESSAGES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let settings = serde_json::to_value(Settings::example()).expect("settings have JSON");
     let order = |files: Value| json!({ "source": "a/b", "files": files });
@@ -64,7 +64,7 @@ static MESSAGES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     ]
 });
 
-/// Lines of sets, as they are published.
+/// Example lines of task sets, as published.
 static LINES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     vec![
         json!({ "question": "q", "choices": ["a", "b"], "answer": 1, "topic": "t" }),
@@ -83,7 +83,7 @@ static LINES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     ]
 });
 
-/// A kind, and what is read as it.
+/// The input chooses a kind, and what to parse as that kind.
 pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     match bytes.choose(8) {
@@ -125,7 +125,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// A request as the page sends it: its settings are within their limits.
+/// A request as the page sends it, with settings within their limits.
 fn checked(request: Request) -> Request {
     match request {
         Request::Run { run, settings } => {
@@ -140,20 +140,20 @@ fn checked(request: Request) -> Request {
     }
 }
 
-/// That a message is written and read again the same.
+/// Asserts that a message is the same after writing and parsing.
 fn round_trip<T: Debug + DeserializeOwned + PartialEq + Serialize>(message: &T) {
     let written = serde_json::to_string(message).expect("what was JSON is written as JSON");
     assert_eq!(serde_json::from_str::<T>(&written).ok().as_ref(), Some(message), "{written}");
 }
 
-/// That settings are the same in a link.
+/// Asserts that settings are the same after a round trip through a link.
 fn linked(settings: &Settings) {
     let query = to_query(settings);
     let (again, notices) = from_query(&query);
     assert_eq!((&again, notices), (settings, vec![]), "{query}");
 }
 
-/// Sets of questions, passages and prompts.
+/// Parses a text as each kind of task set.
 fn sets(text: &str) {
     let (questions, _) = tasks::choice::parse(text);
     for question in questions {
@@ -170,7 +170,7 @@ fn sets(text: &str) {
     }
 }
 
-/// What a link or a repository names.
+/// Parses a text as the name of a model.
 fn named(text: &str) {
     if let Ok(plan) = text.parse::<PruningPlan>() {
         assert_eq!(plan.to_string().parse::<PruningPlan>().as_ref(), Ok(&plan));

@@ -1,4 +1,4 @@
-//! Memory in use, so that an input that takes far more than it is long is a finding.
+//! Measures memory in use, so that an input that takes far more memory than its length justifies is a finding.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -18,38 +18,38 @@ fn more(bytes: usize) {
     }
 }
 
-// SAFETY: the system's allocator, with sums beside it.
+// SAFETY: every call goes to the system's allocator; only counters are added.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         more(layout.size());
-        // SAFETY: the caller's.
+        // SAFETY: the caller fulfils the same conditions.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         more(layout.size());
-        // SAFETY: the caller's.
+        // SAFETY: the caller fulfils the same conditions.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's.
+        // SAFETY: the caller fulfils the same conditions.
         unsafe { System.dealloc(place, layout) }
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         more(size);
         NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's.
+        // SAFETY: the caller fulfils the same conditions.
         unsafe { System.realloc(place, layout, size) }
     }
 }
 
-/// Does something with an input.
+/// Runs a function on an input and limits its memory.
 ///
 /// # Panics
-/// Where that takes more than `base` bytes at once beside `times` bytes for each byte of the input.
+/// If more than `base` bytes plus `times` bytes for each byte of the input are in use at once.
 pub fn within(base: usize, times: usize, input: &[u8], work: impl FnOnce(&[u8])) {
     let before = NOW.load(Relaxed);
     MOST.store(before, Relaxed);

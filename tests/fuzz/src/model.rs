@@ -1,4 +1,4 @@
-//! Tiny models whose configuration an input's bytes change, in both formats.
+//! Tiny models in both formats, with a configuration that an input's bytes change.
 
 use prunescope_formats::layout::{self, Format, Role};
 use prunescope_formats::tensor::TensorInfo;
@@ -10,7 +10,7 @@ use super::bytes::{Bytes, Texts, texts};
 use super::gguf::Writer;
 use super::json::{self, NUMBERS};
 
-/// Families, as GGUF and as `config.json` call them.
+/// Model families, by their names in GGUF and in `config.json`.
 pub const FAMILIES: [[&str; 2]; 9] = [
     ["llama", "llama"],
     ["mistral", "mistral"],
@@ -22,7 +22,7 @@ pub const FAMILIES: [[&str; 2]; 9] = [
     ["phi2", "phi"],
     ["phi3", "phi3"],
 ];
-/// Keys below an architecture's name.
+/// Metadata keys below an architecture's name.
 static OF_ARCHITECTURE: Texts = Texts::new(|| {
     texts(
         "block_count;embedding_length;feed_forward_length;context_length;attention.head_count;\
@@ -33,7 +33,7 @@ static OF_ARCHITECTURE: Texts = Texts::new(|| {
      rope.scale_linear;use_parallel_residual;pooling_type;expert_count;attn_logit_softcapping;vocab_size",
     )
 });
-/// Keys of every file.
+/// Metadata keys that do not depend on the architecture.
 static OF_FILE: Texts = Texts::new(|| {
     texts(
         "general.architecture;general.alignment;general.type;general.name;split.count;tokenizer.ggml.model;\
@@ -44,7 +44,7 @@ static OF_FILE: Texts = Texts::new(|| {
      tokenizer.chat_template",
     )
 });
-/// Texts that mean something in metadata.
+/// Texts that have a meaning in metadata.
 const TEXTS: [&str; 20] = [
     "llama",
     "gpt2",
@@ -67,7 +67,7 @@ const TEXTS: [&str; 20] = [
     "{{ messages[0].content }}",
     "",
 ];
-/// Keys and texts that mean something in a `config.json`.
+/// Keys and texts that have a meaning in a `config.json`.
 pub static CONFIG: Texts = Texts::new(|| {
     texts(
         "model_type;architectures;text_config;num_hidden_layers;hidden_size;intermediate_size;\
@@ -111,7 +111,7 @@ pub fn metadata(architecture: &str, bytes: &mut Bytes<'_>) -> Writer {
     for key in ["attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon"] {
         put(of_architecture(key), float(1e-5));
     }
-    // To compile a pre-tokenizer's patterns takes longer than everything else.
+    // Mostly without a pre-tokenizer: compiling its patterns takes longer than everything else.
     put("tokenizer.ggml.model".into(), text(if bytes.happens(64) { "gpt2" } else { "llama" }));
     put("tokenizer.ggml.tokens".into(), list(&TOKENS));
     put("tokenizer.ggml.merges".into(), list(&["a b"]));
@@ -173,7 +173,7 @@ pub fn tokenizer() -> String {
     json!({ "model": { "type": "BPE", "vocab": vocabulary, "merges": ["a b"] } }).to_string()
 }
 
-/// Parts of a block in safetensors checkpoints of all families.
+/// Paths of a block's parts in safetensors checkpoints of all families.
 static IN_BLOCK: Texts = Texts::new(|| {
     texts(
         "input_layernorm;self_attn.q_proj;self_attn.k_proj;self_attn.v_proj;self_attn.o_proj;\
@@ -183,16 +183,16 @@ static IN_BLOCK: Texts = Texts::new(|| {
      self_attn.dense;mlp.fc1;mlp.fc2",
     )
 });
-/// Of two families more, which have names of their own for what is fused.
+/// Paths of fused parts, in two further families.
 static FUSED: Texts = Texts::new(|| texts("self_attn.qkv_proj;mlp.gate_up_proj"));
-/// Parts outside of blocks.
+/// Paths of parts outside of blocks.
 static OUTSIDE: Texts = Texts::new(|| {
     texts(
         "model.embed_tokens;model.norm;lm_head;wte;wpe;ln_f;gpt_neox.embed_in;model.final_layernorm;\
      gpt_neox.final_layer_norm;embed_out",
     )
 });
-/// The same in GGUF, with what is optional.
+/// Paths of a block's parts in GGUF, optional ones included.
 static IN_GGUF: Texts = Texts::new(|| {
     texts(
         "attn_qkv;attn_norm;attn_q;attn_k;attn_v;attn_output;attn_q_norm;attn_k_norm;post_attention_norm;\
@@ -205,7 +205,7 @@ static OUTSIDE_IN_GGUF: Texts =
 /// A tensor: its name and shape, outermost dimension first.
 pub type Tensor = (String, Vec<u64>);
 
-/// All tensors of a decoder in a format, each with the shape that it must have; none for a decoder that is not tiny.
+/// All tensors of a decoder in a format, with the shapes they must have; none for a decoder that is not tiny.
 pub fn tensors(config: &DecoderConfig, format: Format) -> Option<Vec<Tensor>> {
     if config.layers > 3 || config.vocabulary > 64 {
         return None;
@@ -242,7 +242,7 @@ pub fn tensors(config: &DecoderConfig, format: Format) -> Option<Vec<Tensor>> {
         if names.iter().any(|name| there.contains(name)) {
             continue;
         }
-        // None is right where a part has no numbers.
+        // No shape fits a part that has no tensor.
         let Some(shape) = shapes.iter().find(fits) else { continue };
         there.extend(names);
         out.push((name, if rows == 1 { vec![columns] } else { shape.to_vec() }));
@@ -251,7 +251,7 @@ pub fn tensors(config: &DecoderConfig, format: Format) -> Option<Vec<Tensor>> {
     (numbers < 1 << 14).then_some(out)
 }
 
-/// Bytes of a tensor: numbers around 0 as F32, blocks of any bytes otherwise.
+/// Bytes of a tensor: values around 0 as F32, arbitrary blocks otherwise.
 pub fn weights(tensor_type: TensorType, shape: &[u64], seed: u8) -> Vec<u8> {
     let count = shape.iter().product::<u64>() as usize;
     let (bytes, pattern): (usize, Vec<u8>) = if tensor_type == TensorType::F32 {
@@ -269,7 +269,7 @@ pub fn weights(tensor_type: TensorType, shape: &[u64], seed: u8) -> Vec<u8> {
     out
 }
 
-/// A safetensors file of some tensors of F32.
+/// A safetensors file of F32 tensors.
 pub fn safetensors(tensors: &[Tensor], seed: u8) -> Vec<u8> {
     let mut data = vec![];
     let mut header = serde_json::Map::new();

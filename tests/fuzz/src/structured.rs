@@ -1,4 +1,4 @@
-//! Files that are put together as an input says: metadata of any type, tensors of any type, shape and place; they come in pieces.
+//! Files assembled as an input says, with metadata of any type and tensors of any type, shape and offset; they arrive in pieces.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use super::bytes::Bytes;
 use super::json::NUMBERS;
 use super::model::{self, FAMILIES, Tensor};
 
-/// How many bytes come at once.
+/// Sizes of the pieces, in bytes.
 const PIECES: [usize; 4] = [1 << 20, 4096, 977, 61];
 
 /// The tensors of each family in safetensors and in GGUF.
@@ -26,7 +26,7 @@ static DEFAULTS: LazyLock<Vec<[Vec<Tensor>; 2]>> = LazyLock::new(|| {
     FAMILIES.into_iter().map(of_family).collect()
 });
 
-/// A file in one of both formats, pushed into a loader.
+/// Builds a file in one of the two formats, and pushes it into a loader.
 pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     let family = bytes.choose(FAMILIES.len());
@@ -37,7 +37,7 @@ pub fn run(input: &[u8]) {
     let mut loader = ModelLoader::new(1 + usize::from(bytes.happens(16)), Cpu);
     loader = loader.quantize_floats_to_q8(bytes.happens(4));
     let mut tensors = DEFAULTS[family][usize::from(in_gguf)].clone();
-    // By place; a change may add a tensor.
+    // One type a tensor; a change may add a tensor.
     let mut kinds = vec![0; tensors.len() + changes];
     for _ in 0..changes {
         change(&mut tensors, &mut kinds, &mut bytes);
@@ -70,12 +70,12 @@ pub fn run(input: &[u8]) {
     let _ = loader.finish();
 }
 
-/// Whether a tensor's bytes are written.
+/// Whether a tensor is small enough for its bytes to be written.
 fn is_small(shape: &[u64]) -> bool {
     shape.iter().try_fold(1u64, |all, length| all.checked_mul(*length)).is_some_and(|all| all < 5000)
 }
 
-/// Changes one tensor, drops it, or takes it twice.
+/// Changes one tensor, removes it, or duplicates it.
 fn change(tensors: &mut Vec<Tensor>, kinds: &mut [u32], bytes: &mut Bytes<'_>) {
     let at = bytes.choose(tensors.len());
     let Some((name, shape)) = tensors.get_mut(at) else { return };

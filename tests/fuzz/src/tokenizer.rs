@@ -1,4 +1,4 @@
-//! A `tokenizer.json` and a `tokenizer_config.json` in which any value is changed: they are refused, or encode and decode.
+//! A `tokenizer.json` and a `tokenizer_config.json` with any value changed: they are refused, or encode and decode.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::bytes::{Bytes, Texts, texts};
 use super::json;
 
-/// Texts that mean something in such documents.
+/// Texts that have a meaning in such documents.
 static TEXTS: Texts = Texts::new(|| {
     texts(
         "type;id;content;ids;single;special_tokens;Sequence;SpecialToken;A;B;pattern;String;Regex;behavior;\
@@ -21,13 +21,13 @@ static TEXTS: Texts = Texts::new(|| {
     )
 });
 
-/// Documents of each kind of model, and settings.
+/// A document of each kind of tokenizer model, with its settings.
 static BASES: LazyLock<Vec<[Value; 2]>> = LazyLock::new(|| {
     let token = |id: u32, content: &str| json!({ "id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true });
     let template = json!({ "type": "TemplateProcessing", "special_tokens": { "<s>": { "id": "<s>", "ids": [1], "tokens": ["<s>"] } },
         "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }], "pair": [] });
     let bytes = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false });
-    // Without classes of Unicode, which take most of the time.
+    // Without Unicode classes, whose compilation takes most of the time.
     let pattern = json!({ "Regex": "[a-zé]+|[0-9]{1,3}|[ \\n]+(?!x)" });
     let split = json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
     let settings = json!({ "bos_token": "<s>", "eos_token": { "content": "</s>" }, "add_bos_token": true, "add_eos_token": false,
@@ -64,10 +64,10 @@ static BASES: LazyLock<Vec<[Value; 2]>> = LazyLock::new(|| {
     documents.map(|document| [document, settings.clone()]).collect()
 });
 
-/// The text that is encoded beside that of the input.
+/// A fixed text that is encoded in addition to the input's.
 const TEXT: &str = "ab é <s> 12\u{2581}日本🙂\r\n  a";
 
-/// Which document, changes of it and of its settings, a text.
+/// The input chooses a document, changes it and its settings, and gives a text.
 pub fn run(input: &[u8]) {
     let mut bytes = Bytes::new(input);
     let [document, settings] = &BASES[bytes.choose(BASES.len())];

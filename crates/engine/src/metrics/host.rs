@@ -393,7 +393,7 @@ mod tests {
     mod on_a_gpu {
         use super::*;
         use crate::metrics::comparison::{ModelOutputs, compare_on_gpu, read_all};
-        use burn::tensor::{Device, Tensor, TensorData};
+        use burn::tensor::{Tensor, TensorData};
 
         /// Numbers between −1 and 1 without pattern.
         fn numbers(count: usize, salt: u32) -> Vec<f32> {

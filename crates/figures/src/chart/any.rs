@@ -1,11 +1,11 @@
-//! One chart of any kind: its drawing, legend and numbers.
+//! A chart of any kind: drawing, legend and table of numbers.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{BarChart, ChartError, Frame, HeatMap, Ink, LineChart, SlopeChart, Theme, short_number};
 
-/// What a colour and a dash stand for: name, colour, whether dashed.
+/// A legend entry: name, colour, whether dashed.
 pub type Legend = (String, Ink, bool);
 
 /// A chart of any kind.
@@ -22,7 +22,7 @@ pub enum Chart {
 }
 
 impl Chart {
-    /// What each colour and dash stands for.
+    /// The legend's entries.
     pub fn legend(&self) -> Vec<Legend> {
         match self {
             Self::Lines(chart) => chart.series.iter().map(|line| (line.name.clone(), line.ink, line.dashed)).collect(),
@@ -53,7 +53,7 @@ impl Chart {
         }
     }
 
-    /// The horizontal places of a line chart, each once.
+    /// The x values of a line chart, sorted, each once.
     fn places(chart: &LineChart) -> Vec<f64> {
         let mut places: Vec<f64> = chart.series.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x)).collect();
         places.sort_by(f64::total_cmp);
@@ -61,7 +61,7 @@ impl Chart {
         places
     }
 
-    /// One row of the table; `show` writes a number.
+    /// One row of the table; `show` formats a number.
     fn row(&self, row: usize, show: &dyn Fn(f64) -> String) -> Vec<String> {
         match self {
             Self::Lines(chart) => {
@@ -96,7 +96,7 @@ impl Chart {
         }
     }
 
-    /// How many rows the table has.
+    /// Number of the table's rows.
     pub fn rows(&self) -> usize {
         match self {
             Self::Lines(chart) => Self::places(chart).len(),
@@ -111,13 +111,13 @@ impl Chart {
         self.head().into_iter().zip(self.row(row, &short_number)).collect()
     }
 
-    /// All numbers for people, with a header.
+    /// The table's header and rows, with numbers formatted for reading.
     pub fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
         (self.head(), (0..self.rows()).map(|row| self.row(row, &short_number)).collect())
     }
 
-    /// All numbers as comma-separated values (RFC 4180), in full precision. Names that a spreadsheet would run as a formula
-    /// begin with an apostrophe.
+    /// The table as comma-separated values (RFC 4180), in full precision. Text that a spreadsheet would run as a formula is prefixed
+    /// with an apostrophe.
     pub fn csv(&self) -> String {
         let field = |text: &String| {
             let text = &harmless(text);
@@ -133,7 +133,7 @@ impl Chart {
         line(&self.head()) + &body
     }
 
-    /// The row nearest to a place within the drawing.
+    /// The row nearest to a position within the drawing.
     pub fn row_at(&self, frame: &Frame, x: f64, y: f64) -> Option<usize> {
         match self {
             Self::Lines(chart) => {
@@ -161,7 +161,7 @@ impl Chart {
         }
     }
 
-    /// Where a row's tooltip belongs, horizontally within the drawing.
+    /// Horizontal position of a row's tooltip within the drawing.
     pub fn place_of(&self, frame: &Frame, row: usize) -> f64 {
         match self {
             Self::Lines(chart) => {
@@ -174,7 +174,7 @@ impl Chart {
 
     /// Draws the chart.
     ///
-    /// * `scale` — pixels of the drawing for one CSS pixel.
+    /// * `scale` — pixels of the drawing per CSS pixel.
     ///
     /// # Errors
     /// [`ChartError`] where the backend fails.
@@ -207,10 +207,10 @@ impl Chart {
     }
 }
 
-/// What begins a formula in a spreadsheet (OWASP, CSV injection), the wide forms of some scripts too.
+/// Characters that begin a formula in a spreadsheet (OWASP, CSV injection), with their full-width forms.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// A cell that no spreadsheet takes for a formula; a number is none.
+/// A cell that no spreadsheet reads as a formula; numbers, even negative ones, stay as they are.
 fn harmless(text: &str) -> String {
     let is_number = text.parse::<f64>().is_ok_and(f64::is_finite);
     if text.starts_with(FORMULA) && !is_number { format!("'{text}") } else { text.to_string() }

@@ -1,4 +1,4 @@
-//! Pairs of horizontal bars: one thing a row, the first value above the second.
+//! Pairs of horizontal bars: one item a row, the first value above the second.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -6,9 +6,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{AxisName, ChartError, FONT, Frame, Ink, Theme, labels_that_fit, shortened, text_width};
 
-/// Greatest width of the names, in CSS pixels, and their greatest share of the drawing.
+/// Greatest width of the names: in CSS pixels, and as a share of the drawing.
 const NAMES: (f64, f64) = (110.0, 0.36);
-/// Free room at the right, in CSS pixels.
+/// Free space on the right, in CSS pixels.
 const RIGHT: f64 = 14.0;
 
 /// One row.
@@ -16,32 +16,32 @@ const RIGHT: f64 = 14.0;
 pub struct BarRow {
     /// Its name.
     pub name: String,
-    /// The upper bar, such as a probability in the dense model.
+    /// The upper bar, such as the dense model's probability.
     pub first: f64,
-    /// The lower bar, such as the same in the pruned model.
+    /// The lower bar, such as the pruned model's probability.
     pub second: f64,
 }
 
 /// Pairs of bars on one axis from 0 to at most 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BarChart {
-    /// What the axis measures.
+    /// Name of the axis.
     pub x_label: String,
-    /// Names and colours of the upper and the lower bars.
+    /// Names and colours of the upper and of the lower bars.
     pub pair: [(String, Ink); 2],
-    /// From top to bottom.
+    /// The rows from top to bottom.
     pub rows: Vec<BarRow>,
 }
 
 impl BarChart {
-    /// The end of the axis: the longest bar, a little widened.
+    /// The end of the axis: a little beyond the longest bar.
     pub fn end(&self) -> f64 {
         self.rows.iter().map(|row| row.first.max(row.second)).fold(0.05, f64::max).min(0.95) * 1.05
     }
 
     /// Draws the chart.
     ///
-    /// * `scale` — pixels of the drawing for one CSS pixel.
+    /// * `scale` — pixels of the drawing per CSS pixel.
     ///
     /// # Errors
     /// [`ChartError`] where the backend fails.

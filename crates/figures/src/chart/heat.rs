@@ -1,4 +1,4 @@
-//! A small picture of a matrix: one cell a weight, empty where it is zero.
+//! A small picture of a matrix: one cell per weight, empty where the weight is zero.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -10,12 +10,12 @@ use super::{ChartError, Frame, Ink, Theme};
 pub struct HeatMap {
     /// Columns in a row.
     pub columns: usize,
-    /// Row after row, 0 to 255; 0 is empty.
+    /// Shades row by row, 0 to 255; 0 is an empty cell.
     pub cells: Vec<u8>,
 }
 
 impl HeatMap {
-    /// Draws the cells as large as fits, square.
+    /// Draws the cells as squares, as large as possible.
     ///
     /// # Errors
     /// [`ChartError`] where the backend fails.

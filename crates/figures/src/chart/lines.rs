@@ -8,18 +8,18 @@ use super::{AxisName, ChartError, FONT, Frame, Ink, Theme, labels_that_fit, text
 
 /// Width of a line in CSS pixels.
 pub(super) const STROKE: u32 = 2;
-/// Room at the left and at the right of the plot, in CSS pixels.
+/// Space to the left and to the right of the plot, in CSS pixels.
 const SIDES: (f64, f64) = (64.0, 32.0);
 
-/// Longest name, in characters, that is written at the end of its line; the legend has them all.
+/// Longest name, in characters, that is written at the end of its line; the legend has all names.
 const SHORT_NAME: usize = 3;
 
 /// Lowest and highest value at each point of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
-    /// Lowest, one a point.
+    /// Lowest values, one per point.
     pub low: Vec<f64>,
-    /// Highest, one a point.
+    /// Highest values, one per point.
     pub high: Vec<f64>,
 }
 
@@ -28,11 +28,11 @@ pub struct Band {
 pub struct Series {
     /// Its name, for legend, tooltip and table.
     pub name: String,
-    /// What it stands for.
+    /// Its colour, by meaning.
     pub ink: Ink,
     /// Whether it is dashed.
     pub dashed: bool,
-    /// Its points by rising x; a y that is not a number leaves a gap.
+    /// Its points by rising x; a NaN as y leaves a gap.
     pub points: Vec<(f64, f64)>,
     /// The spread around it.
     pub band: Option<Band>,
@@ -51,12 +51,12 @@ pub struct LineChart {
     pub y: (f64, f64),
     /// The lines, drawn in this order.
     pub series: Vec<Series>,
-    /// Stretches of the horizontal axis that are shaded.
+    /// Shaded ranges of the horizontal axis.
     pub shaded: Vec<(f64, f64)>,
 }
 
 impl LineChart {
-    /// A range that holds every value of the series and `at_least`, a little widened.
+    /// A range that holds `at_least` and every value of the series, widened a little.
     pub fn range_of(series: &[Series], at_least: (f64, f64)) -> (f64, f64) {
         let bands =
             series.iter().filter_map(|line| line.band.as_ref()).flat_map(|band| band.low.iter().chain(&band.high));
@@ -68,7 +68,7 @@ impl LineChart {
 
     /// Draws the chart.
     ///
-    /// * `scale` — pixels of the drawing for one CSS pixel.
+    /// * `scale` — pixels of the drawing per CSS pixel.
     ///
     /// # Errors
     /// [`ChartError`] where the backend fails.
@@ -147,7 +147,7 @@ impl LineChart {
         Ok(frame)
     }
 
-    /// Writes each solid line's name at its right end where it is short, moved apart where two would overlap.
+    /// Writes the names of solid lines at their right ends if they are short, moved apart where two would overlap.
     fn name_line_ends<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,

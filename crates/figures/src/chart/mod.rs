@@ -1,6 +1,6 @@
-//! Charts as plain data, drawn by `plotters` on any of its backends: a canvas in the page, SVG in tests.
+//! Charts as plain data, drawn by `plotters` on any of its backends: a canvas in the page, SVG in tests and files.
 //!
-//! A [`Chart`] is one of several kinds; drawing it returns the [`Frame`] that turns a pointer's place into data.
+//! A [`Chart`] is one of several kinds; drawing it returns the [`Frame`] that maps a pointer's position to data.
 
 mod any;
 mod bars;
@@ -21,16 +21,16 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use thiserror::Error;
 
-/// Size of all texts, in CSS pixels.
+/// Font size of all texts, in CSS pixels.
 const FONT: f64 = 12.0;
-/// About how wide a letter is, in CSS pixels.
+/// Approximate width of a letter, in CSS pixels.
 const LETTER: f64 = 7.0;
 
 /// A chart that could not be drawn.
 #[derive(Debug, Error)]
 #[error("the chart could not be drawn: {why}")]
 pub struct ChartError {
-    /// What the drawing backend says.
+    /// The drawing backend's message.
     pub why: String,
 }
 
@@ -40,7 +40,7 @@ impl ChartError {
     }
 }
 
-/// Where the plot lies within its drawing, in pixels of the drawing.
+/// Position of the plot within its drawing, in pixels of the drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Frame {
     /// Left and right end.
@@ -55,7 +55,7 @@ impl Frame {
         Self { x: (x.start.into(), x.end.into()), y: (y.start.into(), y.end.into()) }
     }
 
-    /// Where `value` of an axis from `from` to `to` lies horizontally.
+    /// Horizontal position of `value` on an axis from `from` to `to`.
     pub fn x_of(&self, value: f64, from: f64, to: f64) -> f64 {
         self.x.0 + (value - from) / (to - from).max(f64::MIN_POSITIVE) * (self.x.1 - self.x.0)
     }
@@ -66,12 +66,12 @@ impl Frame {
     }
 }
 
-/// About how wide a text is in the charts' font, in CSS pixels: no backend says it the same.
+/// Approximate width of a text in the charts' font, in CSS pixels; the backends' own measures differ.
 fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * LETTER
 }
 
-/// A text that is at most so wide, in CSS pixels; what is cut off is told by an ellipsis.
+/// Shortens a text to a width in CSS pixels, with an ellipsis in place of what is cut off.
 fn shortened(text: &str, width: f64) -> String {
     let most = (width / LETTER) as usize;
     if text.chars().count() <= most {
@@ -81,16 +81,16 @@ fn shortened(text: &str, width: f64) -> String {
     }
 }
 
-/// How many labels fit beside each other on an axis, of those that there would be with room.
+/// How many labels fit on an axis, from 2 to `most`.
 fn labels_that_fit(axis: f64, widest: f64, most: usize) -> usize {
     ((axis / (widest + LETTER)) as usize).clamp(2, most)
 }
 
-/// The name of a horizontal axis: as many lines as it needs in a drawing of a width.
+/// The name of a horizontal axis, broken into lines that fit a width.
 struct AxisName(Vec<String>);
 
 impl AxisName {
-    /// Height of a line of it, and of the labels above it, in CSS pixels.
+    /// Height of one line, and of the labels above the name, in CSS pixels.
     const HEIGHTS: (f64, f64) = (15.0, 21.0);
 
     fn new(name: &str, width: f64) -> Self {
@@ -108,12 +108,12 @@ impl AxisName {
         Self(lines)
     }
 
-    /// Height of it with the labels above it, in CSS pixels.
+    /// Height of the name including the labels above it, in CSS pixels.
     fn area(&self) -> f64 {
         Self::HEIGHTS.1 + Self::HEIGHTS.0 * self.0.len() as f64
     }
 
-    /// Writes it at the bottom: below the middle of the axis, or as near as the drawing is wide.
+    /// Writes it at the bottom, centred below the axis as far as the drawing's width allows.
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
@@ -135,7 +135,7 @@ impl AxisName {
     }
 }
 
-/// A number with as many digits as its size needs, for tooltips and tables.
+/// Formats a number for tooltips and tables, with digits according to its size.
 pub fn short_number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -221,7 +221,7 @@ mod tests {
         assert!(text.contains("Paris") && text.contains("Le"));
     }
 
-    /// The left and right end of every text of a drawing that lies along, as wide as the charts take it to be, with its height.
+    /// Left end, right end and height of every horizontal text of a drawing, by the charts' own estimate of widths.
     fn texts(svg: &str) -> Vec<(f64, f64, f64, String)> {
         let number = |tag: &str, key: &str| -> f64 {
             let (_, rest) = tag.split_once(&format!("{key}=\"")).unwrap();

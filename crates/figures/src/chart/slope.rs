@@ -1,4 +1,4 @@
-//! A slope chart: each thing's rank on the left and on the right, joined by a line.
+//! A slope chart: each item's rank on the left and on the right, joined by a line.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -6,13 +6,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{ChartError, FONT, Frame, Ink, Theme};
 
-/// Below this width, in CSS pixels, ranks are written as numbers alone.
+/// Below this width, in CSS pixels, ranks are labelled by numbers only.
 const NARROW: f64 = 340.0;
 
-/// One thing with two ranks; 1 is the best.
+/// One item with two ranks; 1 is the best.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slope {
-    /// What it is.
+    /// Its name.
     pub name: String,
     /// Its rank on the left.
     pub left: usize,
@@ -20,24 +20,24 @@ pub struct Slope {
     pub right: usize,
 }
 
-/// Ranks on two sides.
+/// Ranks of several items on two sides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlopeChart {
     /// Names of the sides.
     pub sides: [String; 2],
-    /// The lines.
+    /// The items.
     pub slopes: Vec<Slope>,
 }
 
 impl SlopeChart {
-    /// The worst rank shown.
+    /// The worst (largest) rank.
     pub fn worst(&self) -> usize {
         self.slopes.iter().map(|slope| slope.left.max(slope.right)).max().unwrap_or(1).max(5)
     }
 
     /// Draws the chart. Ranks are on a logarithmic axis, since the first few matter most.
     ///
-    /// * `scale` — pixels of the drawing for one CSS pixel.
+    /// * `scale` — pixels of the drawing per CSS pixel.
     ///
     /// # Errors
     /// [`ChartError`] where the backend fails.

@@ -1,4 +1,4 @@
-//! Colours of charts. The page's style sheet has the same ones for everything that is not a chart.
+//! Colours of charts. The page's style sheet defines the same ones for everything else.
 
 use plotters::style::RGBColor;
 
@@ -7,11 +7,11 @@ use plotters::style::RGBColor;
 pub enum Theme {
     /// Dark ink on white.
     Light,
-    /// Light ink on a dark ground.
+    /// Light ink on a dark background.
     Dark,
 }
 
-/// What a line or bar stands for.
+/// The meaning of a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
     /// The hidden state h.
@@ -24,14 +24,14 @@ pub enum Ink {
     Dense,
     /// The pruned model.
     Pruned,
-    /// One of several things that are compared, counted from 0.
+    /// One of several compared variants, counted from 0.
     Variant(usize),
 }
 
 /// Red, green, blue.
 type Rgb = (u8, u8, u8);
 
-/// Colours of things that are compared, on light and on dark ground; told apart without red and green.
+/// Colours of variants, each for light and for dark background; distinguishable without telling red from green.
 const VARIANTS: [[Rgb; 2]; 5] = [
     [(194, 65, 12), (255, 148, 87)],
     [(37, 99, 235), (122, 162, 255)],
@@ -41,7 +41,7 @@ const VARIANTS: [[Rgb; 2]; 5] = [
 ];
 
 impl Ink {
-    /// The colour on a theme.
+    /// The colour in a theme.
     pub fn colour(self, theme: Theme) -> RGBColor {
         let (light, dark) = match self {
             Self::Hidden => ((37, 99, 235), (122, 162, 255)),
@@ -54,7 +54,7 @@ impl Ink {
         RGBColor(r, g, b)
     }
 
-    /// The name of the style sheet's class with the same colour.
+    /// The CSS class of the same colour.
     pub fn class(self) -> &'static str {
         match self {
             Self::Hidden => "ink-hidden",
@@ -68,14 +68,17 @@ impl Ink {
 }
 
 impl Theme {
+    /// Background colour.
     pub(super) fn ground(self) -> RGBColor {
         if self == Self::Light { RGBColor(255, 255, 255) } else { RGBColor(24, 28, 38) }
     }
 
+    /// Colour of texts.
     pub(super) fn text(self) -> RGBColor {
         if self == Self::Light { RGBColor(71, 80, 97) } else { RGBColor(174, 184, 202) }
     }
 
+    /// Colour of axes and grid lines.
     pub(super) fn rule(self) -> RGBColor {
         if self == Self::Light { RGBColor(226, 230, 237) } else { RGBColor(47, 54, 70) }
     }

@@ -1,4 +1,4 @@
-//! Multiple choice: the categorical subspace beside the whole vocabulary (fig. 7), and the score by topic.
+//! Multiple choice: the options' categorical distribution against the whole vocabulary (fig. 7), and the score by topic.
 
 use prunescope_protocol::results::tasks::best;
 use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Proportion};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{Figure, tokens};
 use crate::chart::BarRow;
 
-/// How an option is chosen.
+/// How a model's choice among the options is scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scoring {
     /// By the probability of its letter.
@@ -27,7 +27,7 @@ impl Scoring {
     }
 }
 
-/// The likeliest tokens where the letter comes.
+/// The most likely tokens at the position of the letter.
 pub fn vocabulary(result: &ChoiceResult) -> Figure {
     let sentence = format!(
         "Whole vocabulary: {} of 6 likeliest tokens shared; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
@@ -39,7 +39,7 @@ pub fn vocabulary(result: &ChoiceResult) -> Figure {
     Figure { chart: tokens::bars(&result.top, "probability of the next token"), sentence }
 }
 
-/// The options' letters alone, renormalised.
+/// The options' letters only, renormalised.
 pub fn options(result: &ChoiceResult, question: &Question) -> Figure {
     let rows = question.choices.iter().enumerate().map(|(at, text)| BarRow {
         name: format!("{} {text}", Question::letter(at)),
@@ -59,16 +59,16 @@ pub fn options(result: &ChoiceResult, question: &Question) -> Figure {
     Figure { chart: tokens::dense_pruned(rows.collect(), "probability among the letters"), sentence }
 }
 
-/// Scores on some questions.
+/// Scores on a group of questions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicScore {
-    /// What they are about.
+    /// The questions' topic.
     pub topic: String,
     /// Right answers of the dense model.
     pub dense: Proportion,
     /// Right answers of the pruned model.
     pub pruned: Proportion,
-    /// Questions on which both choose the same.
+    /// Questions for which both models choose the same option.
     pub agreement: Proportion,
 }
 
@@ -94,7 +94,7 @@ pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], s
     rows
 }
 
-/// What the scores say.
+/// The total scores in words.
 pub fn summary(scores: &[TopicScore]) -> Option<String> {
     let all = scores.last().filter(|all| all.dense.of > 0)?;
     let (low, high) = all.pruned.interval();

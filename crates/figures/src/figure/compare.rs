@@ -5,7 +5,7 @@ use prunescope_protocol::results::VariantResult;
 use super::{Figure, Pick, line, mean, over_steps, x_range};
 use crate::chart::{Chart, Ink, LineChart, Series, short_number};
 
-/// One panel: id, title, unit, range that is always shown, and the metric.
+/// One panel: id, title, unit, minimal vertical range, and metric.
 pub struct Panel {
     /// Id of the figure.
     pub id: &'static str,
@@ -14,7 +14,7 @@ pub struct Panel {
     unit: &'static str,
     at_least: (f64, f64),
     pick: Pick,
-    /// Whether both models read the dense text.
+    /// Whether both models read the dense text (teacher-forced).
     fixed: bool,
 }
 
@@ -28,7 +28,7 @@ pub const PANELS: [Panel; 6] = [
     panel("compare-kl", "KL(dense ‖ pruned)", "nats", (0.0, 0.1), |m| m.kl_dense_pruned as f64),
 ];
 
-/// Six more: without feedback, by the theorems, and how far vectors turn.
+/// Six further panels: teacher-forced metrics, the theorems' estimates, and how far vectors turn.
 pub const MORE: [Panel; 6] = [
     Panel {
         fixed: true,
@@ -48,7 +48,7 @@ const fn panel(id: &'static str, title: &'static str, unit: &'static str, at_lea
     Panel { id, title, unit, at_least, pick, fixed: false }
 }
 
-/// One panel with a line for each variant, in the variant's colour.
+/// One panel with a line for each variant, in its colour.
 pub fn panel_of<'a>(panel: &Panel, variants: impl Iterator<Item = (usize, &'a VariantResult)>) -> Option<Figure> {
     let series: Vec<Series> = variants
         .map(|(at, variant)| {

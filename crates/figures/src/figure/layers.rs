@@ -1,4 +1,4 @@
-//! Fig. 2: cosine by layer in the three spaces, where each sublayer alone is dropped or has its weights pruned.
+//! Fig. 2: cosine by layer in the three spaces, with each sublayer alone dropped or its weights pruned.
 
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::{LayerTransition, Metrics};
@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use super::Figure;
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
 
-/// Three lines with bands (lowest to highest over generation steps), or nothing before there are results.
+/// Three lines with bands (lowest to highest over generation steps); none if there are no results.
 ///
-/// * `with_norm` — with the final norm before the LM head.
-/// * `action` — what is done to a sublayer, such as "Dropping".
+/// * `with_norm` — whether the final norm is applied before the LM head.
+/// * `action` — the verb for the explanation, such as "Dropping".
 pub fn cosines(
     steps: &BTreeMap<usize, Vec<LayerTransition>>,
     kind: SublayerKind,
     with_norm: bool,
     action: &str,
 ) -> Option<Figure> {
-    // Metrics by layer, one a step.
+    // Metrics by layer, one entry a step.
     let mut by_layer = BTreeMap::<usize, Vec<&Metrics>>::new();
     for transition in steps.values().flatten().filter(|transition| transition.sublayer == kind) {
         let metrics = if with_norm { &transition.with_final_norm } else { &transition.raw };

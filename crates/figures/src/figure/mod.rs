@@ -1,6 +1,6 @@
-//! The paper's figures, made from results: a chart and a sentence that says what to see in it, with the numbers filled in.
+//! The paper's figures, made from results: a chart, and an explanation with the measured numbers filled in.
 //!
-//! Pure functions from [`prunescope_protocol::results`]; the page only shows what they give.
+//! Pure functions from [`prunescope_protocol::results`]; the page only displays their output.
 
 pub mod choice;
 pub mod compare;
@@ -17,16 +17,16 @@ use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
 
 use crate::chart::{Chart, Ink, LineChart, Series};
 
-/// A chart with what to see in it.
+/// A chart with its explanation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     /// The chart.
     pub chart: Chart,
-    /// One or two sentences with live numbers.
+    /// One or two sentences with the measured numbers.
     pub sentence: String,
 }
 
-/// Picks one number out of the metrics.
+/// Selects one number of the metrics.
 pub type Pick = fn(&Metrics) -> f64;
 
 /// A solid line without a band.
@@ -34,20 +34,20 @@ fn line(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
     Series { name: name.into(), ink, dashed: false, points, band: None }
 }
 
-/// The same dashed.
+/// A dashed line without a band.
 fn dashed(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
     Series { dashed: true, ..line(name, ink, points) }
 }
 
-/// One metric over generation steps; a step that compares nothing is not a number.
+/// One metric over generation steps; NaN at a step that compares nothing.
 fn over_steps(steps: &[GenerationStep], pick: Pick) -> Vec<(f64, f64)> {
     let value = |step: &GenerationStep| step.compared.as_ref().map_or(f64::NAN, |compared| pick(&compared.metrics));
     steps.iter().map(|step| (step.step as f64, value(step))).collect()
 }
 
-/// A figure over generation steps with one more line for each variant, in the variant's colour.
+/// A figure over generation steps with an added line for each variant, in the variant's colour.
 ///
-/// * `points` — the line of a variant.
+/// * `points` — gives a variant's line.
 pub fn overlaid<'a>(
     figure: Option<Figure>,
     variants: impl Iterator<Item = (usize, &'a VariantResult)>,
@@ -64,7 +64,7 @@ pub fn overlaid<'a>(
     Some(figure)
 }
 
-/// One metric of a variant over its own text.
+/// One metric of a variant over its own (free-running) text.
 pub fn of_variant(variant: &VariantResult, pick: Pick) -> Vec<(f64, f64)> {
     over_steps(&variant.generation.steps, pick)
 }
@@ -75,7 +75,7 @@ fn mean(points: &[(f64, f64)]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The range of x that holds every value of every series.
+/// The range of x over all points of all series.
 fn x_range(series: &[Series]) -> Option<(f64, f64)> {
     let values = || series.iter().flat_map(|line| line.points.iter().filter(|(_, y)| y.is_finite()));
     let places = || values().map(|(x, _)| *x);
@@ -83,7 +83,7 @@ fn x_range(series: &[Series]) -> Option<(f64, f64)> {
     Some((places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max)))
 }
 
-/// A token's text with its white space shown.
+/// A token's text with visible white space.
 pub fn visible(text: &str) -> String {
     let white = text.trim().is_empty();
     text.replace('\n', "⏎").replace(if white { " " } else { "\t" }, if white { "␣" } else { "⇥" })
@@ -94,7 +94,7 @@ pub(crate) mod tests {
     use super::*;
     use prunescope_protocol::results::{ComparedPosition, TopTokens};
 
-    /// Steps with these values of KL and cosine, and estimates beside them.
+    /// Steps with these values of KL and cosine, and made-up estimates.
     pub(crate) fn steps(values: &[(f32, f32)]) -> Vec<GenerationStep> {
         let compared = |(kl, cos): &(f32, f32)| ComparedPosition {
             metrics: Metrics {

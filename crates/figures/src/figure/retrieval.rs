@@ -1,11 +1,11 @@
-//! Retrieval: where the right passage ranks in both models.
+//! Retrieval: the right passage's rank in both models.
 
 use prunescope_protocol::results::tasks::{Pooling, PoolingReport};
 
 use super::Figure;
 use crate::chart::{Chart, Slope, SlopeChart};
 
-/// Ranks of each query's passage, dense against pruned.
+/// Ranks of each query's right passage, dense against pruned.
 pub fn ranks(report: &PoolingReport, queries: &[String]) -> Figure {
     let both = report.dense.ranks.iter().zip(&report.pruned.ranks);
     let slopes = both.enumerate().map(|(at, (left, right))| Slope {

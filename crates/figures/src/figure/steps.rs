@@ -1,11 +1,11 @@
-//! Fig. 8: metrics over generation steps, on the own text and on the dense text, and how far the texts collapse.
+//! Fig. 8: metrics over generation steps, free-running and teacher-forced on the dense text, and how far the texts collapse.
 
 use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality};
 
 use super::{Figure, Pick, dashed, line, mean, over_steps, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
 
-/// One metric's line on the own text, and dashed on the dense text.
+/// One metric's line with both models free-running, and dashed with both teacher-forced on the dense text.
 fn both(name: &str, ink: Ink, steps: &[GenerationStep], fixed: &[Metrics], pick: Pick) -> Vec<Series> {
     let mut out = vec![line(name, ink, over_steps(steps, pick))];
     if !fixed.is_empty() {
@@ -50,7 +50,7 @@ pub fn probabilities(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figu
     figure(series, "cosine similarity", (0.0, 1.0), sentence)
 }
 
-/// KL on the own text; the area down to the dashed line is what the feedback adds.
+/// KL with both models free-running; what exceeds the dashed teacher-forced line is added by the feedback.
 pub fn kl(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
     let mut series = both("KL", Ink::Probabilities, steps, fixed, |metrics| metrics.kl_dense_pruned.into());
     let own = mean(&series[0].points)?;
@@ -85,12 +85,12 @@ pub fn kl(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
     figure(series, "nats", (0.0, 0.1), sentence)
 }
 
-/// The dense model's surprise at each token of one text.
+/// The dense model's loss −log p at each token of one text, in nats.
 pub fn losses(text: &TextQuality) -> Vec<(f64, f64)> {
     text.dense_losses.iter().enumerate().map(|(at, loss)| (at as f64, f64::from(*loss))).collect()
 }
 
-/// The dense model's surprise at each token of both texts: a measure of collapse that needs no label.
+/// The dense model's loss at each token of both texts: a measure of collapse that needs no label.
 pub fn collapse(quality: &Quality) -> Option<Figure> {
     let series = vec![
         line("dense text", Ink::Dense, losses(&quality.dense)),

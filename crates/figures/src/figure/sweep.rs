@@ -1,4 +1,4 @@
-//! Figs. 3 and 4: non-generative and generative scores against how much is removed.
+//! Figs. 3 and 4: non-generative and generative scores against the amount of pruning.
 
 use prunescope_protocol::results::{Proportion, SweepLine, SweepPoint};
 use prunescope_protocol::settings::SweepAxis;
@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 use super::{Figure, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
 
-/// What a panel shows.
+/// The score that a panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Score {
-    /// Multiple choice, cloze scoring.
+    /// Multiple choice by cloze scoring.
     Choice,
-    /// Retrieval, the right passage first.
+    /// Retrieval, recall at 1: the right passage ranks first.
     Retrieval,
-    /// Exact answers.
+    /// Generated answers that are exactly right.
     Generation,
 }
 
 impl Score {
-    /// Picks the score out of a point.
+    /// The score of a sweep point.
     pub fn of(self, point: &SweepPoint) -> Proportion {
         match self {
             Self::Choice => point.choice,
@@ -37,10 +37,10 @@ impl Score {
     }
 }
 
-/// Points by line and place.
+/// Sweep points by line and index.
 pub type Points = BTreeMap<(SweepLine, usize), SweepPoint>;
 
-/// One score against how much is removed, a line each, with its 95 % interval as a band.
+/// One score against the amount of pruning: one line each, with its 95 % interval as a band.
 pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
     let mut lines = BTreeMap::<SweepLine, Vec<&SweepPoint>>::new();
     for point in points.values() {
@@ -66,7 +66,7 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
     let x = x_range(&series)?;
     let told = lines.iter().filter_map(|(line, points)| {
         let (first, last) = match axis {
-            // The most bits are nearest to the dense model.
+            // On the bit axis the last point is the closest to the dense model.
             SweepAxis::Bits => (points.last()?, points.first()?),
             SweepAxis::Layers | SweepAxis::Sparsity => (points.first()?, points.last()?),
         };

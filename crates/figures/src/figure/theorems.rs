@@ -1,4 +1,4 @@
-//! Fig. 6: ground truth against the second-order estimates, where they stop being true, and which tokens' Δz does the damage.
+//! Fig. 6: ground truth against the second-order estimates, where they break down, and which tokens' Δz contributes most.
 
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::{GenerationStep, LayerTransition, Metrics, TokenWeight};
@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use super::{Figure, Pick, dashed, line, x_range};
 use crate::chart::{BarChart, BarRow, Chart, Ink, LineChart, Series, short_number};
 
-/// An estimate further from the truth than this share of it counts as no longer true.
+/// Relative error above which an estimate counts as broken down.
 pub const OFF: f64 = 0.5;
-/// Below this the truth is too small to judge an estimate by.
+/// Truth below this value is too small to judge an estimate's relative error.
 const SMALL: f64 = 1e-4;
-/// Tokens in the bars.
+/// Number of tokens in the bar chart.
 const BARS: usize = 10;
 
-/// One of the theorems, with its space.
+/// One of the theorems, for one space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Estimate {
     /// Theorem 1 for the hidden states.
@@ -28,7 +28,7 @@ pub enum Estimate {
 }
 
 impl Estimate {
-    /// The number that is estimated.
+    /// The measured value that the theorem estimates.
     pub fn measured(self) -> Pick {
         self.truth().2
     }
@@ -45,28 +45,28 @@ impl Estimate {
     }
 }
 
-/// Metrics at places along an axis.
+/// Metrics at points along an axis.
 pub struct Places<'a> {
     /// Name of the axis.
     pub x_label: &'static str,
-    /// Place and metrics.
+    /// Position on the axis, and metrics there.
     pub at: Vec<(f64, &'a Metrics)>,
 }
 
-/// Generation steps as places.
+/// Generation steps as the axis.
 pub fn along_steps(steps: &[GenerationStep]) -> Places<'_> {
     let at = steps.iter().filter_map(|step| Some((step.step as f64, &step.compared.as_ref()?.metrics))).collect();
     Places { x_label: "generated token", at }
 }
 
-/// Layers as places: each sublayer alone, at the end of the prompt.
+/// Layers as the axis: each sublayer alone, at the end of the prompt.
 pub fn along_layers(layers: &BTreeMap<usize, Vec<LayerTransition>>, kind: SublayerKind) -> Places<'_> {
     let first = layers.get(&0).map_or(&[][..], Vec::as_slice);
     let of_kind = first.iter().filter(|transition| transition.sublayer == kind);
     Places { x_label: "layer", at: of_kind.map(|transition| (transition.layer as f64, &transition.raw)).collect() }
 }
 
-/// Truth (solid) and estimate (dashed); shaded where the estimate is more than half the truth away.
+/// Truth (solid) and estimate (dashed), shaded where the relative error exceeds [`OFF`].
 pub fn estimate(places: &Places<'_>, which: Estimate) -> Option<Figure> {
     let (name, ink, truth, estimate) = which.truth();
     let points = |pick: Pick| places.at.iter().map(|(x, metrics)| (*x, pick(metrics))).collect::<Vec<_>>();
@@ -110,7 +110,7 @@ fn lines(series: Vec<Series>, x_label: &str, y_label: &str, off: Vec<f64>, sente
     Some(Figure { chart: Chart::Lines(chart), sentence })
 }
 
-/// Parallel and orthogonal parts of Δh and Δz: only the orthogonal part turns the vector.
+/// Parallel and orthogonal parts of Δh and Δz; only the orthogonal part turns the vector.
 pub fn parts(places: &Places<'_>) -> Option<Figure> {
     let points = |pick: Pick| places.at.iter().map(|(x, metrics)| (*x, pick(metrics))).collect::<Vec<_>>();
     let series = vec![
@@ -127,7 +127,7 @@ pub fn parts(places: &Places<'_>) -> Option<Figure> {
     lines(series, places.x_label, "share of ‖x‖", vec![], sentence)
 }
 
-/// The tokens that make up the weighted variances of Δz.
+/// The tokens with the largest shares of the weighted variances of Δz.
 pub fn damage(tokens: &[TokenWeight]) -> Option<Figure> {
     let first = tokens.first()?;
     let rows = tokens.iter().take(BARS).map(|token| BarRow {

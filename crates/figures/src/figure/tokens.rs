@@ -1,20 +1,20 @@
-//! Fig. 7: the likeliest tokens of both models, which change, and the options, which keep their order.
+//! Fig. 7: the most likely tokens of both models.
 
 use prunescope_protocol::results::{Metrics, TopTokens};
 
 use super::{Figure, visible};
 use crate::chart::{BarChart, BarRow, Chart, Ink};
 
-/// How many of each model's likeliest tokens the bars show.
+/// Number of most likely tokens of each model in the bar chart.
 const BARS: usize = 6;
 
-/// Bars of the dense above those of the pruned model.
+/// A bar chart with the dense model's bar above the pruned model's.
 pub(super) fn dense_pruned(rows: Vec<BarRow>, x_label: &str) -> Chart {
     let pair = [("dense".to_string(), Ink::Dense), ("pruned".into(), Ink::Pruned)];
     Chart::Bars(BarChart { x_label: x_label.into(), pair, rows })
 }
 
-/// The tokens that either model finds likeliest.
+/// Bars of the tokens that are among the most likely of either model.
 pub(super) fn bars(top: &TopTokens, x_label: &str) -> Chart {
     let mut tokens: Vec<_> = top.dense.iter().take(BARS).collect();
     for token in top.pruned.iter().take(BARS) {
@@ -30,13 +30,13 @@ pub(super) fn bars(top: &TopTokens, x_label: &str) -> Chart {
     dense_pruned(tokens.into_iter().map(row).collect(), x_label)
 }
 
-/// How many of the dense model's `BARS` likeliest tokens are among the pruned model's.
+/// How many of the dense model's `BARS` most likely tokens are among the pruned model's.
 pub(super) fn shared(top: &TopTokens) -> usize {
     let ids: Vec<u32> = top.pruned.iter().take(BARS).map(|token| token.id).collect();
     top.dense.iter().take(BARS).filter(|token| ids.contains(&token.id)).count()
 }
 
-/// The likeliest tokens right after the prompt.
+/// The most likely tokens right after the prompt.
 pub fn next(top: &TopTokens, metrics: &Metrics) -> Option<Figure> {
     let first = top.dense.first()?;
     let sentence = format!(

@@ -1,15 +1,15 @@
-//! What the numbers of the first token say, in words.
+//! A verdict in words on the first token's similarities.
 
 use prunescope_protocol::results::Metrics;
 
-/// From this similarity on, two spaces are called alike.
+/// Least similarity at which probabilities are said to hardly change.
 const ALIKE: f32 = 0.98;
-/// From this similarity on, hidden states and logits are called close.
+/// Above this similarity hidden states and logits are called close.
 const CLOSE: f32 = 0.9;
-/// From this similarity on, probabilities are called close.
+/// Least similarity at which probabilities are called close.
 const CLOSE_PROBABILITIES: f32 = 0.8;
 
-/// How far the pruned model follows the dense one at the first token, without a full stop.
+/// How closely the pruned model follows the dense one at the first token, as text without a full stop.
 pub fn first_token(metrics: &Metrics) -> &'static str {
     let Metrics { cos_h, cos_z, cos_p, .. } = *metrics;
     if ![cos_h, cos_z, cos_p].iter().all(|x| x.is_finite()) {

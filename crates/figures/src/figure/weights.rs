@@ -6,7 +6,7 @@ use prunescope_protocol::results::{MaskPicture, WeightReport};
 use super::Figure;
 use crate::chart::{Chart, HeatMap};
 
-/// The corner of a matrix.
+/// The top left corner of a matrix as a figure.
 pub fn mask(picture: &MaskPicture) -> Figure {
     let zeros = picture.cells.iter().filter(|cell| **cell == 0).count();
     let sentence = format!(
@@ -20,7 +20,7 @@ pub fn mask(picture: &MaskPicture) -> Figure {
     Figure { chart: Chart::Heat(HeatMap { columns: picture.columns, cells: picture.cells.clone() }), sentence }
 }
 
-/// Memory of the matrices under the plan.
+/// Memory of the matrices before and under the plan, in words.
 pub fn memory(footprint: &Footprint) -> String {
     let megabytes = |bytes: u64| match bytes as f64 / 1e6 {
         few if few < 10.0 => format!("{few:.2}"),
@@ -34,7 +34,7 @@ pub fn memory(footprint: &Footprint) -> String {
     )
 }
 
-/// What was done, in numbers.
+/// Number of matrices edited, mean sparsity and mean change, in words.
 pub fn summary(report: &WeightReport) -> String {
     let memory = memory(&report.footprint);
     if report.matrices.is_empty() {
