@@ -30,6 +30,8 @@ pub use cpu::Cpu;
 pub(crate) use cpu::to_values;
 #[cfg(feature = "gpu")]
 pub use gpu::Gpu;
+#[cfg(all(test, feature = "gpu"))]
+pub(crate) use gpu::test_device;
 pub use kv_cache::KeyValueCache;
 pub use linear::Linear;
 #[cfg(not(target_arch = "wasm32"))]

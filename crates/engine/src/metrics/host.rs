@@ -410,7 +410,7 @@ mod tests {
         /// Vocabularies around the number of units; equal logits; temperatures; both models the same.
         #[test]
         fn compares_as_the_host_does() {
-            let device = &crate::compute::gpu::test_device();
+            let device = &crate::compute::test_device();
             let rows = 5;
             for (vocabulary, temperature, change) in
                 [(7, 1.0, 1.0), (256, 0.5, 0.01), (1031, 1.7, 3.0), (600, 1.0, 0.0)]
