@@ -1,6 +1,7 @@
 //! A value that is valid for one key.
 
-/// The newest value, with what it was computed from. Whoever asks with another key finds nothing: so nothing is invalidated by hand.
+/// The newest value, with what it was computed from. Whoever asks with another key finds nothing: so nothing is
+/// invalidated by hand.
 #[derive(Clone, Debug)]
 pub(crate) struct Cached<K, V>(Option<(K, V)>);
 

@@ -276,8 +276,8 @@ impl<C: Compute> Session<C> {
         self.calibration_text = Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from);
     }
 
-    /// The decoder that a plan leaves, for a run: its weights are kept in place of the plan's before, so that two edited copies, a third
-    /// more memory, never exist at once.
+    /// The decoder that a plan leaves, for a run: its weights are kept in place of the plan's before, so that two
+    /// edited copies, a third more memory, never exist at once.
     pub(crate) async fn prune(
         &mut self,
         plan: &PruningPlan,
@@ -296,7 +296,8 @@ impl<C: Compute> Session<C> {
         Ok(pruned)
     }
 
-    /// The decoder that a plan leaves, for a variant or a point of a sweep; edits weights only where the kept ones are others.
+    /// The decoder that a plan leaves, for a variant or a point of a sweep; edits weights only where the kept ones are
+    /// others.
     pub(crate) async fn prune_beside(
         &mut self,
         plan: &PruningPlan,
@@ -331,8 +332,8 @@ impl<C: Compute> Session<C> {
     /// Runs every measurement for `settings` and tells each result as it is known.
     ///
     /// What an earlier run knows is used again: the dense model's reading and text while prompt and sampling stay, the
-    /// pruned model's while its plan stays too (another temperature of the analysis runs no model), the importance while
-    /// the model stays.
+    /// pruned model's while its plan stays too (another temperature of the analysis runs no model), the importance
+    /// while the model stays.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
@@ -352,7 +353,8 @@ impl<C: Compute> Session<C> {
         done
     }
 
-    /// The dense model's run of a key, taken out of the cache, and whether the prompt had to be read. The caller puts it back.
+    /// The dense model's run of a key, taken out of the cache, and whether the prompt had to be read. The caller puts
+    /// it back.
     pub(crate) async fn dense_run(
         &mut self,
         key: &DenseKey,
@@ -511,7 +513,8 @@ impl<C: Compute> Session<C> {
         Ok(importance)
     }
 
-    /// Repeats measurement 1 at more steps of a run's dense text, for the band of the chart. Where the run is not known, nothing is measured.
+    /// Repeats measurement 1 at more steps of a run's dense text, for the band of the chart. Where the run is not
+    /// known, nothing is measured.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.

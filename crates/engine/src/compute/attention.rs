@@ -62,7 +62,8 @@ impl<C: Compute> Attention<C> {
         self.output.forward_residual(heads, residual, self.post_norm.as_ref())
     }
 
-    /// The values of all heads, `[rows, num_heads · head_dim]`, for the normed `x`; positions and caches as in [`Self::forward`].
+    /// The values of all heads, `[rows, num_heads · head_dim]`, for the normed `x`; positions and caches as in
+    /// [`Self::forward`].
     pub fn attend(
         &self,
         x: Tensor<2>,

@@ -25,7 +25,8 @@ pub struct Mlp<C: Compute> {
 }
 
 impl<C: Compute> Mlp<C> {
-    /// residual + f(x), `[rows, hidden]`, with f(x) = W_down (σ(W_gate x̂) ∘ W_up x̂), or W_down σ(W_up x̂), and x̂ the normed `x`.
+    /// residual + f(x), `[rows, hidden]`, with f(x) = W_down (σ(W_gate x̂) ∘ W_up x̂), or W_down σ(W_up x̂), and x̂ the
+    /// normed `x`.
     pub fn forward(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         self.down_proj(self.intermediate(self.norm.forward(x)), residual)
     }

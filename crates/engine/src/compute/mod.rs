@@ -2,8 +2,8 @@
 //!
 //! The layers of a decoder that a backend computes are here too, a file each: they are what it is given.
 //!
-//! A decoder's weights, positions and caches are types of its backend, so that what belongs to two backends cannot be mixed. The
-//! residual stream is a burn tensor on the backend's device for all of them.
+//! A decoder's weights, positions and caches are types of its backend, so that what belongs to two backends cannot be
+//! mixed. The residual stream is a burn tensor on the backend's device for all of them.
 
 pub mod attention;
 mod cpu;
@@ -91,7 +91,8 @@ pub trait Compute: Clone + Debug + 'static {
     /// * `grid` — the step and the lowest value of each block of [`BLOCK`] neighbours.
     fn with_grid(matrix: &Self::Matrix, values: Vec<f32>, grid: &[[f32; 2]]) -> Self::Matrix;
 
-    /// The same weights without those that are 0 in `values`, which is otherwise the same: a mask over shared codes where that can be.
+    /// The same weights without those that are 0 in `values`, which is otherwise the same: a mask over shared codes
+    /// where that can be.
     fn with_mask_from(matrix: &Self::Matrix, values: Vec<f32>) -> Self::Matrix;
 
     /// Some rows of a matrix, `[ids, in]`.
@@ -117,7 +118,8 @@ pub trait Compute: Clone + Debug + 'static {
     /// σ(W_gate x) ∘ W_up x, or σ(W_up x) where there is no gate, `[rows, feed_forward]`.
     fn mlp_intermediate(mlp: &Mlp<Self>, x: Tensor<2>) -> Tensor<2>;
 
-    /// The attention's values of all heads, before the output projection, `[rows, heads · head_dim]`; appends to the caches.
+    /// The attention's values of all heads, before the output projection, `[rows, heads · head_dim]`; appends to the
+    /// caches.
     ///
     /// * `caches` — one for each text that is read: `x` has equally many rows of each, text after text.
     /// * `positions` — of the rows of one text.

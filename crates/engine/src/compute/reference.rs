@@ -32,8 +32,8 @@ pub struct ReferencePositions {
 
 /// Cosines and sines for a run of positions, each `[tokens, 1, rotary_dim]`.
 ///
-/// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small matrix
-/// product instead of strided slices, the same on every device.
+/// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small
+/// matrix product instead of strided slices, the same on every device.
 #[derive(Clone, Debug)]
 struct Rotation {
     cos: Tensor<3>,
@@ -251,7 +251,8 @@ fn attend(
     let value = value.reshape([tokens, num_kv_heads, head_dim]);
     let [keys, values] = cache.append(key.swap_dims(0, 1), value.swap_dims(0, 1));
     let [_, context, _] = keys.dims();
-    // Query heads of one group are stacked as rows, so that a key head is never copied: [num_kv_heads, group · tokens, head_dim].
+    // Query heads of one group are stacked as rows, so that a key head is never copied: [num_kv_heads, group · tokens,
+    // head_dim].
     let group = num_heads / num_kv_heads;
     let query = query.reshape([tokens, num_kv_heads, group, head_dim]).permute([1, 2, 0, 3]);
     let query = query.reshape([num_kv_heads, group * tokens, head_dim]);

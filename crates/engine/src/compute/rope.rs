@@ -1,7 +1,7 @@
 //! Rotary position embedding on interleaved pairs; the loader brings every family's rows into that order.
 //!
-//! Source: RoFormer (Su et al., 2021), eq. 34; the pair (2i, 2i+1) of a head turns by `position · base^(−2i/dimensions)`.
-//! Stretched versions: transformers, `modeling_rope_utils.py`.
+//! Source: RoFormer (Su et al., 2021), eq. 34; the pair (2i, 2i+1) of a head turns by `position ·
+//! base^(−2i/dimensions)`. Stretched versions: transformers, `modeling_rope_utils.py`.
 
 use std::f64::consts::TAU;
 

@@ -1,7 +1,7 @@
 //! What the dense model's matrices are fed by the calibration text.
 //!
-//! Gathered on the dense model, so that one reading serves every method, ratio and range. (The papers' programs prune layer
-//! after layer and feed each the output of the pruned ones before it.)
+//! Gathered on the dense model, so that one reading serves every method, ratio and range. (The papers' programs prune
+//! layer after layer and feed each the output of the pruned ones before it.)
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -47,8 +47,8 @@ impl<'a, C: Compute> ActivationCollector<'a, C> {
         Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids, 0)).collect(), layer: 0 }
     }
 
-    /// The inputs of the next layer's sites, each `[tokens, columns]`, in the order of [`InputSite::ALL`]; none after the
-    /// last layer.
+    /// The inputs of the next layer's sites, each `[tokens, columns]`, in the order of [`InputSite::ALL`]; none after
+    /// the last layer.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].

@@ -1,5 +1,5 @@
-//! Holds what a device computes to what the CPU computes of the same: other engines have returned garbage from a browser's
-//! WebGPU without any error.
+//! Holds what a device computes to what the CPU computes of the same: other engines have returned garbage from a
+//! browser's WebGPU without any error.
 
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use thiserror::Error;
@@ -17,8 +17,8 @@ use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{DeviceCheck, Place};
 
-/// Largest relative error of a row of what a sublayer adds, of h and of z. Kernels that are right differ by some 1e-6, as they sum
-/// in another order.
+/// Largest relative error of a row of what a sublayer adds, of h and of z. Kernels that are right differ by some 1e-6,
+/// as they sum in another order.
 const TOLERANCE: f32 = 1e-3;
 /// Largest KL divergence of the next token's distributions, in nats.
 const KL_TOLERANCE: f32 = 1e-4;

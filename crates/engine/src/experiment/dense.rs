@@ -87,8 +87,8 @@ impl<C: Compute> DenseRun<C> {
 
     /// The residual stream of all prompt positions before a sublayer, `[tokens, hidden]`.
     ///
-    /// Before an MLP it is computed again: to keep it too would take as much memory as all that is before attentions, and the
-    /// attention is a small part of what comes after.
+    /// Before an MLP it is computed again: to keep it too would take as much memory as all that is before attentions,
+    /// and the attention is a small part of what comes after.
     pub fn prompt_before(&self, at: Sublayer) -> Tensor<2> {
         let x = self.prompt_blocks[at.layer].clone();
         match at.kind {

@@ -64,8 +64,8 @@ impl<'a, C: Compute> Pass<'a, C> {
         Ok(stream)
     }
 
-    /// The same, and shows the residual stream at each of these places, with its number: of a long text they are too large to
-    /// be kept.
+    /// The same, and shows the residual stream at each of these places, with its number: of a long text they are too
+    /// large to be kept.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -102,11 +102,11 @@ async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), Exp
     if index.is_multiple_of(every) { control.checkpoint().await } else { Ok(()) }
 }
 
-/// Passes one token through the dense decoder and, beside it, one through the same decoder under a plan that drops sublayers: each
-/// matrix is read once for both.
+/// Passes one token through the dense decoder and, beside it, one through the same decoder under a plan that drops
+/// sublayers: each matrix is read once for both.
 ///
-/// * `x` — the dense model's residual stream before the first sublayer, `[1, hidden]`, and the other's before sublayer `first`;
-///   none where that is the dense model's.
+/// * `x` — the dense model's residual stream before the first sublayer, `[1, hidden]`, and the other's before sublayer
+///   `first`; none where that is the dense model's.
 /// * `first` — the sublayer from which on the other is computed; it drops none below.
 /// * `start` — how many tokens are in each of the caches, the dense model's and the other's, before these.
 ///

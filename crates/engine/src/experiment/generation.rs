@@ -360,7 +360,8 @@ fn dense_rows(steps: &[&DenseStep]) -> ModelOutputs {
 /// What a model knows after the prompt and after each token behind it.
 ///
 /// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
-/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no tokens.
+/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no
+///   tokens.
 async fn forward_continuation<C: Compute>(
     model: &PrunedDecoder<C>,
     prompt: ModelOutputs,

@@ -1,8 +1,8 @@
 //! Measurement 1, the layerwise transition: what pruning each sublayer alone does to the dense residual stream.
 //!
-//! At sublayer ℓ, on the dense residual stream x: x + f(x) against x where it is dropped, against x + f̃(x) where its weights
-//! are pruned in place, with the language-model head applied to both.
-//! The paper's script applies the head to the raw residual; the "logit lens" applies the final norm first.
+//! At sublayer ℓ, on the dense residual stream x: x + f(x) against x where it is dropped, against x + f̃(x) where its
+//! weights are pruned in place, with the language-model head applied to both. The paper's script applies the head to
+//! the raw residual; the "logit lens" applies the final norm first.
 
 use burn::tensor::Tensor;
 

@@ -144,8 +144,8 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(Embedding { mean, last })
     }
 
-    /// Greedy text after each task's prompt, through the chat template where there is one that takes it. Writing stops at the answer, at
-    /// the end of the text, or after [`MAX_NEW_TOKENS`].
+    /// Greedy text after each task's prompt, through the chat template where there is one that takes it. Writing stops
+    /// at the answer, at the end of the text, or after [`MAX_NEW_TOKENS`].
     ///
     /// What all prompts have in common is read once; `on_text` gets each text with its place in `tasks`.
     ///

@@ -100,8 +100,8 @@ impl<C: Compute> PrunedDecoder<C> {
         self.key.other || self.key.plan.edits_weights()
     }
 
-    /// The residual stream before sublayer `first` of tokens that the dense decoder has read: the dense decoder's, unless this
-    /// is a second model, which has embeddings of its own (and `first` is then 0).
+    /// The residual stream before sublayer `first` of tokens that the dense decoder has read: the dense decoder's,
+    /// unless this is a second model, which has embeddings of its own (and `first` is then 0).
     ///
     /// * `ids` — the tokens.
     /// * `start` — how many tokens come before these.
@@ -110,8 +110,8 @@ impl<C: Compute> PrunedDecoder<C> {
         if self.key.other { self.decoder.embed(ids, start) } else { dense() }
     }
 
-    /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or the first
-    /// of that block, where a block's sublayers are parallel.
+    /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or
+    /// the first of that block, where a block's sublayers are parallel.
     pub fn first_change(&self) -> Option<usize> {
         if self.key.other {
             return Some(0);

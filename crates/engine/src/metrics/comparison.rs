@@ -19,8 +19,8 @@ pub struct ModelOutputs {
     pub logits: Tensor<2>,
 }
 
-/// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the GPU's program takes
-/// one cube a row, and a few cubes leave most of a GPU idle.
+/// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the GPU's
+/// program takes one cube a row, and a few cubes leave most of a GPU idle.
 #[cfg(feature = "gpu")]
 const MAX_ROWS_ON_HOST: usize = 4;
 

@@ -100,7 +100,8 @@ pub(super) fn metrics(dense: Row<'_>, pruned: Row<'_>, temperature: f32) -> Metr
     }
 }
 
-/// Holds metrics to the definitions: each to a relative error, and a ratio, which is as good as the part it is divided by, to its parts.
+/// Holds metrics to the definitions: each to a relative error, and a ratio, which is as good as the part it is divided
+/// by, to its parts.
 pub(super) fn check(found: &Metrics, wanted: &Metrics, relative: f32, absolute: f32) -> Result<(), String> {
     for (name, (a, b)) in Metrics::NAMES.iter().zip(found.values().into_iter().zip(wanted.values())) {
         if !name.starts_with("ratio") && (a - b).abs() > relative * b.abs() + absolute {

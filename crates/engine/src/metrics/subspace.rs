@@ -114,7 +114,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// The subspace of the whole vocabulary is the vocabulary, and dividing logits by T is the same as temperature T.
+        /// The subspace of the whole vocabulary is the vocabulary, and dividing logits by T is the same as temperature
+        /// T.
         #[test]
         fn the_whole_vocabulary_is_global(
             z in proptest::collection::vec(-6f32..6.0, 16),

@@ -103,15 +103,16 @@ impl<C: Compute> Decoder<C> {
         }
     }
 
-    /// Which place of the residual stream a sublayer reads: the one before it, but for the MLP of a block whose sublayers are
-    /// parallel, which reads what the attention reads.
+    /// Which place of the residual stream a sublayer reads: the one before it, but for the MLP of a block whose
+    /// sublayers are parallel, which reads what the attention reads.
     pub fn residual_input(&self, at: Sublayer) -> usize {
         if self.config.parallel { Sublayer::attention(at.layer).index() } else { at.index() }
     }
 
     /// The residual stream after one sublayer: residual + f(x), `[rows, hidden]`.
     ///
-    /// * `x` — the residual stream at the place that the sublayer [reads](Self::residual_input); `residual` — just before it.
+    /// * `x` — the residual stream at the place that the sublayer [reads](Self::residual_input); `residual` — just
+    ///   before it.
     /// * `positions`, `caches` — as in [`Attention::forward`].
     pub fn sublayer(
         &self,

@@ -85,7 +85,8 @@ impl Pieces {
     }
 }
 
-/// Loads a model onto a backend: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository is.
+/// Loads a model onto a backend: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository
+/// is.
 ///
 /// # Errors
 /// [`FileError`], as a sentence that names the file and what to do.

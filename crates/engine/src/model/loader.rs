@@ -38,8 +38,8 @@ pub struct LoadedModel<C: Compute> {
     pub cross_check: Option<CrossCheck>,
 }
 
-/// Room for a tensor that is made before any of its bytes have come. More is made only as bytes come: a header's claim alone
-/// costs no memory.
+/// Room for a tensor that is made before any of its bytes have come. More is made only as bytes come: a header's claim
+/// alone costs no memory.
 const ROOM_AT_FIRST: usize = 64 << 20;
 /// How many times more room is made than bytes have come.
 const ROOM_FOR_EACH: usize = 8;
@@ -73,7 +73,8 @@ struct Incoming {
     file_bytes: u64,
     /// Bytes received.
     at: u64,
-    /// The last of them: the header's, or those of the tensor that is being received. What nothing needs is never among them.
+    /// The last of them: the header's, or those of the tensor that is being received. What nothing needs is never among
+    /// them.
     pending: Vec<u8>,
     state: State,
 }
@@ -431,8 +432,8 @@ fn at_most(wanted: u64, there: usize) -> usize {
     usize::try_from(wanted).map_or(there, |wanted| wanted.min(there))
 }
 
-/// Makes room for more bytes of a tensor: for all of it at once where it is short, otherwise in a few steps, each of which the
-/// bytes that have come vouch for; the last is exact, so that no tensor is held twice.
+/// Makes room for more bytes of a tensor: for all of it at once where it is short, otherwise in a few steps, each of
+/// which the bytes that have come vouch for; the last is exact, so that no tensor is held twice.
 fn make_room(pending: &mut Vec<u8>, more: usize, tensor: &TensorInfo) -> Result<(), LoadError> {
     let failed = || LoadError::Memory { tensor: tensor.name.clone(), bytes: tensor.bytes };
     let there = pending.len() + more;

@@ -1,6 +1,7 @@
 //! Which weights of a matrix go: exact counts, from scores of worth.
 //!
-//! Matrices are `[rows, columns]` in row-major order. A weight's score is |W_ij| · ‖X_j‖₂ (Wanda; Sun et al., 2024, eq. 1), or
+//! Matrices are `[rows, columns]` in row-major order. A weight's score is |W_ij| · ‖X_j‖₂ (Wanda; Sun et al., 2024, eq.
+//! 1), or
 //! |W_ij| alone, which is the same with all norms 1 (magnitude). Among equal scores the one that comes first goes first, so
 //! that the counts are exact and the same everywhere.
 
@@ -64,8 +65,8 @@ impl Thresholds {
             for (row, out) in rows().zip(out.chunks_exact_mut(norms.len())) {
                 let equal = scores(row, |score, threshold| score == threshold);
                 let all = row.iter().zip(norms).zip(out);
-                // Without a branch, for speed: which way a weight goes cannot be guessed. Rows where some ties go and some
-                // stay are rare.
+                // Without a branch, for speed: which way a weight goes cannot be guessed. Rows where some ties go and
+                // some stay are rare.
                 if equal <= ties {
                     ties -= equal;
                     all.for_each(|((w, norm), out)| *out = if w.abs() * norm <= threshold { 0.0 } else { *w });
@@ -87,7 +88,8 @@ impl Thresholds {
     }
 }
 
-/// The weights without the `n` lowest of every `m` neighbours in a row (N:M). A rest shorter than `m` at a row's end stays.
+/// The weights without the `n` lowest of every `m` neighbours in a row (N:M). A rest shorter than `m` at a row's end
+/// stays.
 ///
 /// * `norms` — ‖X_j‖₂ of each column's input.
 pub fn prune_n_of_m(weights: &[f32], norms: &[f32], n: usize, m: usize) -> Vec<f32> {

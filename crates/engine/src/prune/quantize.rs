@@ -6,7 +6,8 @@
 /// Exponents α that the search tries are 0, 1/20, … 19/20; 0 is plain rounding.
 pub const SEARCH_STEPS: usize = 20;
 
-/// Rounds each group of `group` neighbours in a row to `2^bits` evenly spaced values between its lowest and highest, 0 included.
+/// Rounds each group of `group` neighbours in a row to `2^bits` evenly spaced values between its lowest and highest, 0
+/// included.
 ///
 /// w ≈ (q − zero) · step with step = (max − min) / (2ᵇ − 1), zero = −round(min / step) clamped to the range of q.
 pub fn round_to_nearest(weights: &mut [f32], columns: usize, bits: u8, group: usize) {
@@ -32,8 +33,8 @@ fn step_and_zero(group: &[f32], top: f32) -> (f32, f32) {
     (step, (-(low / step).round_ties_even()).clamp(0.0, top))
 }
 
-/// The values that [`round_to_nearest`] leaves for these weights, as a matrix in blocks of codes holds them: the step and the
-/// lowest value of each block of `block` neighbours, of which a group has some.
+/// The values that [`round_to_nearest`] leaves for these weights, as a matrix in blocks of codes holds them: the step
+/// and the lowest value of each block of `block` neighbours, of which a group has some.
 pub fn grid(weights: &[f32], columns: usize, bits: u8, group: usize, block: usize) -> Vec<[f32; 2]> {
     let of_group = |group: &[f32]| {
         let (step, zero) = step_and_zero(group, top(bits));

@@ -40,8 +40,8 @@ pub struct Factorization {
     /// Of H + λI.
     diagonal: Vec<f64>,
     dead: Vec<bool>,
-    /// Lower triangle, row after row: with rows and columns reversed, H + λI = L Lᵀ, and U is L⁻¹ reversed, whose rows then take
-    /// the place of L's.
+    /// Lower triangle, row after row: with rows and columns reversed, H + λI = L Lᵀ, and U is L⁻¹ reversed, whose rows
+    /// then take the place of L's.
     triangle: Vec<f64>,
     /// Rows of both passes that are done.
     done: usize,
