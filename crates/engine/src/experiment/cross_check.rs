@@ -35,7 +35,7 @@ pub enum CrossCheckError {
     Wrong {
         /// What was compared.
         what: &'static str,
-        /// Where.
+        /// Place in the model.
         place: Place,
         /// Relative error of a row; for the distribution its KL divergence in nats.
         error: f32,
@@ -45,7 +45,7 @@ pub enum CrossCheckError {
     /// It gives NaN or infinity. The CPU is not compared in this case and may give them too.
     #[error("this GPU gives numbers that are none (NaN or infinite), first after {place}")]
     NotFinite {
-        /// Where.
+        /// Place in the model.
         place: Place,
     },
     /// It failed while computing.
