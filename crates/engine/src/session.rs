@@ -233,7 +233,7 @@ impl<C: Compute> Session<C> {
     /// The cache key of the dense run for some settings.
     ///
     /// # Errors
-    /// As of [`Session::prompt_ids`].
+    /// As [`Session::prompt_ids`].
     pub(crate) fn dense_key(&self, settings: &RunSettings) -> Result<DenseKey, ExperimentError> {
         Ok(DenseKey { prompt_ids: self.prompt_ids(settings)?, sampling: settings.sampling() })
     }

@@ -113,6 +113,9 @@ fn rope_and_append_kv_kernel(
     }
 }
 
+/// Launches [`rope_and_append_kv`].
+///
+/// * `known`: tokens in the cache; if 0, `known_keys` and `known_values` are not read.
 pub(crate) fn launch_rope_and_append_kv(
     known_keys: CubeTensor,
     known_values: CubeTensor,
@@ -251,6 +254,7 @@ fn attend_kernel(
     }
 }
 
+/// Launches [`attend`].
 pub(crate) fn launch_attend(
     queries: CubeTensor,
     keys: CubeTensor,

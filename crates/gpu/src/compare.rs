@@ -31,7 +31,7 @@ pub fn compare(hidden: [Tensor<2>; 2], logits: [Tensor<2>; 2], temperature: f32,
 /// Threads per workgroup of [`compare`](compare()).
 const COMPARE_WORKGROUP_SIZE: u32 = 256;
 /// Numbers in each of [`Slot::HIDDEN`], [`Slot::LOGITS`] and [`Slot::PROBABILITIES`]: Σx², Σy², Σxy, ΣΔx and
-/// Σ(Δ − share · x)², as defined at [`pair_stats`].
+/// Σ(Δ − share · x)², where Δ = y − x (normalized, for probabilities) and share = ΣΔx / Σx².
 pub const PAIR_STATS: usize = 5;
 /// Numbers per top-k token: id, dense logit, pruned logit.
 const TOKEN: u32 = 3;
@@ -359,6 +359,7 @@ fn compare_kernel(
     top_k(y, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + Slot::TOKENS + TOKEN * top, top);
 }
 
+/// Launches [`compare`](compare()).
 pub(crate) fn launch_compare(
     hidden: CubeTensor,
     hidden_pruned: CubeTensor,

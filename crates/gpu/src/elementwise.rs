@@ -44,6 +44,7 @@ fn rms_norm_kernel(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, eps
     }
 }
 
+/// Launches [`rms_norm`].
 pub(crate) fn launch_rms_norm(x: CubeTensor, weight: CubeTensor, epsilon: f32) -> CubeTensor {
     let (count, columns) = rows(x.meta.shape());
     let out = like(&x, [count, columns]);
@@ -72,6 +73,7 @@ fn silu_times_kernel(gate: &[f32], up: &[f32], out: &mut [f32], count: u32) {
     }
 }
 
+/// Launches [`silu_times`].
 pub(crate) fn launch_silu_times(gate: CubeTensor, up: CubeTensor) -> CubeTensor {
     let (count, columns) = rows(up.meta.shape());
     let out = like(&up, [count, columns]);

@@ -15,15 +15,18 @@ use burn_cubecl::tensor::CubeTensor;
 /// Threads per workgroup of attention and of kernels with one workgroup per row.
 pub(crate) const WORKGROUP_SIZE: u32 = 64;
 
+/// Shape of a tensor as a matrix: (product of all dimensions but the last, last dimension).
 pub(crate) fn rows(shape: &[usize]) -> (usize, usize) {
     let columns = shape.last().copied().unwrap_or(0);
     (shape.iter().product::<usize>() / columns.max(1), columns)
 }
 
+/// An uninitialized contiguous tensor of this shape, with the device and element type of `x`.
 pub(crate) fn like(x: &CubeTensor, shape: [usize; 2]) -> CubeTensor {
     empty_device_contiguous_dtype(x.client.clone(), x.device.clone(), Shape::new(shape), x.dtype)
 }
 
+/// The tensor as a kernel argument, made contiguous first.
 pub(crate) fn buffer(x: CubeTensor) -> BufferArg {
     into_contiguous(x).into_buffer_arg()
 }
@@ -47,6 +50,7 @@ pub(crate) fn total(part: f32, parts: &mut [f32], #[comptime] units: u32) -> f32
     whole
 }
 
+/// x / (1 + e⁻ˣ).
 #[cube]
 pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + (-x).exp())

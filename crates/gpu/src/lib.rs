@@ -48,14 +48,17 @@ mod testing {
         (0..count).map(|_| next()).collect()
     }
 
+    /// Row-major numbers as a tensor with `rows` rows on the GPU.
     pub(crate) fn tensor(values: &[f32], rows: usize) -> Tensor<2> {
         Tensor::from_data(TensorData::new(values.to_vec(), [rows, values.len() / rows]), &gpu())
     }
 
+    /// A tensor's numbers, row-major.
     pub(crate) fn read(x: Tensor<2>) -> Vec<f32> {
         x.into_data().try_into_vec_as().unwrap()
     }
 
+    /// Asserts |found − wanted| ≤ tolerance · max |wanted| for every number.
     pub(crate) fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32) {
         assert_eq!(found.len(), wanted.len());
         let largest = wanted.iter().fold(0f32, |largest, x| largest.max(x.abs()));

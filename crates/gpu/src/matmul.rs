@@ -236,6 +236,7 @@ fn qgemv_pair_kernel(
     }
 }
 
+/// Launches [`qgemv`]. `x` is `[count, columns]`; returns `[count, rows]`.
 pub(crate) fn launch_qgemv(
     x: CubeTensor,
     codes: CubeTensor,
@@ -272,6 +273,7 @@ pub(crate) fn launch_qgemv(
     out
 }
 
+/// Launches [`qgemv_pair`]. `x` is `[count, columns]`.
 pub(crate) fn launch_qgemv_pair(
     x: CubeTensor,
     codes_a: CubeTensor,
@@ -283,7 +285,7 @@ pub(crate) fn launch_qgemv_pair(
 ) -> (CubeTensor, CubeTensor) {
     let (count, _) = rows(x.meta.shape());
     let first = like(&x, [count, layout.rows]);
-    // A binding in WGSL may not be empty; gated, nothing is written to this one.
+    // A binding in WGSL may not be empty; if gated, nothing is written to this one.
     let second = like(&x, if gated { [1, 1] } else { [count, layout.rows] });
     let client = x.client.clone();
     let (cubes, dim) = by_output(layout, count);
@@ -375,6 +377,7 @@ fn gemm_kernel(x: &[f32], weights: &[f32], out: &mut [f32], count: u32, columns:
     }
 }
 
+/// Launches [`gemm`]. `x` is `[count, columns]`, `weights` `[outputs, columns]`; returns `[count, outputs]`.
 pub(crate) fn launch_gemm(x: CubeTensor, weights: CubeTensor) -> CubeTensor {
     let ((count, columns), (outputs, _)) = (rows(x.meta.shape()), rows(weights.meta.shape()));
     let out = like(&x, [count, outputs]);
@@ -434,6 +437,7 @@ fn dequantize_kernel(
     }
 }
 
+/// Launches [`dequantize`]. Returns `[rows, columns]`.
 pub(crate) fn launch_dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
     let out = like(&scales, [layout.rows, layout.columns]);
     let client = scales.client.clone();

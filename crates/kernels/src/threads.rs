@@ -164,7 +164,7 @@ impl Pool {
         add(&self.asleep, 1);
     }
 
-    /// Executes jobs until there has been none for [`SPIN_ITERATIONS`].
+    /// Executes jobs until there has been none for `SPIN_ITERATIONS`.
     ///
     /// Returns the value of [`state`](Self::state) at which the helper should sleep until the state changes.
     pub fn worker_run(&self) -> u32 {

@@ -33,7 +33,7 @@ impl SimdF32x4 for v128 {
 /// [`gemm_tile::add_products`].
 ///
 /// # Safety
-/// As of that function; the pointer is valid.
+/// As that function; the pointer is valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gemm(tile: *const GemmTile) {
     // SAFETY: the caller passes a tile whose rows can be read and written.
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn gemm(tile: *const GemmTile) {
 /// [`gemv::multiply`].
 ///
 /// # Safety
-/// As of that function; the pointer is valid.
+/// As that function; the pointer is valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gemv(job: *const GemvJob) {
     // SAFETY: the caller passes a job whose rows can be read and written.

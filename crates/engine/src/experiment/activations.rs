@@ -41,8 +41,7 @@ pub struct ActivationCollector<'a, C: Compute> {
 }
 
 impl<'a, C: Compute> ActivationCollector<'a, C> {
-    /// Starts before the first layer. A text longer than the model's context or [`MAX_SEQUENCE`] is split into
-    /// sequences.
+    /// Starts before the first layer. A text longer than the model's context or `MAX_SEQUENCE` is split into sequences.
     pub fn new(decoder: &'a Decoder<C>, ids: &[u32]) -> Self {
         let sequence = decoder.config.context.min(MAX_SEQUENCE);
         Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids, 0)).collect(), layer: 0 }

@@ -425,7 +425,7 @@ fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
     log_softmax(logits, 1).gather(1, places).neg()
 }
 
-/// The [`DAMAGE_TOKENS`] tokens that contribute most to the weighted variances of Δz after the prompt (Theorems 2, 3).
+/// The `DAMAGE_TOKENS` tokens that contribute most to the weighted variances of Δz after the prompt (Theorems 2, 3).
 ///
 /// # Errors
 /// A failing device.

@@ -20,7 +20,7 @@ const MAX_TASK_TOKENS: usize = 512;
 pub struct TaskRunner<'a, C: Compute> {
     /// The model.
     pub model: &'a PrunedDecoder<C>,
-    /// Text to ids and back.
+    /// The tokenizer.
     pub tokenizer: &'a ModelTokenizer,
     chat: Option<&'a ChatTemplate>,
 }

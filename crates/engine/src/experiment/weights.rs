@@ -362,8 +362,8 @@ async fn read_matrices<C: Compute>(
     Ok(out)
 }
 
-/// Magnitudes of the upper left corner of a decoder's matrix, at most [`PICTURE`]: 0 for zero weights, else
-/// 1 + 254 · |w| / max |w| rounded down.
+/// Magnitudes of the upper left corner of a decoder's matrix, at most `PICTURE` rows and columns: 0 for zero weights,
+/// else 1 + 254 · |w| / max |w| rounded down.
 ///
 /// # Errors
 /// A failing device.

@@ -54,7 +54,7 @@ pub struct SumsToRead {
 /// h and z on the host, row-major, each with its width.
 pub type OnHost = [(Vec<f32>, usize); 2];
 
-/// Compares outputs on a GPU: by its kernel, or on the host for at most [`MAX_ROWS_ON_HOST`] rows.
+/// Compares outputs on a GPU: by its kernel, or on the host for at most `MAX_ROWS_ON_HOST` rows.
 ///
 /// * `temperature`: analysis temperature T > 0.
 /// * `with_top`: also report both models' top-k tokens.
