@@ -98,7 +98,8 @@ impl EvaluationCache {
         self.questions.len()
     }
 
-    /// A sample of the retrieval set: `count` queries, their passages, and up to `2 · count` other passages.
+    /// A sample of the retrieval set: `count` queries, their passages, and up to `2 · count` other passages; all if `count`
+    /// is 0.
     pub(crate) fn retrieval_sample(&self, count: usize) -> RetrievalSample {
         let queries = tasks::sample(self.retrieval.queries.len(), count);
         let mut passages = tasks::sample(self.retrieval.passages.len(), 2 * count);
@@ -262,12 +263,12 @@ impl EvaluationCache {
         })
     }
 
-    /// Indices of a sample of `count` generative tasks.
+    /// Indices of a sample of `count` generative tasks; all if `count` is 0.
     pub(crate) fn generative_sample(&self, count: usize) -> Vec<usize> {
         tasks::sample(self.generative.len(), count)
     }
 
-    /// Evaluates a model on a sample of `count` items of every set, except for cached answers.
+    /// Evaluates a model on a sample of `count` items of every set (all if 0), except for cached answers.
     pub(crate) async fn evaluate<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,

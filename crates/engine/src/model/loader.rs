@@ -95,7 +95,7 @@ pub struct ModelLoader<C: Compute> {
     there: HashSet<String>,
     notices: Vec<String>,
     parts: Parts<C>,
-    /// RoPE frequency divisors from a file (`rope_freqs` and the like), one per pair; empty if there are none.
+    /// RoPE frequency divisors from a file (`rope_freqs`, `rope_factors_short`), one per pair; empty if there are none.
     factors: Vec<f32>,
     stored_as: BTreeSet<&'static str>,
     limits: Limits,
