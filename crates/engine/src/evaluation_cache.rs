@@ -98,8 +98,8 @@ impl EvaluationCache {
         self.questions.len()
     }
 
-    /// A sample of the retrieval set: `count` queries, their passages, and up to `2 · count` other passages; all if `count`
-    /// is 0.
+    /// A sample of the retrieval set: `count` queries, their passages, and up to `2 · count` other passages; all if
+    /// `count` is 0.
     pub(crate) fn retrieval_sample(&self, count: usize) -> RetrievalSample {
         let queries = tasks::sample(self.retrieval.queries.len(), count);
         let mut passages = tasks::sample(self.retrieval.passages.len(), 2 * count);
