@@ -1,6 +1,7 @@
-//! A value that is valid for one key.
+//! A cache of one entry.
 
-/// The newest value, with what it was computed from. Whoever asks with another key finds nothing: so nothing is invalidated by hand.
+/// A cache of one value with the key it was computed from. A lookup by another key finds nothing, so a stale value is
+/// never returned and nothing is invalidated by hand.
 #[derive(Clone, Debug)]
 pub(crate) struct Cached<K, V>(Option<(K, V)>);
 
@@ -11,17 +12,17 @@ impl<K, V> Default for Cached<K, V> {
 }
 
 impl<K: PartialEq, V> Cached<K, V> {
-    /// The value of a key.
+    /// The value, if it is cached for this key.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.0.as_ref().filter(|(known, _)| known == key).map(|(_, value)| value)
     }
 
-    /// Takes the value of a key out; one of another key goes.
+    /// Removes and returns the value, if it is cached for this key. A value of another key is dropped.
     pub(crate) fn take(&mut self, key: &K) -> Option<V> {
         self.0.take().filter(|(known, _)| known == key).map(|(_, value)| value)
     }
 
-    /// The value of a key; where that is not known, a fresh one in place of the old.
+    /// The value of this key; if another key is cached, its value is replaced by a default one.
     pub(crate) fn entry(&mut self, key: K) -> &mut V
     where
         V: Default,
@@ -32,12 +33,12 @@ impl<K: PartialEq, V> Cached<K, V> {
         &mut self.0.get_or_insert_with(|| (key, V::default())).1
     }
 
-    /// Keeps a value.
+    /// Stores a value in place of the old one.
     pub(crate) fn set(&mut self, key: K, value: V) {
         self.0 = Some((key, value));
     }
 
-    /// Keeps nothing.
+    /// Empties the cache.
     pub(crate) fn clear(&mut self) {
         self.0 = None;
     }

@@ -1,4 +1,4 @@
-//! The task sets, and what each plan has answered so far: nothing is asked twice.
+//! The task sets and a cache of each model variant's answers to them.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -16,22 +16,22 @@ use prunescope_protocol::results::{
 };
 use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
 
-/// How many of each model's likeliest tokens a question reports.
+/// Top-k tokens of each model that a multiple-choice result reports.
 const TOP: usize = 8;
 
-/// Most plans whose answers are kept; some half a megabyte each.
+/// Largest number of variants whose answers are kept, about 0.5 MB each.
 const MOST_PLANS: usize = 128;
 
-/// What one plan has answered, by place in the sets.
+/// Cached answers of one variant, by index in the task sets.
 #[derive(Default)]
 struct Answers {
     choice: BTreeMap<usize, ChoiceScores>,
-    /// Passages first, then queries.
+    /// Passages come first: query i has index `passages.len() + i`.
     embeddings: BTreeMap<usize, Embedding>,
     written: BTreeMap<usize, String>,
 }
 
-/// The task sets and all plans' answers.
+/// The task sets and the answers of all variants so far.
 pub(crate) struct EvaluationCache {
     questions: Vec<Question>,
     retrieval: RetrievalSet,
@@ -50,13 +50,13 @@ impl Default for EvaluationCache {
     }
 }
 
-/// Which passages and queries a sample of the retrieval set has.
+/// A sample of the retrieval set: indices of its passages and queries.
 pub(crate) struct RetrievalSample {
     passages: Vec<usize>,
     queries: Vec<usize>,
 }
 
-/// Scores of one plan on a sample of every set.
+/// Scores of one variant on a sample of every set.
 pub(crate) struct Scores {
     pub choice: Proportion,
     pub letters: Proportion,
@@ -65,25 +65,25 @@ pub(crate) struct Scores {
     pub generation: Proportion,
 }
 
-/// Says how far a set is: what, done, of how many.
+/// Progress callback: label, items done, items in total.
 type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
 impl EvaluationCache {
-    /// Other questions; none stands for the built-in ones.
+    /// Replaces the multiple-choice questions; an empty list restores the built-in ones.
     pub(crate) fn use_questions(&mut self, questions: Vec<Question>) {
         self.questions = if questions.is_empty() { tasks::choice::built_in() } else { questions };
         self.plans.values_mut().for_each(|answers| answers.choice.clear());
     }
 
-    /// Another retrieval set; an empty one stands for the built-in one.
+    /// Replaces the retrieval set; one without passages or queries restores the built-in one.
     pub(crate) fn use_retrieval_set(&mut self, set: RetrievalSet) {
         let usable = !set.passages.is_empty() && !set.queries.is_empty();
         self.retrieval = if usable { set } else { tasks::retrieval::built_in() };
         self.plans.values_mut().for_each(|answers| answers.embeddings.clear());
     }
 
-    /// Keeps memory bounded before a model answers: of others than it and the dense one the logits behind their letters
-    /// go, and all of them go where they are too many.
+    /// Bounds memory before the variant `key` answers. All variants but this one and the dense model lose their cached
+    /// logits; if there are more than [`MOST_PLANS`], they lose all answers.
     pub(crate) fn evict(&mut self, key: &VariantKey) {
         if self.plans.len() > MOST_PLANS {
             self.plans.retain(|other, _| other == key || other.is_dense());
@@ -93,12 +93,13 @@ impl EvaluationCache {
         }
     }
 
-    /// How many questions there are.
+    /// Number of multiple-choice questions.
     pub(crate) fn questions(&self) -> usize {
         self.questions.len()
     }
 
-    /// A sample of the retrieval set: some queries, their passages, and as many others.
+    /// A sample of the retrieval set: `count` queries, their passages, and up to `2 · count` other passages; all if
+    /// `count` is 0.
     pub(crate) fn retrieval_sample(&self, count: usize) -> RetrievalSample {
         let queries = tasks::sample(self.retrieval.queries.len(), count);
         let mut passages = tasks::sample(self.retrieval.passages.len(), 2 * count);
@@ -108,7 +109,7 @@ impl EvaluationCache {
         RetrievalSample { passages, queries }
     }
 
-    /// Has a model answer some questions, but for those it has answered.
+    /// Lets a model answer the questions at these indices that are not cached with their logits.
     pub(crate) async fn answer<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,
@@ -127,12 +128,12 @@ impl EvaluationCache {
         Ok(())
     }
 
-    /// Whether a plan has answered a question.
+    /// Whether a variant's answer to a question is cached.
     fn has_scores(&self, key: &VariantKey, place: usize) -> bool {
         self.plans.get(key).is_some_and(|answers| answers.choice.contains_key(&place))
     }
 
-    /// Has a model embed a sample's passages and queries.
+    /// Lets a model embed those of a sample's passages and queries that are not cached.
     pub(crate) async fn embed<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,
@@ -154,7 +155,7 @@ impl EvaluationCache {
         Ok(())
     }
 
-    /// Has a model do some generative tasks.
+    /// Lets a model write answers to the generative tasks at these indices that are not cached.
     pub(crate) async fn write<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,
@@ -181,7 +182,7 @@ impl EvaluationCache {
         subject.write(&missing, control, &mut on_text).await
     }
 
-    /// One question answered by both models, where both have.
+    /// The answers of the dense and the pruned model to one question; `None` unless both are cached.
     pub(crate) fn choice_result(
         &self,
         pruned: &VariantKey,
@@ -203,17 +204,17 @@ impl EvaluationCache {
         })
     }
 
-    /// How many options a question has.
+    /// Number of options of a question.
     pub(crate) fn options(&self, place: usize) -> usize {
         self.questions[place].choices.len()
     }
 
-    /// Retrieval by both models on a sample, where both have embedded it.
+    /// Retrieval by the dense and the pruned model on a sample; `None` unless all embeddings of both are cached.
     pub(crate) fn retrieval_report(&self, pruned: &VariantKey, sample: &RetrievalSample) -> Option<RetrievalReport> {
         self.compare_retrieval(&VariantKey::dense(), pruned, sample)
     }
 
-    /// Retrieval by two models on a sample.
+    /// Retrieval by two variants on a sample, for each pooling; `None` unless all embeddings are cached.
     fn compare_retrieval(
         &self,
         dense: &VariantKey,
@@ -248,7 +249,7 @@ impl EvaluationCache {
         Some(RetrievalReport { passages: sample.passages.len(), poolings: poolings? })
     }
 
-    /// One generative task done by both models, where both have.
+    /// The answers of the dense and the pruned model to one generative task; `None` unless both are cached.
     pub(crate) fn generative_result(&self, pruned: &VariantKey, index: usize) -> Option<GenerativeResult> {
         let of = |key: &VariantKey| self.plans.get(key)?.written.get(&index).cloned();
         let (dense, pruned) = (of(&VariantKey::dense())?, of(pruned)?);
@@ -262,12 +263,12 @@ impl EvaluationCache {
         })
     }
 
-    /// Which generative tasks a sample has.
+    /// Indices of a sample of `count` generative tasks; all if `count` is 0.
     pub(crate) fn generative_sample(&self, count: usize) -> Vec<usize> {
         tasks::sample(self.generative.len(), count)
     }
 
-    /// Has a model do a sample of every set.
+    /// Evaluates a model on a sample of `count` items of every set (all if 0), except for cached answers.
     pub(crate) async fn evaluate<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,
@@ -287,7 +288,7 @@ impl EvaluationCache {
         self.write(subject, &places, control, progress).await
     }
 
-    /// A model's scores on a sample, where it was evaluated.
+    /// A variant's scores on the samples of [`Self::evaluate`]; `None` unless all answers are cached.
     pub(crate) fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
         let answers = self.plans.get(key)?;
         let places = tasks::sample(self.questions.len(), count);
@@ -298,7 +299,7 @@ impl EvaluationCache {
                 .collect();
             flags.map(Proportion::of)
         };
-        // Its own ranks are wanted, whatever the dense model has done.
+        // Compared with itself, since only its own ranks are needed.
         let report = self.compare_retrieval(key, key, &self.retrieval_sample(count))?;
         let written: Option<Vec<bool>> = self
             .generative_sample(count)
@@ -316,7 +317,7 @@ impl EvaluationCache {
     }
 }
 
-/// The likeliest tokens of both models.
+/// The [`TOP`] likeliest tokens of each model, with both models' probabilities.
 fn top_tokens(dense: &[f32], pruned: &[f32], temperature: f32, tokenizer: &ModelTokenizer) -> TopTokens {
     let (p, q) = (softmax(dense, temperature), softmax(pruned, temperature));
     let likeliest = |of: &[f64]| {

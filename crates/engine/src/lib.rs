@@ -1,7 +1,14 @@
-//! The engine: loads a language model, prunes it by a plan, and measures what that changes. Plain Rust on burn; knows no browser.
+//! The engine: loads a language model, prunes it by a plan, and measures the effect. Plain Rust on burn, independent of
+//! the browser.
 //!
-//! From the bottom up: [`compute`] the backends, [`model`] a decoder and its loader, [`prune`] the methods on plain numbers, [`metrics`] what compares two
-//! models' numbers, [`experiment`] the paper's measurements, [`session`] a loaded model and what is known of the current prompt.
+//! From the bottom up:
+//!
+//! * [`compute`]: the backends.
+//! * [`model`]: the decoder and its loader.
+//! * [`prune`]: pruning and quantization methods on slices of f32.
+//! * [`metrics`]: metrics of a dense and a pruned model's outputs.
+//! * [`experiment`]: the paper's measurements.
+//! * [`session`]: a loaded model and cached results for the current prompt.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Measurements beside the main run: variants, task sets, the sweep.
+//! Measurements outside the main run: variants, task sets, the sweep, the picture of a matrix.
 
 use crate::compute::Compute;
 use crate::experiment::dense::DenseRun;
@@ -17,13 +17,13 @@ use prunescope_protocol::prune::{
 use prunescope_protocol::results::{Advice, SweepLine, SweepPoint, VariantResult};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
 
-/// Bits that stand for weights that are not rounded.
+/// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
-/// Group size of the quantization sweep.
+/// Quantization group size of the sweep over bits.
 const SWEEP_GROUP: u16 = 64;
 
-/// The points of a sweep in the order in which they are measured: all lines grow together, so that the picture is there
-/// early and then gets finer.
+/// The points of a sweep as (line, x, plan), in the order of measurement: from mild to strong on all lines at once, so
+/// that a usable chart appears early.
 pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(SweepLine, usize, PruningPlan)> {
     let layers = importance.attention.len();
     let drops = |line, kind, most: usize| {
@@ -35,7 +35,7 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
     let sparse = |line, method| {
         (0..=8u8).map(move |tenth| {
             let sparse = Sparsity { method, pattern: Pattern::Percent(10 * tenth) };
-            // Nothing removed is the dense plan: it is measured once.
+            // 0 % is the dense plan, so that all lines share one measurement.
             let sparse = (tenth > 0).then_some(sparse);
             (line, 10 * usize::from(tenth), PruningPlan { sparse, ..PruningPlan::default() })
         })
@@ -63,7 +63,7 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
     points
 }
 
-/// One measurement that was asked for.
+/// One requested measurement.
 struct Job<'a> {
     settings: &'a RunSettings,
     measure: &'a MeasureSettings,
@@ -72,14 +72,14 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Tells how far a piece of work is.
+    /// Reports progress.
     fn working(&mut self, what: String, done: usize, total: usize) {
         (self.tell)(RunEvent::Working { what, done, total });
     }
 }
 
 impl<C: Compute> Session<C> {
-    /// Makes one measurement and tells each result as it is known; what an earlier one knows is told at once.
+    /// Makes one measurement and sends each result through `tell` as soon as it is available, cached ones at once.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
@@ -104,7 +104,7 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// The dense decoder and the one that the settings' plan leaves, with room for what they answer.
+    /// The dense and the pruned decoder, after evicting old answers from the evaluation cache.
     async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder<C>; 2], ExperimentError> {
         let pruned = self.prune(&job.settings.plan, job.control, job.tell).await?;
         self.tasks.evict(&pruned.key);
@@ -120,7 +120,7 @@ impl<C: Compute> Session<C> {
         done
     }
 
-    /// Has each variant write beside a dense run.
+    /// Compares the free-running text of each variant with the dense run.
     async fn write_variants(
         &mut self,
         dense: &mut DenseRun<C>,

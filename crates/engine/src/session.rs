@@ -1,4 +1,4 @@
-//! The state behind the protocol: a loaded model and what is already known about the current prompt.
+//! The state behind the protocol: a loaded model and cached results for the current prompt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,20 +32,21 @@ use prunescope_protocol::results::{
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::{Question, RetrievalSet};
 
-/// Most calibration tokens that are read.
+/// Largest number of calibration tokens; a longer text is truncated.
 pub const MAX_CALIBRATION_TOKENS: usize = 4096;
-/// Most generation steps at which measurement 1 is repeated for the band of the chart.
+/// Largest number of generation steps at which measurement 1 (layerwise transition) is repeated for the chart's band.
 const BAND_STEPS: usize = 8;
-/// Longest context of one run: the residual stream of every sublayer is kept for it.
+/// Longest context of one run, in tokens; bounded because the residual streams of all its tokens are kept in memory.
 const MAX_CONTEXT: usize = 1024;
 
-/// Milliseconds since some fixed moment; the host says, since clocks differ between a browser and a native program.
+/// Milliseconds since an arbitrary fixed moment. The host supplies it: browsers and native programs have different
+/// clocks.
 pub type Clock = fn() -> f64;
 
-/// Two models that cannot be compared.
+/// Why two models cannot be compared.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ModelsDiffer {
-    /// Another shape.
+    /// The models differ in shape.
     #[error(
         "the second model, {name}, has {} layers of width {} and {} tokens, where the dense model has {}, {} and {}: it must be a version of the first",
         found[0], found[1], found[2], wanted[0], wanted[1], wanted[2]
@@ -53,72 +54,72 @@ pub enum ModelsDiffer {
     Shape {
         /// The second model's name.
         name: String,
-        /// Its layers, width and tokens.
+        /// Its layers, hidden size and vocabulary size.
         found: [usize; 3],
-        /// Those of the dense model.
+        /// The dense model's layers, hidden size and vocabulary size.
         wanted: [usize; 3],
     },
-    /// Other tokens.
+    /// The vocabularies differ.
     #[error(
         "the second model, {name}, has another token number {id} than the dense model: it must have the same tokenizer"
     )]
     Tokens {
         /// The second model's name.
         name: String,
-        /// The first token that differs.
+        /// Id of the first token that differs.
         id: usize,
     },
 }
 
-/// A loaded model and what is already known of it. What is known has a key, and is valid while its key is equal.
+/// A loaded model and cached results. Each cache has a key and is valid while the key is unchanged.
 pub struct Session<C: Compute> {
     pub(crate) model: LoadedModel<C>,
-    /// A second model of the same shape, to which plans apply in place of the dense one.
+    /// A second model of the same shape; if present, plans apply to it instead of to the dense model.
     other: Option<Decoder<C>>,
-    /// Parts of it on the CPU, where the device is to be held to them.
+    /// Parts of the second model on the CPU for the device check; `None` if there is none or it was done.
     other_check: Option<CrossCheck>,
     info: ModelInfo,
     clock: Clock,
-    /// The visitor's calibration text; none is the built-in one.
+    /// The visitor's calibration text; `None` for the built-in one.
     calibration_text: Option<Arc<str>>,
-    /// What is known of the calibration text, by that text.
+    /// Activations and factors of the calibration text, keyed by that text.
     calibration: Cached<Option<Arc<str>>, Calibration>,
-    /// The newest plan's edited weights; plans that differ only in what they drop share them.
+    /// Edited weights of the latest plan, keyed without dropped sublayers: plans that differ only in those share them.
     edited: Cached<VariantKey, PrunedDecoder<C>>,
-    /// The dense model's run on a prompt.
+    /// The dense model's run on the latest prompt.
     dense: Cached<DenseKey, DenseRun<C>>,
-    /// The newest plan's run beside it.
+    /// The pruned model's run on the same prompt, for the latest plan.
     pruned: Cached<(DenseKey, VariantKey), PrunedRun<C>>,
-    /// Measurement 1 by dense step.
+    /// Measurement 1 (layerwise transition) by step of the dense text.
     layers: Cached<AnalysisKey, BTreeMap<usize, Vec<LayerTransition>>>,
-    /// What variants wrote beside the dense run.
+    /// Results of variants on the dense run's prompt.
     pub(crate) variants: Cached<AnalysisKey, Vec<CachedVariant>>,
     pub(crate) importance: Option<Importance>,
     pub(crate) tasks: EvaluationCache,
 }
 
-/// What the dense model's run depends on.
+/// Everything that the dense model's run depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DenseKey {
     pub prompt_ids: Vec<u32>,
     pub sampling: Sampling,
 }
 
-/// What numbers in probability space beside a dense run depend on.
+/// Everything that metrics of a dense run in probability space depend on.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AnalysisKey {
     pub dense: DenseKey,
     pub temperature: f32,
 }
 
-/// What a variant wrote.
+/// A variant's cached result, with the number of generated tokens it was requested for.
 pub(crate) struct CachedVariant {
     pub key: VariantKey,
     pub tokens: usize,
     pub result: VariantResult,
 }
 
-/// Names the parts of a run that are timed, and keeps the times.
+/// Times the named parts of a run, in milliseconds.
 struct Timer {
     clock: Clock,
     since: f64,
@@ -130,9 +131,9 @@ impl Timer {
         Self { clock, since: clock(), parts: BTreeMap::new() }
     }
 
-    /// Ends a part.
+    /// Ends a part of the run.
     ///
-    /// * `was_done` — whether anything of it was computed; what was known already is not named.
+    /// * `was_done`: whether anything was computed. If all of it was cached, no time is recorded.
     fn lap(&mut self, part: &str, was_done: bool) {
         let now = (self.clock)();
         if was_done {
@@ -142,7 +143,7 @@ impl Timer {
     }
 }
 
-/// What a run carries along.
+/// Timer, cancellation and event output of one run.
 struct Reporter<'a> {
     timer: Timer,
     control: &'a Control,
@@ -156,7 +157,9 @@ impl Reporter<'_> {
 }
 
 impl<C: Compute> Session<C> {
-    /// A session on a loaded model.
+    /// A session on a loaded model with empty caches.
+    ///
+    /// * `source`: file name or address that is shown as the model's origin.
     pub fn new(model: LoadedModel<C>, source: &str, clock: Clock) -> Self {
         Self {
             info: describe(&model, source),
@@ -176,15 +179,15 @@ impl<C: Compute> Session<C> {
         }
     }
 
-    /// What the model is.
+    /// Description of the loaded model or models.
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }
 
-    /// Applies plans to a second model from now on, and compares that with the dense one.
+    /// From now on applies plans to a second model and compares the result with the dense model.
     ///
     /// # Errors
-    /// A model of another shape, or with other tokens.
+    /// [`ModelsDiffer`] if shape or vocabulary differ.
     pub fn compare_with(&mut self, other: LoadedModel<C>, source: &str) -> Result<(), ModelsDiffer> {
         let (ours, theirs) = (&self.model.decoder.config, &other.decoder.config);
         let shape = |config: &DecoderConfig| [config.layers, config.hidden, config.vocabulary];
@@ -203,16 +206,17 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// Holds the device to the CPU, where another computes; what it found stands in [`Session::info`].
+    /// Checks the device's numbers against the CPU, if a device other than the CPU computes. The result is also stored
+    /// in [`Session::info`].
     ///
     /// # Errors
-    /// A device that is not to be used.
+    /// [`CrossCheckError`] if the device must not be used.
     pub async fn check_device(&mut self) -> Result<Option<&DeviceCheck>, CrossCheckError> {
         let models = [(Some(&self.model.decoder), &self.model.cross_check), (self.other.as_ref(), &self.other_check)];
         for (decoder, check) in models {
             let (Some(decoder), Some(check)) = (decoder, check) else { continue };
             let found = cross_check(decoder, check, self.clock).await?;
-            // Of two models the one that agrees less.
+            // Of two models' results keep the one with the larger error.
             let known = self.info.device_check.take().filter(|known| known.largest_error > found.largest_error);
             self.info.device_check = Some(known.unwrap_or(found));
         }
@@ -220,16 +224,16 @@ impl<C: Compute> Session<C> {
         Ok(self.info.device_check.as_ref())
     }
 
-    /// The model that a plan leaves.
+    /// The cache key of the model variant that a plan gives.
     pub(crate) fn key(&self, plan: &PruningPlan) -> VariantKey {
         let calibration = self.calibration_text.clone().filter(|_| plan.edits_weights());
         VariantKey { other: self.other.is_some(), plan: plan.clone(), calibration }
     }
 
-    /// The dense run of some settings.
+    /// The cache key of the dense run for some settings.
     ///
     /// # Errors
-    /// As of [`Session::prompt_ids`].
+    /// As [`Session::prompt_ids`].
     pub(crate) fn dense_key(&self, settings: &RunSettings) -> Result<DenseKey, ExperimentError> {
         Ok(DenseKey { prompt_ids: self.prompt_ids(settings)?, sampling: settings.sampling() })
     }
@@ -237,7 +241,7 @@ impl<C: Compute> Session<C> {
     /// The prompt of some settings as token ids.
     ///
     /// # Errors
-    /// A chat template that is missing or fails, an empty prompt, one that is too long, a plan for other layers.
+    /// A chat template that is missing or fails, an empty or too long prompt, a plan that names layers out of range.
     pub fn prompt_ids(&self, settings: &RunSettings) -> Result<Vec<u32>, ExperimentError> {
         let tokenizer = &self.model.tokenizer;
         self.check_layers(&settings.plan)?;
@@ -259,10 +263,10 @@ impl<C: Compute> Session<C> {
         Ok(ids)
     }
 
-    /// Whether the model has all layers that a plan names.
+    /// Checks that the model has all layers that a plan names.
     ///
     /// # Errors
-    /// A plan for other layers.
+    /// [`ExperimentError::NoSuchLayer`].
     pub(crate) fn check_layers(&self, plan: &PruningPlan) -> Result<(), ExperimentError> {
         let layers = self.model.decoder.config.layers;
         if plan.within(layers).0 != *plan {
@@ -271,13 +275,13 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// Takes another calibration text; the empty one stands for the built-in text.
+    /// Sets the calibration text; a blank one selects the built-in text.
     pub fn calibrate(&mut self, text: &str) {
         self.calibration_text = Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from);
     }
 
-    /// The decoder that a plan leaves, for a run: its weights are kept in place of the plan's before, so that two edited copies, a third
-    /// more memory, never exist at once.
+    /// The decoder pruned by a plan, for the main run. Its edited weights replace the cached ones of the previous plan,
+    /// which are freed first: a second edited copy would take a third more memory.
     pub(crate) async fn prune(
         &mut self,
         plan: &PruningPlan,
@@ -296,7 +300,8 @@ impl<C: Compute> Session<C> {
         Ok(pruned)
     }
 
-    /// The decoder that a plan leaves, for a variant or a point of a sweep; edits weights only where the kept ones are others.
+    /// The decoder pruned by a plan, for a variant or a point of a sweep. Uses the cached edited weights if they match,
+    /// and does not replace them otherwise.
     pub(crate) async fn prune_beside(
         &mut self,
         plan: &PruningPlan,
@@ -323,16 +328,16 @@ impl<C: Compute> Session<C> {
         };
         let mut progress = |what: &str, done, total| tell(RunEvent::Working { what: what.into(), done, total });
         let edited = calibration.edit(unedited, control, &mut progress).await;
-        // What was read and factored until it was stopped is still right.
+        // Kept even if the edit was stopped: activations and factors finished by then are valid.
         self.calibration.set(text, calibration);
         edited
     }
 
-    /// Runs every measurement for `settings` and tells each result as it is known.
+    /// Runs every measurement for `settings` and sends each result through `tell` as soon as it is available.
     ///
-    /// What an earlier run knows is used again: the dense model's reading and text while prompt and sampling stay, the
-    /// pruned model's while its plan stays too (another temperature of the analysis runs no model), the importance while
-    /// the model stays.
+    /// Cached results are reused: the dense model's run while prompt and sampling are unchanged, the pruned model's
+    /// while its plan is unchanged too (so changing only the analysis temperature generates no text again), and the
+    /// importance while the model is loaded.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
@@ -347,12 +352,13 @@ impl<C: Compute> Session<C> {
         let (mut dense, was_read) = self.dense_run(&key, control).await?;
         reporter.timer.lap("dense_prompt", was_read);
         let done = self.run_pruned(&mut dense, &key, settings, &mut reporter).await;
-        // What it has written until it was stopped is still right.
+        // Kept even if the run was stopped: the steps finished by then are valid.
         self.keep_dense(key, dense);
         done
     }
 
-    /// The dense model's run of a key, taken out of the cache, and whether the prompt had to be read. The caller puts it back.
+    /// The dense model's run of a key, taken out of the cache or begun, and whether the prompt had to be processed. The
+    /// caller puts it back with [`Self::keep_dense`].
     pub(crate) async fn dense_run(
         &mut self,
         key: &DenseKey,
@@ -361,18 +367,18 @@ impl<C: Compute> Session<C> {
         if let Some(known) = self.dense.take(key) {
             return Ok((known, false));
         }
-        // It belongs to another prompt, and its memory is wanted.
+        // The cached pruned run belongs to another prompt; free its memory first.
         self.pruned.clear();
         let read = DenseRun::read(&self.model.decoder, key.prompt_ids.clone(), key.sampling, control).await?;
         Ok((read, true))
     }
 
-    /// Puts the dense model's run back.
+    /// Caches the dense model's run.
     pub(crate) fn keep_dense(&mut self, key: DenseKey, dense: DenseRun<C>) {
         self.dense.set(key, dense);
     }
 
-    /// The pruned model's part of a run.
+    /// The part of a run that follows the dense model's prompt.
     async fn run_pruned(
         &mut self,
         dense: &mut DenseRun<C>,
@@ -401,7 +407,7 @@ impl<C: Compute> Session<C> {
         done
     }
 
-    /// Everything of a run after the first token.
+    /// The part of a run that follows the comparison of the next token.
     async fn measure_run(
         &mut self,
         dense: &mut DenseRun<C>,
@@ -471,7 +477,8 @@ impl<C: Compute> Session<C> {
         Ok(report)
     }
 
-    /// Where numbers of the first token stop being finite, in the dense model or else in the pruned one.
+    /// If a metric of the next token is not finite: the first place where the dense model, or else the pruned one,
+    /// gives NaN or infinity.
     async fn find_not_finite(
         &self,
         next: &ComparedPosition,
@@ -496,7 +503,7 @@ impl<C: Compute> Session<C> {
         Ok(None)
     }
 
-    /// The importance of every sublayer, measured once a model.
+    /// The importance of every sublayer and block, measured once per model.
     pub(crate) async fn importance(
         &mut self,
         control: &Control,
@@ -511,7 +518,8 @@ impl<C: Compute> Session<C> {
         Ok(importance)
     }
 
-    /// Repeats measurement 1 at more steps of a run's dense text, for the band of the chart. Where the run is not known, nothing is measured.
+    /// Repeats measurement 1 (layerwise transition) at further steps of a run's dense text, for the band of the chart.
+    /// Does nothing if the run is not cached.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.
@@ -547,17 +555,17 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// Takes other questions for multiple choice; none stands for the built-in ones.
+    /// Replaces the multiple-choice questions; an empty list restores the built-in ones.
     pub fn use_questions(&mut self, questions: Vec<Question>) {
         self.tasks.use_questions(questions);
     }
 
-    /// Takes another retrieval set; an empty one stands for the built-in one.
+    /// Replaces the retrieval set; an empty one restores the built-in set.
     pub fn use_retrieval_set(&mut self, set: RetrievalSet) {
         self.tasks.use_retrieval_set(set);
     }
 
-    /// What is told of a run that ended with an error.
+    /// The event that reports an error which ended a run.
     pub fn failure(error: &ExperimentError) -> RunEvent {
         match error {
             ExperimentError::Stopped => RunEvent::Stopped,
@@ -569,7 +577,7 @@ impl<C: Compute> Session<C> {
     }
 }
 
-/// What a loaded model is, for results.
+/// Description of a loaded model for results.
 fn describe<C: Compute>(model: &LoadedModel<C>, source: &str) -> ModelInfo {
     ModelInfo {
         source: source.into(),

@@ -1,4 +1,4 @@
-//! What both models write: measurements 3 and 4, and how far both texts have collapsed.
+//! Generated text of both models: measurement 3 (free-running), measurement 4 (teacher-forced), and text quality.
 
 use crate::compute::Compute;
 use crate::experiment::dense::DenseRun;
@@ -10,14 +10,15 @@ use prunescope_protocol::results::{
 };
 use prunescope_protocol::settings::RunSettings;
 
-/// A part of the texts that is known.
+/// A partial result of [`write_texts`].
 pub(super) enum Part<'a> {
     Step(&'a GenerationStep),
     FixedTrajectory(&'a [Metrics]),
     Quality(&'a Quality),
 }
 
-/// Measurements 3 and 4: both models write, the pruned one also reads the dense text, and both texts are judged.
+/// Measurements 3 and 4: both models generate freely, the pruned one is also teacher-forced on the dense text, and the
+/// quality of both texts is measured. Each part is passed to `tell` once it is complete.
 pub(super) async fn write_texts<C: Compute>(
     model: &LoadedModel<C>,
     dense: &mut DenseRun<C>,

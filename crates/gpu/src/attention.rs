@@ -1,6 +1,7 @@
-//! Rotary positions, the KV cache, and causal attention.
+//! RoPE, appending to the KV cache, and causal attention.
 
-// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+// CubeCL needs compile-time conditions in `if`s of their own, and its numbers and arrays lack the methods Clippy
+// suggests.
 #![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
 
 use burn::backend::Dispatch;
@@ -13,13 +14,14 @@ use prunescope_kernels::attention::AttentionShape;
 use crate::launch::{WORKGROUP_SIZE, buffer, by_number, like, rows};
 use crate::ops::DecoderOps;
 
-/// Stands for −∞ where a score must not count.
+/// Score of a masked key; finite, since WGSL may assume that there are no infinities.
 const MASKED_SCORE: f32 = -1e30;
 
-/// The keys and values of a cache followed by new ones, each `[tokens, key_value_heads · head_dim]`; new keys are turned.
+/// Applies RoPE to new keys and appends new keys and values to a KV cache. Returns both, `[all tokens, width]` each.
 ///
-/// * `known` — the cache's, if it has any.
-/// * `angles` — cosines, then sines, of the new tokens' pairs that turn, `[tokens, dimensions]`.
+/// * `known`: keys and values in the cache, `[known tokens, width]` each, width = num_kv_heads · head_dim; `None` if
+///   the cache is empty.
+/// * `angles`: `[new tokens, rotary_dim]`; in each row the cosines of the pairs, then their sines.
 pub fn rope_and_append_kv(
     known: Option<[Tensor<2>; 2]>,
     [keys, values]: [Tensor<2>; 2],
@@ -27,7 +29,7 @@ pub fn rope_and_append_kv(
     head_dim: usize,
 ) -> [Tensor<2>; 2] {
     let count = known.as_ref().map_or(0, |[keys, _]| keys.dims()[0]);
-    // A binding in WGSL may not be empty; of these nothing is read.
+    // A binding in WGSL may not be empty; unused here.
     let [known_keys, known_values] = known.unwrap_or_else(|| [keys.clone(), values.clone()]);
     let (keys, values) = Dispatch::rope_and_append_kv(
         known_keys.into_dispatch(),
@@ -41,11 +43,11 @@ pub fn rope_and_append_kv(
     [Tensor::from_dispatch(keys), Tensor::from_dispatch(values)]
 }
 
-/// Causal attention: the mixed values of all heads, `[tokens, query_heads · head_dim]`.
+/// RoPE on the queries, then causal grouped-query attention. Returns `[tokens, num_heads · head_dim]`.
 ///
-/// * `queries` — of the last tokens of the context, not yet turned, `[tokens, query_heads · head_dim]`.
-/// * `cache` — keys and values of the context, each `[context, key_value_heads · head_dim]`.
-/// * `angles` — cosines, then sines, of these tokens' pairs that turn, `[tokens, dimensions]`.
+/// * `queries`: of the last `tokens` tokens of the context, before RoPE, `[tokens, num_heads · head_dim]`.
+/// * `keys`, `values`: `[context, num_kv_heads · head_dim]`; keys after RoPE.
+/// * `angles`: `[tokens, rotary_dim]`; in each row the cosines of the pairs, then their sines.
 pub fn attend(
     queries: Tensor<2>,
     [keys, values]: [Tensor<2>; 2],
@@ -61,8 +63,10 @@ pub fn attend(
     ))
 }
 
-/// One number of a row of which, in each head, the first `rotary_dim` numbers turn as neighbouring pairs; `angles` has a row's
-/// cosines, then its sines.
+/// Element `at` of `x` after RoPE, which rotates neighbouring pairs among the first `rotary_dim` elements of each head.
+///
+/// * `in_head`: position of the element in its head.
+/// * `angles`: `[tokens, rotary_dim]`; in each row the cosines of the pairs, then their sines.
 #[cube]
 fn apply_rope(x: &[f32], at: u32, in_head: u32, angles: &[f32], angle_row: u32, rotary_dim: u32) -> f32 {
     let mut out = x[at as usize];
@@ -79,7 +83,7 @@ fn apply_rope(x: &[f32], at: u32, in_head: u32, angles: &[f32], angle_row: u32, 
     out
 }
 
-/// The rows of a cache followed by new ones, keys turned by their positions: one unit a number of the new cache.
+/// [`rope_and_append_kv`]: one thread per element of the new cache. `known` and `count` are numbers of elements.
 #[cube(launch_unchecked)]
 fn rope_and_append_kv_kernel(
     known_keys: &[f32],
@@ -109,6 +113,9 @@ fn rope_and_append_kv_kernel(
     }
 }
 
+/// Launches [`rope_and_append_kv`].
+///
+/// * `known`: tokens in the cache; if 0, `known_keys` and `known_values` are not read.
 pub(crate) fn launch_rope_and_append_kv(
     known_keys: CubeTensor,
     known_values: CubeTensor,
@@ -124,8 +131,8 @@ pub(crate) fn launch_rope_and_append_kv(
     let [all_keys, all_values] = [&keys, &values].map(|x| like(x, [known + new, width]));
     let client = keys.client.clone();
     let (cubes, dim) = by_number(&client, count);
-    // SAFETY: a thread below `count` reads the number of its place from the known rows or from the new ones, and a row of angles
-    // for each new row; both outputs have `count` numbers.
+    // SAFETY: a thread below `count` reads its element (or pair) from the known rows or the new ones, and for a new row
+    // that row of angles; both outputs have `count` elements.
     unsafe {
         rope_and_append_kv_kernel::launch_unchecked(
             &client,
@@ -148,10 +155,11 @@ pub(crate) fn launch_rope_and_append_kv(
     (all_keys, all_values)
 }
 
-/// Causal attention of one token and one query head a cube; queries are turned here.
+/// [`attend`]: one workgroup per token and query head.
 ///
-/// A token sees itself and those before it, `window` in all. Keys are taken [`WORKGROUP_SIZE`] at a time: each unit scores one of them, then sums its own numbers of the values (the running
-/// maximum and sum are those of FlashAttention, Dao et al., 2022).
+/// A token attends to itself and earlier tokens, at most `window` in all. Keys are processed [`WORKGROUP_SIZE`] at a
+/// time: each thread scores one key, then accumulates its own elements of the values. The running maximum and sum are
+/// those of FlashAttention (Dao et al., 2022).
 #[cube(launch_unchecked)]
 fn attend_kernel(
     queries: &[f32],
@@ -246,6 +254,7 @@ fn attend_kernel(
     }
 }
 
+/// Launches [`attend`].
 pub(crate) fn launch_attend(
     queries: CubeTensor,
     keys: CubeTensor,
@@ -258,7 +267,7 @@ pub(crate) fn launch_attend(
     let (_, rotary_dim) = rows(angles.meta.shape());
     let out = like(&queries, [tokens, columns]);
     let client = queries.client.clone();
-    // SAFETY: a workgroup reads one token's queries and angles and the keys and values up to that token, of which there are
+    // SAFETY: a workgroup reads one token's queries and angles and the keys and values up to that token, within
     // `context` rows, and writes one head of one token.
     unsafe {
         attend_kernel::launch_unchecked(
@@ -288,8 +297,8 @@ mod on_a_gpu {
     use crate::testing::{assert_close, numbers, read, tensor};
     use prunescope_kernels::attention;
 
-    /// Contexts around the number of keys that are taken at a time, and windows of them; heads narrower and wider than a cube
-    /// has units, of which some turn in part.
+    /// Contexts around the workgroup size, sliding windows, heads narrower and wider than a workgroup, and partial
+    /// RoPE.
     #[test]
     fn attends_as_the_host_does() {
         for (start, tokens) in [(0, 1), (0, 65), (62, 1), (63, 1), (64, 1), (130, 7)] {

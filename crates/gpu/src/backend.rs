@@ -1,4 +1,4 @@
-//! The GPU's backend launches each operation.
+//! [`DecoderOps`] for the CubeCL backend: each operation calls its launch.
 
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;

@@ -1,4 +1,4 @@
-//! A matrix that stays quantized on the device.
+//! A weight matrix that stays quantized on the device.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -9,18 +9,19 @@ use prunescope_kernels::packed::{PackedWeights, mask_of};
 use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_quant::TensorType;
 
-/// Up to so many rows are multiplied with the codes themselves; for more the weights are first turned into numbers, a matrix
-/// at a time, and multiplied as such.
+/// Largest number of activation rows for qgemv; for more, the whole matrix is dequantized to f32 and passed to gemm.
 const MAX_GEMV_ROWS: usize = 8;
-/// A matrix of more rows than this, such as a language-model head, is never turned into numbers for so few inputs.
+/// A matrix of more rows than this, such as the LM head, uses qgemv up to 4 · [`MAX_GEMV_ROWS`] activation rows, since
+/// dequantizing it is expensive.
 const LM_HEAD_MIN_ROWS: usize = 16_384;
 
-/// A matrix `[rows, columns]` in blocks of codes. Clones share the weights.
+/// A weight matrix W, `[rows, columns]`, quantized or in 16-bit floats, with an optional mask. Clones share the
+/// weights.
 #[derive(Clone, Debug)]
 pub struct BlockMatrix(Stored);
 
 impl BlockMatrix {
-    /// The same matrix on a device; none where its weights are f32, or its rows not whole blocks.
+    /// Uploads a matrix to a device; `None` if its weights are f32 or its rows are not whole blocks.
     pub fn upload(matrix: &PackedMatrix, device: &Device) -> Option<Self> {
         let [rows, columns] = matrix.shape();
         if !columns.is_multiple_of(BLOCK) {
@@ -40,7 +41,7 @@ impl BlockMatrix {
             PackedWeights::Float16 { words, bfloat } => {
                 let format = if *bfloat { BlockFormat::BF16 } else { BlockFormat::F16 };
                 let pairs = words.as_chunks::<2>().0.iter();
-                // A binding in WGSL may not be empty; no scale is read.
+                // A binding in WGSL may not be empty; unused here.
                 (
                     format,
                     pairs.map(|[low, high]| (u32::from(*high) << 16 | u32::from(*low)) as i32).collect(),
@@ -53,17 +54,17 @@ impl BlockMatrix {
         Some(Self(Stored {
             codes: integers(codes, device),
             scales: Tensor::from_data(TensorData::from(scales.as_slice()), device),
-            // A binding in WGSL may not be empty; without a mask nothing is read of it.
+            // A binding in WGSL may not be empty; unused without a mask.
             mask: words(matrix.mask().unwrap_or(&[0]), device),
             layout,
         }))
     }
 
-    /// Bits that a weight of a type takes, its share of scales included.
+    /// Bits per weight on the device of a tensor of this type, scales and minimums included.
     ///
-    /// * `rounded` — whether floats are [rounded](PackedMatrix::rounded).
+    /// * `rounded`: whether the weights are [rounded](PackedMatrix::rounded) to 8 bits.
     pub fn bits_a_weight(tensor_type: TensorType, rounded: bool) -> f64 {
-        // An f32 for each block.
+        // One f32 per block, in bits per weight.
         let number = 32.0 / BLOCK as f64;
         match PackedMatrix::bits_a_weight(tensor_type, rounded) {
             floats if tensor_type.is_float() && !rounded => floats,
@@ -73,7 +74,7 @@ impl BlockMatrix {
         }
     }
 
-    /// Rows and columns.
+    /// `[rows, columns]`.
     pub fn shape(&self) -> [usize; 2] {
         [self.0.layout.rows, self.0.layout.columns]
     }
@@ -83,7 +84,7 @@ impl BlockMatrix {
         self.0.scales.device()
     }
 
-    /// x Wᵀ for `x`, `[rows, columns]`.
+    /// x Wᵀ for `x` `[tokens, columns]`. Returns `[tokens, rows]`.
     pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         if self.multiplies_codes(&x) {
             matmul::qgemv(x, &self.0, None, Epilogue::None)
@@ -92,7 +93,7 @@ impl BlockMatrix {
         }
     }
 
-    /// silu(x Gᵀ) ∘ x Wᵀ for a matrix G of the same shape.
+    /// silu(x Gᵀ) ∘ x Wᵀ for a matrix G of the same shape. Returns `[tokens, rows]`.
     pub fn apply_gated(&self, x: Tensor<2>, gate: &Self) -> Tensor<2> {
         if gate.pairs_with(self, &x) {
             let [gated, _] = matmul::qgemv_pair(x, &gate.0, &self.0, true);
@@ -106,7 +107,7 @@ impl BlockMatrix {
         }
     }
 
-    /// The products with this matrix and with another of the same shape.
+    /// The products of `x` with this matrix and with another of the same shape, `[tokens, rows]` each.
     pub fn apply_both(&self, x: Tensor<2>, other: &Self) -> [Tensor<2>; 2] {
         if self.pairs_with(other, &x) {
             matmul::qgemv_pair(x, &self.0, &other.0, false)
@@ -115,12 +116,12 @@ impl BlockMatrix {
         }
     }
 
-    /// Whether one program multiplies both.
+    /// Whether one launch of `qgemv_pair` computes both products.
     fn pairs_with(&self, other: &Self, x: &Tensor<2>) -> bool {
         self.0.layout == other.0.layout && !self.0.layout.masked && self.multiplies_codes(x)
     }
 
-    /// residual + x Wᵀ.
+    /// residual + x Wᵀ, `[tokens, rows]`.
     pub fn multiply_residual(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         if self.multiplies_codes(&x) {
             matmul::qgemv(x, &self.0, Some(residual), Epilogue::Residual)
@@ -134,12 +135,12 @@ impl BlockMatrix {
         count <= MAX_GEMV_ROWS || (self.0.layout.rows > LM_HEAD_MIN_ROWS && count <= 4 * MAX_GEMV_ROWS)
     }
 
-    /// All weights, `[rows, columns]`.
+    /// All weights in f32, mask applied, `[rows, columns]`.
     pub fn weights(&self) -> Tensor<2> {
         matmul::dequantize(&self.0)
     }
 
-    /// Some rows, `[ids, columns]`.
+    /// Some rows in f32, mask applied, `[ids, columns]`.
     pub fn select(&self, ids: &[u32]) -> Tensor<2> {
         let Layout { columns, format, masked, .. } = self.0.layout;
         let pick = |x: &Tensor<1, Int>, width: usize| {
@@ -168,20 +169,20 @@ impl BlockMatrix {
         words(ids, &self.device())
     }
 
-    /// The same weights without those that are 0 in `values`: a mask over the shared codes.
+    /// Prunes the weights that are 0 in `values` (`[rows, columns]`), by a mask over the shared codes.
     pub fn with_mask_from(&self, values: &[f32]) -> Self {
         let layout = Layout { masked: true, ..self.0.layout };
         Self(Stored { mask: words(&mask_of(values), &self.device()), layout, ..self.0.clone() })
     }
 }
 
-/// Each scale followed by its minimum, which is 0 where there are none.
+/// Interleaves scales and minimums; missing minimums are 0.
 fn in_turn(scales: &[f32], mins: &[f32]) -> Vec<f32> {
     let mins = mins.iter().copied().chain(std::iter::repeat(0.0));
     scales.iter().zip(mins).flat_map(|(scale, minimum)| [*scale, minimum]).collect()
 }
 
-/// Words bit by bit: the device's integers have a sign.
+/// Uploads words with their bits unchanged; the device's integers are signed.
 fn words(values: &[u32], device: &Device) -> Tensor<1, Int> {
     integers(values.iter().map(|word| *word as i32).collect(), device)
 }
@@ -197,7 +198,7 @@ mod on_a_gpu {
     use crate::testing::{assert_close, gpu, numbers, read, tensor};
     use prunescope_kernels::elementwise;
 
-    /// Bytes of blocks with scales and mins near those of real models.
+    /// Pseudorandom bytes of blocks, with scales and mins near those of real models.
     fn stored(tensor_type: TensorType, blocks: usize) -> Vec<u8> {
         let bytes = tensor_type.block_bytes() as usize;
         let random = numbers(blocks * bytes, 11);
@@ -218,7 +219,7 @@ mod on_a_gpu {
                 }
                 TensorType::Q3_K => put(108, number / 100.0),
                 TensorType::Q6_K => put(208, number / 1000.0),
-                // Subnormal numbers among them.
+                // Includes subnormal numbers.
                 TensorType::F16 => put(0, [number, -2.0 * number, 3e-6, -6e-8][at % 4]),
                 TensorType::BF16 => block.copy_from_slice(&half::bf16::from_f32(number - 0.02).to_le_bytes()),
                 _ => put(0, number),
@@ -227,14 +228,14 @@ mod on_a_gpu {
         all
     }
 
-    /// x Wᵀ by the definition.
+    /// x Wᵀ by definition, summed in f64.
     fn wanted(x: &[f32], values: &[f32], columns: usize) -> Vec<f32> {
         let dot =
             |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() as f32;
         x.chunks_exact(columns).flat_map(|x| values.chunks_exact(columns).map(move |row| dot(x, row))).collect()
     }
 
-    /// Every format, with and without a mask, with few rows and many; sizes that fill no cube evenly.
+    /// Every format, with and without a mask, by qgemv and by gemm; sizes that divide no workgroup evenly.
     #[test]
     fn multiplies_as_the_host_does() {
         use TensorType::*;
@@ -274,7 +275,7 @@ mod on_a_gpu {
                         &onto,
                         1e-4,
                     );
-                    // Of the whole matrix, so that one is masked and the other is not, or neither.
+                    // The other matrix is unmasked, so both the paired and the separate products are tested.
                     let other = wanted(&x, &whole.values(), columns);
                     let [first, second] = matrix.apply_both(tensor(&x, count), &blocks);
                     assert_close(&read(first), &plain, 1e-4);

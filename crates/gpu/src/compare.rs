@@ -1,6 +1,7 @@
-//! What the metrics of a dense and a pruned model are made of, a workgroup a row.
+//! The sums from which metrics of a dense and a pruned model are computed, one workgroup per row.
 
-// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+// CubeCL needs compile-time conditions in `if`s of their own, and its numbers and arrays lack the methods Clippy
+// suggests.
 #![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
 
 use burn::backend::Dispatch;
@@ -12,35 +13,40 @@ use burn_cubecl::tensor::CubeTensor;
 use crate::launch::{buffer, like, rows, total};
 use crate::ops::DecoderOps;
 
-/// Stands for −∞ where no number was seen yet.
+/// Initial value of a running maximum, in place of −∞.
 const MASKED_SCORE: f32 = -1e30;
 
-/// What the metrics of a dense and a pruned model need, one [`ComparedRow`] for each row: sums,
-/// then the dense model's `top` likeliest tokens, then the pruned model's.
+/// Compares the outputs of a dense and a pruned model. Returns one [`ComparedRow`] per row: sums, then the dense
+/// model's `top` likeliest tokens, then the pruned model's.
 ///
-/// * `hidden` — both models' h, each `[rows, hidden]`; `logits` — both models' z, each `[rows, vocabulary]`.
+/// * `hidden`: h of the dense and the pruned model, each `[rows, hidden]`.
+/// * `logits`: z of both, each `[rows, vocabulary]`.
+/// * `temperature`: T > 0 of p = softmax(z / T).
 pub fn compare(hidden: [Tensor<2>; 2], logits: [Tensor<2>; 2], temperature: f32, top: usize) -> Tensor<2> {
     let [hidden, hidden_pruned] = hidden.map(Tensor::into_dispatch);
     let [logits, logits_pruned] = logits.map(Tensor::into_dispatch);
     Tensor::from_dispatch(Dispatch::compare(hidden, hidden_pruned, logits, logits_pruned, temperature, top))
 }
 
-/// Threads of one workgroup of [`compare`](compare()).
+/// Threads per workgroup of [`compare`](compare()).
 const COMPARE_WORKGROUP_SIZE: u32 = 256;
-/// Numbers of one [`Slot::HIDDEN`], [`Slot::LOGITS`] or [`Slot::PROBABILITIES`]: Σx², Σy², Σxy, ΣΔx, Σ(Δ − share · x)².
+/// Numbers in each of [`Slot::HIDDEN`], [`Slot::LOGITS`] and [`Slot::PROBABILITIES`]: Σx², Σy², Σxy, ΣΔx and
+/// Σ(Δ − share · x)², where Δ = y − x (normalized, for probabilities) and share = ΣΔx / Σx².
 pub const PAIR_STATS: usize = 5;
-/// Numbers of one of the likeliest tokens: its id, the dense model's logit, the pruned model's.
+/// Numbers per top-k token: id, dense logit, pruned logit.
 const TOKEN: u32 = 3;
 
-/// Where numbers of a row of [`compare`](compare()) are: for the kernel that writes them and for [`ComparedRow`], which reads them.
+/// Offsets in a row of [`compare`](compare()), for the kernel that writes it and for [`ComparedRow`], which reads it.
+///
+/// Δz = z̃ − z, where a tilde marks the pruned model; p = softmax(z / T), and r = p² / Σp².
 pub struct Slot;
 
 impl Slot {
-    /// How h and h̃ lie to each other, [`PAIR_STATS`] numbers.
+    /// [`PAIR_STATS`] numbers of h and h̃.
     pub const HIDDEN: u32 = 0;
-    /// The same of z and z̃.
+    /// [`PAIR_STATS`] numbers of z and z̃.
     pub const LOGITS: u32 = Self::HIDDEN + PAIR_STATS as u32;
-    /// The same of p and p̃, both unnormalised.
+    /// [`PAIR_STATS`] numbers of p and p̃, both scaled so that their largest entry is 1.
     pub const PROBABILITIES: u32 = Self::LOGITS + PAIR_STATS as u32;
     /// Σ|Δz|.
     pub const ABSOLUTE: u32 = Self::PROBABILITIES + PAIR_STATS as u32;
@@ -56,9 +62,9 @@ impl Slot {
     pub const KL_DENSE_PRUNED: u32 = Self::VARIANCE_R + 1;
     /// KL(p̃ ‖ p).
     pub const KL_PRUNED_DENSE: u32 = Self::KL_DENSE_PRUNED + 1;
-    /// log Σ exp(z / T), of the dense model and then of the pruned one.
+    /// log Σ exp(z / T) of the dense, then of the pruned model.
     pub const LOG_TOTALS: u32 = Self::KL_PRUNED_DENSE + 1;
-    /// The likeliest tokens, the dense model's and then the pruned one's.
+    /// Top-k tokens of the dense, then of the pruned model.
     pub const TOKENS: u32 = Self::LOG_TOTALS + 2;
 }
 
@@ -67,24 +73,24 @@ impl Slot {
 pub struct ComparedRow<'a>(pub &'a [f32]);
 
 impl ComparedRow<'_> {
-    /// A number by its [`Slot`].
+    /// The number at an offset of [`Slot`].
     pub fn at(&self, slot: u32) -> f64 {
         f64::from(self.0[slot as usize])
     }
 
-    /// The numbers of a pair by their [`Slot`].
+    /// The [`PAIR_STATS`] numbers from an offset of [`Slot`] on.
     pub fn pair(&self, slot: u32) -> [f64; PAIR_STATS] {
         std::array::from_fn(|at| self.at(slot + at as u32))
     }
 
-    /// The likeliest tokens, the dense model's and then the pruned one's: id, and logits of both.
+    /// Top-k tokens of the dense, then of the pruned model: id, and `[dense logit, pruned logit]`.
     pub fn tokens(&self) -> impl Iterator<Item = (u32, [f64; 2])> {
         let tokens = self.0[Slot::TOKENS as usize..].chunks_exact(TOKEN as usize);
         tokens.map(|token| (token[0] as u32, [token[1], token[2]].map(f64::from)))
     }
 }
 
-/// The largest of what the units of a cube have.
+/// Maximum over the threads of a workgroup.
 #[cube]
 fn largest(part: f32, parts: &mut [f32]) -> f32 {
     sync_cube();
@@ -97,14 +103,13 @@ fn largest(part: f32, parts: &mut [f32]) -> f32 {
     highest
 }
 
-/// A number, or exp((number − highest) / temperature).
+/// x, or exp((x − highest) / temperature) if `exponential`.
 #[cube]
 fn entry(x: f32, highest: f32, temperature: f32, #[comptime] exponential: bool) -> f32 {
     if comptime!(exponential) { ((x - highest) / temperature).exp() } else { x }
 }
 
-/// How two rows of numbers x and y lie to each other, with Δ = scale · y − x: Σx², Σy², Σxy, ΣΔx, Σ(Δ − share · x)², where share
-/// is ΣΔx / Σx².
+/// Σx², Σy², Σxy, ΣΔx and Σ(Δ − share · x)² of two rows x and y, where Δ = scale · y − x and share = ΣΔx / Σx².
 #[cube]
 fn pair_stats(
     x: &[f32],
@@ -158,7 +163,8 @@ fn pair_stats(
     }
 }
 
-/// The likeliest tokens of one row: their places, and the numbers of both rows there, likeliest first; of equal ones the first.
+/// The `top` largest entries of a row of `x`, largest first, ties by lower index: index, and the entries of `z` and `y`
+/// at that index.
 #[cube]
 fn top_k(
     x: &[f32],
@@ -180,7 +186,7 @@ fn top_k(
         let mut at = UNIT_POS_X;
         while at < count {
             let value = x[(base + at) as usize];
-            // Later in the order than what was found, and the first of equal ones since places grow.
+            // Ranks after the last one found. Indices grow, so the first of equal values is kept.
             if value < before || (value == before && at > before_at) {
                 if value > best {
                     best = value;
@@ -203,7 +209,7 @@ fn top_k(
         before_at = best_at;
         if UNIT_POS_X == 0 {
             let to = out_at + TOKEN * rank;
-            // Of a row of NaN, none is greater than the start and `best_at` stays out of range.
+            // An all-NaN row leaves `best_at` out of range.
             let found = min(best_at, count - 1);
             out[to as usize] = f32::cast_from(found);
             out[(to + 1) as usize] = z[(base + found) as usize];
@@ -212,7 +218,7 @@ fn top_k(
     }
 }
 
-/// What the metrics of two models need, one workgroup a row, by [`Slot`].
+/// [`compare`](compare()): one workgroup per row, written at the offsets of [`Slot`].
 #[cube(launch_unchecked)]
 fn compare_kernel(
     hidden: &[f32],
@@ -270,7 +276,7 @@ fn compare_kernel(
     let absolute = total(absolute, &mut parts, COMPARE_WORKGROUP_SIZE);
     let squared = total(squared, &mut parts, COMPARE_WORKGROUP_SIZE);
 
-    // p and the pruned model's, unnormalised: their largest entries are 1.
+    // p and p̃ (`q`) are unnormalised here: their largest entries are 1.
     let mean = delta / f32::cast_from(vocabulary);
     let mut uniform = 0.0f32;
     let mut sum_p = 0.0f32;
@@ -353,6 +359,7 @@ fn compare_kernel(
     top_k(y, z, y, base, vocabulary, &mut parts, &mut places, out, out_at + Slot::TOKENS + TOKEN * top, top);
 }
 
+/// Launches [`compare`](compare()).
 pub(crate) fn launch_compare(
     hidden: CubeTensor,
     hidden_pruned: CubeTensor,
@@ -364,8 +371,8 @@ pub(crate) fn launch_compare(
     let ((count, vocabulary), (_, width)) = (rows(logits.meta.shape()), rows(hidden.meta.shape()));
     let out = like(&logits, [count, (Slot::TOKENS + 2 * TOKEN * top as u32) as usize]);
     let client = logits.client.clone();
-    // SAFETY: a workgroup reads one row of each of the four inputs, of `width` and of `vocabulary` numbers, and writes one row of
-    // `out`, whose length is that of its slots.
+    // SAFETY: a workgroup reads one row of each of the four inputs, of `width` or `vocabulary` numbers, and writes one
+    // row of `out`, which has room for all slots and tokens.
     unsafe {
         compare_kernel::launch_unchecked(
             &client,

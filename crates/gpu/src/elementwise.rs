@@ -1,6 +1,7 @@
-//! The norm of rows, and the gate of an MLP.
+//! RMSNorm, and the SiLU gate of an MLP.
 
-// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+// CubeCL needs compile-time conditions in `if`s of their own, and its numbers and arrays lack the methods Clippy
+// suggests.
 #![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
 
 use burn::backend::Dispatch;
@@ -12,7 +13,7 @@ use burn_cubecl::tensor::CubeTensor;
 use crate::launch::{WORKGROUP_SIZE, buffer, by_number, like, rows, silu, total};
 use crate::ops::DecoderOps;
 
-/// Each row of `x`, `[rows, columns]`, normed: `x · w / √(mean(x²) + ε)`.
+/// RMSNorm of each row of `x`, `[rows, columns]`: `x · w / √(mean(x²) + ε)`.
 pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f32) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::rms_norm(x.into_dispatch(), weight.into_dispatch(), epsilon))
 }
@@ -22,7 +23,7 @@ pub fn silu_times(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::silu_times(gate.into_dispatch(), up.into_dispatch()))
 }
 
-/// `x · w / √(mean(x²) + ε)`: one cube a row.
+/// [`rms_norm`]: one workgroup per row.
 #[cube(launch_unchecked)]
 fn rms_norm_kernel(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, epsilon: f32) {
     let base = CUBE_POS_X * columns;
@@ -43,11 +44,12 @@ fn rms_norm_kernel(x: &[f32], weight: &[f32], out: &mut [f32], columns: u32, eps
     }
 }
 
+/// Launches [`rms_norm`].
 pub(crate) fn launch_rms_norm(x: CubeTensor, weight: CubeTensor, epsilon: f32) -> CubeTensor {
     let (count, columns) = rows(x.meta.shape());
     let out = like(&x, [count, columns]);
     let client = x.client.clone();
-    // SAFETY: a workgroup reads and writes `columns` numbers of its row, of which `x` and `out` have `count`, and `weight` one.
+    // SAFETY: a workgroup accesses its row; `x` and `out` are `[count, columns]`, and `weight` has `columns` numbers.
     unsafe {
         rms_norm_kernel::launch_unchecked(
             &client,
@@ -71,13 +73,14 @@ fn silu_times_kernel(gate: &[f32], up: &[f32], out: &mut [f32], count: u32) {
     }
 }
 
+/// Launches [`silu_times`].
 pub(crate) fn launch_silu_times(gate: CubeTensor, up: CubeTensor) -> CubeTensor {
     let (count, columns) = rows(up.meta.shape());
     let out = like(&up, [count, columns]);
     let client = up.client.clone();
     let (cubes, dim) = by_number(&client, count * columns);
-    // SAFETY: a thread reads and writes the number of its place, if that is below `count · columns`, which all three buffers
-    // have.
+    // SAFETY: a thread accesses its element only if its index is below `count · columns`, the size of all three
+    // buffers.
     unsafe {
         silu_times_kernel::launch_unchecked(
             &client,

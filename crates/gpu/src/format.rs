@@ -1,44 +1,45 @@
-//! How a matrix's codes lie in words, what they mean, and what becomes of a product with them.
+//! Formats of quantized matrices on the device, and the epilogues of products with them.
 
-// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+// CubeCL needs compile-time conditions in `if`s of their own, and its numbers and arrays lack the methods Clippy
+// suggests.
 #![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
-/// Weights of a block.
+/// Weights per block.
 pub(crate) const BLOCK: u32 = prunescope_kernels::BLOCK as u32;
 
-/// How the codes of a matrix are stored.
+/// Shape and storage format of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Rows of the matrix.
     pub rows: usize,
     /// Columns.
     pub columns: usize,
-    /// What the codes are.
+    /// Format of the codes.
     pub format: BlockFormat,
-    /// Whether the mask counts.
+    /// Whether the mask applies.
     pub masked: bool,
 }
 
-/// What a word of codes holds.
+/// Format of the codes in a 32-bit word. Quantized weights are scale · code + minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BlockFormat {
-    /// Numbers from 0 to 15, of which each block has a scale and a minimum.
+    /// 4-bit codes 0..=15, one scale and minimum per block.
     Q4,
-    /// Numbers from −128 to 127, of which each block has a scale and a minimum.
+    /// 8-bit codes −128..=127, one scale and minimum per block.
     Q8,
-    /// The same with a scale and a minimum for each half of a block.
+    /// As `Q8`, with a scale and a minimum for each half of a block.
     Q8SubBlock16,
-    /// IEEE floats of 16 bits, finite.
+    /// IEEE half floats; must be finite.
     F16,
     /// bfloat16.
     BF16,
 }
 
 impl BlockFormat {
-    /// Bits of one weight.
+    /// Bits per code.
     pub const fn bits(self) -> u32 {
         match self {
             Self::Q4 => 4,
@@ -47,7 +48,7 @@ impl BlockFormat {
         }
     }
 
-    /// Pairs of a scale and a minimum in a block.
+    /// Pairs of scale and minimum per block.
     pub const fn pairs(self) -> u32 {
         match self {
             Self::Q4 | Self::Q8 => 1,
@@ -57,7 +58,7 @@ impl BlockFormat {
     }
 }
 
-/// One code of a word as a number.
+/// Code number `place` of a word as f32, before scale and minimum.
 #[cube]
 pub(crate) fn code(word: i32, place: u32, #[comptime] format: BlockFormat) -> f32 {
     if comptime!(matches!(format, BlockFormat::Q4)) {
@@ -69,7 +70,8 @@ pub(crate) fn code(word: i32, place: u32, #[comptime] format: BlockFormat) -> f3
     } else {
         let bits = (word >> i32::cast_from(16 * place)) & 65_535;
         let magnitude = bits & 32_767;
-        // The exponent counts from another place; a device may take what is subnormal as f32 for 0.
+        // Rebias the exponent by 127 − 15. Subnormal halves are converted by value, since a device may flush subnormal
+        // f32 to 0.
         let mut value = f32::reinterpret((magnitude << 13) + comptime!(112i32 << 23));
         if magnitude < 1024 {
             value = f32::cast_from(magnitude) * comptime!(1.0f32 / (1 << 24) as f32);
@@ -81,9 +83,9 @@ pub(crate) fn code(word: i32, place: u32, #[comptime] format: BlockFormat) -> f3
     }
 }
 
-/// The place in its block of one code of a word.
+/// Position in its block of code number `place` of a word.
 ///
-/// In blocks of nibbles the low ones are the first half and the high ones the second.
+/// In `Q4` the low nibbles hold the first half of a block, the high nibbles the second.
 #[cube]
 pub(crate) fn place_in_block(word_in_block: u32, place: u32, #[comptime] format: BlockFormat) -> u32 {
     if comptime!(matches!(format, BlockFormat::Q4)) {
@@ -93,19 +95,19 @@ pub(crate) fn place_in_block(word_in_block: u32, place: u32, #[comptime] format:
     }
 }
 
-/// Where the scale of a word's weights is; their minimum follows.
+/// Index in `scales` of the scale of a word's weights; their minimum follows it.
 #[cube]
 pub(crate) fn scale_of(block: u32, word_in_block: u32, #[comptime] format: BlockFormat) -> u32 {
     if comptime!(format.pairs() == 2) { 4 * block + word_in_block / 4 * 2 } else { 2 * block }
 }
 
-/// What becomes of a product, with an input of its own.
+/// Elementwise step fused into the end of a product, with an input of the product's shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Epilogue {
-    /// It stays as it is; no input is read.
+    /// out = product; no input is read.
     None,
-    /// It is multiplied by silu(input).
+    /// out = silu(input) ∘ product.
     SiluGate,
-    /// The input is added to it.
+    /// out = input + product.
     Residual,
 }

@@ -1,16 +1,16 @@
-//! The GPU's hot path: kernels in CubeCL on weights that stay quantized, and the few fused steps of a decoder.
+//! GPU kernels in CubeCL: products with weights that stay quantized, and fused steps of a decoder.
 //!
-//! Plain burn launches a program for every operation, and each launch costs the browser more than its work; here a block of
-//! the decoder is nine. Plain burn on f32 weights remains the reference.
+//! Plain burn launches a kernel for every operation, and in a browser a launch costs more than its work; here a block
+//! of the decoder takes nine launches. Plain burn on f32 weights remains the reference.
 //!
-//! One file an operation: the kernel, its launch, what the engine calls, and a test against the CPU's.
+//! Each file has one operation: the kernel, its launch, the function that the engine calls, and a test against the CPU.
 //!
-//! * [`blocks`]: a matrix in blocks of codes.
-//! * [`matmul`]: its products; [`format`](mod@format): what its codes mean.
-//! * [`elementwise`]: the norm, and the gate of an MLP.
-//! * [`attention`]: rotary positions, the KV cache, attention.
-//! * [`compare`](mod@compare): what metrics are made of.
-//! * [`ops`]: all of them as burn's backend extension.
+//! * [`blocks`]: a weight matrix that stays quantized.
+//! * [`matmul`]: its products; [`format`](mod@format): its formats.
+//! * [`elementwise`]: RMSNorm, and the SiLU gate of an MLP.
+//! * [`attention`]: RoPE, the KV cache, attention.
+//! * [`compare`](mod@compare): the sums that metrics are computed from.
+//! * [`ops`]: all of them as a burn backend extension.
 
 #![warn(missing_docs)]
 
@@ -30,13 +30,13 @@ mod testing {
 
     use burn::tensor::{Device, Tensor, TensorData};
 
-    /// Whatever GPU there is, opened once.
+    /// The default GPU, opened once.
     pub(crate) fn gpu() -> Device {
         static GPU: LazyLock<Device> = LazyLock::new(|| Device::wgpu_options().init().expect("a GPU"));
         GPU.clone()
     }
 
-    /// Numbers between −1 and 1 without pattern.
+    /// Pseudorandom numbers in −1..1 (xorshift).
     pub(crate) fn numbers(count: usize, salt: u32) -> Vec<f32> {
         let mut state = salt.wrapping_mul(0x9e37_79b9) | 1;
         let mut next = || {
@@ -48,14 +48,17 @@ mod testing {
         (0..count).map(|_| next()).collect()
     }
 
+    /// Row-major numbers as a tensor with `rows` rows on the GPU.
     pub(crate) fn tensor(values: &[f32], rows: usize) -> Tensor<2> {
         Tensor::from_data(TensorData::new(values.to_vec(), [rows, values.len() / rows]), &gpu())
     }
 
+    /// A tensor's numbers, row-major.
     pub(crate) fn read(x: Tensor<2>) -> Vec<f32> {
         x.into_data().try_into_vec_as().unwrap()
     }
 
+    /// Asserts |found − wanted| ≤ tolerance · max |wanted| for every number.
     pub(crate) fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32) {
         assert_eq!(found.len(), wanted.len());
         let largest = wanted.iter().fold(0f32, |largest, x| largest.max(x.abs()));

@@ -1,6 +1,8 @@
-//! Products with quantized weights: few rows of activations by codes (qgemv), many by numbers (gemm), and codes as numbers.
+//! x Wᵀ with quantized weights: qgemv reads the codes, for few rows of activations; gemm takes dequantized f32 weights,
+//! for many; and dequantization.
 
-// What is decided when a program is compiled stays apart from what it decides, and numbers and arrays of the device know fewer methods.
+// CubeCL needs compile-time conditions in `if`s of their own, and its numbers and arrays lack the methods Clippy
+// suggests.
 #![allow(clippy::collapsible_if, clippy::manual_is_multiple_of, clippy::needless_range_loop)]
 
 use burn::backend::Dispatch;
@@ -13,32 +15,33 @@ use crate::format::{BLOCK, BlockFormat, Epilogue, Layout, code, place_in_block, 
 use crate::launch::{buffer, by_number, like, rows, silu};
 use crate::ops::DecoderOps;
 
-/// Threads that share one output of [`qgemv`].
+/// Threads that sum one output of [`qgemv`] together.
 const THREADS_PER_OUTPUT: u32 = 16;
-/// Outputs of one workgroup of [`qgemv`].
+/// Outputs (rows of weights) per workgroup of [`qgemv`].
 const OUTPUTS_PER_WORKGROUP: u32 = 8;
-/// Rows of weights, and rows of activations, of one workgroup of [`gemm`].
+/// Rows of weights and of activations per workgroup of [`gemm`].
 const TILE: u32 = 64;
 /// Threads along each side of a workgroup of [`gemm`].
 const TILE_THREADS: u32 = 16;
-/// Columns that a workgroup of [`gemm`] takes at once.
+/// Columns that a workgroup of [`gemm`] loads into shared memory at a time.
 const DEPTH: u32 = 16;
 
-/// A matrix on the device: codes, a scale and a minimum for those that share them, a mask of one word a block (any tensors where
-/// there are none).
+/// A quantized matrix on the device. `scales` or `mask` may be any nonempty tensor if `layout` says that it is unused.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// Words of codes.
+    /// Codes packed in 32-bit words, row-major.
     pub codes: Tensor<1, Int>,
-    /// Two numbers for each [pair](BlockFormat::pairs).
+    /// Alternating scales and minimums, [`BlockFormat::pairs`] pairs per block.
     pub scales: Tensor<1>,
-    /// One word a block.
+    /// One word per block, bit i for weight i; 0 marks a pruned weight.
     pub mask: Tensor<1, Int>,
-    /// What they mean.
+    /// Shape and format.
     pub layout: Layout,
 }
 
-/// x Wᵀ for a few rows x, `[rows of x, rows of W]`: alone, or with numbers of the same shape that lie epilogue_input it.
+/// x Wᵀ for few rows of x, then the epilogue. Returns `[rows of x, rows of W]`.
+///
+/// * `epilogue_input`: shape of the result; required unless `epilogue` is [`Epilogue::None`].
 pub fn qgemv(x: Tensor<2>, weights: &Stored, epilogue_input: Option<Tensor<2>>, epilogue: Epilogue) -> Tensor<2> {
     // A binding in WGSL may not be empty; unused here.
     let epilogue_input = epilogue_input.unwrap_or_else(|| x.clone());
@@ -54,8 +57,9 @@ pub fn qgemv(x: Tensor<2>, weights: &Stored, epilogue_input: Option<Tensor<2>>, 
     ))
 }
 
-/// x Aᵀ and x Bᵀ for a few rows x and two matrices of one layout without a mask, each `[rows of x, rows of A]`; gated,
-/// silu(x Aᵀ) ∘ x Bᵀ and nothing of use.
+/// x Aᵀ and x Bᵀ, each `[rows of x, rows of A]`, for few rows of x and two unmasked matrices of the same layout.
+///
+/// * `gated`: the first result is silu(x Aᵀ) ∘ x Bᵀ, and the second is a `[1, 1]` placeholder.
 pub fn qgemv_pair(x: Tensor<2>, a: &Stored, b: &Stored, gated: bool) -> [Tensor<2>; 2] {
     let [a, b] = [a, b].map(Clone::clone);
     let (first, second) = Dispatch::qgemv_pair(
@@ -70,29 +74,30 @@ pub fn qgemv_pair(x: Tensor<2>, a: &Stored, b: &Stored, gated: bool) -> [Tensor<
     [Tensor::from_dispatch(first), Tensor::from_dispatch(second)]
 }
 
-/// x Wᵀ for many rows x and weights `[rows, columns]` that are numbers: `[rows of x, rows of W]`.
+/// x Wᵀ for many rows of x and f32 weights `[rows, columns]`. Returns `[rows of x, rows of W]`.
 ///
-/// burn's own product is right too, but a quarter of the program that a browser loads.
+/// Used in place of burn's matmul, whose kernels would take a quarter of the module that a browser downloads.
 pub fn gemm(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::gemm(x.into_dispatch(), weights.into_dispatch()))
 }
 
-/// The weights as numbers, `[rows, columns]`.
+/// The weights in f32, mask applied, `[rows, columns]`.
 pub fn dequantize(weights: &Stored) -> Tensor<2> {
     let Stored { codes, scales, mask, layout } = weights.clone();
     let [scales, codes, mask] = [scales.into_dispatch(), codes.into_dispatch(), mask.into_dispatch()];
     Tensor::from_dispatch(Dispatch::dequantize(codes, scales, mask, layout))
 }
 
-/// How many cubes of how many units for the outputs of so many rows, where [`THREADS_PER_OUTPUT`] units share one.
+/// Grid and workgroup size of qgemv for `count` rows of x.
 fn by_output(layout: Layout, count: usize) -> (CubeCount, CubeDim) {
     let cubes = layout.rows.div_ceil(OUTPUTS_PER_WORKGROUP as usize) as u32;
     (CubeCount::Static(cubes, count as u32, 1), CubeDim::new_2d(THREADS_PER_OUTPUT, OUTPUTS_PER_WORKGROUP))
 }
 
-/// A unit's part of the product of one row x and one row of weights: every [`THREADS_PER_OUTPUT`]-th word of codes.
+/// One thread's partial dot product of a row of x and a row of weights: every [`THREADS_PER_OUTPUT`]-th word of codes.
 ///
-/// * `x_at` — where the row x begins; `output` — the row of weights.
+/// * `x_at`: index at which the row of x begins.
+/// * `output`: row of weights.
 #[cube]
 fn part_of_product(
     x: &[f32],
@@ -140,7 +145,7 @@ fn part_of_product(
     sum
 }
 
-/// The sum of what the units of one output have; only the first of them knows it.
+/// Sums the partial results of the threads of one output. Only the first of these threads gets the sum, others get 0.
 #[cube]
 fn sum_of_parts(part: f32) -> f32 {
     let mut sums = Shared::new_slice(comptime!((THREADS_PER_OUTPUT * OUTPUTS_PER_WORKGROUP) as usize));
@@ -156,9 +161,7 @@ fn sum_of_parts(part: f32) -> f32 {
     whole
 }
 
-/// x Wᵀ for a few rows x: each output is shared by [`THREADS_PER_OUTPUT`] units.
-///
-/// `scales` has scales and minimums in turn, as the format says.
+/// [`qgemv`]: [`THREADS_PER_OUTPUT`] threads per output. Buffers are as in [`Stored`].
 #[cube(launch_unchecked)]
 fn qgemv_kernel(
     x: &[f32],
@@ -194,7 +197,7 @@ fn qgemv_kernel(
     }
 }
 
-/// x Aᵀ and x Bᵀ for a few rows x and two matrices of one shape and format without a mask; gated, only silu(x Aᵀ) ∘ x Bᵀ.
+/// [`qgemv_pair`]; if `gated`, `out_b` is not written.
 #[cube(launch_unchecked)]
 fn qgemv_pair_kernel(
     x: &[f32],
@@ -233,6 +236,7 @@ fn qgemv_pair_kernel(
     }
 }
 
+/// Launches [`qgemv`]. `x` is `[count, columns]`; returns `[count, rows]`.
 pub(crate) fn launch_qgemv(
     x: CubeTensor,
     codes: CubeTensor,
@@ -246,8 +250,8 @@ pub(crate) fn launch_qgemv(
     let out = like(&x, [count, layout.rows]);
     let client = x.client.clone();
     let (cubes, dim) = by_output(layout, count);
-    // SAFETY: an output below `layout.rows` reads its row of codes, scales and mask, as `layout` says they are, and a row of `x`;
-    // `out`, and an input that the epilogue reads, have `count` rows of `layout.rows`.
+    // SAFETY: threads of an output below `layout.rows` read its row of codes, scales and mask, laid out as `layout`
+    // says, and a row of `x`. `out`, and an input that the epilogue reads, are `[count, layout.rows]`.
     unsafe {
         qgemv_kernel::launch_unchecked(
             &client,
@@ -269,6 +273,7 @@ pub(crate) fn launch_qgemv(
     out
 }
 
+/// Launches [`qgemv_pair`]. `x` is `[count, columns]`.
 pub(crate) fn launch_qgemv_pair(
     x: CubeTensor,
     codes_a: CubeTensor,
@@ -280,12 +285,12 @@ pub(crate) fn launch_qgemv_pair(
 ) -> (CubeTensor, CubeTensor) {
     let (count, _) = rows(x.meta.shape());
     let first = like(&x, [count, layout.rows]);
-    // A binding in WGSL may not be empty; gated, nothing is written to this one.
+    // A binding in WGSL may not be empty; if gated, nothing is written to this one.
     let second = like(&x, if gated { [1, 1] } else { [count, layout.rows] });
     let client = x.client.clone();
     let (cubes, dim) = by_output(layout, count);
-    // SAFETY: an output below `layout.rows` reads its row of both codes and scales, as `layout` says they are, and a row of `x`;
-    // `first`, and `second` unless gated, have `count` rows of `layout.rows`.
+    // SAFETY: threads of an output below `layout.rows` read its row of both codes and scales, laid out as `layout`
+    // says, and a row of `x`. `first`, and `second` unless gated, are `[count, layout.rows]`.
     unsafe {
         qgemv_pair_kernel::launch_unchecked(
             &client,
@@ -307,13 +312,13 @@ pub(crate) fn launch_qgemv_pair(
     (first, second)
 }
 
-/// x Wᵀ for many rows x and weights that are numbers: a cube makes [`TILE`] by [`TILE`] sums, a unit four by four of them.
+/// [`gemm`]: a workgroup computes [`TILE`] × [`TILE`] outputs, each thread 4 × 4 of them.
 #[cube(launch_unchecked)]
 fn gemm_kernel(x: &[f32], weights: &[f32], out: &mut [f32], count: u32, columns: u32, rows: u32) {
     let first_row = CUBE_POS_X * TILE;
     let first_input = CUBE_POS_Y * TILE;
     let unit = UNIT_POS_Y * TILE_THREADS + UNIT_POS_X;
-    // Column after column, with a gap so that units that write neighbours do not meet in one bank.
+    // Tiles are stored column-major with one padding element per column, to avoid shared-memory bank conflicts.
     let mut inputs = Shared::new_slice(comptime!((DEPTH * (TILE + 1)) as usize));
     let mut outputs = Shared::new_slice(comptime!((DEPTH * (TILE + 1)) as usize));
     let mut sums = Array::<f32>::new(16usize);
@@ -372,13 +377,14 @@ fn gemm_kernel(x: &[f32], weights: &[f32], out: &mut [f32], count: u32, columns:
     }
 }
 
+/// Launches [`gemm`]. `x` is `[count, columns]`, `weights` `[outputs, columns]`; returns `[count, outputs]`.
 pub(crate) fn launch_gemm(x: CubeTensor, weights: CubeTensor) -> CubeTensor {
     let ((count, columns), (outputs, _)) = (rows(x.meta.shape()), rows(weights.meta.shape()));
     let out = like(&x, [count, outputs]);
     let client = x.client.clone();
     let cubes = [outputs, count].map(|rows| rows.div_ceil(TILE as usize) as u32);
-    // SAFETY: a thread reads within `count` rows of `x` and `outputs` rows of `weights`, of `columns` each, and writes within
-    // `count` rows of `outputs`; it checks each.
+    // SAFETY: every access is bounds-checked in the kernel against `x` `[count, columns]`, `weights` `[outputs,
+    // columns]` and `out` `[count, outputs]`.
     unsafe {
         gemm_kernel::launch_unchecked(
             &client,
@@ -395,7 +401,7 @@ pub(crate) fn launch_gemm(x: CubeTensor, weights: CubeTensor) -> CubeTensor {
     out
 }
 
-/// The weights as numbers: one unit a word of codes.
+/// [`dequantize`]: one thread per word of codes.
 #[cube(launch_unchecked)]
 fn dequantize_kernel(
     codes: &[i32],
@@ -431,13 +437,14 @@ fn dequantize_kernel(
     }
 }
 
+/// Launches [`dequantize`]. Returns `[rows, columns]`.
 pub(crate) fn launch_dequantize(codes: CubeTensor, scales: CubeTensor, mask: CubeTensor, layout: Layout) -> CubeTensor {
     let out = like(&scales, [layout.rows, layout.columns]);
     let client = scales.client.clone();
     let words = layout.rows * layout.columns / (u32::BITS / layout.format.bits()) as usize;
     let (cubes, dim) = by_number(&client, words);
-    // SAFETY: a thread below `words` reads its word, its block's scales and, where there is a mask, its word, as `layout` says
-    // they are, and writes the weights of its word, which `out` has room for.
+    // SAFETY: a thread below `words` reads its word of codes, its block's scales and, if masked, its block's mask word,
+    // laid out as `layout` says, and writes the weights of its word; `out` is `[rows, columns]`.
     unsafe {
         dequantize_kernel::launch_unchecked(
             &client,
@@ -460,7 +467,7 @@ mod on_a_gpu {
     use super::*;
     use crate::testing::{assert_close, numbers, read, tensor};
 
-    /// Around the edges of tiles.
+    /// Shapes below, at and above the tile sizes.
     #[test]
     fn multiplies_many_rows_as_the_definition_says() {
         for (count, columns, rows) in [(9, 32, 5), (64, 16, 64), (65, 50, 130), (130, 33, 63)] {
@@ -470,7 +477,7 @@ mod on_a_gpu {
                 .flat_map(|x| weights.chunks_exact(columns).map(|row| x.iter().zip(row).map(|(x, w)| x * w).sum()))
                 .collect();
             assert_close(&read(gemm(tensor(&x, count), tensor(&weights, rows))), &wanted, 1e-5);
-            // What is transposed lies in memory as it was.
+            // A transposed tensor is a strided view, so the launch must make it contiguous.
             let turned = tensor(&x, count).transpose();
             let wanted: Vec<f32> = (0..columns * columns)
                 .map(|at| x.chunks_exact(columns).map(|x| x[at / columns] * x[at % columns]).sum())

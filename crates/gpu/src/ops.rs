@@ -1,4 +1,4 @@
-//! The operations as burn's backend extension, which finds the GPU's backend behind a tensor. `backend` has each launched by its file.
+//! The kernels as a burn backend extension, which dispatches on the backend behind a tensor. `backend` implements it.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
@@ -6,7 +6,7 @@ use prunescope_kernels::attention::AttentionShape;
 
 use crate::format::{Epilogue, Layout};
 
-/// What the kernels add to a backend.
+/// The operations that this crate adds to a burn backend.
 #[backend_extension(Cube)]
 pub trait DecoderOps: Backend {
     /// See [`rms_norm`].

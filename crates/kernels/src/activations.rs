@@ -1,4 +1,4 @@
-//! Rows of activations as matrix products take them.
+//! Activations in the form that gemv and gemm take: f32 rows, and split fixed-point blocks for gemv.
 
 use std::mem::offset_of;
 
@@ -7,35 +7,34 @@ use wide::{f32x4, i8x16, i16x8, i32x4, u16x8};
 use super::elementwise::largest_of;
 use prunescope_relaxed_simd::gemv_abi::{BLOCK, HIGH_UNIT, LOW_BYTES, SCALE, SPLIT_BYTES};
 
-/// 32 numbers as four vectors: even and odd places of the first half, even and odd places of the second half.
+/// A block of 32 numbers as four vectors: even and odd positions of the first half, then of the second half.
 ///
-/// Weights are unpacked in the same order, because two neighbouring nibbles or bytes lie in one 16-bit lane.
+/// Weights unpack in this order cheaply, since two neighbouring bytes share one 16-bit lane.
 pub type Lanes = [i16x8; 4];
 
-/// Where lane `lane` of vector `vector` of a [`Lanes`] is in its block.
+/// Position within its block of lane `lane` of vector `vector` of a [`Lanes`].
 pub const fn place(vector: usize, lane: usize) -> usize {
     16 * (vector / 2) + 2 * lane + vector % 2
 }
 
-/// Up to so many rows are multiplied as integers (gemv); more make it worth unpacking the weights to floats (gemm).
+/// Largest number of activation rows for the integer gemv. With more, gemm unpacks the weights to floats instead.
 pub const MAX_GEMV_ROWS: usize = 3;
 
-/// A block of activations as split fixed-point numbers of 23 bits: x ≈ scale · (high + low / [`HIGH_UNIT`]).
+/// A block of activations as 23-bit fixed-point numbers in two parts: x ≈ scale · (high + low / [`HIGH_UNIT`]).
 ///
-/// Other engines round activations to 8 bits, and are right to 1e-2; 23 bits are as exact as f32, which matters where one
-/// activation is a thousand times as large as its neighbours, as in language models, and where a small change of a layer is to
-/// be measured.
-// The program with relaxed SIMD reads it by its layout: `gemv_abi`.
+/// Rounding activations to 8 bits, as is common, gives errors of about 1e-2. 23 bits are about as precise as f32. That
+/// is needed here because one activation can be 1000 times its neighbours, and small changes of a layer are measured.
+// The relaxed-SIMD module reads this struct by its memory layout; see `gemv_abi`.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(16))]
 pub struct SplitActivations {
-    /// −32767 to 32767.
+    /// High part, −32767..=32767.
     pub high: Lanes,
-    /// 0 to 127.
+    /// Low part, 0..=127.
     pub low: Lanes,
-    /// The same, in the order of the columns.
+    /// The low part in column order.
     pub low_bytes: [u8; BLOCK],
-    /// What a unit of the high part is.
+    /// Value of one unit of the high part: max |x| / 32767.
     pub scale: f32,
 }
 
@@ -43,7 +42,7 @@ const _: () = assert!(size_of::<SplitActivations>() == SPLIT_BYTES);
 const _: () =
     assert!(offset_of!(SplitActivations, low_bytes) == LOW_BYTES && offset_of!(SplitActivations, scale) == SCALE);
 
-/// Rows of activations, as they are and, where they are few, as integers in blocks of 32.
+/// Activations `[rows, columns]` in f32, and for up to [`MAX_GEMV_ROWS`] rows also as split fixed-point blocks of 32.
 #[derive(Clone, Debug)]
 pub struct Activations {
     columns: usize,
@@ -55,22 +54,23 @@ pub struct Activations {
 /// One row of [`Activations`].
 #[derive(Clone, Copy, Debug)]
 pub struct ActivationRow<'a> {
-    /// The activations themselves.
+    /// f32 activations, `[columns]`.
     pub values: &'a [f32],
-    /// The same as integers, by block; empty where rows are many or not whole blocks.
+    /// Fixed-point form, one entry per block; empty if there are more than [`MAX_GEMV_ROWS`] rows or rows are not whole
+    /// blocks.
     pub split: &'a [SplitActivations],
-    /// The sum of each block.
+    /// Sum of each block; empty where `split` is.
     pub sums: &'a [f32],
 }
 
 impl SplitActivations {
-    /// Splits a block.
+    /// Converts one block to split fixed point.
     fn of(block: &[f32; BLOCK]) -> Self {
         let scale = largest_of(block, f32x4::abs) / 32767.0;
         let inverse = if scale > 0.0 { HIGH_UNIT as f32 / scale } else { 0.0 };
         let units = bytemuck::cast::<_, [f32x4; 8]>(*block).map(|x| (x * f32x4::splat(inverse)).round_int());
         let low = units.map(|x| x & i32x4::splat(HIGH_UNIT - 1));
-        // Lanes of these bytes, of which none has a sign.
+        // `low` is 0..=127, so a saturating narrowing to i8 keeps it.
         let bytes = [0, 4].map(|i| {
             let half = [narrow(low[i], low[i + 1]), narrow(low[i + 2], low[i + 3])];
             bytemuck::cast::<i8x16, u16x8>(i8x16::from_i16x16_saturate(bytemuck::cast(half)))
@@ -81,16 +81,16 @@ impl SplitActivations {
     }
 }
 
-/// Eight integers that 16 bits hold.
+/// Narrows eight i32 to i16 with saturation.
 #[inline(always)]
 fn narrow(a: i32x4, b: i32x4) -> i16x8 {
     i16x8::from_i32x8_saturate(bytemuck::cast([a, b]))
 }
 
-/// A block's integers in the order of [`Lanes`].
+/// Narrows a block of 32 integers to i16 and arranges it in the order of [`Lanes`].
 #[inline(always)]
 fn lanes(block: [i32x4; 8]) -> Lanes {
-    // Two neighbours are the halves of a word.
+    // Each 32-bit word holds two neighbours, the even position in its low half.
     let words = |i: usize| bytemuck::cast::<i16x8, i32x4>(narrow(block[i], block[i + 1]));
     let half = |i: usize| {
         let [a, b] = [words(i), words(i + 2)];
@@ -100,7 +100,7 @@ fn lanes(block: [i32x4; 8]) -> Lanes {
 }
 
 impl Activations {
-    /// Takes rows of `columns` activations each.
+    /// From `[rows, columns]` values, row-major.
     pub fn new(values: Vec<f32>, columns: usize) -> Self {
         let rows = values.len() / columns.max(1);
         let splits = rows <= MAX_GEMV_ROWS && columns.is_multiple_of(BLOCK);
@@ -111,22 +111,22 @@ impl Activations {
         Self { columns, split, sums, values }
     }
 
-    /// How many rows.
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.columns.max(1)
     }
 
-    /// The activations themselves, row after row.
+    /// The f32 activations `[rows, columns]`, row-major.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// SplitActivations and sums of all rows, by block, row after row.
+    /// Fixed-point blocks and block sums of all rows, each `[rows, columns / 32]`; empty if not split.
     pub fn split(&self) -> (&[SplitActivations], &[f32]) {
         (&self.split, &self.sums)
     }
 
-    /// Whether the rows are held as split fixed-point numbers too.
+    /// Whether the rows are also stored as split fixed-point numbers.
     pub fn are_split(&self) -> bool {
         !self.split.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Causal grouped-query attention over a cache of keys and values.
+//! Rotary position embedding, and causal grouped-query attention over a KV cache.
 
 use super::elementwise::{dot, four, softmax};
 use super::threads::{Parts, SharedSlice};
@@ -7,21 +7,23 @@ use wide::f32x4;
 /// The shape of an attention sublayer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionShape {
-    /// Query heads.
+    /// Number of query heads.
     pub num_heads: usize,
-    /// Key and value heads; each serves `queries / keys` query heads.
+    /// Number of key and value heads; each serves `num_heads / num_kv_heads` query heads.
     pub num_kv_heads: usize,
-    /// Width of one head.
+    /// Elements per head.
     pub head_dim: usize,
-    /// What scores are multiplied by.
+    /// Factor of the scores q · k.
     pub scale: f32,
-    /// How many tokens a token sees, itself and those before it.
+    /// Sliding window: tokens that a token attends to, itself included.
     pub window: usize,
 }
 
-/// Turns the first interleaved pairs of every head of `x`, `[tokens, heads · width]`, by its position's angles.
+/// Applies RoPE in place to `x`, `[tokens, heads · width]`: rotates the first interleaved pairs of each head by the
+/// angles of its token's position. Source: RoFormer (Su et al., 2021), eq. 34.
 ///
-/// * `cos`, `sin` — `[tokens, pairs]`. Source: RoFormer (Su et al., 2021), eq. 34.
+/// * `width`: head_dim.
+/// * `cos`, `sin`: `[tokens, pairs]`; pairs = rotary_dim / 2. Later elements of a head are unchanged.
 pub fn rotate(x: &mut [f32], heads: usize, width: usize, cos: &[f32], sin: &[f32]) {
     let pairs = cos.len() / (x.len() / (heads * width)).max(1);
     if pairs == 0 {
@@ -39,17 +41,19 @@ pub fn rotate(x: &mut [f32], heads: usize, width: usize, cos: &[f32], sin: &[f32
     }
 }
 
-/// softmax(scale · q Kᵀ) V of each token of `query`, `[tokens, queries · width]`, the last ones of those in the cache.
+/// softmax(scale · q Kᵀ) V for `query`, `[tokens, num_heads · head_dim]`: the last `tokens` tokens in the cache.
 ///
-/// * `keys`, `values` — `[context, keys · width]`; token t of the query sees all but the last `tokens − 1 − t`,
-///   and of these a window.
+/// * `keys`, `values`: `[context, num_kv_heads · head_dim]`. Query token t attends to all but the last
+///   `tokens − 1 − t` of them (causal mask), limited to the sliding window.
+///
+/// Returns the shape of `query`.
 pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: AttentionShape) -> Vec<f32> {
     let AttentionShape { num_heads: queries, num_kv_heads: groups, head_dim: width, scale, window } = heads;
     let (row, stride) = (queries * width, groups * width);
     let (tokens, context) = (query.len() / row, keys.len() / stride);
     let mut out = vec![0.0; query.len()];
     let parts = Parts::of(tokens * queries, 2 * width * context);
-    // For each part its own, made here: a thread that helps has no memory to give.
+    // One score buffer per part, allocated here: helper threads must not allocate.
     let mut scores = vec![0.0; parts.count() * context];
     let (all, scores) = (SharedSlice::new(&mut out), SharedSlice::new(&mut scores));
     parts.parallel_for(|part, heads| {
@@ -59,7 +63,7 @@ pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: AttentionShape
             let (keys, values) = (&keys[first * stride..], &values[first * stride..]);
             let (begin, at) = (token * row + head * width, head / (queries / groups) * width);
             let query = &query[begin..begin + width];
-            // SAFETY: each part has its own scores, and its own heads of tokens.
+            // SAFETY: each part has its own scores and its own (token, head) rows of the output.
             let (scores, out) = unsafe { (scores.part(part * context, seen - first), all.part(begin, width)) };
             for (score, key) in scores.iter_mut().zip(keys.chunks_exact(stride)) {
                 *score = dot(query, &key[at..at + width]) * scale;
@@ -71,7 +75,9 @@ pub fn attend(query: &[f32], keys: &[f32], values: &[f32], heads: AttentionShape
     out
 }
 
-/// out = Σ weight · value, over rows `stride` apart of which `out.len()` numbers from `at` on count.
+/// out = Σᵢ weightᵢ · valueᵢ, where valueᵢ is the `out.len()` numbers from `at` on in row i of `values`.
+///
+/// * `stride`: numbers per row of `values`.
 #[inline(always)]
 fn mix(weights: &[f32], values: &[f32], stride: usize, at: usize, out: &mut [f32]) {
     let (pieces, rest) = out.as_chunks_mut::<16>();

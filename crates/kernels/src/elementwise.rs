@@ -1,16 +1,16 @@
-//! Functions of rows, and sums that several kernels share.
+//! Norms, activation functions, softmax, and the dot product and reductions that kernels share.
 
 use wide::{f32x4, u32x4};
 
 use super::threads::{Parts, SharedSlice};
 
-/// Four numbers of a slice.
+/// The first four numbers of a slice.
 #[inline(always)]
 pub fn four(slice: &[f32]) -> f32x4 {
     f32x4::new([slice[0], slice[1], slice[2], slice[3]])
 }
 
-/// ⟨a, b⟩ of two slices of one length.
+/// Dot product of two slices of equal length.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [f32x4::ZERO; 4];
@@ -24,7 +24,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     ((sums[0] + sums[1]) + (sums[2] + sums[3])).reduce_add() + rest
 }
 
-/// Root-mean-square norm of each row of `x`: x · weight / √(mean(x²) + ε). Source: Zhang and Sennrich, 2019.
+/// RMSNorm of each row of `x`, `[rows, weight.len()]`: x · weight / √(mean(x²) + ε). Source: Zhang and Sennrich, 2019.
 pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     let mut out = Vec::with_capacity(x.len());
     for row in x.chunks_exact(weight.len()) {
@@ -34,7 +34,9 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     out
 }
 
-/// LayerNorm of each row of `x`: the same of x less its mean, plus a bias (none where it is empty). Source: Ba et al., 2016.
+/// LayerNorm of each row of `x`, `[rows, weight.len()]`: (x − mean) · weight / √(var + ε) + bias.
+///
+/// An empty `bias` adds nothing. Source: Ba et al., 2016.
 pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let mut centred = x.to_vec();
     for row in centred.chunks_exact_mut(weight.len()) {
@@ -48,18 +50,18 @@ pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<
     out
 }
 
-/// √(2/π) and the cubic term of the GELU by a hyperbolic tangent.
+/// Constants of the tanh approximation of GELU, u = a (x + b x³): a = √(2/π) and b.
 pub const GELU_TANH: [f32; 2] = [0.797_884_6, 0.044_715];
 
-/// Operations of an activation: an exponential.
+/// Estimated operations per activation function; most of it is the exponential.
 const ACTIVATION: usize = 20;
 
-/// x / (1 + e⁻ˣ), in place.
+/// SiLU in place: x / (1 + e⁻ˣ).
 pub fn silu(x: &mut [f32]) {
     in_parallel(x, |x| each(x, |x| x / (f32x4::ONE + exp(-x))));
 }
 
-/// x (1 + tanh u) / 2 with u by [`GELU_TANH`], in place.
+/// GELU (tanh approximation) in place: x (1 + tanh u) / 2, u as in [`GELU_TANH`].
 pub fn gelu_tanh(x: &mut [f32]) {
     // x (1 + tanh u) / 2 = x / (1 + e⁻²ᵘ).
     in_parallel(x, |x| {
@@ -70,7 +72,7 @@ pub fn gelu_tanh(x: &mut [f32]) {
     });
 }
 
-/// x (1 + erf(x / √2)) / 2, in place.
+/// GELU in place: x (1 + erf(x / √2)) / 2.
 pub fn gelu(x: &mut [f32]) {
     in_parallel(x, |x| {
         each(x, |x| {
@@ -80,7 +82,7 @@ pub fn gelu(x: &mut [f32]) {
     });
 }
 
-/// Computes an activation of numbers that threads share.
+/// Applies an activation function in place, divided among threads.
 fn in_parallel(x: &mut [f32], activation: fn(&mut [f32])) {
     let length = x.len();
     let x = SharedSlice::new(x);
@@ -90,16 +92,16 @@ fn in_parallel(x: &mut [f32], activation: fn(&mut [f32])) {
     });
 }
 
-/// eˣ, within 1e-7 of itself; 0 below −87.7, e⁸⁸ above 88. A library's function, which treats every special number, takes
-/// twice as long or more.
+/// eˣ with relative error about 1e-7; 0 below about −87.7, clamped to e⁸⁸ above 88, NaN for NaN.
 ///
-/// eˣ = 2ⁿ eʳ with |r| ≤ log 2 / 2. Source: Cephes, `expf` (Moshier), for the polynomial and log 2 in two parts.
+/// eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2. The polynomial and ln 2 in two parts are from `expf` of Cephes (Moshier).
+/// Hand-written because a library function that handles every special value takes at least twice as long.
 #[inline(always)]
 pub fn exp(x: f32x4) -> f32x4 {
-    // In a sum with 1.5 · 2²³ no fraction is left, and the last bits are the whole number.
+    // Adding 1.5 · 2²³ rounds to an integer, held in the low mantissa bits; 127 is the exponent bias of 2ⁿ.
     const WHOLE: f32 = 12_582_912.0 + 127.0;
     const TERMS: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
-    // A number that is none is less than nothing and stays.
+    // NaN compares false, so it passes through both clamps.
     let [lowest, highest] = [-88.0, 88.0].map(f32x4::splat);
     let x = x.simd_lt(lowest).select(lowest, x);
     let x = x.simd_gt(highest).select(highest, x);
@@ -111,7 +113,7 @@ pub fn exp(x: f32x4) -> f32x4 {
     of_r * bytemuck::cast::<u32x4, f32x4>(bytemuck::cast::<f32x4, u32x4>(whole) << 23)
 }
 
-/// erf(x) to 1.5e-7. Source: Abramowitz and Stegun, 7.1.26.
+/// erf(x), absolute error below 1.5e-7. Source: Abramowitz and Stegun, 7.1.26.
 fn error_function(x: f32x4) -> f32x4 {
     let size = x.abs();
     let t = f32x4::ONE / (f32x4::ONE + f32x4::splat(0.327_591_1) * size);
@@ -121,7 +123,7 @@ fn error_function(x: f32x4) -> f32x4 {
     positive.copysign(x)
 }
 
-/// A function of each number, four at a time.
+/// Applies a function to each number in place, four at a time.
 #[inline(always)]
 fn each(x: &mut [f32], function: impl Fn(f32x4) -> f32x4) {
     let (fours, rest) = x.as_chunks_mut::<4>();
@@ -134,7 +136,9 @@ pub fn times(x: &mut [f32], y: &[f32]) {
     x.iter_mut().zip(y).for_each(|(x, y)| *x *= y);
 }
 
-/// The largest of a function's values over a row, −∞ of none. One number at a time would be a call each in WebAssembly.
+/// Maximum of `function` over a row; −∞ for an empty row.
+///
+/// Vectorized because a scalar `f32::max` is a function call in WebAssembly.
 pub fn largest_of(row: &[f32], function: impl Fn(f32x4) -> f32x4) -> f32 {
     let (pieces, rest) = row.as_chunks::<16>();
     let mut largest = [f32x4::splat(f32::NEG_INFINITY); 4];
@@ -150,7 +154,7 @@ pub fn largest_of(row: &[f32], function: impl Fn(f32x4) -> f32x4) -> f32 {
     a.fast_max(b).fast_max(c.fast_max(d)).to_array().into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// e^((x − max x) / T) of a row in place; returns max x.
+/// e^((x − max x) / temperature) of a row in place; returns max x.
 pub fn exponentials(row: &mut [f32], temperature: f32) -> f32 {
     let largest = largest_of(row, |x| x);
     each(row, |x| exp((x - f32x4::splat(largest)) / f32x4::splat(temperature)));

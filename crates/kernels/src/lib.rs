@@ -1,13 +1,15 @@
-//! The CPU's hot path on plain slices: products with quantized weights, attention, norms, activations, threads.
+//! CPU kernels on plain slices: gemv and gemm with quantized weights, attention, norms, activation functions, threads.
 //!
-//! One code for native programs and WebAssembly: 128-bit vectors through `wide`. Knows no model, no file, no tensor.
+//! The same code runs natively and in WebAssembly, with 128-bit vectors from `wide`. It knows no models, files or
+//! tensors.
 //!
-//! * [`packed`]: weights that stay quantized in memory, and the mask that may lie over them.
-//! * [`activations`]: rows of activations; few ones are also split into integers.
-//! * [`matmul`]: the product of both, as gemv and gemm; their innermost loops are in `prunescope_relaxed_simd`.
+//! * [`packed`]: weights that stay quantized in memory, with an optional pruning mask.
+//! * [`activations`]: rows of activations in f32, and for gemv also in split fixed point.
+//! * [`matmul`]: activations times packed weights, as gemv and gemm; the gemm loops and the relaxed-SIMD gemv are in
+//!   `prunescope_relaxed_simd`.
 //! * [`threads`]: a fixed pool of helper threads and the job they execute.
-//! * [`attention`]: rotation, scores, softmax, weighted values.
-//! * [`elementwise`]: norms, activation functions, and sums that others share.
+//! * [`attention`]: RoPE, scores, softmax, weighted sum of values.
+//! * [`elementwise`]: norms, activation functions, and the reductions that kernels share.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Weights that stay quantized in memory.
+//! Weight matrices that stay quantized in memory, with an optional pruning mask.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,59 +12,59 @@ use prunescope_quant::TensorType;
 use prunescope_quant::{Unpacked, dequantize};
 use prunescope_relaxed_simd::gemv_abi::BLOCK;
 
-/// How the weights of a matrix are held. A block is [`BLOCK`] neighbours in a row.
+/// Storage format of a matrix's weights, row-major. A block is [`BLOCK`] consecutive weights of a row.
 #[derive(Clone, Debug)]
 pub enum PackedWeights {
-    /// w = scale · q + min with q of 0 to 15: low nibbles are the first half of a block, high nibbles the second.
+    /// w = scale · q + min, q in 0..=15. Low nibbles hold the first half of a block, high nibbles the second.
     Q4 {
-        /// By block.
+        /// One entry per block.
         codes: Vec<[u8; BLOCK / 2]>,
-        /// By block.
+        /// One entry per block.
         scales: Vec<f32>,
-        /// By block.
+        /// One entry per block.
         mins: Vec<f32>,
     },
-    /// w = scale · q + min with q of −128 to 127.
+    /// w = scale · q + min, q in −128..=127.
     Q8 {
-        /// By block.
+        /// One entry per block.
         codes: Vec<[i8; BLOCK]>,
-        /// By block.
+        /// One entry per block.
         scales: Vec<f32>,
-        /// By block; empty where all are 0.
+        /// One entry per block; empty if all are 0.
         mins: Vec<f32>,
     },
-    /// The same with a scale and a min for each half of a block.
+    /// As `Q8`, with a scale and a min for each half of a block (sub-blocks of 16).
     Q8SubBlock16 {
-        /// By block.
+        /// One entry per block.
         codes: Vec<[i8; BLOCK]>,
-        /// By block.
+        /// One entry per block.
         scales: Vec<[f32; 2]>,
-        /// By block; empty where all are 0.
+        /// One entry per block; empty if all are 0.
         mins: Vec<[f32; 2]>,
     },
-    /// 16-bit floats, row after row.
+    /// 16-bit floats.
     Float16 {
-        /// Their bits.
+        /// Bit patterns.
         words: Vec<u16>,
-        /// Whether they are bfloat16; else IEEE, of which infinities are not kept.
+        /// True for bfloat16, false for IEEE half. Infinities of the latter read back as finite numbers.
         bfloat: bool,
     },
-    /// Weights as they are.
+    /// 32-bit floats.
     F32(Vec<f32>),
 }
 
-/// A matrix `[rows, columns]` whose weights stay quantized, under a mask if it has one. Clones share the weights.
+/// A quantized weight matrix `[rows, columns]` with an optional mask. Clones share the weights.
 #[derive(Clone, Debug)]
 pub struct PackedMatrix {
     rows: usize,
     columns: usize,
     weights: Arc<PackedWeights>,
-    /// One bit a weight, one word a block: 0 where the weight is gone.
+    /// One bit per weight, one word per block; 0 marks a pruned weight.
     mask: Option<Arc<Vec<u32>>>,
 }
 
 impl PackedMatrix {
-    /// From a tensor's bytes in a file, whole rows of blocks.
+    /// Packs a tensor's bytes as stored in a file. Rows are whole blocks of `tensor_type`.
     pub fn from_file(tensor_type: TensorType, bytes: &[u8], rows: usize, columns: usize) -> Self {
         let blocks = bytes.chunks_exact(tensor_type.block_bytes() as usize);
         let half = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
@@ -106,14 +106,14 @@ impl PackedMatrix {
         Self { rows, columns, weights: Arc::new(weights), mask: None }
     }
 
-    /// From weights as they are, row after row.
+    /// Stores f32 weights unchanged; `values` is row-major.
     pub fn from_values(values: Vec<f32>, columns: usize) -> Self {
         Self { rows: values.len() / columns.max(1), columns, weights: Arc::new(PackedWeights::F32(values)), mask: None }
     }
 
-    /// From weights of at most 16 evenly spaced values a block, held as codes.
+    /// Packs weights that take at most 16 evenly spaced values per block as `Q4`. Rows are whole blocks.
     ///
-    /// * `grid` — the step and the lowest value of each block; rows are whole blocks.
+    /// * `grid`: `[step, lowest value]` of each block.
     pub fn on_grid(values: &[f32], columns: usize, grid: &[[f32; 2]]) -> Self {
         let (blocks, _) = values.as_chunks::<BLOCK>();
         let code = |value: f32, [step, lowest]: [f32; 2]| ((value - lowest) / step).round().clamp(0.0, 15.0) as u8;
@@ -128,7 +128,7 @@ impl PackedMatrix {
         Self { rows: values.len() / columns.max(1), columns, weights: Arc::new(weights), mask: None }
     }
 
-    /// From weights as they are, rounded to nearest: 8 bits, a scale for each block; rows are whole blocks.
+    /// Rounds f32 weights to nearest as `Q8` with one scale per block (absmax / 127). Rows are whole blocks.
     pub fn rounded(values: &[f32], columns: usize) -> Self {
         let (blocks, _) = values.as_chunks::<BLOCK>();
         let scale = |block: &[f32; BLOCK]| largest_of(block, f32x4::abs) / 127.0;
@@ -139,11 +139,11 @@ impl PackedMatrix {
         Self { rows: values.len() / columns.max(1), columns, weights: Arc::new(weights), mask: None }
     }
 
-    /// Bits that a weight of a type takes, its share of scales included.
+    /// Bits per weight in memory of a tensor of this type, scales and mins included.
     ///
-    /// * `rounded` — whether floats are [rounded](Self::rounded).
+    /// * `rounded`: whether the weights are [rounded](Self::rounded) to 8 bits.
     pub fn bits_a_weight(tensor_type: TensorType, rounded: bool) -> f64 {
-        // An f32 for each block.
+        // One f32 per block, in bits per weight.
         let number = 32.0 / BLOCK as f64;
         match tensor_type {
             _ if rounded => 8.0 + number,
@@ -157,29 +157,29 @@ impl PackedMatrix {
         }
     }
 
-    /// Whether a type is held with a scale for each half of a block.
+    /// Whether a type is stored as [`PackedWeights::Q8SubBlock16`].
     pub fn has_sub_blocks(tensor_type: TensorType) -> bool {
         matches!(tensor_type, TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K)
     }
 
-    /// Rows and columns.
+    /// `[rows, columns]`.
     pub fn shape(&self) -> [usize; 2] {
         [self.rows, self.columns]
     }
 
-    /// How the weights are held.
+    /// The stored weights, without the mask.
     pub fn weights(&self) -> &PackedWeights {
         &self.weights
     }
 
-    /// The mask, one word a block, where there is one.
+    /// The mask, one word per block; `None` if no weight is masked.
     pub fn mask(&self) -> Option<&[u32]> {
         self.mask.as_deref().map(Vec::as_slice)
     }
 
-    /// The same weights under a mask, one word a block, bit i for the block's weight i.
+    /// The same weights under a mask: one word per block, bit i for weight i of the block, 0 to prune it.
     ///
-    /// Only for rows of whole blocks; the mask of a matrix of floats is applied to them.
+    /// Rows must be whole blocks. Quantized codes are shared; float weights are copied with the pruned ones set to 0.
     pub fn masked(&self, mask: Vec<u32>) -> Self {
         let keeps = |at: usize| mask[at / BLOCK] >> (at % BLOCK) & 1 == 1;
         if matches!(*self.weights, PackedWeights::F32(_) | PackedWeights::Float16 { .. }) {
@@ -188,7 +188,7 @@ impl PackedMatrix {
         Self { mask: Some(Arc::new(mask)), ..self.clone() }
     }
 
-    /// The same floats without those at places that are not kept.
+    /// A copy of float weights with those at flat indices where `keeps` is false set to 0.
     fn with_kept(&self, keeps: impl Fn(usize) -> bool) -> Self {
         let weights = match &*self.weights {
             PackedWeights::F32(values) => {
@@ -204,7 +204,10 @@ impl PackedMatrix {
         Self { weights: Arc::new(weights), ..self.clone() }
     }
 
-    /// The same weights without those that are 0 in `values`: a mask over the shared codes, where they are quantized.
+    /// Prunes the weights that are 0 in `values` (`[rows, columns]`).
+    ///
+    /// Quantized weights get a mask over the shared codes, 16-bit floats are copied with zeros, f32 weights become
+    /// `values`.
     pub fn with_mask_from(&self, values: Vec<f32>) -> Self {
         match *self.weights {
             PackedWeights::F32(_) => Self::from_values(values, self.columns),
@@ -213,12 +216,14 @@ impl PackedMatrix {
         }
     }
 
-    /// The weights of one row, as they are used, into `out`.
+    /// Dequantizes one row, mask applied, into `out` (`columns` numbers).
     pub fn read_row(&self, row: usize, out: &mut [f32]) {
         self.read_columns(row, 0..self.columns, out);
     }
 
-    /// Some columns of one row, whole blocks unless the weights are full, into `out`.
+    /// Dequantizes some columns of one row, mask applied, into `out`.
+    ///
+    /// `columns` must be whole blocks, except for float weights without a mask.
     pub fn read_columns(&self, row: usize, columns: Range<usize>, out: &mut [f32]) {
         let first = row * (self.columns / BLOCK) + columns.start / BLOCK;
         let (outs, _) = out.as_chunks_mut::<BLOCK>();
@@ -263,14 +268,14 @@ impl PackedMatrix {
             let (outs, _) = out.as_chunks_mut::<BLOCK>();
             for (word, out) in mask[first..].iter().zip(outs) {
                 for (bit, out) in out.iter_mut().enumerate() {
-                    // All ones or none, without a branch; a product would keep the sign of a removed weight.
+                    // Branch-free select by an all-ones or all-zeros word; multiplying by 0 could leave −0.0.
                     *out = f32::from_bits(out.to_bits() & (word >> bit & 1).wrapping_neg());
                 }
             }
         }
     }
 
-    /// All weights, row after row.
+    /// All weights dequantized, mask applied, row-major.
     pub fn values(&self) -> Vec<f32> {
         let mut out = vec![0.0; self.rows * self.columns];
         out.chunks_exact_mut(self.columns.max(1)).enumerate().for_each(|(row, out)| self.read_row(row, out));
@@ -278,7 +283,7 @@ impl PackedMatrix {
     }
 }
 
-/// Blocks of a quantized type whose codes are arranged otherwise in files.
+/// Repacks a quantized type whose file layout differs from the formats of [`PackedWeights`].
 fn repacked(tensor_type: TensorType, bytes: &[u8]) -> PackedWeights {
     let (size, count) = (tensor_type.block_bytes() as usize, tensor_type.block_len() as usize / BLOCK);
     let blocks = bytes.len() / size * count;
@@ -316,7 +321,7 @@ fn repacked(tensor_type: TensorType, bytes: &[u8]) -> PackedWeights {
     }
 }
 
-/// A block of bytes as weights, with a scale and a min for each half.
+/// Dequantizes a block of 8-bit codes, with a scale and a min for each half.
 #[inline(always)]
 fn read_q8(codes: &[i8; BLOCK], scales: [f32; 2], mins: [f32; 2]) -> [f32; BLOCK] {
     let halves: [i32x4; 2] = bytemuck::cast(*codes);
@@ -327,14 +332,14 @@ fn read_q8(codes: &[i8; BLOCK], scales: [f32; 2], mins: [f32; 2]) -> [f32; BLOCK
     bytemuck::cast([half(0), half(1)])
 }
 
-/// A 16-bit IEEE float: its exponent is moved by a product, which is right for subnormal numbers too.
+/// Converts IEEE half bits to f32. Multiplying by 2¹¹² rebiases the exponent and handles subnormals too.
 #[inline(always)]
 fn read_f16(word: u16) -> f32 {
     let (sign, rest) = (u32::from(word & 0x8000) << 16, u32::from(word & 0x7fff) << 13);
     f32::from_bits((f32::from_bits(rest) * f32::from_bits(0x7780_0000)).to_bits() | sign)
 }
 
-/// The mask that keeps what is not 0: one word a block.
+/// The mask that keeps the nonzero `values`: one word per block, bit i for value i.
 pub fn mask_of(values: &[f32]) -> Vec<u32> {
     let (blocks, _) = values.as_chunks::<BLOCK>();
     let word = |block: &[f32; BLOCK]| {
@@ -350,16 +355,16 @@ fn scaled(codes: i32x4, scale: f32, min: f32) -> f32x4 {
     f32x4::from_i32x4(codes) * f32x4::splat(scale) + f32x4::splat(min)
 }
 
-/// The codes of a block of nibbles in the order of [`Lanes`].
+/// Unpacks a block of 4-bit codes in the order of [`Lanes`].
 ///
-/// * `low` — 15 in every lane.
+/// * `low`: 15 in every lane.
 #[inline(always)]
 pub fn unpack_q4(codes: &[u8; BLOCK / 2], low: u16x8) -> Lanes {
     let both: u16x8 = bytemuck::cast(*codes);
     bytemuck::cast([both & low, (both >> 8) & low, (both >> 4) & low, both >> 12])
 }
 
-/// The codes of a block of bytes in the order of [`Lanes`].
+/// Unpacks a block of 8-bit codes in the order of [`Lanes`].
 #[inline(always)]
 pub fn unpack_q8(codes: &[i8; BLOCK]) -> Lanes {
     let [first, second]: [i16x8; 2] = bytemuck::cast(*codes);
@@ -376,7 +381,7 @@ const fn bits(vector: usize) -> [i16; 8] {
     out
 }
 
-/// A word of a mask in the order of [`Lanes`]: all ones where the weight stays, 0 where it is gone.
+/// Unpacks a mask word in the order of [`Lanes`]: −1 (all ones) for a kept weight, 0 for a pruned one.
 #[inline(always)]
 pub fn unpack_mask(word: u32) -> Lanes {
     let (even, odd) = (i16x8::new(const { bits(0) }), i16x8::new(const { bits(1) }));

@@ -1,8 +1,9 @@
-//! Work that several threads do together.
+//! A fixed pool of helper threads and the job they execute.
 //!
-//! In the browser a thread is a worker of its own that runs the engine's program on the engine's memory (`worker::helpers`,
-//! `crates/worker/src/helper.js`); it may only compute: memory is allocated by the engine alone. Natively it is one of the system's threads
-//! ([`start_helpers`]). Where none has come, as on pages that may not share memory, everything is computed by the one that asks.
+//! In the browser a helper is a web worker that runs the engine's module on the engine's shared memory
+//! (`worker::helpers`, `crates/worker/src/helper.js`). Helpers must not allocate: only the engine's thread does.
+//! Natively a helper is a thread of the operating system ([`start_helpers`]). Without helpers, as on pages without
+//! shared memory, the caller computes everything itself.
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
@@ -11,48 +12,49 @@ use std::sync::atomic::AtomicU32;
 
 use words::{add, load, store, wake};
 
-/// How often a helper looks for the next job before it sleeps: some 0.2 ms, longer than the engine takes from one product of a
-/// token to the next. Waking takes as long as a product.
+/// Iterations that a helper spins for the next job before it sleeps: about 0.2 ms, longer than the gap between two
+/// matrix products of a token. Waking a sleeping helper takes about as long as a product.
 const SPIN_ITERATIONS: u32 = 100_000;
 
-/// Those who help, and what they are at.
+/// A fixed pool of helper threads and the job they execute.
 pub struct Pool {
-    /// Odd while a job may be entered. Each job has a number of its own.
+    /// Incremented when a job opens and when it closes: odd while a job may be entered.
     state: AtomicU32,
-    /// The next part of the job that nobody has begun.
+    /// Index of the next part of the job to start.
     next: AtomicU32,
-    /// Helpers that have entered the job.
+    /// Number of helpers inside the job.
     inside: AtomicU32,
-    /// Helpers that sleep.
+    /// Number of sleeping helpers.
     asleep: AtomicU32,
-    /// Helpers in all.
+    /// Number of helpers.
     helpers: AtomicU32,
-    /// 1 after a helper's program has failed.
+    /// 1 after a helper has failed.
     failed: AtomicU32,
-    /// Who shares work now.
+    /// Number of threads inside [`Pool::parallel_for`]; only the first one uses the helpers.
     sharing: AtomicU32,
     job: UnsafeCell<Option<Job>>,
 }
 
-// SAFETY: the job is written only while the state is even and nobody who saw it odd is inside; it is read only by who came inside
-// and saw the state odd after that. A helper may come inside late, but then it finds the state changed and reads nothing.
+// SAFETY: the job is written only while the state is even and no helper that saw it odd is inside. It is read only by a
+// helper that first counted itself inside and then saw the same odd state. A late helper finds the state changed and
+// reads nothing.
 unsafe impl Sync for Pool {}
 
-/// The parts of some work.
+/// A closure, type-erased, and its number of parts.
 #[derive(Clone, Copy)]
 struct Job {
     parts: u32,
-    /// Does one part of `work`.
+    /// Calls `work` for one part.
     run: unsafe fn(work: *const (), part: usize),
     work: *const (),
 }
 
-/// Simple operations (a multiplication and an addition) that are worth a part of their own: some 5 µs, beside 0.5 to begin it.
+/// Multiply-adds that justify a part of their own: about 5 µs of work against 0.5 µs to start it.
 const PART: u64 = 50_000;
-/// Parts for each thread, so that one that is held up leaves its work to the others.
+/// Parts per thread; more than one, so that other threads take over the work of a delayed one.
 const PARTS_A_THREAD: usize = 4;
 
-/// Things to be done, in parts of so many.
+/// A number of items divided into parts of equal size (the last may be smaller).
 #[derive(Clone, Copy)]
 pub struct Parts {
     items: usize,
@@ -60,9 +62,9 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Divides some items so that all threads have something to do.
+    /// Divides `items` so that every thread has work and each part is worth its overhead.
     ///
-    /// * `cost` — operations of one of them.
+    /// * `cost`: multiply-adds per item.
     pub fn of(items: usize, cost: usize) -> Self {
         let most = match POOL.threads() {
             1 => 1,
@@ -72,27 +74,27 @@ impl Parts {
         Self { items, size: items.div_ceil(count as usize).max(1) }
     }
 
-    /// How many parts.
+    /// Number of parts.
     pub fn count(&self) -> usize {
         self.items.div_ceil(self.size)
     }
 
-    /// The same with whole steps of items in each part.
+    /// The same items with the part size rounded up to a multiple of `step`.
     pub fn in_steps_of(self, step: usize) -> Self {
         Self { size: self.size.next_multiple_of(step), ..self }
     }
 
-    /// Does some work by all threads: for each part its number and its items.
+    /// Calls `work(part, items of the part)` for each part on all threads; returns when all are done.
     pub fn parallel_for(self, work: impl Fn(usize, Range<usize>) + Sync) {
         POOL.parallel_for(self.count(), |part| work(part, part * self.size..self.items.min((part + 1) * self.size)));
     }
 }
 
-/// The engine's helpers.
+/// The engine's thread pool.
 pub static POOL: Pool = Pool::new();
 
 impl Pool {
-    /// Nobody helps yet.
+    /// A pool without helpers.
     const fn new() -> Self {
         Self {
             state: AtomicU32::new(0),
@@ -106,31 +108,30 @@ impl Pool {
         }
     }
 
-    /// How many threads compute, the engine's own with them.
+    /// Number of computing threads: the helpers and the caller.
     pub fn threads(&self) -> usize {
         1 + load(&self.helpers) as usize
     }
 
-    /// Where a helper whose program has failed writes a 1.
+    /// Address at which a failed helper writes 1.
     pub fn failed(&self) -> *const u32 {
         self.failed.as_ptr()
     }
 
-    /// Does all parts of some work, in no order, by all threads; returns when all are done.
+    /// Calls `work` for each of `parts` parts on all threads, in any order; returns when all are done.
     ///
     /// # Panics
-    /// When a helper's program has failed.
+    /// If a helper has failed.
     pub fn parallel_for<W: Fn(usize) + Sync>(&self, parts: usize, work: W) {
         if parts < 2 || load(&self.helpers) == 0 {
             return (0..parts).for_each(work);
         }
-        // Another thread of a native program may share its own work at the moment.
+        // In a native program another thread may be using the helpers; this one then works alone.
         let sharing = Sharing::begin(self);
         if sharing.is_alone {
             let job = Job { parts: parts as u32, run: run_part::<W>, work: (&raw const work).cast() };
-            // SAFETY: all who read the last job have left (`Open`), and none reads this one before the state is odd: a helper
-            // that
-            // comes inside late looks at the state first, and leaves.
+            // SAFETY: all helpers have left the last job (dropping `Open` waits for that), and none reads this one
+            // before the state is odd: a late helper checks the state first and leaves.
             unsafe { *self.job.get() = Some(job) };
             store(&self.next, 0);
             add(&self.state, 1);
@@ -145,26 +146,27 @@ impl Pool {
         }
     }
 
-    /// Does what parts are left.
+    /// Executes parts until none is left to start.
     fn do_parts(&self, job: Job) {
         loop {
             let part = add(&self.next, 1);
             if part >= job.parts {
                 return;
             }
-            // SAFETY: the one who shares the work waits for all who are at it.
+            // SAFETY: the thread that opened the job waits until all helpers have left it, so `work` is alive.
             unsafe { (job.run)(job.work, part as usize) };
         }
     }
 
-    /// Counts another helper, which has to call [`help`](Self::worker_run) again and again.
+    /// Registers another helper, which must then call [`worker_run`](Self::worker_run) in a loop.
     pub fn worker_join(&self) {
         add(&self.helpers, 1);
         add(&self.asleep, 1);
     }
 
-    /// Helps until there has been nothing to do for a while; the state that the helper is to sleep in. A change of it
-    /// ([`state`](Self::state)) wakes.
+    /// Executes jobs until there has been none for `SPIN_ITERATIONS`.
+    ///
+    /// Returns the value of [`state`](Self::state) at which the helper should sleep until the state changes.
     pub fn worker_run(&self) -> u32 {
         add(&self.asleep, u32::MAX);
         let mut looks = 0;
@@ -177,40 +179,40 @@ impl Pool {
                 looks += 1;
                 std::hint::spin_loop();
             } else {
-                // Whoever changes the state from here on wakes those who sleep.
+                // Counted before sleeping: whoever opens a job from here on also wakes this helper.
                 add(&self.asleep, 1);
                 return state;
             }
         }
     }
 
-    /// Does parts of the job of a state, if it may still be entered, until it is closed.
+    /// Executes parts of the job opened at `state`, if it is still open, and waits until it is closed.
     fn enter(&self, state: u32) {
         add(&self.inside, 1);
-        // Only now it is sure that the job stays while this helper is in it.
+        // Checked after `inside` was incremented: from then on the job is not replaced while the state is this.
         if load(&self.state) == state {
-            // SAFETY: the job is not written while anyone is inside.
+            // SAFETY: the job is not written while a helper is inside and the state is unchanged.
             if let Some(job) = unsafe { *self.job.get() } {
                 self.do_parts(job);
             }
         }
         add(&self.inside, u32::MAX);
-        // What is left of this job is begun; the next has another number.
+        // All parts of this job have been started; the next job has another state.
         while load(&self.state) == state {
             std::hint::spin_loop();
         }
     }
 
-    /// The word that says whether there is a job.
+    /// Address of the state word: odd while a job is open. Helpers sleep on it.
     pub fn state(&self) -> *const u32 {
         self.state.as_ptr()
     }
 }
 
-/// Who shares work, until it is done or has panicked.
+/// Counts a thread in [`Pool::parallel_for`] until it returns or panics.
 struct Sharing<'a> {
     pool: &'a Pool,
-    /// Whether nobody else does.
+    /// Whether no other thread was in it, so that this one may use the helpers.
     is_alone: bool,
 }
 
@@ -226,17 +228,19 @@ impl Drop for Sharing<'_> {
     }
 }
 
-/// What tells that a helper has failed.
+/// Callback of [`tell_failure`].
 static TELL_FAILURE: OnceLock<fn()> = OnceLock::new();
 
-/// Has a function called before the engine panics because a helper has failed. The panic cannot tell it where the helper failed in
-/// a panic of its own: both share the library's count of panics, so that the engine's looks like a second one and ends at once.
+/// Sets a function to be called before the engine panics because a helper has failed. The first one set stays.
+///
+/// The panic itself may not report it: engine and helper share the standard library's panic count, so after a helper's
+/// panic the engine's looks like a nested one and aborts at once.
 pub fn tell_failure(tell: fn()) {
-    // There is one engine.
+    // There is one engine per process, so a second call is ignored.
     let _ = TELL_FAILURE.set(tell);
 }
 
-/// A job that may be entered; it ends when all who are in it have left.
+/// An open job. Dropping it closes the job and waits until all helpers have left.
 struct Open<'a>(&'a Pool);
 
 impl Drop for Open<'_> {
@@ -257,11 +261,11 @@ impl Drop for Open<'_> {
 /// # Safety
 /// `work` points to a `W`.
 unsafe fn run_part<W: Fn(usize)>(work: *const (), part: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: as this function requires.
     unsafe { (*work.cast::<W>())(part) }
 }
 
-/// A slice of which each part of a job writes its own places.
+/// A mutable f32 slice shared by threads, of which each part of a job writes its own elements.
 #[derive(Clone, Copy)]
 pub struct SharedSlice<'a> {
     first: *mut f32,
@@ -269,28 +273,28 @@ pub struct SharedSlice<'a> {
     of: std::marker::PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: who makes a reference says that no other is to the same places.
+// SAFETY: callers of the unsafe methods guarantee that no two parts access the same elements.
 unsafe impl Sync for SharedSlice<'_> {}
 
 impl<'a> SharedSlice<'a> {
-    /// Of a slice that nobody else has.
+    /// Wraps an exclusively borrowed slice.
     pub fn new(slice: &'a mut [f32]) -> Self {
         Self { first: slice.as_mut_ptr(), length: slice.len(), of: std::marker::PhantomData }
     }
 
-    /// How many numbers.
+    /// Number of elements.
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// The place of a number, or the end.
+    /// Pointer to element `at`, or to one past the last.
     pub fn place(&self, at: usize) -> *mut f32 {
         assert!(at <= self.length);
-        // SAFETY: within the slice, or just behind it.
+        // SAFETY: within the slice, or one past its end.
         unsafe { self.first.add(at) }
     }
 
-    /// Sets one number.
+    /// Sets one element.
     ///
     /// # Safety
     /// No other part of the job writes or reads it.
@@ -301,7 +305,7 @@ impl<'a> SharedSlice<'a> {
         unsafe { *self.first.add(at) = value }
     }
 
-    /// Some of the numbers.
+    /// `length` elements from `from` on.
     ///
     /// # Safety
     /// No other part of the job writes or reads them.
@@ -313,7 +317,7 @@ impl<'a> SharedSlice<'a> {
     }
 }
 
-/// Words that several threads read and write.
+/// Atomic words shared by threads, and sleeping until one changes: native version.
 #[cfg(not(target_arch = "wasm32"))]
 mod words {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -331,24 +335,24 @@ mod words {
         word.fetch_add(value, SeqCst)
     }
 
-    /// Where helpers sleep until a word has changed, whichever it is.
+    /// Lock and condition variable of all sleeping helpers, whichever word they wait for.
     static SLEEP: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 
-    /// Wakes who sleeps until the word changes, after it was changed.
+    /// Wakes all sleeping helpers; called after a word was changed.
     pub(super) fn wake(_: &AtomicU32) {
-        // Whoever has looked at the word before it was changed holds the lock until it sleeps.
+        // A helper that saw the old value holds the lock until it sleeps, so it cannot miss the notification.
         drop(SLEEP.0.lock().unwrap_or_else(PoisonError::into_inner));
         SLEEP.1.notify_all();
     }
 
-    /// Sleeps while a word has a value.
+    /// Sleeps while `word` equals `value`.
     pub(super) fn sleep_while(word: &AtomicU32, value: u32) {
         let lock = SLEEP.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(SLEEP.1.wait_while(lock, |()| load(word) == value));
     }
 }
 
-/// The same by `shared_memory.rs`, with the instructions that they need.
+/// The same in WebAssembly: linked from `crates/wasm-atomics`, which is compiled with atomic instructions.
 #[cfg(target_arch = "wasm32")]
 mod words {
     use std::sync::atomic::AtomicU32;
@@ -365,7 +369,9 @@ mod words {
     }
 }
 
-/// Starts threads that help for good, so many that `threads` compute in all. Where the system gives fewer, fewer compute.
+/// Starts helper threads until `threads` threads compute, the caller included. They run until the process ends.
+///
+/// If the system refuses a thread, the pool stays smaller.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn start_helpers(pool: &'static Pool, threads: usize) {
     for now in pool.threads()..threads {
@@ -375,7 +381,7 @@ pub fn start_helpers(pool: &'static Pool, threads: usize) {
                 words::sleep_while(&pool.state, pool.worker_run());
             }
         };
-        // What it was at may be freed when the one who shares it fails for its part: the panic's message is the last word.
+        // A panic in a helper aborts the process: the job's data may be freed while the caller unwinds.
         let helper = move || {
             let Err(_) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(helped));
             std::process::abort();
@@ -426,7 +432,7 @@ mod tests {
         static HELPED: Pool = Pool::new();
         start_helpers(&HELPED, 2);
         let alone = std::thread::current().id();
-        // The helper leaves the one who shares a part, whoever is first.
+        // The helper waits in its first part until the calling thread has panicked in one.
         let failing = AtomicUsize::new(0);
         let panicked = std::panic::catch_unwind(|| {
             HELPED.parallel_for(100, |_| {

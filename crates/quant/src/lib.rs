@@ -1,4 +1,4 @@
-//! The types that ggml stores tensors in, and their blocks as numbers. Source: `ggml.h`, `ggml-quants.c`.
+//! ggml's tensor types and their dequantization to f32. Source: `ggml.h`, `ggml-quants.c`.
 
 #![warn(missing_docs)]
 

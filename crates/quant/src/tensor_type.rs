@@ -1,6 +1,6 @@
-//! How tensors in files are stored.
+//! Element types of tensors in GGUF and safetensors files.
 
-/// How a tensor's numbers are stored. Source: `ggml.h`, `enum ggml_type`; safetensors has the first three.
+/// Storage type of a tensor. Source: `ggml.h`, `enum ggml_type`; safetensors has only the first three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(non_camel_case_types)]
 pub enum TensorType {
@@ -30,7 +30,7 @@ pub enum TensorType {
     Q5_K,
     /// 256 weights of 6 bits, an 8-bit scale for each 16.
     Q6_K,
-    /// 256 weights: an f32 scale, 256 signed bytes, sums that are not needed.
+    /// 256 weights: an f32 scale, 256 signed bytes, and block sums, which are not used here.
     Q8_K,
     /// 32 weights of 16 unevenly spaced values: an f16 scale, 16 bytes of nibbles.
     IQ4_NL,
@@ -39,7 +39,7 @@ pub enum TensorType {
 }
 
 impl TensorType {
-    /// All types, each with its number in GGUF, its name as llama.cpp writes it, weights in a block, and bytes of a block.
+    /// All types: number in GGUF, llama.cpp's name, weights per block, bytes per block.
     const TABLE: [(Self, u32, &'static str, u64, u64); 16] = [
         (Self::F32, 0, "F32", 1, 4),
         (Self::F16, 1, "F16", 1, 2),
@@ -59,7 +59,7 @@ impl TensorType {
         (Self::IQ4_XS, 23, "IQ4_XS", 256, 136),
     ];
 
-    /// Types of GGUF that are known by name only.
+    /// GGUF types that are not supported, by number and name.
     const REFUSED: [(u32, &'static str); 16] = [
         (9, "Q8_1"),
         (16, "IQ2_XXS"),
@@ -84,10 +84,10 @@ impl TensorType {
         found.map_or((0, "", 1, 1), |(_, number, name, block, bytes)| (*number, *name, *block, *bytes))
     }
 
-    /// From the number in a GGUF file.
+    /// The type with this number in GGUF.
     ///
     /// # Errors
-    /// The type's name, or its number where the name is not known.
+    /// For an unsupported type: its name, or its number if the name is unknown.
     pub fn from_number(number: u32) -> Result<Self, String> {
         let known = Self::TABLE.iter().find(|(_, of, ..)| *of == number);
         known.map(|(tensor_type, ..)| *tensor_type).ok_or_else(|| {
@@ -96,27 +96,27 @@ impl TensorType {
         })
     }
 
-    /// The names of all types that are read.
+    /// Names of all supported types, separated by commas.
     pub fn names() -> String {
         Self::TABLE.map(|(_, _, name, ..)| name).join(", ")
     }
 
-    /// Whether numbers stand alone, not in blocks.
+    /// Whether the type is a plain float, not quantized in blocks.
     pub fn is_float(self) -> bool {
         self.block_len() == 1
     }
 
-    /// Weights in a block.
+    /// Weights per block; 1 for floats.
     pub fn block_len(self) -> u64 {
         self.entry().2
     }
 
-    /// Bytes of a block.
+    /// Bytes per block.
     pub fn block_bytes(self) -> u64 {
         self.entry().3
     }
 
-    /// The name as llama.cpp writes it.
+    /// The name in llama.cpp, such as "Q4_K".
     pub fn name(self) -> &'static str {
         self.entry().1
     }

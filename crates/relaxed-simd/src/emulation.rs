@@ -1,13 +1,14 @@
-//! The WebAssembly instructions of [`crate::gemv`] on the host, for tests.
+//! The WebAssembly instructions of [`crate::gemv`] emulated on the host, for tests.
 //!
-//! Source: WebAssembly core specification 3.0, "Vector instructions", with its list of what relaxed ones may give. Where an operand makes
-//! that more than one result, the emulation panics, but for [`f32x4_relaxed_madd`], whose two results tests choose between.
+//! Source: WebAssembly core specification 3.0, "Vector instructions", which lists the permitted results of relaxed
+//! instructions. For operands with more than one permitted result the emulation panics, except for
+//! [`f32x4_relaxed_madd`], where [`FUSES`] selects one of its two.
 
 use core::cell::Cell;
 use std::thread_local;
 
 thread_local! {
-    /// Whether [`f32x4_relaxed_madd`] rounds once.
+    /// Whether [`f32x4_relaxed_madd`] rounds once (fused) or twice.
     pub static FUSES: Cell<bool> = const { Cell::new(true) };
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn f32x4_extract_lane<const LANE: usize>(x: v128) -> f32 {
     to_f32(x)[LANE]
 }
 
-/// a · b + c, rounded once or twice.
+/// a · b + c, rounded as [`FUSES`] says.
 pub(crate) fn f32x4_relaxed_madd(a: v128, b: v128, c: v128) -> v128 {
     let (a, b, c) = (to_f32(a), to_f32(b), to_f32(c));
     let fuses = FUSES.get();
@@ -133,14 +134,14 @@ pub(crate) fn i32x4_shuffle<const A: usize, const B: usize, const C: usize, cons
 /// # Safety
 /// 16 bytes can be read.
 pub(crate) unsafe fn v128_load(from: *const v128) -> v128 {
-    // SAFETY: the caller says that they can be read.
+    // SAFETY: the caller guarantees that they can be read.
     v128(unsafe { from.cast::<[u8; 16]>().read_unaligned() })
 }
 
 /// # Safety
 /// 4 bytes can be read.
 pub(crate) unsafe fn v128_load32_splat(from: *const u32) -> v128 {
-    // SAFETY: the caller says that they can be read.
+    // SAFETY: the caller guarantees that they can be read.
     let word = unsafe { from.read_unaligned() };
     from_i32(|_| word as i32)
 }

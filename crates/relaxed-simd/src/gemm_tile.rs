@@ -1,58 +1,58 @@
-//! The innermost loops of the product with many rows of activations, generic over a vector of four floats.
+//! The innermost loops of gemm, generic over a vector of four floats.
 
-// Iterators by value keep the sums in memory, and so need a stack.
+// Iterators by value would keep the sums in memory, which needs a stack.
 #![allow(clippy::needless_range_loop)]
 
 use core::array::from_fn;
 
-/// Four floats.
+/// A vector of four f32.
 pub trait SimdF32x4: Copy {
-    /// Four zeros.
+    /// All zeros.
     fn zeros() -> Self;
 
-    /// Four floats from memory.
+    /// Loads four floats; `from` needs no alignment beyond that of f32.
     ///
     /// # Safety
-    /// They can be read.
+    /// Four floats can be read at `from`.
     unsafe fn load(from: *const f32) -> Self;
 
-    /// a · b + self.
+    /// self + a · b.
     fn mul_add(self, a: Self, b: Self) -> Self;
 
-    /// Their sum.
+    /// Sum of the four lanes.
     fn sum(self) -> f32;
 }
 
-/// What is multiplied: some rows of weights and all rows of activations, `columns` of each.
+/// One tile of a gemm: some rows of f32 weights and all rows of activations, `columns` columns of each.
 #[repr(C)]
 pub struct GemmTile {
-    /// `[rows, columns]`, row after row.
+    /// Weights `[rows, columns]`, row-major.
     pub weights: *const f32,
     /// Rows of weights.
     pub rows: usize,
     /// Columns.
     pub columns: usize,
-    /// The first row of activations.
+    /// Activations `[activation_rows, columns]`, rows `activation_stride` apart.
     pub activations: *const f32,
     /// Rows of activations.
     pub activation_rows: usize,
-    /// Numbers from one row of activations to the next.
+    /// Distance between rows of activations, in floats.
     pub activation_stride: usize,
-    /// Where the first row's sums are added to.
+    /// Output `[activation_rows, rows]`, rows `out_stride` apart; products are added to it.
     pub out: *mut f32,
-    /// Numbers from one row of sums to the next.
+    /// Distance between rows of `out`, in floats.
     pub out_stride: usize,
 }
 
-/// Columns that are taken at once: of a [`SimdF32x4`].
+/// Columns per step: the lanes of a [`SimdF32x4`].
 const STEP: usize = 4;
-/// Rows of weights, and rows of activations, whose sums are kept in registers at once.
+/// Rows of weights and of activations whose sums are kept in registers at once.
 const TILE: [usize; 2] = [2, 4];
 
-/// Adds the products of each row of activations and each row of weights.
+/// out += x Wᵀ for a tile.
 ///
 /// # Safety
-/// What the tile describes can be read, and the sums written.
+/// The weights and activations that the tile describes can be read, and its output read and written.
 pub unsafe fn add_products<V: SimdF32x4>(tile: &GemmTile) {
     let [most_rows, most_activations] = TILE;
     let mut activation = 0;
@@ -78,15 +78,15 @@ pub unsafe fn add_products<V: SimdF32x4>(tile: &GemmTile) {
         activation += most_activations;
     }
     if !tile.columns.is_multiple_of(STEP) {
-        // SAFETY: the caller says what the tile describes can be read and written.
+        // SAFETY: as this function requires.
         unsafe { add_rest(tile) };
     }
 }
 
-/// Adds the products of `T` rows of activations and `R` rows of weights.
+/// Adds the products of `R` rows of weights from `row` on and `T` rows of activations from `activation` on.
 ///
 /// # Safety
-/// Both are rows of the tile.
+/// As [`add_products`]; these rows are within the tile.
 #[inline(always)]
 unsafe fn add_tile<V: SimdF32x4, const R: usize, const T: usize>(tile: &GemmTile, row: usize, activation: usize) {
     let GemmTile { weights, columns, activations, activation_stride, out, out_stride, .. } = *tile;
@@ -113,10 +113,10 @@ unsafe fn add_tile<V: SimdF32x4, const R: usize, const T: usize>(tile: &GemmTile
     }
 }
 
-/// Adds the products of the columns that fill no tile.
+/// Adds the products of the last `columns % STEP` columns.
 ///
 /// # Safety
-/// What the tile describes can be read, and the sums written.
+/// As [`add_products`].
 unsafe fn add_rest(tile: &GemmTile) {
     let GemmTile { weights, rows, columns, activations, activation_rows, activation_stride, out, out_stride } = *tile;
     for activation in 0..activation_rows {

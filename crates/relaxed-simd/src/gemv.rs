@@ -1,9 +1,9 @@
-//! The product of packed weights with few rows of activations, by relaxed SIMD: a dot product of bytes.
+//! gemv of quantized weights and split activations by relaxed SIMD.
 //!
-//! The high part of an activation, of 16 bits, is multiplied in 16-bit lanes as elsewhere; the low one, of 7 bits, meets the codes as
-//! bytes, before they are unpacked, sixteen at a time.
+//! The 16-bit high part of the activations is multiplied in 16-bit lanes, as in the engine's own loops. The 7-bit low
+//! part is multiplied with the codes as bytes, sixteen at a time, by the relaxed dot product.
 
-// Iterators by value keep the sums in memory, and so need a stack.
+// Iterators by value would keep the sums in memory, which needs a stack.
 #![allow(clippy::needless_range_loop)]
 
 #[cfg(not(target_feature = "relaxed-simd"))]
@@ -21,15 +21,15 @@ use core::arch::wasm32::{
 
 use crate::gemv_abi::{BLOCK, Constants, GemvJob, HIGH_UNIT, LOW_BYTES, SCALE, SPLIT_BYTES};
 
-/// [`dot`] gives this many times Σ code · activation: the products of high parts are shifted by 8 bits, those of low parts by 1.
+/// [`dot`] returns 2 · 128 · Σ code · x: products of the high parts are scaled by 2⁸, those of the low parts by 2.
 const UNITS: f32 = 2.0 * HIGH_UNIT as f32;
 
-/// Writes the products of each row of weights and each row of activations.
+/// Writes x Wᵀ for the rows of a job.
 ///
 /// # Safety
-/// What `job` describes can be read, and the products written.
+/// All inputs that `job` describes can be read, and its output written.
 pub(crate) unsafe fn multiply(job: &GemvJob) {
-    // SAFETY: the caller says what the job describes can be read and written.
+    // SAFETY: as this function requires.
     unsafe {
         match (job.bits, job.mask.is_null(), job.activation_rows) {
             (4, true, 1) => by_row::<4, false, 1>(job),
@@ -48,14 +48,15 @@ pub(crate) unsafe fn multiply(job: &GemvJob) {
     }
 }
 
-/// Codes of a block, as bytes, and as 16-bit lanes in the order of the high parts; 4-bit ones 256 times as large there.
+/// Codes of a block as bytes, and as 16-bit lanes in the order of the activations' high parts. In the lanes 4-bit codes
+/// are multiplied by 256.
 #[derive(Clone, Copy)]
 struct Codes {
     bytes: [v128; 2],
     lanes: [v128; 4],
 }
 
-/// The constants that are used.
+/// [`Constants`] in registers.
 #[derive(Clone, Copy)]
 struct Vectors {
     nibble: v128,
@@ -76,10 +77,10 @@ impl Codes {
     }
 }
 
-/// The bytes of a block's codes.
+/// Loads a block's codes, one per byte.
 #[inline(always)]
 unsafe fn read<const BITS: usize>(codes: *const v128, vectors: &Vectors) -> [v128; 2] {
-    // SAFETY: the caller gives a block of the job's codes.
+    // SAFETY: the caller passes a pointer to a block of the job's codes.
     unsafe {
         match BITS {
             4 => [v128_and(v128_load(codes), vectors.nibble), v128_and(u16x8_shr(v128_load(codes), 4), vectors.nibble)],
@@ -88,11 +89,12 @@ unsafe fn read<const BITS: usize>(codes: *const v128, vectors: &Vectors) -> [v12
     }
 }
 
-/// Σ code · activation of a block in four parts, [`UNITS`] times. Exact for 4 bits, 15 · 256 · 32768 · 8 < 2³¹, where it is one
-/// integer.
+/// [`UNITS`] · Σ code · activation of a block as four partial sums, in units of the activations' scale.
+///
+/// For 4 bits high and low parts are summed in one i32 without overflow: 15 · 256 · 32768 · 8 < 2³¹.
 #[inline(always)]
 unsafe fn dot<const BITS: usize>(codes: &Codes, activations: *const u8, vectors: &Vectors) -> v128 {
-    // SAFETY: the caller says that these are the split activations of a block.
+    // SAFETY: the caller passes the split activations of a block.
     unsafe {
         let high = |i: usize| i32x4_dot_i16x8(codes.lanes[i], v128_load(activations.cast::<v128>().add(i)));
         let low = |i: usize| {
@@ -113,12 +115,12 @@ unsafe fn dot<const BITS: usize>(codes: &Codes, activations: *const u8, vectors:
     }
 }
 
-/// With `N` rows of activations.
-// A function of its own: a browser's better compiler takes each when it is used much, and all in one would take it long.
+/// [`multiply`] for `N` rows of activations.
+// Not inlined: a browser's optimizing compiler compiles hot functions one by one, and one with all variants takes long.
 #[inline(never)]
 unsafe fn by_row<const BITS: usize, const MASKED: bool, const N: usize>(job: &GemvJob) {
     let GemvJob { codes, scales, mins, mask, blocks, activations, sums: activation_sums, .. } = *job;
-    // SAFETY: all places are within the rows that the caller says the job has.
+    // SAFETY: all addresses are within the rows that the job describes.
     unsafe {
         let constants: &Constants = &*job.constants;
         let vector = |at: *const u8| v128_load(at.cast());
@@ -129,10 +131,10 @@ unsafe fn by_row<const BITS: usize, const MASKED: bool, const N: usize>(job: &Ge
         };
         let apart = blocks * SPLIT_BYTES;
         let has_mins = !mins.is_null();
-        // Two rows of weights at once are faster in a loop alone, and slower in a model.
+        // Two rows of weights at a time were faster in a microbenchmark but slower in a model.
         for row in 0..job.rows {
             let mut sums = [f32x4_splat(0.0); N];
-            // Places that go on by themselves: counted from a number they cost as much as the products.
+            // Incremented pointers: computing addresses from an index costs as much as the products.
             let (mut at, mut activations) = (codes.add(row * blocks * (BLOCK * BITS / 8)), activations);
             let mut scale_at = scales.add(row * blocks);
             let mut min_at = mins.wrapping_add(row * blocks);
@@ -171,7 +173,7 @@ unsafe fn by_row<const BITS: usize, const MASKED: bool, const N: usize>(job: &Ge
             for n in 0..N {
                 let mut product = sum(sums[n]) / UNITS;
                 if !MASKED && has_mins {
-                    // They meet whole blocks, whose sums are known.
+                    // Without a mask the min term is Σ min · (sum of the block's activations).
                     product += floats(mins.add(row * blocks), activation_sums.add(n * blocks), blocks);
                 }
                 *job.out.add(n * job.out_stride + row) = product;
@@ -180,7 +182,7 @@ unsafe fn by_row<const BITS: usize, const MASKED: bool, const N: usize>(job: &Ge
     }
 }
 
-/// The sum of four numbers.
+/// Sum of the four lanes.
 #[inline(always)]
 pub(crate) fn sum(of: v128) -> f32 {
     let pairs = f32x4_add(of, i32x4_shuffle::<2, 3, 0, 1>(of, of));
@@ -192,7 +194,7 @@ pub(crate) fn sum(of: v128) -> f32 {
 unsafe fn floats(a: *const f32, b: *const f32, count: usize) -> f32 {
     let mut sums = f32x4_splat(0.0);
     let mut at = 0;
-    // SAFETY: the caller says that there are so many.
+    // SAFETY: the caller guarantees that `count` floats can be read at both.
     unsafe {
         while at + 4 <= count {
             sums = f32x4_relaxed_madd(v128_load(a.add(at).cast()), v128_load(b.add(at).cast()), sums);
@@ -215,7 +217,8 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    /// A block of activations: 32 high parts of 16 bits, 32 low parts of 7 bits as 16-bit lanes and as bytes, and a scale.
+    /// A block of activations: 32 high parts of 16 bits, 32 low parts of 7 bits as 16-bit lanes and as bytes, and a
+    /// scale.
     #[derive(Debug)]
     struct Block {
         high: Vec<i16>,
@@ -228,7 +231,7 @@ mod tests {
             f64::from(self.scale) * (f64::from(self.high[at]) + f64::from(self.low[at]) / f64::from(HIGH_UNIT))
         }
 
-        /// As the engine writes it: lanes of even and odd columns of each half.
+        /// Memory layout of `SplitActivations`: lanes of even and odd columns of each half, low bytes, scale.
         fn bytes(&self) -> Vec<u8> {
             let order = |vector: usize, lane: usize| 16 * (vector / 2) + 2 * lane + vector % 2;
             let places = (0..4).flat_map(|vector| (0..8).map(move |lane| order(vector, lane)));
@@ -250,7 +253,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Codes of 4 and of 8 bits at their ends too; with and without mask and zero points; one to three rows; both roundings.
+        /// 4-bit and 8-bit codes, extremes included, with and without mask and mins, 1 to 3 rows, both roundings of
+        /// madd.
         #[test]
         fn products_are_right(
             bits in prop_oneof![Just(4usize), Just(8)],
@@ -272,7 +276,7 @@ mod tests {
                 }
             };
             let bytes: Vec<u8> = activations.iter().flat_map(Block::bytes).collect();
-            // Bytes that lie as the engine's structures do.
+            // Aligned to 16 bytes, as `SplitActivations` is.
             let mut aligned = vec![0u128; bytes.len() / 16];
             for (to, from) in aligned.iter_mut().zip(bytes.chunks_exact(16)) {
                 *to = u128::from_ne_bytes(from.try_into().unwrap());

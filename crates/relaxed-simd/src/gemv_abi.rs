@@ -1,66 +1,66 @@
-//! What the product of packed weights with few rows of activations is given in the program with relaxed SIMD.
+//! Arguments of gemv in the relaxed-SIMD module, passed by pointer in shared memory.
 
-/// Weights in a block: they share a scale, and so do the activations that they meet.
+/// Weights per block, which share a scale; activations share a scale in blocks of the same size.
 pub const BLOCK: usize = 32;
-/// Bytes of a block's split activations (`kernels::activations::SplitActivations`).
+/// Bytes of a block of split activations (`kernels::activations::SplitActivations`).
 pub const SPLIT_BYTES: usize = 5 * BLOCK + 16;
-/// Where, among them, the low parts begin as bytes, in the order of the columns.
+/// Byte offset in it of the low parts as bytes, in column order.
 pub const LOW_BYTES: usize = 4 * BLOCK;
-/// Where, among them, the scale is.
+/// Byte offset in it of the f32 scale.
 pub const SCALE: usize = 5 * BLOCK;
-/// A unit of the high part in units of the low one.
+/// One unit of the high part in units of the low part.
 pub const HIGH_UNIT: i32 = 128;
 
-/// Rows of weights as codes, and all rows of activations.
+/// One gemv: some rows of quantized weights times all rows of activations.
 #[repr(C)]
 pub struct GemvJob {
-    /// The first row's codes, `BLOCK · bits / 8` bytes a block.
+    /// Codes of the rows, `BLOCK · bits / 8` bytes per block.
     pub codes: *const u8,
-    /// 4 or 8.
+    /// Bits per code: 4 or 8.
     pub bits: usize,
-    /// The first row's scales, one a block.
+    /// Scales of the rows, one per block.
     pub scales: *const f32,
-    /// The first row's zero points (ggml's `m`), one a block; null where all are 0.
+    /// Minimums of the rows (ggml's `m`), one per block; null if all are 0.
     pub mins: *const f32,
-    /// The first row's mask, one word a block; null where there is none.
+    /// Mask of the rows, one word per block; null if there is none.
     pub mask: *const u32,
-    /// Blocks of a row.
+    /// Blocks per row.
     pub blocks: usize,
-    /// Rows of weights.
+    /// Number of rows of weights.
     pub rows: usize,
-    /// Of all rows of activations, one after the other, [`SPLIT_BYTES`] a block.
+    /// Split activations `[activation_rows, blocks]`, [`SPLIT_BYTES`] each.
     pub activations: *const u8,
-    /// The same rows' sums, one a block.
+    /// Sums of the activations' blocks, `[activation_rows, blocks]`.
     pub sums: *const f32,
-    /// Rows of activations: 1 to 3.
+    /// Number of rows of activations: 1 to 3.
     pub activation_rows: usize,
-    /// Where the products with the first row of weights are written.
+    /// Output `[activation_rows, rows]` with rows `out_stride` apart.
     pub out: *mut f32,
-    /// Numbers from one row of products to the next.
+    /// Distance between rows of `out`, in floats.
     pub out_stride: usize,
-    /// Vectors that the loops need.
+    /// Vector constants of the loops.
     pub constants: *const Constants,
 }
 
-/// Vector constants, loaded from memory once: written in the code, a browser's compiler would make them anew at every use.
+/// Vector constants, loaded from memory once. As literals, a browser's compiler would materialize them at every use.
 #[repr(C, align(16))]
 pub struct Constants {
     /// 15 in each byte.
     pub nibble: [u8; 16],
-    /// The high byte of each 16-bit lane.
+    /// 0xff00 in each 16-bit lane.
     pub high_byte: [u16; 8],
-    /// 2 in each lane.
+    /// 2 in each 16-bit lane.
     pub two: [i16; 8],
     /// 1 in each byte.
     pub one: [u8; 16],
-    /// One bit in each byte: 1 to 128, twice.
+    /// One bit in each byte: 1, 2, 4, … 128, twice.
     pub bits: [u8; 16],
-    /// For each weight of a half of a block, the byte of the mask's word that has its bit.
+    /// For each weight of each half of a block, the index of the mask word's byte that holds its bit.
     pub mask_bytes: [[u8; 16]; 2],
 }
 
 impl Constants {
-    /// Their values.
+    /// The only instance.
     pub const VALUES: Self = {
         let (mut bits, mut mask_bytes, mut at) = ([0; 16], [[0; 16]; 2], 0);
         while at < 16 {

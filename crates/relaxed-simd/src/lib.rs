@@ -1,15 +1,16 @@
-//! The innermost loops of the matrix product, for two programs.
+//! The innermost loops of gemm and gemv, compiled into the engine and again into a separate relaxed-SIMD module.
 //!
-//! A browser that knows relaxed SIMD (Chrome since 114, not every browser) multiplies and adds in one instruction, and multiplies bytes;
-//! one that does not refuses every program with such an instruction. So `crates/worker/build.rs` builds this crate once more, alone and
-//! with those instructions, as a program that the worker starts on the engine's memory. Where it is refused, the engine's own loops run.
+//! Relaxed SIMD (in Chrome since 114, not in every browser) has a fused multiply-add and a dot product of bytes. A
+//! browser without it rejects every module that contains such an instruction. So `crates/worker/build.rs` also compiles
+//! this crate alone, with relaxed SIMD, as a second module that the worker instantiates on the engine's memory. If the
+//! browser rejects it, the engine's own loops run.
 //!
-//! * [`gemm_tile`]: many rows of activations; generic over a vector, and compiled into both programs.
-//! * [`gemv_abi`]: what the second program is given for few rows of activations.
-//! * `gemv`: its loops for those, by relaxed instructions; natively by an emulation of them, for tests.
+//! * [`gemm_tile`]: gemm; generic over the vector type, and compiled into both modules.
+//! * [`gemv_abi`]: arguments of gemv in the second module.
+//! * `gemv`: gemv by relaxed instructions; in native tests by an emulation of them.
 //!
-//! The second program may hold no data and use no stack of its own, since it shares another's memory: no checks of bounds, which bring
-//! texts with them, and no iterators by value.
+//! The second module shares the engine's memory, so it may have no static data and no stack of its own: no bounds
+//! checks, whose panic messages are data, and no iterators by value.
 
 #![no_std]
 #![warn(missing_docs)]

@@ -1,4 +1,4 @@
-//! The functions of the second program.
+//! Entry points of the relaxed-SIMD module.
 
 use core::arch::wasm32::{f32x4_relaxed_madd, f32x4_splat, v128, v128_load};
 use core::panic::PanicInfo;
@@ -15,7 +15,7 @@ impl SimdF32x4 for v128 {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller says that four numbers can be read there.
+        // SAFETY: the caller guarantees that four floats can be read there.
         unsafe { v128_load(from.cast()) }
     }
 
@@ -33,20 +33,20 @@ impl SimdF32x4 for v128 {
 /// [`gemm_tile::add_products`].
 ///
 /// # Safety
-/// The same.
+/// As that function; the pointer is valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gemm(tile: *const GemmTile) {
-    // SAFETY: the caller gives a tile whose rows can be read and written.
+    // SAFETY: the caller passes a tile whose rows can be read and written.
     unsafe { gemm_tile::add_products::<v128>(&*tile) }
 }
 
 /// [`gemv::multiply`].
 ///
 /// # Safety
-/// The same.
+/// As that function; the pointer is valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gemv(job: *const GemvJob) {
-    // SAFETY: the caller gives a job whose rows can be read and written.
+    // SAFETY: the caller passes a job whose rows can be read and written.
     unsafe { gemv::multiply(&*job) }
 }
 

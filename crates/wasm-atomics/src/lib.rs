@@ -1,8 +1,9 @@
-//! Words that several threads read and write, with the instructions of WebAssembly's threads. In the rest of the engine, as in Rust's own
-//! library for this target, such operations are plain ones, since it takes for granted that it is alone.
+//! Atomic operations on shared 32-bit words, compiled with WebAssembly's atomic instructions.
 //!
-//! `crates/worker/build.rs` builds this crate as an object of its own, with those instructions, and links it to the engine; elsewhere it
-//! is empty. The only code that takes unstable features of the compiler.
+//! The rest of the engine and Rust's standard library for this target are compiled without threads, where atomics
+//! become plain loads and stores. `crates/worker/build.rs` compiles this crate as a separate object with atomics
+//! enabled and links it to the engine. Elsewhere the crate is empty. It is the only code that uses unstable compiler
+//! features.
 
 #![cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
 #![no_std]
@@ -11,32 +12,32 @@
 use core::arch::wasm32::memory_atomic_notify;
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-/// wasm-bindgen's start of a program on shared memory fails where the program has no thread-local data.
+/// wasm-bindgen fails to start a module on shared memory that has no thread-local data; this is that data.
 #[thread_local]
 #[used]
 static ANY: u32 = 1;
 
-/// The word.
+/// Loads the word.
 #[unsafe(no_mangle)]
 pub extern "C" fn shared_load(word: &AtomicU32) -> u32 {
     word.load(SeqCst)
 }
 
-/// Sets the word.
+/// Stores `value` in the word.
 #[unsafe(no_mangle)]
 pub extern "C" fn shared_store(word: &AtomicU32, value: u32) {
     word.store(value, SeqCst);
 }
 
-/// Adds to the word, and gives what it was.
+/// Adds to the word and returns its previous value; wraps on overflow.
 #[unsafe(no_mangle)]
 pub extern "C" fn shared_add(word: &AtomicU32, value: u32) -> u32 {
     word.fetch_add(value, SeqCst)
 }
 
-/// Wakes all that sleep for the word.
+/// Wakes all threads that wait on the word.
 #[unsafe(no_mangle)]
 pub extern "C" fn shared_wake(word: &AtomicU32) {
-    // SAFETY: the word is aligned.
+    // SAFETY: the word is valid and 4-byte aligned.
     unsafe { memory_atomic_notify(word.as_ptr().cast(), u32::MAX) };
 }

@@ -1,4 +1,4 @@
-//! Causal grouped-query self-attention with rotary or learned positions, over the whole context or a window of it.
+//! Causal grouped-query self-attention with RoPE or learned positions, over the full context or a sliding window.
 
 use burn::tensor::Tensor;
 use prunescope_kernels::attention::AttentionShape;
@@ -8,7 +8,7 @@ use super::linear::Linear;
 use super::norm::Norm;
 use crate::compute::Compute;
 
-/// An attention sublayer; matrices are `[out, in]`, rows of query and key in interleaved pairs.
+/// An attention sublayer. Matrices are `[out, in]`; rotary pairs of query and key rows are interleaved (2i, 2i + 1).
 #[derive(Clone, Debug)]
 pub struct Attention<C: Compute> {
     /// Norm before the projections.
@@ -21,31 +21,32 @@ pub struct Attention<C: Compute> {
     pub value: Linear<C>,
     /// `[hidden, num_heads · head_dim]`.
     pub output: Linear<C>,
-    /// Norms of each head of queries and of keys, where the family has them.
+    /// Per-head norms of queries and keys (QK-norm); `None` if the family has none.
     pub head_norms: Option<[Norm<C>; 2]>,
-    /// Norm of the output, where the family has it.
+    /// Norm of the output before the residual addition; `None` if the family has none.
     pub post_norm: Option<Norm<C>>,
-    /// Its heads, and what they see.
+    /// Heads, scale and window.
     pub heads: AttentionShape,
-    /// Whether it sees a window only, so that it takes the positions of windows.
+    /// Whether it attends to a sliding window, and so uses [`Positions::windowed`].
     pub windowed: bool,
 }
 
-/// What all layers of one forward pass share: where its tokens stand.
+/// Position data of one forward pass's tokens, shared by all layers.
 #[derive(Clone, Debug)]
 pub struct Positions<C: Compute> {
-    /// For layers that see the whole context.
+    /// For layers with full attention.
     pub whole: C::Positions,
-    /// For layers that see a window.
+    /// For layers with sliding-window attention; `None` if there are none.
     pub windowed: Option<C::Positions>,
 }
 
 impl<C: Compute> Attention<C> {
-    /// residual + f(x), `[rows, hidden]`; appends to the caches of `layer`.
+    /// residual + f(x), `[rows, hidden]`; appends to the KV caches of `layer`.
     ///
-    /// * `x` — what the sublayer reads; `residual` — the residual stream before it. Both `[rows, hidden]`.
-    /// * `positions` — of the rows of one text.
-    /// * `caches` — one for each text that is read: `x` has equally many rows of each, text after text.
+    /// * `x`: the sublayer's input before its norm, `[rows, hidden]`.
+    /// * `residual`: the residual stream before the sublayer, `[rows, hidden]`.
+    /// * `positions`: of the rows of one text.
+    /// * `caches`: one per text in the batch. `x` has the same number of rows for each text, in order.
     pub fn forward(
         &self,
         x: Tensor<2>,
@@ -57,12 +58,17 @@ impl<C: Compute> Attention<C> {
         self.o_proj(self.attend(self.norm.forward(x), layer, positions, caches), residual)
     }
 
-    /// residual + W_o of the heads' values, normed where there is a norm after it, `[rows, hidden]`.
+    /// residual + W_o · heads (after the post-norm, if any), `[rows, hidden]`.
+    ///
+    /// * `heads`: the result of [`Self::attend`], `[rows, num_heads · head_dim]`.
     pub fn o_proj(&self, heads: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         self.output.forward_residual(heads, residual, self.post_norm.as_ref())
     }
 
-    /// The values of all heads, `[rows, num_heads · head_dim]`, for the normed `x`; positions and caches as in [`Self::forward`].
+    /// Attention output of all heads before the output projection, `[rows, num_heads · head_dim]`.
+    ///
+    /// * `x`: the normed input, `[rows, hidden]`.
+    /// * `positions`, `caches`: as in [`Self::forward`].
     pub fn attend(
         &self,
         x: Tensor<2>,
@@ -75,7 +81,7 @@ impl<C: Compute> Attention<C> {
         C::attend(self, x, positions, &mut caches)
     }
 
-    /// Queries and keys, heads normed where the family norms them.
+    /// Applies the per-head norms to queries and keys, if the family has them.
     pub fn normed_heads(&self, query: Tensor<2>, key: Tensor<2>) -> [Tensor<2>; 2] {
         match &self.head_norms {
             Some([of_query, of_key]) => {

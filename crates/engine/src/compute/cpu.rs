@@ -1,4 +1,4 @@
-//! The CPU: weights stay quantized as in the file, and the steps are the kernels of `prunescope_kernels`.
+//! The CPU backend: weights stay quantized as in the file, and steps are the kernels of `prunescope_kernels`.
 
 use std::sync::Arc;
 
@@ -19,21 +19,21 @@ use crate::compute::rope::Rope;
 use crate::metrics::ModelOutputs;
 use crate::metrics::comparison::{PendingComparison, compare_on_host};
 
-/// The CPU.
+/// The CPU backend.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
-/// Keys and values of one layer, shared until one side appends.
+/// KV cache of one layer; clones share memory until one of them is modified.
 #[derive(Clone, Debug, Default)]
 pub struct CpuLayerCache(Arc<Rows>);
 
-/// Each `[tokens, num_kv_heads · head_dim]`.
+/// Keys and values, each `[tokens, num_kv_heads · head_dim]`.
 #[derive(Clone, Debug, Default)]
 struct Rows {
-    /// Rotated keys.
+    /// Keys after RoPE.
     keys: Vec<f32>,
     values: Vec<f32>,
-    /// Numbers in one row.
+    /// Numbers per row.
     width: usize,
 }
 
@@ -71,7 +71,7 @@ impl Compute for Cpu {
 
     type Matrix = PackedMatrix;
     type Vector = Arc<[f32]>;
-    /// Cosines and sines of each pair, each `[tokens, rotary_dim / 2]`; empty where positions are learned.
+    /// RoPE cosines and sines, each `[tokens, rotary_dim / 2]`; empty with learned positions.
     type Positions = [Vec<f32>; 2];
     type LayerCache = CpuLayerCache;
 
@@ -205,7 +205,7 @@ impl Compute for Cpu {
     }
 }
 
-/// x Wᵀ + bias.
+/// x Wᵀ + bias, `[rows, out]` row-major.
 fn multiply(linear: &Linear<Cpu>, inputs: &Activations) -> Vec<f32> {
     let mut out = linear.weights.product(inputs);
     if let Some(bias) = &linear.bias {
@@ -216,7 +216,7 @@ fn multiply(linear: &Linear<Cpu>, inputs: &Activations) -> Vec<f32> {
     out
 }
 
-/// Rows of as many numbers as the norm has weights, normalized.
+/// Normalizes each row of `x`; a row has as many numbers as the norm's weight.
 fn norm_rows(norm: &Norm<Cpu>, x: &[f32]) -> Vec<f32> {
     let epsilon = norm.epsilon as f32;
     if norm.centred {
@@ -239,15 +239,15 @@ fn inputs(x: Tensor<2>) -> Activations {
     Activations::new(to_values(x), columns)
 }
 
-/// The numbers of a tensor on the CPU's device. Never waits.
+/// The numbers of a tensor on the CPU device, row-major; synchronous.
 ///
 /// # Panics
-/// Only for a tensor of another device or type, which no [`Cpu`] has: a logic error.
+/// For a tensor of another device or type, which would be a logic error.
 pub(crate) fn to_values(x: Tensor<2>) -> Vec<f32> {
     x.into_data().try_into_vec_as().expect("a tensor of the CPU's device holds f32 (logic error)")
 }
 
-/// Rows of numbers as a tensor on the CPU's device.
+/// Row-major numbers as a tensor with `rows` rows on the CPU device.
 pub(crate) fn to_tensor(values: Vec<f32>, rows: usize) -> Tensor<2> {
     let columns = values.len() / rows.max(1);
     on_device(values, [rows, columns], &Device::flex())

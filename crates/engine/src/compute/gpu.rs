@@ -1,4 +1,4 @@
-//! A GPU: weights stay quantized as in the file, and the steps are the kernels of `prunescope_gpu`.
+//! The GPU backend: weights stay quantized as in the file, and steps are the kernels of `prunescope_gpu`.
 
 use burn::tensor::activation::{gelu, silu};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -19,27 +19,27 @@ use crate::compute::rope::Rope;
 use crate::metrics::ModelOutputs;
 use crate::metrics::comparison::{PendingComparison, compare_on_gpu};
 
-/// A GPU, opened.
+/// The GPU backend on an open device.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     device: Device,
-    /// Bytes that a program can bind at once.
+    /// Largest buffer binding, in bytes.
     largest_binding: u64,
 }
 
 impl Gpu {
-    /// A device that binds buffers of any size.
+    /// A device without a limit on bindings.
     pub fn new(device: Device) -> Self {
         Self { device, largest_binding: u64::MAX }
     }
 
-    /// The same where a program binds so many bytes at once: a matrix that is longer as f32 is held in bands of rows.
+    /// Sets the device's largest buffer binding; a matrix that exceeds it in f32 is stored in bands of rows.
     pub fn with_largest_binding(self, bytes: u64) -> Self {
         Self { largest_binding: bytes, ..self }
     }
 }
 
-/// A matrix in bands of rows that the device can bind; mostly it is one.
+/// A matrix in bands of rows, each small enough for one binding; usually there is one band.
 #[derive(Clone, Debug)]
 pub struct GpuMatrix {
     bands: Vec<Band>,
@@ -49,9 +49,9 @@ pub struct GpuMatrix {
 /// Some rows of a matrix.
 #[derive(Clone, Debug)]
 enum Band {
-    /// Quantized.
+    /// Quantized or in 16-bit floats.
     Codes(Box<BlockMatrix>),
-    /// As f32: where rows are no whole blocks, or a plan has rounded them to what codes cannot hold.
+    /// In f32: f32 files, rows that are not whole blocks, or edited weights that do not fit a quantized format.
     Floats(Box<Tensor<2>>),
 }
 
@@ -104,7 +104,7 @@ impl Band {
 }
 
 impl GpuMatrix {
-    /// The one band of a matrix that is held as codes.
+    /// The quantized matrix, if it is in one band.
     fn codes(&self) -> Option<&BlockMatrix> {
         match &self.bands[..] {
             [Band::Codes(blocks)] => Some(blocks),
@@ -112,7 +112,9 @@ impl GpuMatrix {
         }
     }
 
-    /// New bands, each from an old one, its share of the values of the whole matrix, and how many values come before.
+    /// Replaces each band by `edit(band, its values, index of the first of them)`.
+    ///
+    /// * `values`: values of the whole matrix, row-major.
     fn by_band(&self, values: &[f32], edit: impl Fn(&Band, Vec<f32>, usize) -> Band) -> Self {
         let mut first = 0;
         let edited = self.bands.iter().map(|band| {
@@ -133,7 +135,7 @@ impl GpuMatrix {
     }
 }
 
-/// Keys and values of one layer, each `[tokens, num_kv_heads · head_dim]`; none yet read, none here.
+/// KV cache of one layer: keys (after RoPE) and values, each `[tokens, num_kv_heads · head_dim]`; `None` if empty.
 #[derive(Clone, Debug, Default)]
 pub struct GpuLayerCache(Option<[Tensor<2>; 2]>);
 
@@ -165,7 +167,7 @@ impl Compute for Gpu {
     type Matrix = GpuMatrix;
     /// `[1, columns]`.
     type Vector = Tensor<2>;
-    /// Cosines, then sines, of each pair, `[tokens, rotary_dim]`.
+    /// `[tokens, rotary_dim]`; in each row the cosines of the pairs, then their sines.
     type Positions = Tensor<2>;
     type LayerCache = GpuLayerCache;
 
@@ -175,7 +177,7 @@ impl Compute for Gpu {
 
     fn matrix(&self, stored: &StoredMatrix<'_>, rounds: bool) -> GpuMatrix {
         let [rows, columns] = stored.shape;
-        // As f32, since codes are turned into numbers for many inputs and when a plan edits them.
+        // Sized in f32, since weights are dequantized for gemm and when a plan edits them.
         let band = (self.largest_binding / (size_of::<f32>() * columns.max(1)) as u64).max(1);
         let upload = |stored: &StoredMatrix<'_>| Band::upload(&packed(stored, rounds), &self.device);
         let bands = if rows as u64 <= band {
@@ -243,7 +245,7 @@ impl Compute for Gpu {
 
     fn positions(&self, rope: Option<&Rope>, _: Option<usize>, start: usize, tokens: usize) -> Tensor<2> {
         let angles = rope.map(|rope| rope.angles(start, tokens));
-        // A pair that does not turn, where positions are learned: the kernels turn at least one.
+        // With learned positions one pair with angle 0: the kernels need at least one pair.
         let [cos, sin] = angles.unwrap_or_else(|| [vec![1.0; tokens], vec![0.0; tokens]]);
         let pairs = cos.len() / tokens.max(1);
         let rows = cos.chunks(pairs).zip(sin.chunks(pairs)).flat_map(|(cos, sin)| [cos, sin].concat()).collect();
@@ -314,7 +316,7 @@ impl Compute for Gpu {
     }
 }
 
-/// Both products of one input.
+/// The outputs of two linear layers for one input, in one launch if possible.
 fn both(a: &Linear<Gpu>, b: &Linear<Gpu>, x: Tensor<2>) -> [Tensor<2>; 2] {
     match (a.weights.codes(), b.weights.codes(), &a.bias, &b.bias) {
         (Some(codes), Some(other), None, None) => codes.apply_both(x, other),
@@ -334,7 +336,7 @@ fn activate(activation: Activation, x: Tensor<2>) -> Tensor<2> {
     }
 }
 
-/// Some rows of a matrix in bands, `[ids, in]`: those of each band, then all in the order asked for.
+/// Some rows of a matrix in bands, `[ids, in]`: selected band by band, then brought into the order of `ids`.
 fn select_of_bands(bands: &[Band], ids: &[u32]) -> Tensor<2> {
     let (mut picked, mut order, mut first, mut found) = (vec![], vec![0i32; ids.len()], 0, 0);
     for band in bands {
@@ -369,7 +371,7 @@ mod on_a_gpu {
     use futures::executor::block_on;
     use prunescope_quant::TensorType;
 
-    /// Whole and in bands of three rows, the last of one: the same numbers of everything.
+    /// Every operation gives the same numbers on a whole matrix and on bands of three rows (the last one has one row).
     #[test]
     fn a_matrix_in_bands_is_the_same_matrix() {
         let (rows, columns) = (10, 2 * BLOCK);

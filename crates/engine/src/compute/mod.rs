@@ -1,9 +1,9 @@
-//! Where a model runs, as a type: [`Cpu`] and [`Gpu`] by this project's kernels, [`Reference`] by plain burn.
+//! Backends as types: [`Cpu`] and [`Gpu`] use this project's kernels, [`Reference`] plain burn.
 //!
-//! The layers of a decoder that a backend computes are here too, a file each: they are what it is given.
+//! The layers of a decoder, which are arguments of a backend's operations, are here too, one file each.
 //!
-//! A decoder's weights, positions and caches are types of its backend, so that what belongs to two backends cannot be mixed. The
-//! residual stream is a burn tensor on the backend's device for all of them.
+//! Weights, positions and caches are associated types of the backend, so that those of different backends cannot be
+//! mixed. The residual stream is a burn tensor on the backend's device for all of them.
 
 pub mod attention;
 mod cpu;
@@ -44,85 +44,89 @@ use mlp::Mlp;
 use norm::Norm;
 use rope::Rope;
 
-/// A backend: how weights are held, and how a decoder's steps are computed.
+/// A backend: the storage of weights and the operations of a decoder.
 ///
-/// All activations are `[rows, columns]` tensors on [`Compute::device`].
+/// All activations are `[rows, columns]` f32 tensors on [`Compute::device`].
 pub trait Compute: Clone + Debug + 'static {
-    /// What results call it.
+    /// The backend's identifier in results.
     const BACKEND: Backend;
-    /// Whether what it computes is to be held to the CPU before it is shown (`experiment::cross_check`).
+    /// Whether its numbers must be checked against the CPU before use (`experiment::cross_check`).
     const IS_CHECKED: bool;
 
-    /// A matrix of weights, `[out, in]`. Clones share the weights.
+    /// A weight matrix, `[out, in]`. Clones share the weights.
     type Matrix: Clone + Debug;
-    /// A row of weights: a norm's, or a bias.
+    /// A norm's weight or a bias.
     type Vector: Clone + Debug;
-    /// Where the tokens of one pass stand, for the layers that see the whole context, or for those that see a window.
+    /// Position data of one pass's tokens, for layers of one kind of attention (full or sliding-window).
     type Positions: Clone + Debug;
-    /// Keys and values of one layer.
+    /// KV cache of one layer.
     type LayerCache: LayerCache;
 
-    /// The device that activations are on.
+    /// The device of activations.
     fn device(&self) -> Device;
 
-    /// A matrix from a tensor's bytes in a file.
+    /// A matrix from a tensor's stored bytes.
     ///
-    /// * `rounds` — whether floats are rounded to 8 bits, where rows are whole blocks.
+    /// * `rounds`: whether float weights are rounded to 8 bits (only if rows are whole blocks).
     fn matrix(&self, stored: &StoredMatrix<'_>, rounds: bool) -> Self::Matrix;
 
-    /// Bytes that a tensor takes once it is held; `rounds` as in [`Compute::matrix`].
+    /// Bytes that a tensor takes in memory; `rounds` as in [`Compute::matrix`].
     fn held_bytes(tensor: &TensorInfo, rounds: bool) -> u64;
 
-    /// A row of weights from its numbers.
+    /// Uploads a norm's weight or a bias.
     fn vector(&self, values: Vec<f32>) -> Self::Vector;
 
-    /// Rows (outputs) and columns (inputs).
+    /// `[out, in]`.
     fn shape(matrix: &Self::Matrix) -> [usize; 2];
 
-    /// All weights, row after row, read back from the device.
+    /// All weights in f32, row-major, read back from the device.
     ///
     /// # Errors
-    /// What the device says where it fails.
+    /// The device's message if it fails.
     fn values(matrix: &Self::Matrix) -> impl Future<Output = Result<Vec<f32>, String>>;
 
-    /// Other weights of the same shape, row after row.
+    /// A matrix of the same shape with other weights, row-major.
     fn with_values(matrix: &Self::Matrix, values: Vec<f32>) -> Self::Matrix;
 
-    /// Other weights of the same shape and at most 16 evenly spaced values a block, held as codes where that can be.
+    /// A matrix of the same shape with other weights, which take at most 16 evenly spaced values per block; stored as
+    /// 4-bit codes if the backend can.
     ///
-    /// * `grid` — the step and the lowest value of each block of [`BLOCK`] neighbours.
+    /// * `grid`: `[step, lowest value]` of each block of [`BLOCK`] consecutive weights.
     fn with_grid(matrix: &Self::Matrix, values: Vec<f32>, grid: &[[f32; 2]]) -> Self::Matrix;
 
-    /// The same weights without those that are 0 in `values`, which is otherwise the same: a mask over shared codes where that can be.
+    /// The same weights with those set to 0 that are 0 in `values`; a mask over the shared codes if the backend can.
+    ///
+    /// * `values`: the matrix's weights with some set to 0, row-major.
     fn with_mask_from(matrix: &Self::Matrix, values: Vec<f32>) -> Self::Matrix;
 
-    /// Some rows of a matrix, `[ids, in]`.
+    /// Some rows of a matrix in f32, `[ids, in]`.
     fn select(matrix: &Self::Matrix, ids: &[u32]) -> Tensor<2>;
 
-    /// Positions of `tokens` tokens that follow `start` tokens in the cache.
+    /// Position data of `tokens` tokens that follow `start` tokens in the KV cache.
     ///
-    /// * `rope` — how heads turn; none where positions are learned.
-    /// * `window` — how many positions a token sees, itself included; none where it sees all.
+    /// * `rope`: `None` with learned positions.
+    /// * `window`: sliding window in tokens, the token itself included; `None` for full attention.
     fn positions(&self, rope: Option<&Rope>, window: Option<usize>, start: usize, tokens: usize) -> Self::Positions;
 
-    /// Each row of `x`, `[rows, width]`, normalized.
+    /// Normalizes each row of `x`, `[rows, width]`.
     fn norm(norm: &Norm<Self>, x: Tensor<2>) -> Tensor<2>;
 
-    /// x Wᵀ + bias for `x`, `[rows, in]`.
+    /// x Wᵀ + bias for `x` `[rows, in]`. Returns `[rows, out]`.
     fn linear(linear: &Linear<Self>, x: Tensor<2>) -> Tensor<2>;
 
-    /// residual + x Wᵀ + bias.
+    /// residual + x Wᵀ + bias, `[rows, out]`.
     fn linear_residual(linear: &Linear<Self>, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         residual.add(Self::linear(linear, x))
     }
 
-    /// σ(W_gate x) ∘ W_up x, or σ(W_up x) where there is no gate, `[rows, feed_forward]`.
+    /// σ(W_gate x) ∘ W_up x, or σ(W_up x) without a gate, `[rows, feed_forward]`, for the normed `x` `[rows, hidden]`.
     fn mlp_intermediate(mlp: &Mlp<Self>, x: Tensor<2>) -> Tensor<2>;
 
-    /// The attention's values of all heads, before the output projection, `[rows, heads · head_dim]`; appends to the caches.
+    /// Attention output of all heads before the output projection, `[rows, num_heads · head_dim]`, for the normed `x`;
+    /// appends to the KV caches.
     ///
-    /// * `caches` — one for each text that is read: `x` has equally many rows of each, text after text.
-    /// * `positions` — of the rows of one text.
+    /// * `positions`: of the rows of one text.
+    /// * `caches`: one per text in the batch. `x` has the same number of rows for each text, in order.
     fn attend(
         attention: &Attention<Self>,
         x: Tensor<2>,
@@ -130,45 +134,45 @@ pub trait Compute: Clone + Debug + 'static {
         caches: &mut [&mut Self::LayerCache],
     ) -> Tensor<2>;
 
-    /// x Wᵀ of two arrays of activations, `[rows of x, rows of W]`.
+    /// x Wᵀ of two f32 tensors `[rows of x, n]` and `[rows of W, n]`. Returns `[rows of x, rows of W]`.
     fn product(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2>;
 
-    /// Every metric of `dense` against `pruned`, row by row; not read back yet.
+    /// All metrics of `dense` and `pruned`, row by row; not read back yet.
     ///
-    /// * `temperature` — T > 0 of the analysis.
-    /// * `with_top` — also the likeliest tokens of both.
+    /// * `temperature`: analysis temperature T > 0.
+    /// * `with_top`: also report both models' top-k tokens.
     fn compare(dense: &ModelOutputs, pruned: &ModelOutputs, temperature: f32, with_top: bool) -> PendingComparison;
 }
 
-/// Keys and values of one layer. A clone is cheap until one side appends.
+/// KV cache of one layer. Clones share memory until one of them is modified.
 pub trait LayerCache: Clone + Debug + Default {
-    /// Appends what another cache has of one position, if it has any.
+    /// Appends one position of another cache; nothing if that is empty.
     fn append_from(&mut self, other: &Self, position: usize);
 
-    /// Forgets all but the first `tokens` tokens.
+    /// Keeps only the first `tokens` tokens.
     fn truncate(&mut self, tokens: usize);
 }
 
-/// A tensor's numbers, read back from its device.
+/// A tensor's numbers, row-major, read back from its device.
 ///
 /// # Errors
-/// What the device says where it fails.
+/// The device's message if it fails.
 pub async fn read_back(x: Tensor<2>) -> Result<Vec<f32>, String> {
     let data = x.into_data_async().await.map_err(|error| error.to_string())?;
     data.try_into_vec_as().map_err(|error| error.to_string())
 }
 
-/// Rows of numbers as a tensor on a device.
+/// Uploads row-major numbers as a tensor.
 fn on_device(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Whether weights can be rounded to 8 bits when they are loaded: floats in rows of whole blocks.
+/// Whether weights can be rounded to 8 bits on loading: only float types with rows of whole blocks.
 fn can_be_rounded(tensor_type: TensorType, columns: usize) -> bool {
     tensor_type.is_float() && columns.is_multiple_of(BLOCK)
 }
 
-/// A matrix as the CPU's kernels hold it.
+/// A stored matrix in the CPU kernels' format, rounded to 8 bits if `rounds` and possible.
 fn packed(StoredMatrix { tensor_type, bytes, shape }: &StoredMatrix<'_>, rounds: bool) -> PackedMatrix {
     let [rows, columns] = *shape;
     if rounds && can_be_rounded(*tensor_type, columns) {
@@ -178,7 +182,9 @@ fn packed(StoredMatrix { tensor_type, bytes, shape }: &StoredMatrix<'_>, rounds:
     }
 }
 
-/// Bytes of a tensor of which each weight takes so many bits, by its type and whether it is rounded.
+/// Bytes of a tensor in memory.
+///
+/// * `bits_a_weight`: bits per weight by type and by whether it is rounded to 8 bits.
 fn bytes_of(tensor: &TensorInfo, rounds: bool, bits_a_weight: fn(TensorType, bool) -> f64) -> u64 {
     let [_, columns] = tensor.matrix_shape();
     let Ok(tensor_type) = tensor.tensor_type else { return tensor.bytes };
@@ -186,9 +192,9 @@ fn bytes_of(tensor: &TensorInfo, rounds: bool, bits_a_weight: fn(TensorType, boo
     (tensor.elements() as f64 * bits_a_weight(tensor_type, rounded) / 8.0) as u64
 }
 
-/// Does something with the rows of each text and its cache, and puts what comes of them one after the other.
+/// Applies `each` to the rows of each text and its cache, and concatenates the results.
 ///
-/// * `parts` — each with equally many rows of every text, text after text.
+/// * `parts`: tensors with the same number of rows for each text, in order.
 #[cfg_attr(
     all(target_arch = "wasm32", not(feature = "gpu")),
     expect(dead_code, reason = "the CPU's kernels go text by text themselves")

@@ -1,19 +1,19 @@
-//! Normalization of rows: by the root mean square (Zhang and Sennrich, 2019), or LayerNorm (Ba et al., 2016).
+//! RMSNorm (Zhang and Sennrich, 2019) and LayerNorm (Ba et al., 2016).
 
 use burn::tensor::Tensor;
 
 use crate::compute::Compute;
 
-/// `x · w / √(mean(x²) + ε)` over the last dimension; LayerNorm takes the mean away before and adds a bias after.
+/// `x · w / √(mean(x²) + ε)` over the last dimension. LayerNorm subtracts the mean first and adds a bias at the end.
 #[derive(Clone, Debug)]
 pub struct Norm<C: Compute> {
-    /// w.
+    /// w, `[width]`.
     pub weight: C::Vector,
-    /// What is added, where there is something; LayerNorm only.
+    /// Bias, `[width]`; LayerNorm only, `None` if there is none.
     pub bias: Option<C::Vector>,
-    /// ε, added under the root.
+    /// ε.
     pub epsilon: f64,
-    /// Whether the mean is taken away.
+    /// Whether the mean is subtracted (LayerNorm).
     pub centred: bool,
 }
 

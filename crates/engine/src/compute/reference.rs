@@ -1,4 +1,4 @@
-//! Plain burn on f32 weights, on any device: what tests hold the other backends to. No shipped program names it.
+//! Reference backend for tests: plain burn on f32 weights, on any device. Not used in shipped programs.
 
 use burn::tensor::activation::{gelu, silu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -17,28 +17,28 @@ use crate::compute::rope::Rope;
 use crate::metrics::ModelOutputs;
 use crate::metrics::comparison::{PendingComparison, compare_after_reading};
 
-/// Plain burn on a device.
+/// The reference backend on a device.
 #[derive(Clone, Debug)]
 pub struct Reference(pub Device);
 
-/// Where tokens stand.
+/// Position data of a pass's tokens.
 #[derive(Clone, Debug)]
 pub struct ReferencePositions {
-    /// How heads turn; none where positions are learned.
+    /// RoPE; `None` with learned positions.
     rotation: Option<Rotation>,
-    /// `[1, tokens, context]`: 0 where a token may look, −∞ (a large negative number) where it may not.
+    /// Additive attention mask, `[1, tokens, context]`: 0 if a token may attend, −1e9 if not.
     mask: Tensor<3>,
 }
 
-/// Cosines and sines for a run of positions, each `[tokens, 1, rotary_dim]`.
+/// RoPE cosines and sines of consecutive positions, each `[tokens, 1, rotary_dim]`.
 ///
-/// The rotation is written as `x ∘ cos + (x R) ∘ sin`, where R sends (x₀, x₁) to (−x₁, x₀) in each pair: one small matrix
-/// product instead of strided slices, the same on every device.
+/// The rotation is computed as `x ∘ cos + (x R) ∘ sin`, where R maps (x₀, x₁) to (−x₁, x₀) in each pair: a small matrix
+/// product instead of strided slices.
 #[derive(Clone, Debug)]
 struct Rotation {
     cos: Tensor<3>,
     sin: Tensor<3>,
-    /// `[rotary_dim, rotary_dim]`.
+    /// R, `[rotary_dim, rotary_dim]`.
     swap: Tensor<2>,
 }
 
@@ -58,7 +58,7 @@ impl Rotation {
         Self { cos, sin, swap: on_device(swap, [width, width], device) }
     }
 
-    /// Rotates `x`, `[tokens, heads, head_dim]`: the first numbers of each head, as many as turn.
+    /// Rotates the first `rotary_dim` elements of each head of `x`, `[tokens, heads, head_dim]`.
     fn apply(&self, x: Tensor<3>) -> Tensor<3> {
         let [tokens, heads, head_dim] = x.dims();
         let [_, _, rotary_dim] = self.cos.dims();
@@ -73,12 +73,12 @@ impl Rotation {
     }
 }
 
-/// Keys and values of one layer, each `[num_kv_heads, tokens, head_dim]`; none yet read, none here.
+/// KV cache of one layer: keys (after RoPE) and values, each `[num_kv_heads, tokens, head_dim]`; `None` if empty.
 #[derive(Clone, Debug, Default)]
 pub struct ReferenceLayerCache(Option<[Tensor<3>; 2]>);
 
 impl ReferenceLayerCache {
-    /// Appends keys and values of some tokens and returns all.
+    /// Appends keys and values of some tokens; returns those of all tokens.
     fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> [Tensor<3>; 2] {
         let all = match self.0.take() {
             Some([k, v]) => [Tensor::cat(vec![k, keys], 1), Tensor::cat(vec![v, values], 1)],
@@ -124,7 +124,7 @@ impl Compute for Reference {
 
     fn matrix(&self, stored: &StoredMatrix<'_>, rounds: bool) -> Tensor<2> {
         let StoredMatrix { tensor_type, bytes, shape } = stored;
-        // Not by way of packed weights where it can be: this is what they are compared with.
+        // Avoids packed weights unless rounding is needed, since this backend is their reference.
         let values = if rounds && can_be_rounded(*tensor_type, shape[1]) {
             packed(stored, rounds).values()
         } else {
@@ -234,7 +234,7 @@ impl Compute for Reference {
     }
 }
 
-/// Attention of one text's tokens, `[tokens, num_heads · head_dim]`.
+/// Attention output of one text's tokens, `[tokens, num_heads · head_dim]`.
 fn attend(
     heads: AttentionShape,
     [query, key, value]: [Tensor<2>; 3],
@@ -251,7 +251,8 @@ fn attend(
     let value = value.reshape([tokens, num_kv_heads, head_dim]);
     let [keys, values] = cache.append(key.swap_dims(0, 1), value.swap_dims(0, 1));
     let [_, context, _] = keys.dims();
-    // Query heads of one group are stacked as rows, so that a key head is never copied: [num_kv_heads, group · tokens, head_dim].
+    // Query heads of one group are stacked as rows, [num_kv_heads, group · tokens, head_dim], so that key heads are not
+    // copied.
     let group = num_heads / num_kv_heads;
     let query = query.reshape([tokens, num_kv_heads, group, head_dim]).permute([1, 2, 0, 3]);
     let query = query.reshape([num_kv_heads, group * tokens, head_dim]);

@@ -1,24 +1,24 @@
-//! Rotary position embedding on interleaved pairs; the loader brings every family's rows into that order.
+//! Rotary position embedding (RoPE) on interleaved pairs; the loader reorders every family's rows to that layout.
 //!
-//! Source: RoFormer (Su et al., 2021), eq. 34; the pair (2i, 2i+1) of a head turns by `position · base^(−2i/dimensions)`.
-//! Stretched versions: transformers, `modeling_rope_utils.py`.
+//! Source: RoFormer (Su et al., 2021), eq. 34: the pair (2i, 2i+1) of a head is rotated by the angle
+//! `position · base^(−2i/dimensions)` in radians. Context extensions: transformers, `modeling_rope_utils.py`.
 
 use std::f64::consts::TAU;
 
 use prunescope_formats::config::{RopeScaling, Rotary};
 
-/// By which angle each pair turns from one position to the next.
+/// RoPE frequencies: the angle of each pair per position, in radians.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rope {
     frequencies: Vec<f64>,
-    /// What turned pairs are multiplied by.
+    /// Factor of cosines and sines (`attention_factor` in transformers).
     magnitude: f64,
 }
 
 impl Rope {
-    /// For heads that turn as a configuration says.
+    /// The frequencies of a configuration.
     ///
-    /// * `windowed` — for the layers that see a window, whose base may be another.
+    /// * `windowed`: for layers with sliding-window attention, which may have another base.
     pub fn new(rotary: &Rotary, windowed: bool) -> Self {
         let (base, scaling) = match rotary.window_base.filter(|_| windowed) {
             Some(base) => (base, RopeScaling::None),
@@ -28,7 +28,7 @@ impl Rope {
         let factor = |pair: usize| rotary.factors.get(pair).copied().map_or(1.0, f64::from);
         let factor = |pair: usize| if windowed { 1.0 } else { factor(pair) };
         let plain = |pair: usize| base.powf(-((2 * pair) as f64) / dimensions) / factor(pair);
-        // The pair that makes so many turns in the original context, as a place between pairs.
+        // The fractional index of the pair that makes `turns` full rotations over the original context length.
         let place = |turns: f64, original: f64| dimensions * (original / (turns * TAU)).ln() / (2.0 * base.ln());
         let stretched = |pair: usize| {
             let frequency = plain(pair);

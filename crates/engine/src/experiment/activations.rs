@@ -1,7 +1,7 @@
-//! What the dense model's matrices are fed by the calibration text.
+//! Statistics of the inputs of the decoder's matrices on the calibration text.
 //!
-//! Gathered on the dense model, so that one reading serves every method, ratio and range. (The papers' programs prune layer
-//! after layer and feed each the output of the pruned ones before it.)
+//! They are collected on the unpruned model, so that one pass serves every method, ratio and layer range. (The papers'
+//! implementations prune layer by layer and feed each layer the output of the pruned layers before it.)
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -11,44 +11,44 @@ use crate::compute::{Compute, read_back};
 use crate::model::Decoder;
 use prunescope_protocol::model::InputSite;
 
-/// Tokens that pass through a sublayer between two pauses.
+/// Tokens that are processed between two checkpoints.
 const CHUNK: usize = 128;
-/// Longest calibration sequence.
+/// Longest calibration sequence, in tokens.
 const MAX_SEQUENCE: usize = 2048;
-/// Inputs that AWQ's search is judged by, spread evenly over the calibration tokens.
+/// Number of inputs, spread evenly over the calibration tokens, on which AWQ's search measures its loss.
 pub const SAMPLE: usize = 64;
 
-/// What one input site sees.
+/// Statistics of the inputs X `[tokens, columns]` of one input site.
 #[derive(Clone, Debug)]
 pub struct SiteActivations {
-    /// ‖X_j‖₂ of each column.
+    /// ‖X_j‖₂ of each column, `[columns]`.
     pub norms: Vec<f32>,
-    /// mean |X_j| of each column.
+    /// mean |X_j| of each column, `[columns]`.
     pub mean_abs: Vec<f32>,
-    /// Some inputs, `[at most SAMPLE, columns]`.
+    /// A sample of rows of X, `[at most SAMPLE, columns]`.
     pub sample: Tensor<2>,
 }
 
-/// What all input sites see: by layer, in the order of [`InputSite::ALL`].
+/// Statistics of all input sites: by layer, in the order of [`InputSite::ALL`].
 pub type Activations = Vec<[SiteActivations; 4]>;
 
-/// Takes the calibration text through the decoder layer by layer, so that the inputs of one layer at a time are held.
+/// Processes the calibration text layer by layer, so that the inputs of only one layer are in memory at a time.
 pub struct ActivationCollector<'a, C: Compute> {
     decoder: &'a Decoder<C>,
-    /// The residual stream of each sequence.
+    /// The residual stream of each sequence before `layer`, `[tokens, hidden]`.
     streams: Vec<Tensor<2>>,
     layer: usize,
 }
 
 impl<'a, C: Compute> ActivationCollector<'a, C> {
-    /// Begins before the first layer. Texts longer than the model's context are read in pieces.
+    /// Starts before the first layer. A text longer than the model's context or `MAX_SEQUENCE` is split into sequences.
     pub fn new(decoder: &'a Decoder<C>, ids: &[u32]) -> Self {
         let sequence = decoder.config.context.min(MAX_SEQUENCE);
         Self { decoder, streams: ids.chunks(sequence).map(|ids| decoder.embed(ids, 0)).collect(), layer: 0 }
     }
 
-    /// The inputs of the next layer's sites, each `[tokens, columns]`, in the order of [`InputSite::ALL`]; none after the
-    /// last layer.
+    /// The inputs of the next layer's sites, each `[tokens, columns]`, in the order of [`InputSite::ALL`]; `None` after
+    /// the last layer.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -92,7 +92,7 @@ pub async fn hessian<C: Compute>(inputs: &Tensor<2>) -> Result<Vec<f32>, Experim
     read_back(C::product(turned.clone(), turned)).await.map_err(ExperimentError::device)
 }
 
-/// Norms, means and samples of one layer's sites, in one readback.
+/// Statistics of one layer's sites, in one readback.
 ///
 /// # Errors
 /// A failing device.
@@ -121,8 +121,8 @@ pub async fn summarize(inputs: &[Tensor<2>; 4]) -> Result<[SiteActivations; 4], 
         .map_err(|_| ExperimentError::Internal { what: "a device gave another number of results than were asked for" })
 }
 
-/// Rows spread evenly over the inputs, from the middle of each of [`SAMPLE`] stretches: never the first token, whose
-/// activations are unlike any other's.
+/// Rows spread evenly over the inputs, from the middle of each of [`SAMPLE`] equal spans. This avoids the first token,
+/// an attention sink with atypical activations.
 fn sample(inputs: &Tensor<2>) -> Tensor<2> {
     let [tokens, _] = inputs.dims();
     let count = SAMPLE.min(tokens);
@@ -130,7 +130,7 @@ fn sample(inputs: &Tensor<2>) -> Tensor<2> {
     Tensor::cat(rows.collect(), 0)
 }
 
-/// The site's place in [`InputSite::ALL`].
+/// The site's index in [`InputSite::ALL`].
 pub fn index(site: InputSite) -> usize {
     InputSite::ALL.iter().position(|other| *other == site).unwrap_or(0)
 }

@@ -1,5 +1,5 @@
-//! Holds what a device computes to what the CPU computes of the same: other engines have returned garbage from a browser's
-//! WebGPU without any error.
+//! Checks a device's numbers against the CPU's on the same inputs. Needed because WebGPU in some browsers computes
+//! wrong numbers without reporting an error.
 
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use thiserror::Error;
@@ -17,38 +17,38 @@ use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{DeviceCheck, Place};
 
-/// Largest relative error of a row of what a sublayer adds, of h and of z. Kernels that are right differ by some 1e-6, as they sum
-/// in another order.
+/// Largest relative error (L2 norm) of a row: of a sublayer's output, of h, or of z. Correct kernels differ by about
+/// 1e-6, since they sum in another order.
 const TOLERANCE: f32 = 1e-3;
-/// Largest KL divergence of the next token's distributions, in nats.
+/// Largest KL divergence of the next-token distributions, in nats.
 const KL_TOLERANCE: f32 = 1e-4;
-/// How often a token is timed; the shortest time counts.
+/// Number of timed repetitions of the last token; the shortest time counts.
 const TIMED: usize = 3;
 
-/// Why a device is not to be used.
+/// Why a device must not be used.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum CrossCheckError {
-    /// It computes other numbers.
+    /// Its numbers differ from the CPU's.
     #[error(
         "this GPU computes wrong numbers: {what} {place} differs from the CPU's by {error:.1e}, where {limit:.0e} is allowed"
     )]
     Wrong {
         /// What was compared.
         what: &'static str,
-        /// Where.
+        /// Place in the model.
         place: Place,
-        /// The relative error of a row; for the distribution its divergence in nats.
+        /// Relative error of a row; for the distribution its KL divergence in nats.
         error: f32,
-        /// How much may be.
+        /// Largest permitted error.
         limit: f32,
     },
-    /// It computes numbers that are none; so may the CPU, which has to tell.
+    /// It gives NaN or infinity. The CPU is not compared in this case and may give them too.
     #[error("this GPU gives numbers that are none (NaN or infinite), first after {place}")]
     NotFinite {
-        /// Where.
+        /// Place in the model.
         place: Place,
     },
-    /// It does not answer.
+    /// It failed while computing.
     #[error(transparent)]
     Device(#[from] ExperimentError),
 }
@@ -59,7 +59,7 @@ struct Errors {
 }
 
 impl Errors {
-    /// Compares rows of so many numbers.
+    /// Compares rows of `width` numbers with the CPU's.
     fn add(
         &mut self,
         what: &'static str,
@@ -99,11 +99,11 @@ async fn read_back(tensors: Vec<Tensor<2>>) -> Result<Vec<Vec<f32>>, ExperimentE
     data.into_iter().map(|data| data.try_into_vec_as().map_err(ExperimentError::device)).collect()
 }
 
-/// What a device computed of some tokens.
+/// The device's outputs for some tokens, read back.
 struct Read {
-    /// The residual stream at some places, each `[tokens, hidden]`, by how many sublayers come before.
+    /// The residual stream, `[tokens, hidden]` each, with the number of sublayers before it; only those to be checked.
     stream: Vec<(usize, Vec<f32>)>,
-    /// After the last sublayer, `[tokens, hidden]`.
+    /// The residual stream after the last sublayer, `[tokens, hidden]`.
     last: Vec<f32>,
     /// h, `[tokens, hidden]`.
     hidden: Vec<f32>,
@@ -117,7 +117,7 @@ impl Read {
     }
 }
 
-/// A check on its way.
+/// State of a running check.
 struct Probe<'a, C: Compute> {
     decoder: &'a Decoder<C>,
     check: &'a CrossCheck,
@@ -127,11 +127,12 @@ struct Probe<'a, C: Compute> {
     errors: Errors,
 }
 
-/// Lets a device read a probe, and the CPU the sublayers of some layers on what the device gives them, and the head.
+/// Runs the probe text on the device, and on the CPU some layers and the LM head with the device's inputs to them.
 ///
-/// All tokens but the last are read at once, the last alone: a device has kernels of its own for either.
+/// All tokens but the last are processed at once and the last one alone, so that gemm and gemv kernels are both
+/// checked.
 ///
-/// * `clock` — milliseconds since any moment.
+/// * `clock`: milliseconds since an arbitrary fixed moment.
 ///
 /// # Errors
 /// [`CrossCheckError`].
@@ -178,7 +179,7 @@ pub async fn cross_check<C: Compute>(
 }
 
 impl<C: Compute> Probe<'_, C> {
-    /// Lets the device read some of the probe's tokens.
+    /// Runs the probe's tokens `from..to` on the device and reads the results back.
     async fn read(&mut self, from: usize, to: usize) -> Result<(ModelOutputs, Read), CrossCheckError> {
         let (decoder, layers) = (self.decoder, &self.check.layers);
         let mut stream = vec![];
@@ -205,9 +206,10 @@ impl<C: Compute> Probe<'_, C> {
         Ok((spaces, Read { stream: places.into_iter().zip(read).collect(), last, hidden, logits }))
     }
 
-    /// Holds what the device computed, place by place, to the CPU.
+    /// Compares the device's outputs with the CPU's: embedding, the checked layers' sublayers, final norm, LM head.
     ///
-    /// Returns how long the CPU would take for the whole model, and the divergence of the last token's distributions.
+    /// Returns the estimated CPU time of the whole model in milliseconds, and the KL divergence of the last token's
+    /// distributions in nats.
     fn compare_places(&mut self, start: usize, read: &Read) -> Result<(f64, f32), CrossCheckError> {
         let Self { decoder, check, errors, host_cache, clock, .. } = self;
         let hidden = decoder.config.hidden;
@@ -247,7 +249,7 @@ impl<C: Compute> Probe<'_, C> {
         Ok((whole, divergence(&last(&wanted), &last(&found))))
     }
 
-    /// Holds the device's own comparison of rows to the same on the CPU.
+    /// Checks the device's kernel for metrics against the CPU's, on neighbouring rows.
     async fn compare_rows(&mut self, spaces: &ModelOutputs, read: &Read) -> Result<(), CrossCheckError> {
         let [count, hidden] = spaces.hidden.dims();
         let [_, vocabulary] = spaces.logits.dims();
@@ -267,7 +269,7 @@ impl<C: Compute> Probe<'_, C> {
     }
 }
 
-/// Each row compared with the next one.
+/// Compares each row with the next one.
 fn neighbours<C: Compute>(spaces: &ModelOutputs) -> PendingComparison {
     let [count, _] = spaces.hidden.dims();
     let [first, second] = [0, 1].map(|from| ModelOutputs {
@@ -277,7 +279,7 @@ fn neighbours<C: Compute>(spaces: &ModelOutputs) -> PendingComparison {
     C::compare(&first, &second, 1.0, false)
 }
 
-/// KL(p ‖ q) in nats of two rows of logits.
+/// KL(p ‖ q) in nats of two rows of logits at T = 1.
 fn divergence(z: &[f32], other: &[f32]) -> f32 {
     let log_softmax = |z: &[f32]| -> Vec<f64> {
         let most = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -1,4 +1,4 @@
-//! The dense model's run on one prompt, kept so that a change of plan computes only the pruned model.
+//! The dense model's run on one prompt. It is cached, so that a change of plan recomputes only the pruned model.
 
 use burn::tensor::Tensor;
 
@@ -12,46 +12,47 @@ use crate::model::sampling::{Sampler, Sampling};
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 
-/// What a model knows after reading some text: enough to write the next token.
+/// The dense model's outputs at one generation step.
 #[derive(Clone, Debug)]
 pub struct DenseStep {
     /// h and z of the last position, one row each.
     pub spaces: ModelOutputs,
-    /// The residual stream at the last position, `[1, hidden]` each.
+    /// The residual stream at the last position, `[1, hidden]` per entry.
     pub stream: ResidualStream,
-    /// The token that was chosen from it, once it was.
+    /// The token sampled from these logits; `None` until it is.
     pub chosen: Option<u32>,
 }
 
-/// The dense model's reading of a prompt and everything it has written after it.
+/// The dense model's state after a prompt and the tokens generated so far.
 #[derive(Clone, Debug)]
 pub struct DenseRun<C: Compute> {
-    /// The prompt.
+    /// Token ids of the prompt.
     pub prompt_ids: Vec<u32>,
-    /// How tokens are chosen.
+    /// Sampling settings.
     pub sampling: Sampling,
-    /// The model.
+    /// The dense decoder.
     pub decoder: Decoder<C>,
-    /// The residual stream of all prompt positions before each block, and after the last.
+    /// The residual stream of all prompt positions before each block and after the last, `[prompt tokens, hidden]`
+    /// each.
     prompt_blocks: Vec<Tensor<2>>,
-    /// Keys and values of the prompt.
+    /// KV cache of the prompt.
     pub prompt_cache: KeyValueCache<C>,
-    /// Keys and values of the prompt and what was written.
+    /// KV cache of the prompt and the generated tokens.
     pub cache: KeyValueCache<C>,
-    /// One entry a generation step; the first is the end of the prompt.
+    /// One entry per generation step; the first is at the end of the prompt.
     pub steps: Vec<DenseStep>,
-    /// The source of choices, for sampling.
+    /// Random sampler of the next token.
     pub sampler: Sampler,
 }
 
-/// The last row of `x`, in memory of its own: a view of it would keep all rows.
+/// A copy of the last row of `x`; a view would keep all rows in memory.
 fn last_row(x: &Tensor<2>) -> Tensor<2> {
     let [tokens, _] = x.dims();
     x.clone().narrow(0, tokens - 1, 1).mul_scalar(1.0)
 }
 
 impl<C: Compute> DenseRun<C> {
-    /// Reads a prompt.
+    /// Processes a prompt (prefill).
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -87,8 +88,8 @@ impl<C: Compute> DenseRun<C> {
 
     /// The residual stream of all prompt positions before a sublayer, `[tokens, hidden]`.
     ///
-    /// Before an MLP it is computed again: to keep it too would take as much memory as all that is before attentions, and the
-    /// attention is a small part of what comes after.
+    /// Before an MLP it is recomputed from the block's attention: caching it would double the memory, and one attention
+    /// is cheap compared with the rest of the model.
     pub fn prompt_before(&self, at: Sublayer) -> Tensor<2> {
         let x = self.prompt_blocks[at.layer].clone();
         match at.kind {
@@ -102,13 +103,13 @@ impl<C: Compute> DenseRun<C> {
         }
     }
 
-    /// Reads the token chosen at the last step, which opens the next step.
+    /// Decodes the token chosen at the last step, which adds the next step.
     ///
     /// # Errors
-    /// [`ExperimentError::Stopped`]; the run is then as before.
+    /// [`ExperimentError::Stopped`]; no step is added then.
     pub async fn advance(&mut self, token: u32, control: &Control) -> Result<(), ExperimentError> {
         let start = self.prompt_ids.len() + self.steps.len() - 1;
-        // What a stopped pass has left there.
+        // Remove entries that a stopped pass may have appended.
         self.cache.truncate(start);
         let decoder = &self.decoder;
         let x = decoder.embed(&[token], start);
@@ -119,12 +120,12 @@ impl<C: Compute> DenseRun<C> {
         Ok(())
     }
 
-    /// Notes what was read of the token chosen at the last step, which opens the next step.
+    /// Adds the next step, with the outputs for the token chosen at the last one.
     pub(super) fn push(&mut self, stream: ResidualStream, spaces: ModelOutputs) {
         self.steps.push(DenseStep { spaces, stream, chosen: None });
     }
 
-    /// The tokens written so far.
+    /// The tokens generated so far.
     pub fn written(&self) -> Vec<u32> {
         self.steps.iter().filter_map(|step| step.chosen).collect()
     }

@@ -1,4 +1,4 @@
-//! Where a model's numbers stop being finite.
+//! Finds where in a model NaN or infinity first appears.
 
 use burn::tensor::Tensor;
 
@@ -10,7 +10,7 @@ use crate::model::Decoder;
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Place;
 
-/// The first place at which numbers of a prompt's last position are not finite; none where all are.
+/// The first place in the model at which a prompt's last position has NaN or infinity; `None` if there is none.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -34,7 +34,7 @@ pub async fn first_not_finite<C: Compute>(
     Ok(bad_row(spaces.logits).await?.map(|_| Place::Head))
 }
 
-/// The first row with a number that is not finite.
+/// Index of the first row with a number that is not finite.
 async fn bad_row(x: Tensor<2>) -> Result<Option<usize>, ExperimentError> {
     let [_, width] = x.dims();
     let values = read_back(x).await.map_err(ExperimentError::device)?;

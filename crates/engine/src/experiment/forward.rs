@@ -1,4 +1,4 @@
-//! One pass through the decoder's sublayers under a plan, recording the residual stream.
+//! Forward passes through the decoder's sublayers under a plan, with access to the residual stream.
 
 use std::ops::Range;
 
@@ -14,29 +14,30 @@ use prunescope_protocol::prune::PruningPlan;
 
 /// The residual stream before each sublayer and after the last: `2 · layers + 1` tensors `[tokens, hidden]`.
 ///
-/// Entries before the sublayer where a pass began are missing from it (the pass did not compute them).
+/// A pass that starts at a later sublayer gives only the entries from there on.
 pub type ResidualStream = Vec<Tensor<2>>;
 
-/// One pass of a text's tokens through sublayers of a decoder.
+/// One forward pass of some tokens through a range of the decoder's sublayers.
 #[derive(Clone, Debug)]
 pub struct Pass<'a, C: Compute> {
     /// The decoder.
     pub decoder: &'a Decoder<C>,
-    /// What it drops is skipped.
+    /// Sublayers that it drops are skipped.
     pub plan: &'a PruningPlan,
-    /// The sublayers, in order; where a block's sublayers are parallel, the first is an attention.
+    /// Indices of the sublayers. In a model with parallel sublayers the range must start at an attention.
     pub sublayers: Range<usize>,
-    /// How many tokens are in the cache before these.
+    /// Number of tokens in the KV cache before these.
     pub start: usize,
 }
 
 impl<'a, C: Compute> Pass<'a, C> {
-    /// From sublayer `first` to the last.
+    /// A pass from sublayer `first` to the last.
     pub fn from(decoder: &'a Decoder<C>, plan: &'a PruningPlan, first: usize, start: usize) -> Self {
         Self { decoder, plan, sublayers: first..decoder.config.sublayers(), start }
     }
 
-    /// Takes `x`, the residual stream before the first sublayer, `[tokens, hidden]`, to after the last.
+    /// Runs the pass. `x` is the residual stream before the first sublayer of the range, `[tokens, hidden]`; returns
+    /// that after the last.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -49,7 +50,7 @@ impl<'a, C: Compute> Pass<'a, C> {
         self.visit(x, cache, control, |_, _| {}).await
     }
 
-    /// The same, and keeps the residual stream before the first sublayer, after it, and so on to the end.
+    /// As [`Self::last`], but returns the residual stream before the first sublayer and after each one.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -64,8 +65,8 @@ impl<'a, C: Compute> Pass<'a, C> {
         Ok(stream)
     }
 
-    /// The same, and shows the residual stream at each of these places, with its number: of a long text they are too large to
-    /// be kept.
+    /// As [`Self::last`], but calls `each(index, x)` with the residual stream before sublayer `index`, for each
+    /// sublayer and once after the last. For long texts, whose streams are too large to keep.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -78,7 +79,7 @@ impl<'a, C: Compute> Pass<'a, C> {
     ) -> Result<Tensor<2>, ExperimentError> {
         let [tokens, _] = x.dims();
         let positions = self.decoder.positions(self.start, tokens);
-        // Before the block, for sublayers that are parallel.
+        // Residual input of the next sublayer; with parallel sublayers both read the stream before the block.
         let mut before = x.clone();
         each(self.sublayers.start, &x);
         for index in self.sublayers.clone() {
@@ -96,21 +97,22 @@ impl<'a, C: Compute> Pass<'a, C> {
     }
 }
 
-/// Pauses now and then: a pause costs little beside a block of many tokens; with one token a few a pass are enough.
+/// Passes a checkpoint every few sublayers: often for many tokens, where its cost is negligible, rarely for few.
 async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), ExperimentError> {
     let every = if tokens > 4 { 2 } else { 20 };
     if index.is_multiple_of(every) { control.checkpoint().await } else { Ok(()) }
 }
 
-/// Passes one token through the dense decoder and, beside it, one through the same decoder under a plan that drops sublayers: each
-/// matrix is read once for both.
+/// Decodes one token with the dense decoder and one with the same decoder under a plan that drops sublayers, in one
+/// pass that reads each weight matrix once for both.
 ///
-/// * `x` — the dense model's residual stream before the first sublayer, `[1, hidden]`, and the other's before sublayer `first`;
-///   none where that is the dense model's.
-/// * `first` — the sublayer from which on the other is computed; it drops none below.
-/// * `start` — how many tokens are in each of the caches, the dense model's and the other's, before these.
+/// * `x`: the dense model's residual stream before the first sublayer, `[1, hidden]`.
+/// * `own`: the pruned model's residual stream before sublayer `first`, `[1, hidden]`; `None` if equal to the dense
+///   one.
+/// * `first`: the sublayer from which on the pruned model is computed; its plan drops none before it.
+/// * `start`: number of tokens in both KV caches (dense, pruned) before these.
 ///
-/// Returns the dense model's residual stream, and h and z of both.
+/// Returns the dense model's residual stream, and h and z of the dense and the pruned model.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`].
@@ -128,7 +130,7 @@ pub async fn forward_pair<C: Compute>(
     let alone = Pass { decoder, plan: &PruningPlan::default(), sublayers: 0..first, start };
     let mut stream = alone.stream(x, dense, control).await?;
     let x = stream.remove(first);
-    // Both rows, from `first` on.
+    // Residual streams from sublayer `first` on, `[2, hidden]` each: the dense row, then the pruned row.
     let mut both = vec![Tensor::cat(vec![x.clone(), own.unwrap_or(x)], 0)];
     for index in first..decoder.config.sublayers() {
         pause(index, 1, control).await?;
@@ -149,7 +151,9 @@ pub async fn forward_pair<C: Compute>(
     Ok((stream, spaces))
 }
 
-/// h and z of the last of the rows `x`, the residual stream after the last sublayer.
+/// h and z of the last position, `[1, hidden]` and `[1, vocabulary]`.
+///
+/// * `x`: the residual stream after the last sublayer, `[rows, hidden]`.
 pub fn last_outputs<C: Compute>(decoder: &Decoder<C>, x: &Tensor<2>) -> ModelOutputs {
     let [rows, _] = x.dims();
     let hidden = decoder.final_norm(x.clone().narrow(0, rows - 1, 1));

@@ -1,4 +1,5 @@
-//! The pruned model beside the dense one: next token, own text (measurement 3), the dense text (measurement 4).
+//! The pruned model compared with the dense one: next token, free-running generation (measurement 3), and
+//! teacher-forced on the dense text (measurement 4).
 
 use std::ops::Range;
 
@@ -22,49 +23,50 @@ use prunescope_protocol::results::{
     ComparedPosition, GenerationStep, Metrics, TokenText, TokenWeight, TopTokenText, TopTokens,
 };
 
-/// Rows of logits that are computed at once on a fixed text; bounds memory and the time between pauses.
+/// Rows of logits that are computed at once on a given text; bounds memory and the time between checkpoints.
 const ROWS_AT_ONCE: usize = 8;
-/// How many of the most damaged tokens are reported.
+/// Number of tokens reported by [`token_contributions`].
 const DAMAGE_TOKENS: usize = 12;
 
-/// What the pruned model knows at one step of its own text.
+/// The pruned model's outputs at one step of its free-running text.
 #[derive(Clone, Debug)]
 pub struct PrunedStep {
-    /// h and z of the last position read.
+    /// h and z of the last position, one row each.
     pub spaces: ModelOutputs,
-    /// The token that was chosen from it, once it was.
+    /// The token sampled from these logits; `None` until it is.
     pub chosen: Option<u32>,
 }
 
-/// The pruned model's reading of a prompt and everything it has written after it.
+/// The pruned model's state after a prompt and the tokens generated so far.
 pub struct PrunedRun<C: Compute> {
-    /// The model.
+    /// The pruned model.
     pub model: PrunedDecoder<C>,
     prompt_cache: KeyValueCache<C>,
     cache: KeyValueCache<C>,
     prompt_tokens: usize,
-    /// One entry a step of its own text; the first is the end of the prompt.
+    /// One entry per step of its free-running text; the first is at the end of the prompt.
     pub steps: Vec<PrunedStep>,
     sampler: Sampler,
-    /// What it knows on the dense model's text, once it was read.
+    /// Its teacher-forced outputs on the dense model's text; `None` until they are computed.
     fixed: Option<TeacherForcedOutputs>,
 }
 
-/// What a model knows on a text behind the prompt. z of a long text is large: it is computed for some tokens at a time.
+/// A model's outputs on a given continuation of the prompt. Only h is kept; z is large and computed a few rows at a
+/// time.
 struct TeacherForcedOutputs {
     /// h and z at the end of the prompt.
     prompt: ModelOutputs,
-    /// h of each token behind it, where there are any.
+    /// h of each token of the continuation, `[tokens, hidden]`; `None` if there are none.
     behind: Option<Tensor<2>>,
 }
 
 impl TeacherForcedOutputs {
-    /// How many positions are known.
+    /// Number of positions: the end of the prompt and each token of the continuation.
     fn positions(&self) -> usize {
         1 + self.behind.as_ref().map_or(0, |hidden| hidden.dims()[0])
     }
 
-    /// h and z of some positions; 0 is the end of the prompt.
+    /// h and z of some positions, one row each; position 0 is the end of the prompt.
     fn spaces<C: Compute>(&self, decoder: &Decoder<C>, positions: Range<usize>) -> ModelOutputs {
         let known = (positions.start == 0).then(|| self.prompt.clone());
         let first = positions.start.saturating_sub(1);
@@ -78,7 +80,7 @@ impl TeacherForcedOutputs {
 }
 
 impl<C: Compute> PrunedRun<C> {
-    /// Reads the prompt, from the first sublayer where the plan differs from the dense run.
+    /// Processes the prompt, starting from the dense run at the first sublayer that the plan changes.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`].
@@ -107,14 +109,15 @@ impl<C: Compute> PrunedRun<C> {
         })
     }
 
-    /// How many positions of both texts it has read so far.
+    /// Number of positions computed so far, free-running and teacher-forced.
     pub fn positions_read(&self) -> usize {
         self.steps.len() + self.fixed.as_ref().map_or(0, TeacherForcedOutputs::positions)
     }
 
-    /// Reads the token chosen at the last step, which opens the next step.
+    /// Decodes the token chosen at the last step, which adds the next step.
     ///
-    /// * `beside` — the dense run, where it has read the same text so far: below the first change both models are one.
+    /// * `beside`: the dense run, if its text is the same so far. Then sublayers below the first change are not
+    ///   computed again, since both models agree there.
     async fn advance(
         &mut self,
         token: u32,
@@ -124,7 +127,7 @@ impl<C: Compute> PrunedRun<C> {
         let (decoder, plan) = (&self.model.decoder, self.model.plan());
         let step = self.steps.len();
         let start = self.prompt_tokens + step - 1;
-        // What a stopped pass has left there.
+        // Remove entries that a stopped pass may have appended.
         self.cache.truncate(start);
         let spaces = match (beside.and_then(|dense| Some((dense, dense.steps.get(step)?))), self.model.first_change()) {
             (Some((_, same)), None) => same.spaces.clone(),
@@ -145,14 +148,15 @@ impl<C: Compute> PrunedRun<C> {
         Ok(())
     }
 
-    /// Whether it only drops sublayers of the dense decoder, so that both can read in one pass.
+    /// Whether it differs from the dense decoder only by dropped sublayers, so that [`forward_pair`] applies.
     fn shares_weights(&self) -> bool {
         !self.model.edits_weights() && self.model.first_change().is_some()
     }
 
-    /// Reads the tokens that both models chose at the last step in one pass, which opens the next step of both.
+    /// Decodes the tokens that both models chose at the last step in one pass, which adds the next step of both.
     ///
-    /// * `own` — this model's token; none where both have written the same text so far.
+    /// * `token`: the dense model's token.
+    /// * `own`: this model's token; `None` if both texts are the same so far.
     async fn advance_pair(
         &mut self,
         dense: &mut DenseRun<C>,
@@ -162,7 +166,7 @@ impl<C: Compute> PrunedRun<C> {
     ) -> Result<(), ExperimentError> {
         let (decoder, plan) = (&self.model.decoder, self.model.plan());
         let start = self.prompt_tokens + self.steps.len() - 1;
-        // What a stopped pass has left there.
+        // Remove entries that a stopped pass may have appended.
         dense.cache.truncate(start);
         self.cache.truncate(start);
         let first = self.model.first_change().filter(|_| own.is_none()).unwrap_or(0);
@@ -176,12 +180,12 @@ impl<C: Compute> PrunedRun<C> {
     }
 }
 
-/// How many layers have their attention below sublayer `first`: their keys and values are the dense model's.
+/// Number of layers whose attention is before sublayer `first`: their keys and values equal the dense model's.
 fn layers_below(first: usize) -> usize {
     Sublayer::from_index(first + 1).layer
 }
 
-/// The next token after the prompt, compared.
+/// Compares both models' distributions of the first token after the prompt.
 ///
 /// # Errors
 /// A failing device.
@@ -196,7 +200,7 @@ pub async fn next_token<C: Compute>(
     Ok(position(read, tokenizer))
 }
 
-/// The one comparison that was read, with texts.
+/// The first comparison of `read`, with the texts of its tokens.
 fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -> ComparedPosition {
     let texts = |top: &[TopToken]| {
         let text = |token: &TopToken| TopTokenText {
@@ -212,9 +216,10 @@ fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -
     ComparedPosition { metrics, top: top.unwrap_or_default() }
 }
 
-/// Measurement 3: both models write on their own text; `on_step` gets each step as it is known.
+/// Measurement 3: free-running generation by both models, up to `tokens` tokens. `on_step` gets each step once it is
+/// complete.
 ///
-/// Steps that a run already has are not computed again, only compared.
+/// Steps that the runs already have are not recomputed, only compared.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -236,7 +241,7 @@ pub async fn generate<C: Compute>(
         let pruned_spaces = pruned_goes_on.then(|| pruned.steps[step].spaces.clone());
         let (a, b) = match (&dense_spaces, &pruned_spaces) {
             (Some(a), Some(b)) => (a, b),
-            // One has ended: the other is compared with itself, only to learn its likeliest token.
+            // One text has ended: compare the other model with itself to get its likeliest token.
             (Some(one), None) | (None, Some(one)) => (one, one),
             (None, None) => break,
         };
@@ -293,7 +298,7 @@ pub async fn generate<C: Compute>(
     Ok(steps)
 }
 
-/// The next token: the likeliest one, or a draw, for which the logits are read back.
+/// The next token: the likeliest one if greedy, else a sample, for which the logits are read back.
 async fn choose(
     sampling: Sampling,
     sampler: &mut Sampler,
@@ -307,7 +312,8 @@ async fn choose(
     Ok(sampler.choose(&logits))
 }
 
-/// Measurement 4: the pruned model reads the dense model's text; one [`Metrics`] a step of its first `tokens` tokens.
+/// Measurement 4: the pruned model is teacher-forced on the first `tokens` tokens of the dense model's text. Returns
+/// one [`Metrics`] per step.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -321,7 +327,8 @@ pub async fn fixed_trajectory<C: Compute>(
     let steps: Vec<_> = dense.steps.iter().filter(|step| step.chosen.is_some()).take(tokens).collect();
     let known = pruned.fixed.as_ref().map_or(0, TeacherForcedOutputs::positions);
     if let Some(first) = pruned.model.first_change().filter(|_| known < steps.len()) {
-        // Below the first change the pruned model reads as the dense one did; the last token is written, not read.
+        // Below the first change the dense run's residual stream is reused. The last token is only predicted, never an
+        // input.
         let start = dense.prompt_ids.len();
         let read: Vec<u32> = steps[..steps.len() - 1].iter().filter_map(|step| step.chosen).collect();
         let x = (!read.is_empty()).then(|| {
@@ -339,7 +346,7 @@ pub async fn fixed_trajectory<C: Compute>(
         let dense_spaces = dense_rows(&steps[some.clone()]);
         let pruned_spaces = match &pruned.fixed {
             Some(fixed) => fixed.spaces(&pruned.model.decoder, some),
-            // The dense model itself.
+            // The plan changes nothing: the outputs are the dense model's.
             None => dense_spaces.clone(),
         };
         let pending = C::compare(&dense_spaces, &pruned_spaces, temperature, false);
@@ -357,10 +364,11 @@ fn dense_rows(steps: &[&DenseStep]) -> ModelOutputs {
     }
 }
 
-/// What a model knows after the prompt and after each token behind it.
+/// Runs a model on a given continuation of the prompt.
 ///
-/// * `prompt` — h and z at the end of the prompt; `cache` — keys and values of the prompt's `start` tokens.
-/// * `x` — the residual stream of the tokens behind the prompt, before sublayer `first`; none where there are no tokens.
+/// * `prompt`: h and z at the end of the prompt.
+/// * `cache`: KV cache of the prompt's `start` tokens.
+/// * `x`: the residual stream of the continuation before sublayer `first`, `[tokens, hidden]`; `None` if it is empty.
 async fn forward_continuation<C: Compute>(
     model: &PrunedDecoder<C>,
     prompt: ModelOutputs,
@@ -376,8 +384,8 @@ async fn forward_continuation<C: Compute>(
     Ok(TeacherForcedOutputs { prompt, behind: Some(model.decoder.final_norm(last)) })
 }
 
-/// The dense model's loss −log p(token) at each token of a text that follows the prompt, in nats at T = 1: a measure of
-/// collapse that needs no label.
+/// The dense model's loss −log p(token) of each token of a text after the prompt, in nats at T = 1. Measures how far a
+/// pruned model's text has degenerated, without labels.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -387,7 +395,7 @@ pub async fn dense_losses<C: Compute>(
     control: &Control,
 ) -> Result<Vec<f32>, ExperimentError> {
     let Some((_, read)) = ids.split_last() else { return Ok(vec![]) };
-    // Its own text the dense model has read already.
+    // The dense model's outputs on its own text are already in `dense.steps`.
     let known = dense.steps.iter().map_while(|step| step.chosen).zip(ids).take_while(|(own, id)| own == *id).count();
     let reading = if known >= read.len() && dense.steps.len() >= ids.len() {
         None
@@ -410,14 +418,14 @@ pub async fn dense_losses<C: Compute>(
     read_back(Tensor::cat(losses, 0)).await.map_err(ExperimentError::device)
 }
 
-/// −log p(id) of one id a row of logits, at T = 1, `[rows, 1]`.
+/// −log p(id) at T = 1 for one id per row of logits. Returns `[rows, 1]`.
 fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
     let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [ids.len(), 1]);
     let places = Tensor::from_data(places, &logits.device());
     log_softmax(logits, 1).gather(1, places).neg()
 }
 
-/// The tokens whose Δz after the prompt does the most damage.
+/// The `DAMAGE_TOKENS` tokens that contribute most to the weighted variances of Δz after the prompt (Theorems 2, 3).
 ///
 /// # Errors
 /// A failing device.

@@ -1,4 +1,4 @@
-//! Measures importance on its text.
+//! Importance of sublayers and blocks, measured on a built-in text.
 
 use burn::tensor::Tensor;
 
@@ -13,13 +13,13 @@ use prunescope_formats::ModelTokenizer;
 use prunescope_protocol::prune::importance::IMPORTANCE_TEXT;
 use prunescope_protocol::prune::{Importance, PruningPlan};
 
-/// Most calibration tokens read, whatever the tokenizer makes of the text.
+/// Largest number of tokens of the text that are used.
 const MAX_CALIBRATION_TOKENS: usize = 256;
 
 /// Importance of every sublayer and block: 1 − cos of the residual stream before and after, averaged over the
 /// calibration text's tokens.
 ///
-/// The first position is left out: its residual stream is an attention sink, unlike any other token's.
+/// The first position is left out: it is an attention sink, whose residual stream is atypical.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], a failing device, or a tokenizer that refuses the text.
@@ -32,7 +32,7 @@ pub async fn measure_importance<C: Compute>(
     ids.truncate(MAX_CALIBRATION_TOKENS.min(decoder.config.context));
     let mut cache = KeyValueCache::new(decoder.config.layers);
     let x = decoder.embed(&ids, 0);
-    // 1 − cos over the attention, the MLP and the whole of each block in turn.
+    // cos over the attention, the MLP and the whole of each block in turn, `[1, 1]` each.
     let mut changes = vec![];
     let mut block: Vec<Tensor<2>> = vec![];
     let visit = |_, x: &Tensor<2>| {

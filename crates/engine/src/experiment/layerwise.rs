@@ -1,8 +1,8 @@
-//! Measurement 1, the layerwise transition: what pruning each sublayer alone does to the dense residual stream.
+//! Measurement 1, the layerwise transition: the effect of pruning each sublayer alone, on the dense residual stream x.
 //!
-//! At sublayer ℓ, on the dense residual stream x: x + f(x) against x where it is dropped, against x + f̃(x) where its weights
-//! are pruned in place, with the language-model head applied to both.
-//! The paper's script applies the head to the raw residual; the "logit lens" applies the final norm first.
+//! At each sublayer f, x + f(x) is compared with x (f dropped) or with x + f̃(x) (weights of f edited), with the LM
+//! head applied to both. The paper's script applies the head to the raw residual; the "logit lens" applies the final
+//! norm first. Both are computed.
 
 use burn::tensor::Tensor;
 
@@ -18,12 +18,12 @@ use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::results::LayerTransition;
 
-/// Sublayers compared at once; bounds memory and the time between pauses.
+/// Sublayers compared at once; bounds memory and the time between checkpoints.
 const ROWS_AT_ONCE: usize = 12;
 
-/// Measures dropping every sublayer alone, on one position.
+/// Measures dropping each sublayer alone, at one position.
 ///
-/// * `stream` — the dense residual stream at that position, `[1, hidden]` each.
+/// * `stream`: the dense residual stream at that position, `[1, hidden]` per entry.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -37,7 +37,7 @@ pub async fn layer_transitions<C: Compute>(
     let mut out = vec![];
     for begin in (0..sublayers).step_by(ROWS_AT_ONCE) {
         let rows = ROWS_AT_ONCE.min(sublayers - begin);
-        // One row more than sublayers: each row is the output of one and the input of the next.
+        // One row more than sublayers: row i is the input of sublayer `begin + i`, row i + 1 its output.
         let residual = Tensor::cat(stream[begin..=begin + rows].to_vec(), 0);
         let mut pending = vec![];
         for hidden in [residual.clone(), decoder.final_norm(residual)] {
@@ -55,9 +55,9 @@ pub async fn layer_transitions<C: Compute>(
     Ok(out)
 }
 
-/// x + f̃(x) of each sublayer that a plan edits, on the dense residual stream x: one row for each generation step.
+/// x + f̃(x) of each sublayer whose weights a plan edits, on the dense residual stream x.
 ///
-/// Returns pairs of a sublayer and `[steps, hidden]`.
+/// Returns pairs of a sublayer and `[steps, hidden]`: one row for each of the first `steps` generation steps.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`].
@@ -92,10 +92,10 @@ pub async fn edited_outputs<C: Compute>(
     Ok(out)
 }
 
-/// Measures pruning each edited sublayer's weights alone, on one position.
+/// Measures editing the weights of each sublayer alone, at one position.
 ///
-/// * `stream` — the dense residual stream at that position, `[1, hidden]` each.
-/// * `edited` — what [`edited_outputs`] gives; row `row` of it is that position.
+/// * `stream`: the dense residual stream at that position, `[1, hidden]` per entry.
+/// * `edited`: the result of [`edited_outputs`]; row `row` of each tensor is that position.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
@@ -126,7 +126,7 @@ pub async fn edited_transitions<C: Compute>(
     Ok(out)
 }
 
-/// Reads two comparisons back, without and with the final norm: one row a sublayer.
+/// Reads back two comparisons, without and with the final norm, each with one row per sublayer.
 async fn read(
     pending: Vec<PendingComparison>,
     sublayers: &[Sublayer],

@@ -1,6 +1,7 @@
-//! Questions put to the dense and the pruned model, answered in plain numbers.
+//! The measurements on a dense and a pruned model. Results are plain numbers.
 //!
-//! Experiments are asynchronous so that one thread can stop them: between steps they pass a [`Control::checkpoint`].
+//! Experiments are asynchronous, so that they can be cancelled on a single thread: between steps they await
+//! [`Control::checkpoint`].
 
 pub mod activations;
 pub mod cross_check;
@@ -23,34 +24,34 @@ use thiserror::Error;
 use prunescope_formats::chat::ChatError;
 use prunescope_formats::tokenizer::TokenizerError;
 
-/// Why an experiment ended without an answer.
+/// Why an experiment ended without a result.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ExperimentError {
-    /// A newer request took its place, or the visitor stopped it.
+    /// Superseded by a newer request, or stopped by the visitor.
     #[error("stopped")]
     Stopped,
     /// The device failed while computing.
     #[error("the device failed while computing ({why}); it may have been lost: try again, or switch to the CPU")]
     Device {
-        /// What the device says.
+        /// The device's error message.
         why: String,
     },
-    /// A state that cannot be: a logic error of this program.
+    /// A state that should be impossible: a bug in this program.
     #[error("an error of Prunescope itself ({what}): please report it, and load the model again")]
     Internal {
         /// What was wrong.
         what: &'static str,
     },
-    /// The chat template.
+    /// The chat template is missing or failed.
     #[error(transparent)]
     Chat(#[from] ChatError),
-    /// The tokenizer.
+    /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// Nothing to read.
+    /// The prompt has no tokens.
     #[error("the prompt is empty: write something for the model to read")]
     EmptyPrompt,
-    /// More tokens than the model can read.
+    /// Prompt and generated tokens exceed the context.
     #[error(
         "the prompt is {got} tokens and {tokens} more are to be written, but this model reads at most {most}: shorten the prompt or write fewer tokens"
     )]
@@ -59,7 +60,7 @@ pub enum ExperimentError {
         got: usize,
         /// Tokens to write.
         tokens: usize,
-        /// The model's context, or the program's limit.
+        /// The smaller of the model's context and this program's limit, in tokens.
         most: usize,
     },
     /// The plan names layers that the model does not have.
@@ -67,15 +68,15 @@ pub enum ExperimentError {
         "the plan {plan} names layers that this model does not have; it has layers 0 to {last}: remove them from the plan"
     )]
     NoSuchLayer {
-        /// The plan, written.
+        /// The plan as text.
         plan: String,
-        /// The last layer.
+        /// Index of the last layer.
         last: usize,
     },
 }
 
 impl ExperimentError {
-    /// A failure of the device, from what its library says: the innermost cause, without a backtrace.
+    /// [`Self::Device`] with the innermost cause of a library's error text, without its backtrace.
     pub fn device(error: impl ToString) -> Self {
         let text = error.to_string();
         let causes = text.split("Backtrace:").next().unwrap_or_default();
@@ -84,10 +85,10 @@ impl ExperimentError {
     }
 }
 
-/// A future that may not leave its thread.
+/// A boxed future that is not `Send`.
 pub type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Lets a running experiment be stopped, and lets other work in between its steps.
+/// Cancels a running experiment and yields to other work between its steps.
 #[derive(Clone)]
 pub struct Control {
     newest: Rc<Cell<u64>>,
@@ -96,22 +97,22 @@ pub struct Control {
 }
 
 impl Control {
-    /// A control that is never stopped and does not pause, for programs without a page.
+    /// A control that never stops and does not yield, for native programs and checks.
     pub fn unstoppable() -> Self {
         Self { newest: Rc::default(), mine: 0, pause: Rc::new(|| Box::pin(async {})) }
     }
 
-    /// A control for job number `mine`, stopped as soon as `newest` holds another number.
+    /// A control for job number `mine`, which stops once `newest` holds another number.
     ///
-    /// * `pause` — gives way to other work on this thread, such as messages.
+    /// * `pause`: yields to other work on this thread, such as incoming messages.
     pub fn new(newest: Rc<Cell<u64>>, mine: u64, pause: Rc<dyn Fn() -> LocalFuture>) -> Self {
         Self { newest, mine, pause }
     }
 
-    /// Gives way to other work, then says whether to go on.
+    /// Yields to other work, then checks whether the job was superseded.
     ///
     /// # Errors
-    /// [`ExperimentError::Stopped`] where a newer job has come.
+    /// [`ExperimentError::Stopped`] if there is a newer job.
     pub async fn checkpoint(&self) -> Result<(), ExperimentError> {
         (self.pause)().await;
         if self.newest.get() == self.mine { Ok(()) } else { Err(ExperimentError::Stopped) }

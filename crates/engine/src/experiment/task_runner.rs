@@ -1,4 +1,4 @@
-//! One model, dense or pruned, that reads prompts of the task sets.
+//! Runs the tasks of the task sets on one model, dense or pruned.
 
 use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
@@ -13,37 +13,38 @@ use prunescope_protocol::results::ChoiceAnswer;
 use prunescope_protocol::tasks::generative::MAX_NEW_TOKENS;
 use prunescope_protocol::tasks::{GenerativeTask, Question};
 
-/// Longest text of a task, in tokens; longer ones are cut at their beginning.
+/// Longest text of a task, in tokens; longer ones lose their beginning.
 const MAX_TASK_TOKENS: usize = 512;
 
-/// A model and what turns texts into its tokens.
+/// A model with its tokenizer and chat template.
 pub struct TaskRunner<'a, C: Compute> {
     /// The model.
     pub model: &'a PrunedDecoder<C>,
-    /// Text to ids and back.
+    /// The tokenizer.
     pub tokenizer: &'a ModelTokenizer,
     chat: Option<&'a ChatTemplate>,
 }
 
-/// An answer, and the logits of the position where the letter comes.
+/// Scores of a multiple-choice question, and the logits at the position of the answer's letter.
 #[derive(Clone, Debug)]
 pub struct ChoiceScores {
     /// Scores of the options.
     pub answer: ChoiceAnswer,
-    /// z, the whole vocabulary.
+    /// z, `[vocabulary]`.
     pub logits: Vec<f32>,
 }
 
-/// A text's vectors: mean over its tokens but the first, and the last token's.
+/// Embedding vectors of a text from the final hidden states, `[hidden]` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding {
-    /// Mean of the final hidden states.
+    /// Mean over all tokens but the first (over that one if it is the only token).
     pub mean: Vec<f32>,
-    /// The last final hidden state.
+    /// The last token's.
     pub last: Vec<f32>,
 }
 
-/// What was read: the residual stream after the last sublayer, and the cache behind it.
+/// State after a forward pass: the residual stream after the last sublayer, `[new tokens, hidden]`, the KV cache, and
+/// the number of tokens in it.
 struct Read<C: Compute> {
     last: Tensor<2>,
     cache: KeyValueCache<C>,
@@ -51,7 +52,7 @@ struct Read<C: Compute> {
 }
 
 impl<'a, C: Compute> TaskRunner<'a, C> {
-    /// A pruned (or dense) decoder of a loaded model.
+    /// Runs tasks on a decoder, pruned or dense, with the tokenizer and chat template of the loaded model.
     pub fn new(model: &'a PrunedDecoder<C>, loaded: &'a LoadedModel<C>) -> Self {
         Self { model, tokenizer: &loaded.tokenizer, chat: loaded.chat.as_ref().ok() }
     }
@@ -89,10 +90,10 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(ChoiceScores { answer: ChoiceAnswer { letters, cloze }, logits })
     }
 
-    /// The option tokens: the last token of " a", " b", …
+    /// Token ids of the option letters: the last token of " a", " b", …
     ///
     /// # Errors
-    /// A tokenizer that refuses.
+    /// A tokenizer that fails.
     pub fn letter_ids(&self, options: usize) -> Result<Vec<u32>, ExperimentError> {
         (0..options)
             .map(|option| {
@@ -128,7 +129,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(out)
     }
 
-    /// A text's vectors from the final hidden states.
+    /// Embeds a text.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.
@@ -144,10 +145,11 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(Embedding { mean, last })
     }
 
-    /// Greedy text after each task's prompt, through the chat template where there is one that takes it. Writing stops at the answer, at
-    /// the end of the text, or after [`MAX_NEW_TOKENS`].
+    /// Greedy generation after each task's prompt, in the chat template if the model has a working one. Stops at the
+    /// right answer, at a stop token, or after [`MAX_NEW_TOKENS`].
     ///
-    /// What all prompts have in common is read once; `on_text` gets each text with its place in `tasks`.
+    /// The common prefix of all prompts is processed once. `on_text` gets each text with its index, as given in
+    /// `tasks`.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], or a failing device.
@@ -161,7 +163,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
             .iter()
             .map(|(_, task)| match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
                 Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
-                // A template that fails stops only the chat.
+                // Without a template, or if it fails, use a plain prompt.
                 None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
             })
             .collect();
@@ -191,7 +193,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
     }
 }
 
-/// How many tokens all prompts begin with alike; at least one of each is left.
+/// Length of the longest common prefix of all prompts, at most the shortest prompt's length minus one.
 fn common_prefix(prompts: &[Vec<u32>]) -> usize {
     let Some((first, others)) = prompts.split_first() else { return 0 };
     let same = |other: &Vec<u32>| first.iter().zip(other).take_while(|(a, b)| a == b).count();

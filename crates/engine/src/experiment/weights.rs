@@ -1,4 +1,4 @@
-//! A decoder with the weights that a plan leaves: sparsity, then quantization of what remains.
+//! Applies a plan to a decoder's weights: sparsity first, then quantization of the remaining weights.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,20 +20,20 @@ use prunescope_protocol::prune::{
 };
 use prunescope_protocol::results::{MaskPicture, MatrixReport, WeightReport};
 
-/// Rows and columns of a mask's picture.
+/// Largest numbers of rows and columns of a mask picture.
 const PICTURE: [usize; 2] = [48, 96];
 
-/// Tells how far a long piece of work is: what, how much is done, how much there is.
+/// Progress callback: label, items done, items in total.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
-/// What a model's numbers depend on: which model it is, and what was done to its weights.
+/// Identifies a model variant: everything that its numbers depend on. Used as a cache key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VariantKey {
-    /// Whether it is made of the second model.
+    /// Whether it is made from the second model.
     pub other: bool,
     /// The plan.
     pub plan: PruningPlan,
-    /// The calibration text, where the visitor gave one and the plan edits weights.
+    /// The calibration text; `None` for the built-in one, or if the plan edits no weights.
     pub calibration: Option<Arc<str>>,
 }
 
@@ -48,36 +48,36 @@ impl VariantKey {
         !self.other && self.plan.is_dense()
     }
 
-    /// The same without what is dropped: two of one such key share their weights.
+    /// The key without dropped sublayers: variants that agree in it share their weights.
     pub fn weights_only(&self) -> Self {
         Self { plan: self.plan.weights_only(), ..self.clone() }
     }
 }
 
-/// A decoder as a plan leaves it. Matrices that the plan does not edit are shared with the decoder that it was made of.
+/// A decoder pruned by a plan. Matrices that the plan does not edit are shared with the original decoder.
 #[derive(Clone, Debug)]
 pub struct PrunedDecoder<C: Compute> {
-    /// Which it is. One made of a second model shares nothing with the dense one.
+    /// The variant. One made from the second model shares nothing with the dense model.
     pub key: VariantKey,
-    /// The decoder with edited weights; it still holds what the plan drops.
+    /// The decoder with edited weights. It still contains the dropped sublayers, which forward passes skip.
     pub decoder: Decoder<C>,
-    /// What was done.
+    /// Sparsity and change of each edited matrix, and the memory footprint.
     pub report: WeightReport,
 }
 
 impl<C: Compute> PrunedDecoder<C> {
-    /// A decoder under a plan whose edits, if it has any, are still to be made.
+    /// A decoder under a plan, with the original weights; edits of the plan are not applied yet.
     pub fn unedited(decoder: &Decoder<C>, key: VariantKey) -> Self {
         let footprint = Footprint::of(&key.plan, &decoder.config);
         Self { key, decoder: decoder.clone(), report: WeightReport { footprint, ..WeightReport::default() } }
     }
 
-    /// A decoder under a plan that edits no weights.
+    /// A decoder under a plan that only drops sublayers.
     pub fn dropping(decoder: &Decoder<C>, plan: &PruningPlan) -> Self {
         Self::unedited(decoder, VariantKey { plan: plan.clone(), ..VariantKey::default() })
     }
 
-    /// The same weights under a plan that differs only in what it drops.
+    /// The same weights under a plan that differs only in the sublayers it drops.
     pub fn with_plan(&self, plan: &PruningPlan) -> Self {
         let mut out = self.clone();
         out.key.plan = plan.clone();
@@ -85,7 +85,7 @@ impl<C: Compute> PrunedDecoder<C> {
         out
     }
 
-    /// What is removed and rounded.
+    /// The plan.
     pub fn plan(&self) -> &PruningPlan {
         &self.key.plan
     }
@@ -100,18 +100,18 @@ impl<C: Compute> PrunedDecoder<C> {
         self.key.other || self.key.plan.edits_weights()
     }
 
-    /// The residual stream before sublayer `first` of tokens that the dense decoder has read: the dense decoder's, unless this
-    /// is a second model, which has embeddings of its own (and `first` is then 0).
+    /// The residual stream before sublayer [`first_change`](Self::first_change) of tokens that the dense decoder has
+    /// processed: the dense decoder's, or this decoder's embedding if it is the second model (whose first change is 0).
     ///
-    /// * `ids` — the tokens.
-    /// * `start` — how many tokens come before these.
-    /// * `dense` — the dense decoder's stream there.
+    /// * `ids`: the tokens.
+    /// * `start`: number of tokens before these.
+    /// * `dense`: gives the dense decoder's stream there, `[tokens, hidden]`.
     pub fn begin(&self, ids: &[u32], start: usize, dense: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
         if self.key.other { self.decoder.embed(ids, start) } else { dense() }
     }
 
-    /// The sublayer from which on this must be computed anew: the first at which it differs from the dense decoder, or the first
-    /// of that block, where a block's sublayers are parallel.
+    /// The sublayer from which on outputs differ from the dense decoder's: the first changed one, or with parallel
+    /// sublayers the first of its block. `None` if nothing is changed.
     pub fn first_change(&self) -> Option<usize> {
         if self.key.other {
             return Some(0);
@@ -121,7 +121,7 @@ impl<C: Compute> PrunedDecoder<C> {
     }
 }
 
-/// What is known of a model on a calibration text, kept so that each thing is computed once.
+/// Cached statistics of one model on a calibration text, so that each is computed once.
 pub struct Calibration {
     ids: Vec<u32>,
     activations: Option<Activations>,
@@ -130,17 +130,17 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// For a text as token ids.
+    /// An empty cache for a calibration text, given as token ids.
     pub fn new(ids: Vec<u32>) -> Self {
         Self { ids, activations: None, thresholds: HashMap::new(), factors: HashMap::new() }
     }
 
-    /// A decoder with the weights that its plan leaves.
+    /// Applies the edits of a decoder's plan to its weights.
     ///
-    /// * `unedited` — the decoder with the plan whose edits are still to be made.
+    /// * `unedited`: the decoder with original weights and the plan to apply.
     ///
     /// # Errors
-    /// [`ExperimentError::Stopped`] (what is finished by then is kept), or a failing device.
+    /// [`ExperimentError::Stopped`] (statistics finished by then stay cached), or a failing device.
     pub async fn edit<C: Compute>(
         &mut self,
         unedited: PrunedDecoder<C>,
@@ -157,7 +157,7 @@ impl Calibration {
             .flat_map(|layer| InputSite::ALL.map(|site| (layer, site)))
             .filter(|(layer, site)| {
                 let kind = site.matrices().next().map(Matrix::sublayer);
-                // Dropped ones too: whoever switches one on again should not wait.
+                // Dropped sublayers are edited too, so that restoring one needs no new edit.
                 kind.is_some_and(|kind| plan.edits(Sublayer { layer: *layer, kind }))
             })
             .collect();
@@ -206,7 +206,7 @@ impl Calibration {
         Ok(out)
     }
 
-    /// Reads the calibration text where that was not done, and factors the Hessians that are wanted and not known.
+    /// Computes activation statistics of the calibration text and the given Hessian factors, unless cached.
     async fn read_text<C: Compute>(
         &mut self,
         decoder: &Decoder<C>,
@@ -236,7 +236,7 @@ impl Calibration {
                 }
                 self.factors.insert((layer, *site), work.finish());
             }
-            // Later layers matter only to what is still wanted.
+            // The statistics are cached already and all wanted factors are done: skip later layers.
             if self.activations.is_some() && wanted.iter().all(|(of, _)| *of <= layer) {
                 return Ok(());
             }
@@ -253,7 +253,7 @@ impl Calibration {
             .ok_or(ExperimentError::Internal { what: "the calibration text was not read" })
     }
 
-    /// One matrix without the weights that go.
+    /// Prunes one matrix. Returns its weights with the pruned ones set to 0 (SparseGPT also updates the others).
     async fn sparsify(
         &mut self,
         sparse: Sparsity,
@@ -287,9 +287,9 @@ impl Calibration {
         Ok(thresholds.prune(weights, &norms, (sparse.pattern.ratio() * 100.0).round() as u8))
     }
 
-    /// Rounds the matrices of one site, in place; weights that are zero stay so.
+    /// Quantizes the matrices of one site in place; zero weights stay zero.
     ///
-    /// Returns the [`quantize::grid`] of each where its blocks have at most 16 values, evenly spaced; else nothing.
+    /// Returns the [`quantize::grid`] of each matrix for round-to-nearest with at most 4 bits; else an empty vector.
     async fn quantize<C: Compute>(
         &self,
         quant: Quantization,
@@ -348,7 +348,7 @@ impl Calibration {
     }
 }
 
-/// Matrices of one layer on the host.
+/// Reads matrices of one layer back to the host in f32, `[rows, columns]` row-major each.
 async fn read_matrices<C: Compute>(
     decoder: &Decoder<C>,
     layer: usize,
@@ -362,7 +362,8 @@ async fn read_matrices<C: Compute>(
     Ok(out)
 }
 
-/// The upper left corner of a matrix as it is in a decoder.
+/// Magnitudes of the upper left corner of a decoder's matrix, at most `PICTURE` rows and columns: 0 for zero weights,
+/// else 1 + 254 · |w| / max |w| rounded down.
 ///
 /// # Errors
 /// A failing device.

@@ -1,4 +1,4 @@
-//! All metrics of a pair of models at once: computed on the device, read back in one round trip.
+//! All metrics of a dense and a pruned model's outputs, computed on the GPU or the host with one readback.
 
 #[cfg(feature = "gpu")]
 use super::host::TOP;
@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, TensorData, Transaction};
 #[cfg(feature = "gpu")]
 use prunescope_gpu::compare::ComparedRow;
 
-/// One model's numbers at some positions.
+/// One model's outputs at some positions, one row each.
 #[derive(Clone, Debug)]
 pub struct ModelOutputs {
     /// h, `[rows, hidden]`.
@@ -19,30 +19,30 @@ pub struct ModelOutputs {
     pub logits: Tensor<2>,
 }
 
-/// Up to so many rows are read back from a GPU and compared on the host, in a millisecond or two each: the GPU's program takes
-/// one cube a row, and a few cubes leave most of a GPU idle.
+/// Largest number of rows that are read back from a GPU and compared on the host, at 1 to 2 ms each. The GPU kernel has
+/// one workgroup per row, so few rows would leave most of the GPU idle.
 #[cfg(feature = "gpu")]
 const MAX_ROWS_ON_HOST: usize = 4;
 
-/// Comparisons, one a row, that may be on the device still.
+/// Comparisons, one per row, that may still be on the device.
 pub enum PendingComparison {
-    /// By one program for all rows.
+    /// Sums that the GPU kernel computes.
     #[cfg(feature = "gpu")]
     Sums(Box<SumsToRead>),
-    /// To be compared on the host, once h and z of both are there.
+    /// Outputs to be read back and compared on the host.
     Rows(Box<RowsToRead>),
-    /// On the host.
+    /// Finished comparisons.
     Known(Vec<Comparison>),
 }
 
-/// h and z of a dense and a pruned model on the device.
+/// Outputs of a dense and a pruned model on the device.
 pub struct RowsToRead {
     spaces: [ModelOutputs; 2],
     temperature: f32,
     with_top: bool,
 }
 
-/// What a GPU has computed of each row.
+/// The GPU kernel's result, one [`ComparedRow`] per row.
 #[cfg(feature = "gpu")]
 pub struct SumsToRead {
     sums: Tensor<2>,
@@ -51,13 +51,13 @@ pub struct SumsToRead {
     with_top: bool,
 }
 
-/// h and z on the host, each with its width.
+/// h and z on the host, row-major, each with its width.
 pub type OnHost = [(Vec<f32>, usize); 2];
 
-/// Compares rows of a GPU: by its own program, or where they are few on the host.
+/// Compares outputs on a GPU: by its kernel, or on the host for at most `MAX_ROWS_ON_HOST` rows.
 ///
-/// * `temperature` — T > 0 of the analysis.
-/// * `with_top` — also the likeliest tokens of both.
+/// * `temperature`: analysis temperature T > 0.
+/// * `with_top`: also report both models' top-k tokens.
 #[cfg(feature = "gpu")]
 pub fn compare_on_gpu(
     dense: &ModelOutputs,
@@ -75,7 +75,7 @@ pub fn compare_on_gpu(
     PendingComparison::Sums(Box::new(SumsToRead { sums, vocabulary, temperature, with_top }))
 }
 
-/// Compares rows on the host, once they are read back from any device.
+/// Compares outputs of any device on the host, after reading them back.
 pub fn compare_after_reading(
     dense: &ModelOutputs,
     pruned: &ModelOutputs,
@@ -85,21 +85,21 @@ pub fn compare_after_reading(
     PendingComparison::Rows(Box::new(RowsToRead { spaces: [dense.clone(), pruned.clone()], temperature, with_top }))
 }
 
-/// Compares rows that are on the host.
+/// Compares outputs on the host, row by row.
 pub fn compare_on_host(dense: &OnHost, pruned: &OnHost, temperature: f32, with_top: bool) -> Vec<Comparison> {
     rows(dense).zip(rows(pruned)).map(|(dense, pruned)| compare_rows(dense, pruned, temperature, with_top)).collect()
 }
 
-/// The rows of h and z, each with its width.
+/// Iterates over the rows of h and z.
 fn rows([(hidden, hidden_width), (logits, width)]: &OnHost) -> impl Iterator<Item = Row<'_>> {
     let rows = hidden.chunks_exact((*hidden_width).max(1)).zip(logits.chunks_exact((*width).max(1)));
     rows.map(|(hidden, logits)| Row { hidden, logits })
 }
 
-/// Reads several comparisons back from the device in one round trip; one [`Comparison`] a row.
+/// Reads several comparisons back from the device in one round trip. Returns one [`Comparison`] per row, in order.
 ///
 /// # Errors
-/// What the device says where it fails or is lost.
+/// The device's message if it fails or is lost.
 pub async fn read_all(pending: Vec<PendingComparison>) -> Result<Vec<Comparison>, String> {
     let mut transaction = Transaction::default();
     let mut waiting = false;
@@ -157,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
     use prunescope_protocol::results::Metrics;
 
-    /// On the host; it must be what the definitions say.
+    /// Metrics computed on the host, checked against the definitions.
     fn metrics(dense: &[f32], pruned: &[f32], temperature: f32) -> Metrics {
         let [dense, pruned] = [dense, pruned].map(|x| Row { hidden: x, logits: x });
         let found = compare_rows(dense, pruned, temperature, false).metrics;
@@ -188,7 +188,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// KL is not negative, cosines lie in [−1, 1], and adding a constant to every logit changes no probability.
+        /// KL ≥ 0, cosines lie in [−1, 1], and adding a constant to every logit changes no probability.
         #[test]
         fn bounds_hold(
             z in proptest::collection::vec(-8f32..8.0, 12),
@@ -208,7 +208,7 @@ mod tests {
             prop_assert!((again.kl_dense_pruned - out.kl_dense_pruned).abs() < 1e-3 * (1.0 + out.kl_dense_pruned));
         }
 
-        /// For small Δz the estimates of Theorems 1, 2 and 3 meet the truth.
+        /// For small Δz the estimates of Theorems 1, 2 and 3 approach the exact values.
         #[test]
         fn estimates_tend_to_the_truth(
             z in proptest::collection::vec(-3f32..3.0, 12),

@@ -1,4 +1,4 @@
-//! The metrics as the paper defines them, in f64, term by term: what tests hold the fast ways to.
+//! The metrics in f64, term by term as the paper defines them: the reference for tests of the fast implementations.
 
 use prunescope_protocol::results::Metrics;
 
@@ -37,7 +37,7 @@ fn weighted_variance(weights: &[f64], delta: &[f64]) -> f64 {
     weights.iter().zip(delta).map(|(w, d)| w * (d - mean).powi(2)).sum()
 }
 
-/// Places of the `count` largest, of equal ones the first.
+/// Indices of the `count` largest, largest first; ties by lower index.
 pub(super) fn largest(z: &[f32], count: usize) -> Vec<usize> {
     let mut places: Vec<usize> = (0..z.len()).collect();
     places.sort_by(|a, b| z[*b].total_cmp(&z[*a]));
@@ -45,7 +45,7 @@ pub(super) fn largest(z: &[f32], count: usize) -> Vec<usize> {
     places
 }
 
-/// All metrics of one position.
+/// All metrics at one position.
 pub(super) fn metrics(dense: Row<'_>, pruned: Row<'_>, temperature: f32) -> Metrics {
     let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
     let minus = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
@@ -100,7 +100,8 @@ pub(super) fn metrics(dense: Row<'_>, pruned: Row<'_>, temperature: f32) -> Metr
     }
 }
 
-/// Holds metrics to the definitions: each to a relative error, and a ratio, which is as good as the part it is divided by, to its parts.
+/// Checks metrics against the definitions within relative and absolute errors. A ratio, whose error is unbounded for
+/// small denominators, is checked against the found numerator and denominator instead.
 pub(super) fn check(found: &Metrics, wanted: &Metrics, relative: f32, absolute: f32) -> Result<(), String> {
     for (name, (a, b)) in Metrics::NAMES.iter().zip(found.values().into_iter().zip(wanted.values())) {
         if !name.starts_with("ratio") && (a - b).abs() > relative * b.abs() + absolute {

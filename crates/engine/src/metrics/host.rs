@@ -1,19 +1,18 @@
-//! All metrics of a pair of models in three readings of the logits, for models that run on the host.
-//!
-//! The same numbers as [`super::comparison`] gives with plain tensor operations, at a tenth of the cost.
+//! All metrics of a dense and a pruned model's outputs at one position, computed on the host in a few passes over the
+//! logits.
 
 use wide::f32x4;
 
 use prunescope_kernels::elementwise::{exponentials, largest_of};
 use prunescope_protocol::results::Metrics;
 
-/// How many of the likeliest tokens of each model are reported.
+/// Number of top-k tokens reported per model.
 pub const TOP: usize = 10;
 
-/// A likely token of one model, with what both models give it.
+/// A top-k token of one model, with its probabilities in both models.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TopToken {
-    /// The token.
+    /// Token id.
     pub id: u32,
     /// Its probability in the dense model.
     pub dense: f32,
@@ -21,32 +20,32 @@ pub struct TopToken {
     pub pruned: f32,
 }
 
-/// A comparison at one position, on the host.
+/// The comparison of both models at one position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// The metrics.
     pub metrics: Metrics,
-    /// The dense model's likeliest tokens, likeliest first.
+    /// The dense model's top-k tokens, likeliest first; empty if not requested.
     pub dense_top: Vec<TopToken>,
-    /// The pruned model's likeliest tokens, likeliest first.
+    /// The pruned model's top-k tokens, likeliest first; empty if not requested.
     pub pruned_top: Vec<TopToken>,
 }
 
-/// Numbers that are summed in f32 before the sum goes on in f64.
+/// Numbers summed in f32 before the partial sum is added in f64.
 const CHUNK: usize = 512;
-/// Keeps a division by a norm finite where a row is all zeros.
+/// Added to denominators so that all-zero rows give finite results.
 const TINY: f64 = 1e-30;
 
-/// One model's h and z at one position.
+/// One model's outputs at one position.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// h.
+    /// h, `[hidden]`.
     pub hidden: &'a [f32],
-    /// z.
+    /// z, `[vocabulary]`.
     pub logits: &'a [f32],
 }
 
-/// `N` sums over two rows of numbers at once: f32 within a chunk, f64 between chunks.
+/// `N` sums of terms over two rows of equal length, in one pass: f32 within a chunk, f64 between chunks.
 #[inline(always)]
 fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f32x4; N]) -> [f64; N] {
     let mut totals = [0f64; N];
@@ -62,14 +61,14 @@ fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f3
         }
         add(part);
         for (a, b) in a_rest.iter().zip(b_rest) {
-            // The other lanes must not count: their terms may not be 0 where a and b are.
+            // Count one lane only; padding with zeros would be wrong, since term(0, 0) need not be 0.
             add(term(f32x4::splat(*a), f32x4::splat(*b)).map(|x| x * f32x4::new([1.0, 0.0, 0.0, 0.0])));
         }
     }
     totals
 }
 
-/// How two vectors x and x + Δ lie to each other.
+/// Geometry of two vectors x and x + Δ: cos(x, x + Δ), ‖Δ∥‖/‖x‖ and ‖Δ⊥‖/‖x‖ (parts of Δ parallel and orthogonal to x).
 struct PairStats {
     cosine: f64,
     parallel: f64,
@@ -77,9 +76,9 @@ struct PairStats {
 }
 
 impl PairStats {
-    /// x against `scale` times y.
+    /// Compares x with x + Δ = `scale` · y.
     fn between(x: &[f32], y: &[f32], scale: f32) -> Self {
-        // Scaled by the largest entry, so that no square vanishes or overflows in f32.
+        // Divided by the largest entry, so that no square underflows or overflows in f32.
         let largest = |x: &[f32]| largest_of(x, f32x4::abs).max(1e-30);
         let (x_size, y_size) = (largest(x), largest(y));
         let (x_unit, y_unit, scale) = (f32x4::splat(1.0 / x_size), f32x4::splat(1.0 / y_size), f32x4::splat(scale));
@@ -96,7 +95,8 @@ impl PairStats {
         Self::of([xx, yy, xy, dx, across])
     }
 
-    /// From Σx², Σy², Σxy, ΣΔx and Σ(Δ − share · x)², all in any unit of x and of y.
+    /// From Σx², Σy², Σxy, ΣΔx and Σ(Δ − share · x)² with share = ΣΔx / Σx². Scaling x and Δ, or y in Σy² and Σxy,
+    /// changes nothing.
     fn of([xx, yy, xy, dx, across]: [f64; 5]) -> Self {
         let (length, share) = ((xx + TINY).sqrt(), dx / (xx + TINY));
         Self {
@@ -115,7 +115,7 @@ impl PairStats {
     }
 }
 
-/// p = softmax(z / T), unnormalised.
+/// softmax(z / T), unnormalized.
 struct Softmax {
     /// exp((z − max z) / T).
     e: Vec<f32>,
@@ -133,7 +133,7 @@ impl Softmax {
     }
 }
 
-/// The places of the largest numbers, largest first; of equal ones the first.
+/// Indices of the `count` largest numbers, largest first; ties by lower index.
 pub fn largest(z: &[f32], count: usize) -> Vec<usize> {
     let mut best: Vec<usize> = Vec::with_capacity(count + 1);
     let mut least = f32::NEG_INFINITY;
@@ -148,10 +148,10 @@ pub fn largest(z: &[f32], count: usize) -> Vec<usize> {
     best
 }
 
-/// Every metric of `dense` against `pruned` at one position.
+/// All metrics of `dense` and `pruned` at one position.
 ///
-/// * `temperature` — T > 0 of the analysis.
-/// * `with_top` — also the likeliest tokens of both.
+/// * `temperature`: analysis temperature T > 0.
+/// * `with_top`: also report both models' top-k tokens.
 pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top: bool) -> Comparison {
     let (z, y) = (dense.logits, pruned.logits);
     let count = z.len() as f64;
@@ -159,7 +159,7 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
     let hidden = PairStats::between(dense.hidden, pruned.hidden, 1.0);
     let logits = PairStats::between(z, y, 1.0);
     let (p, q) = (Softmax::of(z, temperature), Softmax::of(y, temperature));
-    // Both unnormalised, so that p's largest entry is 1.
+    // Both unnormalized with largest entry 1; the scale p.total / q.total makes them comparable.
     let probabilities = PairStats::between(&p.e, &q.e, (p.total / q.total) as f32);
     let [delta, absolute, squared] = sums(z, y, |z, y| [y - z, (y - z).abs(), (y - z) * (y - z)]);
     let (variance_p, variance_r) = weighted_variances(z, y, &p.e);
@@ -190,13 +190,13 @@ pub fn compare_rows(dense: Row<'_>, pruned: Row<'_>, temperature: f32, with_top:
     sums.comparison(count, t, &likeliest(z), &pruned_top, with_top)
 }
 
-/// What is known of one position once both models' rows were read.
+/// Sums over both models' rows at one position, from which all metrics follow. Δz = z̃ − z, r = p² / ‖p‖².
 struct Sums {
-    /// Of h.
+    /// h and h̃.
     hidden: PairStats,
-    /// Of z.
+    /// z and z̃.
     logits: PairStats,
-    /// Of p.
+    /// p and p̃.
     probabilities: PairStats,
     /// Σ|Δz|.
     absolute: f64,
@@ -212,20 +212,24 @@ struct Sums {
     kl_dense_pruned: f64,
     /// KL(p̃ ‖ p).
     kl_pruned_dense: f64,
-    /// log Σ exp(z / T) of both models.
+    /// log Σ exp(z / T) of the dense and the pruned model.
     log_totals: [f64; 2],
 }
 
-/// One of the likeliest tokens.
+/// A top-k token.
 struct TopLogit {
     id: u32,
-    /// z of both models.
+    /// Logits in the dense and the pruned model.
     logits: [f64; 2],
 }
 
 impl Sums {
-    /// * `count` — the vocabulary's size; `t` — the temperature.
-    /// * `dense_top`, `pruned_top` — the likeliest tokens of each model, likeliest first.
+    /// Computes the metrics.
+    ///
+    /// * `count`: vocabulary size.
+    /// * `t`: analysis temperature.
+    /// * `dense_top`, `pruned_top`: each model's top-k tokens, likeliest first.
+    /// * `with_top`: whether to report them.
     fn comparison(
         &self,
         count: f64,
@@ -287,9 +291,9 @@ impl Sums {
     }
 }
 
-/// The comparison of which a GPU has computed the sums.
+/// The comparison from sums that the GPU kernel computed.
 ///
-/// * `count` — the vocabulary's size.
+/// * `count`: vocabulary size.
 #[cfg(feature = "gpu")]
 pub fn compared_on_gpu(
     row: prunescope_gpu::compare::ComparedRow<'_>,
@@ -317,7 +321,9 @@ pub fn compared_on_gpu(
     sums.comparison(count as f64, f64::from(temperature), dense, pruned, with_top)
 }
 
-/// Var_p(Δz) and Var_r(Δz) with r = p²/‖p‖²; `e` is p, unnormalised.
+/// Var_p(Δz) and Var_r(Δz) with r = p²/‖p‖².
+///
+/// * `e`: p, unnormalized.
 fn weighted_variances(z: &[f32], y: &[f32], e: &[f32]) -> (f64, f64) {
     let delta: Vec<f32> = z.iter().zip(y).map(|(z, y)| y - z).collect();
     let [total, squares, of_p, of_r] = sums(e, &delta, |e, d| [e, e * e, e * d, e * e * d]);
@@ -329,7 +335,10 @@ fn weighted_variances(z: &[f32], y: &[f32], e: &[f32]) -> (f64, f64) {
     (var_p / total, var_r / squares)
 }
 
-/// KL(p ‖ q) and KL(q ‖ p).
+/// KL(p ‖ q) and KL(q ‖ p), in nats.
+///
+/// * `z`, `y`: logits of p and q.
+/// * `t`: temperature.
 fn divergences(z: &[f32], y: &[f32], p: &Softmax, q: &Softmax, t: f64) -> (f64, f64) {
     let inverse = f32x4::splat((1.0 / t) as f32);
     let shift = f32x4::splat((q.log_total - p.log_total) as f32);
@@ -395,7 +404,7 @@ mod tests {
         use crate::metrics::comparison::{ModelOutputs, compare_on_gpu, read_all};
         use burn::tensor::{Tensor, TensorData};
 
-        /// Numbers between −1 and 1 without pattern.
+        /// Pseudorandom numbers in −1..1 (xorshift).
         fn numbers(count: usize, salt: u32) -> Vec<f32> {
             let mut state = salt.wrapping_mul(0x9e37_79b9) | 1;
             let mut next = || {
@@ -407,7 +416,7 @@ mod tests {
             (0..count).map(|_| next()).collect()
         }
 
-        /// Vocabularies around the number of units; equal logits; temperatures; both models the same.
+        /// Vocabularies around the workgroup size, tied logits, several temperatures, and identical models.
         #[test]
         fn compares_as_the_host_does() {
             let device = &crate::compute::test_device();
@@ -419,7 +428,7 @@ mod tests {
                     x.iter().zip(numbers(x.len(), salt)).map(|(x, d)| x + by * d).collect()
                 };
                 let hidden = numbers(rows * 48, 31);
-                // Coarse, so that some are equal.
+                // Coarse values, so that some logits are tied.
                 let logits: Vec<f32> =
                     numbers(rows * vocabulary, 32).iter().map(|x| (x * 40.0).round() / 4.0).collect();
                 let pruned = [moved(&hidden, change, 33), moved(&logits, change, 34)];

@@ -1,7 +1,7 @@
-//! Numbers that compare a dense with a pruned model, position by position.
+//! Metrics that compare a dense with a pruned model, position by position.
 //!
-//! A row is one position: h `[rows, hidden]` after the final norm, z `[rows, vocabulary]`, p = softmax(z / T).
-//! The dense model's are h, z, p; the pruned model's h̃ = h + Δh, z̃ = z + Δz, p̃.
+//! A row is one position. h `[rows, hidden]` is the hidden state after the final norm, z `[rows, vocabulary]` the
+//! logits, p = softmax(z / T). A tilde marks the pruned model: h̃ = h + Δh, z̃ = z + Δz, p̃.
 
 pub mod comparison;
 #[cfg(test)]

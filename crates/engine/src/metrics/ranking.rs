@@ -1,4 +1,4 @@
-//! Retrieval on the host: ranks by cosine similarity, recall, Kendall's τ.
+//! Retrieval metrics on the host: ranks by cosine similarity, recall, Kendall's τ.
 
 use prunescope_protocol::results::Proportion;
 use prunescope_protocol::results::tasks::{Pooling, PoolingReport, Ranking};
@@ -9,8 +9,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f64::MIN_POSITIVE)
 }
 
-/// Vectors less their mean: what all texts share says nothing of any of them, and in language models it is most of a
-/// vector (Ethayarajh, 2019).
+/// Subtracts the passages' mean from all vectors. In language models this common component dominates embeddings and
+/// carries no information about a text (Ethayarajh, 2019).
 fn centred(vectors: &[&[f32]], passages: usize) -> Vec<Vec<f32>> {
     let width = vectors.first().map_or(0, |vector| vector.len());
     let mut mean = vec![0f64; width];
@@ -23,14 +23,14 @@ fn centred(vectors: &[&[f32]], passages: usize) -> Vec<Vec<f32>> {
         .collect()
 }
 
-/// Similarity of every query to every passage.
+/// Cosine similarity of centred vectors, `[queries][passages]`. `vectors` holds the passages, then the queries.
 fn similarities(vectors: &[&[f32]], passages: usize) -> Vec<Vec<f64>> {
     let vectors = centred(vectors, passages);
     let (passages, queries) = vectors.split_at(passages);
     queries.iter().map(|query| passages.iter().map(|passage| cosine(query, passage)).collect()).collect()
 }
 
-/// Rank of each query's own passage; 1 is the best.
+/// Rank of each query's own passage (1 is best, ties count against it), and recall at 1 and 5.
 fn ranking(similarities: &[Vec<f64>], own: &[usize]) -> Ranking {
     let ranks: Vec<usize> = similarities
         .iter()
@@ -44,7 +44,8 @@ fn ranking(similarities: &[Vec<f64>], own: &[usize]) -> Ranking {
     }
 }
 
-/// Kendall's τ-a of two orders of the same things: (concordant − discordant) pairs over all pairs.
+/// Kendall's τ-a of two scorings of the same items: (concordant − discordant) pairs over all pairs; 1 if there are
+/// none.
 pub fn kendall_tau(a: &[f64], b: &[f64]) -> f64 {
     let mut sum = 0.0;
     let mut pairs = 0.0;
@@ -58,10 +59,10 @@ pub fn kendall_tau(a: &[f64], b: &[f64]) -> f64 {
     if pairs == 0.0 { 1.0 } else { sum / pairs }
 }
 
-/// Both models' retrieval with one pooling.
+/// Retrieval by both models with one pooling.
 ///
-/// * `dense`, `pruned` — vectors of all passages, then of all queries.
-/// * `own` — by query, the place of its passage.
+/// * `dense`, `pruned`: vectors of all passages, then of all queries.
+/// * `own`: for each query, the index of its passage.
 pub fn compare_retrieval(pooling: Pooling, dense: &[&[f32]], pruned: &[&[f32]], own: &[usize]) -> PoolingReport {
     let passages = dense.len() - own.len();
     let (a, b) = (similarities(dense, passages), similarities(pruned, passages));

@@ -2,17 +2,17 @@
 
 use burn::tensor::Tensor;
 
-/// Keeps a division by a norm finite where a row is all zeros.
+/// Added to denominators so that all-zero rows give finite results.
 const TINY: f64 = 1e-30;
 
-/// ‖x‖ of each row.
+/// ‖x‖₂ of each row, `[rows, 1]`.
 fn norm(x: Tensor<2>) -> Tensor<2> {
     x.square().sum_dim(1).sqrt()
 }
 
-/// cos(x, y) = ⟨x, y⟩ / (‖x‖‖y‖) of each row pair.
+/// cos(x, y) = ⟨x, y⟩ / (‖x‖‖y‖) of each pair of rows. Returns `[rows, 1]`.
 pub fn cosine(x: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
-    // Scaled by the largest entry first, so that squares of probabilities far below 1e-19 do not vanish in f32.
+    // Divided by the largest entry first, so that squares of numbers below 1e-19 do not underflow in f32.
     let scaled = |x: Tensor<2>| {
         let largest = x.clone().abs().max_dim(1).add_scalar(TINY);
         x.div(largest)

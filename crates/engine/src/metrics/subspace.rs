@@ -1,8 +1,9 @@
-//! A few tokens' logits on the host: the categorical subspace, and which tokens' Δz does the damage.
+//! Metrics on a subset of tokens (categorical subspace), and each token's contribution to the variance of Δz. On the
+//! host.
 
 use prunescope_protocol::results::SubspaceMetrics;
 
-/// softmax(z / T) over some logits, in f64.
+/// softmax(z / T) over the given logits, in f64.
 pub fn softmax(logits: &[f32], temperature: f32) -> Vec<f64> {
     let scaled: Vec<f64> = logits.iter().map(|z| f64::from(*z) / f64::from(temperature)).collect();
     let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -17,9 +18,9 @@ fn cosine(a: impl Iterator<Item = f64> + Clone, b: impl Iterator<Item = f64> + C
     dot / (square(&mut a.clone()) * square(&mut b.clone())).sqrt().max(f64::MIN_POSITIVE)
 }
 
-/// cos z, cos p and KL(p ‖ p̃) on some tokens, p renormalised on them.
+/// cos z, cos p and KL(p ‖ p̃) (nats) on a subset of tokens, with p renormalized on the subset.
 ///
-/// * `dense`, `pruned` — those tokens' logits in both models; all of the vocabulary gives the global metrics.
+/// * `dense`, `pruned`: these tokens' logits in both models. The whole vocabulary gives the global metrics.
 pub fn subspace(dense: &[f32], pruned: &[f32], temperature: f32) -> SubspaceMetrics {
     let (p, q) = (softmax(dense, temperature), softmax(pruned, temperature));
     let kl: f64 =
@@ -33,16 +34,17 @@ pub fn subspace(dense: &[f32], pruned: &[f32], temperature: f32) -> SubspaceMetr
     }
 }
 
-/// A token's part in the weighted variances of Theorems 2 and 3: see [`prunescope_protocol::results::TokenWeight`].
+/// A token's contribution to the weighted variances of Theorems 2 and 3; see
+/// [`prunescope_protocol::results::TokenWeight`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weight {
-    /// The token.
+    /// Token id.
     pub id: u32,
-    /// p.
+    /// Dense probability p.
     pub p: f64,
     /// r = p²/‖p‖².
     pub r: f64,
-    /// Δz less its p-weighted mean.
+    /// Δz minus its p-weighted mean.
     pub delta_z: f64,
     /// Share of Var_p(Δz).
     pub share_p: f64,
@@ -52,7 +54,7 @@ pub struct Weight {
 
 /// The `count` tokens with the largest share of Var_p(Δz) or Var_r(Δz), largest first.
 ///
-/// * `dense`, `pruned` — z and z̃ of one position, the whole vocabulary.
+/// * `dense`, `pruned`: z and z̃ of one position, `[vocabulary]`.
 pub fn token_weights(dense: &[f32], pruned: &[f32], temperature: f32, count: usize) -> Vec<Weight> {
     let p = softmax(dense, temperature);
     let square: f64 = p.iter().map(|p| p * p).sum();
@@ -114,7 +116,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// The subspace of the whole vocabulary is the vocabulary, and dividing logits by T is the same as temperature T.
+        /// On the whole vocabulary the metrics equal the global ones, and dividing logits by T equals temperature T.
         #[test]
         fn the_whole_vocabulary_is_global(
             z in proptest::collection::vec(-6f32..6.0, 16),

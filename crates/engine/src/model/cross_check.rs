@@ -1,6 +1,6 @@
-//! A small part of a model on the CPU, beside the whole on another device: what the device computes is held to it.
+//! A small part of a model kept on the CPU, against which the numbers of another device are checked.
 //!
-//! Some blocks whole; of the embedding the rows of a probe's tokens; of the head rows spread over the vocabulary.
+//! It has some whole blocks, the embedding rows of a probe text's tokens, and LM-head rows spread over the vocabulary.
 
 use super::decoder::Decoder;
 use super::parts::Parts;
@@ -10,43 +10,44 @@ use prunescope_formats::layout::Part;
 use prunescope_formats::load_error::LoadError;
 use prunescope_quant::dequantize;
 
-/// Tokens of the probe.
+/// Number of tokens of the probe text.
 pub const PROBE_TOKENS: usize = 16;
-/// Most rows of the head.
+/// Largest number of checked LM-head rows.
 const MOST_HEAD_ROWS: usize = 4096;
-/// Under what rows of the embedding are kept that stand for the head, should there be no other.
+/// Internal name of the embedding rows that serve as LM head if the model has no separate one.
 const TIED_HEAD: &str = "tied_head.weight";
 
 /// A part of a model on the CPU.
 #[derive(Clone, Debug)]
 pub struct CrossCheck {
-    /// Its blocks are [`CrossCheck::layers`] of the model; its vocabulary is [`CrossCheck::probe`].
+    /// Decoder whose blocks are [`CrossCheck::layers`] of the model and whose token ids index [`CrossCheck::probe`].
     pub decoder: Decoder<Cpu>,
-    /// The blocks, by their place in the model.
+    /// Indices of the blocks in the model.
     pub layers: Vec<usize>,
-    /// The probe, as ids of the model.
+    /// The probe text as token ids of the model.
     pub probe: Vec<u32>,
-    /// The rows of the head, as ids of the model.
+    /// Token ids of the LM-head rows.
     pub head_rows: Vec<u32>,
 }
 
-/// The same as its files come.
+/// Builds a [`CrossCheck`] while the model's tensors are loaded.
 pub(super) struct Collector {
     layers: Vec<usize>,
     probe: Vec<u32>,
     head_rows: Vec<u32>,
-    /// Whether floats are rounded to 8 bits.
+    /// Whether float weights are rounded to 8 bits.
     rounds: bool,
     parts: Parts<Cpu>,
 }
 
-/// So many ids spread over a vocabulary.
+/// Up to `count` ids spread evenly over a vocabulary.
 fn spread(vocabulary: usize, count: usize) -> Vec<u32> {
     let count = count.min(vocabulary);
     (0..count).map(|i| ((2 * i + 1) * vocabulary / (2 * count)) as u32).collect()
 }
 
-/// The first, a middle and the last block, and one that sees another context than the first, where there is one.
+/// Indices of the first, the middle and the last block, and of the first one whose attention window differs from the
+/// first block's, if any.
 fn layers_of(config: &DecoderConfig) -> Vec<usize> {
     let first = config.window_of(0);
     let other = (0..config.layers).find(|layer| config.window_of(*layer) != first);
@@ -57,7 +58,7 @@ fn layers_of(config: &DecoderConfig) -> Vec<usize> {
 }
 
 impl Collector {
-    /// For a model of a shape.
+    /// A collector for a model of this shape.
     pub(super) fn new(config: &DecoderConfig, rounds: bool) -> Self {
         Self {
             layers: layers_of(config),
@@ -68,9 +69,9 @@ impl Collector {
         }
     }
 
-    /// Copies what it needs of a part of the model.
+    /// Copies what the check needs of one tensor.
     ///
-    /// * `row` — the part's numbers, where it is one row.
+    /// * `row`: the tensor's numbers if it has one row (a norm or a bias).
     pub(super) fn take(&mut self, part: &Part<'_>, row: Option<&[f32]>) {
         let name = part.name.as_str();
         let in_block = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
@@ -107,7 +108,7 @@ impl Collector {
         self.parts.matrices.insert(name, weights);
     }
 
-    /// The part of the model, once all of its files have come.
+    /// Builds the partial model once all files are loaded.
     pub(super) fn finish(mut self, config: &DecoderConfig) -> Result<CrossCheck, LoadError> {
         let tied = self.parts.matrices.remove(TIED_HEAD);
         if let Some(tied) = tied {
@@ -125,7 +126,7 @@ impl Collector {
     }
 }
 
-/// A tensor's numbers, for a part that is one row.
+/// The numbers of a one-row tensor in f32, plus 1 if the format stores weight − 1.
 pub(super) fn row_values(part: &Part<'_>) -> Vec<f32> {
     let mut values = dequantize(part.stored.tensor_type, &part.stored.bytes);
     if part.plus_one {

@@ -1,4 +1,4 @@
-//! The decoder: embedding, a list of sublayers `x ← x + f(x)`, final norm, language-model head.
+//! The decoder: embedding, a sequence of sublayers `x ← x + f(x)`, final norm, LM head.
 
 use burn::tensor::Tensor;
 use prunescope_protocol::model::{DecoderConfig, Matrix, Sublayer, SublayerKind};
@@ -11,7 +11,7 @@ use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
 
-/// One block: two sublayers.
+/// One block: an attention and an MLP sublayer.
 #[derive(Clone, Debug)]
 pub struct Block<C: Compute> {
     /// First sublayer.
@@ -21,7 +21,7 @@ pub struct Block<C: Compute> {
 }
 
 impl<C: Compute> Block<C> {
-    /// One of the block's matrices, where its family has it.
+    /// One of the block's matrices; `None` for the gate of an ungated MLP.
     pub fn matrix(&self, matrix: Matrix) -> Option<&Linear<C>> {
         Some(match matrix {
             Matrix::Query => &self.attention.query,
@@ -34,7 +34,7 @@ impl<C: Compute> Block<C> {
         })
     }
 
-    /// Puts another matrix of the same shape in its place.
+    /// Replaces one of the block's matrices by another of the same shape.
     pub fn set_matrix(&mut self, matrix: Matrix, weights: Linear<C>) {
         let place = match matrix {
             Matrix::Query => &mut self.attention.query,
@@ -49,35 +49,35 @@ impl<C: Compute> Block<C> {
     }
 }
 
-/// A decoder of any family. Cloning is cheap: the weights are shared.
+/// A decoder of any supported family. Clones share the weights.
 #[derive(Clone, Debug)]
 pub struct Decoder<C: Compute> {
-    /// Its shape.
+    /// Shape and hyperparameters.
     pub config: DecoderConfig,
-    /// Token embedding, `[vocabulary, hidden]`; also the head where `head` is none.
+    /// Token embedding, `[vocabulary, hidden]`; also the LM head if `head` is `None`.
     pub embedding: Linear<C>,
-    /// Learned positions, `[context, hidden]`, where the family has them.
+    /// Learned position embedding, `[context, hidden]`; `None` for families that use RoPE.
     pub position_embedding: Option<Linear<C>>,
     /// The blocks in order.
     pub blocks: Vec<Block<C>>,
-    /// The norm before the head.
+    /// Final norm.
     pub norm: Norm<C>,
-    /// Separate language-model head, `[vocabulary, hidden]`.
+    /// Separate LM head, `[vocabulary, hidden]`; `None` if tied to the embedding.
     pub head: Option<Linear<C>>,
-    /// How heads turn in layers that see the whole context; none where positions are learned.
+    /// RoPE of layers with full attention; `None` with learned positions.
     pub rope: Option<Rope>,
-    /// The same in layers that see a window.
+    /// RoPE of layers with sliding-window attention; `None` if there are none.
     pub window_rope: Option<Rope>,
-    /// Where it runs.
+    /// The backend.
     pub compute: C,
 }
 
 impl<C: Compute> Decoder<C> {
     /// Embeds token ids: the residual stream before the first sublayer, `[tokens, hidden]`.
     ///
-    /// Ids must be below the vocabulary's size (the tokenizer guarantees it).
+    /// Ids must be below the vocabulary size (the tokenizer guarantees it).
     ///
-    /// * `start` — how many tokens come before these.
+    /// * `start`: number of tokens before these.
     pub fn embed(&self, ids: &[u32], start: usize) -> Tensor<2> {
         let mut x = C::select(&self.embedding.weights, ids);
         if self.config.embedding_scale != 1.0 {
@@ -86,7 +86,7 @@ impl<C: Compute> Decoder<C> {
         match &self.position_embedding {
             None => x,
             Some(positions) => {
-                // The session keeps texts within the context.
+                // Clamped for safety; the session keeps texts within the context.
                 let last = self.config.context.saturating_sub(1);
                 let places: Vec<u32> = (start..start + ids.len()).map(|place| place.min(last) as u32).collect();
                 x.add(C::select(&positions.weights, &places))
@@ -94,7 +94,7 @@ impl<C: Compute> Decoder<C> {
         }
     }
 
-    /// What the sublayers need to know about `tokens` tokens that follow `start` tokens already in the cache.
+    /// Position data of `tokens` tokens that follow `start` tokens in the KV cache.
     pub fn positions(&self, start: usize, tokens: usize) -> Positions<C> {
         let windowed = |window| self.compute.positions(self.window_rope.as_ref(), Some(window), start, tokens);
         Positions {
@@ -103,16 +103,17 @@ impl<C: Compute> Decoder<C> {
         }
     }
 
-    /// Which place of the residual stream a sublayer reads: the one before it, but for the MLP of a block whose sublayers are
-    /// parallel, which reads what the attention reads.
+    /// Index of the residual-stream entry that a sublayer takes as input: the one just before it, except for an MLP
+    /// parallel to its attention, which takes the attention's input.
     pub fn residual_input(&self, at: Sublayer) -> usize {
         if self.config.parallel { Sublayer::attention(at.layer).index() } else { at.index() }
     }
 
     /// The residual stream after one sublayer: residual + f(x), `[rows, hidden]`.
     ///
-    /// * `x` — the residual stream at the place that the sublayer [reads](Self::residual_input); `residual` — just before it.
-    /// * `positions`, `caches` — as in [`Attention::forward`].
+    /// * `x`: the residual stream at [`Self::residual_input`], `[rows, hidden]`.
+    /// * `residual`: the residual stream just before the sublayer, `[rows, hidden]`.
+    /// * `positions`, `caches`: as in [`Attention::forward`].
     pub fn sublayer(
         &self,
         at: Sublayer,

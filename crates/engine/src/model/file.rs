@@ -1,4 +1,5 @@
-//! Models from files on disk, for native programs: a `.gguf` file, a manifest with its parts beside it, a folder.
+//! Loads models from disk in native programs: a `.gguf` file, a manifest with its parts in the same folder, or a
+//! folder.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,61 +14,61 @@ use prunescope_formats::load_error::LoadError;
 use prunescope_protocol::model::manifest::{Manifest, ManifestError};
 use prunescope_protocol::model::repository::{Repository, RepositoryFile, SelectionError, WeightsError, select};
 
-/// Bytes read at once.
+/// Bytes per read.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// A model file that cannot be used.
+/// Why a model cannot be loaded from disk.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file cannot be read.
     #[error("{path} cannot be read ({why}): give the path of a .gguf file, or run `make model`")]
     Read {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         why: io::Error,
     },
     /// The manifest cannot be used.
     #[error("{path} cannot be used: {why}")]
     Manifest {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         why: ManifestError,
     },
-    /// A part is not what the manifest says.
+    /// A part's SHA-256 differs from the manifest's.
     #[error("{path} has another checksum than its manifest says, so it is damaged: delete it and run `make model`")]
     Checksum {
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// The folder has no model.
     #[error("{path} cannot be used: {why}")]
     Selection {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         why: SelectionError,
     },
-    /// The folder does not have all files of weights.
+    /// The folder lacks weight files.
     #[error("{path} cannot be used: {why}")]
     Weights {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         why: WeightsError,
     },
-    /// What is in the file cannot be used.
+    /// The contents cannot be used.
     #[error("{path} cannot be used: {why}")]
     Load {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         why: LoadError,
     },
 }
 
-/// Bytes that follow each other: a file, or the parts of one.
+/// One model file, which may be split into parts on disk: each part's path, and its SHA-256 if known.
 struct Pieces {
     name: String,
     bytes: u64,
@@ -85,18 +86,19 @@ impl Pieces {
     }
 }
 
-/// Loads a model onto a backend: a `.gguf` file, a manifest with its parts, or a folder as a Hugging Face repository is.
+/// Loads a model onto a backend, from a `.gguf` file, a manifest (`.json`) with its parts, or a folder laid out like a
+/// Hugging Face repository.
 ///
 /// # Errors
-/// [`FileError`], as a sentence that names the file and what to do.
+/// [`FileError`], whose message names the file and what to do.
 pub fn load<C: Compute>(path: &Path, compute: C) -> Result<LoadedModel<C>, FileError> {
     load_within(path, compute, Limits::default())
 }
 
-/// [`load`] for a device of which the limits are known.
+/// [`load`] for a device with known memory limits.
 ///
 /// # Errors
-/// The same, and a model beyond the limits.
+/// As [`load`], or a model that exceeds the limits.
 pub fn load_within<C: Compute>(path: &Path, compute: C, limits: Limits) -> Result<LoadedModel<C>, FileError> {
     let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
     let in_file = |why| FileError::Load { path: path.into(), why };
@@ -134,7 +136,7 @@ pub fn load_within<C: Compute>(path: &Path, compute: C, limits: Limits) -> Resul
     loader.finish().map_err(in_file)
 }
 
-/// The files of a folder, as the hub lists those of a repository.
+/// The entries of a folder in the form of a Hugging Face Hub file listing, sorted by name.
 fn listing(path: &Path) -> Result<Vec<RepositoryFile>, FileError> {
     let failed = |why| FileError::Read { path: path.into(), why };
     let mut out = vec![];
@@ -147,7 +149,7 @@ fn listing(path: &Path) -> Result<Vec<RepositoryFile>, FileError> {
     Ok(out)
 }
 
-/// Streams a file into the loader, checking what has a checksum.
+/// Streams a file into the loader and verifies the checksums of its parts.
 fn push<C: Compute>(loader: &mut ModelLoader<C>, file: &Pieces) -> Result<(), FileError> {
     let mut chunk = vec![0; CHUNK_BYTES];
     for (part, sha256) in &file.paths {

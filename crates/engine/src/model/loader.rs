@@ -1,4 +1,4 @@
-//! From a stream of file bytes to a model on a device, holding no weight twice.
+//! Streaming loader: builds a model on a device from file bytes as they arrive, with at most one tensor buffered.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,40 +16,39 @@ use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
 use prunescope_formats::tokenizer::ModelTokenizer;
 use prunescope_protocol::model::repository::Repository;
 
-/// A header longer than this is taken for a corrupt file.
+/// Largest header; a file with a longer one is treated as corrupt.
 const MAX_HEADER_BYTES: usize = 256 << 20;
-/// The header is parsed anew each time this much more has come, doubling.
+/// Bytes after which parsing the header is first tried; the number doubles after each attempt.
 const FIRST_HEADER_BYTES: usize = 1 << 20;
 
-/// A model ready to run, with what came in its files.
+/// A loaded model with its tokenizer and metadata.
 #[derive(Clone, Debug)]
 pub struct LoadedModel<C: Compute> {
     /// The decoder on its device.
     pub decoder: Decoder<C>,
-    /// Text to ids and back.
+    /// The tokenizer.
     pub tokenizer: ModelTokenizer,
     /// The model's chat template, or why there is none.
     pub chat: Result<ChatTemplate, ChatError>,
-    /// What a visitor should know about the files, each a sentence.
+    /// Sentences about the files to show to the visitor.
     pub notices: Vec<String>,
-    /// How the weights are stored in the files, such as `"Q4_1, Q8_0, F32"`.
+    /// Storage types of the weights in the files, such as `"Q4_1, Q8_0, F32"`.
     pub stored_as: String,
-    /// A part of the model on the CPU to hold the device to, where weights are not held as the CPU's kernels take them.
+    /// Part of the model on the CPU for checking the device; `None` if the backend needs no check.
     pub cross_check: Option<CrossCheck>,
 }
 
-/// Room for a tensor that is made before any of its bytes have come. More is made only as bytes come: a header's claim alone
-/// costs no memory.
+/// Largest buffer in bytes that is reserved for a tensor on its header's claim alone.
 const ROOM_AT_FIRST: usize = 64 << 20;
-/// How many times more room is made than bytes have come.
+/// Beyond [`ROOM_AT_FIRST`], the buffer may be this many times the bytes received.
 const ROOM_FOR_EACH: usize = 8;
 
-/// What a device can hold.
+/// Memory limits of a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of all weights.
+    /// Bytes of all weights in memory.
     pub total: u64,
-    /// Bytes of one tensor as it is stored, which is held whole until it is on the device.
+    /// Bytes of one tensor as stored in the file, which is buffered whole before upload.
     pub tensor: u64,
 }
 
@@ -60,7 +59,7 @@ impl Default for Limits {
     }
 }
 
-/// What is waited for in a file.
+/// The part of a file that is being received.
 enum State {
     Header { try_at: usize },
     Tensors { directory: Vec<(TensorInfo, Option<TensorMapping>)>, next: usize },
@@ -68,48 +67,48 @@ enum State {
 
 /// One file as its bytes arrive.
 struct Incoming {
-    /// Its name without folders.
+    /// File name without folders.
     name: String,
     file_bytes: u64,
     /// Bytes received.
     at: u64,
-    /// The last of them: the header's, or those of the tensor that is being received. What nothing needs is never among them.
+    /// Buffered bytes: the header's, or those of the current tensor. Unneeded bytes are never buffered.
     pending: Vec<u8>,
     state: State,
 }
 
 /// Builds a model from its files' bytes as they arrive.
 ///
-/// At most one tensor's stored bytes are held beside the tensors already on the device.
+/// Besides the tensors already on the device, at most one tensor's stored bytes are in memory.
 pub struct ModelLoader<C: Compute> {
     compute: C,
-    /// How many files the model has.
+    /// Number of the model's weight files.
     files: usize,
     begun: usize,
     incoming: Option<Incoming>,
     config: Option<DecoderConfig>,
-    /// Read before the weights come, so that what cannot be used is not downloaded.
+    /// Tokenizer and chat template; parsed before the weights, so that an unusable model is not downloaded.
     texts: Option<(ModelTokenizer, Result<ChatTemplate, ChatError>)>,
-    /// The file that each tensor is in, where an index says it.
+    /// File of each tensor by name, from the index file if there is one.
     tensor_files: BTreeMap<String, String>,
-    /// The parts that the headers so far have.
+    /// Names of the parts found in the headers so far.
     there: HashSet<String>,
     notices: Vec<String>,
     parts: Parts<C>,
-    /// What each frequency of rotary positions is divided by, where a file says so.
+    /// RoPE frequency divisors from a file (`rope_freqs`, `rope_factors_short`), one per pair; empty if there are none.
     factors: Vec<f32>,
     stored_as: BTreeSet<&'static str>,
     limits: Limits,
-    /// Whether floats are rounded to 8 bits.
+    /// Whether float weights are rounded to 8 bits.
     rounds: bool,
-    /// A part of the model on the CPU, where another way of holding weights is to be held to it.
+    /// Collects the part of the model for checking the device, if the backend needs a check.
     collector: Option<Collector>,
-    /// Bytes that the weights take, in the files begun so far: as they are held, and rounded to 8 bits.
+    /// Bytes of the weights in memory, in the files begun so far: `[as configured, if rounded to 8 bits]`.
     held: [u64; 2],
 }
 
 impl<C: Compute> ModelLoader<C> {
-    /// A loader of a model in so many files onto a backend.
+    /// A loader of a model in `files` weight files onto a backend.
     pub fn new(files: usize, compute: C) -> Self {
         Self {
             compute,
@@ -131,20 +130,20 @@ impl<C: Compute> ModelLoader<C> {
         }
     }
 
-    /// The same with floats rounded to 8 bits as they come, 32 neighbours to a scale.
+    /// Sets whether float weights are rounded to 8 bits on loading (one scale per 32 weights).
     pub fn quantize_floats_to_q8(self, rounds: bool) -> Self {
         Self { rounds, ..self }
     }
 
-    /// The same that refuses a model beyond some limits.
+    /// Sets the device's limits; a larger model is refused.
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Takes what describes a model whose weights are in safetensors files.
+    /// Sets config, tokenizer and chat template of a model whose weights are in safetensors files.
     ///
     /// # Errors
-    /// As soon as it is clear that the model cannot be used.
+    /// [`LoadError`] if the model cannot be used.
     pub fn describe(&mut self, repository: Repository) -> Result<(), LoadError> {
         let config = config::from_hub(&repository.config, &repository.name)?;
         let tokenizer = ModelTokenizer::from_hub(&repository, config.vocabulary)?;
@@ -156,17 +155,17 @@ impl<C: Compute> ModelLoader<C> {
 
     fn describe_as(&mut self, config: DecoderConfig, tokenizer: ModelTokenizer, chat: Result<ChatTemplate, ChatError>) {
         self.notices.extend(tokenizer.notices.iter().cloned());
-        // A template that cannot be used stops only the chat.
+        // An unusable template disables only chat.
         self.config = Some(config);
         self.texts = Some((tokenizer, chat));
     }
 
-    /// Begins the next file, of so many bytes.
+    /// Begins the next file, of `file_bytes` bytes.
     ///
-    /// * `name` — its path, which an index may know.
+    /// * `name`: its path; the file name is looked up in the index file.
     ///
     /// # Errors
-    /// Where the file before it is not complete.
+    /// [`LoadError::Ended`] if the previous file is incomplete.
     pub fn begin_file(&mut self, name: &str, file_bytes: u64) -> Result<(), LoadError> {
         self.end_file()?;
         self.begun += 1;
@@ -184,10 +183,10 @@ impl<C: Compute> ModelLoader<C> {
         }
     }
 
-    /// Takes the next bytes of the file that was begun.
+    /// Receives the next bytes of the current file.
     ///
     /// # Errors
-    /// As soon as the bytes show that the file cannot be used.
+    /// [`LoadError`] as soon as the bytes show that the file cannot be used.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), LoadError> {
         while !bytes.is_empty() {
             let Some(mut file) = self.incoming.take() else { return Ok(()) };
@@ -203,11 +202,11 @@ impl<C: Compute> ModelLoader<C> {
                 }
                 State::Tensors { directory, next } => {
                     let Some((tensor, place)) = directory.get(*next) else {
-                        // The last tensor is there; what follows it nobody needs.
+                        // All tensors are complete; ignore trailing bytes.
                         self.incoming = Some(file);
                         return Ok(());
                     };
-                    // Of a tensor that has no place, and between tensors, bytes only pass.
+                    // Bytes between tensors and of unneeded tensors are skipped.
                     let begin = if place.is_some() { tensor.offset } else { tensor.offset + tensor.bytes };
                     let (passing, rest) = bytes.split_at(at_most(begin.saturating_sub(file.at), bytes.len()));
                     file.at += passing.len() as u64;
@@ -218,7 +217,7 @@ impl<C: Compute> ModelLoader<C> {
                         file.pending.extend_from_slice(now);
                         file.at += now.len() as u64;
                     }
-                    // One without numbers is complete as soon as the one before it is.
+                    // A loop, since an empty tensor is complete together with the one before it.
                     while let Some((tensor, place)) = directory.get(*next)
                         && file.at >= tensor.offset + tensor.bytes
                     {
@@ -236,7 +235,7 @@ impl<C: Compute> ModelLoader<C> {
         Ok(())
     }
 
-    /// Parses the header, if all of it is there; what came after it is used at once.
+    /// Parses the header if it is complete, and then processes the bytes that follow it in the buffer.
     fn read_header(&mut self, file: &mut Incoming) -> Result<(), LoadError> {
         let State::Header { try_at } = &mut file.state else { return Ok(()) };
         match self.header(&file.name, &file.pending, file.file_bytes) {
@@ -262,7 +261,7 @@ impl<C: Compute> ModelLoader<C> {
         }
     }
 
-    /// The tensors of a file and where each belongs, from the file's first bytes.
+    /// Parses a file's first bytes. Returns its nonempty tensors, each with the part it maps to (`None` if unneeded).
     fn header(
         &mut self,
         file: &str,
@@ -327,7 +326,7 @@ impl<C: Compute> ModelLoader<C> {
             }
         }
         let [needs, rounded] = self.held;
-        // One that has a place is held whole, rounded or not, until it is there.
+        // A needed tensor is buffered whole, whether or not it is then rounded.
         let longest = directory.iter().filter(|(_, place)| place.is_some()).max_by_key(|(tensor, _)| tensor.bytes);
         let longest = longest.map(|(tensor, _)| tensor).filter(|tensor| tensor.bytes > self.limits.tensor);
         if needs > self.limits.total {
@@ -339,7 +338,7 @@ impl<C: Compute> ModelLoader<C> {
             return Err(LoadError::Memory { tensor: name.clone(), bytes: *bytes });
         }
         if self.begun == self.files {
-            // Better known before the weights have come.
+            // All headers are known: report a missing tensor before the weights are downloaded.
             match layout::needed(config).into_iter().find(|name| !self.there.contains(name)) {
                 Some(head) if head == "output.weight" && format == Format::Safetensors => {
                     return Err(LoadError::NoHead { tensor: config.family.head_name() });
@@ -369,7 +368,7 @@ impl<C: Compute> ModelLoader<C> {
         Ok(directory)
     }
 
-    /// Puts a tensor where it belongs.
+    /// Adds a complete tensor to the model.
     fn take(&mut self, tensor: &TensorInfo, place: &TensorMapping, bytes: &[u8]) {
         let (Some(config), Ok(tensor_type)) = (&self.config, &tensor.tensor_type) else { return };
         self.stored_as.insert(tensor_type.name());
@@ -398,10 +397,10 @@ impl<C: Compute> ModelLoader<C> {
         }
     }
 
-    /// The model, once every byte of every file has been pushed.
+    /// Builds the model after every byte of every file was pushed.
     ///
     /// # Errors
-    /// A file that ended early, and a part that is missing.
+    /// [`LoadError`] if a file ended early, a file or tensor is missing, or RoPE factors are invalid.
     pub fn finish(mut self) -> Result<LoadedModel<C>, LoadError> {
         self.end_file()?;
         if self.begun < self.files {
@@ -426,13 +425,13 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// A number of bytes in a file, which may be beyond what a program can address, as a number of those at hand.
+/// min(wanted, there), where `wanted` may exceed `usize` (32 bits in WebAssembly).
 fn at_most(wanted: u64, there: usize) -> usize {
     usize::try_from(wanted).map_or(there, |wanted| wanted.min(there))
 }
 
-/// Makes room for more bytes of a tensor: for all of it at once where it is short, otherwise in a few steps, each of which the
-/// bytes that have come vouch for; the last is exact, so that no tensor is held twice.
+/// Grows a tensor's buffer for `more` bytes. Small tensors are reserved whole; large ones in a few steps, each limited
+/// by the bytes received so far. The final capacity equals the tensor's size.
 fn make_room(pending: &mut Vec<u8>, more: usize, tensor: &TensorInfo) -> Result<(), LoadError> {
     let failed = || LoadError::Memory { tensor: tensor.name.clone(), bytes: tensor.bytes };
     let there = pending.len() + more;
@@ -472,7 +471,7 @@ mod tests {
         loader
     }
 
-    /// The fixture's header with one more tensor of so many bytes before all others, and the others' bytes.
+    /// The fixture's header with an additional tensor of `bytes` bytes before all others, and the others' bytes.
     fn with_a_stranger(bytes: u64) -> (Vec<u8>, Vec<u8>) {
         let whole = std::fs::read(format!("{FOLDER}/model.safetensors")).unwrap();
         let start = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
@@ -491,7 +490,7 @@ mod tests {
 
     #[test]
     fn a_tensor_that_nothing_needs_passes_without_being_held_whatever_its_size() {
-        // More than 4 GiB: more than a program in a browser can address.
+        // More than 4 GiB, the address space of WebAssembly.
         let stranger = 5u64 << 30;
         let (header, tensors) = with_a_stranger(stranger);
         let mut loader = described(Limits::default());
@@ -530,7 +529,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// Whatever a header claims, memory is made for a multiple of what has come only.
+        /// Whatever size a header claims, reserved memory is bounded by a multiple of the bytes received.
         #[test]
         fn room_is_made_for_what_has_come(claimed in 1u64..1 << 28, pieces in proptest::collection::vec(1usize..1 << 22, 1..40)) {
             let tensor = TensorInfo { name: "t".into(), shape: vec![claimed], tensor_type: Ok(TensorType::F32), offset: 0, bytes: claimed };

@@ -1,4 +1,4 @@
-//! A decoder-only language model on a backend, and its loader. Knows nothing of pruning.
+//! A decoder-only language model on a backend, and its loader. Independent of pruning.
 
 pub mod cross_check;
 pub mod decoder;

@@ -1,4 +1,4 @@
-//! A decoder from its parts, once they are all there.
+//! Assembles a decoder from its named tensors.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
 use crate::compute::{Compute, Linear};
 
-/// The parts of a decoder by their names in GGUF.
+/// The tensors of a decoder by their GGUF names: matrices, and rows (norm weights and biases).
 pub(super) struct Parts<C: Compute> {
     pub(super) matrices: HashMap<String, C::Matrix>,
     pub(super) rows: HashMap<String, C::Vector>,
@@ -36,13 +36,13 @@ impl<C: Compute> Parts<C> {
         })
     }
 
-    /// The norm of a part that not every family has.
+    /// A norm that not every family has; `None` if its weight is absent.
     fn norm_if_any(&mut self, path: &str, config: &DecoderConfig) -> Result<Option<Norm<C>>, LoadError> {
         let is_there = self.rows.contains_key(&format!("{path}.weight"));
         is_there.then(|| self.norm(path, config)).transpose()
     }
 
-    /// The decoder of a shape whose parts these are.
+    /// Assembles the decoder of this configuration.
     pub(super) fn decoder(mut self, config: DecoderConfig, compute: C) -> Result<Decoder<C>, LoadError> {
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
@@ -99,7 +99,7 @@ impl<C: Compute> Parts<C> {
     }
 }
 
-/// A part that no file has.
+/// The error for a tensor that no file has.
 fn missing(tensor: String) -> LoadError {
     LoadError::MissingTensor { tensor, example: String::new() }
 }

@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 pub use prunescope_protocol::model::sampling::Sampling;
 
-/// A seeded source of choices. Two samplers with one seed draw the same uniform numbers, so that a dense and a pruned
+/// A seeded sampler of tokens. Samplers with equal seeds draw the same uniform numbers, so that a dense and a pruned
 /// run differ only by their models.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -19,7 +19,7 @@ impl Sampler {
         Self { sampling, random: ChaCha8Rng::seed_from_u64(sampling.seed) }
     }
 
-    /// Draws a token from `logits`, `[vocabulary]`, unscaled. Greedy where the temperature is 0.
+    /// Draws a token from `logits`, `[vocabulary]`, not divided by the temperature. Greedy if the temperature is 0.
     pub fn choose(&mut self, logits: &[f32]) -> u32 {
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
         let by_logit = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
@@ -44,7 +44,7 @@ impl Sampler {
             sum += weights[kept];
             kept += 1;
         }
-        // 53 random bits as a fraction of 1.
+        // 53 random bits as a number in [0, 1).
         let mut left = (self.random.next_u64() >> 11) as f64 / (1u64 << 53) as f64 * sum;
         for (id, weight) in order[..kept].iter().zip(&weights) {
             if left < *weight {

@@ -1,23 +1,22 @@
-//! Which weights of a matrix go: exact counts, from scores of worth.
+//! Pruning masks from weight scores: magnitude and Wanda, unstructured or N:M.
 //!
-//! Matrices are `[rows, columns]` in row-major order. A weight's score is |W_ij| · ‖X_j‖₂ (Wanda; Sun et al., 2024, eq. 1), or
-//! |W_ij| alone, which is the same with all norms 1 (magnitude). Among equal scores the one that comes first goes first, so
-//! that the counts are exact and the same everywhere.
+//! Matrices are `[rows, columns]` in row-major order. The score of W_ij is |W_ij| · ‖X_j‖₂ (Wanda; Sun et al., 2024,
+//! eq. 1), or |W_ij| (magnitude, the same with all norms 1). Of equal scores the first is pruned first, so that counts
+//! are exact and results the same on every platform.
 
 use prunescope_protocol::prune::sparsity::MAX_PERCENT;
 
-/// For every line of scores and every whole percent, the score below which weights go: computed once, so that another
-/// ratio only compares.
+/// Pruning thresholds for every line and every whole percent. Sorting is done once; another ratio only compares.
 ///
-/// A line is what is compared: a row for Wanda, the whole matrix for magnitude.
+/// A line is the set of weights that are ranked together: a row for Wanda, the whole matrix for magnitude.
 #[derive(Clone, Debug)]
 pub struct Thresholds {
     line: usize,
-    /// By line, the `count`-th lowest score for 0 to [`MAX_PERCENT`] percent.
+    /// `[lines, STEPS]`: for 0 to [`MAX_PERCENT`] percent the largest pruned score, −1 if none is pruned.
     values: Vec<f32>,
 }
 
-/// How many of a line's weights go.
+/// Number of weights to prune in a line of `line` weights.
 fn count(line: usize, percent: u8) -> usize {
     line * usize::from(percent) / 100
 }
@@ -27,9 +26,9 @@ const STEPS: usize = MAX_PERCENT as usize + 1;
 impl Thresholds {
     /// Sorts the scores of every line of `line` weights.
     ///
-    /// * `norms` — ‖X_j‖₂ of each column's input; `line` is a multiple of their number.
+    /// * `norms`: ‖X_j‖₂ of each input column; `line` is a multiple of their number.
     pub fn new(weights: &[f32], norms: &[f32], line: usize) -> Self {
-        // Floats that are not negative are ordered like their bits.
+        // Nonnegative floats compare like their bit patterns.
         let mut sorted = vec![0u32; line];
         let mut values = Vec::with_capacity(weights.len() / line.max(1) * STEPS);
         for weights in weights.chunks_exact(line) {
@@ -47,9 +46,9 @@ impl Thresholds {
         Self { line, values }
     }
 
-    /// The weights without those that go at a whole percent, at most [`MAX_PERCENT`].
+    /// The weights with the lowest `percent` of each line set to 0; `percent` is clamped to [`MAX_PERCENT`].
     ///
-    /// * `weights`, `norms` — those that the thresholds were made from.
+    /// * `weights`, `norms`: those that the thresholds were computed from.
     pub fn prune(&self, weights: &[f32], norms: &[f32], percent: u8) -> Vec<f32> {
         let mut out = vec![0f32; weights.len()];
         let lines = weights.chunks_exact(self.line).zip(out.chunks_exact_mut(self.line));
@@ -64,8 +63,8 @@ impl Thresholds {
             for (row, out) in rows().zip(out.chunks_exact_mut(norms.len())) {
                 let equal = scores(row, |score, threshold| score == threshold);
                 let all = row.iter().zip(norms).zip(out);
-                // Without a branch, for speed: which way a weight goes cannot be guessed. Rows where some ties go and some
-                // stay are rare.
+                // Branch-free selects, since the outcome is unpredictable. Rows in which only some of the tied weights
+                // are pruned are rare.
                 if equal <= ties {
                     ties -= equal;
                     all.for_each(|((w, norm), out)| *out = if w.abs() * norm <= threshold { 0.0 } else { *w });
@@ -87,9 +86,10 @@ impl Thresholds {
     }
 }
 
-/// The weights without the `n` lowest of every `m` neighbours in a row (N:M). A rest shorter than `m` at a row's end stays.
+/// N:M pruning: sets the `n` lowest-scored of every `m` consecutive weights in a row to 0. A remainder shorter than `m`
+/// at a row's end is kept.
 ///
-/// * `norms` — ‖X_j‖₂ of each column's input.
+/// * `norms`: ‖X_j‖₂ of each input column, `[columns]`.
 pub fn prune_n_of_m(weights: &[f32], norms: &[f32], n: usize, m: usize) -> Vec<f32> {
     let mut out = weights.to_vec();
     let mut scores = vec![0f32; m];
@@ -104,7 +104,7 @@ pub fn prune_n_of_m(weights: &[f32], norms: &[f32], n: usize, m: usize) -> Vec<f
     out
 }
 
-/// The places of the `n` lowest of at most 64 scores; of equal ones the first.
+/// Indices of the `n` lowest of at most 64 scores, in ascending order; ties by lower index.
 pub(super) fn lowest(scores: &[f32], n: usize) -> impl Iterator<Item = usize> {
     let mut gone = 0u64;
     for _ in 0..n.min(scores.len()) {
@@ -115,9 +115,9 @@ pub(super) fn lowest(scores: &[f32], n: usize) -> impl Iterator<Item = usize> {
     (0..scores.len()).filter(move |at| gone & 1 << at != 0)
 }
 
-/// What became of a matrix: its share of zeros, and ‖after − before‖ / ‖before‖.
+/// The effect of an edit on a matrix: (share of zeros in `after`, ‖after − before‖ / ‖before‖ in the Frobenius norm).
 pub fn effect(before: &[f32], after: &[f32]) -> (f32, f32) {
-    // Several sums at once, short enough for f32, which compilers turn into vector instructions.
+    // Independent partial sums, which compilers vectorize, over chunks short enough for f32.
     const LANES: usize = 8;
     const SHORT: usize = 4096;
     let (mut zeros, mut change, mut size) = (0usize, 0f64, 0f64);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Weights with many ties, as weights of few bits have them; none is zero.
+    /// Nonzero weights with many ties, like low-bit quantized weights.
     fn weights(length: usize) -> impl Strategy<Value = Vec<f32>> {
         proptest::collection::vec((1u8..9, any::<bool>()), length).prop_map(|all| {
             all.into_iter().map(|(x, negative)| f32::from(x) / if negative { -4.0 } else { 4.0 }).collect()

@@ -1,5 +1,5 @@
-//! How what is removed or rounded is chosen: [`mask`], [`sparsegpt`] and [`quantize`] compute on plain numbers, one matrix at a time. The
-//! plan that says what, as data, is [`prunescope_protocol::prune`].
+//! Pruning and quantization methods on slices of f32, one matrix at a time: [`mask`], [`sparsegpt`], [`quantize`]. The
+//! plan that selects them is in [`prunescope_protocol::prune`].
 
 pub mod mask;
 pub mod quantize;

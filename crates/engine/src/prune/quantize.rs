@@ -1,14 +1,15 @@
-//! Rounds weights to few bits and back, so that the model runs with exactly the values that few bits can hold.
+//! Simulated quantization: rounds weights to few bits and back to f32.
 //!
-//! Source: AWQ (Lin et al., 2024), its asymmetric group-wise rounding and its search for the per-channel scale, without
-//! its clipping of weights.
+//! Source: AWQ (Lin et al., 2024): its asymmetric group-wise rounding and its search for per-channel scales, without
+//! its weight clipping.
 
-/// Exponents α that the search tries are 0, 1/20, … 19/20; 0 is plain rounding.
+/// Number of exponents α that AWQ's search tries: 0, 1/20, … 19/20. α = 0 is plain round-to-nearest.
 pub const SEARCH_STEPS: usize = 20;
 
-/// Rounds each group of `group` neighbours in a row to `2^bits` evenly spaced values between its lowest and highest, 0 included.
+/// Rounds each group of `group` consecutive weights in a row to at most `2^bits` evenly spaced values over its range,
+/// which is extended to include 0.
 ///
-/// w ≈ (q − zero) · step with step = (max − min) / (2ᵇ − 1), zero = −round(min / step) clamped to the range of q.
+/// w ≈ (q − zero) · step with step = (max − min) / (2ᵇ − 1), zero = −round(min / step), both q and zero in 0..=2ᵇ − 1.
 pub fn round_to_nearest(weights: &mut [f32], columns: usize, bits: u8, group: usize) {
     let top = top(bits);
     for row in weights.chunks_exact_mut(columns) {
@@ -26,14 +27,14 @@ fn top(bits: u8) -> f32 {
 }
 
 fn step_and_zero(group: &[f32], top: f32) -> (f32, f32) {
-    // The range holds 0: a group on one side of it would lose its far end to the clamped zero point.
+    // The range includes 0; otherwise clamping the zero point would cut off groups of one sign.
     let (low, high) = group.iter().fold((0f32, 0f32), |(low, high), w| (low.min(*w), high.max(*w)));
     let step = (high - low).max(1e-5) / top;
     (step, (-(low / step).round_ties_even()).clamp(0.0, top))
 }
 
-/// The values that [`round_to_nearest`] leaves for these weights, as a matrix in blocks of codes holds them: the step and the
-/// lowest value of each block of `block` neighbours, of which a group has some.
+/// The grid on which [`round_to_nearest`] puts these weights, for storage in blocks: `[step, lowest value]` of each
+/// block of `block` consecutive weights. `weights` are the values before rounding.
 pub fn grid(weights: &[f32], columns: usize, bits: u8, group: usize, block: usize) -> Vec<[f32; 2]> {
     let of_group = |group: &[f32]| {
         let (step, zero) = step_and_zero(group, top(bits));
@@ -42,7 +43,7 @@ pub fn grid(weights: &[f32], columns: usize, bits: u8, group: usize, block: usiz
     weights.chunks_exact(columns).flat_map(|row| row.chunks(group).flat_map(of_group)).collect()
 }
 
-/// AWQ's scale of each input channel, s_j = mean|X_j|^α, divided by √(max s · min s).
+/// AWQ's scale of each input channel: s_j = mean|X_j|^α, divided by √(max s · min s). Returns `[columns]`.
 pub fn channel_scales(mean_abs: &[f32], alpha: f32) -> Vec<f32> {
     let scales: Vec<f32> = mean_abs.iter().map(|mean| mean.powf(alpha).max(1e-4)).collect();
     let (low, high) = scales.iter().fold((f32::INFINITY, 0f32), |(low, high), s| (low.min(*s), high.max(*s)));
@@ -50,7 +51,10 @@ pub fn channel_scales(mean_abs: &[f32], alpha: f32) -> Vec<f32> {
     scales.into_iter().map(|scale| scale / middle).collect()
 }
 
-/// Rounds W · diag(s) and divides by s again: what the model computes when its inputs are divided by s.
+/// Rounds W · diag(s) and divides the columns by s again, which is equivalent to scaling the model's inputs by 1/s.
+///
+/// * `weights`: `[rows, columns]`, edited in place.
+/// * `scales`: s, `[columns]`.
 pub fn round_scaled(weights: &mut [f32], scales: &[f32], bits: u8, group: usize) {
     let columns = scales.len();
     for row in weights.chunks_exact_mut(columns) {
@@ -118,7 +122,7 @@ mod tests {
             }
         }
 
-        /// Held as codes, rounded weights are what they were; those at 0 exactly.
+        /// Rounded weights are unchanged when stored as 4-bit codes; zeros exactly.
         #[test]
         fn rounded_weights_lie_on_their_grid(
             mut weights in proptest::collection::vec(-3f32..3.0, 2 * 160),

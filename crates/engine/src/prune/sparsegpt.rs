@@ -1,26 +1,26 @@
-//! SparseGPT: removes weights one column after the other and lets the columns behind make up for it.
+//! SparseGPT: prunes weights column by column and updates the later columns to compensate for the error.
 //!
-//! Source: Frantar and Alistarh, *SparseGPT* (2023), algorithm 1, with the masks chosen in blocks of 128 columns.
+//! Source: Frantar and Alistarh, *SparseGPT* (2023), algorithm 1, with masks chosen in blocks of 128 columns.
 
 use super::mask::lowest;
 use prunescope_protocol::prune::sparsity::Pattern;
 
-/// Columns whose mask is chosen together.
+/// Columns whose mask is chosen together (the paper's B_s and B).
 pub const BLOCK: usize = 128;
-/// λ, as a share of the mean of H's diagonal.
+/// Damping λ as a fraction of the mean of H's diagonal.
 const DAMPING: f64 = 0.01;
 
-/// U, upper triangular with Uᵀ U = (H + λI)⁻¹, for one input site. Does not depend on how much is removed.
+/// The upper triangular U with Uᵀ U = (H + λI)⁻¹ for one input site. Independent of the sparsity.
 #[derive(Clone, Debug)]
 pub struct InverseFactor {
     n: usize,
-    /// Rows of the upper triangle one after the other: row i has n − i entries.
+    /// The upper triangle, row-major: row i has n − i entries.
     rows: Vec<f32>,
-    /// Inputs that are always zero: their weights change nothing and go first.
+    /// Inputs that are always zero. Their weights have no effect and are set to 0 first.
     dead: Vec<bool>,
 }
 
-/// Σ a_i b_i in several sums at once, which compilers turn into vector instructions.
+/// Dot product in independent partial sums, which compilers vectorize.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0f64; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -33,24 +33,25 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
-/// An [`InverseFactor`] in the making: [`Factorization::row`] does the next row.
+/// Incremental computation of an [`InverseFactor`], one [`Factorization::row`] at a time, so that it can be
+/// interrupted.
 pub struct Factorization {
     n: usize,
     hessian: Vec<f32>,
-    /// Of H + λI.
+    /// Diagonal of H + λI, where dead inputs count as 1 in H.
     diagonal: Vec<f64>,
     dead: Vec<bool>,
-    /// Lower triangle, row after row: with rows and columns reversed, H + λI = L Lᵀ, and U is L⁻¹ reversed, whose rows then take
-    /// the place of L's.
+    /// A lower triangle, row-major. First L, the Cholesky factor of H + λI with rows and columns reversed; then its
+    /// rows are overwritten by those of L⁻¹, which is U with rows and columns reversed.
     triangle: Vec<f64>,
-    /// Rows of both passes that are done.
+    /// Finished rows of both passes, 0 to 2n.
     done: usize,
 }
 
 impl Factorization {
-    /// Begins to factor the inverse of H + λI.
+    /// Starts the factorization.
     ///
-    /// * `hessian` — H = XᵀX of the calibration inputs, `[n, n]`, up to a positive factor.
+    /// * `hessian`: H = XᵀX of the calibration inputs, `[n, n]`, up to a positive factor.
     pub fn new(hessian: Vec<f32>, n: usize) -> Self {
         let dead: Vec<bool> = (0..n).map(|i| hessian[i * n + i] == 0.0).collect();
         let own = |i: usize| if dead[i] { 1.0 } else { f64::from(hessian[i * n + i]) };
@@ -59,7 +60,7 @@ impl Factorization {
         Self { n, hessian, diagonal, dead, triangle: Vec::with_capacity(start(n)), done: 0 }
     }
 
-    /// Does the next row; says whether there are more.
+    /// Computes the next row. Returns whether there are more.
     pub fn row(&mut self) -> bool {
         if self.done < self.n {
             self.lower(self.done);
@@ -70,13 +71,13 @@ impl Factorization {
         self.done < 2 * self.n
     }
 
-    /// H + λI with rows and columns reversed.
+    /// Entry (i, j) of H + λI with rows and columns reversed.
     fn reversed(&self, i: usize, j: usize) -> f64 {
         let (i, j) = (self.n - 1 - i, self.n - 1 - j);
         if i == j { self.diagonal[i] } else { f64::from(self.hessian[i * self.n + j]) }
     }
 
-    /// Row i of L.
+    /// Computes row i of L.
     fn lower(&mut self, i: usize) {
         let begin = self.triangle.len();
         for j in 0..=i {
@@ -89,7 +90,7 @@ impl Factorization {
         }
     }
 
-    /// Row i of L⁻¹, from that of L and the rows of L⁻¹ above.
+    /// Replaces row i of L by that of L⁻¹; the rows above are those of L⁻¹ already.
     fn invert(&mut self, i: usize) {
         let (above, row) = self.triangle.split_at_mut(start(i));
         let row = &mut row[..=i];
@@ -102,7 +103,7 @@ impl Factorization {
         row[i] = scale;
     }
 
-    /// The factor, once every row is done.
+    /// The factor; computes rows that are not finished yet.
     pub fn finish(mut self) -> InverseFactor {
         while self.done < 2 * self.n {
             self.row();
@@ -114,7 +115,7 @@ impl Factorization {
     }
 }
 
-/// Where row i of a lower triangle begins.
+/// Index at which row i of a row-major lower triangle begins.
 fn start(i: usize) -> usize {
     i * (i + 1) / 2
 }
@@ -127,7 +128,7 @@ impl InverseFactor {
     }
 }
 
-/// A matrix in the middle of being pruned: [`SparseGpt::block`] does the next columns.
+/// Incremental pruning of one matrix, one [`SparseGpt::block`] of columns at a time, so that it can be interrupted.
 pub struct SparseGpt<'a> {
     weights: &'a mut [f32],
     factor: &'a InverseFactor,
@@ -136,7 +137,7 @@ pub struct SparseGpt<'a> {
 }
 
 impl<'a> SparseGpt<'a> {
-    /// Begins with a matrix of `factor`'s width.
+    /// Starts pruning `weights`, `[rows, n]` with the n of `factor`, in place.
     pub fn new(weights: &'a mut [f32], factor: &'a InverseFactor, pattern: Pattern) -> Self {
         let n = factor.n;
         for row in weights.chunks_exact_mut(n) {
@@ -149,7 +150,7 @@ impl<'a> SparseGpt<'a> {
         Self { weights, factor, pattern, next: 0 }
     }
 
-    /// Prunes the next block of columns and updates those behind it; says whether there are more.
+    /// Prunes the next block of columns and updates the later ones. Returns whether there are more.
     pub fn block(&mut self) -> bool {
         let (n, begin) = (self.factor.n, self.next);
         let end = (begin + BLOCK).min(n);
@@ -172,7 +173,7 @@ impl<'a> SparseGpt<'a> {
         for (at_row, row) in self.weights.chunks_exact_mut(n).enumerate() {
             let mut group = vec![true; width];
             for at in 0..width {
-                // N:M is chosen from the weights as they are when the group begins, updates included.
+                // An N:M mask is chosen from the weights at the start of the group, earlier updates included.
                 if let Some((count, m)) = self.pattern.n_of_m()
                     && at % m == 0
                     && at + m <= width
@@ -207,7 +208,7 @@ impl<'a> SparseGpt<'a> {
     }
 }
 
-/// True everywhere but at the `count` lowest scores; of equal ones the first.
+/// False at the `count` lowest scores (ties by lower index), true elsewhere. Scores are nonnegative.
 fn lowest_mask(scores: &[f32], count: usize) -> Vec<bool> {
     if count == 0 {
         return vec![true; scores.len()];
@@ -233,7 +234,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// XᵀX of some inputs `[tokens, n]`.
+    /// XᵀX of inputs X `[tokens, n]`.
     fn hessian(inputs: &[f32], n: usize) -> Vec<f32> {
         let mut out = vec![0f32; n * n];
         for x in inputs.chunks_exact(n) {
@@ -312,7 +313,7 @@ mod tests {
                 for group in pruned.chunks(m) {
                     prop_assert_eq!(gone(group), n_gone);
                 }
-                // The same mask without the update loses more of the output.
+                // The same mask without weight updates has a larger output error.
                 let masked: Vec<f32> =
                     weights.iter().zip(&pruned).map(|(weight, kept)| if *kept == 0.0 { 0.0 } else { *weight }).collect();
                 let (with, without) = (output_error(&inputs, &weights, &pruned, n), output_error(&inputs, &weights, &masked, n));

@@ -1,4 +1,5 @@
-//! The product with many rows of activations (gemm): weights are unpacked to floats, a tile at a time, and used for all of them.
+//! gemm: x Wᵀ for more than `MAX_GEMV_ROWS` rows of activations. Weights are dequantized to f32 one tile at a time, and
+//! each tile is used for all rows.
 
 use std::ops::Range;
 
@@ -11,15 +12,15 @@ use crate::activations::Activations;
 use crate::packed::PackedMatrix;
 use crate::threads::SharedSlice;
 
-/// Columns of weights that are unpacked at once, and rows: what a first-level cache holds beside some activations.
+/// Largest number of columns and rows of a dequantized weight tile (16 KB), so that it fits L1 beside some activations.
 const UNPACKED_COLUMNS: usize = 512;
 pub(super) const UNPACKED_ROWS: usize = 8;
 
-/// A tile of a matrix in floats; no vector of it lies across two lines of a cache.
+/// A dequantized weight tile, aligned so that no vector crosses a cache line.
 #[repr(align(64))]
 struct Unpacked([f32; UNPACKED_ROWS * UNPACKED_COLUMNS]);
 
-/// Four floats by `wide`.
+/// [`SimdF32x4`] on `wide::f32x4`.
 #[derive(Clone, Copy)]
 struct WideF32x4(f32x4);
 
@@ -31,7 +32,7 @@ impl SimdF32x4 for WideF32x4 {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller says that four numbers can be read there.
+        // SAFETY: the caller guarantees that four floats can be read there.
         Self(f32x4::new(unsafe { from.cast::<[f32; 4]>().read_unaligned() }))
     }
 
@@ -47,7 +48,7 @@ impl SimdF32x4 for WideF32x4 {
 }
 
 impl PackedMatrix {
-    /// The product with many rows of activations: weights are unpacked to floats, a piece at a time, and used for all of them.
+    /// y = x Wᵀ for any number of activation rows; `out` is `[activations.rows(), rows]` and is overwritten.
     pub(super) fn gemm(&self, activations: &Activations, out: &mut [f32]) {
         let [rows, columns] = self.shape();
         assert!(activations.values().len() == activations.rows() * columns && out.len() == activations.rows() * rows);
@@ -56,12 +57,12 @@ impl PackedMatrix {
         self.share_rows(UNPACKED_ROWS, activations.rows(), |rows| self.gemm_rows(rows, activations, &out));
     }
 
-    /// Some rows of [`Self::gemm`], added to zeros.
+    /// [`Self::gemm`] for some rows of weights; adds to `out`, which must hold zeros there.
     fn gemm_rows(&self, rows: Range<usize>, activations: &Activations, out: &SharedSlice<'_>) {
         let [out_stride, columns] = self.shape();
         let pieces = columns.div_ceil(UNPACKED_COLUMNS);
         let width = columns.div_ceil(pieces).next_multiple_of(BLOCK);
-        // Not on the heap: a thread that helps has none.
+        // On the stack: helper threads must not allocate.
         let mut unpacked = Unpacked([0.0; UNPACKED_ROWS * UNPACKED_COLUMNS]);
         let Unpacked(unpacked) = &mut unpacked;
         for first in rows.clone().step_by(UNPACKED_ROWS) {
@@ -82,10 +83,9 @@ impl PackedMatrix {
                     out: out.place(first),
                     out_stride,
                 };
-                // SAFETY: `unpacked` has `some` rows of `size` columns; each of `activations.rows()` rows of activations has
-                // `columns`
-                // columns, of which the span is a part; each row of `out` has `out_stride` numbers, of which `some` come
-                // after `first`, and no other part writes those.
+                // SAFETY: `unpacked` has `some` rows of `size` columns. Each of the `activations.rows()` rows of
+                // activations has `columns` numbers, of which the span is a part. Each row of `out` has `out_stride`
+                // numbers, at least `some` of them from `first` on, which no other part writes.
                 unsafe {
                     match RELAXED_SIMD.get() {
                         Some(relaxed) => (relaxed.gemm)(&tile),

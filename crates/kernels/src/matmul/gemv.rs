@@ -1,6 +1,7 @@
-//! The product with few rows of activations (gemv): as integers, each weight read once and unpacked for its use only.
+//! gemv: x Wᵀ for up to `MAX_GEMV_ROWS` rows of activations, in integer arithmetic on the codes of quantized weights.
+//! Each weight is read once.
 
-// Iterators by value and closures over sums keep them in memory.
+// Index loops keep small arrays of SIMD sums in registers; iterators by value spill them to memory.
 #![allow(clippy::needless_range_loop)]
 
 use std::ops::Range;
@@ -16,13 +17,14 @@ use crate::elementwise::dot;
 use crate::packed::{PackedMatrix, PackedWeights, unpack_mask, unpack_q4, unpack_q8};
 use crate::threads::SharedSlice;
 
-/// Floats of 16 bits that are unpacked at once.
+/// Number of 16-bit floats converted at a time.
 const UNPACKED_COLUMNS: usize = 512;
-/// What the program with relaxed SIMD needs.
+/// Vector constants passed to the relaxed-SIMD module.
 static CONSTANTS: Constants = Constants::VALUES;
 
 impl PackedMatrix {
-    /// The product with few rows of activations by another program's loops; false where there are none for these weights.
+    /// gemv by the relaxed-SIMD module. Returns false, with nothing written, if the module is not loaded or has no loop
+    /// for this weight format.
     pub(super) fn gemv_relaxed_simd(&self, activations: &Activations, out: &mut [f32]) -> bool {
         let (codes, bits, scales, mins) = match self.weights() {
             PackedWeights::Q4 { codes, scales, mins } => (cast_slice::<_, u8>(codes), 4, scales, mins),
@@ -53,14 +55,14 @@ impl PackedMatrix {
                 out_stride: all_rows,
                 constants: &CONSTANTS,
             };
-            // SAFETY: codes, scales, mins and mask are those of these rows of weights, split and sums those of all rows
-            // of activations; each of these has `all_rows` products, of which no other part writes those of these rows.
+            // SAFETY: codes, scales, mins and mask start at these rows of weights; split and sums hold all activation
+            // rows. `out` has `all_rows` products per activation row, and no other part writes those of these rows.
             unsafe { (relaxed.gemv)(&job) };
         });
         true
     }
 
-    /// The product with `N` rows of activations as integers: each weight is read once, and unpacked for its use only.
+    /// y = x Wᵀ for `N` rows of split activations; `out` is `[N, rows]`.
     pub(super) fn gemv<const N: usize>(&self, activations: &Activations, out: &mut [f32]) {
         assert!(out.len() == N * self.shape()[0]);
         let x: [ActivationRow<'_>; N] = std::array::from_fn(|i| activations.row(i));
@@ -68,7 +70,7 @@ impl PackedMatrix {
         self.share_rows(1, N, |rows| self.gemv_rows(rows, &x, &out));
     }
 
-    /// Some rows of [`Self::gemv`].
+    /// [`Self::gemv`] for some rows of weights.
     fn gemv_rows<const N: usize>(&self, rows: Range<usize>, x: &[ActivationRow<'_>; N], out: &SharedSlice<'_>) {
         let [_, columns] = self.shape();
         let blocks = columns / BLOCK;
@@ -110,37 +112,37 @@ impl PackedMatrix {
     }
 }
 
-/// Writes the products of one row of weights after the other.
+/// Calls `products` for each row of weights and writes its `N` results to `out`, `[N, all rows]`.
 #[inline(always)]
 fn by_row<const N: usize>(rows: Range<usize>, out: &SharedSlice<'_>, mut products: impl FnMut(usize) -> [f32; N]) {
     let stride = out.length() / N;
     for row in rows {
         let products = products(row);
         for i in 0..N {
-            // SAFETY: no other part of the job has this row of weights.
+            // SAFETY: no other part of the job writes this row of weights' products.
             unsafe { out.set(i * stride + row, products[i]) };
         }
     }
 }
 
-/// Rows of weights of whole blocks.
+/// Quantized weights, row-major, with one scale and one min per block.
 struct CodedRows<'a, C> {
     codes: &'a [C],
     scales: &'a [f32],
-    /// Empty where all are 0.
+    /// Empty if all are 0.
     mins: &'a [f32],
     mask: Option<&'a [u32]>,
-    /// Blocks of a row.
+    /// Blocks per row.
     blocks: usize,
 }
 
-/// Vectors that the loops over blocks need. Taken from memory, once: as constants a browser's compiler would make them anew at
-/// every use.
+/// Vector constants of the loops over blocks. `black_box` loads them from memory once; a browser's compiler would
+/// otherwise materialize them at every use.
 #[derive(Clone, Copy)]
 struct VectorConstants {
-    /// What is a nibble.
+    /// 15 in every lane, the mask of a nibble.
     nibble: u16x8,
-    /// A unit of the low part.
+    /// 1 / `HIGH_UNIT`, the weight of the low part.
     low_unit: f32x4,
 }
 
@@ -151,7 +153,9 @@ impl VectorConstants {
     }
 }
 
-/// Σ weight · activation of a block in four parts, in units of the activations' scale. Both sums are exact in i32: 128 · 32768 · 32 < 2³¹.
+/// Σ code · activation of a block as four partial sums, in units of the activations' scale.
+///
+/// The i32 sums cannot overflow: 128 · 32768 · 32 < 2³¹.
 #[inline(always)]
 fn block_dot(weights: &Lanes, activations: &SplitActivations, constants: &VectorConstants) -> f32x4 {
     let sum = |part: &Lanes| {
@@ -161,7 +165,7 @@ fn block_dot(weights: &Lanes, activations: &SplitActivations, constants: &Vector
     sum(&activations.high) + sum(&activations.low) * constants.low_unit
 }
 
-/// The same with a factor for each half.
+/// As [`block_dot`], with one factor for each half of the block.
 #[inline(always)]
 fn scaled_dot(weights: &Lanes, activations: &SplitActivations, factors: [f32; 2]) -> f32x4 {
     let sum = |part: &Lanes| {
@@ -176,7 +180,7 @@ fn half_dots(weights: &Lanes, part: &Lanes) -> [i32x4; 2] {
     [0, 2].map(|i| weights[i].dot(part[i]) + weights[i + 1].dot(part[i + 1]))
 }
 
-/// A row whose blocks have a scale and a min for each half, with `N` rows of activations.
+/// Products of one `Q8SubBlock16` row with `N` rows of activations.
 fn halves<const N: usize>(
     codes: &[[i8; BLOCK]],
     scales: &[[f32; 2]],
@@ -202,8 +206,8 @@ fn halves<const N: usize>(
 }
 
 impl<C> CodedRows<'_, C> {
-    /// The products of some rows with `N` rows of activations.
-    // A function of its own: in one with all other loops a browser's compiler does worse.
+    /// Products of some rows of weights with `N` rows of activations.
+    // Not inlined: a browser's compiler generates worse code for one function with all loops.
     #[inline(never)]
     fn multiply<const N: usize>(
         &self,
@@ -219,7 +223,7 @@ impl<C> CodedRows<'_, C> {
         });
     }
 
-    /// Of one row without a mask; mins meet whole blocks, whose sums are known.
+    /// Products of one unmasked row. The min term is Σ min · (sum of the block's activations).
     #[inline(always)]
     fn all<const N: usize>(
         &self,
@@ -230,7 +234,7 @@ impl<C> CodedRows<'_, C> {
     ) -> [f32; N] {
         let blocks = self.blocks;
         let span = row * blocks..(row + 1) * blocks;
-        // Of one length, which is known: no bounds are checked in the loop.
+        // Slices of one known length, so the loop has no bounds checks.
         let (codes, scales) = (&self.codes[span.clone()][..blocks], &self.scales[span.clone()][..blocks]);
         let mins = self.mins.get(span).unwrap_or_default();
         let mut split = [&x[0].split[..blocks]; N];
@@ -255,7 +259,7 @@ impl<C> CodedRows<'_, C> {
         products
     }
 
-    /// Of the weights of one row that the mask keeps.
+    /// Products of one masked row: only kept weights contribute.
     #[inline(always)]
     fn kept<const N: usize>(
         &self,
@@ -280,7 +284,7 @@ impl<C> CodedRows<'_, C> {
                 let activation = &x[i].split[block];
                 let mut sum = block_dot(&weights, activation, constants) * f32x4::splat(scales[block]);
                 if let Some(min) = mins.get(block) {
-                    // The mask is −1 where a weight stays, so its product is minus the sum of the activations that meet one.
+                    // The mask is −1 for a kept weight, so this dot product is minus the sum of the kept activations.
                     sum -= block_dot(&kept, activation, constants) * f32x4::splat(*min);
                 }
                 sums[i] += sum * f32x4::splat(activation.scale);

@@ -1,4 +1,4 @@
-//! The matrix product y = x Wᵀ of packed weights and rows of activations.
+//! y = x Wᵀ with packed weights W `[rows, columns]` and activations x `[activation rows, columns]`.
 
 mod gemm;
 mod gemv;
@@ -13,37 +13,37 @@ use crate::activations::{Activations, MAX_GEMV_ROWS};
 use crate::packed::PackedMatrix;
 use crate::threads::Parts;
 
-/// Adds the products of a tile: `relaxed_simd::gemm_tile::add_products`.
+/// Pointer to `relaxed_simd::gemm_tile::add_products`, which adds the products of one tile.
 pub type Gemm = unsafe extern "C" fn(*const GemmTile);
-/// Writes the products of packed weights with few rows of activations: `relaxed_simd::gemv::multiply`.
+/// Pointer to `relaxed_simd::gemv::multiply`, the gemv of packed weights.
 pub type Gemv = unsafe extern "C" fn(*const GemvJob);
 
-/// The functions of the program with relaxed SIMD.
+/// Entry points of the module compiled with relaxed SIMD.
 pub struct RelaxedSimd {
-    /// For many rows of activations.
+    /// For more than [`MAX_GEMV_ROWS`] activation rows.
     pub gemm: Gemm,
-    /// For few.
+    /// For up to [`MAX_GEMV_ROWS`] activation rows.
     pub gemv: Gemv,
 }
 
-/// Takes the place of this crate's own loops, where it is set. One for a program, as the CPU's instructions are.
+/// Replaces this crate's own loops once set. Process-wide, since it depends only on the CPU.
 static RELAXED_SIMD: OnceLock<RelaxedSimd> = OnceLock::new();
 
-/// From now on products are computed by the program with relaxed SIMD.
+/// Computes products with the relaxed-SIMD module from now on. Later calls have no effect.
 pub fn use_relaxed_simd(program: RelaxedSimd) {
-    // Only the first counts.
+    // Already set: the first one stays.
     let _ = RELAXED_SIMD.set(program);
 }
 
 impl PackedMatrix {
-    /// x Wᵀ, `[rows of activations, rows]`.
+    /// Returns x Wᵀ, `[activations.rows(), rows]`.
     pub fn product(&self, activations: &Activations) -> Vec<f32> {
         let mut out = vec![0.0; activations.rows() * self.shape()[0]];
         self.multiply(activations, &mut out);
         out
     }
 
-    /// y = x Wᵀ: `[activations.rows(), rows]`, written to `out`.
+    /// Writes x Wᵀ, `[activations.rows(), rows]`, to `out`.
     pub fn multiply(&self, activations: &Activations, out: &mut [f32]) {
         if let (1..=MAX_GEMV_ROWS, true) = (activations.rows(), activations.are_split()) {
             match activations.rows() {
@@ -57,7 +57,7 @@ impl PackedMatrix {
         }
     }
 
-    /// Does the rows of weights by all threads, `step` of them at a time at least.
+    /// Divides the rows of weights among all threads, in multiples of `step` rows.
     fn share_rows(&self, step: usize, activation_rows: usize, work: impl Fn(Range<usize>) + Sync) {
         let [rows, columns] = self.shape();
         Parts::of(rows, columns * activation_rows).in_steps_of(step).parallel_for(|_, rows| work(rows));
@@ -73,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
     use prunescope_quant::TensorType;
 
-    /// Bytes of `blocks` blocks of a quantized tensor.
+    /// Random bytes of `blocks` blocks of a quantized tensor, with scales and mins of ordinary size.
     fn stored(tensor_type: TensorType, blocks: usize) -> impl Strategy<Value = Vec<u8>> {
         let bytes = tensor_type.block_bytes() as usize;
         proptest::collection::vec(any::<u8>(), blocks * bytes).prop_map(move |mut all| {
@@ -87,7 +87,7 @@ mod tests {
         })
     }
 
-    /// Activations of which one in each row is far larger than the others.
+    /// Random activations `[rows, columns]` with one outlier per row, up to 5000 times as large.
     fn activations(rows: usize, columns: usize) -> impl Strategy<Value = Vec<f32>> {
         let row = (proptest::collection::vec(-1f32..1.0, columns), 0..columns, 1f32..5000.0);
         proptest::collection::vec(row, rows).prop_map(|rows| {
@@ -100,14 +100,14 @@ mod tests {
         })
     }
 
-    /// Largest error of a product beside the largest that it could be: the sum of the activations, all times the largest weight.
+    /// Largest error of a product relative to its bound Σ|x| · max|w|.
     fn error(matrix: &PackedMatrix, x: &[f32]) -> f64 {
         let [rows, columns] = matrix.shape();
         let activations = Activations::new(x.to_vec(), columns);
         let mut found = vec![f32::NAN; activations.rows() * rows];
         matrix.multiply(&activations, &mut found);
         let values = matrix.values();
-        // Codes and min of a block may cancel: its weights are as exact as the larger of them.
+        // scale · code and min may cancel, so the error scales with the larger of them: at least 0.15 here.
         let largest = values.iter().fold(0.15f32, |largest, w| largest.max(w.abs()));
         let mut worst = 0f64;
         for (x, found) in x.chunks_exact(columns).zip(found.chunks_exact(rows)) {
@@ -174,7 +174,7 @@ mod tests {
             }
         }
 
-        /// Random blocks of every type that is packed otherwise than in files: the same weights, and products of them.
+        /// Types whose memory layout differs from the file's: weights equal `dequantize`, and products are right.
         #[test]
         fn repacked_types_are_what_they_were(
             codes in proptest::collection::vec(any::<u8>(), 3 * 2 * 292),
