@@ -503,8 +503,9 @@ fn numbers_that_are_none_are_told_with_their_place() {
         told
     };
     assert!(
-        nan("blk.1.ffn_norm.weight")[0]
-            .contains("dense model gives numbers that are none (NaN or infinite), first after the MLP of layer 1")
+        nan("blk.1.ffn_norm.weight")[0].contains(
+            "dense model gives numbers that are not finite (NaN or infinite), first after the MLP of layer 1"
+        )
     );
     assert!(nan("blk.0.attn_norm.weight")[0].contains("after the attention of layer 0"));
     assert!(nan("output_norm.weight")[0].contains("after the final norm"));

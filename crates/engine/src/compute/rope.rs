@@ -20,13 +20,12 @@ impl Rope {
     ///
     /// * `windowed`: for layers with sliding-window attention, which may have another base.
     pub fn new(rotary: &Rotary, windowed: bool) -> Self {
-        let (base, scaling) = match rotary.window_base.filter(|_| windowed) {
-            Some(base) => (base, RopeScaling::None),
-            None => (rotary.base, rotary.scaling),
+        let (base, scaling, factors) = match rotary.window_base.filter(|_| windowed) {
+            Some(base) => (base, RopeScaling::None, &[][..]),
+            None => (rotary.base, rotary.scaling, &rotary.factors[..]),
         };
         let dimensions = rotary.dimensions as f64;
-        let factor = |pair: usize| rotary.factors.get(pair).copied().map_or(1.0, f64::from);
-        let factor = |pair: usize| if windowed { 1.0 } else { factor(pair) };
+        let factor = |pair: usize| factors.get(pair).copied().map_or(1.0, f64::from);
         let plain = |pair: usize| base.powf(-((2 * pair) as f64) / dimensions) / factor(pair);
         // The fractional index of the pair that makes `turns` full rotations over the original context length.
         let place = |turns: f64, original: f64| dimensions * (original / (turns * TAU)).ln() / (2.0 * base.ln());
@@ -70,6 +69,16 @@ impl Rope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As in Phi-3, whose layers all have a window and one rotary embedding (transformers, `modeling_phi3.py`).
+    #[test]
+    fn windows_without_a_base_of_their_own_keep_scaling_and_factors() {
+        let scaling = RopeScaling::Factors { magnitude: 1.19 };
+        let rotary = Rotary { base: 100.0, window_base: None, dimensions: 4, scaling, factors: vec![1.5, 3.0] };
+        assert_eq!(Rope::new(&rotary, true), Rope::new(&rotary, false));
+        let plain = Rotary { scaling: RopeScaling::None, factors: vec![], ..rotary.clone() };
+        assert_ne!(Rope::new(&rotary, true), Rope::new(&plain, true));
+    }
 
     #[test]
     fn windows_have_a_base_of_their_own() {

@@ -43,7 +43,7 @@ pub enum CrossCheckError {
         limit: f32,
     },
     /// It gives NaN or infinity. The CPU is not compared in this case and may give them too.
-    #[error("this GPU gives numbers that are none (NaN or infinite), first after {place}")]
+    #[error("this GPU gives numbers that are not finite (NaN or infinite), first after {place}")]
     NotFinite {
         /// Place in the model.
         place: Place,

@@ -223,7 +223,7 @@ impl Calibration {
         let all = decoder.config.layers;
         loop {
             let layer = layers.len();
-            progress("Reading<C> the calibration text", layer, all);
+            progress("Reading the calibration text", layer, all);
             let Some(inputs) = walk.next_layer(control).await? else { break };
             layers.push(summarize(&inputs).await?);
             for (_, site) in wanted.iter().filter(|(of, _)| *of == layer) {

@@ -75,7 +75,7 @@ impl fmt::Display for NotFinite {
             ComparedModel::Pruned => "pruned",
         };
         let place = self.place;
-        write!(f, "The {model} model gives numbers that are none (NaN or infinite), first after {place}")?;
+        write!(f, "The {model} model gives numbers that are not finite (NaN or infinite), first after {place}")?;
         f.write_str(match self.model {
             ComparedModel::Dense => ". Its file is damaged, or its numbers are too large for 32 bits.",
             ComparedModel::Pruned => ". The plan makes its numbers too large for 32 bits.",
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn places_are_named_as_on_the_page() {
         let text = |model, place| NotFinite { model, place }.to_string();
-        assert!(text(ComparedModel::Dense, Place::after(0)).contains("dense model gives numbers that are none"));
+        assert!(text(ComparedModel::Dense, Place::after(0)).contains("dense model gives numbers that are not finite"));
         assert!(text(ComparedModel::Dense, Place::after(0)).contains("after the embedding"));
         assert!(text(ComparedModel::Pruned, Place::after(4)).contains("after the MLP of layer 1"));
         assert!(text(ComparedModel::Pruned, Place::after(5)).contains("after the attention of layer 2"));
