@@ -98,7 +98,7 @@ fn check_logits<C: Compute>(family: &str, compute: &C) {
 }
 
 /// Two models in one pass, on different tokens and on the same token, give the same results as each alone.
-fn check_beside<C: Compute>(family: &str, compute: &C) {
+fn check_pair<C: Compute>(family: &str, compute: &C) {
     let model = open(&sources(family)[0], compute);
     let (decoder, ids) = (&model.decoder, expected(family).ids);
     let last = decoder.config.layers - 1;
@@ -267,14 +267,14 @@ macro_rules! families {
 
             #[test]
             fn two_in_one_pass() {
-                check_beside(NAME, &Cpu);
-                check_beside(NAME, &Reference(Device::flex()));
+                check_pair(NAME, &Cpu);
+                check_pair(NAME, &Reference(Device::flex()));
             }
 
             #[cfg(feature = "gpu")]
             #[test]
             fn two_in_one_pass_on_a_gpu() {
-                check_beside(NAME, &crate::common::gpu());
+                check_pair(NAME, &crate::common::gpu());
             }
 
             #[cfg(feature = "gpu")]

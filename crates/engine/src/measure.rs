@@ -138,7 +138,7 @@ impl<C: Compute> Session<C> {
                 Some(known) => known,
                 None => {
                     job.working(format!("Variant {}", variant.name), at, variants.len());
-                    let model = self.prune_beside(&variant.plan, job.control, job.tell).await?;
+                    let model = self.pruned_decoder(&variant.plan, job.control, job.tell).await?;
                     let mut pruned = PrunedRun::read(model, dense, job.control).await?;
                     let next = next_token(dense, &pruned, temperature, &self.model.tokenizer).await?;
                     let generation =
@@ -162,8 +162,8 @@ impl<C: Compute> Session<C> {
         let total = self.tasks.questions();
         for place in 0..total {
             for model in &models {
-                let subject = TaskRunner::new(model, &self.model);
-                self.tasks.answer(&subject, &[place], job.control, &mut |_, _, _| {}).await?;
+                let runner = TaskRunner::new(model, &self.model);
+                self.tasks.answer(&runner, &[place], job.control, &mut |_, _, _| {}).await?;
             }
             let letters = TaskRunner::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
             let result = self.tasks.choice_result(&pruned, place, temperature, &letters, &self.model.tokenizer);
@@ -179,11 +179,11 @@ impl<C: Compute> Session<C> {
         let models = self.both(job).await?;
         let sample = self.tasks.retrieval_sample(0);
         for model in &models {
-            let subject = TaskRunner::new(model, &self.model);
+            let runner = TaskRunner::new(model, &self.model);
             let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
-            self.tasks.embed(&subject, &sample, control, &mut progress).await?;
+            self.tasks.embed(&runner, &sample, control, &mut progress).await?;
         }
         if let Some(report) = self.tasks.retrieval_report(&models[1].key.clone(), &sample) {
             (job.tell)(RunEvent::Retrieval { report: Box::new(report) });
@@ -195,11 +195,11 @@ impl<C: Compute> Session<C> {
         let models = self.both(job).await?;
         let (pruned, count) = (models[1].key.clone(), job.measure.sample);
         for model in &models {
-            let subject = TaskRunner::new(model, &self.model);
+            let runner = TaskRunner::new(model, &self.model);
             let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
-            self.tasks.evaluate(&subject, count, control, &mut progress).await?;
+            self.tasks.evaluate(&runner, count, control, &mut progress).await?;
         }
         for place in self.tasks.generative_sample(count) {
             if let Some(result) = self.tasks.generative_result(&pruned, place) {
@@ -226,12 +226,12 @@ impl<C: Compute> Session<C> {
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
             let key = self.key(&plan);
             if self.tasks.scores(&key, count).is_none() {
-                let model = self.prune_beside(&plan, job.control, job.tell).await?;
+                let model = self.pruned_decoder(&plan, job.control, job.tell).await?;
                 self.tasks.evict(&key);
-                let subject = TaskRunner::new(&model, &self.model);
+                let runner = TaskRunner::new(&model, &self.model);
                 let control = job.control;
                 let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
-                self.tasks.evaluate(&subject, count, control, &mut progress).await?;
+                self.tasks.evaluate(&runner, count, control, &mut progress).await?;
             }
             if let Some(scores) = self.tasks.scores(&key, count) {
                 let point = SweepPoint {

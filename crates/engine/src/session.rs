@@ -293,7 +293,7 @@ impl<C: Compute> Session<C> {
             self.edited.clear();
             self.pruned.clear();
         }
-        let pruned = self.prune_beside(plan, control, tell).await?;
+        let pruned = self.pruned_decoder(plan, control, tell).await?;
         if plan.edits_weights() {
             self.edited.set(key.weights_only(), pruned.clone());
         }
@@ -302,7 +302,7 @@ impl<C: Compute> Session<C> {
 
     /// The decoder pruned by a plan, for a variant or a point of a sweep. Uses the cached edited weights if they match,
     /// and does not replace them otherwise.
-    pub(crate) async fn prune_beside(
+    pub(crate) async fn pruned_decoder(
         &mut self,
         plan: &PruningPlan,
         control: &Control,

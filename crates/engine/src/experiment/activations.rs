@@ -88,8 +88,8 @@ impl<'a, C: Compute> ActivationCollector<'a, C> {
 /// # Errors
 /// A failing device.
 pub async fn hessian<C: Compute>(inputs: &Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
-    let turned = inputs.clone().transpose();
-    read_back(C::product(turned.clone(), turned)).await.map_err(ExperimentError::device)
+    let transposed = inputs.clone().transpose();
+    read_back(C::product(transposed.clone(), transposed)).await.map_err(ExperimentError::device)
 }
 
 /// Statistics of one layer's sites, in one readback.

@@ -83,10 +83,10 @@ pub async fn edited_outputs<C: Compute>(
             Tensor::cat(std::iter::once(dense.prompt_before(Sublayer::from_index(index))).chain(written).collect(), 0)
         };
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let onto = stream_at(index);
+        let residual = stream_at(index);
         let read = decoder.residual_input(at);
-        let input = if read == index { onto.clone() } else { stream_at(read) };
-        let y = decoder.sublayer(at, input, onto, &positions, &mut [&mut cache]);
+        let input = if read == index { residual.clone() } else { stream_at(read) };
+        let y = decoder.sublayer(at, input, residual, &positions, &mut [&mut cache]);
         out.push((at, y.narrow(0, prompt - 1, steps)));
     }
     Ok(out)

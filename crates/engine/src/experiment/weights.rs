@@ -219,12 +219,12 @@ impl Calibration {
             return Ok(());
         }
         let mut layers = vec![];
-        let mut walk = ActivationCollector::new(decoder, &self.ids);
+        let mut collector = ActivationCollector::new(decoder, &self.ids);
         let all = decoder.config.layers;
         loop {
             let layer = layers.len();
             progress("Reading the calibration text", layer, all);
-            let Some(inputs) = walk.next_layer(control).await? else { break };
+            let Some(inputs) = collector.next_layer(control).await? else { break };
             layers.push(summarize(&inputs).await?);
             for (_, site) in wanted.iter().filter(|(of, _)| *of == layer) {
                 control.checkpoint().await?;
