@@ -2,8 +2,11 @@
 //!
 //! * [`chart`]: plain data in, plotters drawing out.
 //! * [`figure`]: from results, a chart and a sentence each.
+//! * [`style_sheet`]: the colours of the charts, for the page. The table of them is `colours`.
 
 #![warn(missing_docs)]
 
 pub mod chart;
+mod colours;
 pub mod figure;
+pub mod style_sheet;
