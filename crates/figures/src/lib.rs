@@ -2,8 +2,11 @@
 //!
 //! * [`chart`]: charts as plain data, drawn by plotters.
 //! * [`figure`]: makes a chart and an explanation from results.
+//! * [`style_sheet`]: the charts' colours as CSS for the page, from the table in `colours`.
 
 #![warn(missing_docs)]
 
 pub mod chart;
+mod colours;
 pub mod figure;
+pub mod style_sheet;

@@ -1,6 +1,8 @@
-//! Colours of charts. The page's style sheet defines the same ones for everything else.
+//! Which colour of the table each part of a chart has, on a light and on a dark background.
 
 use plotters::style::RGBColor;
+
+use crate::colours::{CHART_RULE, CHART_TEXT, Colour, DENSE, GOLD, HIDDEN, LOGITS, PANEL, PROBABILITIES, VIOLET};
 
 /// Light or dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,30 +30,35 @@ pub enum Ink {
     Variant(usize),
 }
 
-/// Red, green, blue.
-type Rgb = (u8, u8, u8);
-
-/// Colours of variants, each for light and for dark background; distinguishable without telling red from green.
-const VARIANTS: [[Rgb; 2]; 5] = [
-    [(194, 65, 12), (255, 148, 87)],
-    [(37, 99, 235), (122, 162, 255)],
-    [(15, 118, 94), (79, 209, 165)],
-    [(134, 60, 168), (205, 150, 240)],
-    [(140, 110, 10), (226, 196, 90)],
-];
+/// Colours of variants; distinguishable without telling red from green.
+const VARIANTS: [Colour; 5] = [PROBABILITIES, HIDDEN, LOGITS, VIOLET, GOLD];
 
 impl Ink {
+    /// Every ink, with as many variants as have a colour of their own.
+    pub(crate) fn every() -> Vec<Self> {
+        let named = [Self::Hidden, Self::Logits, Self::Probabilities, Self::Dense, Self::Pruned];
+        named.into_iter().chain((0..VARIANTS.len()).map(Self::Variant)).collect()
+    }
+
+    /// Its row in the table of colours.
+    fn row(self) -> Colour {
+        match self {
+            Self::Hidden => HIDDEN,
+            Self::Logits => LOGITS,
+            Self::Probabilities | Self::Pruned => PROBABILITIES,
+            Self::Dense => DENSE,
+            Self::Variant(number) => VARIANTS[number % VARIANTS.len()],
+        }
+    }
+
     /// The colour in a theme.
     pub fn colour(self, theme: Theme) -> RGBColor {
-        let (light, dark) = match self {
-            Self::Hidden => ((37, 99, 235), (122, 162, 255)),
-            Self::Logits => ((15, 118, 94), (79, 209, 165)),
-            Self::Probabilities | Self::Pruned => ((194, 65, 12), (255, 148, 87)),
-            Self::Dense => ((71, 85, 105), (160, 174, 196)),
-            Self::Variant(number) => VARIANTS[number % VARIANTS.len()].into(),
-        };
-        let (r, g, b) = if theme == Theme::Light { light } else { dark };
-        RGBColor(r, g, b)
+        theme.shade(self.row())
+    }
+
+    /// The name of the colour.
+    pub(crate) fn name(self) -> &'static str {
+        self.row().name
     }
 
     /// The CSS class of the same colour.
@@ -68,18 +75,24 @@ impl Ink {
 }
 
 impl Theme {
+    /// A colour of the table in this theme.
+    fn shade(self, colour: Colour) -> RGBColor {
+        let [red, green, blue] = if self == Self::Light { colour.light } else { colour.dark };
+        RGBColor(red, green, blue)
+    }
+
     /// Background colour.
     pub(super) fn ground(self) -> RGBColor {
-        if self == Self::Light { RGBColor(255, 255, 255) } else { RGBColor(24, 28, 38) }
+        self.shade(PANEL)
     }
 
     /// Colour of texts.
     pub(super) fn text(self) -> RGBColor {
-        if self == Self::Light { RGBColor(71, 80, 97) } else { RGBColor(174, 184, 202) }
+        self.shade(CHART_TEXT)
     }
 
     /// Colour of axes and grid lines.
     pub(super) fn rule(self) -> RGBColor {
-        if self == Self::Light { RGBColor(226, 230, 237) } else { RGBColor(47, 54, 70) }
+        self.shade(CHART_RULE)
     }
 }
