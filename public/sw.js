@@ -22,9 +22,9 @@ function kindOfPath(path) {
   return hashOf(path) ? "hashed" : "other";
 }
 
-/** The checksum in a path within the site: the name of the engines' folder, or the end of a file's name, as Trunk writes it. */
+/** The checksum in a path within the site: the name of the engines' folder, or the end of a file's name, as Trunk writes it, without leading zeros. */
 function hashOf(path) {
-  const [, folder, file] = /^(?:engine-([0-9a-f]{16})\/[^/]+|[^/]+-([0-9a-f]{16})(?:_bg)?\.(?:js|wasm|css|svg))$/.exec(path) ?? [];
+  const [, folder, file] = /^(?:engine-([0-9a-f]{16})\/[^/]+|[^/]+-([0-9a-f]{8,16})(?:_bg)?\.(?:js|wasm|css|svg))$/.exec(path) ?? [];
   return folder ?? file;
 }
 

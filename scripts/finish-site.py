@@ -71,7 +71,8 @@ def headers(site: pathlib.Path, folder: str, policy: str) -> str:
     forever = {"Cache-Control": "public, max-age=31536000, immutable"}
     rules[f"/{folder}/*"] = {"Content-Security-Policy": policy, **forever}
     for file in sorted(site.iterdir()):
-        if re.search(r"-[0-9a-f]{16}(_bg)?\.(js|wasm|css|svg)$", file.name):
+        # Trunk writes checksums without leading zeros.
+        if re.search(r"-[0-9a-f]{8,16}(_bg)?\.(js|wasm|css|svg)$", file.name):
             rules[f"/{file.name}"] = forever
     return "".join(f"{path}\n" + "".join(f"  {name}: {value}\n" for name, value in sent.items()) for path, sent in rules.items())
 

@@ -39,7 +39,7 @@ function sizes() {
   };
   const dist = path.join(ROOT, "dist");
   for (const file of fs.readdirSync(dist, { recursive: true })) {
-    if (/\.(wasm|js|css|html)$/.test(file)) add(file.replace(/-[0-9a-f]{16}/, ""), fs.readFileSync(path.join(dist, file)));
+    if (/\.(wasm|js|css|html)$/.test(file)) add(file.replace(/-[0-9a-f]{8,16}/, ""), fs.readFileSync(path.join(dist, file)));
   }
   const peer = path.join(ROOT, "tests/bench/node_modules/@wllama/wllama/esm");
   add("peer: wllama.wasm", fs.readFileSync(path.join(peer, "wasm/wllama.wasm")));

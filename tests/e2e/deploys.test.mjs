@@ -129,7 +129,7 @@ test("a new version that did not come whole leaves the old one for visits withou
   server.deploy(1);
   const missing = server.requests.length;
   // The page arrives, its program does not.
-  const program = await page.evaluate(async () => /page-[0-9a-f]{16}_bg[.]wasm/.exec(await (await fetch("./", { cache: "no-store" })).text())[0]);
+  const program = await page.evaluate(async () => /page-[0-9a-f]{8,16}_bg[.]wasm/.exec(await (await fetch("./", { cache: "no-store" })).text())[0]);
   server.faults.set(new URL(program, server.site).pathname, (request, response) => Boolean(response.writeHead(500).end()));
   await page.goto(server.site + query);
   await page.waitForSelector("#starting [role=alert]");

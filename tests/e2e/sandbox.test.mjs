@@ -95,7 +95,7 @@ test("in a sandboxed frame an engine's file that does not come is told as anywhe
 
 const named = (ending) => fs.readdirSync(path.join(ROOT, "dist")).find((name) => name.startsWith("page-") && name.endsWith(ending));
 for (const file of [named(".js"), named("_bg.wasm")]) {
-  const kind = file.replace(/-[0-9a-f]{16}/, "");
+  const kind = file.replace(/-[0-9a-f]{8,16}/, "");
   for (const [name, fault] of [
     ["is missing", (request, response) => Boolean(response.writeHead(404).end())],
     ["is refused", (request, response) => Boolean(response.writeHead(503).end())],

@@ -26,7 +26,7 @@ export const sitePath = (file) => SITE + (/^worker/.test(file) ? `${engineFolder
 const sum = (script) => `'sha256-${crypto.createHash("sha256").update(script).digest("base64")}'`;
 const moduleOf = (page) => /<script type="module">(.*?)<\/script>/s.exec(page)[1];
 /** Gives names another checksum for each version; the built site is version 0. Applying it twice gives the original. */
-const renamed = (text, version) => text.replace(/-([0-9a-f]{16})(?=[._/"])/g, (_, hash) => `-${(BigInt(`0x${hash}`) ^ BigInt(version)).toString(16).padStart(16, "0")}`);
+const renamed = (text, version) => text.replace(/-([0-9a-f]{8,16})(?=[._/"])/g, (_, hash) => `-${(BigInt(`0x${hash}`) ^ BigInt(version)).toString(16).padStart(hash.length, "0")}`);
 /** The page as built from other sources: every file has another name. */
 function pageOf(version) {
   const page = fs.readFileSync(path.join(DIST, "index.html"), "utf8");

@@ -134,8 +134,8 @@ class Host {
   constructor(version) {
     this.version = version;
     const hash = (name) => `${name}${version}`.split("").reduce((sum, letter) => (sum * 31n + BigInt(letter.charCodeAt(0))) % 2n ** 64n, 7n).toString(16).padStart(16, "0");
-    // The style sheet changes only with every third version.
-    const [page, style, engine] = [hash("page"), hash("style").replace(/./g, () => `${version - (version % 3)}`.at(-1)), hash("engine")];
+    // Trunk writes checksums without leading zeros. The style sheet changes only with every third version.
+    const [page, style, engine] = [hash("page").slice(1), hash("style").replace(/./g, () => `${version - (version % 3)}`.at(-1)), hash("engine")];
     this.folder = `engine-${engine}`;
     this.own = [`page-${page}.js`, `page-${page}_bg.wasm`, `style-${style}.css`];
     this.engines = { cpu: ["worker.js", "worker_bg.wasm"], gpu: ["worker_webgpu.js", "worker_webgpu_bg.wasm"] };

@@ -19,7 +19,7 @@ function built(files = {}, change = (page) => page) {
     .replace(/<link data-trunk rel="inline"[^>]*>/, () => `<script>${fs.readFileSync(path.join(ROOT, "public/opening.js"), "utf8")}</script>`)
     .replace(/<link data-trunk rel="rust" data-bin="page"[^>]*>/, () => `<script type="module">${MODULE}</script>`)
     .replace(/<link data-trunk [^>]*>/g, "");
-  const all = { "index.html": change(page), "worker.js": "let wasm_bindgen = 1;", "worker_bg.wasm": "cpu", "worker_webgpu.js": "let wasm_bindgen = 2;", "worker_webgpu_bg.wasm": "webgpu", "style-0123456789abcdef.css": "p{}", "page-0123456789abcdef_bg.wasm": "page", "sw.js": "", ...files };
+  const all = { "index.html": change(page), "worker.js": "let wasm_bindgen = 1;", "worker_bg.wasm": "cpu", "worker_webgpu.js": "let wasm_bindgen = 2;", "worker_webgpu_bg.wasm": "webgpu", "style-123456789abcdef.css": "p{}", "page-0123456789abcdef_bg.wasm": "page", "sw.js": "", ...files };
   for (const [name, text] of Object.entries(all)) fs.writeFileSync(path.join(folder, name), text);
   execFileSync("python3", [path.join(ROOT, "scripts/finish-site.py")], { stdio: "pipe", env: { ...process.env, TRUNK_STAGING_DIR: folder, TRUNK_SOURCE_DIR: ROOT } });
   return folder;
@@ -105,7 +105,7 @@ test("`make serve` sends what `_headers` says", async () => {
         name,
       );
     }
-    for (const [name, type, forever] of [[`${engine}/worker.js`, "text/javascript", true], [`${engine}/worker_bg.wasm`, "application/wasm", true], ["style-0123456789abcdef.css", "text/css", true], ["page-0123456789abcdef_bg.wasm", "application/wasm", true], ["", "text/html", false], ["sw.js", "text/javascript", false]]) {
+    for (const [name, type, forever] of [[`${engine}/worker.js`, "text/javascript", true], [`${engine}/worker_bg.wasm`, "application/wasm", true], ["style-123456789abcdef.css", "text/css", true], ["page-0123456789abcdef_bg.wasm", "application/wasm", true], ["", "text/html", false], ["sw.js", "text/javascript", false]]) {
       const { headers } = await get(name);
       assert.equal(headers.get("Content-Type"), type);
       assert.equal(headers.get("Cache-Control"), forever ? "public, max-age=31536000, immutable" : null, name);
