@@ -137,7 +137,9 @@ test("the temperature of the analysis redraws probabilities without touching tex
   assert.equal(hot.next_token.cos_h, cold.next_token.cos_h);
   assert.ok(hot.next_token.kl_dense_pruned < cold.next_token.kl_dense_pruned);
   assert.equal(hot.generation.pruned.text, cold.generation.pruned.text);
-  assert.deepEqual(Object.keys(hot.timings_ms), ["layers"], "no model runs again; the head is applied to what is known");
+  // Layers that were measured are read again through the head.
+  const again = Object.keys(hot.timings_ms).filter((name) => name !== "layers");
+  assert.deepEqual(again, [], "no model runs again");
   await page.click("text=as decoding");
   await page.waitForFunction(() => !new URL(location).searchParams.has("analysis"));
   await close(page);
