@@ -34,13 +34,14 @@ struct Case {
     count: usize,
 }
 
-/// Largest share of weights that are near ties and decided differently by the other program.
-const TIES: f64 = 1e-4;
+/// Largest share of weights that are near ties and decided differently by the other program: measured 1.1e-6, one weight of
+/// the widest matrix; how near ties go depends on the processor.
+const TIES: f64 = 1e-5;
 /// The same for SparseGPT, whose scores result from long chains of float32 updates: measured 2.5e-4 on the widest matrix.
 const SPARSE_GPT_TIES: f64 = 5e-4;
 /// Largest root mean square error of the other weights, in proportion to that of the weights themselves.
 const TOLERANCE: f64 = 3e-6;
-const SPARSE_GPT_TOLERANCE: f64 = 1e-5;
+const SPARSE_GPT_TOLERANCE: f64 = 6e-5;
 
 fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
     let mut model = load(path, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
