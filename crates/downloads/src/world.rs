@@ -314,7 +314,11 @@ impl World {
             let identity = &record.subject.identity;
             let right = match identity.strip_prefix('v') {
                 Some(number) => bytes == version(number.parse().unwrap()),
-                // The repository's texts.
+                // The list of a repository's files, and its other texts.
+                None if identity == "text" && data == "listing.json" => {
+                    serde_json::from_slice::<serde_json::Value>(&bytes)
+                        .is_ok_and(|list| list.to_string().contains("model.safetensors"))
+                }
                 None if identity == "text" => bytes == b"{}" || bytes == b"{ }",
                 None if identity == "object" => bytes == weights(4, 37),
                 None => sha256(&bytes) == *identity,
