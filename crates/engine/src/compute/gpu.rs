@@ -10,7 +10,8 @@ use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 
-use super::{Compute, LayerCache, bytes_of, on_device, packed, read_back, text_by_text};
+use super::kv_cache::TensorLayerCache;
+use super::{Compute, bytes_of, on_device, packed, read_back, text_by_text};
 use crate::compute::attention::Attention;
 use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
@@ -135,30 +136,8 @@ impl GpuMatrix {
     }
 }
 
-/// KV cache of one layer: keys (after RoPE) and values, each `[tokens, num_kv_heads · head_dim]`; `None` if empty.
-#[derive(Clone, Debug, Default)]
-pub struct GpuLayerCache(Option<[Tensor<2>; 2]>);
-
-impl LayerCache for GpuLayerCache {
-    fn append_from(&mut self, other: &Self, position: usize) {
-        let Some(theirs) = &other.0 else { return };
-        let [keys, values] = theirs.each_ref().map(|x| x.clone().narrow(0, position, 1));
-        self.0 = Some(match self.0.take() {
-            Some([k, v]) => [Tensor::cat(vec![k, keys], 0), Tensor::cat(vec![v, values], 0)],
-            None => [keys, values],
-        });
-    }
-
-    fn truncate(&mut self, tokens: usize) {
-        let Some([keys, _]) = &self.0 else { return };
-        let [have, _] = keys.dims();
-        if tokens == 0 {
-            self.0 = None;
-        } else if tokens < have {
-            self.0 = self.0.take().map(|all| all.map(|x| x.narrow(0, 0, tokens)));
-        }
-    }
-}
+/// Keys and values each `[tokens, num_kv_heads · head_dim]`.
+type GpuLayerCache = TensorLayerCache<2, 0>;
 
 impl Compute for Gpu {
     const BACKEND: Backend = Backend::WebGpu;

@@ -8,7 +8,8 @@ use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 use prunescope_quant::dequantize;
 
-use super::{Compute, LayerCache, bytes_of, can_be_rounded, on_device, packed, read_back, text_by_text};
+use super::kv_cache::TensorLayerCache;
+use super::{Compute, bytes_of, can_be_rounded, on_device, packed, read_back, text_by_text};
 use crate::compute::attention::Attention;
 use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
@@ -73,40 +74,8 @@ impl Rotation {
     }
 }
 
-/// KV cache of one layer: keys (after RoPE) and values, each `[num_kv_heads, tokens, head_dim]`; `None` if empty.
-#[derive(Clone, Debug, Default)]
-pub struct ReferenceLayerCache(Option<[Tensor<3>; 2]>);
-
-impl ReferenceLayerCache {
-    /// Appends keys and values of some tokens; returns those of all tokens.
-    fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> [Tensor<3>; 2] {
-        let all = match self.0.take() {
-            Some([k, v]) => [Tensor::cat(vec![k, keys], 1), Tensor::cat(vec![v, values], 1)],
-            None => [keys, values],
-        };
-        self.0 = Some(all.clone());
-        all
-    }
-}
-
-impl LayerCache for ReferenceLayerCache {
-    fn append_from(&mut self, other: &Self, position: usize) {
-        if let Some(theirs) = &other.0 {
-            let [keys, values] = theirs.each_ref().map(|x| x.clone().narrow(1, position, 1));
-            self.append(keys, values);
-        }
-    }
-
-    fn truncate(&mut self, tokens: usize) {
-        let Some([keys, _]) = &self.0 else { return };
-        let [_, have, _] = keys.dims();
-        if tokens == 0 {
-            self.0 = None;
-        } else if tokens < have {
-            self.0 = self.0.take().map(|all| all.map(|x| x.narrow(1, 0, tokens)));
-        }
-    }
-}
+/// Keys and values each `[num_kv_heads, tokens, head_dim]`.
+type ReferenceLayerCache = TensorLayerCache<3, 1>;
 
 impl Compute for Reference {
     const BACKEND: Backend = Backend::Cpu;
