@@ -23,6 +23,19 @@ make_one() {
     say "Computing the reference numbers $result…"
     python3 "$ROOT/tests/reference/$program.py" "$model" "$out/$result" "$@"
 }
+# cases TOKENS PLAN…: every form of repair on every plan, as a JSON list.
+cases() {
+    local tokens=$1 plan form separator=
+    shift
+    printf '['
+    for plan in "$@"; do
+        for form in bias scale rank4 full; do
+            printf '%s{"plan": "%s", "repair": "%s", "tokens": %d}' "$separator" "$plan" "$form" "$tokens"
+            separator=', '
+        done
+    done
+    printf ']'
+}
 tiny=$ROOT/tests/fixtures/tiny.gguf
 smollm2=$ROOT/public/models/SmolLM2-135M-Instruct.Q4_1.json
 make_one make "$tiny" tiny
@@ -30,3 +43,6 @@ make_one make "$smollm2" smollm2
 # Pruning methods on one layer of each model: in the real model, an early layer has every shape.
 make_one methods "$tiny" tiny-methods 2
 make_one methods "$smollm2" smollm2-methods 3
+# Repair: every form on the tiny model, and the rows of a few hundred tokens on the real one.
+make_one repair "$tiny" tiny-repair "$(cases 96 a1,a3 m2 a0,m3)"
+make_one repair "$smollm2" smollm2-repair "$(cases 256 a7,a26,a28,a29,a6,a25,a8,a20 m17,m16,m15,m13)"

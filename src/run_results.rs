@@ -6,9 +6,9 @@ use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::prune::{Importance, PruningPlan};
 use prunescope_protocol::results::{
-    Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
-    NotFinite, Quality, RetrievalReport, RunReport, TokenWeight, VariantResult, WeightReport, first_divergence,
-    written_ids,
+    Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
+    MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, TokenWeight, VariantResult,
+    WeightReport, first_divergence, written_ids,
 };
 
 /// A long piece of work and its progress.
@@ -53,6 +53,14 @@ pub struct RunResults {
     pub report: Option<RunReport>,
     /// Progress of a long piece of work, while there is one.
     pub working: Option<Working>,
+    /// The plan's repair and what it gains, once it is fitted.
+    pub repair: Option<RepairReport>,
+    /// The first position after the prompt, dense against repaired ("pruned" is the repaired model).
+    pub repaired_next_token: Option<ComparedPosition>,
+    /// Generation steps of the repaired model beside the dense one, in order ("pruned" is the repaired model).
+    pub repaired_steps: Vec<GenerationStep>,
+    /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
+    pub fidelity: Option<FidelityReport>,
     /// Results of compared variants, by their index.
     pub variants: BTreeMap<usize, VariantResult>,
     /// Multiple-choice results, by question index.
@@ -100,6 +108,12 @@ pub enum Changed {
     Report,
     /// [`RunResults::working`].
     Working,
+    /// [`RunResults::repair`] and [`RunResults::repaired_next_token`].
+    Repair,
+    /// [`RunResults::repaired_steps`].
+    RepairedSteps,
+    /// [`RunResults::fidelity`].
+    Fidelity,
     /// [`RunResults::variants`].
     Variants,
     /// [`RunResults::choice`].
@@ -165,6 +179,21 @@ impl RunResults {
                 self.quality = Some(*quality);
                 Changed::Quality
             }
+            RunEvent::RepairedNextToken { compared, repair } => {
+                self.repair = Some(*repair);
+                self.repaired_next_token = Some(*compared);
+                Changed::Repair
+            }
+            RunEvent::RepairedStep { step } => {
+                self.repaired_steps.push(*step);
+                Changed::RepairedSteps
+            }
+            // Its parts came before.
+            RunEvent::Repaired { .. } => Changed::Nothing,
+            RunEvent::Fidelity { report } => {
+                self.fidelity = Some(*report);
+                Changed::Fidelity
+            }
             RunEvent::Variant { at, result } => {
                 self.variants.insert(at, *result);
                 Changed::Variants
@@ -217,8 +246,19 @@ impl RunResults {
         if before.plan != *plan {
             before.forget_plan();
         }
-        let Self { choice, retrieval, written, advice, picture, sweep, sweep_progress, importance, weights, .. } =
-            before;
+        let Self {
+            choice,
+            retrieval,
+            written,
+            advice,
+            picture,
+            fidelity,
+            sweep,
+            sweep_progress,
+            importance,
+            weights,
+            ..
+        } = before;
         let plan = plan.clone();
         *self = Self {
             run,
@@ -228,6 +268,7 @@ impl RunResults {
             written,
             advice,
             picture,
+            fidelity,
             sweep,
             sweep_progress,
             importance,
@@ -243,6 +284,7 @@ impl RunResults {
         self.written.clear();
         self.advice.clear();
         self.picture = None;
+        self.fidelity = None;
     }
 
     /// Discards the points of the sweep.
@@ -258,11 +300,21 @@ impl RunResults {
         self.variants.clear();
     }
 
-    /// The first step at which the two texts differ.
+    /// The first step at which the dense and the pruned text differ.
     pub fn first_divergence(&self) -> Option<usize> {
-        let (dense, pruned) = written_ids(&self.steps);
-        first_divergence(&dense, &pruned)
+        divergence(&self.steps)
     }
+
+    /// The first step at which the dense and the repaired text differ.
+    pub fn repaired_divergence(&self) -> Option<usize> {
+        divergence(&self.repaired_steps)
+    }
+}
+
+/// The first step at which two texts differ.
+fn divergence(steps: &[GenerationStep]) -> Option<usize> {
+    let (dense, pruned) = written_ids(steps);
+    first_divergence(&dense, &pruned)
 }
 
 #[cfg(test)]
@@ -332,6 +384,20 @@ mod tests {
         assert!(results.retrieval.is_none() && results.importance.is_some() && results.sweep_progress == (2, 9));
         results.forget_measured();
         assert!(results.sweep_progress == (0, 0) && results.importance.is_some());
+    }
+
+    #[test]
+    fn a_repaired_model_has_results_of_its_own() {
+        let mut results = RunResults::default();
+        results.apply(1, &plan("m2_repair-scale"), first());
+        results.apply(1, &plan("m2_repair-scale"), step(0, 5, 7));
+        let next = RunEvent::RepairedNextToken { compared: Box::default(), repair: Box::default() };
+        assert_eq!(results.apply(1, &plan("m2_repair-scale"), next), Changed::Repair);
+        let RunEvent::Step { step: own } = step(0, 5, 5) else { unreachable!("a step") };
+        results.apply(1, &plan("m2_repair-scale"), RunEvent::RepairedStep { step: own });
+        assert_eq!((results.first_divergence(), results.repaired_divergence()), (Some(0), None));
+        results.apply(2, &plan("m2"), first());
+        assert!(results.repair.is_none() && results.repaired_next_token.is_none() && results.repaired_steps.is_empty());
     }
 
     #[test]

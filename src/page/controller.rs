@@ -395,6 +395,12 @@ impl AppState {
                 results.importance().notify();
             }
             Changed::Working => results.working().notify(),
+            Changed::Repair => {
+                results.repair().notify();
+                results.repaired_next_token().notify();
+            }
+            Changed::RepairedSteps => results.repaired_steps().notify(),
+            Changed::Fidelity => results.fidelity().notify(),
             Changed::Variants => results.variants().notify(),
             Changed::Choice => results.choice().notify(),
             Changed::Retrieval => results.retrieval().notify(),

@@ -36,6 +36,7 @@ mod models;
 mod offline;
 mod pending;
 mod pipeline;
+mod repair;
 mod state;
 mod status;
 mod texts;

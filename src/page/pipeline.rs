@@ -14,6 +14,19 @@ pub(super) fn Pipeline() -> impl IntoView {
     let metric = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
         Signal::derive(move || state.results.next_token().with(|next| next.as_ref().map(|next| of(&next.metrics))))
     };
+    let repaired = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
+        Signal::derive(move || {
+            state.results.repaired_next_token().with(|next| next.as_ref().map(|next| of(&next.metrics)))
+        })
+    };
+    let repaired_token = move || {
+        state.results.repaired_next_token().with(|next| {
+            let top = next.as_ref()?.top.pruned.first()?;
+            Some(view! {
+                <span id="repaired-token">"repaired "<code>{top.text.clone()}</code><small>{format!("{:.0} %", 100.0 * top.pruned)}</small></span>
+            })
+        })
+    };
     let winner = move |pruned: bool| {
         state.results.next_token().with(|next| {
             next.as_ref().and_then(|next| {
@@ -48,18 +61,19 @@ pub(super) fn Pipeline() -> impl IntoView {
                     <small>{thinned}</small>
                 </div>
                 <Arrow label="layers"/>
-                <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h)
+                <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h) repaired=repaired(|metrics| metrics.cos_h)
                     detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(turned))/>
                 <Arrow label="LM head"/>
-                <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z)
+                <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
                     detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(turned))/>
                 <Arrow label="softmax"/>
-                <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=metric(|metrics| metrics.cos_p)
+                <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=metric(|metrics| metrics.cos_p) repaired=repaired(|metrics| metrics.cos_p)
                     detail=Signal::derive(move || metric(|metrics| metrics.kl_dense_pruned).get().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))/>
                 <Arrow label="pick"/>
                 <div class="stage next" id="next-token">
                     <span>"dense "{move || next(false)}</span>
                     <span>"pruned "{move || next(true)}</span>
+                    {repaired_token}
                     <small title="The chosen token is appended to the input; so errors feed back">"↺ back to the input"</small>
                 </div>
             </div>
@@ -89,6 +103,8 @@ fn Space(
     id: &'static str,
     /// Cosine similarity of the dense and the pruned model in this space.
     value: Signal<Option<f32>>,
+    /// The same of the repaired model, if there is one.
+    repaired: Signal<Option<f32>>,
     /// A further number.
     detail: Signal<Option<String>>,
 ) -> impl IntoView {
@@ -99,6 +115,11 @@ fn Space(
             <b id=id data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
                 title="Cosine similarity of the dense and the pruned model; 1 is the same">{number}</b>
             <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0))></span></span>
+            {move || repaired.get().map(|x| view! {
+                <span class="repaired" id=format!("repaired-{id}") data-value=x.to_string()
+                    title="Cosine similarity of the dense and the repaired model">{format!("repaired {x:.3}")}</span>
+                <span class="bar repaired-bar" aria-hidden="true"><span style:width=format!("{:.1}%", 100.0 * x.clamp(0.0, 1.0))></span></span>
+            })}
             <small>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</small>
         </div>
     }
@@ -124,6 +145,12 @@ fn verdict(state: AppState) -> String {
     let numbers = verdict::first_token(&metrics);
     if state.results.not_finite().with(Option::is_some) {
         return format!("{numbers}.");
+    }
+    let repaired = state.results.repaired_next_token().with(|next| next.as_ref().map(|next| next.metrics));
+    if let Some(repaired) =
+        repaired.filter(|_| state.results.repair().with(|repair| repair.as_ref().is_some_and(|repair| repair.applied)))
+    {
+        return format!("{numbers}. {}.", verdict::repaired(&metrics, &repaired));
     }
     match state.first_divergence() {
         Some(0) => format!("{numbers}, and the texts differ from the first token on."),

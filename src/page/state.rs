@@ -165,7 +165,18 @@ impl AppState {
         self.results.run().get_untracked() != self.newest_run.get_untracked()
     }
 
-    /// The first step at which the shown texts differ.
+    /// The first step at which the dense and the repaired text differ.
+    pub(super) fn repaired_divergence(&self) -> Option<usize> {
+        self.results.repaired_steps().track();
+        self.results.with_untracked(RunResults::repaired_divergence)
+    }
+
+    /// Whether the shown results are of a plan that repairs.
+    pub(super) fn shows_repair(&self) -> bool {
+        self.results.plan().with(|plan| plan.repairs().is_some())
+    }
+
+    /// The first step at which the dense and the pruned text differ.
     pub(super) fn first_divergence(&self) -> Option<usize> {
         self.results.steps().track();
         self.results.with_untracked(RunResults::first_divergence)

@@ -137,10 +137,12 @@ pub(super) fn LoadingOrFailure() -> impl IntoView {
 pub(super) fn Progress(
     /// Whether the work is part of the main run, not a measurement outside it.
     of_run: bool,
+    /// Id of the bar.
+    #[prop(default = if of_run { "run-progress" } else { "measure-progress" })]
+    id: &'static str,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
     let working = move || state.results.working().get().filter(|_| state.running.get() == of_run);
-    let id = if of_run { "run-progress" } else { "measure-progress" };
     view! {
         <span class="working" role="status">
             {move || working().map(|work| view! {

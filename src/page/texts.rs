@@ -1,10 +1,11 @@
-//! The texts that the dense and the pruned model generate, side by side, token by token.
+//! The texts that the dense, the pruned and the repaired model generate, side by side, token by token.
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
+use super::repair::{OfferRepair, RepairControls};
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::visible;
@@ -15,40 +16,63 @@ const FULL_TINT_KL: f32 = 8.0;
 /// Number of alternative tokens shown for each model.
 const ALTERNATIVES: usize = 5;
 
-/// Which of the two models.
+/// One of the models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Dense,
     Pruned,
+    Repaired,
 }
 
 impl Side {
     fn token(self, step: &GenerationStep) -> Option<&TokenText> {
         match self {
             Self::Dense => step.dense.as_ref(),
-            Self::Pruned => step.pruned.as_ref(),
+            // The repaired model has steps of its own, in which it is in the pruned one's place.
+            Self::Pruned | Self::Repaired => step.pruned.as_ref(),
+        }
+    }
+
+    /// What is read from the steps in which it is compared with the dense model.
+    fn steps<T>(self, state: AppState, read: impl FnOnce(&Vec<GenerationStep>) -> T) -> T {
+        match self {
+            Self::Dense | Self::Pruned => state.results.steps().with(read),
+            Self::Repaired => state.results.repaired_steps().with(read),
+        }
+    }
+
+    /// The first step at which its text differs from the dense one's, or for the dense text from the pruned one's.
+    fn divergence(self, state: AppState) -> Option<usize> {
+        match self {
+            Self::Dense | Self::Pruned => state.first_divergence(),
+            Self::Repaired => state.repaired_divergence(),
         }
     }
 }
 
-/// The token whose details are shown: its step, and its position on the screen.
+/// The token whose details are shown: its text and step, and its position on the screen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Inspected {
+    side: Side,
     step: usize,
     left: f64,
     below: f64,
 }
 
-/// Both texts.
+/// The texts.
 #[component]
 pub(super) fn Texts() -> impl IntoView {
     let state = expect_context::<AppState>();
     let inspected = RwSignal::new(None::<Inspected>);
-    let divergence = Memo::new(move |_| state.first_divergence());
+    // Shown as soon as it is asked for, with the progress of the fit.
+    let repairs = Memo::new(move |_| state.settings.with(|settings| settings.run.plan.repairs().is_some()));
     view! {
-        <section class="texts" aria-label="What both models write" class:stale=move || state.is_stale()>
-            <TextPanel side=Side::Dense title="Dense model writes" id="dense-text" inspected divergence/>
-            <TextPanel side=Side::Pruned title="Pruned model writes" id="pruned-text" inspected divergence/>
+        <section class="texts" class:three=move || repairs.get() aria-label="What the models write" class:stale=move || state.is_stale()>
+            <TextPanel side=Side::Dense title="Dense model writes" id="dense-text" inspected/>
+            <TextPanel side=Side::Pruned title="Pruned model writes" id="pruned-text" inspected/>
+            <Show when=move || repairs.get()>
+                <TextPanel side=Side::Repaired title="Repaired model writes" id="repaired-text" inspected/>
+            </Show>
             <Details inspected/>
         </section>
     }
@@ -61,13 +85,13 @@ fn TextPanel(
     title: &'static str,
     id: &'static str,
     inspected: RwSignal<Option<Inspected>>,
-    divergence: Memo<Option<usize>>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
+    let divergence = Memo::new(move |_| side.divergence(state));
     let focused = RwSignal::new(0);
     let tokens = move || {
         let run = state.results.run().get();
-        state.results.steps().with(|steps| {
+        side.steps(state, |steps| {
             steps
                 .iter()
                 .filter_map(|step| {
@@ -93,14 +117,17 @@ fn TextPanel(
     let show = move |step: usize, target: Option<web_sys::EventTarget>| {
         if let Some(element) = target.and_then(|target| target.dyn_into::<HtmlElement>().ok()) {
             let place = element.get_bounding_client_rect();
-            inspected.set(Some(Inspected { step, left: place.left(), below: place.bottom() }));
+            inspected.set(Some(Inspected { side, step, left: place.left(), below: place.bottom() }));
         }
     };
     let writing = move || {
         state.running.get()
             && !state.is_stale()
             && state.results.report().with(Option::is_none)
-            && state.results.fixed_trajectory().with(Vec::is_empty)
+            && match side {
+                Side::Dense | Side::Pruned => state.results.fixed_trajectory().with(Vec::is_empty),
+                Side::Repaired => state.results.repair().with(Option::is_some),
+            }
     };
     view! {
         <div class="panel text" data-side=id>
@@ -127,10 +154,15 @@ fn TextPanel(
             <p class="hint">
                 {move || match (side, divergence.get()) {
                     (Side::Dense, _) => "Tint: KL of the two models' probabilities at each token. Point at one for its alternatives.".to_string(),
-                    (Side::Pruned, Some(step)) => format!("First difference: token {}.", step + 1),
-                    (Side::Pruned, None) => "\u{a0}".into(),
+                    (Side::Pruned | Side::Repaired, Some(step)) => format!("First difference: token {}.", step + 1),
+                    (Side::Pruned | Side::Repaired, None) => "\u{a0}".into(),
                 }}
             </p>
+            {match side {
+                Side::Dense => ().into_any(),
+                Side::Pruned => view! { <OfferRepair/> }.into_any(),
+                Side::Repaired => view! { <RepairControls/> }.into_any(),
+            }}
         </div>
     }
 }
@@ -141,7 +173,7 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
     let state = expect_context::<AppState>();
     let details = move || {
         let at = inspected.get()?;
-        let step = state.results.steps().with(|steps| steps.get(at.step).cloned())?;
+        let step = at.side.steps(state, |steps| steps.get(at.step).cloned())?;
         let width = window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(400.0);
         let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(700.0);
         let left = at.left.min(width - 340.0).max(8.0);
@@ -169,7 +201,7 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
                     <p>{format!("Token {}: cos p {:.3}, KL {:.3} nats", at.step + 1, metrics.cos_p, metrics.kl_dense_pruned)}</p>
                     <div class="alternatives">
                         {list("Dense", compared.top.dense, false)}
-                        {list("Pruned", compared.top.pruned, true)}
+                        {list(if at.side == Side::Repaired { "Repaired" } else { "Pruned" }, compared.top.pruned, true)}
                     </div>
                 }.into_any()
             }

@@ -13,12 +13,15 @@ use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
 use prunescope_engine::experiment::forward::{Pass, forward_pair, last_outputs};
+use prunescope_engine::experiment::pruned_decoder::PrunedDecoder;
 use prunescope_engine::model::file::load;
+use prunescope_engine::model::replacement::{Replacement, Replacements};
 use prunescope_engine::model::{Decoder, LoadedModel};
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Place;
+use prunescope_protocol::results::RepairReport;
 use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
 
@@ -67,8 +70,7 @@ fn open<C: Compute>(path: &Path, compute: &C) -> LoadedModel<C> {
 /// Logits at the last of some tokens, which follow those in the cache.
 fn read<C: Compute>(decoder: &Decoder<C>, ids: &[u32], start: usize, cache: &mut KeyValueCache<C>) -> Tensor<2> {
     let x = decoder.embed(ids, start);
-    let dense = PruningPlan::default();
-    let last = block_on(Pass::from(decoder, &dense, 0, start).last(x, cache, &Control::unstoppable())).unwrap();
+    let last = block_on(Pass::dense(decoder, start).last(x, cache, &Control::unstoppable())).unwrap();
     decoder.logits(decoder.final_norm(last))
 }
 
@@ -102,13 +104,18 @@ fn check_pair<C: Compute>(family: &str, compute: &C) {
     let model = open(&sources(family)[0], compute);
     let (decoder, ids) = (&model.decoder, expected(family).ids);
     let last = decoder.config.layers - 1;
-    let (dense, plan) = (PruningPlan::default(), PruningPlan::dropping(format!("a{last}").parse().unwrap()));
+    let dense = PrunedDecoder::dropping(decoder, &PruningPlan::default());
+    let dropped = PrunedDecoder::dropping(decoder, &PruningPlan::dropping(format!("a{last}").parse().unwrap()));
+    let row = |value: f32| Tensor::<2>::full([1, decoder.config.hidden], value, &compute.device());
+    let scale = Replacement::Scale { scale: row(0.3), bias: row(-0.1) };
+    let replacements = Replacements::new([(Sublayer::attention(last), scale)].into());
+    let replaced = dropped.with_replacements(replacements, RepairReport::default());
     let start = ids.len();
     let control = Control::unstoppable();
-    let alone = |plan: &PruningPlan, token: Option<u32>| {
+    let alone = |model: &PrunedDecoder<C>, token: Option<u32>| {
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let read = |ids: &[u32], start, cache: &mut KeyValueCache<C>| {
-            block_on(Pass::from(decoder, plan, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
+            block_on(Pass::pruned(model, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
         };
         read(&ids, 0, &mut cache);
         let spaces = token.map(|token| last_outputs(decoder, &read(&[token], start, &mut cache.clone())));
@@ -116,13 +123,15 @@ fn check_pair<C: Compute>(family: &str, compute: &C) {
     };
     let first = decoder.residual_input(Sublayer::attention(last));
     let mut errors = Errors::new(format!("{family}, {compute:?}"));
-    for (token, own) in [(1, Some(2)), (3, None)] {
+    for (model, token, own) in
+        [(&dropped, 1, Some(2)), (&dropped, 3, None), (&replaced, 1, Some(2)), (&replaced, 3, None)]
+    {
         let (mut cache, wanted) = alone(&dense, Some(token));
-        let (mut pruned_cache, wanted_pruned) = alone(&plan, Some(own.unwrap_or(token)));
+        let (mut pruned_cache, wanted_pruned) = alone(model, Some(own.unwrap_or(token)));
         let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
         let begin = if own.is_some() { 0 } else { first };
         let caches = [&mut cache, &mut pruned_cache];
-        let (stream, spaces) = block_on(forward_pair(decoder, &plan, x, begin, start, caches, &control)).unwrap();
+        let (stream, spaces) = block_on(forward_pair(model, x, begin, start, caches, &control)).unwrap();
         assert_eq!(stream.len(), 2 * decoder.config.layers + 1);
         let found = spaces.map(|spaces| crate::common::values(spaces.logits));
         for (found, wanted) in found.iter().zip([wanted, wanted_pruned]) {

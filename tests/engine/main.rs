@@ -15,4 +15,5 @@ mod methods;
 mod paper_table;
 mod parity;
 mod real_models;
+mod repair;
 mod session;

@@ -14,6 +14,7 @@ use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
 use prunescope_engine::experiment::forward::{Pass, last_outputs};
 use prunescope_engine::experiment::layerwise::layer_transitions;
+use prunescope_engine::experiment::pruned_decoder::PrunedDecoder;
 use prunescope_engine::metrics::read_all;
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
@@ -118,7 +119,8 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tol
         assert_eq!(ids, case.ids, "{place}: token ids");
 
         let mut cache = KeyValueCache::new(decoder.config.layers);
-        let pass = Pass::from(&decoder, &plan, 0, 0);
+        let model = PrunedDecoder::dropping(&decoder, &plan);
+        let pass = Pass::pruned(&model, 0, 0);
         let stream = block_on(pass.stream(decoder.embed(&ids, 0), &mut cache, &control)).unwrap();
         assert_eq!(stream.len(), case.rows);
         for (sublayer, x) in stream.iter().enumerate() {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_protocol::messages::Measurement;
-use prunescope_protocol::prune::{DroppedSublayers, LayerRange, MatrixGroup, PruningPlan, Quantization, Sparsity};
+use prunescope_protocol::prune::{
+    DroppedSublayers, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
+};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use strum::VariantArray;
 
@@ -57,6 +59,8 @@ pub enum MeasurementName {
     Retrieval,
     /// Let both models do a sample of every task set, and say what the plan is good for.
     Judge,
+    /// Measure how far the pruned and the repaired model are from the dense one on a text that no fit has seen.
+    Fidelity,
     /// Do a sample of every task set at every point of --sweep.
     Sweep,
 }
@@ -68,6 +72,7 @@ impl From<MeasurementName> for Measurement {
             MeasurementName::Choice => Self::Choice,
             MeasurementName::Retrieval => Self::Retrieval,
             MeasurementName::Judge => Self::Judge,
+            MeasurementName::Fidelity => Self::Fidelity,
             MeasurementName::Sweep => Self::Sweep,
         }
     }
@@ -97,6 +102,12 @@ pub(crate) struct Experiment {
     /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
     #[arg(long, value_name = "LIST", default_value = "")]
     drop: DroppedSublayers,
+    /// What replaces each dropped sublayer: bias, scale, full, or a rank (rank32).
+    #[arg(long, value_name = "FORM")]
+    repair: Option<Repair>,
+    /// Number of calibration tokens that a repair is fitted on; a third as many after them are kept out to check it.
+    #[arg(long, value_name = "N")]
+    pub fit_tokens: Option<usize>,
     /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5) or a pattern (wanda-2:4).
     #[arg(long, value_name = "METHOD")]
     sparse: Option<Sparsity>,
@@ -158,6 +169,7 @@ impl Experiment {
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let plan = PruningPlan {
             drop: self.drop.clone(),
+            repair: self.repair,
             sparse: self.sparse,
             quant: self.quant,
             on: self.on,

@@ -87,6 +87,7 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
     let mut session = Session::new(model, &experiment.model.to_string_lossy(), milliseconds);
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration.unwrap_or_default());
+    session.fit_repairs_on(experiment.fit_tokens.unwrap_or_default());
     session.use_questions(questions.unwrap_or_default());
     session.use_retrieval_set(retrieval.unwrap_or_default());
     Ok((session, settings))

@@ -4,8 +4,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::compute::Compute;
+use crate::experiment::pruned_decoder::VariantKey;
 use crate::experiment::task_runner::{ChoiceScores, Embedding, TaskRunner};
-use crate::experiment::weights::VariantKey;
 use crate::experiment::{Control, ExperimentError};
 use crate::metrics::ranking::compare_retrieval;
 use crate::metrics::subspace::{softmax, subspace};

@@ -2,9 +2,11 @@
 
 use crate::compute::Compute;
 use crate::experiment::dense::DenseRun;
+use crate::experiment::fidelity;
 use crate::experiment::generation::{PrunedRun, next_token};
+use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::task_runner::TaskRunner;
-use crate::experiment::weights::{PrunedDecoder, VariantKey, picture};
+use crate::experiment::weights::picture;
 use crate::experiment::{Control, ExperimentError};
 use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
 use crate::writing::write_texts;
@@ -14,8 +16,9 @@ use prunescope_protocol::prune::{
     DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity,
     SparsityMethod,
 };
-use prunescope_protocol::results::{Advice, SweepLine, SweepPoint, VariantResult};
+use prunescope_protocol::results::{Advice, FidelityReport, SweepLine, SweepPoint, VariantResult};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
+use prunescope_protocol::tasks::retrieval;
 
 /// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
@@ -98,6 +101,7 @@ impl<C: Compute> Session<C> {
             Measurement::Retrieval => self.retrieve(&mut job).await?,
             Measurement::Judge => self.judge(&mut job).await?,
             Measurement::Sweep => self.sweep(&mut job).await?,
+            Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
             Measurement::Picture { layer, matrix } => self.draw(layer, matrix, &mut job).await?,
         }
         (job.tell)(RunEvent::Measured { what });
@@ -247,6 +251,37 @@ impl<C: Compute> Session<C> {
                 (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: done + 1, total });
             }
         }
+        Ok(())
+    }
+
+    /// Compares the pruned and the repaired model with the dense one on the passages of the built-in retrieval set, which
+    /// no fit has seen.
+    async fn measure_fidelity(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let set = retrieval::built_in();
+        let text = set.passages.join(" ");
+        let mut ids = self.model.tokenizer.encode(&text, false)?;
+        ids.truncate(fidelity::MAX_TOKENS.min(self.model.decoder.config.context));
+        if ids.is_empty() {
+            return Err(ExperimentError::EmptyPrompt);
+        }
+        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        let of_dense = fidelity::hidden_states(&dense, &ids, job.control).await?;
+        let plan = &job.settings.plan;
+        let mut report = FidelityReport { tokens: ids.len(), ..FidelityReport::default() };
+        for plan in std::iter::once(plan.unrepaired()).chain(plan.repairs().map(|_| plan.clone())) {
+            let model = self.prune(&plan, job.control, job.tell).await?;
+            let hidden = fidelity::hidden_states(&model, &ids, job.control).await?;
+            let (dense, pruned) = ((&dense.decoder, &of_dense), (&model.decoder, &hidden));
+            let (dense_loss, found) = fidelity::fidelity(&ids, dense, pruned, job.control).await?;
+            report.dense_loss = dense_loss;
+            if plan.repairs().is_some() {
+                report.repaired = Some(found);
+                report.repair.clone_from(&model.report.repair);
+            } else {
+                report.pruned = found;
+            }
+        }
+        (job.tell)(RunEvent::Fidelity { report: Box::new(report) });
         Ok(())
     }
 

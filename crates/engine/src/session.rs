@@ -14,9 +14,12 @@ use crate::experiment::finite::first_not_finite;
 use crate::experiment::generation::{PrunedRun, next_token, token_contributions};
 use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
-use crate::experiment::weights::{Calibration, PrunedDecoder, VariantKey};
+use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
+use crate::experiment::repair::{FitText, fit_repair, usual_tokens};
+use crate::experiment::weights::Calibration;
 use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
+use crate::model::replacement::Replacements;
 use crate::model::{Decoder, LoadedModel};
 use crate::writing::{Part, write_texts};
 use prunescope_formats::chat::ChatError;
@@ -24,10 +27,10 @@ use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::DecoderConfig;
 use prunescope_protocol::model::sampling::Sampling;
 use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
-use prunescope_protocol::prune::{Importance, PruningPlan};
+use prunescope_protocol::prune::{Importance, PruningPlan, Repair};
 use prunescope_protocol::results::{
-    ComparedModel, ComparedPosition, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, RunReport,
-    VariantResult,
+    ComparedModel, ComparedPosition, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, RepairReport,
+    RepairedResult, RunReport, VariantResult,
 };
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::{Question, RetrievalSet};
@@ -36,6 +39,8 @@ use prunescope_protocol::tasks::{Question, RetrievalSet};
 pub const MAX_CALIBRATION_TOKENS: usize = 4096;
 /// Largest number of generation steps at which measurement 1 (layerwise transition) is repeated for the chart's band.
 const BAND_STEPS: usize = 8;
+/// Most fits that are kept; one in full form takes 1.3 MB per dropped sublayer of the default model.
+const MAX_REPAIRS: usize = 8;
 /// Longest context of one run, in tokens; bounded because the residual streams of all its tokens are kept in memory.
 const MAX_CONTEXT: usize = 1024;
 
@@ -90,6 +95,14 @@ pub struct Session<C: Compute> {
     dense: Cached<DenseKey, DenseRun<C>>,
     /// The pruned model's run on the same prompt, for the latest plan.
     pruned: Cached<(DenseKey, VariantKey), PrunedRun<C>>,
+    /// The repaired model's run on the same prompt, for the latest plan that repairs.
+    repaired: Cached<(DenseKey, VariantKey), PrunedRun<C>>,
+    /// Number of calibration tokens that repairs are fitted on; 0 for the usual number.
+    fit_tokens: usize,
+    /// The calibration text divided for a fit, with the dense model's residual stream, keyed by text and tokens.
+    fit_text: Cached<(Option<Arc<str>>, usize), FitText>,
+    /// The latest fits, the newest last.
+    repairs: Vec<(VariantKey, Replacements<C>, RepairReport)>,
     /// Measurement 1 (layerwise transition) by step of the dense text.
     layers: Cached<AnalysisKey, BTreeMap<usize, Vec<LayerTransition>>>,
     /// Results of variants on the dense run's prompt.
@@ -172,6 +185,10 @@ impl<C: Compute> Session<C> {
             edited: Cached::default(),
             dense: Cached::default(),
             pruned: Cached::default(),
+            repaired: Cached::default(),
+            fit_tokens: 0,
+            fit_text: Cached::default(),
+            repairs: vec![],
             layers: Cached::default(),
             variants: Cached::default(),
             importance: None,
@@ -226,8 +243,15 @@ impl<C: Compute> Session<C> {
 
     /// The cache key of the model variant that a plan gives.
     pub(crate) fn key(&self, plan: &PruningPlan) -> VariantKey {
-        let calibration = self.calibration_text.clone().filter(|_| plan.edits_weights());
-        VariantKey { other: self.other.is_some(), plan: plan.clone(), calibration }
+        let repair = plan.repairs();
+        let calibration = self.calibration_text.clone().filter(|_| plan.edits_weights() || repair.is_some());
+        VariantKey {
+            other: self.other.is_some(),
+            // A repair of nothing is none.
+            plan: PruningPlan { repair, ..plan.clone() },
+            calibration,
+            fit_tokens: repair.map_or(0, |_| self.fit_tokens),
+        }
     }
 
     /// The cache key of the dense run for some settings.
@@ -280,7 +304,12 @@ impl<C: Compute> Session<C> {
         self.calibration_text = Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from);
     }
 
-    /// The decoder pruned by a plan, for the main run. Its edited weights replace the cached ones of the previous plan,
+    /// Sets the number of calibration tokens that repairs are fitted on; 0 is the usual number.
+    pub fn fit_repairs_on(&mut self, tokens: usize) {
+        self.fit_tokens = tokens;
+    }
+
+    /// The decoder pruned and repaired by a plan, for the main run. Its edited weights replace the cached ones of the previous plan,
     /// which are freed first: a second edited copy would take a third more memory.
     pub(crate) async fn prune(
         &mut self,
@@ -292,6 +321,7 @@ impl<C: Compute> Session<C> {
         if plan.edits_weights() && self.edited.get(&key.weights_only()).is_none() {
             self.edited.clear();
             self.pruned.clear();
+            self.repaired.clear();
         }
         let pruned = self.pruned_decoder(plan, control, tell).await?;
         if plan.edits_weights() {
@@ -300,8 +330,8 @@ impl<C: Compute> Session<C> {
         Ok(pruned)
     }
 
-    /// The decoder pruned by a plan, for a variant or a point of a sweep. Uses the cached edited weights if they match,
-    /// and does not replace them otherwise.
+    /// The decoder pruned and repaired by a plan, for a variant or a point of a sweep. Uses the cached edited weights if
+    /// they match, and does not replace them otherwise.
     pub(crate) async fn pruned_decoder(
         &mut self,
         plan: &PruningPlan,
@@ -309,22 +339,69 @@ impl<C: Compute> Session<C> {
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<PrunedDecoder<C>, ExperimentError> {
         let key = self.key(plan);
+        let pruned = self.unrepaired_decoder(&key, control, tell).await?;
+        match key.plan.repairs() {
+            Some(repair) => self.repair(pruned, repair, control, tell).await,
+            None => Ok(pruned),
+        }
+    }
+
+    /// A pruned decoder with replacements of its dropped sublayers, cached or fitted now.
+    async fn repair(
+        &mut self,
+        pruned: PrunedDecoder<C>,
+        repair: Repair,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<PrunedDecoder<C>, ExperimentError> {
+        if let Some((_, replacements, report)) = self.repairs.iter().find(|(key, ..)| *key == pruned.key) {
+            return Ok(pruned.with_replacements(replacements.clone(), report.clone()));
+        }
+        let text = self.calibration_text.clone();
+        let tokens = if self.fit_tokens == 0 { usual_tokens(repair) } else { self.fit_tokens };
+        let text_key = (text.clone(), tokens);
+        let mut fit_text = match self.fit_text.take(&text_key) {
+            Some(known) => known,
+            None => FitText::new(&self.calibration_ids()?, tokens, self.model.decoder.config.context)?,
+        };
+        let mut progress = |what: &str, done, total| tell(RunEvent::Working { what: what.into(), done, total });
+        let fitted = fit_repair(&self.model.decoder, &pruned, repair, &mut fit_text, control, &mut progress).await;
+        self.fit_text.set(text_key, fit_text);
+        let (replacements, report) = fitted?;
+        if self.repairs.len() == MAX_REPAIRS {
+            self.repairs.remove(0);
+        }
+        self.repairs.push((pruned.key.clone(), replacements.clone(), report.clone()));
+        Ok(pruned.with_replacements(replacements, report))
+    }
+
+    /// The calibration text as token ids, truncated.
+    fn calibration_ids(&self) -> Result<Vec<u32>, ExperimentError> {
+        let text = self.calibration_text.as_deref().unwrap_or(DEFAULT_CALIBRATION_TEXT.trim());
+        let mut ids = self.model.tokenizer.encode(text, false)?;
+        ids.truncate(MAX_CALIBRATION_TOKENS);
+        Ok(ids)
+    }
+
+    /// The decoder pruned by a variant's plan, without its repair.
+    async fn unrepaired_decoder(
+        &mut self,
+        key: &VariantKey,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<PrunedDecoder<C>, ExperimentError> {
+        let plan = &key.plan;
         let unedited = PrunedDecoder::unedited(self.other.as_ref().unwrap_or(&self.model.decoder), key.clone());
         if !plan.edits_weights() {
             return Ok(unedited);
         }
         if let Some(known) = self.edited.get(&key.weights_only()) {
-            return Ok(known.with_plan(plan));
+            return Ok(known.with_key(key.clone()));
         }
         let text = self.calibration_text.clone();
         let mut calibration = match self.calibration.take(&text) {
             Some(known) => known,
-            None => {
-                let mut ids =
-                    self.model.tokenizer.encode(text.as_deref().unwrap_or(DEFAULT_CALIBRATION_TEXT.trim()), false)?;
-                ids.truncate(MAX_CALIBRATION_TOKENS);
-                Calibration::new(ids)
-            }
+            None => Calibration::new(self.calibration_ids()?),
         };
         let mut progress = |what: &str, done, total| tell(RunEvent::Working { what: what.into(), done, total });
         let edited = calibration.edit(unedited, control, &mut progress).await;
@@ -367,8 +444,9 @@ impl<C: Compute> Session<C> {
         if let Some(known) = self.dense.take(key) {
             return Ok((known, false));
         }
-        // The cached pruned run belongs to another prompt; free its memory first.
+        // The cached runs of pruned models belong to another prompt; free their memory first.
         self.pruned.clear();
+        self.repaired.clear();
         let read = DenseRun::read(&self.model.decoder, key.prompt_ids.clone(), key.sampling, control).await?;
         Ok((read, true))
     }
@@ -386,13 +464,14 @@ impl<C: Compute> Session<C> {
         settings: &RunSettings,
         reporter: &mut Reporter<'_>,
     ) -> Result<RunReport, ExperimentError> {
-        let key = (dense_key.clone(), self.key(&settings.plan));
+        let plan = settings.plan.unrepaired();
+        let key = (dense_key.clone(), self.key(&plan));
         let known = self.pruned.take(&key);
         let was_read = known.is_none();
         let mut pruned = match known {
             Some(known) => known,
             None => {
-                let model = self.prune(&settings.plan, reporter.control, reporter.tell).await?;
+                let model = self.prune(&plan, reporter.control, reporter.tell).await?;
                 PrunedRun::read(model, dense, reporter.control).await?
             }
         };
@@ -437,6 +516,7 @@ impl<C: Compute> Session<C> {
         })
         .await?;
         reporter.timer.lap("generation", (dense.steps.len(), pruned.positions_read()) != before);
+        let repaired = self.run_repaired(dense, dense_key, settings, reporter).await?;
         let layers = match self.layers.get(&analysis).and_then(|known| known.get(&0)) {
             Some(known) => known.clone(),
             None => {
@@ -470,11 +550,66 @@ impl<C: Compute> Session<C> {
             damage,
             weights,
             generation,
+            repaired: repaired.map(Box::new),
             importance: Some(importance),
             timings_ms: std::mem::take(&mut reporter.timer.parts),
         };
         reporter.tell(RunEvent::Done { report: Box::new(report.clone()) });
         Ok(report)
+    }
+
+    /// The part of a run that the repaired model does; `None` if the plan repairs nothing.
+    async fn run_repaired(
+        &mut self,
+        dense: &mut DenseRun<C>,
+        dense_key: &DenseKey,
+        settings: &RunSettings,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Option<RepairedResult>, ExperimentError> {
+        if settings.plan.repairs().is_none() {
+            return Ok(None);
+        }
+        let control = reporter.control;
+        let key = (dense_key.clone(), self.key(&settings.plan));
+        let known = self.repaired.take(&key);
+        let was_read = known.is_none();
+        let mut run = match known {
+            Some(known) => known,
+            None => {
+                let model = self.prune(&settings.plan, control, reporter.tell).await?;
+                PrunedRun::read(model, dense, control).await?
+            }
+        };
+        reporter.timer.lap("repair", was_read);
+        let done = self.measure_repaired(dense, &mut run, settings, reporter).await;
+        self.repaired.set(key, run);
+        done.map(Some)
+    }
+
+    /// Compares the repaired model with the dense one: next token and texts.
+    async fn measure_repaired(
+        &self,
+        dense: &mut DenseRun<C>,
+        run: &mut PrunedRun<C>,
+        settings: &RunSettings,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<RepairedResult, ExperimentError> {
+        let report = run.model.report.repair.clone().unwrap_or_default();
+        let next_token = next_token(dense, run, settings.analysis_temperature(), &self.model.tokenizer).await?;
+        let compared = Box::new(next_token.clone());
+        reporter.tell(RunEvent::RepairedNextToken { compared, repair: Box::new(report.clone()) });
+        let before = (dense.steps.len(), run.positions_read());
+        let tell = &mut *reporter.tell;
+        let generation = write_texts(&self.model, dense, run, settings, reporter.control, &mut |part| {
+            if let Part::Step(step) = part {
+                tell(RunEvent::RepairedStep { step: Box::new(step.clone()) });
+            }
+        })
+        .await?;
+        reporter.timer.lap("repaired_generation", (dense.steps.len(), run.positions_read()) != before);
+        let result = RepairedResult { report, next_token, generation };
+        reporter.tell(RunEvent::Repaired { result: Box::new(result.clone()) });
+        Ok(result)
     }
 
     /// If a metric of the next token is not finite: the first place where the dense model, or else the pruned one,
@@ -490,11 +625,11 @@ impl<C: Compute> Session<C> {
             return Ok(None);
         }
         let models = [
-            (ComparedModel::Dense, &self.model.decoder, &PruningPlan::default()),
-            (ComparedModel::Pruned, &pruned.decoder, pruned.plan()),
+            (ComparedModel::Dense, &PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default())),
+            (ComparedModel::Pruned, pruned),
         ];
-        for (model, decoder, plan) in models {
-            if let Some(place) = first_not_finite(decoder, plan, &key.prompt_ids, reporter.control).await? {
+        for (model, decoder) in models {
+            if let Some(place) = first_not_finite(decoder, &key.prompt_ids, reporter.control).await? {
                 let found = NotFinite { model, place };
                 reporter.tell(RunEvent::NotFinite { found });
                 return Ok(Some(found));
@@ -530,7 +665,7 @@ impl<C: Compute> Session<C> {
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
         let key = self.dense_key(settings)?;
-        let pruned_key = (key.clone(), self.key(&settings.plan));
+        let pruned_key = (key.clone(), self.key(&settings.plan.unrepaired()));
         let (Some(dense), Some(pruned)) = (self.dense.get(&key), self.pruned.get(&pruned_key)) else { return Ok(()) };
         let (decoder, temperature) = (&self.model.decoder, settings.analysis_temperature());
         let known = self.layers.entry(AnalysisKey { dense: key, temperature });

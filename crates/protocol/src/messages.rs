@@ -8,8 +8,9 @@ use strum::{IntoStaticStr, VariantNames};
 use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
-    Advice, ChoiceResult, ComparedPosition, GenerationStep, GenerativeResult, LayerTransition, MaskPicture, Metrics,
-    ModelInfo, NotFinite, Quality, RetrievalReport, RunReport, SweepPoint, TokenWeight, VariantResult, WeightReport,
+    Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
+    MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult, RetrievalReport, RunReport,
+    SweepPoint, TokenWeight, VariantResult, WeightReport,
 };
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tasks::{Question, RetrievalSet};
@@ -157,6 +158,8 @@ pub enum Measurement {
     Judge,
     /// A sample of every task set at every point of a sweep.
     Sweep,
+    /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
+    Fidelity,
     /// A picture of one matrix under the plan.
     Picture {
         /// The block.
@@ -374,6 +377,23 @@ pub enum RunEvent {
         /// The measures of each text.
         quality: Box<Quality>,
     },
+    /// The first position after the prompt, by the repaired model in place of the pruned one.
+    RepairedNextToken {
+        /// Both models compared.
+        compared: Box<ComparedPosition>,
+        /// The repair.
+        repair: Box<RepairReport>,
+    },
+    /// One more step of generation, by the repaired model in place of the pruned one.
+    RepairedStep {
+        /// The step.
+        step: Box<GenerationStep>,
+    },
+    /// All results of the repaired model.
+    Repaired {
+        /// The results.
+        result: Box<RepairedResult>,
+    },
     /// One variant has written its text.
     Variant {
         /// Its index among the variants.
@@ -395,6 +415,11 @@ pub enum RunEvent {
     Written {
         /// The texts.
         result: Box<GenerativeResult>,
+    },
+    /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
+    Fidelity {
+        /// The distances.
+        report: Box<FidelityReport>,
     },
     /// Verdicts on the plan.
     Judged {

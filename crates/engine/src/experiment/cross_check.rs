@@ -14,7 +14,6 @@ use crate::model::cross_check::CrossCheck;
 use crate::compute::KeyValueCache;
 use crate::model::Decoder;
 use prunescope_protocol::model::{Sublayer, SublayerKind};
-use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{DeviceCheck, Place};
 
 /// Largest relative error (L2 norm) of a row: of a sublayer's output, of h, or of z. Correct kernels differ by about
@@ -188,9 +187,9 @@ impl<C: Compute> Probe<'_, C> {
                 stream.push((place, x.clone()));
             }
         };
-        let (control, dense) = (Control::unstoppable(), PruningPlan::default());
+        let control = Control::unstoppable();
         let x = decoder.embed(&self.check.probe[from..to], from);
-        let last = Pass::from(decoder, &dense, 0, from).visit(x, &mut self.cache, &control, visit).await?;
+        let last = Pass::dense(decoder, from).visit(x, &mut self.cache, &control, visit).await?;
         let hidden = decoder.final_norm(last.clone());
         let spaces = ModelOutputs { logits: decoder.logits(hidden.clone()), hidden };
         let (places, mut tensors): (Vec<usize>, Vec<Tensor<2>>) = stream.into_iter().unzip();

@@ -10,7 +10,6 @@ use crate::metrics::ModelOutputs;
 use crate::model::Decoder;
 use crate::model::sampling::{Sampler, Sampling};
 use prunescope_protocol::model::{Sublayer, SublayerKind};
-use prunescope_protocol::prune::PruningPlan;
 
 /// The dense model's outputs at one generation step.
 #[derive(Clone, Debug)]
@@ -64,7 +63,6 @@ impl<C: Compute> DenseRun<C> {
     ) -> Result<Self, ExperimentError> {
         let mut cache = KeyValueCache::new(decoder.config.layers);
         let x = decoder.embed(&prompt_ids, 0);
-        let dense = PruningPlan::default();
         let (mut stream, mut prompt_blocks) = (vec![], vec![]);
         let visit = |place: usize, x: &Tensor<2>| {
             stream.push(last_row(x));
@@ -72,7 +70,7 @@ impl<C: Compute> DenseRun<C> {
                 prompt_blocks.push(x.clone());
             }
         };
-        let last = Pass::from(decoder, &dense, 0, 0).visit(x, &mut cache, control, visit).await?;
+        let last = Pass::dense(decoder, 0).visit(x, &mut cache, control, visit).await?;
         let first = DenseStep { spaces: last_outputs(decoder, &last), stream, chosen: None };
         Ok(Self {
             prompt_ids,
@@ -113,8 +111,7 @@ impl<C: Compute> DenseRun<C> {
         self.cache.truncate(start);
         let decoder = &self.decoder;
         let x = decoder.embed(&[token], start);
-        let plan = PruningPlan::default();
-        let stream = Pass::from(decoder, &plan, 0, start).stream(x, &mut self.cache, control).await?;
+        let stream = Pass::dense(decoder, start).stream(x, &mut self.cache, control).await?;
         let spaces = last_outputs(decoder, &stream[stream.len() - 1]);
         self.push(stream, spaces);
         Ok(())

@@ -3,11 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::forward::{Pass, last_outputs};
+use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::KeyValueCache;
 use crate::compute::{Compute, read_back};
-use crate::model::Decoder;
-use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::Place;
 
 /// The first place in the model at which a prompt's last position has NaN or infinity; `None` if there is none.
@@ -15,15 +14,15 @@ use prunescope_protocol::results::Place;
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
 pub async fn first_not_finite<C: Compute>(
-    decoder: &Decoder<C>,
-    plan: &PruningPlan,
+    model: &PrunedDecoder<C>,
     prompt_ids: &[u32],
     control: &Control,
 ) -> Result<Option<Place>, ExperimentError> {
+    let decoder = &model.decoder;
     let mut cache = KeyValueCache::new(decoder.config.layers);
     let mut rows = vec![];
     let visit = |_, x: &Tensor<2>| rows.push(x.clone().narrow(0, prompt_ids.len() - 1, 1));
-    let last = Pass::from(decoder, plan, 0, 0).visit(decoder.embed(prompt_ids, 0), &mut cache, control, visit).await?;
+    let last = Pass::pruned(model, 0, 0).visit(decoder.embed(prompt_ids, 0), &mut cache, control, visit).await?;
     let spaces = last_outputs(decoder, &last);
     if let Some(sublayers) = bad_row(Tensor::cat(rows, 0)).await? {
         return Ok(Some(Place::after(sublayers)));

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;
 use crate::metrics::ModelOutputs;
 use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::PruningPlan;
 
 /// The residual stream before each sublayer and after the last: `2 · layers + 1` tensors `[tokens, hidden]`.
 ///
@@ -22,8 +22,8 @@ pub type ResidualStream = Vec<Tensor<2>>;
 pub struct Pass<'a, C: Compute> {
     /// The decoder.
     pub decoder: &'a Decoder<C>,
-    /// Sublayers that it drops are skipped.
-    pub plan: &'a PruningPlan,
+    /// Says which sublayers are dropped and what replaces them; `None` drops none.
+    pruned: Option<&'a PrunedDecoder<C>>,
     /// Indices of the sublayers. In a model with parallel sublayers the range must start at an attention.
     pub sublayers: Range<usize>,
     /// Number of tokens in the KV cache before these.
@@ -31,9 +31,15 @@ pub struct Pass<'a, C: Compute> {
 }
 
 impl<'a, C: Compute> Pass<'a, C> {
-    /// A pass from sublayer `first` to the last.
-    pub fn from(decoder: &'a Decoder<C>, plan: &'a PruningPlan, first: usize, start: usize) -> Self {
-        Self { decoder, plan, sublayers: first..decoder.config.sublayers(), start }
+    /// A pass through all sublayers of a decoder.
+    pub fn dense(decoder: &'a Decoder<C>, start: usize) -> Self {
+        Self { decoder, pruned: None, sublayers: 0..decoder.config.sublayers(), start }
+    }
+
+    /// A pass through a pruned decoder from sublayer `first` to the last.
+    pub fn pruned(model: &'a PrunedDecoder<C>, first: usize, start: usize) -> Self {
+        let decoder = &model.decoder;
+        Self { decoder, pruned: Some(model), sublayers: first..decoder.config.sublayers(), start }
     }
 
     /// Runs the pass. `x` is the residual stream before the first sublayer of the range, `[tokens, hidden]`; returns
@@ -88,9 +94,10 @@ impl<'a, C: Compute> Pass<'a, C> {
             if self.decoder.residual_input(at) == index {
                 before = x.clone();
             }
-            if !self.plan.drops(at) {
-                x = self.decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut *cache]);
-            }
+            x = match self.pruned.filter(|model| model.plan().drops(at)) {
+                Some(model) => model.in_place_of(at, before.clone(), x),
+                None => self.decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut *cache]),
+            };
             each(index + 1, &x);
         }
         Ok(x)
@@ -103,12 +110,13 @@ async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), Exp
     if index.is_multiple_of(every) { control.checkpoint().await } else { Ok(()) }
 }
 
-/// Decodes one token with the dense decoder and one with the same decoder under a plan that drops sublayers, in one
-/// pass that reads each weight matrix once for both.
+/// Decodes one token with the dense decoder and one with the same decoder with some sublayers dropped or replaced, in
+/// one pass that reads each weight matrix once for both.
 ///
 /// * `x`: the dense model's residual stream before the first sublayer, `[1, hidden]`.
 /// * `own`: the pruned model's residual stream before sublayer `first`, `[1, hidden]`; `None` if equal to the dense
 ///   one.
+/// * `model`: the pruned decoder; it shares its weights with the dense one.
 /// * `first`: the sublayer from which on the pruned model is computed; its plan drops none before it.
 /// * `start`: number of tokens in both KV caches (dense, pruned) before these.
 ///
@@ -117,17 +125,17 @@ async fn pause(index: usize, tokens: usize, control: &Control) -> Result<(), Exp
 /// # Errors
 /// [`ExperimentError::Stopped`].
 pub async fn forward_pair<C: Compute>(
-    decoder: &Decoder<C>,
-    plan: &PruningPlan,
+    model: &PrunedDecoder<C>,
     (x, own): (Tensor<2>, Option<Tensor<2>>),
     first: usize,
     start: usize,
     [dense, pruned]: [&mut KeyValueCache<C>; 2],
     control: &Control,
 ) -> Result<(ResidualStream, [ModelOutputs; 2]), ExperimentError> {
+    let decoder = &model.decoder;
     let positions = decoder.positions(start, 1);
     let row = |both: &Tensor<2>, row: usize| both.clone().narrow(0, row, 1);
-    let alone = Pass { decoder, plan: &PruningPlan::default(), sublayers: 0..first, start };
+    let alone = Pass { sublayers: 0..first, ..Pass::dense(decoder, start) };
     let mut stream = alone.stream(x, dense, control).await?;
     let x = stream.remove(first);
     // Residual streams from sublayer `first` on, `[2, hidden]` each: the dense row, then the pruned row.
@@ -137,9 +145,9 @@ pub async fn forward_pair<C: Compute>(
         let at = Sublayer::from_index(index);
         let x = both[index - first].clone();
         let input = &both[decoder.residual_input(at) - first];
-        both.push(if plan.drops(at) {
+        both.push(if model.plan().drops(at) {
             let after = decoder.sublayer(at, row(input, 0), row(&x, 0), &positions, &mut [&mut *dense]);
-            Tensor::cat(vec![after, row(&x, 1)], 0)
+            Tensor::cat(vec![after, model.in_place_of(at, row(input, 1), row(&x, 1))], 0)
         } else {
             decoder.sublayer(at, input.clone(), x, &positions, &mut [&mut *dense, &mut *pruned])
         });

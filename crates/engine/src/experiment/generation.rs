@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
 use super::forward::{Pass, forward_pair, last_outputs};
-use super::weights::PrunedDecoder;
+use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;
@@ -94,7 +94,7 @@ impl<C: Compute> PrunedRun<C> {
             Some(first) => {
                 let mut cache = dense.prompt_cache.fork_below(layers_below(first));
                 let x = model.begin(&dense.prompt_ids, 0, || dense.prompt_before(Sublayer::from_index(first)));
-                let last = Pass::from(&model.decoder, model.plan(), first, 0).last(x, &mut cache, control).await?;
+                let last = Pass::pruned(&model, first, 0).last(x, &mut cache, control).await?;
                 (last_outputs(&model.decoder, &last), cache)
             }
         };
@@ -124,7 +124,7 @@ impl<C: Compute> PrunedRun<C> {
         beside: Option<&DenseRun<C>>,
         control: &Control,
     ) -> Result<(), ExperimentError> {
-        let (decoder, plan) = (&self.model.decoder, self.model.plan());
+        let decoder = &self.model.decoder;
         let step = self.steps.len();
         let start = self.prompt_tokens + step - 1;
         // Remove entries that a stopped pass may have appended.
@@ -140,7 +140,7 @@ impl<C: Compute> PrunedRun<C> {
                     }
                     None => (decoder.embed(&[token], start), 0),
                 };
-                let last = Pass::from(decoder, plan, first, start).last(x, &mut self.cache, control).await?;
+                let last = Pass::pruned(&self.model, first, start).last(x, &mut self.cache, control).await?;
                 last_outputs(decoder, &last)
             }
         };
@@ -164,7 +164,7 @@ impl<C: Compute> PrunedRun<C> {
         own: Option<u32>,
         control: &Control,
     ) -> Result<(), ExperimentError> {
-        let (decoder, plan) = (&self.model.decoder, self.model.plan());
+        let decoder = &self.model.decoder;
         let start = self.prompt_tokens + self.steps.len() - 1;
         // Remove entries that a stopped pass may have appended.
         dense.cache.truncate(start);
@@ -172,7 +172,7 @@ impl<C: Compute> PrunedRun<C> {
         let first = self.model.first_change().filter(|_| own.is_none()).unwrap_or(0);
         let x = (decoder.embed(&[token], start), own.map(|own| decoder.embed(&[own], start)));
         let caches = [&mut dense.cache, &mut self.cache];
-        let (stream, [spaces, pruned]) = forward_pair(decoder, plan, x, first, start, caches, control).await?;
+        let (stream, [spaces, pruned]) = forward_pair(&self.model, x, first, start, caches, control).await?;
         self.cache.append_from(&dense.cache, layers_below(first), start);
         dense.push(stream, spaces);
         self.steps.push(PrunedStep { spaces: pruned, chosen: None });
@@ -380,7 +380,7 @@ async fn forward_continuation<C: Compute>(
 ) -> Result<TeacherForcedOutputs, ExperimentError> {
     let Some(x) = x else { return Ok(TeacherForcedOutputs { prompt, behind: None }) };
     let mut cache = cache.clone();
-    let last = Pass::from(&model.decoder, model.plan(), first, start).last(x, &mut cache, control).await?;
+    let last = Pass::pruned(model, first, start).last(x, &mut cache, control).await?;
     Ok(TeacherForcedOutputs { prompt, behind: Some(model.decoder.final_norm(last)) })
 }
 
@@ -419,7 +419,7 @@ pub async fn dense_losses<C: Compute>(
 }
 
 /// −log p(id) at T = 1 for one id per row of logits. Returns `[rows, 1]`.
-fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
+pub(super) fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
     let places = TensorData::new(ids.iter().map(|id| *id as i32).collect(), [ids.len(), 1]);
     let places = Tensor::from_data(places, &logits.device());
     log_softmax(logits, 1).gather(1, places).neg()

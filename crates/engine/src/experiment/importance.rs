@@ -10,8 +10,8 @@ use crate::compute::read_back;
 use crate::metrics::similarity::cosine;
 use crate::model::Decoder;
 use prunescope_formats::ModelTokenizer;
+use prunescope_protocol::prune::Importance;
 use prunescope_protocol::prune::importance::IMPORTANCE_TEXT;
-use prunescope_protocol::prune::{Importance, PruningPlan};
 
 /// Largest number of tokens of the text that are used.
 const MAX_CALIBRATION_TOKENS: usize = 256;
@@ -46,8 +46,7 @@ pub async fn measure_importance<C: Compute>(
             block.drain(..2);
         }
     };
-    let dense = PruningPlan::default();
-    Pass::from(decoder, &dense, 0, 0).visit(x, &mut cache, control, visit).await?;
+    Pass::dense(decoder, 0).visit(x, &mut cache, control, visit).await?;
     let changes = Tensor::cat(changes, 0).neg().add_scalar(1.0).unsqueeze();
     let values: Vec<f32> = read_back(changes).await.map_err(ExperimentError::device)?;
     let each = |which: usize| values.chunks_exact(3).map(|block| block[which]).collect::<Vec<_>>();

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 
 use super::dense::DenseRun;
 use super::forward::ResidualStream;
-use super::weights::PrunedDecoder;
+use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::KeyValueCache;

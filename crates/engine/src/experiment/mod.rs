@@ -6,11 +6,14 @@
 pub mod activations;
 pub mod cross_check;
 pub mod dense;
+pub mod fidelity;
 pub mod finite;
 pub mod forward;
 pub mod generation;
 pub mod importance;
 pub mod layerwise;
+pub mod pruned_decoder;
+pub mod repair;
 pub mod task_runner;
 pub mod weights;
 
@@ -62,6 +65,16 @@ pub enum ExperimentError {
         tokens: usize,
         /// The smaller of the model's context and this program's limit, in tokens.
         most: usize,
+    },
+    /// The calibration text is too short for a repair.
+    #[error(
+        "the calibration text has {got} tokens, but a repair is fitted on at least {least}: give a longer text, or the built-in one"
+    )]
+    CalibrationTooShort {
+        /// Tokens in the text.
+        got: usize,
+        /// Fewest tokens.
+        least: usize,
     },
     /// The plan names layers that the model does not have.
     #[error(

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
 use super::forward::{Pass, last_outputs};
-use super::weights::PrunedDecoder;
+use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::KeyValueCache;
 use crate::compute::{Compute, read_back};
@@ -70,7 +70,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         let decoder = &self.model.decoder;
         let start = before.map_or(0, |read| read.tokens);
         let mut cache = before.map_or_else(|| KeyValueCache::new(decoder.config.layers), |read| read.cache.clone());
-        let pass = Pass::from(decoder, self.model.plan(), 0, start);
+        let pass = Pass::pruned(self.model, 0, start);
         let last = pass.last(decoder.embed(ids, start), &mut cache, control).await?;
         Ok(Read { last, cache, tokens: start + ids.len() })
     }

@@ -1,11 +1,11 @@
 //! Applies a plan to a decoder's weights: sparsity first, then quantization of the remaining weights.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
 use super::activations::{ActivationCollector, Activations, hessian, index, summarize};
+use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
 use crate::compute::read_back;
@@ -15,111 +15,14 @@ use crate::prune::quantize::{self, SEARCH_STEPS};
 use crate::prune::sparsegpt::{Factorization, InverseFactor, SparseGpt};
 use prunescope_kernels::BLOCK;
 use prunescope_protocol::model::{InputSite, Matrix, Sublayer};
-use prunescope_protocol::prune::{
-    Footprint, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity, SparsityMethod,
-};
-use prunescope_protocol::results::{MaskPicture, MatrixReport, WeightReport};
+use prunescope_protocol::prune::{Pattern, Quantization, QuantizationMethod, Sparsity, SparsityMethod};
+use prunescope_protocol::results::{MaskPicture, MatrixReport};
 
 /// Largest numbers of rows and columns of a mask picture.
 const PICTURE: [usize; 2] = [48, 96];
 
 /// Progress callback: label, items done, items in total.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
-
-/// Identifies a model variant: everything that its numbers depend on. Used as a cache key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct VariantKey {
-    /// Whether it is made from the second model.
-    pub other: bool,
-    /// The plan.
-    pub plan: PruningPlan,
-    /// The calibration text; `None` for the built-in one, or if the plan edits no weights.
-    pub calibration: Option<Arc<str>>,
-}
-
-impl VariantKey {
-    /// The dense model itself.
-    pub fn dense() -> Self {
-        Self::default()
-    }
-
-    /// Whether it is the dense model itself.
-    pub fn is_dense(&self) -> bool {
-        !self.other && self.plan.is_dense()
-    }
-
-    /// The key without dropped sublayers: variants that agree in it share their weights.
-    pub fn weights_only(&self) -> Self {
-        Self { plan: self.plan.weights_only(), ..self.clone() }
-    }
-}
-
-/// A decoder pruned by a plan. Matrices that the plan does not edit are shared with the original decoder.
-#[derive(Clone, Debug)]
-pub struct PrunedDecoder<C: Compute> {
-    /// The variant. One made from the second model shares nothing with the dense model.
-    pub key: VariantKey,
-    /// The decoder with edited weights. It still contains the dropped sublayers, which forward passes skip.
-    pub decoder: Decoder<C>,
-    /// Sparsity and change of each edited matrix, and the memory footprint.
-    pub report: WeightReport,
-}
-
-impl<C: Compute> PrunedDecoder<C> {
-    /// A decoder under a plan, with the original weights; edits of the plan are not applied yet.
-    pub fn unedited(decoder: &Decoder<C>, key: VariantKey) -> Self {
-        let footprint = Footprint::of(&key.plan, &decoder.config);
-        Self { key, decoder: decoder.clone(), report: WeightReport { footprint, ..WeightReport::default() } }
-    }
-
-    /// A decoder under a plan that only drops sublayers.
-    pub fn dropping(decoder: &Decoder<C>, plan: &PruningPlan) -> Self {
-        Self::unedited(decoder, VariantKey { plan: plan.clone(), ..VariantKey::default() })
-    }
-
-    /// The same weights under a plan that differs only in the sublayers it drops.
-    pub fn with_plan(&self, plan: &PruningPlan) -> Self {
-        let mut out = self.clone();
-        out.key.plan = plan.clone();
-        out.report.footprint = Footprint::of(plan, &self.decoder.config);
-        out
-    }
-
-    /// The plan.
-    pub fn plan(&self) -> &PruningPlan {
-        &self.key.plan
-    }
-
-    /// Whether the weights of a sublayer differ from the dense decoder's.
-    pub fn edits(&self, at: Sublayer) -> bool {
-        self.key.other || self.key.plan.edits(at)
-    }
-
-    /// Whether the weights of any sublayer differ from the dense decoder's.
-    pub fn edits_weights(&self) -> bool {
-        self.key.other || self.key.plan.edits_weights()
-    }
-
-    /// The residual stream before sublayer [`first_change`](Self::first_change) of tokens that the dense decoder has
-    /// processed: the dense decoder's, or this decoder's embedding if it is the second model (whose first change is 0).
-    ///
-    /// * `ids`: the tokens.
-    /// * `start`: number of tokens before these.
-    /// * `dense`: gives the dense decoder's stream there, `[tokens, hidden]`.
-    pub fn begin(&self, ids: &[u32], start: usize, dense: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
-        if self.key.other { self.decoder.embed(ids, start) } else { dense() }
-    }
-
-    /// The sublayer from which on outputs differ from the dense decoder's: the first changed one, or with parallel
-    /// sublayers the first of its block. `None` if nothing is changed.
-    pub fn first_change(&self) -> Option<usize> {
-        if self.key.other {
-            return Some(0);
-        }
-        let first = self.key.plan.first_change(self.decoder.config.layers)?;
-        Some(self.decoder.residual_input(Sublayer::from_index(first)))
-    }
-}
 
 /// Cached statistics of one model on a calibration text, so that each is computed once.
 pub struct Calibration {

@@ -129,6 +129,17 @@ impl<C: Compute> Decoder<C> {
         }
     }
 
+    /// The normed input of a sublayer, `[rows, hidden]`.
+    ///
+    /// * `x`: the residual stream at [`Self::residual_input`], `[rows, hidden]`.
+    pub fn normed_input(&self, at: Sublayer, x: Tensor<2>) -> Tensor<2> {
+        let block = &self.blocks[at.layer];
+        match at.kind {
+            SublayerKind::Attention => block.attention.norm.forward(x),
+            SublayerKind::Mlp => block.mlp.norm.forward(x),
+        }
+    }
+
     /// The hidden state h: the residual stream after the final norm, `[tokens, hidden]`.
     pub fn final_norm(&self, x: Tensor<2>) -> Tensor<2> {
         self.norm.forward(x)

@@ -6,6 +6,7 @@ pub mod decoder;
 pub mod file;
 pub mod loader;
 mod parts;
+pub mod replacement;
 pub mod sampling;
 
 pub use decoder::Decoder;

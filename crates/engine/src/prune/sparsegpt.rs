@@ -121,6 +121,15 @@ fn start(i: usize) -> usize {
 }
 
 impl InverseFactor {
+    /// U as a square matrix, row-major `[n, n]`.
+    pub fn dense(&self) -> Vec<f32> {
+        let mut out = vec![0.0; self.n * self.n];
+        for i in 0..self.n {
+            out[i * self.n + i..(i + 1) * self.n].copy_from_slice(self.row(i));
+        }
+        out
+    }
+
     /// U[i][i..n].
     fn row(&self, i: usize) -> &[f32] {
         let begin = i * self.n - i * i.saturating_sub(1) / 2;

@@ -5,6 +5,7 @@
 pub mod choice;
 pub mod compare;
 pub mod layers;
+pub mod repair;
 pub mod retrieval;
 pub mod steps;
 pub mod sweep;

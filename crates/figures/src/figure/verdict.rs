@@ -27,6 +27,16 @@ pub fn first_token(metrics: &Metrics) -> &'static str {
     }
 }
 
+/// What a repair does to the probabilities of the first token, as text without a full stop.
+pub fn repaired(pruned: &Metrics, repaired: &Metrics) -> String {
+    let how = match (repaired.cos_p, repaired.kl_dense_pruned < pruned.kl_dense_pruned) {
+        (ALIKE.., _) => "the repair brings them back",
+        (_, true) => "the repair brings part of them back",
+        (_, false) => "the repair does not help this prompt",
+    };
+    format!("For the first token, {how}: cos p {:.3} instead of {:.3}", repaired.cos_p, pruned.cos_p)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +51,14 @@ mod tests {
         assert!(!of(0.5, 0.95, 0.9).contains("Hidden state"));
         assert!(of(0.99, 0.95, 0.04).contains("come apart"));
         assert!(of(0.5, 0.7, 0.04).contains("lost before"));
+        let with = |cos_p, kl_dense_pruned| Metrics {
+            cos_p,
+            kl_dense_pruned,
+            ..Metrics::from_values(&[0.0; Metrics::NAMES.len()])
+        };
+        assert!(repaired(&with(0.1, 3.0), &with(0.99, 0.1)).contains("brings them back: cos p 0.990 instead of 0.100"));
+        assert!(repaired(&with(0.1, 3.0), &with(0.7, 1.0)).contains("part of them back"));
+        assert!(repaired(&with(0.1, 3.0), &with(0.05, 4.0)).contains("does not help"));
         for cos_p in [0.85, 0.99, 1.0] {
             let sentence = of(0.99, 0.7, cos_p);
             assert!(sentence.contains("have moved") && !sentence.contains("close"), "{sentence}");

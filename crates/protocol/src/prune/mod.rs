@@ -6,6 +6,7 @@ pub mod importance;
 mod part_error;
 pub mod plan;
 pub mod quantization;
+pub mod repair;
 pub mod sparsity;
 
 pub use dropped::{DroppedError, DroppedSublayers};
@@ -14,4 +15,5 @@ pub use importance::{DropKind, Importance, SublayerImportance};
 pub use part_error::PartError;
 pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
 pub use quantization::{Quantization, QuantizationMethod};
+pub use repair::Repair;
 pub use sparsity::{Pattern, Sparsity, SparsityMethod};

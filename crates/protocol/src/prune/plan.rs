@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::dropped::MAX_LAYER;
 use super::part_error::PartError;
-use super::{DroppedError, DroppedSublayers, Pattern, Quantization, Sparsity};
+use super::{DroppedError, DroppedSublayers, Pattern, Quantization, Repair, Sparsity};
 use crate::model::{Sublayer, SublayerKind};
 
 /// The matrices that sparsity and quantization apply to.
@@ -80,14 +80,18 @@ impl FromStr for LayerRange {
     }
 }
 
-/// What is removed from a model or rounded: dropped sublayers, sparsity and quantization.
+/// What is removed from a model or rounded (dropped sublayers, sparsity and quantization), and how it is repaired.
 ///
-/// The text form joins its parts with `_`: `a7,a26_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the empty plan is `dense`.
+/// The text form joins its parts with `_`: `a7,a26_repair-scale_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the empty plan
+/// is `dense`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PruningPlan {
     /// The dropped sublayers.
     pub drop: DroppedSublayers,
+    /// What replaces each dropped sublayer; `None` is nothing.
+    #[serde(with = "optional_text")]
+    pub repair: Option<Repair>,
     /// How weights within matrices are removed, if at all.
     #[serde(with = "optional_text")]
     pub sparse: Option<Sparsity>,
@@ -129,9 +133,19 @@ impl PruningPlan {
         self.edits_weights() && inside && self.on.holds(sublayer.kind)
     }
 
-    /// The plan without its dropped sublayers; it determines the weights.
+    /// The plan without its dropped sublayers and their repair; it determines the weights.
     pub fn weights_only(&self) -> Self {
-        Self { drop: DroppedSublayers::default(), ..self.clone() }
+        Self { drop: DroppedSublayers::default(), repair: None, ..self.clone() }
+    }
+
+    /// The plan without its repair.
+    pub fn unrepaired(&self) -> Self {
+        Self { repair: None, ..self.clone() }
+    }
+
+    /// How its dropped sublayers are repaired; `None` if it drops none.
+    pub fn repairs(&self) -> Option<Repair> {
+        self.repair.filter(|_| !self.drop.is_empty())
     }
 
     /// Index of the first of the sublayers of `layers` blocks at which this plan differs from the dense model, in the
@@ -168,6 +182,9 @@ impl PruningPlan {
                 parts.push(format!("Drop-{count}{letter}"));
             }
         }
+        if let Some(repair) = self.repairs() {
+            parts.push(format!("repair ({repair})"));
+        }
         if let Some(sparse) = self.sparse {
             let pattern = match sparse.pattern {
                 Pattern::Percent(percent) => format!("{percent} %"),
@@ -182,6 +199,7 @@ impl PruningPlan {
     }
 }
 
+const REPAIR: &str = "repair-";
 const ON: &str = "on-";
 const LAYERS: &str = "layers-";
 const DENSE: &str = "dense";
@@ -192,6 +210,7 @@ impl fmt::Display for PruningPlan {
         if !self.drop.is_empty() {
             parts.push(self.drop.to_string());
         }
+        parts.extend(self.repair.map(|repair| format!("{REPAIR}{repair}")));
         parts.extend(self.sparse.map(|sparse| sparse.to_string()));
         parts.extend(self.quant.map(|quant| quant.to_string()));
         if self.on != MatrixGroup::All {
@@ -208,7 +227,9 @@ impl FromStr for PruningPlan {
     fn from_str(text: &str) -> Result<Self, PlanError> {
         let mut plan = Self::default();
         for part in text.split('_').filter(|part| !part.is_empty() && *part != DENSE) {
-            if let Some(on) = part.strip_prefix(ON) {
+            if let Some(repair) = part.strip_prefix(REPAIR) {
+                plan.repair = Some(repair.parse()?);
+            } else if let Some(on) = part.strip_prefix(ON) {
                 plan.on = on.parse()?;
             } else if let Some(layers) = part.strip_prefix(LAYERS) {
                 plan.layers = Some(layers.parse()?);
@@ -270,6 +291,7 @@ mod optional_text {
 pub(crate) mod tests {
     use super::*;
     use crate::prune::quantization::{BITS, GROUPS, QuantizationMethod};
+    use crate::prune::repair::tests::any_repair;
     use crate::prune::sparsity::{MAX_PERCENT, SparsityMethod};
     use proptest::prelude::*;
 
@@ -291,13 +313,15 @@ pub(crate) mod tests {
         let range = (0usize..40, 0usize..40).prop_map(|(first, more)| LayerRange { first, last: first + more });
         (
             proptest::collection::btree_set(0usize..60, 0..20),
+            proptest::option::of(any_repair()),
             proptest::option::of(sparse),
             proptest::option::of(quant),
             0usize..3,
             proptest::option::of(range),
         )
-            .prop_map(|(drop, sparse, quant, on, layers)| PruningPlan {
+            .prop_map(|(drop, repair, sparse, quant, on, layers)| PruningPlan {
                 drop: DroppedSublayers::of(drop.into_iter().map(Sublayer::from_index)),
+                repair,
                 sparse,
                 quant,
                 on: MatrixGroup::ALL[on].0,
@@ -310,6 +334,8 @@ pub(crate) mod tests {
         let name = |text: &str| text.parse::<PruningPlan>().unwrap().name();
         assert_eq!(name(""), "Dense");
         assert_eq!(name("a7,a26,m3"), "Drop-2A + Drop-1M");
+        assert_eq!(name("a7,a26_repair-scale"), "Drop-2A + repair (scale)");
+        assert_eq!(name("repair-full"), "Dense", "nothing is dropped, so nothing is repaired");
         assert_eq!(name("wanda-0.5"), "Wanda 50 %");
         assert_eq!(name("sparsegpt-2:4_on-mlp"), "SparseGPT 2:4");
         assert_eq!(name("awq4-g64_layers-4-20"), "AWQ 4-bit");
@@ -329,7 +355,18 @@ pub(crate) mod tests {
 
     #[test]
     fn parts_that_mean_nothing_say_how_they_are_written() {
-        for text in ["wanda-0.95", "wanda-x", "gptq4-g64", "awq5-g64", "awq4-g63", "layers-9-4", "on-heads", "a7_q3"] {
+        for text in [
+            "wanda-0.95",
+            "wanda-x",
+            "gptq4-g64",
+            "awq5-g64",
+            "awq4-g63",
+            "layers-9-4",
+            "on-heads",
+            "a7_q3",
+            "repair-",
+            "repair-x",
+        ] {
             let message = text.parse::<PruningPlan>().unwrap_err().to_string();
             assert!(message.contains("write"), "{message}");
         }

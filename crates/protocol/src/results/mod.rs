@@ -2,11 +2,13 @@
 
 pub mod advice;
 pub mod device_check;
+pub mod fidelity;
 pub mod generation;
 pub mod metrics;
 pub mod not_finite;
 pub mod number;
 pub mod quality;
+pub mod repair;
 pub mod report;
 pub mod sweep;
 pub mod tasks;
@@ -15,10 +17,12 @@ pub mod weights;
 
 pub use advice::{Advice, Verdict};
 pub use device_check::DeviceCheck;
+pub use fidelity::{Fidelity, FidelityReport};
 pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};
 pub use metrics::Metrics;
 pub use not_finite::{ComparedModel, NotFinite, Place};
 pub use quality::TextQuality;
+pub use repair::{RepairReport, RepairedResult};
 pub use report::{
     Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, RunReport, VariantResult, Written,
     first_divergence,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::generation::{ComparedPosition, GenerationStep};
-use super::{DeviceCheck, Metrics, NotFinite, TextQuality, TokenWeight, WeightReport};
+use super::{DeviceCheck, Metrics, NotFinite, RepairedResult, TextQuality, TokenWeight, WeightReport};
 use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::Importance;
 use crate::settings::Settings;
@@ -150,6 +150,9 @@ pub struct RunReport {
     pub weights: WeightReport,
     /// Measurements 3 and 4.
     pub generation: Generation,
+    /// The repaired model, if the plan repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Box<RepairedResult>>,
     /// Importance of each sublayer and block, on the calibration text.
     pub importance: Option<Importance>,
     /// Time of each part in milliseconds.

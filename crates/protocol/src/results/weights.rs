@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::RepairReport;
 use crate::model::Matrix;
 use crate::prune::Footprint;
 
@@ -29,6 +30,9 @@ pub struct WeightReport {
     pub footprint: Footprint,
     /// Calibration tokens that the methods used; 0 if they need none.
     pub calibration_tokens: usize,
+    /// The repair of dropped sublayers, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<RepairReport>,
 }
 
 /// The upper left corner of one matrix's weights under a plan.

@@ -1,0 +1,109 @@
+//! The distance of a pruned model from the dense one on a text that no fit has seen.
+
+use burn::tensor::Tensor;
+
+use super::forward::Pass;
+use super::generation::token_losses;
+use super::pruned_decoder::PrunedDecoder;
+use super::{Control, ExperimentError};
+use crate::compute::{Compute, KeyValueCache, read_back};
+use crate::metrics::{ModelOutputs, read_all};
+use crate::model::Decoder;
+use prunescope_protocol::results::Fidelity;
+
+/// Number of tokens of the text that are read.
+pub const MAX_TOKENS: usize = 400;
+/// Rows of logits that are compared at once; bounds memory and the time between checkpoints.
+const ROWS_AT_ONCE: usize = 8;
+
+/// The hidden states h of a model on a text, `[tokens, hidden]`.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`].
+pub async fn hidden_states<C: Compute>(
+    model: &PrunedDecoder<C>,
+    ids: &[u32],
+    control: &Control,
+) -> Result<Tensor<2>, ExperimentError> {
+    let decoder = &model.decoder;
+    let mut cache = KeyValueCache::new(decoder.config.layers);
+    let last = Pass::pruned(model, 0, 0).last(decoder.embed(ids, 0), &mut cache, control).await?;
+    Ok(decoder.final_norm(last))
+}
+
+/// Compares a model with the dense one on a text, and gives the dense model's loss too.
+///
+/// * `dense`, `pruned`: each a decoder and its hidden states on the text.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn fidelity<C: Compute>(
+    ids: &[u32],
+    dense: (&Decoder<C>, &Tensor<2>),
+    pruned: (&Decoder<C>, &Tensor<2>),
+    control: &Control,
+) -> Result<(f32, Fidelity), ExperimentError> {
+    let (mut divergences, mut same_top) = (vec![], 0);
+    let (mut dense_losses, mut losses) = (vec![], vec![]);
+    for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {
+        control.checkpoint().await?;
+        let rows = ROWS_AT_ONCE.min(ids.len() - begin);
+        let outputs = |(decoder, hidden): (&Decoder<C>, &Tensor<2>)| {
+            let hidden = hidden.clone().narrow(0, begin, rows);
+            ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
+        };
+        let (dense, pruned) = (outputs(dense), outputs(pruned));
+        for compared in read_all(vec![C::compare(&dense, &pruned, 1.0, true)]).await.map_err(ExperimentError::device)? {
+            divergences.push(compared.metrics.kl_dense_pruned);
+            let likeliest = [&compared.dense_top, &compared.pruned_top].map(|top| top.first().map(|token| token.id));
+            same_top += usize::from(likeliest[0] == likeliest[1]);
+        }
+        // The last position predicts no token of the text.
+        let next = &ids[begin + 1..(begin + 1 + rows).min(ids.len())];
+        if !next.is_empty() {
+            let of = |outputs: ModelOutputs| token_losses(outputs.logits.narrow(0, 0, next.len()), next);
+            dense_losses.push(of(dense));
+            losses.push(of(pruned));
+        }
+    }
+    let mut mean_loss = vec![];
+    for losses in [dense_losses, losses] {
+        let mean = if losses.is_empty() { 0.0 } else { mean(&read(Tensor::cat(losses, 0)).await?) };
+        mean_loss.push(mean);
+    }
+    let kl_mean = mean(&divergences);
+    divergences.sort_by(f32::total_cmp);
+    let same_top = same_top as f32 / ids.len().max(1) as f32;
+    let kl_median = median(&divergences);
+    Ok((mean_loss[0], Fidelity { kl_mean, kl_median, same_top, loss: mean_loss[1] }))
+}
+
+async fn read(x: Tensor<2>) -> Result<Vec<f32>, ExperimentError> {
+    read_back(x).await.map_err(ExperimentError::device)
+}
+
+fn mean(values: &[f32]) -> f32 {
+    (values.iter().map(|x| f64::from(*x)).sum::<f64>() / values.len().max(1) as f64) as f32
+}
+
+/// The median of sorted values; 0 if there are none.
+fn median(sorted: &[f32]) -> f32 {
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => 0.0,
+        count if count % 2 == 1 => sorted[middle],
+        _ => (sorted[middle - 1] + sorted[middle]) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_sorted_values() {
+        assert_eq!(median(&[]), 0.0);
+        assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
+        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
+    }
+}

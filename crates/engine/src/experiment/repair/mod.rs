@@ -1,0 +1,226 @@
+//! Repair of a pruned model: small maps in place of its dropped sublayers, fitted on the calibration text.
+//!
+//! The dense model's residual stream x and the pruned model's y go through the sublayers together. At a dropped one with
+//! norm N, a map g is fitted so that y + g(N(y)) comes closest to x behind the sublayer; y goes on with it, so later
+//! fits see earlier repairs. The text's last quarter is kept out of the fits: if the repair does not lower the KL
+//! divergence there, it is not applied.
+
+pub mod fit;
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use super::forward::Pass;
+use super::pruned_decoder::PrunedDecoder;
+use super::weights::Progress;
+use super::{Control, ExperimentError};
+use crate::compute::attention::Positions;
+use crate::compute::{Compute, KeyValueCache};
+use crate::metrics::{ModelOutputs, read_all};
+use crate::model::Decoder;
+use crate::model::replacement::Replacements;
+use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::prune::Repair;
+use prunescope_protocol::results::RepairReport;
+
+/// Longest sequence that is read at once, in tokens.
+const MAX_SEQUENCE: usize = 1024;
+/// Largest number of tokens of which the dense model's residual stream is kept for the next plan: 61 tensors of
+/// `[tokens, hidden]` in the default model, 72 MB.
+const MAX_KEPT: usize = 512;
+/// Rows of logits that are compared at once; bounds memory and the time between checkpoints.
+const ROWS_AT_ONCE: usize = 8;
+/// Fewest tokens of a calibration text on which a repair can be fitted and checked.
+pub const MIN_TOKENS: usize = 16;
+
+/// The usual number of tokens that a repair is fitted on: a few numbers per channel are known after a few hundred, a
+/// map of all channels needs more.
+pub fn usual_tokens(repair: Repair) -> usize {
+    match repair {
+        Repair::Bias | Repair::Scale => 256,
+        Repair::Rank(_) | Repair::Full => 1536,
+    }
+}
+
+/// The texts that a repair is fitted on, and the one it is checked on, with the dense model's residual stream.
+pub struct FitText {
+    /// Sequences of token ids; the last is kept out of the fits.
+    pieces: Vec<Vec<u32>>,
+    /// The dense model's residual stream before each sublayer and after the last, piece by piece; empty unless known.
+    dense: Vec<Vec<Tensor<2>>>,
+}
+
+impl FitText {
+    /// Divides a calibration text.
+    ///
+    /// * `tokens`: number of tokens to fit on. A third as many after them are kept out; of a shorter text, the last
+    ///   quarter.
+    /// * `context`: the model's longest sequence.
+    ///
+    /// # Errors
+    /// [`ExperimentError::CalibrationTooShort`].
+    pub fn new(ids: &[u32], tokens: usize, context: usize) -> Result<Self, ExperimentError> {
+        if ids.len() < MIN_TOKENS {
+            return Err(ExperimentError::CalibrationTooShort { got: ids.len(), least: MIN_TOKENS });
+        }
+        let longest = MAX_SEQUENCE.min(context);
+        let fit = tokens.min(ids.len() * 3 / 4);
+        let held_out = (fit / 3).clamp(1, longest).min(ids.len() - fit);
+        let mut pieces: Vec<Vec<u32>> = ids[..fit].chunks(longest).map(<[u32]>::to_vec).collect();
+        // A sequence of one token has nothing but the first position, which is left out.
+        pieces.retain(|piece| piece.len() > 1);
+        pieces.push(ids[fit..fit + held_out].to_vec());
+        Ok(Self { pieces, dense: vec![] })
+    }
+
+    /// Number of tokens that are fitted on, and that are kept out.
+    fn tokens(&self) -> (usize, usize) {
+        let (held_out, fit) = self.pieces.split_last().map_or((0, &[][..]), |(last, fit)| (last.len(), fit));
+        (fit.iter().map(Vec::len).sum(), held_out)
+    }
+}
+
+/// The residual streams of several sequences on their way through a decoder.
+struct Streams<'a, C: Compute> {
+    decoder: &'a Decoder<C>,
+    positions: Vec<Positions<C>>,
+    /// The streams, `[tokens, hidden]` each.
+    x: Vec<Tensor<2>>,
+    /// The inputs of the next sublayer; with parallel sublayers both read the stream before the block.
+    input: Vec<Tensor<2>>,
+}
+
+impl<'a, C: Compute> Streams<'a, C> {
+    fn new(decoder: &'a Decoder<C>, pieces: &[Vec<u32>]) -> Self {
+        let x: Vec<_> = pieces.iter().map(|ids| decoder.embed(ids, 0)).collect();
+        let positions = pieces.iter().map(|ids| decoder.positions(0, ids.len())).collect();
+        Self { decoder, positions, input: x.clone(), x }
+    }
+
+    /// Sets the inputs of a sublayer.
+    fn enter(&mut self, at: Sublayer) {
+        if self.decoder.residual_input(at) == at.index() {
+            self.input.clone_from(&self.x);
+        }
+    }
+
+    /// Goes through a sublayer, after [`Self::enter`].
+    async fn pass(&mut self, at: Sublayer, control: &Control) -> Result<(), ExperimentError> {
+        for ((x, input), positions) in self.x.iter_mut().zip(&self.input).zip(&self.positions) {
+            control.checkpoint().await?;
+            let mut cache = KeyValueCache::new(self.decoder.config.layers);
+            *x = self.decoder.sublayer(at, input.clone(), x.clone(), positions, &mut [&mut cache]);
+        }
+        Ok(())
+    }
+}
+
+/// All positions but the first of each sequence, which is an attention sink with atypical activations.
+fn without_first<'a>(pieces: impl IntoIterator<Item = &'a Tensor<2>>) -> Tensor<2> {
+    let rows = pieces.into_iter().map(|piece| {
+        let [tokens, _] = piece.dims();
+        piece.clone().narrow(0, 1, tokens - 1)
+    });
+    Tensor::cat(rows.collect(), 0)
+}
+
+/// Fits the replacements of a model's dropped sublayers.
+///
+/// * `dense`: the dense decoder.
+/// * `model`: the pruned one, without replacements.
+/// * `text`: keeps the dense model's residual stream for the next fit, unless it is large.
+///
+/// Returns the replacements, none if they do not help, and what was measured.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn fit_repair<C: Compute>(
+    dense: &Decoder<C>,
+    model: &PrunedDecoder<C>,
+    repair: Repair,
+    text: &mut FitText,
+    control: &Control,
+    progress: Progress<'_>,
+) -> Result<(Replacements<C>, RepairReport), ExperimentError> {
+    let sublayers = dense.config.sublayers();
+    let first = model.first_change().unwrap_or(sublayers);
+    let (fit_tokens, held_out_tokens) = text.tokens();
+    let last = text.pieces.len() - 1;
+    let known = text.dense.clone();
+    let is_known = known.len() == sublayers + 1;
+    let keeps = fit_tokens + held_out_tokens <= MAX_KEPT;
+    let mut x = Streams::new(dense, &text.pieces);
+    let mut y = Streams::new(&model.decoder, &text.pieces);
+    let mut stream = if is_known { known } else { vec![x.x.clone()] };
+    // The dense stream of the piece that is kept out, before the first change.
+    let mut unrepaired = y.x[last].clone();
+    let mut replacements = BTreeMap::new();
+    for index in 0..sublayers {
+        progress("Fitting the repair", index, sublayers);
+        let at = Sublayer::from_index(index);
+        y.enter(at);
+        if is_known {
+            x.x.clone_from(&stream[index + 1]);
+        } else {
+            x.enter(at);
+            x.pass(at, control).await?;
+            if keeps {
+                stream.push(x.x.clone());
+            }
+        }
+        if index < first {
+            // Both models are the same so far.
+            y.x.clone_from(&x.x);
+            unrepaired = y.x[last].clone();
+        } else if model.plan().drops(at) {
+            let u: Vec<_> = y.input.iter().map(|input| model.decoder.normed_input(at, input.clone())).collect();
+            let target = without_first(&x.x[..last]).sub(without_first(&y.x[..last]));
+            let map = fit::fit(repair, without_first(&u[..last]), target, &dense.compute, control).await?;
+            y.x.iter_mut().zip(u).for_each(|(y, u)| *y = map.forward(u, y.clone()));
+            replacements.insert(at, map);
+        } else {
+            y.pass(at, control).await?;
+        }
+    }
+    if keeps {
+        text.dense = stream;
+    }
+    let mut cache = KeyValueCache::new(dense.config.layers);
+    let unrepaired = Pass::pruned(model, first.min(sublayers), 0).last(unrepaired, &mut cache, control).await?;
+    let before = mean_kl((dense, &x.x[last]), (&model.decoder, &unrepaired), control).await?;
+    let after = mean_kl((dense, &x.x[last]), (&model.decoder, &y.x[last]), control).await?;
+    progress("Fitting the repair", sublayers, sublayers);
+    let applied = after < before;
+    let report = RepairReport {
+        repair: repair.to_string(),
+        fit_tokens,
+        held_out_tokens,
+        numbers: if applied { replacements.len() * repair.numbers(&dense.config) } else { 0 },
+        kl_pruned: before,
+        kl_repaired: after,
+        applied,
+    };
+    Ok((if applied { Replacements::new(replacements) } else { Replacements::default() }, report))
+}
+
+/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, for residual streams after the last sublayer.
+async fn mean_kl<C: Compute>(
+    (dense, x): (&Decoder<C>, &Tensor<2>),
+    (pruned, y): (&Decoder<C>, &Tensor<2>),
+    control: &Control,
+) -> Result<f32, ExperimentError> {
+    let [rows, _] = x.dims();
+    let mut sum = 0.0;
+    for begin in (0..rows).step_by(ROWS_AT_ONCE) {
+        control.checkpoint().await?;
+        let outputs = |decoder: &Decoder<C>, x: &Tensor<2>| {
+            let hidden = decoder.final_norm(x.clone().narrow(0, begin, ROWS_AT_ONCE.min(rows - begin)));
+            ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
+        };
+        let pending = C::compare(&outputs(dense, x), &outputs(pruned, y), 1.0, false);
+        let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
+        sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
+    }
+    Ok((sum / rows as f64) as f32)
+}

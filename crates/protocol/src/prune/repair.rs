@@ -1,0 +1,115 @@
+//! Repair: a small map in place of each dropped sublayer, fitted in closed form.
+//!
+//! A dropped sublayer f is replaced by a map of its normed input u = N(y), where y is the pruned model's residual
+//! stream: y ← y + g(u). The forms of g are from LinearPatch (NeurIPS 2025, channel scaling) and ReplaceMe
+//! (arXiv 2505.02819, a least-squares map).
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::part_error::PartError;
+use crate::model::DecoderConfig;
+
+/// The form of the map that replaces each dropped sublayer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Repair {
+    /// g(u) = b.
+    Bias,
+    /// g(u) = a ⊙ u + b, one factor per channel.
+    Scale,
+    /// g(u) = A u + b with a matrix A of at most this rank.
+    Rank(u16),
+    /// g(u) = A u + b.
+    Full,
+}
+
+/// Ranks that can be chosen.
+pub const RANKS: std::ops::RangeInclusive<u16> = 1..=256;
+/// The rank that the page offers.
+pub const DEFAULT_RANK: u16 = 32;
+
+impl Repair {
+    /// The forms that the page offers, from the smallest to the largest.
+    pub const OFFERED: [Self; 4] = [Self::Bias, Self::Scale, Self::Rank(DEFAULT_RANK), Self::Full];
+
+    /// Numbers kept for each dropped sublayer.
+    pub fn numbers(self, config: &DecoderConfig) -> usize {
+        let width = config.hidden;
+        match self {
+            Self::Bias => width,
+            Self::Scale => 2 * width,
+            Self::Rank(rank) => 2 * width * usize::from(rank).min(width) + width,
+            Self::Full => width * width + width,
+        }
+    }
+
+    /// Its name for people, as it follows "repaired by".
+    pub fn name(self) -> String {
+        match self {
+            Self::Bias => "a bias".into(),
+            Self::Scale => "a scale and a bias".into(),
+            Self::Rank(rank) => format!("a map of rank {rank}"),
+            Self::Full => "a full map".into(),
+        }
+    }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bias => out.write_str("bias"),
+            Self::Scale => out.write_str("scale"),
+            Self::Rank(rank) => write!(out, "rank{rank}"),
+            Self::Full => out.write_str("full"),
+        }
+    }
+}
+
+impl FromStr for Repair {
+    type Err = PartError;
+
+    fn from_str(text: &str) -> Result<Self, PartError> {
+        match text {
+            "bias" => Ok(Self::Bias),
+            "scale" => Ok(Self::Scale),
+            "full" => Ok(Self::Full),
+            _ => {
+                let digits = text.strip_prefix("rank").filter(|digits| !digits.starts_with(['0', '+']));
+                let rank = digits.and_then(|digits| digits.parse().ok()).filter(|rank| RANKS.contains(rank));
+                rank.map(Self::Rank).ok_or_else(|| {
+                    PartError::new(
+                        text,
+                        "a repair",
+                        "write bias, scale, full, or rank and a number up to 256, such as rank32",
+                    )
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A strategy for arbitrary repairs.
+    pub(crate) fn any_repair() -> impl Strategy<Value = Repair> {
+        prop_oneof![Just(Repair::Bias), Just(Repair::Scale), Just(Repair::Full), RANKS.prop_map(Repair::Rank)]
+    }
+
+    #[test]
+    fn what_is_no_repair_says_how_it_is_written() {
+        for text in ["", "Scale", "rank", "rank0", "rank257", "rank+3", "rank032", "rank-1", "rank3.5", "full2"] {
+            let message = text.parse::<Repair>().unwrap_err().to_string();
+            assert!(message.contains("write"), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn writing_and_reading_is_the_identity(repair in any_repair()) {
+            prop_assert_eq!(repair.to_string().parse::<Repair>().unwrap(), repair);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What the repair of a pruned model needed and gained.
+
+use serde::{Deserialize, Serialize};
+
+use super::generation::ComparedPosition;
+use super::report::Generation;
+
+/// A repair and its effect on the part of the calibration text that was kept out of the fit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RepairReport {
+    /// The form of the maps, in text form: `bias`, `scale`, `rank32`, `full`.
+    pub repair: String,
+    /// Tokens that the maps were fitted on.
+    pub fit_tokens: usize,
+    /// Tokens that were kept out.
+    pub held_out_tokens: usize,
+    /// Numbers that are kept in place of all dropped sublayers; 0 if the repair is not applied.
+    pub numbers: usize,
+    /// Mean KL(p ‖ p̃) of the pruned model on the tokens kept out, in nats.
+    #[serde(with = "super::number")]
+    pub kl_pruned: f32,
+    /// The same of the repaired model.
+    #[serde(with = "super::number")]
+    pub kl_repaired: f32,
+    /// Whether the repair is applied: only if it lowers that KL.
+    pub applied: bool,
+}
+
+impl RepairReport {
+    /// Memory of the maps in half precision.
+    pub fn bytes(&self) -> u64 {
+        2 * self.numbers as u64
+    }
+}
+
+/// The repaired model beside the dense one, at a prompt. In `next_token` and `generation`, "pruned" is the repaired
+/// model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RepairedResult {
+    /// The repair.
+    #[serde(flatten)]
+    pub report: RepairReport,
+    /// The first position after the prompt.
+    pub next_token: ComparedPosition,
+    /// Its text, step by step.
+    pub generation: Generation,
+}
