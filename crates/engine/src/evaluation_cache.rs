@@ -11,9 +11,7 @@ use crate::metrics::ranking::compare_retrieval;
 use crate::metrics::subspace::{softmax, subspace};
 use prunescope_formats::ModelTokenizer;
 use prunescope_protocol::results::tasks::{Pooling, best};
-use prunescope_protocol::results::{
-    ChoiceResult, GenerativeResult, Proportion, RetrievalReport, TopTokenText, TopTokens,
-};
+use prunescope_protocol::results::{ChoiceResult, GenerativeResult, RetrievalReport, TopTokenText, TopTokens};
 use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
 
 /// Top-k tokens of each model that a multiple-choice result reports.
@@ -56,13 +54,19 @@ pub(crate) struct RetrievalSample {
     queries: Vec<usize>,
 }
 
-/// Scores of one variant on a sample of every set.
+/// The variants that are compared with the dense model: the pruned model, and the repaired one if the plan repairs.
+pub(crate) struct ComparedModels {
+    pub pruned: VariantKey,
+    pub repaired: Option<VariantKey>,
+}
+
+/// Which items of a sample of every set one variant gets right.
 pub(crate) struct Scores {
-    pub choice: Proportion,
-    pub letters: Proportion,
-    pub recall_1: Proportion,
-    pub recall_5: Proportion,
-    pub generation: Proportion,
+    pub choice: Vec<bool>,
+    pub letters: Vec<bool>,
+    pub recall_1: Vec<bool>,
+    pub recall_5: Vec<bool>,
+    pub generation: Vec<bool>,
 }
 
 /// Progress callback: label, items done, items in total.
@@ -82,13 +86,13 @@ impl EvaluationCache {
         self.plans.values_mut().for_each(|answers| answers.embeddings.clear());
     }
 
-    /// Bounds memory before the variant `key` answers. All variants but this one and the dense model lose their cached
-    /// logits; if there are more than [`MOST_PLANS`], they lose all answers.
-    pub(crate) fn evict(&mut self, key: &VariantKey) {
+    /// Bounds memory before some variants answer. All but these and the dense model lose their cached logits; if there are
+    /// more than [`MOST_PLANS`], they lose all answers.
+    pub(crate) fn evict(&mut self, keys: &[&VariantKey]) {
         if self.plans.len() > MOST_PLANS {
-            self.plans.retain(|other, _| other == key || other.is_dense());
+            self.plans.retain(|other, _| keys.contains(&other) || other.is_dense());
         }
-        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| *other != key && !other.is_dense()) {
+        for (_, answers) in self.plans.iter_mut().filter(|(other, _)| !keys.contains(other) && !other.is_dense()) {
             answers.choice.values_mut().for_each(|answered| answered.logits = vec![]);
         }
     }
@@ -182,22 +186,27 @@ impl EvaluationCache {
         subject.write(&missing, control, &mut on_text).await
     }
 
-    /// The answers of the dense and the pruned model to one question; `None` unless both are cached.
+    /// The models' answers to one question; `None` unless all are cached.
     pub(crate) fn choice_result(
         &self,
-        pruned: &VariantKey,
+        models: &ComparedModels,
         index: usize,
         temperature: f32,
         letters: &[u32],
         tokenizer: &ModelTokenizer,
     ) -> Option<ChoiceResult> {
         let of = |key: &VariantKey| self.plans.get(key)?.choice.get(&index);
-        let (dense, pruned) = (of(&VariantKey::dense())?, of(pruned)?);
+        let (dense, pruned) = (of(&VariantKey::dense())?, of(&models.pruned)?);
+        let repaired = match &models.repaired {
+            Some(key) => Some(of(key)?.answer.clone()),
+            None => None,
+        };
         let pick = |logits: &[f32]| letters.iter().map(|id| logits[*id as usize]).collect::<Vec<_>>();
         Some(ChoiceResult {
             index,
             dense: dense.answer.clone(),
             pruned: pruned.answer.clone(),
+            repaired,
             global: subspace(&dense.logits, &pruned.logits, temperature),
             categorical: subspace(&pick(&dense.logits), &pick(&pruned.logits), temperature),
             top: top_tokens(&dense.logits, &pruned.logits, temperature, tokenizer),
@@ -209,9 +218,20 @@ impl EvaluationCache {
         self.questions[place].choices.len()
     }
 
-    /// Retrieval by the dense and the pruned model on a sample; `None` unless all embeddings of both are cached.
-    pub(crate) fn retrieval_report(&self, pruned: &VariantKey, sample: &RetrievalSample) -> Option<RetrievalReport> {
-        self.compare_retrieval(&VariantKey::dense(), pruned, sample)
+    /// Retrieval by the models on a sample; `None` unless all embeddings are cached.
+    pub(crate) fn retrieval_report(
+        &self,
+        models: &ComparedModels,
+        sample: &RetrievalSample,
+    ) -> Option<RetrievalReport> {
+        let mut report = self.compare_retrieval(&VariantKey::dense(), &models.pruned, sample)?;
+        if let Some(key) = &models.repaired {
+            let repaired = self.compare_retrieval(&VariantKey::dense(), key, sample)?;
+            for (pooling, repaired) in report.poolings.iter_mut().zip(repaired.poolings) {
+                pooling.repaired = Some(repaired.pruned);
+            }
+        }
+        Some(report)
     }
 
     /// Retrieval by two variants on a sample, for each pooling; `None` unless all embeddings are cached.
@@ -249,15 +269,21 @@ impl EvaluationCache {
         Some(RetrievalReport { passages: sample.passages.len(), poolings: poolings? })
     }
 
-    /// The answers of the dense and the pruned model to one generative task; `None` unless both are cached.
-    pub(crate) fn generative_result(&self, pruned: &VariantKey, index: usize) -> Option<GenerativeResult> {
+    /// The models' answers to one generative task; `None` unless all are cached.
+    pub(crate) fn generative_result(&self, models: &ComparedModels, index: usize) -> Option<GenerativeResult> {
         let of = |key: &VariantKey| self.plans.get(key)?.written.get(&index).cloned();
-        let (dense, pruned) = (of(&VariantKey::dense())?, of(pruned)?);
+        let (dense, pruned) = (of(&VariantKey::dense())?, of(&models.pruned)?);
+        let repaired = match &models.repaired {
+            Some(key) => Some(of(key)?),
+            None => None,
+        };
         let task = &self.generative[index];
         Some(GenerativeResult {
             index,
             dense_right: task.is_right(&dense),
             pruned_right: task.is_right(&pruned),
+            repaired_right: repaired.as_ref().is_some_and(|text| task.is_right(text)),
+            repaired,
             dense,
             pruned,
         })
@@ -288,16 +314,15 @@ impl EvaluationCache {
         self.write(subject, &places, control, progress).await
     }
 
-    /// A variant's scores on the samples of [`Self::evaluate`]; `None` unless all answers are cached.
+    /// Which items of the samples of [`Self::evaluate`] a variant gets right; `None` unless all answers are cached.
     pub(crate) fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
         let answers = self.plans.get(key)?;
         let places = tasks::sample(self.questions.len(), count);
-        let right = |of: fn(&ChoiceScores) -> &Vec<f32>| -> Option<Proportion> {
-            let flags: Option<Vec<bool>> = places
+        let right = |of: fn(&ChoiceScores) -> &Vec<f32>| -> Option<Vec<bool>> {
+            places
                 .iter()
                 .map(|place| Some(best(of(answers.choice.get(place)?)).0 == self.questions[*place].answer))
-                .collect();
-            flags.map(Proportion::of)
+                .collect()
         };
         // Compared with itself, since only its own ranks are needed.
         let report = self.compare_retrieval(key, key, &self.retrieval_sample(count))?;
@@ -310,9 +335,9 @@ impl EvaluationCache {
         Some(Scores {
             choice: right(|answered| &answered.answer.cloze)?,
             letters: right(|answered| &answered.answer.letters)?,
-            recall_1: mean.pruned.recall_1,
-            recall_5: mean.pruned.recall_5,
-            generation: Proportion::of(written?),
+            recall_1: mean.pruned.ranks.iter().map(|rank| *rank == 1).collect(),
+            recall_5: mean.pruned.ranks.iter().map(|rank| *rank <= 5).collect(),
+            generation: written?,
         })
     }
 }

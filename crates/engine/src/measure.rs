@@ -1,6 +1,7 @@
 //! Measurements outside the main run: variants, task sets, the sweep, the picture of a matrix.
 
 use crate::compute::Compute;
+use crate::evaluation_cache::{ComparedModels, Scores};
 use crate::experiment::dense::DenseRun;
 use crate::experiment::fidelity;
 use crate::experiment::generation::{PrunedRun, next_token};
@@ -16,7 +17,9 @@ use prunescope_protocol::prune::{
     DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity,
     SparsityMethod,
 };
-use prunescope_protocol::results::{Advice, FidelityReport, SweepLine, SweepPoint, VariantResult};
+use prunescope_protocol::results::{
+    Advice, FidelityReport, PairedScores, Proportion, SweepLine, SweepPoint, VariantResult,
+};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
 use prunescope_protocol::tasks::retrieval;
 
@@ -108,11 +111,21 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// The dense and the pruned decoder, after evicting old answers from the evaluation cache.
-    async fn both(&mut self, job: &mut Job<'_>) -> Result<[PrunedDecoder<C>; 2], ExperimentError> {
-        let pruned = self.prune(&job.settings.plan, job.control, job.tell).await?;
-        self.tasks.evict(&pruned.key);
-        Ok([PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default()), pruned])
+    /// The dense and the pruned decoder, and the repaired one if the plan repairs, after evicting old answers from the
+    /// evaluation cache.
+    async fn models(&mut self, job: &mut Job<'_>) -> Result<(ComparedModels, Vec<PrunedDecoder<C>>), ExperimentError> {
+        let plan = &job.settings.plan;
+        let mut models = vec![PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default())];
+        let pruned = self.prune(&plan.unrepaired(), job.control, job.tell).await?;
+        let mut compared = ComparedModels { pruned: pruned.key.clone(), repaired: None };
+        models.push(pruned);
+        if plan.repairs().is_some() {
+            let repaired = self.prune(plan, job.control, job.tell).await?;
+            compared.repaired = Some(repaired.key.clone());
+            models.push(repaired);
+        }
+        self.tasks.evict(&models.iter().map(|model| &model.key).collect::<Vec<_>>());
+        Ok((compared, models))
     }
 
     async fn compare_variants(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
@@ -161,8 +174,8 @@ impl<C: Compute> Session<C> {
     }
 
     async fn choose(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let models = self.both(job).await?;
-        let (pruned, temperature) = (models[1].key.clone(), job.settings.analysis_temperature());
+        let (compared, models) = self.models(job).await?;
+        let temperature = job.settings.analysis_temperature();
         let total = self.tasks.questions();
         for place in 0..total {
             for model in &models {
@@ -170,7 +183,7 @@ impl<C: Compute> Session<C> {
                 self.tasks.answer(&runner, &[place], job.control, &mut |_, _, _| {}).await?;
             }
             let letters = TaskRunner::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
-            let result = self.tasks.choice_result(&pruned, place, temperature, &letters, &self.model.tokenizer);
+            let result = self.tasks.choice_result(&compared, place, temperature, &letters, &self.model.tokenizer);
             if let Some(result) = result {
                 (job.tell)(RunEvent::Choice { result: Box::new(result) });
             }
@@ -180,7 +193,7 @@ impl<C: Compute> Session<C> {
     }
 
     async fn retrieve(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let models = self.both(job).await?;
+        let (compared, models) = self.models(job).await?;
         let sample = self.tasks.retrieval_sample(0);
         for model in &models {
             let runner = TaskRunner::new(model, &self.model);
@@ -189,15 +202,15 @@ impl<C: Compute> Session<C> {
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
             self.tasks.embed(&runner, &sample, control, &mut progress).await?;
         }
-        if let Some(report) = self.tasks.retrieval_report(&models[1].key.clone(), &sample) {
+        if let Some(report) = self.tasks.retrieval_report(&compared, &sample) {
             (job.tell)(RunEvent::Retrieval { report: Box::new(report) });
         }
         Ok(())
     }
 
     async fn judge(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let models = self.both(job).await?;
-        let (pruned, count) = (models[1].key.clone(), job.measure.sample);
+        let (compared, models) = self.models(job).await?;
+        let count = job.measure.sample;
         for model in &models {
             let runner = TaskRunner::new(model, &self.model);
             let name = model.plan().name();
@@ -206,16 +219,22 @@ impl<C: Compute> Session<C> {
             self.tasks.evaluate(&runner, count, control, &mut progress).await?;
         }
         for place in self.tasks.generative_sample(count) {
-            if let Some(result) = self.tasks.generative_result(&pruned, place) {
+            if let Some(result) = self.tasks.generative_result(&compared, place) {
                 (job.tell)(RunEvent::Written { result: Box::new(result) });
             }
         }
         let of = |key: &VariantKey| self.tasks.scores(key, count);
-        if let (Some(dense), Some(pruned)) = (of(&VariantKey::dense()), of(&pruned)) {
+        if let (Some(dense), Some(pruned)) = (of(&VariantKey::dense()), of(&compared.pruned)) {
+            let repaired = compared.repaired.as_ref().and_then(of);
+            let paired = |flags: fn(&Scores) -> &Vec<bool>| PairedScores {
+                dense: flags(&dense).clone(),
+                pruned: flags(&pruned).clone(),
+                repaired: repaired.as_ref().map(|scores| flags(scores).clone()),
+            };
             let advice = vec![
-                Advice::new("Retrieval", "right passage first", dense.recall_1, pruned.recall_1),
-                Advice::new("Classification", "right choices, cloze", dense.choice, pruned.choice),
-                Advice::new("Generation", "exact answers", dense.generation, pruned.generation),
+                Advice::new("Retrieval", "right passage first", &paired(|scores| &scores.recall_1)),
+                Advice::new("Classification", "right choices, cloze", &paired(|scores| &scores.choice)),
+                Advice::new("Generation", "exact answers", &paired(|scores| &scores.generation)),
             ];
             (job.tell)(RunEvent::Judged { advice });
         }
@@ -231,7 +250,7 @@ impl<C: Compute> Session<C> {
             let key = self.key(&plan);
             if self.tasks.scores(&key, count).is_none() {
                 let model = self.pruned_decoder(&plan, job.control, job.tell).await?;
-                self.tasks.evict(&key);
+                self.tasks.evict(&[&key]);
                 let runner = TaskRunner::new(&model, &self.model);
                 let control = job.control;
                 let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
@@ -242,11 +261,11 @@ impl<C: Compute> Session<C> {
                     line,
                     x,
                     plan: plan.to_string(),
-                    choice: scores.choice,
-                    letters: scores.letters,
-                    recall_1: scores.recall_1,
-                    recall_5: scores.recall_5,
-                    generation: scores.generation,
+                    choice: Proportion::of(scores.choice),
+                    letters: Proportion::of(scores.letters),
+                    recall_1: Proportion::of(scores.recall_1),
+                    recall_5: Proportion::of(scores.recall_5),
+                    generation: Proportion::of(scores.generation),
                 };
                 (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: done + 1, total });
             }
@@ -286,7 +305,7 @@ impl<C: Compute> Session<C> {
     }
 
     async fn draw(&mut self, layer: usize, matrix: Matrix, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let [_, pruned] = self.both(job).await?;
+        let pruned = self.prune(&job.settings.plan.unrepaired(), job.control, job.tell).await?;
         if layer < pruned.decoder.config.layers {
             let picture = picture(&pruned.decoder, layer, matrix).await?;
             (job.tell)(RunEvent::Picture { picture: Box::new(picture) });

@@ -26,6 +26,7 @@ pub(super) fn Choice() -> impl IntoView {
     let table = Memo::new(move |_| {
         state.results.choice().with(|known| measurements.questions.with(|all| scores(known, all, scoring.get())))
     });
+    let repairs = move || table.with(|table| table.last().is_some_and(|all| all.repaired.of > 0));
     let pick = move |event| given_files::pick(state, &event, Some(TaskSet::Questions));
     // A new set starts at its first question.
     Effect::new(move |_| {
@@ -40,11 +41,13 @@ pub(super) fn Choice() -> impl IntoView {
             format!("{} ({mark}, margin {margin:.2})", question.choices.get(at).cloned().unwrap_or_default())
         };
         let row = |name: &'static str, scoring: Scoring| {
-            view! { <tr><th scope="row">{name}</th><td>{answer(scoring.of(&result.dense))}</td><td>{answer(scoring.of(&result.pruned))}</td></tr> }
+            let repaired = result.repaired.as_ref().map(|repaired| view! { <td>{answer(scoring.of(repaired))}</td> });
+            view! { <tr><th scope="row">{name}</th><td>{answer(scoring.of(&result.dense))}</td><td>{answer(scoring.of(&result.pruned))}</td>{repaired}</tr> }
         };
+        let repaired = result.repaired.as_ref().map(|_| view! { <th scope="col">"repaired answers"</th> });
         Some(view! {
             <table id="choice-answers">
-                <thead><tr><th scope="col">"scored by"</th><th scope="col">"dense answers"</th><th scope="col">"pruned answers"</th></tr></thead>
+                <thead><tr><th scope="col">"scored by"</th><th scope="col">"dense answers"</th><th scope="col">"pruned answers"</th>{repaired}</tr></thead>
                 <tbody>{row("letter", Scoring::Letter)}{row("cloze", Scoring::Cloze)}</tbody>
             </table>
         })
@@ -98,9 +101,12 @@ pub(super) fn Choice() -> impl IntoView {
         <p class="sentence" id="choice-summary">{move || table.with(|table| summary(table))}</p>
         <div class="scroll" tabindex="0" role="region" aria-label="Score by topic">
             <table id="choice-scores">
-                <thead><tr><th scope="col">"topic"</th><th scope="col">"dense right"</th><th scope="col">"pruned right"</th><th scope="col">"same choice"</th></tr></thead>
+                <thead><tr><th scope="col">"topic"</th><th scope="col">"dense right"</th><th scope="col">"pruned right"</th>
+                    <Show when=repairs><th scope="col">"repaired right"</th></Show>
+                    <th scope="col">"same choice"</th></tr></thead>
                 <tbody>{move || table.get().into_iter().map(|row| view! {
-                    <tr><th scope="row">{if row.topic.is_empty() { "–".to_string() } else { row.topic }}</th><td>{part(row.dense)}</td><td>{part(row.pruned)}</td><td>{part(row.agreement)}</td></tr>
+                    <tr><th scope="row">{if row.topic.is_empty() { "–".to_string() } else { row.topic }}</th><td>{part(row.dense)}</td><td>{part(row.pruned)}</td>
+                        {(row.repaired.of > 0).then(|| view! { <td>{part(row.repaired)}</td> })}<td>{part(row.agreement)}</td></tr>
                 }).collect_view()}</tbody>
             </table>
         </div>

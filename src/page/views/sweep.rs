@@ -94,8 +94,9 @@ fn Judgement() -> impl IntoView {
             .filter_map(|result| {
                 let mark = |right: bool, text: &str| format!("{} {}", if right { "✓" } else { "✗" }, text.trim());
                 let prompt = all.get(result.index)?.prompt.clone();
+                let repaired = result.repaired.as_ref().map(|text| view! { <td class="answer">{mark(result.repaired_right, text)}</td> });
                 Some(view! {
-                    <tr><th scope="row">{prompt}</th><td class="answer">{mark(result.dense_right, &result.dense)}</td><td class="answer">{mark(result.pruned_right, &result.pruned)}</td></tr>
+                    <tr><th scope="row">{prompt}</th><td class="answer">{mark(result.dense_right, &result.dense)}</td><td class="answer">{mark(result.pruned_right, &result.pruned)}</td>{repaired}</tr>
                 })
             })
             .collect_view()
@@ -105,7 +106,7 @@ fn Judgement() -> impl IntoView {
             <button id="judge" disabled=running on:click=move |_| state.start_measurement(Measurement::Judge)>
                 {move || format!("Judge “{}”", name())}
             </button>
-            <span class="hint">"The dense and the pruned model do the same sample of every set."</span>
+            <span class="hint">"The dense, the pruned and, if there is one, the repaired model do the same sample of every set."</span>
         </div>
         <ul class="advice" id="advice">
             {move || state.results.advice().get().into_iter().map(|advice| view! {
@@ -117,10 +118,11 @@ fn Judgement() -> impl IntoView {
         </ul>
         <Show when=move || state.results.written().with(|written| !written.is_empty())>
             <details class="table">
-                <summary>"Prompts with exact answers, and what both models wrote"</summary>
+                <summary>"Prompts with exact answers, and what the models wrote"</summary>
                 <div class="scroll" tabindex="0" role="region" aria-label="Exact answers">
                     <table class="answers">
-                        <thead><tr><th scope="col">"prompt"</th><th scope="col" class="answer">"dense"</th><th scope="col" class="answer">"pruned"</th></tr></thead>
+                        <thead><tr><th scope="col">"prompt"</th><th scope="col" class="answer">"dense"</th><th scope="col" class="answer">"pruned"</th>
+                            <Show when=move || state.results.written().with(|written| written.values().any(|result| result.repaired.is_some()))><th scope="col" class="answer">"repaired"</th></Show></tr></thead>
                         <tbody>{tasks}</tbody>
                     </table>
                 </div>

@@ -71,6 +71,7 @@ pub fn compare_retrieval(pooling: Pooling, dense: &[&[f32]], pruned: &[&[f32]], 
         pooling,
         dense: ranking(&a, own),
         pruned: ranking(&b, own),
+        repaired: None,
         kendall_tau: mean(a.iter().zip(&b).map(|(a, b)| kendall_tau(a, b)).sum(), own.len()),
         cosine: mean(dense.iter().zip(pruned).map(|(a, b)| cosine(a, b)).sum(), dense.len()),
     }

@@ -68,26 +68,46 @@ pub struct TopicScore {
     pub dense: Proportion,
     /// Right answers of the pruned model.
     pub pruned: Proportion,
+    /// Right answers of the repaired model; of no questions if the plan does not repair.
+    pub repaired: Proportion,
     /// Questions for which both models choose the same option.
     pub agreement: Proportion,
 }
 
+/// What the models did with one question.
+#[derive(Clone, Copy)]
+struct Marks {
+    dense: bool,
+    pruned: bool,
+    /// `None` if the plan does not repair.
+    repaired: Option<bool>,
+    /// Whether the dense and the pruned model choose the same option.
+    agreement: bool,
+}
+
 /// Scores by topic, and of all questions as the last row.
 pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], scoring: Scoring) -> Vec<TopicScore> {
-    let mut topics = BTreeMap::<&str, Vec<(bool, bool, bool)>>::new();
+    let mut topics = BTreeMap::<&str, Vec<Marks>>::new();
     let mut all = vec![];
     for result in results.values() {
         let Some(question) = questions.get(result.index) else { continue };
         let (dense, pruned) = (best(scoring.of(&result.dense)).0, best(scoring.of(&result.pruned)).0);
-        let flags = (dense == question.answer, pruned == question.answer, dense == pruned);
-        topics.entry(&question.topic).or_default().push(flags);
-        all.push(flags);
+        let repaired = result.repaired.as_ref().map(|answer| best(scoring.of(answer)).0 == question.answer);
+        let marks = Marks {
+            dense: dense == question.answer,
+            pruned: pruned == question.answer,
+            repaired,
+            agreement: dense == pruned,
+        };
+        topics.entry(&question.topic).or_default().push(marks);
+        all.push(marks);
     }
-    let row = |topic: &str, flags: &[(bool, bool, bool)]| TopicScore {
+    let row = |topic: &str, marks: &[Marks]| TopicScore {
         topic: topic.into(),
-        dense: Proportion::of(flags.iter().map(|flags| flags.0)),
-        pruned: Proportion::of(flags.iter().map(|flags| flags.1)),
-        agreement: Proportion::of(flags.iter().map(|flags| flags.2)),
+        dense: Proportion::of(marks.iter().map(|marks| marks.dense)),
+        pruned: Proportion::of(marks.iter().map(|marks| marks.pruned)),
+        repaired: Proportion::of(marks.iter().filter_map(|marks| marks.repaired)),
+        agreement: Proportion::of(marks.iter().map(|marks| marks.agreement)),
     };
     let mut rows: Vec<_> = topics.iter().map(|(topic, flags)| row(topic, flags)).collect();
     rows.push(row("all", &all));
@@ -98,8 +118,12 @@ pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], s
 pub fn summary(scores: &[TopicScore]) -> Option<String> {
     let all = scores.last().filter(|all| all.dense.of > 0)?;
     let (low, high) = all.pruned.interval();
+    let repaired = match all.repaired.of {
+        0 => String::new(),
+        of => format!(" Repaired {} of {of}.", all.repaired.right),
+    };
     Some(format!(
-        "Dense {} of {}, pruned {} of {} right (95 % interval {:.0} to {:.0} %); the same choice on {}.",
+        "Dense {} of {}, pruned {} of {} right (95 % interval {:.0} to {:.0} %); the same choice on {}.{repaired}",
         all.dense.right,
         all.dense.of,
         all.pruned.right,
@@ -121,6 +145,7 @@ mod tests {
             index,
             dense: answer(dense),
             pruned: answer(pruned),
+            repaired: None,
             global: SubspaceMetrics::default(),
             categorical: SubspaceMetrics::default(),
             top: TopTokens::default(),
@@ -145,5 +170,11 @@ mod tests {
         let cloze = super::scores(&results, &questions, Scoring::Cloze);
         assert_eq!((cloze[2].dense.right, cloze[2].agreement.right), (1, 2));
         assert_eq!(summary(&[]), None);
+        let mut repaired = results.clone();
+        for result in repaired.values_mut() {
+            result.repaired = Some(result.dense.clone());
+        }
+        let scores = super::scores(&repaired, &questions, Scoring::Letter);
+        assert!(summary(&scores).unwrap().ends_with("Repaired 2 of 2."));
     }
 }

@@ -17,8 +17,11 @@ pub fn ranks(report: &PoolingReport, queries: &[String]) -> Figure {
         Pooling::Mean => "mean of the tokens",
         Pooling::Last => "last token",
     };
+    let repaired = report.repaired.as_ref().map_or(String::new(), |ranking| {
+        format!(" Repaired: first for {}, among five for {}.", ranking.recall_1.right, ranking.recall_5.right)
+    });
     let sentence = format!(
-        "Vectors from the {pooling}: the right passage is first for {} of {} queries (dense {}), among five for {} (dense {}). Kendall's τ of both orders is {:.2}; the vectors keep a cosine of {:.3}.",
+        "Vectors from the {pooling}: the right passage is first for {} of {} queries (dense {}), among five for {} (dense {}). Kendall's τ of both orders is {:.2}; the vectors keep a cosine of {:.3}.{repaired}",
         report.pruned.recall_1.right,
         report.pruned.recall_1.of,
         report.dense.recall_1.right,

@@ -1,4 +1,4 @@
-//! Verdicts on the use of the pruned model, limited to what was measured.
+//! Verdicts on the use of the pruned and the repaired model, limited to what was measured.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,38 @@ use super::sweep::Proportion;
 
 /// Largest loss of accuracy (as a share of the items) that counts as safe.
 pub const SAFE_LOSS: f64 = 0.05;
-/// A pruned model with surely less than this share of the dense model's score is broken.
-pub const BROKEN_SHARE: f64 = 0.5;
+/// A pruned model with surely less than this share of the dense model's score has lost a task.
+pub const LOST_SHARE: f64 = 0.5;
 /// Least items for the verdict [`Verdict::Safe`].
 pub const FEWEST_ITEMS: usize = 20;
+/// Largest probability, of a difference as large by chance, at which a difference counts as real.
+pub const SIGNIFICANT: f64 = 0.05;
 
 /// The verdict that a measurement supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// At most [`SAFE_LOSS`] is lost.
     Safe,
+    /// More is lost by pruning, but at most [`SAFE_LOSS`] after the repair, and the gain is significant.
+    Repairable,
     /// More is lost, or too few items were measured.
-    Risky,
-    /// Less than [`BROKEN_SHARE`] of the dense score is left, even at the upper end of the 95 % interval.
-    Broken,
+    PartlyLost,
+    /// Less than [`LOST_SHARE`] of the dense score is left, even at the upper end of the 95 % interval.
+    Lost,
     /// The dense model itself cannot do the task, so pruning cannot be judged by it.
     Unclear,
+}
+
+/// Which items each model got right, in the same order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairedScores {
+    /// The dense model.
+    pub dense: Vec<bool>,
+    /// The pruned model.
+    pub pruned: Vec<bool>,
+    /// The repaired model, if the plan repairs.
+    pub repaired: Option<Vec<bool>>,
 }
 
 /// A verdict with the numbers it rests on.
@@ -36,85 +51,189 @@ pub struct Advice {
     pub because: String,
 }
 
+/// Two-sided p-value of the exact McNemar test (McNemar, 1947): the probability of a difference between two models on
+/// the same items as large as this by chance.
+pub fn mcnemar(first: &[bool], second: &[bool]) -> f64 {
+    let only = |a: &[bool], b: &[bool]| a.iter().zip(b).filter(|(a, b)| **a && !**b).count();
+    let (b, c) = (only(first, second), only(second, first));
+    let (n, few) = (b + c, b.min(c));
+    // P(X <= few) for X binomial(n, 1/2), doubled; terms by their logarithms, since 2ⁿ may overflow.
+    let mut log_term = -(n as f64) * std::f64::consts::LN_2;
+    let mut sum = log_term.exp();
+    for k in 1..=few {
+        log_term += ((n - k + 1) as f64 / k as f64).ln();
+        sum += log_term.exp();
+    }
+    (2.0 * sum).min(1.0)
+}
+
 impl Verdict {
-    /// Compares both models' scores on the same items.
-    pub fn of(dense: Proportion, pruned: Proportion) -> Self {
+    /// Compares the models' scores on the same items.
+    pub fn of(scores: &PairedScores) -> Self {
+        let of = |flags: &[bool]| Proportion::of(flags.iter().copied());
+        let (dense, pruned) = (of(&scores.dense), of(&scores.pruned));
         let (dense_low, _) = dense.interval();
         let (_, pruned_high) = pruned.interval();
+        let keeps = |score: Proportion| score.share() >= dense.share() - SAFE_LOSS;
+        let repaired = scores.repaired.as_deref().is_some_and(|repaired| {
+            let (score, p) = (of(repaired), mcnemar(&scores.pruned, repaired));
+            keeps(score) && score.right > pruned.right && p <= SIGNIFICANT
+        });
         if dense.of == 0 || dense_low < 0.1 {
             Self::Unclear
-        } else if pruned_high < BROKEN_SHARE * dense.share() {
-            Self::Broken
-        } else if dense.of >= FEWEST_ITEMS && pruned.share() >= dense.share() - SAFE_LOSS {
+        } else if dense.of >= FEWEST_ITEMS && keeps(pruned) {
             Self::Safe
+        } else if dense.of >= FEWEST_ITEMS && repaired {
+            Self::Repairable
+        } else if pruned_high < LOST_SHARE * dense.share() {
+            Self::Lost
         } else {
-            Self::Risky
+            Self::PartlyLost
         }
     }
 
-    /// The verdict as a word.
+    /// The verdict as words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Safe => "safe",
-            Self::Risky => "risky",
-            Self::Broken => "broken",
+            Self::Repairable => "repairable",
+            Self::PartlyLost => "partly lost",
+            Self::Lost => "lost",
             Self::Unclear => "not measurable here",
         }
     }
 }
 
 impl Advice {
-    /// For one purpose, from both models' scores on the same items.
-    pub fn new(purpose: &str, measure: &str, dense: Proportion, pruned: Proportion) -> Self {
-        let verdict = Verdict::of(dense, pruned);
-        let (low, high) = pruned.interval();
-        let numbers = format!(
-            "{measure}: dense {} of {}, pruned {} of {} (95 % interval {:.0} to {:.0} %)",
+    /// For one purpose, from the models' scores on the same items.
+    pub fn new(purpose: &str, measure: &str, scores: &PairedScores) -> Self {
+        let verdict = Verdict::of(scores);
+        let of = |flags: &[bool]| Proportion::of(flags.iter().copied());
+        let (dense, pruned) = (of(&scores.dense), of(&scores.pruned));
+        let percent = |score: Proportion| {
+            let (low, high) = score.interval();
+            format!("95 % interval {:.0} to {:.0} %", 100.0 * low, 100.0 * high)
+        };
+        let loss = 100.0 * SAFE_LOSS;
+        let mut because = format!(
+            "{measure}: dense {} of {}, pruned {} of {} ({})",
             dense.right,
             dense.of,
             pruned.right,
             pruned.of,
-            100.0 * low,
-            100.0 * high
+            percent(pruned)
         );
-        let rule = match verdict {
-            Verdict::Safe => format!(
-                "at most {:.0} points are lost on these items, and the interval says how far that carries",
-                100.0 * SAFE_LOSS
+        if let Some(repaired) = &scores.repaired {
+            let score = of(repaired);
+            because.push_str(&format!(", repaired {} of {} ({})", score.right, score.of, percent(score)));
+        }
+        because.push_str("; ");
+        because.push_str(&match verdict {
+            Verdict::Safe => {
+                format!("at most {loss:.0} points are lost on these items, and the interval says how far that carries")
+            }
+            Verdict::Repairable => {
+                format!("the repair leaves at most {loss:.0} points lost, and its gain is no chance")
+            }
+            Verdict::PartlyLost if dense.of < FEWEST_ITEMS => {
+                format!("fewer than {FEWEST_ITEMS} items cannot show safety")
+            }
+            Verdict::PartlyLost => format!(
+                "more than {loss:.0} points are lost by pruning, but not surely more than half of the dense score"
             ),
-            Verdict::Risky if dense.of < FEWEST_ITEMS => format!("fewer than {FEWEST_ITEMS} items cannot show safety"),
-            Verdict::Risky => format!(
-                "more than {:.0} points are lost, but not surely more than half of the dense score",
-                100.0 * SAFE_LOSS
-            ),
-            Verdict::Broken => format!("surely less than {:.0} % of the dense score is left", 100.0 * BROKEN_SHARE),
+            Verdict::Lost => format!("surely less than {:.0} % of the dense score is left", 100.0 * LOST_SHARE),
             Verdict::Unclear => "the dense model itself hardly manages it".into(),
-        };
-        Self { purpose: purpose.into(), verdict, because: format!("{numbers}; {rule}.") }
+        });
+        if let Some(repaired) = scores.repaired.as_ref().filter(|_| verdict != Verdict::Unclear) {
+            because.push_str(&format!("; {}", gain(&scores.pruned, repaired)));
+        }
+        because.push('.');
+        Self { purpose: purpose.into(), verdict, because }
+    }
+}
+
+/// What a repair gains on the same items, with the test behind the words.
+fn gain(pruned: &[bool], repaired: &[bool]) -> String {
+    let count = |flags: &[bool]| flags.iter().filter(|right| **right).count() as i64;
+    let p = mcnemar(pruned, repaired);
+    let test = if p < 0.001 { "p < 0.001".to_string() } else { format!("p = {p:.3}") };
+    match count(repaired) - count(pruned) {
+        0 => "the repair changes no count".into(),
+        more if p > SIGNIFICANT => {
+            let word = if more > 0 { "more" } else { "fewer" };
+            format!("{} {word} right with the repair may be chance (exact McNemar test, {test})", more.abs())
+        }
+        more if more > 0 => format!("{more} more right with the repair (exact McNemar test, {test})"),
+        fewer => format!("{} fewer right with the repair (exact McNemar test, {test})", -fewer),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// `right` of `all` items right, the first ones.
+    fn flags(right: usize, all: usize) -> Vec<bool> {
+        (0..all).map(|at| at < right).collect()
+    }
+
+    fn scores(dense: usize, pruned: usize, repaired: Option<usize>, all: usize) -> PairedScores {
+        PairedScores {
+            dense: flags(dense, all),
+            pruned: flags(pruned, all),
+            repaired: repaired.map(|right| flags(right, all)),
+        }
+    }
 
     #[test]
     fn verdicts_follow_their_thresholds() {
-        let of = |dense, pruned, all| {
-            Verdict::of(Proportion { right: dense, of: all }, Proportion { right: pruned, of: all })
+        let of = |dense, pruned, repaired, all| Verdict::of(&scores(dense, pruned, repaired, all));
+        assert_eq!(of(50, 49, None, 60), Verdict::Safe);
+        assert_eq!(of(50, 40, None, 60), Verdict::PartlyLost);
+        assert_eq!(of(50, 5, None, 60), Verdict::Lost);
+        assert_eq!(of(10, 10, None, 12), Verdict::PartlyLost, "twelve items cannot show safety");
+        assert_eq!(of(2, 2, None, 60), Verdict::Unclear);
+        assert_eq!(of(0, 0, None, 0), Verdict::Unclear);
+        // 18 to 5 and 18 to 15 of 20 are not the same word.
+        assert_eq!((of(18, 5, None, 20), of(18, 15, None, 20)), (Verdict::Lost, Verdict::PartlyLost));
+        assert_eq!(of(50, 5, Some(48), 60), Verdict::Repairable);
+        assert_eq!(of(50, 5, Some(30), 60), Verdict::Lost, "a repair that brings half back does not change the word");
+        assert_eq!(of(50, 46, Some(49), 60), Verdict::PartlyLost, "three more may be chance");
+    }
+
+    #[test]
+    fn the_reason_has_the_numbers() {
+        let because = |dense, pruned, repaired, all| {
+            Advice::new("Generation", "exact answers", &scores(dense, pruned, repaired, all)).because
         };
-        assert_eq!(of(50, 49, 60), Verdict::Safe);
-        assert_eq!(of(50, 40, 60), Verdict::Risky);
-        assert_eq!(of(50, 5, 60), Verdict::Broken);
-        assert_eq!(of(10, 10, 12), Verdict::Risky, "twelve items cannot show safety");
-        assert_eq!(of(2, 2, 60), Verdict::Unclear);
-        assert_eq!(of(0, 0, 0), Verdict::Unclear);
-        let advice = Advice::new(
-            "generation",
-            "exact answers",
-            Proportion { right: 30, of: 40 },
-            Proportion { right: 2, of: 40 },
-        );
-        assert!(advice.because.contains("dense 30 of 40, pruned 2 of 40"), "{}", advice.because);
+        let text = because(30, 2, Some(28), 40);
+        assert!(text.contains("dense 30 of 40, pruned 2 of 40 (95 % interval 1 to 17 %), repaired 28 of 40"), "{text}");
+        assert!(text.contains("26 more right with the repair (exact McNemar test, p < 0.001)"), "{text}");
+        assert!(because(50, 46, Some(49), 60).contains("3 more right with the repair may be chance"));
+        assert!(because(50, 46, Some(46), 60).contains("changes no count"));
+        assert!(!because(2, 2, Some(2), 60).contains("repair changes"));
+    }
+
+    #[test]
+    fn known_values_of_the_test() {
+        // 13 only in one: 2 / 2^13. One and nine: 2 (1 + 10) / 2^10.
+        assert!((mcnemar(&flags(18, 20), &flags(5, 20)) - 2.0 / 8192.0).abs() < 1e-12);
+        let (mut a, mut b) = (flags(9, 10), flags(0, 10));
+        (a[9], b[9]) = (false, true);
+        assert!((mcnemar(&a, &b) - 22.0 / 1024.0).abs() < 1e-12);
+        assert_eq!(mcnemar(&a, &a), 1.0);
+        assert_eq!(mcnemar(&[], &[]), 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_test_is_a_symmetric_probability(
+            pairs in proptest::collection::vec(any::<(bool, bool)>(), 0..2000),
+        ) {
+            let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+            let p = mcnemar(&a, &b);
+            prop_assert!((0.0..=1.0).contains(&p) && (p - mcnemar(&b, &a)).abs() < 1e-12);
+        }
     }
 }

@@ -15,7 +15,7 @@ pub mod tasks;
 pub mod theorems;
 pub mod weights;
 
-pub use advice::{Advice, Verdict};
+pub use advice::{Advice, PairedScores, Verdict};
 pub use device_check::DeviceCheck;
 pub use fidelity::{Fidelity, FidelityReport};
 pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, TopTokens, written_ids};

@@ -50,6 +50,9 @@ pub struct ChoiceResult {
     pub dense: ChoiceAnswer,
     /// The pruned model's answer.
     pub pruned: ChoiceAnswer,
+    /// The repaired model's answer, if the plan repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<ChoiceAnswer>,
     /// Similarity at the letter's position, on the whole vocabulary.
     pub global: SubspaceMetrics,
     /// Similarity on the options' letters alone: the categorical subspace.
@@ -88,6 +91,9 @@ pub struct PoolingReport {
     pub dense: Ranking,
     /// The pruned model's ranking.
     pub pruned: Ranking,
+    /// The repaired model's ranking, if the plan repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Ranking>,
     /// Kendall's τ between both models' orders of all passages, averaged over queries; 1 is the same order.
     #[serde(with = "super::number")]
     pub kendall_tau: f32,
@@ -118,6 +124,12 @@ pub struct GenerativeResult {
     pub pruned: String,
     /// Whether it contains the answer.
     pub pruned_right: bool,
+    /// What the repaired model wrote, if the plan repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<String>,
+    /// Whether it contains the answer.
+    #[serde(default)]
+    pub repaired_right: bool,
 }
 
 #[cfg(test)]
