@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
+use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{Importance, PruningPlan};
 use prunescope_protocol::results::{
     Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
-    MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, TokenWeight, VariantResult,
-    WeightReport, first_divergence, written_ids,
+    MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, SwitchEffect, TokenWeight,
+    VariantResult, WeightReport, first_divergence, written_ids,
 };
 
 /// A long piece of work and its progress.
@@ -61,6 +62,8 @@ pub struct RunResults {
     pub repaired_steps: Vec<GenerationStep>,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     pub fidelity: Option<FidelityReport>,
+    /// What flipping each switch would do at this prompt, by sublayer.
+    pub switches: BTreeMap<Sublayer, SwitchEffect>,
     /// Results of compared variants, by their index.
     pub variants: BTreeMap<usize, VariantResult>,
     /// Multiple-choice results, by question index.
@@ -114,6 +117,8 @@ pub enum Changed {
     RepairedSteps,
     /// [`RunResults::fidelity`].
     Fidelity,
+    /// [`RunResults::switches`].
+    Switches,
     /// [`RunResults::variants`].
     Variants,
     /// [`RunResults::choice`].
@@ -193,6 +198,12 @@ impl RunResults {
             RunEvent::Fidelity { report } => {
                 self.fidelity = Some(*report);
                 Changed::Fidelity
+            }
+            RunEvent::Switches { effects } => {
+                let by_sublayer =
+                    |effect: SwitchEffect| (Sublayer { layer: effect.layer, kind: effect.sublayer }, effect);
+                self.switches.extend(effects.into_iter().map(by_sublayer));
+                Changed::Switches
             }
             RunEvent::Variant { at, result } => {
                 self.variants.insert(at, *result);

@@ -401,6 +401,7 @@ impl AppState {
             }
             Changed::RepairedSteps => results.repaired_steps().notify(),
             Changed::Fidelity => results.fidelity().notify(),
+            Changed::Switches => results.switches().notify(),
             Changed::Variants => results.variants().notify(),
             Changed::Choice => results.choice().notify(),
             Changed::Retrieval => results.retrieval().notify(),

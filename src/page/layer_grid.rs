@@ -1,5 +1,7 @@
 //! The layer switches: for each layer one for attention, one for the MLP and one for both; and "drop the n least important".
 
+use std::collections::BTreeMap;
+
 use leptos::ev::{KeyboardEvent, MouseEvent, PointerEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -9,9 +11,12 @@ use web_sys::{Element, HtmlElement};
 use super::address::HistoryEntry;
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
+use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance};
 use prunescope_protocol::settings::Settings;
 
+/// KL in nats at which a switch's shade by its effect is strongest.
+const FULL_SHADE_KL: f32 = 4.0;
 /// Rows of the grid, from top to bottom.
 const ROWS: [DropKind; 3] = [DropKind::Block, DropKind::Attention, DropKind::Mlp];
 
@@ -75,6 +80,7 @@ pub(super) fn LayerGrid() -> impl IntoView {
     let stroke = RwSignal::new(None::<Stroke>);
     let focused = RwSignal::new(Switch { kind: DropKind::Attention, layer: 0 });
     let pointed = RwSignal::new(None::<Switch>);
+    let by_effect = RwSignal::new(false);
     let grid = NodeRef::<html::Div>::new();
     let layers = Memo::new(move |_| state.layer_count());
     let plan = Memo::new(move |_| state.settings.with(|settings| settings.run.plan.drop.clone()));
@@ -145,13 +151,20 @@ pub(super) fn LayerGrid() -> impl IntoView {
         }
     };
     let switch_view = move |switch: Switch| {
-        let label = move || describe(switch, &plan.get(), state.results.importance().get().as_ref());
+        let label = move || describe(state, switch, &plan.get());
+        let shade = move || {
+            if by_effect.get() {
+                effect_shade(state, switch)
+            } else {
+                shade(switch, state.results.importance().get().as_ref())
+            }
+        };
         view! {
             <button class="switch" data-switch=switch.key() data-kind=letter(switch.kind).to_string()
                 tabindex=move || if focused.get() == switch { "0" } else { "-1" }
                 aria-pressed=move || (!plan.with(|plan| switch.is_off(plan))).to_string()
                 aria-label=label
-                style:--shade=move || shade(switch, state.results.importance().get().as_ref())
+                style:--shade=shade
                 on:focus=move |_| { focused.set(switch); pointed.set(Some(switch)); }>
                 {match switch.kind { DropKind::Block => switch.layer.to_string(), DropKind::Attention => "A".into(), DropKind::Mlp => "M".into() }}
             </button>
@@ -174,10 +187,17 @@ pub(super) fn LayerGrid() -> impl IntoView {
             </div>
             <p class="hint" id="layer-hint">
                 {move || match pointed.get() {
-                    Some(switch) => describe(switch, &plan.get(), state.results.importance().get().as_ref()),
+                    Some(switch) => describe(state, switch, &plan.get()),
+                    None if by_effect.get() => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more switching it off changes the next word here.".into(),
                     None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more it does.".into(),
                 }}
             </p>
+            <Show when=move || !state.embedded>
+                <label class="check">
+                    <input type="checkbox" id="shade-here" prop:checked=move || by_effect.get() on:change=move |event| by_effect.set(event_target_checked(&event))/>
+                    {move || format!("Colour by what switching off does to this prompt ({} of {} measured)", state.results.switches().with(BTreeMap::len), 2 * layers.get())}
+                </label>
+            </Show>
     }
 }
 
@@ -187,11 +207,42 @@ fn under(event: &PointerEvent) -> Option<Switch> {
     Switch::from_element(&at)
 }
 
-/// A switch's state in words.
-fn describe(switch: Switch, plan: &DroppedSublayers, importance: Option<&Importance>) -> String {
+/// What flipping a switch would do at this prompt, in words; nothing unless it is measured.
+fn effect(state: AppState, switch: Switch) -> String {
+    let kind = match switch.kind {
+        DropKind::Attention => SublayerKind::Attention,
+        DropKind::Mlp => SublayerKind::Mlp,
+        DropKind::Block => return String::new(),
+    };
+    // Those of an older run are of another plan or prompt.
+    if state.is_stale() {
+        return String::new();
+    }
+    let known = state.results.switches().with(|known| known.get(&Sublayer { layer: switch.layer, kind }).copied());
+    known.map_or(String::new(), |known| {
+        let how = if known.drops { "switched off" } else { "switched on" };
+        format!(". {how} here: cos p {:.3}, KL(dense ‖ pruned) {:.3} nats", known.cos_p, known.kl_dense_pruned)
+    })
+}
+
+/// Shade of a switch by what switching it off does to the next token here: 0 for nothing, 1 for much.
+fn effect_shade(state: AppState, switch: Switch) -> String {
+    let of = |kind| state.results.switches().with(|known| known.get(&Sublayer { layer: switch.layer, kind }).copied());
+    let effects = match switch.kind {
+        DropKind::Attention => [of(SublayerKind::Attention), None],
+        DropKind::Mlp => [of(SublayerKind::Mlp), None],
+        DropKind::Block => [of(SublayerKind::Attention), of(SublayerKind::Mlp)],
+    };
+    let most = effects.into_iter().flatten().map(|effect| effect.kl_dense_pruned).fold(0.0, f32::max);
+    format!("{:.2}", (most / FULL_SHADE_KL).min(1.0).sqrt())
+}
+
+/// A switch's state in words, and what flipping it would do.
+fn describe(state: AppState, switch: Switch, plan: &DroppedSublayers) -> String {
     let off = if switch.is_off(plan) { "off" } else { "on" };
-    let measured = importance.and_then(|importance| importance.of(switch.kind).get(switch.layer));
-    match measured {
+    let importance = state.results.importance().get();
+    let measured = importance.as_ref().and_then(|importance| importance.of(switch.kind).get(switch.layer));
+    let of_state = match measured {
         Some(of) => {
             let place = if of.rank == 0 {
                 "the least important".into()
@@ -205,7 +256,8 @@ fn describe(switch: Switch, plan: &DroppedSublayers, importance: Option<&Importa
             )
         }
         None => format!("{}: {off}", switch.name()),
-    }
+    };
+    of_state + &effect(state, switch)
 }
 
 /// Shade of a switch: 0 for the least important of its kind, 1 for the most important.

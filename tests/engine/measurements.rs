@@ -10,7 +10,7 @@ use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
-use prunescope_protocol::model::Matrix;
+use prunescope_protocol::model::{Matrix, Sublayer};
 use prunescope_protocol::results::{RunReport, SweepLine, SweepPoint};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use prunescope_protocol::tasks::{Question, RetrievalSet};
@@ -435,4 +435,101 @@ fn told(events: &[RunEvent]) -> Vec<(String, String)> {
         _ => None,
     };
     events.iter().filter_map(both).collect()
+}
+
+/// What a switch would do is what the run then finds.
+#[test]
+fn every_switch_is_known_before_it_is_flipped() {
+    let mut session = session();
+    for plan in ["a1,m2", "m0_wanda-0.5"] {
+        let settings = settings(plan);
+        let (report, _) = run(&mut session, &settings);
+        let effects = |session: &mut Session<Cpu>| -> Vec<_> {
+            let events = measure(session, &settings, Measurement::Switches);
+            let of = |event| match event {
+                RunEvent::Switches { effects } => effects,
+                _ => vec![],
+            };
+            events.into_iter().flat_map(of).collect()
+        };
+        let found = effects(&mut session);
+        assert_eq!(found.len(), 2 * report.model.config.layers);
+        assert_eq!(effects(&mut session), found, "known effects are sent again");
+        for effect in found {
+            let at = Sublayer { layer: effect.layer, kind: effect.sublayer };
+            let mut flipped = settings.clone();
+            assert_eq!(effect.drops, !flipped.run.plan.drops(at));
+            flipped.run.plan.drop.set(at, effect.drops);
+            let (report, _) = run(&mut session, &flipped);
+            let metrics = report.next_token.metrics;
+            assert!((metrics.cos_p - effect.cos_p).abs() < 1e-5, "{plan}, {at:?}: {} {}", metrics.cos_p, effect.cos_p);
+            let off = (metrics.kl_dense_pruned - effect.kl_dense_pruned).abs();
+            assert!(off < 1e-5 + 1e-4 * metrics.kl_dense_pruned, "{plan}, {at:?}: off by {off}");
+        }
+    }
+}
+
+/// A repair gives results of its own beside the pruned model's, which stay as they are; a second run fits nothing again.
+#[test]
+fn a_repaired_model_is_a_third_one() {
+    let mut session = session();
+    let (pruned, _) = run(&mut session, &settings("m1,m2"));
+    let repaired_settings = settings("m1,m2_repair-scale");
+    let (report, events) = run(&mut session, &repaired_settings);
+    assert_eq!((&report.next_token, &report.generation), (&pruned.next_token, &pruned.generation));
+    let repaired = report.repaired.expect("a repaired model");
+    assert!(repaired.report.applied && repaired.report.kl_repaired < repaired.report.kl_pruned, "{repaired:?}");
+    assert_eq!(repaired.report.numbers, 2 * 2 * report.model.config.hidden);
+    let fits = |event: &RunEvent| matches!(event, RunEvent::Working { what, .. } if what.contains("repair"));
+    assert!(events.iter().any(fits));
+    let at = |name: &str| events.iter().position(|event| event.name() == name).expect(name);
+    assert!(at("quality") < at("repaired_next_token") && at("repaired_next_token") < at("repaired_step"));
+    let (again, events) = run(&mut session, &repaired_settings);
+    assert!(!events.iter().any(fits));
+    assert_eq!(again.repaired.as_deref(), Some(&*repaired));
+    // A plan that drops nothing repairs nothing, and is the dense model.
+    let (nothing, events) = run(&mut session, &settings("repair-full"));
+    assert!(nothing.repaired.is_none() && !events.iter().any(fits));
+    assert!((nothing.next_token.metrics.cos_p - 1.0).abs() < 1e-6);
+    // Every task set is done by three models.
+    let (mut choices, mut written) = (0, 0);
+    for what in [Measurement::Choice, Measurement::Retrieval, Measurement::Judge] {
+        for event in measure(&mut session, &repaired_settings, what) {
+            match event {
+                RunEvent::Choice { result } => choices += usize::from(result.repaired.is_some()),
+                RunEvent::Retrieval { report } => {
+                    assert!(report.poolings.iter().all(|pooling| pooling.repaired.is_some()));
+                }
+                RunEvent::Written { result } => written += usize::from(result.repaired.is_some()),
+                RunEvent::Judged { advice } => assert!(advice.iter().any(|advice| advice.because.contains("repaired"))),
+                _ => {}
+            }
+        }
+    }
+    assert!(choices > 50 && written == 3, "{choices} {written}");
+}
+
+/// A repair that does not help on the text kept out of the fit is not applied: the repaired model is the pruned one.
+#[test]
+fn a_repair_that_does_not_help_is_not_applied() {
+    let mut session = session();
+    // A text whose end has nothing of its beginning.
+    session.calibrate(&format!("{} {}", "a a a a a a a a ".repeat(40), "Zebras 1984, ünïcödé! #42 ".repeat(12)));
+    let (report, _) = run(&mut session, &settings("m3_repair-full"));
+    let repaired = report.repaired.expect("a repaired model");
+    if !repaired.report.applied {
+        assert_eq!(repaired.report.numbers, 0);
+        assert_eq!(repaired.next_token, report.next_token);
+        assert_eq!(repaired.generation, report.generation);
+    }
+    assert_eq!(repaired.report.applied, repaired.report.kl_repaired < repaired.report.kl_pruned);
+}
+
+#[test]
+fn a_calibration_text_that_is_too_short_for_a_repair_says_so() {
+    let mut session = session();
+    session.calibrate("Too short.");
+    let settings = settings("m3_repair-bias").run;
+    let error = block_on(session.run(&settings, &Control::unstoppable(), &mut |_| {})).unwrap_err();
+    assert!(error.to_string().contains("at least 16"), "{error}");
 }

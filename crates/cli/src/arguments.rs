@@ -59,6 +59,8 @@ pub enum MeasurementName {
     Retrieval,
     /// Let both models do a sample of every task set, and say what the plan is good for.
     Judge,
+    /// Measure what flipping each switch would do at the prompt.
+    Switches,
     /// Measure how far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     Fidelity,
     /// Do a sample of every task set at every point of --sweep.
@@ -73,6 +75,7 @@ impl From<MeasurementName> for Measurement {
             MeasurementName::Retrieval => Self::Retrieval,
             MeasurementName::Judge => Self::Judge,
             MeasurementName::Fidelity => Self::Fidelity,
+            MeasurementName::Switches => Self::Switches,
             MeasurementName::Sweep => Self::Sweep,
         }
     }

@@ -6,6 +6,7 @@ use crate::experiment::dense::DenseRun;
 use crate::experiment::fidelity;
 use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
+use crate::experiment::switches::switch_effects;
 use crate::experiment::task_runner::TaskRunner;
 use crate::experiment::weights::picture;
 use crate::experiment::{Control, ExperimentError};
@@ -105,6 +106,7 @@ impl<C: Compute> Session<C> {
             Measurement::Judge => self.judge(&mut job).await?,
             Measurement::Sweep => self.sweep(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
+            Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
             Measurement::Picture { layer, matrix } => self.draw(layer, matrix, &mut job).await?,
         }
         (job.tell)(RunEvent::Measured { what });
@@ -301,6 +303,38 @@ impl<C: Compute> Session<C> {
             }
         }
         (job.tell)(RunEvent::Fidelity { report: Box::new(report) });
+        Ok(())
+    }
+
+    /// Measures what flipping each switch would do at the prompt. What is known is sent again at once.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
+    pub async fn measure_switches(
+        &mut self,
+        settings: &RunSettings,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), ExperimentError> {
+        let plan = settings.plan.unrepaired();
+        let dense_key = self.dense_key(settings)?;
+        let temperature = settings.analysis_temperature();
+        let key = (AnalysisKey { dense: dense_key.clone(), temperature }, self.key(&plan));
+        if let Some(effects) = self.switches.get(&key) {
+            tell(RunEvent::Switches { effects: effects.clone() });
+            return Ok(());
+        }
+        let model = self.prune(&plan, control, tell).await?;
+        let (dense, _) = self.dense_run(&dense_key, control).await?;
+        let mut effects = vec![];
+        let mut each = |effect| {
+            effects.push(effect);
+            tell(RunEvent::Switches { effects: vec![effect] });
+        };
+        let done = switch_effects(&model, &dense, temperature, control, &mut each).await;
+        self.keep_dense(dense_key, dense);
+        done?;
+        self.switches.set(key, effects);
         Ok(())
     }
 

@@ -30,7 +30,7 @@ use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
 use prunescope_protocol::prune::{Importance, PruningPlan, Repair};
 use prunescope_protocol::results::{
     ComparedModel, ComparedPosition, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, RepairReport,
-    RepairedResult, RunReport, VariantResult,
+    RepairedResult, RunReport, SwitchEffect, VariantResult,
 };
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::{Question, RetrievalSet};
@@ -107,6 +107,8 @@ pub struct Session<C: Compute> {
     layers: Cached<AnalysisKey, BTreeMap<usize, Vec<LayerTransition>>>,
     /// Results of variants on the dense run's prompt.
     pub(crate) variants: Cached<AnalysisKey, Vec<CachedVariant>>,
+    /// What flipping each switch does, for the latest prompt and plan.
+    pub(crate) switches: Cached<(AnalysisKey, VariantKey), Vec<SwitchEffect>>,
     pub(crate) importance: Option<Importance>,
     pub(crate) tasks: EvaluationCache,
 }
@@ -191,6 +193,7 @@ impl<C: Compute> Session<C> {
             repairs: vec![],
             layers: Cached::default(),
             variants: Cached::default(),
+            switches: Cached::default(),
             importance: None,
             tasks: EvaluationCache::default(),
         }

@@ -10,7 +10,7 @@ use crate::prune::Importance;
 use crate::results::{
     Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
     MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult, RetrievalReport, RunReport,
-    SweepPoint, TokenWeight, VariantResult, WeightReport,
+    SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
 };
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tasks::{Question, RetrievalSet};
@@ -160,6 +160,8 @@ pub enum Measurement {
     Sweep,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     Fidelity,
+    /// What flipping each switch would do at the prompt.
+    Switches,
     /// A picture of one matrix under the plan.
     Picture {
         /// The block.
@@ -420,6 +422,11 @@ pub enum RunEvent {
     Fidelity {
         /// The distances.
         report: Box<FidelityReport>,
+    },
+    /// What flipping some switches would do.
+    Switches {
+        /// The effects measured since the last event.
+        effects: Vec<SwitchEffect>,
     },
     /// Verdicts on the plan.
     Judged {

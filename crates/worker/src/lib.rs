@@ -160,13 +160,18 @@ async fn serve<C: Host>(
             }
             (Request::Run { run, .. } | Request::Measure { run, .. }, None) => tell_of_run(run, RunEvent::Stopped),
             (Request::Run { run, settings }, Some(session)) => {
-                if let Err(error) = run_and_measure_band(session, run, &settings, &control).await {
+                if let Err(error) = run_and_measure_more(session, run, &settings, &control).await {
                     tell_of_run(run, Session::<C>::failure(&error));
                 }
             }
             (Request::Measure { run, settings, measure, what }, Some(session)) => {
                 let done =
                     session.measure(&settings, &measure, what, &control, &mut |event| tell_of_run(run, event)).await;
+                // What the run would have measured afterwards, if this measurement had not come in between.
+                let done = match done {
+                    Ok(()) => session.measure_switches(&settings, &control, &mut |event| tell_of_run(run, event)).await,
+                    stopped => stopped,
+                };
                 if let Err(error) = done {
                     tell_of_run(run, Session::<C>::failure(&error));
                 }
@@ -181,8 +186,9 @@ async fn serve<C: Host>(
     }
 }
 
-/// Makes a run, then measures the band of its layer chart. Does nothing if the run is already superseded.
-async fn run_and_measure_band<C: Compute>(
+/// Makes a run, then measures the band of its layer chart and what each switch would do. Does nothing if the run is
+/// already superseded.
+async fn run_and_measure_more<C: Compute>(
     session: &mut Session<C>,
     run: u64,
     settings: &RunSettings,
@@ -191,7 +197,8 @@ async fn run_and_measure_band<C: Compute>(
     control.checkpoint().await?;
     session.run(settings, control, &mut |event| tell_of_run(run, event)).await?;
     tell_usage();
-    session.measure_layer_band(settings, control, &mut |event| tell_of_run(run, event)).await
+    session.measure_layer_band(settings, control, &mut |event| tell_of_run(run, event)).await?;
+    session.measure_switches(settings, control, &mut |event| tell_of_run(run, event)).await
 }
 
 /// Loads one or two models. The error includes the name of the model that failed.

@@ -24,8 +24,8 @@ pub use not_finite::{ComparedModel, NotFinite, Place};
 pub use quality::TextQuality;
 pub use repair::{RepairReport, RepairedResult};
 pub use report::{
-    Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, RunReport, VariantResult, Written,
-    first_divergence,
+    Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, RunReport, SwitchEffect, VariantResult,
+    Written, first_divergence,
 };
 pub use sweep::{Proportion, SweepLine, SweepPoint};
 pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};

@@ -102,6 +102,24 @@ pub struct LayerTransition {
     pub with_final_norm: Metrics,
 }
 
+/// What flipping one switch would do at the first position after the prompt: the plan with that sublayer dropped, or
+/// restored, compared with the dense model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwitchEffect {
+    /// The block.
+    pub layer: usize,
+    /// Attention or MLP.
+    pub sublayer: SublayerKind,
+    /// Whether flipping drops the sublayer; otherwise it restores it.
+    pub drops: bool,
+    /// cos(p, p̃) afterwards.
+    #[serde(with = "super::number")]
+    pub cos_p: f32,
+    /// KL(p ‖ p̃) afterwards, in nats.
+    #[serde(with = "super::number")]
+    pub kl_dense_pruned: f32,
+}
+
 /// The text of one variant compared with the dense model's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VariantResult {
