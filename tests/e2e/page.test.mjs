@@ -106,6 +106,43 @@ test("a token tells its alternatives in both models", async () => {
   assert.match(details, /Dense.*The.*Pruned.*La/s);
 });
 
+test("Repair brings the answer back in a third text, says what it gains, and goes away again", async () => {
+  await page.click("#repair");
+  await page.waitForSelector("#repaired-text .token");
+  await finished(page);
+  assert.equal(new URL(page.url()).searchParams.get("repair"), "scale");
+  assert.match(await page.textContent("#pruned-text"), /^La France/, "the pruned text stays");
+  assert.equal(await page.textContent("#repaired-text"), "The capital of France is Paris.<|im_end|>");
+  const summary = await page.textContent("#repair-summary");
+  const [, without, repaired] = /([\d.]+) nats without it and ([\d.]+) with it/.exec(summary);
+  assert.ok(Number(repaired) < 0.7 * Number(without), summary);
+  assert.match(summary, /fitted on 256 tokens.*85 tokens that the fit had not seen.*2,304 numbers/);
+  assert.ok((await number(page, "repaired-cos-h")) > (await number(page, "cos-h")));
+  await page.selectOption("#repair-form", "bias");
+  await page.waitForFunction(() => /1,152 numbers/.test(document.querySelector("#repair-summary").textContent));
+  await page.goBack();
+  await page.waitForFunction(() => /2,304 numbers/.test(document.querySelector("#repair-summary").textContent));
+  await page.click("#no-repair");
+  await finished(page);
+  assert.equal(await page.locator("#repaired-text, #repaired-cos-p").count(), 0);
+  assert.equal(new URL(page.url()).searchParams.has("repair"), false);
+});
+
+test("before it is flipped, a switch tells what it would do", async () => {
+  await page.click("#reset");
+  await finished(page);
+  await page.waitForFunction(() => /60 of 60 measured/.test(document.querySelector("main").textContent));
+  await page.hover('[data-switch="m17"]');
+  const [, told] = /switched on here: cos p ([\d.]+)/.exec(await page.textContent("#layer-hint"));
+  await page.click('[data-switch="m17"]');
+  await answered(page);
+  assert.equal((await number(page, "cos-p")).toFixed(3), told);
+  await page.check("#shade-here");
+  assert.match(await page.textContent("#layer-hint"), /switched|changes the next word here/);
+  await page.uncheck("#shade-here");
+  await page.click("#reset");
+});
+
 test("the charts show what was computed, as picture, tooltip and table", async () => {
   await finished(page);
   const colours = (id) => page.evaluate((id) => {
@@ -225,7 +262,7 @@ test("a link restores everything, and says what it ignores", async () => {
   const first = await open(browser, `${server.site}?${query}`);
   await finished(first);
   const settings = await first.evaluate(() => window.prunescope.settings());
-  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, compare: [], sweep: "layers", sample: 20 });
+  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, compare: [], sweep: "layers", sample: 20 });
   assert.equal(await first.getAttribute("#tab-tokens", "aria-selected"), "true");
   const text = await first.textContent("#pruned-text");
   await first.context().grantPermissions(["clipboard-read", "clipboard-write"]);

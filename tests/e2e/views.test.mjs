@@ -221,7 +221,7 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await page.evaluate(() => new Promise((stopped) => {
     new MutationObserver((_, observer) => {
       const stop = document.querySelector("#stop");
-      if (!stop || !/[4-9] of 15/.test(document.querySelector("#sweep-progress").textContent)) return;
+      if (!stop || !/[4-9] of 25/.test(document.querySelector("#sweep-progress").textContent)) return;
       observer.disconnect();
       stop.click();
       stopped();
@@ -230,7 +230,7 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   }));
   await measured(page);
   const before = await points();
-  assert.ok(before >= 4 && before < 15, `${before} points`);
+  assert.ok(before >= 4 && before < 25, `${before} points`);
   assert.equal(await page.textContent("#sweep-start"), "Go on");
   assert.match(await drawn(page, "sweep-choice"), /2 items a point/);
   // A switch in between keeps the points.
@@ -238,7 +238,7 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await finished(page);
   assert.ok((await points()) >= before);
   await page.click("#sweep-start");
-  await page.waitForFunction(() => /15 of 15/.test(document.querySelector("#sweep-progress").textContent), null, { timeout: 240_000 });
+  await page.waitForFunction(() => /25 of 25/.test(document.querySelector("#sweep-progress").textContent), null, { timeout: 240_000 });
   await measured(page);
   for (const id of ["sweep-choice", "sweep-retrieval", "sweep-generation"]) assert.match(await drawn(page, id), /attention from \d+ to \d+ % at 4/);
   await page.click("#judge");

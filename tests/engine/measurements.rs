@@ -287,10 +287,10 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     assert_eq!(first.len(), 7);
     let events = measure(&mut session, &settings, Measurement::Sweep);
     let all = points(&events);
-    // Dropping 0 to 4 of attention, MLP and blocks, in four layers.
-    assert_eq!(all.len(), 15);
+    // Dropping 0 to 4 of attention, MLP and blocks in four layers; the first two also repaired.
+    assert_eq!(all.len(), 25);
     assert_eq!(all[..7], first[..]);
-    assert_eq!(all.last().map(|(_, done, total)| (*done, *total)), Some((15, 15)));
+    assert_eq!(all.last().map(|(_, done, total)| (*done, *total)), Some((25, 25)));
     let place = |event: &RunEvent| matches!(event, RunEvent::SweepPoint { done: 8, .. });
     let eighth = events.iter().position(place).unwrap();
     let work = events[..eighth].iter().filter(|event| matches!(event, RunEvent::Working { .. })).count();
@@ -299,7 +299,7 @@ fn a_stopped_sweep_goes_on_where_it_was() {
         "what is known is told at once"
     );
     let dense: Vec<_> = all.iter().filter(|(point, ..)| point.x == 0).map(|(point, ..)| point.choice).collect();
-    assert!(dense.len() == 3 && dense.windows(2).all(|pair| pair[0] == pair[1]), "all lines begin at the dense model");
+    assert!(dense.len() == 5 && dense.windows(2).all(|pair| pair[0] == pair[1]), "all lines begin at the dense model");
     assert!(all.iter().all(|(point, ..)| point.choice.of == 2 && point.recall_1.of == 2 && point.generation.of == 2));
 }
 
@@ -311,7 +311,16 @@ fn every_axis_has_all_its_points_in_a_fresh_session() {
         _ => vec![0, 1, 2, 3, 4],
     };
     for (sweep, lines) in [
-        (SweepAxis::Layers, vec![SweepLine::Attention, SweepLine::Mlp, SweepLine::Block]),
+        (
+            SweepAxis::Layers,
+            vec![
+                SweepLine::Attention,
+                SweepLine::Mlp,
+                SweepLine::Block,
+                SweepLine::RepairedAttention,
+                SweepLine::RepairedMlp,
+            ],
+        ),
         (SweepAxis::Sparsity, vec![SweepLine::Magnitude, SweepLine::Wanda]),
         (SweepAxis::Bits, vec![SweepLine::RoundToNearest, SweepLine::ActivationAware]),
     ] {

@@ -15,7 +15,7 @@ use crate::writing::write_texts;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::prune::{
-    DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Sparsity,
+    DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Repair, Sparsity,
     SparsityMethod,
 };
 use prunescope_protocol::results::{
@@ -39,6 +39,11 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
             (line, count, PruningPlan::dropping(drop))
         })
     };
+    let repaired = |(line, count, plan): (SweepLine, usize, PruningPlan)| {
+        // Where nothing is dropped it is the dense plan, so that all lines share one measurement.
+        let repair = (count > 0).then_some(Repair::Scale);
+        (line, count, PruningPlan { repair, ..plan })
+    };
     let sparse = |line, method| {
         (0..=8u8).map(move |tenth| {
             let sparse = Sparsity { method, pattern: Pattern::Percent(10 * tenth) };
@@ -58,6 +63,8 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
         SweepAxis::Layers => drops(SweepLine::Attention, DropKind::Attention, 12)
             .chain(drops(SweepLine::Mlp, DropKind::Mlp, 8))
             .chain(drops(SweepLine::Block, DropKind::Block, 6))
+            .chain(drops(SweepLine::RepairedAttention, DropKind::Attention, 12).map(repaired))
+            .chain(drops(SweepLine::RepairedMlp, DropKind::Mlp, 8).map(repaired))
             .collect(),
         SweepAxis::Sparsity => sparse(SweepLine::Magnitude, SparsityMethod::Magnitude)
             .chain(sparse(SweepLine::Wanda, SparsityMethod::Wanda))

@@ -46,6 +46,7 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
     for point in points.values() {
         lines.entry(point.line).or_default().push(point);
     }
+    let place = |wanted: SweepLine| lines.keys().position(|line| *line == wanted);
     let series: Vec<Series> = lines
         .iter()
         .enumerate()
@@ -53,8 +54,9 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
             let interval = |point: &&SweepPoint| score.of(point).interval();
             Series {
                 name: line.name().into(),
-                ink: Ink::Variant(at),
-                dashed: false,
+                // A repaired line is dashed, in the colour of the one without repair.
+                ink: Ink::Variant(line.unrepaired().and_then(place).unwrap_or(at)),
+                dashed: line.unrepaired().is_some(),
                 points: points.iter().map(|point| (point.x as f64, score.of(point).share())).collect(),
                 band: Some(Band {
                     low: points.iter().map(|point| interval(point).0).collect(),
@@ -130,6 +132,18 @@ mod tests {
         let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
         assert_eq!((chart.series.len(), chart.x), (2, (0.0, 8.0)));
         assert!(chart.series[0].band.as_ref().unwrap().low[0] < 0.8);
+        let repaired = Points::from([
+            point(SweepLine::Mlp, 0, 16),
+            point(SweepLine::RepairedMlp, 0, 16),
+            point(SweepLine::RepairedMlp, 2, 12),
+        ]);
+        let Chart::Lines(chart) = panel(&repaired, SweepAxis::Layers, Score::Generation).unwrap().chart else {
+            panic!("lines")
+        };
+        assert_eq!(
+            chart.series.iter().map(|series| (series.ink, series.dashed)).collect::<Vec<_>>(),
+            [(Ink::Variant(0), false), (Ink::Variant(0), true)]
+        );
         assert_eq!(panel(&Points::new(), SweepAxis::Layers, Score::Choice), None);
     }
 }

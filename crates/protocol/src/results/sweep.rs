@@ -57,6 +57,10 @@ pub enum SweepLine {
     RoundToNearest,
     /// AWQ with groups of 64, by bits.
     ActivationAware,
+    /// As [`Self::Attention`], repaired by scale.
+    RepairedAttention,
+    /// As [`Self::Mlp`], repaired by scale.
+    RepairedMlp,
 }
 
 impl SweepLine {
@@ -70,6 +74,17 @@ impl SweepLine {
             Self::Wanda => "Wanda",
             Self::RoundToNearest => "round to nearest",
             Self::ActivationAware => "AWQ",
+            Self::RepairedAttention => "attention, repaired",
+            Self::RepairedMlp => "MLP, repaired",
+        }
+    }
+
+    /// The line without repair, for a repaired one.
+    pub fn unrepaired(self) -> Option<Self> {
+        match self {
+            Self::RepairedAttention => Some(Self::Attention),
+            Self::RepairedMlp => Some(Self::Mlp),
+            _ => None,
         }
     }
 }
