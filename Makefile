@@ -13,7 +13,7 @@ export HOST PORT MODEL
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
-.PHONY: help serve build test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint audit audit-registries licences clean model reference fuzz screenshots
+.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy audit audit-registries licences clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ dist/index.html: $(SITE_SOURCES) | model
 
 test: test-scripts test-native test-page test-kernels ## Run every test
 
+build-tests: ## Compile the native tests
+	cargo test --release --workspace $(WITH_GPU) --no-run
+
 test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
 	cargo test --release --workspace $(WITH_GPU) -- --skip on_a_gpu
 
@@ -41,9 +44,12 @@ test-scripts: ## Run the tests of the site's own scripts, in node
 	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
 	node --test --test-reporter=spec tests/scripts/*.test.mjs
 
+# Suites that need the machine for themselves: they ask whether the page freezes, or how fast a device is.
+ALONE := $(addprefix tests/e2e/,$(addsuffix .test.mjs,endurance page threads webgpu))
 test-page: build reference ## Run the page's tests in Chromium, and in Firefox and WebKit what concerns every browser
 	@scripts/setup-browsers.sh
-	node --test --test-reporter=spec --test-concurrency=1 tests/e2e/*.test.mjs
+	node --test --test-reporter=spec --test-concurrency=2 $(filter-out $(ALONE),$(wildcard tests/e2e/*.test.mjs))
+	node --test --test-reporter=spec --test-concurrency=1 $(ALONE)
 
 test-kernels: model reference ## Hold the GPU's path to the CPU's and the reference, natively on a GPU in software
 	@scripts/setup-browsers.sh
@@ -71,10 +77,14 @@ screenshots: build ## Take the README's pictures anew
 fmt: ## Format the code
 	cargo fmt --all
 
-lint: ## Check formatting, lints and walls between crates, natively and for each of the three programs in the browser
+lint: lint-source clippy ## Check formatting, walls between crates and lints, natively and for each of the three programs in the browser
+
+lint-source: ## Check formatting and walls between crates, which compiles nothing
 	@scripts/check-walls.sh
 	@scripts/check-circles.py
 	cargo fmt --all --check
+
+clippy: ## Check lints, natively and for each of the three programs in the browser
 	cargo clippy --workspace --release --all-targets -- -D warnings
 	cargo clippy --workspace --release --all-targets $(WITH_GPU) -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope --lib --bin page -- -D warnings
