@@ -157,7 +157,7 @@ pub(super) fn CompressionControls() -> impl IntoView {
                 </span>
                 <CalibrationText/>
             </Show>
-            <Progress of_run=true/>
+            <Progress of_run=true id="run-progress"/>
         </div>
     }
 }

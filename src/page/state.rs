@@ -171,11 +171,6 @@ impl AppState {
         self.results.with_untracked(RunResults::repaired_divergence)
     }
 
-    /// Whether the shown results are of a plan that repairs.
-    pub(super) fn shows_repair(&self) -> bool {
-        self.results.plan().with(|plan| plan.repairs().is_some())
-    }
-
     /// The first step at which the dense and the pruned text differ.
     pub(super) fn first_divergence(&self) -> Option<usize> {
         self.results.steps().track();

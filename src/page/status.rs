@@ -138,7 +138,6 @@ pub(super) fn Progress(
     /// Whether the work is part of the main run, not a measurement outside it.
     of_run: bool,
     /// Id of the bar.
-    #[prop(default = if of_run { "run-progress" } else { "measure-progress" })]
     id: &'static str,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();

@@ -15,7 +15,7 @@ use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
 use prunescope_engine::experiment::forward::{Pass, forward_pair, last_outputs};
 use prunescope_engine::experiment::pruned_decoder::PrunedDecoder;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::replacement::{Replacement, Replacements};
+use prunescope_engine::model::replacement::{Replacement, Replacements, Scale};
 use prunescope_engine::model::{Decoder, LoadedModel};
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
@@ -107,7 +107,7 @@ fn check_pair<C: Compute>(family: &str, compute: &C) {
     let dense = PrunedDecoder::dropping(decoder, &PruningPlan::default());
     let dropped = PrunedDecoder::dropping(decoder, &PruningPlan::dropping(format!("a{last}").parse().unwrap()));
     let row = |value: f32| Tensor::<2>::full([1, decoder.config.hidden], value, &compute.device());
-    let scale = Replacement::Scale { scale: row(0.3), bias: row(-0.1) };
+    let scale = Replacement::Scale(Box::new(Scale { factor: row(0.3), bias: row(-0.1) }));
     let replacements = Replacements::new([(Sublayer::attention(last), scale)].into());
     let replaced = dropped.with_replacements(replacements, RepairReport::default());
     let start = ids.len();

@@ -64,7 +64,7 @@ pub(super) fn Views() -> impl IntoView {
             <div class="tabs" role="tablist" aria-label="Charts" on:keydown=key>{VIEWS.map(tab).collect_view()}</div>
             <div class="row between">
                 <Temperature/>
-                <Progress of_run=false/>
+                <Progress of_run=false id="measure-progress"/>
             </div>
         }
     };
@@ -85,7 +85,7 @@ pub(super) fn Views() -> impl IntoView {
                         }).collect_view()}
                     </select>
                 </label>
-                <Progress of_run=false/>
+                <Progress of_run=false id="measure-progress"/>
             </div>
         }
     };

@@ -14,21 +14,25 @@ pub enum Replacement<C: Compute> {
     /// g(u) = b, `[1, hidden]`.
     Bias(Tensor<2>),
     /// g(u) = a ⊙ u + b.
-    Scale {
-        /// a, `[1, hidden]`.
-        scale: Tensor<2>,
-        /// b, `[1, hidden]`.
-        bias: Tensor<2>,
-    },
+    Scale(Box<Scale>),
     /// g(u) = A u + b, with A and b in one layer.
-    Full(Linear<C>),
+    Full(Box<Linear<C>>),
     /// g(u) = A₂ A₁ u + b.
     LowRank {
         /// A₁, `[rank, hidden]`.
-        down: Linear<C>,
+        down: Box<Linear<C>>,
         /// A₂ and b, `[hidden, rank]`.
-        up: Linear<C>,
+        up: Box<Linear<C>>,
     },
+}
+
+/// A factor and an offset per channel.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    /// a, `[1, hidden]`.
+    pub factor: Tensor<2>,
+    /// b, `[1, hidden]`.
+    pub bias: Tensor<2>,
 }
 
 impl<C: Compute> Replacement<C> {
@@ -39,7 +43,7 @@ impl<C: Compute> Replacement<C> {
     pub fn forward(&self, u: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Bias(bias) => y.add(bias.clone()),
-            Self::Scale { scale, bias } => y.add(u.mul(scale.clone())).add(bias.clone()),
+            Self::Scale(map) => y.add(u.mul(map.factor.clone())).add(map.bias.clone()),
             Self::Full(map) => C::linear_residual(map, u, y),
             Self::LowRank { down, up } => C::linear_residual(up, down.forward(u), y),
         }

@@ -12,7 +12,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::compute::{Compute, Linear, read_back};
 use crate::experiment::{Control, ExperimentError};
-use crate::model::replacement::Replacement;
+use crate::model::replacement::{Replacement, Scale};
 use crate::prune::sparsegpt::Factorization;
 
 /// Share of a channel's variance that is added to it, which draws its factor towards 0.
@@ -44,14 +44,14 @@ pub async fn fit<C: Compute>(
             // a = cov(u, t) / (var(u) · (1 + RIDGE)), channel by channel. A channel that never varies keeps a = 0.
             let covariance = u.clone().mul(t).mean_dim(0);
             let variance = u.square().mean_dim(0).mul_scalar(1.0 + RIDGE).add_scalar(f32::MIN_POSITIVE);
-            let scale = covariance.div(variance);
-            let bias = target_mean.sub(scale.clone().mul(input_mean));
-            Ok(Replacement::Scale { scale, bias })
+            let factor = covariance.div(variance);
+            let bias = target_mean.sub(factor.clone().mul(input_mean));
+            Ok(Replacement::Scale(Box::new(Scale { factor, bias })))
         }
         Repair::Full => {
             let weights = least_squares::<C>(u, t, compute, control).await?.weights;
             let bias = bias::<C>(&weights, input_mean, target_mean, compute).await?;
-            Ok(Replacement::Full(linear(weights, Some(bias), compute).await?))
+            Ok(Replacement::Full(Box::new(linear(weights, Some(bias), compute).await?)))
         }
         Repair::Rank(rank) => {
             let solution = least_squares::<C>(u, t, compute, control).await?;
@@ -63,8 +63,8 @@ pub async fn fit<C: Compute>(
             let both = C::product(up.clone(), down.clone().transpose());
             let bias = bias::<C>(&both, input_mean, target_mean, compute).await?;
             Ok(Replacement::LowRank {
-                down: linear(down, None, compute).await?,
-                up: linear(up, Some(bias), compute).await?,
+                down: Box::new(linear(down, None, compute).await?),
+                up: Box::new(linear(up, Some(bias), compute).await?),
             })
         }
     }
