@@ -15,8 +15,8 @@ use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance};
 use prunescope_protocol::settings::Settings;
 
-/// KL in nats at which a switch's shade by its effect is strongest.
-const FULL_SHADE_KL: f32 = 4.0;
+/// Rise of KL in nats at which a switch's shade by its effect is strongest.
+const FULL_SHADE_KL: f32 = 2.0;
 /// Rows of the grid, from top to bottom.
 const ROWS: [DropKind; 3] = [DropKind::Block, DropKind::Attention, DropKind::Mlp];
 
@@ -220,13 +220,15 @@ fn effect(state: AppState, switch: Switch) -> String {
     }
     let known = state.results.switches().with(|known| known.get(&Sublayer { layer: switch.layer, kind }).copied());
     known.map_or(String::new(), |known| {
-        let how = if known.drops { "switched off" } else { "switched on" };
+        let how = if known.drops { "Switched off" } else { "Switched on" };
         format!(". {how} here: cos p {:.3}, KL(dense ‖ pruned) {:.3} nats", known.cos_p, known.kl_dense_pruned)
     })
 }
 
-/// Shade of a switch by what switching it off does to the next token here: 0 for nothing, 1 for much.
+/// Shade of a switch by how much more of the next token's distribution is lost here when it is switched off too: 0 for
+/// nothing, 1 for much.
 fn effect_shade(state: AppState, switch: Switch) -> String {
+    let now = state.results.next_token().with(|next| next.as_ref().map_or(0.0, |next| next.metrics.kl_dense_pruned));
     let of = |kind| state.results.switches().with(|known| known.get(&Sublayer { layer: switch.layer, kind }).copied());
     let effects = match switch.kind {
         DropKind::Attention => [of(SublayerKind::Attention), None],
@@ -234,7 +236,7 @@ fn effect_shade(state: AppState, switch: Switch) -> String {
         DropKind::Block => [of(SublayerKind::Attention), of(SublayerKind::Mlp)],
     };
     let most = effects.into_iter().flatten().map(|effect| effect.kl_dense_pruned).fold(0.0, f32::max);
-    format!("{:.2}", (most / FULL_SHADE_KL).min(1.0).sqrt())
+    format!("{:.2}", ((most - now).max(0.0) / FULL_SHADE_KL).min(1.0).sqrt())
 }
 
 /// A switch's state in words, and what flipping it would do.

@@ -150,7 +150,12 @@ fn verdict(state: AppState) -> String {
     if let Some(repaired) =
         repaired.filter(|_| state.results.repair().with(|repair| repair.as_ref().is_some_and(|repair| repair.applied)))
     {
-        return format!("{numbers}. {}.", verdict::repaired(&metrics, &repaired));
+        let is_done = state.results.report().with(Option::is_some);
+        let texts = match state.repaired_divergence() {
+            None if is_done => "; the repaired model writes the dense model's text again",
+            _ => "",
+        };
+        return format!("{numbers}. {}{texts}.", verdict::repaired(&metrics, &repaired));
     }
     match state.first_divergence() {
         Some(0) => format!("{numbers}, and the texts differ from the first token on."),

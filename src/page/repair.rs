@@ -23,7 +23,7 @@ pub(super) fn OfferRepair() -> impl IntoView {
     view! {
         <Show when=move || is_offered.get()>
             <p class="offer">
-                <button id="repair" on:click=repair>"Repair"</button>
+                <button id="repair" class="primary" on:click=repair>"Repair"</button>
                 <span>"puts a factor and an offset per channel in place of what is switched off. It takes seconds, no training."</span>
             </p>
         </Show>

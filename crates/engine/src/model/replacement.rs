@@ -12,7 +12,7 @@ use crate::compute::{Compute, Linear};
 #[derive(Clone, Debug)]
 pub enum Replacement<C: Compute> {
     /// g(u) = b, `[1, hidden]`.
-    Bias(Tensor<2>),
+    Bias(Box<Tensor<2>>),
     /// g(u) = a ⊙ u + b.
     Scale(Box<Scale>),
     /// g(u) = A u + b, with A and b in one layer.
@@ -42,7 +42,7 @@ impl<C: Compute> Replacement<C> {
     /// * `y`: the residual stream before the sublayer, `[rows, hidden]`.
     pub fn forward(&self, u: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Bias(bias) => y.add(bias.clone()),
+            Self::Bias(bias) => y.add((**bias).clone()),
             Self::Scale(map) => y.add(u.mul(map.factor.clone())).add(map.bias.clone()),
             Self::Full(map) => C::linear_residual(map, u, y),
             Self::LowRank { down, up } => C::linear_residual(up, down.forward(u), y),

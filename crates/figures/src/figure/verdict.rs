@@ -32,9 +32,9 @@ pub fn repaired(pruned: &Metrics, repaired: &Metrics) -> String {
     let how = match (repaired.cos_p, repaired.kl_dense_pruned < pruned.kl_dense_pruned) {
         (ALIKE.., _) => "the repair brings them back",
         (_, true) => "the repair brings part of them back",
-        (_, false) => "the repair does not help this prompt",
+        (_, false) => "the repair does not help",
     };
-    format!("For the first token, {how}: cos p {:.3} instead of {:.3}", repaired.cos_p, pruned.cos_p)
+    format!("At the first token {how} (cos p {:.3} instead of {:.3})", repaired.cos_p, pruned.cos_p)
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
             kl_dense_pruned,
             ..Metrics::from_values(&[0.0; Metrics::NAMES.len()])
         };
-        assert!(repaired(&with(0.1, 3.0), &with(0.99, 0.1)).contains("brings them back: cos p 0.990 instead of 0.100"));
+        assert!(repaired(&with(0.1, 3.0), &with(0.99, 0.1)).contains("brings them back (cos p 0.990 instead of 0.100"));
         assert!(repaired(&with(0.1, 3.0), &with(0.7, 1.0)).contains("part of them back"));
         assert!(repaired(&with(0.1, 3.0), &with(0.05, 4.0)).contains("does not help"));
         for cos_p in [0.85, 0.99, 1.0] {

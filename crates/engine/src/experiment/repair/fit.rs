@@ -35,7 +35,7 @@ pub async fn fit<C: Compute>(
 ) -> Result<Replacement<C>, ExperimentError> {
     let target_mean = t.clone().mean_dim(0);
     if repair == Repair::Bias {
-        return Ok(Replacement::Bias(target_mean));
+        return Ok(Replacement::Bias(Box::new(target_mean)));
     }
     let input_mean = u.clone().mean_dim(0);
     let (u, t) = (u.sub(input_mean.clone()), t.sub(target_mean.clone()));
