@@ -482,13 +482,14 @@ fn every_switch_is_known_before_it_is_flipped() {
 #[test]
 fn a_repaired_model_is_a_third_one() {
     let mut session = session();
-    let (pruned, _) = run(&mut session, &settings("m1,m2"));
-    let repaired_settings = settings("m1,m2_repair-scale");
+    session.fit_repairs_on(96);
+    let (pruned, _) = run(&mut session, &settings("m2"));
+    let repaired_settings = settings("m2_repair-scale");
     let (report, events) = run(&mut session, &repaired_settings);
     assert_eq!((&report.next_token, &report.generation), (&pruned.next_token, &pruned.generation));
     let repaired = report.repaired.expect("a repaired model");
-    assert!(repaired.report.applied && repaired.report.kl_repaired < repaired.report.kl_pruned, "{repaired:?}");
-    assert_eq!(repaired.report.numbers, 2 * 2 * report.model.config.hidden);
+    assert!(repaired.report.applied && repaired.report.kl_repaired < repaired.report.kl_pruned);
+    assert_eq!(repaired.report.numbers, 2 * report.model.config.hidden);
     let fits = |event: &RunEvent| matches!(event, RunEvent::Working { what, .. } if what.contains("repair"));
     assert!(events.iter().any(fits));
     let at = |name: &str| events.iter().position(|event| event.name() == name).expect(name);
@@ -522,16 +523,12 @@ fn a_repaired_model_is_a_third_one() {
 #[test]
 fn a_repair_that_does_not_help_is_not_applied() {
     let mut session = session();
-    // A text whose end has nothing of its beginning.
-    session.calibrate(&format!("{} {}", "a a a a a a a a ".repeat(40), "Zebras 1984, ünïcödé! #42 ".repeat(12)));
-    let (report, _) = run(&mut session, &settings("m3_repair-full"));
+    // In a model of random weights there is little to learn.
+    let (report, _) = run(&mut session, &settings("m1,m2_repair-scale"));
     let repaired = report.repaired.expect("a repaired model");
-    if !repaired.report.applied {
-        assert_eq!(repaired.report.numbers, 0);
-        assert_eq!(repaired.next_token, report.next_token);
-        assert_eq!(repaired.generation, report.generation);
-    }
-    assert_eq!(repaired.report.applied, repaired.report.kl_repaired < repaired.report.kl_pruned);
+    assert!(!repaired.report.applied && repaired.report.kl_repaired > repaired.report.kl_pruned);
+    assert_eq!(repaired.report.numbers, 0);
+    assert_eq!((&repaired.next_token, &repaired.generation), (&report.next_token, &report.generation));
 }
 
 #[test]

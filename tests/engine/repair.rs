@@ -60,7 +60,7 @@ fn measure<C: Compute>(session: &mut Session<C>, case: &Case) -> (RepairReport, 
 fn check<C: Compute>(session: &mut Session<C>, name: &str) {
     let file = crate::common::root().join("target/reference").join(name).with_extension("json");
     let reference: Reference = serde_json::from_slice(&fs::read(file).expect("run `make reference` first")).unwrap();
-    assert!(reference.cases.len() >= 4);
+    assert!(reference.cases.len() >= 2);
     let mut errors = Errors::new(name);
     for case in &reference.cases {
         let place = format!("{name}, {} repaired by {} on {} tokens", case.plan, case.repair, case.tokens);

@@ -18,7 +18,7 @@ use crate::prune::sparsegpt::Factorization;
 /// Share of a channel's variance that is added to it, which draws its factor towards 0.
 const RIDGE: f32 = 0.01;
 /// Steps of the subspace iteration that finds the leading eigenvectors of a low-rank map.
-const ITERATIONS: usize = 16;
+const ITERATIONS: usize = 64;
 /// Seed of the subspace iteration's start.
 const SEED: u64 = 1;
 
