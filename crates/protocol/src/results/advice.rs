@@ -23,7 +23,7 @@ pub enum Verdict {
     Repairable,
     /// More is lost, or too few items were measured.
     PartlyLost,
-    /// Less than [`LOST_SHARE`] of the dense score is left, even at the upper end of the 95 % interval.
+    /// Less than [`LOST_SHARE`] of the dense score is left, even at the upper 95 % bound.
     Lost,
     /// The dense model itself cannot do the task, so pruning cannot be judged by it.
     Unclear,
@@ -73,7 +73,6 @@ impl Verdict {
         let of = |flags: &[bool]| Proportion::of(flags.iter().copied());
         let (dense, pruned) = (of(&scores.dense), of(&scores.pruned));
         let (dense_low, _) = dense.interval();
-        let (_, pruned_high) = pruned.interval();
         let keeps = |score: Proportion| score.share() >= dense.share() - SAFE_LOSS;
         let repaired = scores.repaired.as_deref().is_some_and(|repaired| {
             let (score, p) = (of(repaired), mcnemar(&scores.pruned, repaired));
@@ -85,7 +84,7 @@ impl Verdict {
             Self::Safe
         } else if dense.of >= FEWEST_ITEMS && repaired {
             Self::Repairable
-        } else if pruned_high < LOST_SHARE * dense.share() {
+        } else if pruned.upper_bound() < LOST_SHARE * dense.share() {
             Self::Lost
         } else {
             Self::PartlyLost
@@ -141,7 +140,9 @@ impl Advice {
             Verdict::PartlyLost => format!(
                 "more than {loss:.0} points are lost by pruning, but not surely more than half of the dense score"
             ),
-            Verdict::Lost => format!("surely less than {:.0} % of the dense score is left", 100.0 * LOST_SHARE),
+            Verdict::Lost => {
+                format!("with 95 % confidence less than {:.0} % of the dense score is left", 100.0 * LOST_SHARE)
+            }
             Verdict::Unclear => "the dense model itself hardly manages it".into(),
         });
         if let Some(repaired) = scores.repaired.as_ref().filter(|_| verdict != Verdict::Unclear) {

@@ -12,7 +12,9 @@ pub struct Proportion {
 }
 
 /// Standard normal quantile of a two-sided 95 % interval.
-const Z95: f64 = 1.96;
+const TWO_SIDED_95: f64 = 1.96;
+/// Standard normal quantile of a one-sided 95 % bound.
+const ONE_SIDED_95: f64 = 1.645;
 
 impl Proportion {
     /// Counts the true flags.
@@ -29,12 +31,21 @@ impl Proportion {
 
     /// Wilson's 95 % score interval (1927) of the share.
     pub fn interval(self) -> (f64, f64) {
+        self.wilson(TWO_SIDED_95)
+    }
+
+    /// The share that is not exceeded with 95 % confidence, by the same method.
+    pub fn upper_bound(self) -> f64 {
+        self.wilson(ONE_SIDED_95).1
+    }
+
+    fn wilson(self, z: f64) -> (f64, f64) {
         if self.of == 0 {
             return (0.0, 1.0);
         }
-        let (n, p, z2) = (self.of as f64, self.share(), Z95 * Z95);
+        let (n, p, z2) = (self.of as f64, self.share(), z * z);
         let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-        let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n);
+        let half = z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n);
         ((middle - half).max(0.0), (middle + half).min(1.0))
     }
 }
