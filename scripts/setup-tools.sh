@@ -9,7 +9,8 @@ network="check the network connection to the package registries and run make aga
 
 # Build fast: optimising a tool that runs for a second would cost minutes.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
-unset CARGO_TARGET_DIR RUSTFLAGS
+# The tools are others' programs, which are not linted here (.ci/run).
+unset CARGO_TARGET_DIR RUSTFLAGS RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
 
 bindgen=$(locked_version wasm-bindgen)
 [ -n "$bindgen" ] || die "Cargo.lock names no wasm-bindgen: restore it with «git checkout Cargo.lock»."

@@ -39,7 +39,7 @@ mkdir -p "$build/src"
 printf '[package]\nname = "standard_library"\nversion = "0.0.0"\nedition = "2021"\n' >"$build/Cargo.toml"
 : >"$build/src/lib.rs"
 # Embedded bitcode lets a later link-time optimisation read these libraries.
-(cd "$build" && quietly build-std env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C embed-bitcode=yes" \
+(cd "$build" && quietly build-std env -u RUSTUP_TOOLCHAIN -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C embed-bitcode=yes" \
     CARGO_TARGET_DIR="$build/target" cargo build --release -Zbuild-std=std,panic_abort --target "$TARGET") \
     || die "the standard library for $TARGET did not build: $mend."
 
