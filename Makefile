@@ -13,7 +13,7 @@ export HOST PORT MODEL
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
-.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy audit audit-registries licences clean model reference fuzz screenshots
+.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -84,9 +84,13 @@ lint-source: ## Check formatting and walls between crates, which compiles nothin
 	@scripts/check-circles.py
 	cargo fmt --all --check
 
-clippy: ## Check lints, natively and for each of the three programs in the browser
+clippy: clippy-native clippy-site ## Check lints, natively and for each of the three programs in the browser
+
+clippy-native:
 	cargo clippy --workspace --release --all-targets -- -D warnings
 	cargo clippy --workspace --release --all-targets $(WITH_GPU) -- -D warnings
+
+clippy-site:
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope --lib --bin page -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --lib --bin worker -- -D warnings
 	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --features webgpu --lib --bin worker_webgpu -- -D warnings
