@@ -257,33 +257,19 @@ impl RunResults {
         if before.plan != *plan {
             before.forget_plan();
         }
-        let Self {
-            choice,
-            retrieval,
-            written,
-            advice,
-            picture,
-            fidelity,
-            sweep,
-            sweep_progress,
-            importance,
-            weights,
-            ..
-        } = before;
-        let plan = plan.clone();
         *self = Self {
             run,
-            plan,
-            choice,
-            retrieval,
-            written,
-            advice,
-            picture,
-            fidelity,
-            sweep,
-            sweep_progress,
-            importance,
-            weights,
+            plan: plan.clone(),
+            choice: before.choice,
+            retrieval: before.retrieval,
+            written: before.written,
+            advice: before.advice,
+            picture: before.picture,
+            fidelity: before.fidelity,
+            sweep: before.sweep,
+            sweep_progress: before.sweep_progress,
+            importance: before.importance,
+            weights: before.weights,
             ..Self::default()
         };
     }

@@ -22,9 +22,7 @@ pub(super) fn Pipeline() -> impl IntoView {
     let repaired_token = move || {
         state.results.repaired_next_token().with(|next| {
             let top = next.as_ref()?.top.pruned.first()?;
-            Some(view! {
-                <span id="repaired-token">"repaired "<code>{top.text.clone()}</code><small>{format!("{:.0} %", 100.0 * top.pruned)}</small></span>
-            })
+            Some(view! { <span id="repaired-token">"repaired "{token(top.text.clone(), top.pruned)}</span> })
         })
     };
     let winner = move |pruned: bool| {
@@ -35,11 +33,7 @@ pub(super) fn Pipeline() -> impl IntoView {
             })
         })
     };
-    let next = move |pruned: bool| {
-        winner(pruned).map(
-            |(text, probability)| view! { <code>{text}</code><small>{format!("{:.0} %", 100.0 * probability)}</small> },
-        )
-    };
+    let next = move |pruned: bool| winner(pruned).map(|(text, probability)| token(text, probability));
     let kept = move || {
         let dropped: usize = state.settings.with(|settings| {
             [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.run.plan.drop.count(*kind)).sum()
@@ -80,6 +74,11 @@ pub(super) fn Pipeline() -> impl IntoView {
             <p class="verdict" id="verdict" aria-live="polite">{move || verdict(state)}</p>
         </div>
     }
+}
+
+/// A token with its probability.
+fn token(text: String, probability: f32) -> impl IntoView {
+    view! { <code>{text}</code><small>{format!("{:.0} %", 100.0 * probability)}</small> }
 }
 
 #[component]

@@ -25,6 +25,12 @@ pub(crate) fn tiny_model() -> PathBuf {
     root().join("tests/fixtures/tiny.gguf")
 }
 
+/// A file of the reference program, made by `make reference`.
+pub(crate) fn reference(name: &str, extension: &str) -> Vec<u8> {
+    let path = root().join("target/reference").join(name).with_extension(extension);
+    std::fs::read(path).expect("run `make reference` first")
+}
+
 /// The machine's GPU, opened once for all tests of the program.
 #[cfg(feature = "gpu")]
 pub(crate) fn gpu() -> Gpu {

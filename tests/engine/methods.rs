@@ -3,7 +3,6 @@
 //! `make reference` computes the expected weights into `target/reference/`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use futures::executor::block_on;
@@ -47,10 +46,11 @@ const SPARSE_GPT_TOLERANCE: f64 = 6e-5;
 fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
     let mut model = load(path, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
     let mut errors = Errors::new(format!("{name}, {compute:?}"));
-    let file = crate::common::root().join("target/reference").join(name);
-    let read = |extension| fs::read(file.with_extension(extension)).expect("run `make reference` first");
-    let reference: Reference = serde_json::from_slice(&read("json")).unwrap();
-    let numbers: Vec<f32> = read("bin").chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let reference: Reference = serde_json::from_slice(&crate::common::reference(name, "json")).unwrap();
+    let numbers: Vec<f32> = crate::common::reference(name, "bin")
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
     // Later layers do not affect this one, and need not read the calibration text.
     model.decoder.config.layers = reference.layer + 1;
     model.decoder.blocks.truncate(reference.layer + 1);

@@ -3,7 +3,6 @@
 //! `make reference` computes the expected numbers into `target/reference/`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -96,10 +95,11 @@ fn check_metrics(
 fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tolerances) {
     let mut errors = Errors::new(format!("{name}, {compute:?}"));
     let model = load(model_path, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
-    let path = crate::common::root().join("target/reference").join(name);
-    let read = |extension| fs::read(path.with_extension(extension)).expect("run `make reference` first");
-    let reference: Expected = serde_json::from_slice(&read("json")).unwrap();
-    let numbers: Vec<f32> = read("f32").chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let reference: Expected = serde_json::from_slice(&crate::common::reference(name, "json")).unwrap();
+    let numbers: Vec<f32> = crate::common::reference(name, "f32")
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
     assert!(reference.cases.len() >= 12, "three prompts and four plans");
     let LoadedModel { decoder, .. } = load(model_path, compute.clone()).unwrap();
     let session = Session::new(model, "", || 0.0);

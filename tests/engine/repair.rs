@@ -2,7 +2,6 @@
 //!
 //! `make reference` computes the expected numbers into `target/reference/`.
 
-use std::fs;
 use std::path::Path;
 
 use futures::executor::block_on;
@@ -58,8 +57,7 @@ fn measure<C: Compute>(session: &mut Session<C>, case: &Case) -> (RepairReport, 
 }
 
 fn check<C: Compute>(session: &mut Session<C>, name: &str) {
-    let file = crate::common::root().join("target/reference").join(name).with_extension("json");
-    let reference: Reference = serde_json::from_slice(&fs::read(file).expect("run `make reference` first")).unwrap();
+    let reference: Reference = serde_json::from_slice(&crate::common::reference(name, "json")).unwrap();
     assert!(reference.cases.len() >= 2);
     let mut errors = Errors::new(name);
     for case in &reference.cases {

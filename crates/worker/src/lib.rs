@@ -165,14 +165,13 @@ async fn serve<C: Host>(
                 }
             }
             (Request::Measure { run, settings, measure, what }, Some(session)) => {
-                let done =
-                    session.measure(&settings, &measure, what, &control, &mut |event| tell_of_run(run, event)).await;
-                // What the run would have measured afterwards, if this measurement had not come in between.
-                let done = match done {
-                    Ok(()) => session.measure_switches(&settings, &control, &mut |event| tell_of_run(run, event)).await,
-                    stopped => stopped,
+                let mut tell = |event| tell_of_run(run, event);
+                let done = async {
+                    session.measure(&settings, &measure, what, &control, &mut tell).await?;
+                    // What the run would have measured afterwards, if this measurement had not come in between.
+                    session.measure_switches(&settings, &control, &mut tell).await
                 };
-                if let Err(error) = done {
+                if let Err(error) = done.await {
                     tell_of_run(run, Session::<C>::failure(&error));
                 }
             }

@@ -163,7 +163,7 @@ pub async fn read_back(x: Tensor<2>) -> Result<Vec<f32>, String> {
 }
 
 /// Uploads row-major numbers as a tensor.
-fn on_device(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+pub(crate) fn on_device(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 

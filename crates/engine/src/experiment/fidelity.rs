@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::forward::Pass;
+use super::forward::{Pass, outputs_at};
 use super::generation::token_losses;
 use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
@@ -47,19 +47,15 @@ pub async fn fidelity<C: Compute>(
     let (mut dense_losses, mut losses) = (vec![], vec![]);
     for begin in (0..ids.len()).step_by(ROWS_AT_ONCE) {
         control.checkpoint().await?;
-        let rows = ROWS_AT_ONCE.min(ids.len() - begin);
-        let outputs = |(decoder, hidden): (&Decoder<C>, &Tensor<2>)| {
-            let hidden = hidden.clone().narrow(0, begin, rows);
-            ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
-        };
-        let (dense, pruned) = (outputs(dense), outputs(pruned));
+        let end = (begin + ROWS_AT_ONCE).min(ids.len());
+        let [dense, pruned] = [dense, pruned].map(|(decoder, hidden)| outputs_at(decoder, hidden, begin..end));
         for compared in read_all(vec![C::compare(&dense, &pruned, 1.0, true)]).await.map_err(ExperimentError::device)? {
             divergences.push(compared.metrics.kl_dense_pruned);
             let likeliest = [&compared.dense_top, &compared.pruned_top].map(|top| top.first().map(|token| token.id));
             same_top += usize::from(likeliest[0] == likeliest[1]);
         }
         // The last position predicts no token of the text.
-        let next = &ids[begin + 1..(begin + 1 + rows).min(ids.len())];
+        let next = &ids[begin + 1..(end + 1).min(ids.len())];
         if !next.is_empty() {
             let of = |outputs: ModelOutputs| token_losses(outputs.logits.narrow(0, 0, next.len()), next);
             dense_losses.push(of(dense));

@@ -159,6 +159,14 @@ pub async fn forward_pair<C: Compute>(
     Ok((stream, spaces))
 }
 
+/// h and z of some positions, one row each.
+///
+/// * `hidden`: h of all positions, `[positions, hidden]`.
+pub fn outputs_at<C: Compute>(decoder: &Decoder<C>, hidden: &Tensor<2>, positions: Range<usize>) -> ModelOutputs {
+    let hidden = hidden.clone().narrow(0, positions.start, positions.len());
+    ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
+}
+
 /// h and z of the last position, `[1, hidden]` and `[1, vocabulary]`.
 ///
 /// * `x`: the residual stream after the last sublayer, `[rows, hidden]`.

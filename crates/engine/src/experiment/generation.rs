@@ -6,7 +6,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData, Transaction, activation::log_softmax};
 
 use super::dense::{DenseRun, DenseStep};
-use super::forward::{Pass, forward_pair, last_outputs};
+use super::forward::{Pass, forward_pair, last_outputs, outputs_at};
 use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
@@ -70,10 +70,8 @@ impl TeacherForcedOutputs {
     fn spaces<C: Compute>(&self, decoder: &Decoder<C>, positions: Range<usize>) -> ModelOutputs {
         let known = (positions.start == 0).then(|| self.prompt.clone());
         let first = positions.start.saturating_sub(1);
-        let behind = self.behind.as_ref().filter(|_| positions.end > first + 1).map(|hidden| {
-            let hidden = hidden.clone().narrow(0, first, positions.end - 1 - first);
-            ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
-        });
+        let behind = self.behind.as_ref().filter(|_| positions.end > first + 1);
+        let behind = behind.map(|hidden| outputs_at(decoder, hidden, first..positions.end - 1));
         let (hidden, logits) = known.into_iter().chain(behind).map(|spaces| (spaces.hidden, spaces.logits)).unzip();
         ModelOutputs { hidden: Tensor::cat(hidden, 0), logits: Tensor::cat(logits, 0) }
     }

@@ -3,14 +3,14 @@
 //! u `[tokens, hidden]` are the sublayer's normed inputs and t `[tokens, hidden]` what the map should add. A bar marks
 //! the mean over tokens; covariances are population covariances.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use prunescope_formats::tensor::StoredMatrix;
 use prunescope_protocol::prune::Repair;
 use prunescope_quant::TensorType;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::compute::{Compute, Linear, read_back};
+use crate::compute::{Compute, Linear, on_device, read_back};
 use crate::experiment::{Control, ExperimentError};
 use crate::model::replacement::{Replacement, Scale};
 use crate::prune::sparsegpt::Factorization;
@@ -50,7 +50,7 @@ pub async fn fit<C: Compute>(
         }
         Repair::Full => {
             let weights = least_squares::<C>(u, t, compute, control).await?.weights;
-            let bias = bias::<C>(&weights, input_mean, target_mean, compute).await?;
+            let bias = bias::<C>(&weights, input_mean, target_mean).await?;
             Ok(Replacement::Full(Box::new(linear(weights, Some(bias), compute).await?)))
         }
         Repair::Rank(rank) => {
@@ -61,7 +61,7 @@ pub async fn fit<C: Compute>(
             // A = V Vᵀ W, the best map of this rank by the error of its output (reduced-rank regression).
             let down = C::product(up.clone().transpose(), solution.weights.transpose());
             let both = C::product(up.clone(), down.clone().transpose());
-            let bias = bias::<C>(&both, input_mean, target_mean, compute).await?;
+            let bias = bias::<C>(&both, input_mean, target_mean).await?;
             Ok(Replacement::LowRank {
                 down: Box::new(linear(down, None, compute).await?),
                 up: Box::new(linear(up, Some(bias), compute).await?),
@@ -103,7 +103,7 @@ async fn least_squares<C: Compute>(
         control.checkpoint().await?;
     }
     // (Cov(u) + λI)⁻¹ = Uᵀ U, so W = (Cov(t, u) Uᵀ) U.
-    let factor = on_device(work.finish().dense(), [width, width], compute);
+    let factor = on_device(work.finish().dense(), [width, width], &compute.device());
     let half = C::product(covariance.clone(), factor.clone());
     Ok(Solution { weights: C::product(half, factor.transpose()), covariance })
 }
@@ -113,7 +113,6 @@ async fn bias<C: Compute>(
     weights: &Tensor<2>,
     input_mean: Tensor<2>,
     target_mean: Tensor<2>,
-    _: &C,
 ) -> Result<Vec<f32>, ExperimentError> {
     let bias = target_mean.sub(C::product(input_mean, weights.clone()));
     read_back(bias).await.map_err(ExperimentError::device)
@@ -144,11 +143,11 @@ async fn leading_eigenvectors<C: Compute>(
     // One vector a row.
     let mut rows: Vec<f32> = (0..count * n).map(|_| random.next_u32() as f32 / u32::MAX as f32 - 0.5).collect();
     for _ in 0..ITERATIONS {
-        let product = C::product(on_device(rows, [count, n], compute), matrix.clone());
+        let product = C::product(on_device(rows, [count, n], &compute.device()), matrix.clone());
         rows = read_back(product).await.map_err(ExperimentError::device)?;
         orthonormalize(&mut rows, n);
     }
-    Ok(on_device(rows, [count, n], compute).transpose())
+    Ok(on_device(rows, [count, n], &compute.device()).transpose())
 }
 
 /// Makes the rows of a matrix with `width` columns orthonormal (modified Gram–Schmidt, twice for accuracy). A row that
@@ -171,10 +170,6 @@ fn orthonormalize(rows: &mut [f32], width: usize) {
     }
 }
 
-fn on_device<C: Compute>(values: Vec<f32>, shape: [usize; 2], compute: &C) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values, shape), &compute.device())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +181,7 @@ mod tests {
     const TOKENS: usize = 40;
 
     fn tensor(values: &[f32]) -> Tensor<2> {
-        on_device(values.to_vec(), [values.len() / WIDTH, WIDTH], &Cpu)
+        on_device(values.to_vec(), [values.len() / WIDTH, WIDTH], &Cpu.device())
     }
 
     /// Σ ‖t − g(u)‖².

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
-use super::forward::Pass;
+use super::forward::{Pass, outputs_at};
 use super::pruned_decoder::PrunedDecoder;
 use super::weights::Progress;
 use super::{Control, ExperimentError};
 use crate::compute::attention::Positions;
 use crate::compute::{Compute, KeyValueCache};
-use crate::metrics::{ModelOutputs, read_all};
+use crate::metrics::read_all;
 use crate::model::Decoder;
 use crate::model::replacement::Replacements;
 use prunescope_protocol::model::Sublayer;
@@ -188,8 +188,8 @@ pub async fn fit_repair<C: Compute>(
     }
     let mut cache = KeyValueCache::new(dense.config.layers);
     let unrepaired = Pass::pruned(model, first.min(sublayers), 0).last(unrepaired, &mut cache, control).await?;
-    let before = mean_kl((dense, &x.x[last]), (&model.decoder, &unrepaired), control).await?;
-    let after = mean_kl((dense, &x.x[last]), (&model.decoder, &y.x[last]), control).await?;
+    let streams = [&unrepaired, &y.x[last]];
+    let [before, after] = mean_kl((dense, &x.x[last]), (&model.decoder, streams), control).await?;
     progress("Fitting the repair", sublayers, sublayers);
     let applied = after < before;
     let report = RepairReport {
@@ -204,23 +204,27 @@ pub async fn fit_repair<C: Compute>(
     Ok((if applied { Replacements::new(replacements) } else { Replacements::default() }, report))
 }
 
-/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, for residual streams after the last sublayer.
+/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, for each of the pruned model's streams.
+///
+/// * Each model has its decoder and its residual streams after the last sublayer.
 async fn mean_kl<C: Compute>(
     (dense, x): (&Decoder<C>, &Tensor<2>),
-    (pruned, y): (&Decoder<C>, &Tensor<2>),
+    (pruned, streams): (&Decoder<C>, [&Tensor<2>; 2]),
     control: &Control,
-) -> Result<f32, ExperimentError> {
+) -> Result<[f32; 2], ExperimentError> {
     let [rows, _] = x.dims();
-    let mut sum = 0.0;
+    let h = dense.final_norm(x.clone());
+    let pruned_h = streams.map(|y| pruned.final_norm(y.clone()));
+    let mut sums = [0.0; 2];
     for begin in (0..rows).step_by(ROWS_AT_ONCE) {
-        control.checkpoint().await?;
-        let outputs = |decoder: &Decoder<C>, x: &Tensor<2>| {
-            let hidden = decoder.final_norm(x.clone().narrow(0, begin, ROWS_AT_ONCE.min(rows - begin)));
-            ModelOutputs { logits: decoder.logits(hidden.clone()), hidden }
-        };
-        let pending = C::compare(&outputs(dense, x), &outputs(pruned, y), 1.0, false);
-        let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
-        sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
+        let some = begin..(begin + ROWS_AT_ONCE).min(rows);
+        let outputs = outputs_at(dense, &h, some.clone());
+        for (sum, h) in sums.iter_mut().zip(&pruned_h) {
+            control.checkpoint().await?;
+            let pending = C::compare(&outputs, &outputs_at(pruned, h, some.clone()), 1.0, false);
+            let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
+            *sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
+        }
     }
-    Ok((sum / rows as f64) as f32)
+    Ok(sums.map(|sum| (sum / rows as f64) as f32))
 }
