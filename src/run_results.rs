@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::{Importance, PruningPlan};
+use prunescope_protocol::prune::{Importance, OwnAnswer, PruningPlan};
 use prunescope_protocol::results::{
-    Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
-    MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, SwitchEffect, TokenWeight,
-    VariantResult, WeightReport, first_divergence, written_ids,
+    Advice, ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult,
+    LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, SwitchEffect,
+    TokenWeight, VariantResult, WeightReport, first_divergence, written_ids,
 };
 
 /// A long piece of work and its progress.
@@ -60,6 +60,10 @@ pub struct RunResults {
     pub repaired_next_token: Option<ComparedPosition>,
     /// Generation steps of the repaired model beside the dense one, in order ("pruned" is the repaired model).
     pub repaired_steps: Vec<GenerationStep>,
+    /// What the full map would leave in place of the plan's smaller repair.
+    pub full_repair: Option<FullRepair>,
+    /// The dense model's own answers, on which larger repairs are fitted; they belong to the model.
+    pub own_answers: BTreeMap<usize, OwnAnswer>,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     pub fidelity: Option<FidelityReport>,
     /// What flipping each switch would do at this prompt, by sublayer.
@@ -115,6 +119,10 @@ pub enum Changed {
     Repair,
     /// [`RunResults::repaired_steps`].
     RepairedSteps,
+    /// [`RunResults::full_repair`].
+    FullRepair,
+    /// [`RunResults::own_answers`].
+    OwnAnswers,
     /// [`RunResults::fidelity`].
     Fidelity,
     /// [`RunResults::switches`].
@@ -195,6 +203,14 @@ impl RunResults {
             }
             // Its parts came before.
             RunEvent::Repaired { .. } => Changed::Nothing,
+            RunEvent::FullRepair { report } => {
+                self.full_repair = Some(report);
+                Changed::FullRepair
+            }
+            RunEvent::OwnAnswer { at, answer } => {
+                self.own_answers.insert(at, answer);
+                Changed::OwnAnswers
+            }
             RunEvent::Fidelity { report } => {
                 self.fidelity = Some(*report);
                 Changed::Fidelity
@@ -250,13 +266,14 @@ impl RunResults {
         }
     }
 
-    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep and importance, and the weight
-    /// report (which every run sends again).
+    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, importance and own answers, and the
+    /// weight report (which every run sends again). What is known of the full map stays while only the repair changes.
     fn begin(&mut self, run: u64, plan: &PruningPlan) {
         let mut before = std::mem::take(self);
         if before.plan != *plan {
             before.forget_plan();
         }
+        let full_repair = before.full_repair.filter(|_| before.plan.unrepaired() == plan.unrepaired());
         *self = Self {
             run,
             plan: plan.clone(),
@@ -266,6 +283,8 @@ impl RunResults {
             advice: before.advice,
             picture: before.picture,
             fidelity: before.fidelity,
+            full_repair,
+            own_answers: before.own_answers,
             sweep: before.sweep,
             sweep_progress: before.sweep_progress,
             importance: before.importance,
@@ -295,6 +314,7 @@ impl RunResults {
         self.forget_plan();
         self.forget_sweep();
         self.variants.clear();
+        self.full_repair = None;
     }
 
     /// The first step at which the dense and the pruned text differ.
@@ -381,6 +401,21 @@ mod tests {
         assert!(results.retrieval.is_none() && results.importance.is_some() && results.sweep_progress == (2, 9));
         results.forget_measured();
         assert!(results.sweep_progress == (0, 0) && results.importance.is_some());
+    }
+
+    /// A better map takes over as another run of the same dropped sublayers: what is known of it stays to be shown.
+    #[test]
+    fn the_full_map_stays_known_while_only_the_repair_changes() {
+        let mut results = RunResults::default();
+        results.apply(1, &plan("m2_repair-scale"), first());
+        let report = FullRepair { tokens: 9, kl_present: 0.3, kl_full: 0.2 };
+        assert_eq!(results.apply(1, &plan("m2_repair-scale"), RunEvent::FullRepair { report }), Changed::FullRepair);
+        let own = RunEvent::OwnAnswer { at: 1, answer: OwnAnswer::default() };
+        assert_eq!(results.apply(1, &plan("m2_repair-scale"), own), Changed::OwnAnswers);
+        results.apply(2, &plan("m2_repair-full"), first());
+        assert_eq!((results.full_repair, results.own_answers.len()), (Some(report), 1));
+        results.apply(3, &plan("m3_repair-full"), first());
+        assert_eq!((results.full_repair, results.own_answers.len()), (None, 1));
     }
 
     #[test]

@@ -368,6 +368,9 @@ impl AppState {
             let (done, total) = self.results.sweep_progress().get_untracked();
             self.keep_sweep_pace(done, total);
         }
+        if changed == Changed::FullRepair {
+            self.take_full_repair();
+        }
         if done {
             self.measure_after_run();
         }
@@ -400,6 +403,8 @@ impl AppState {
                 results.repaired_next_token().notify();
             }
             Changed::RepairedSteps => results.repaired_steps().notify(),
+            Changed::FullRepair => results.full_repair().notify(),
+            Changed::OwnAnswers => results.own_answers().notify(),
             Changed::Fidelity => results.fidelity().notify(),
             Changed::Switches => results.switches().notify(),
             Changed::Variants => results.variants().notify(),
@@ -461,6 +466,7 @@ impl AppState {
                 let model = *model;
                 if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
                     self.results.importance().set(None);
+                    self.results.own_answers().set(Default::default());
                     self.results.update(RunResults::forget_measured);
                 }
                 self.send_sets();

@@ -6,11 +6,23 @@ use super::address::HistoryEntry;
 use super::state::AppState;
 use super::status::Progress;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::repair::summary;
+use prunescope_figures::figure::repair::{full_map, summary};
 use prunescope_protocol::prune::Repair;
 
-/// The form that the button chooses.
+/// The form that the button chooses: it takes seconds.
 const FIRST_FORM: Repair = Repair::Scale;
+
+impl AppState {
+    /// Called when it is known what the full map would leave: it takes over if it is better and the visitor pressed the button without
+    /// choosing a form.
+    pub(super) fn take_full_repair(&self) {
+        let is_better = self.results.full_repair().with_untracked(|full| full.is_some_and(|full| full.is_better()));
+        let is_first = self.settings.with_untracked(|settings| settings.run.plan.repair == Some(FIRST_FORM));
+        if is_better && is_first && self.repair_grows.get_value() {
+            self.change(HistoryEntry::Same, |settings| settings.run.plan.repair = Some(Repair::Full));
+        }
+    }
+}
 
 /// Offers to repair, if sublayers are dropped and nothing replaces them.
 #[component]
@@ -19,7 +31,10 @@ pub(super) fn OfferRepair() -> impl IntoView {
     let is_offered = Memo::new(move |_| {
         state.settings.with(|settings| !settings.run.plan.drop.is_empty() && settings.run.plan.repair.is_none())
     });
-    let repair = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(FIRST_FORM));
+    let repair = move |_| {
+        state.repair_grows.set_value(true);
+        state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(FIRST_FORM));
+    };
     view! {
         <Show when=move || is_offered.get()>
             <p class="offer">
@@ -37,6 +52,7 @@ pub(super) fn RepairControls() -> impl IntoView {
     let form = move || state.settings.with(|settings| settings.run.plan.repair);
     let choose = move |event| {
         let form = event_target_value(&event).parse::<Repair>().ok();
+        state.repair_grows.set_value(false);
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = form);
     };
     let forms = move || {
@@ -53,6 +69,10 @@ pub(super) fn RepairControls() -> impl IntoView {
         });
         options.collect_view()
     };
+    let full = move || state.results.full_repair().get().zip(form());
+    let is_offered = move || full().is_some_and(|(full, form)| full.is_better() && form != Repair::Full);
+    let use_full = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(Repair::Full));
+    let answers = move || state.results.own_answers().with(|answers| answers.values().cloned().collect::<Vec<_>>());
     let undo = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.repair = None);
     view! {
         <p class="repair-controls">
@@ -63,5 +83,16 @@ pub(super) fn RepairControls() -> impl IntoView {
         <p class="hint" id="repair-summary">
             {move || state.results.repair().with(|repair| repair.as_ref().map_or_else(|| "\u{a0}".into(), summary))}
         </p>
+        <p class="hint" id="full-repair">
+            {move || full().map_or_else(|| "\u{a0}".into(), |(full, form)| full_map(&full, form))}
+            " "<Show when=is_offered><button id="use-full" class="chip" on:click=use_full>"Use the full map"</button></Show>
+        </p>
+        <Show when=move || !answers().is_empty()>
+            <details id="own-answers">
+                <summary>{move || format!("The dense model's own answers ({})", answers().len())}</summary>
+                <p class="hint">"A full map is fitted on these, too: the dense model wrote them itself."</p>
+                <dl>{move || answers().into_iter().map(|own| view! { <dt>{own.question}</dt><dd>{own.answer}</dd> }).collect_view()}</dl>
+            </details>
+        </Show>
     }
 }

@@ -115,6 +115,8 @@ pub(super) struct AppState {
     pub stopping: StoredValue<Option<u32>>,
     /// Promises of results that scripts wait for.
     pub waiting: StoredValue<Pending, LocalStorage>,
+    /// Whether the full map may take the place of the smaller repair: the visitor asked for a repair, but for no form of it.
+    pub repair_grows: StoredValue<bool>,
 }
 
 impl AppState {
@@ -147,6 +149,7 @@ impl AppState {
             download_pace: StoredValue::new(DownloadPace::default()),
             stopping: StoredValue::new(None),
             waiting: StoredValue::new_local(Pending::default()),
+            repair_grows: StoredValue::new(false),
         }
     }
 

@@ -5,12 +5,14 @@ use std::rc::Rc;
 
 use futures::executor::block_on;
 use prunescope_engine::compute::{Compute, Cpu};
+use prunescope_engine::experiment::repair::FitSize;
 use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::{Matrix, Sublayer};
+use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::results::{RunReport, SweepLine, SweepPoint};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use prunescope_protocol::tasks::{Question, RetrievalSet};
@@ -478,11 +480,43 @@ fn every_switch_is_known_before_it_is_flipped() {
     }
 }
 
+/// While nothing is asked for, the engine writes its own answers, fits the full map, and compares it with the smaller
+/// repair; the next run with the full map fits nothing.
+#[test]
+fn the_full_map_is_fitted_ahead() {
+    let mut session = session();
+    session.fit_repairs_on(FitSize { tokens: Some(96), answers: Some(4) });
+    let small = settings("m2_repair-bias");
+    run(&mut session, &small);
+    let ahead = |session: &mut Session<Cpu>, settings: &Settings| {
+        let mut events = vec![];
+        let control = Control::unstoppable();
+        block_on(session.work_ahead(&settings.run, &control, &mut |event| events.push(event))).unwrap();
+        events
+    };
+    let events = ahead(&mut session, &small);
+    assert!(!events.iter().any(|event| matches!(event, RunEvent::Working { .. })), "progress is not told");
+    let answers = events.iter().filter(|event| matches!(event, RunEvent::OwnAnswer { .. })).count();
+    let found = |events: &[RunEvent]| {
+        events.iter().find_map(|event| if let RunEvent::FullRepair { report } = event { Some(*report) } else { None })
+    };
+    let report = found(&events).expect("a comparison");
+    assert!(answers >= QUESTIONS.len() && report.is_better(), "{report:?}");
+    let (full, events) = run(&mut session, &settings("m2_repair-full"));
+    assert!(!events.iter().any(|event| matches!(event, RunEvent::Working { .. })), "the fit is known");
+    let of_full = full.repaired.expect("a repaired model").report;
+    assert_eq!((of_full.fit_answers, of_full.held_out_tokens), (3, report.tokens));
+    assert!((of_full.kl_repaired - report.kl_full).abs() < 1e-6 && of_full.kl_pruned > report.kl_present);
+    assert_eq!(found(&ahead(&mut session, &small)), Some(report), "it is known");
+    let nothing_larger = ahead(&mut session, &settings("m2_repair-full"));
+    assert_eq!(found(&nothing_larger), None);
+}
+
 /// A repair gives results of its own beside the pruned model's, which stay as they are; a second run fits nothing again.
 #[test]
 fn a_repaired_model_is_a_third_one() {
     let mut session = session();
-    session.fit_repairs_on(96);
+    session.fit_repairs_on(FitSize { tokens: Some(96), answers: None });
     let (pruned, _) = run(&mut session, &settings("m2"));
     let repaired_settings = settings("m2_repair-scale");
     let (report, events) = run(&mut session, &repaired_settings);

@@ -7,6 +7,7 @@ use std::path::Path;
 use futures::executor::block_on;
 use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::Control;
+use prunescope_engine::experiment::repair::FitSize;
 use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::results::{Fidelity, FidelityReport, RepairReport};
@@ -42,7 +43,7 @@ const RANK_TOLERANCE: f64 = 2e-2;
 fn measure<C: Compute>(session: &mut Session<C>, case: &Case) -> (RepairReport, FidelityReport) {
     let plan = format!("{}_repair-{}", case.plan, case.repair).parse().unwrap();
     let settings = RunSettings { plan, chat: false, ..RunSettings::default() };
-    session.fit_repairs_on(case.tokens);
+    session.fit_repairs_on(FitSize { tokens: Some(case.tokens), answers: Some(0) });
     let control = Control::unstoppable();
     let mut found = None;
     let mut tell = |event: RunEvent| {

@@ -63,6 +63,10 @@ pub enum MeasurementName {
     Switches,
     /// Measure how far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     Fidelity,
+    /// Let the dense model write its own answers to everyday questions, on which larger repairs are fitted.
+    OwnAnswers,
+    /// Measure whether the full map would repair the plan better than its smaller repair.
+    FullRepair,
     /// Do a sample of every task set at every point of --sweep.
     Sweep,
 }
@@ -76,6 +80,8 @@ impl From<MeasurementName> for Measurement {
             MeasurementName::Judge => Self::Judge,
             MeasurementName::Fidelity => Self::Fidelity,
             MeasurementName::Switches => Self::Switches,
+            MeasurementName::OwnAnswers => Self::OwnAnswers,
+            MeasurementName::FullRepair => Self::FullRepair,
             MeasurementName::Sweep => Self::Sweep,
         }
     }
@@ -111,6 +117,9 @@ pub(crate) struct Experiment {
     /// Number of calibration tokens that a repair is fitted on; a third as many after them are kept out to check it.
     #[arg(long, value_name = "N")]
     pub fit_tokens: Option<usize>,
+    /// Number of the dense model's own answers that a repair is fitted on, up to 16; a quarter of them is kept out.
+    #[arg(long, value_name = "N")]
+    pub fit_answers: Option<usize>,
     /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5) or a pattern (wanda-2:4).
     #[arg(long, value_name = "METHOD")]
     sparse: Option<Sparsity>,

@@ -15,6 +15,7 @@ use futures::executor::block_on;
 use prunescope_engine::compute::Gpu;
 use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
+use prunescope_engine::experiment::repair::FitSize;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
@@ -87,7 +88,7 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
     let mut session = Session::new(model, &experiment.model.to_string_lossy(), milliseconds);
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration.unwrap_or_default());
-    session.fit_repairs_on(experiment.fit_tokens.unwrap_or_default());
+    session.fit_repairs_on(FitSize { tokens: experiment.fit_tokens, answers: experiment.fit_answers });
     session.use_questions(questions.unwrap_or_default());
     session.use_retrieval_set(retrieval.unwrap_or_default());
     Ok((session, settings))

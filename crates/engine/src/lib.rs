@@ -12,6 +12,7 @@
 
 #![warn(missing_docs)]
 
+mod ahead;
 mod cached;
 pub mod compute;
 mod evaluation_cache;

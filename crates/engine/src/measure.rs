@@ -14,6 +14,7 @@ use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
 use crate::writing::write_texts;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
+use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::prune::{
     DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Repair, Sparsity,
     SparsityMethod,
@@ -114,6 +115,10 @@ impl<C: Compute> Session<C> {
             Measurement::Sweep => self.sweep(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
             Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
+            Measurement::OwnAnswers => {
+                self.own_answers(QUESTIONS.len(), job.control, job.tell).await?;
+            }
+            Measurement::FullRepair => self.measure_full_repair(job.settings, job.control, job.tell).await?,
             Measurement::Picture { layer, matrix } => self.draw(layer, matrix, &mut job).await?,
         }
         (job.tell)(RunEvent::Measured { what });

@@ -14,8 +14,9 @@ use crate::experiment::finite::first_not_finite;
 use crate::experiment::generation::{PrunedRun, next_token, token_contributions};
 use crate::experiment::importance::measure_importance;
 use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_transitions};
+use crate::experiment::own_answers::OwnChat;
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
-use crate::experiment::repair::{FitText, fit_repair, usual_tokens};
+use crate::experiment::repair::{FitSize, FitText, fit_repair};
 use crate::experiment::weights::Calibration;
 use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
@@ -29,8 +30,8 @@ use prunescope_protocol::model::sampling::Sampling;
 use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
 use prunescope_protocol::prune::{Importance, PruningPlan, Repair};
 use prunescope_protocol::results::{
-    ComparedModel, ComparedPosition, DeviceCheck, LayerTransition, ModelInfo, NotFinite, OtherModel, RepairReport,
-    RepairedResult, RunReport, SwitchEffect, VariantResult,
+    ComparedModel, ComparedPosition, DeviceCheck, FullRepair, LayerTransition, ModelInfo, NotFinite, OtherModel,
+    RepairReport, RepairedResult, RunReport, SwitchEffect, VariantResult,
 };
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::{Question, RetrievalSet};
@@ -97,12 +98,18 @@ pub struct Session<C: Compute> {
     pruned: Cached<(DenseKey, VariantKey), PrunedRun<C>>,
     /// The repaired model's run on the same prompt, for the latest plan that repairs.
     repaired: Cached<(DenseKey, VariantKey), PrunedRun<C>>,
-    /// Number of calibration tokens that repairs are fitted on; 0 for the usual number.
-    fit_tokens: usize,
-    /// The calibration text divided for a fit, with the dense model's residual stream, keyed by text and tokens.
-    fit_text: Cached<(Option<Arc<str>>, usize), FitText>,
+    /// How much repairs are fitted on.
+    fit_size: FitSize,
+    /// The dense model's own answers, as far as they are written, in the order of their questions; `None` once it is
+    /// known that it can write none.
+    pub(crate) own_chats: Option<Vec<OwnChat>>,
+    /// The texts of a fit, with the dense model's residual stream, keyed by the calibration text and the numbers of its
+    /// tokens and of own answers.
+    fit_text: Cached<FitTextKey, FitText>,
     /// The latest fits, the newest last.
     repairs: Vec<(VariantKey, Replacements<C>, RepairReport)>,
+    /// The full map in place of the latest plan's smaller repair.
+    pub(crate) full_repair: Cached<VariantKey, FullRepair>,
     /// Measurement 1 (layerwise transition) by step of the dense text.
     layers: Cached<AnalysisKey, BTreeMap<usize, Vec<LayerTransition>>>,
     /// Results of variants on the dense run's prompt.
@@ -112,6 +119,9 @@ pub struct Session<C: Compute> {
     pub(crate) importance: Option<Importance>,
     pub(crate) tasks: EvaluationCache,
 }
+
+/// The calibration text, the number of its tokens to fit on, and the number of own answers.
+type FitTextKey = (Option<Arc<str>>, usize, usize);
 
 /// Everything that the dense model's run depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,9 +198,11 @@ impl<C: Compute> Session<C> {
             dense: Cached::default(),
             pruned: Cached::default(),
             repaired: Cached::default(),
-            fit_tokens: 0,
+            fit_size: FitSize::default(),
+            own_chats: Some(vec![]),
             fit_text: Cached::default(),
             repairs: vec![],
+            full_repair: Cached::default(),
             layers: Cached::default(),
             variants: Cached::default(),
             switches: Cached::default(),
@@ -253,7 +265,7 @@ impl<C: Compute> Session<C> {
             // A repair of nothing is none.
             plan: PruningPlan { repair, ..plan.clone() },
             calibration,
-            fit_tokens: repair.map_or(0, |_| self.fit_tokens),
+            fit_size: repair.map_or(FitSize::default(), |_| self.fit_size),
         }
     }
 
@@ -307,9 +319,9 @@ impl<C: Compute> Session<C> {
         self.calibration_text = Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from);
     }
 
-    /// Sets the number of calibration tokens that repairs are fitted on; 0 is the usual number.
-    pub fn fit_repairs_on(&mut self, tokens: usize) {
-        self.fit_tokens = tokens;
+    /// Sets how much repairs are fitted on.
+    pub fn fit_repairs_on(&mut self, size: FitSize) {
+        self.fit_size = size;
     }
 
     /// The decoder pruned and repaired by a plan, for the main run. Its edited weights replace the cached ones of the previous plan,
@@ -360,22 +372,45 @@ impl<C: Compute> Session<C> {
         if let Some((_, replacements, report)) = self.repairs.iter().find(|(key, ..)| *key == pruned.key) {
             return Ok(pruned.with_replacements(replacements.clone(), report.clone()));
         }
-        let text = self.calibration_text.clone();
-        let tokens = if self.fit_tokens == 0 { usual_tokens(repair) } else { self.fit_tokens };
-        let text_key = (text.clone(), tokens);
-        let mut fit_text = match self.fit_text.take(&text_key) {
-            Some(known) => known,
-            None => FitText::new(&self.calibration_ids()?, tokens, self.model.decoder.config.context)?,
-        };
+        let text_key = self.fit_text_key(repair);
+        let mut fit_text = self.texts_of_fit(repair, control, tell).await?;
         let mut progress = |what: &str, done, total| tell(RunEvent::Working { what: what.into(), done, total });
         let fitted = fit_repair(&self.model.decoder, &pruned, repair, &mut fit_text, control, &mut progress).await;
-        self.fit_text.set(text_key, fit_text);
+        // Without a stream there is nothing to keep, and a large text does not replace a small one with its stream.
+        if fit_text.keeps_stream() {
+            self.fit_text.set(text_key, fit_text);
+        }
         let (replacements, report) = fitted?;
         if self.repairs.len() == MAX_REPAIRS {
             self.repairs.remove(0);
         }
         self.repairs.push((pruned.key.clone(), replacements.clone(), report.clone()));
         Ok(pruned.with_replacements(replacements, report))
+    }
+
+    /// The texts that a repair is fitted on, taken out of the cache or made.
+    pub(crate) async fn texts_of_fit(
+        &mut self,
+        repair: Repair,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<FitText, ExperimentError> {
+        let key = self.fit_text_key(repair);
+        // Taking one that is cached for another key would lose it.
+        if self.fit_text.get(&key).is_some()
+            && let Some(known) = self.fit_text.take(&key)
+        {
+            return Ok(known);
+        }
+        let (_, tokens, answers) = key;
+        let answers = self.own_answers(answers, control, tell).await?;
+        FitText::new(&self.calibration_ids()?, tokens, &answers, self.model.decoder.config.context)
+    }
+
+    /// The cache key of the texts that a repair is fitted on.
+    fn fit_text_key(&self, repair: Repair) -> FitTextKey {
+        let (tokens, answers) = self.fit_size.of(repair);
+        (self.calibration_text.clone(), tokens, answers)
     }
 
     /// The calibration text as token ids, truncated.

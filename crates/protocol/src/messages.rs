@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::model::{Matrix, RepositoryName};
-use crate::prune::Importance;
+use crate::prune::{Importance, OwnAnswer};
 use crate::results::{
-    Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
-    MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult, RetrievalReport, RunReport,
-    SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
+    Advice, ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult,
+    LayerTransition, MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult,
+    RetrievalReport, RunReport, SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
 };
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tasks::{Question, RetrievalSet};
@@ -162,6 +162,10 @@ pub enum Measurement {
     Fidelity,
     /// What flipping each switch would do at the prompt.
     Switches,
+    /// The dense model's own answers to everyday questions, on which larger repairs are fitted.
+    OwnAnswers,
+    /// Whether the full map would repair the plan better than its smaller repair does.
+    FullRepair,
     /// A picture of one matrix under the plan.
     Picture {
         /// The block.
@@ -427,6 +431,18 @@ pub enum RunEvent {
     Switches {
         /// The effects measured since the last event.
         effects: Vec<SwitchEffect>,
+    },
+    /// One more of the dense model's own answers, on which larger repairs are fitted.
+    OwnAnswer {
+        /// Its index.
+        at: usize,
+        /// The question and the answer.
+        answer: OwnAnswer,
+    },
+    /// The full map in place of the plan's smaller repair.
+    FullRepair {
+        /// What both leave of the divergence.
+        report: FullRepair,
     },
     /// Verdicts on the plan.
     Judged {

@@ -168,8 +168,8 @@ async fn serve<C: Host>(
                 let mut tell = |event| tell_of_run(run, event);
                 let done = async {
                     session.measure(&settings, &measure, what, &control, &mut tell).await?;
-                    // What the run would have measured afterwards, if this measurement had not come in between.
-                    session.measure_switches(&settings, &control, &mut tell).await
+                    // What the run would have done afterwards, if this measurement had not come in between.
+                    session.work_ahead(&settings, &control, &mut tell).await
                 };
                 if let Err(error) = done.await {
                     tell_of_run(run, Session::<C>::failure(&error));
@@ -185,7 +185,7 @@ async fn serve<C: Host>(
     }
 }
 
-/// Makes a run, then measures the band of its layer chart and what each switch would do. Does nothing if the run is
+/// Makes a run, then measures the band of its layer chart and works ahead. Does nothing if the run is
 /// already superseded.
 async fn run_and_measure_more<C: Compute>(
     session: &mut Session<C>,
@@ -197,7 +197,7 @@ async fn run_and_measure_more<C: Compute>(
     session.run(settings, control, &mut |event| tell_of_run(run, event)).await?;
     tell_usage();
     session.measure_layer_band(settings, control, &mut |event| tell_of_run(run, event)).await?;
-    session.measure_switches(settings, control, &mut |event| tell_of_run(run, event)).await
+    session.work_ahead(settings, control, &mut |event| tell_of_run(run, event)).await
 }
 
 /// Loads one or two models. The error includes the name of the model that failed.

@@ -12,6 +12,7 @@ pub mod forward;
 pub mod generation;
 pub mod importance;
 pub mod layerwise;
+pub mod own_answers;
 pub mod pruned_decoder;
 pub mod repair;
 pub mod switches;

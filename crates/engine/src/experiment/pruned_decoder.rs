@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
+use super::repair::FitSize;
 use crate::compute::Compute;
 use crate::model::Decoder;
 use crate::model::replacement::Replacements;
@@ -20,8 +21,8 @@ pub struct VariantKey {
     pub plan: PruningPlan,
     /// The calibration text; `None` for the built-in one, or if the plan neither edits weights nor repairs.
     pub calibration: Option<Arc<str>>,
-    /// Number of calibration tokens that a repair is fitted on; 0 for the usual number.
-    pub fit_tokens: usize,
+    /// How much a repair is fitted on.
+    pub fit_size: FitSize,
 }
 
 impl VariantKey {
@@ -37,7 +38,7 @@ impl VariantKey {
 
     /// The key without dropped sublayers and their repair: variants that agree in it share their weights.
     pub fn weights_only(&self) -> Self {
-        Self { plan: self.plan.weights_only(), fit_tokens: 0, ..self.clone() }
+        Self { plan: self.plan.weights_only(), fit_size: FitSize::default(), ..self.clone() }
     }
 }
 

@@ -145,6 +145,55 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(Embedding { mean, last })
     }
 
+    /// A greedy answer through the chat template, of at most `most` tokens: the prompt's and the answer's token ids.
+    /// `None` if the model has no working template, or too short a context.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], or a failing device.
+    pub async fn chat(
+        &self,
+        question: &str,
+        most: usize,
+        control: &Control,
+    ) -> Result<Option<(Vec<u32>, Vec<u32>)>, ExperimentError> {
+        let Some(Ok(text)) = self.chat.map(|chat| chat.render(question, &self.tokenizer.special)) else {
+            return Ok(None);
+        };
+        let prompt = self.tokenizer.encode(&text, true)?;
+        if prompt.is_empty() || prompt.len() + most > self.model.decoder.config.context {
+            return Ok(None);
+        }
+        let read = self.read(&prompt, None, control).await?;
+        let answer = self.continue_greedily(read, most, control, |_| false).await?;
+        Ok(Some((prompt, answer)))
+    }
+
+    /// The likeliest tokens one after the other, at most `most`, until a stop token or until `is_done` with those so
+    /// far.
+    async fn continue_greedily(
+        &self,
+        mut read: Read<C>,
+        most: usize,
+        control: &Control,
+        is_done: impl Fn(&[u32]) -> bool,
+    ) -> Result<Vec<u32>, ExperimentError> {
+        let mut ids = vec![];
+        while ids.len() < most {
+            let likeliest = last_outputs(&self.model.decoder, &read.last).logits.argmax(1);
+            let data = likeliest.into_data_async().await.map_err(ExperimentError::device)?;
+            let token: Vec<u32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
+            let Some(token) = token.first().copied().filter(|token| !self.tokenizer.stop.contains(token)) else {
+                break;
+            };
+            ids.push(token);
+            if is_done(&ids) {
+                break;
+            }
+            read = self.read(&[token], Some(&read), control).await?;
+        }
+        Ok(ids)
+    }
+
     /// Greedy generation after each task's prompt, in the chat template if the model has a working one. Stops at the
     /// right answer, at a stop token, or after [`MAX_NEW_TOKENS`].
     ///
@@ -170,23 +219,10 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         let prompts = prompts?;
         let shared = common_prefix(&prompts);
         let prefix = if shared > 0 { Some(self.read(&prompts[0][..shared], None, control).await?) } else { None };
-        let decoder = &self.model.decoder;
         for ((place, task), prompt) in tasks.iter().zip(&prompts) {
-            let mut read = self.read(&prompt[shared..], prefix.as_ref(), control).await?;
-            let mut ids = vec![];
-            for _ in 0..MAX_NEW_TOKENS {
-                let likeliest = last_outputs(decoder, &read.last).logits.argmax(1);
-                let data = likeliest.into_data_async().await.map_err(ExperimentError::device)?;
-                let token: Vec<u32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
-                let Some(token) = token.first().copied().filter(|token| !self.tokenizer.stop.contains(token)) else {
-                    break;
-                };
-                ids.push(token);
-                if task.is_right(&self.tokenizer.decode(&ids)) {
-                    break;
-                }
-                read = self.read(&[token], Some(&read), control).await?;
-            }
+            let read = self.read(&prompt[shared..], prefix.as_ref(), control).await?;
+            let is_done = |ids: &[u32]| task.is_right(&self.tokenizer.decode(ids));
+            let ids = self.continue_greedily(read, MAX_NEW_TOKENS, control, is_done).await?;
             on_text(*place, self.tokenizer.decode(&ids));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The repair of a pruned model in words.
 
 use prunescope_protocol::prune::Repair;
-use prunescope_protocol::results::RepairReport;
+use prunescope_protocol::results::{FullRepair, RepairReport};
 
 /// What the repair is and gains, as sentences.
 pub fn summary(report: &RepairReport) -> String {
@@ -12,14 +12,37 @@ pub fn summary(report: &RepairReport) -> String {
     );
     if report.applied {
         format!(
-            "Each dropped sublayer is replaced by {form}, fitted on {} tokens of the calibration text; {numbers}. {} numbers are kept ({}).",
-            report.fit_tokens,
+            "Each dropped sublayer is replaced by {form}, fitted on {} tokens of the calibration text{}; {numbers}. {} numbers are kept ({}).",
+            grouped(report.fit_tokens),
+            if report.fit_answers > 0 {
+                format!(" and of {} answers of the dense model", report.fit_answers)
+            } else {
+                String::new()
+            },
             grouped(report.numbers),
             size(report.bytes())
         )
     } else {
         format!("Not applied, because it does not help: with {form}, {numbers}. The model below is the pruned one.")
     }
+}
+
+/// How the full map compares with the smaller repair, as a sentence.
+///
+/// * `form`: the form in use.
+pub fn full_map(full: &FullRepair, form: Repair) -> String {
+    let verdict = match (form == Repair::Full, full.is_better()) {
+        (true, true) => "so it is used",
+        (true, false) => "though it is used",
+        (false, true) => "so it would be better",
+        (false, false) => "so it is not used",
+    };
+    format!(
+        "The full map leaves {:.3} nats where the smaller repair leaves {:.3}, on {} tokens that neither fit had seen, {verdict}.",
+        full.kl_full,
+        full.kl_present,
+        grouped(full.tokens)
+    )
 }
 
 /// A number with its thousands apart.
@@ -52,6 +75,7 @@ mod tests {
         let mut report = RepairReport {
             repair: "scale".into(),
             fit_tokens: 256,
+            fit_answers: 0,
             held_out_tokens: 85,
             numbers: 9216,
             kl_pruned: 0.533,
@@ -64,8 +88,22 @@ mod tests {
             sentence.contains("0.533 nats without it and 0.322 with it. 9,216 numbers are kept (18 kB"),
             "{sentence}"
         );
+        report.fit_answers = 12;
+        assert!(summary(&report).contains("256 tokens of the calibration text and of 12 answers of the dense model;"));
         report.applied = false;
         assert!(summary(&report).starts_with("Not applied"));
+    }
+
+    #[test]
+    fn the_better_map_is_named() {
+        let of = |kl_full, form| full_map(&FullRepair { tokens: 930, kl_present: 0.32, kl_full }, form);
+        assert!(
+            of(0.27, Repair::Full).contains("leaves 0.270 nats where the smaller repair leaves 0.320, on 930 tokens")
+        );
+        assert!(of(0.27, Repair::Full).ends_with("so it is used."));
+        assert!(of(0.27, Repair::Scale).ends_with("so it would be better."));
+        assert!(of(0.4, Repair::Scale).ends_with("so it is not used."));
+        assert!(of(0.4, Repair::Full).ends_with("though it is used."));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod dropped;
 pub mod footprint;
 pub mod importance;
+pub mod own_answers;
 mod part_error;
 pub mod plan;
 pub mod quantization;
@@ -12,6 +13,7 @@ pub mod sparsity;
 pub use dropped::{DroppedError, DroppedSublayers};
 pub use footprint::Footprint;
 pub use importance::{DropKind, Importance, SublayerImportance};
+pub use own_answers::OwnAnswer;
 pub use part_error::PartError;
 pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
 pub use quantization::{Quantization, QuantizationMethod};

@@ -10,8 +10,11 @@ use super::report::Generation;
 pub struct RepairReport {
     /// The form of the maps, in text form: `bias`, `scale`, `rank32`, `full`.
     pub repair: String,
-    /// Tokens that the maps were fitted on.
+    /// Tokens that the maps were fitted on, those of the dense model's own answers included.
     pub fit_tokens: usize,
+    /// Number of the dense model's own answers among them.
+    #[serde(default)]
+    pub fit_answers: usize,
     /// Tokens that were kept out.
     pub held_out_tokens: usize,
     /// Numbers that are kept in place of all dropped sublayers; 0 if the repair is not applied.
@@ -24,6 +27,26 @@ pub struct RepairReport {
     pub kl_repaired: f32,
     /// Whether the repair is applied: only if it lowers that KL.
     pub applied: bool,
+}
+
+/// The full map in place of a smaller repair: what each leaves of the divergence on tokens that neither fit has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FullRepair {
+    /// Number of those tokens.
+    pub tokens: usize,
+    /// Mean KL(p ‖ p̃) with the plan's repair, in nats.
+    #[serde(with = "super::number")]
+    pub kl_present: f32,
+    /// The same with the full map.
+    #[serde(with = "super::number")]
+    pub kl_full: f32,
+}
+
+impl FullRepair {
+    /// Whether the full map is better.
+    pub fn is_better(&self) -> bool {
+        self.kl_full < self.kl_present
+    }
 }
 
 impl RepairReport {

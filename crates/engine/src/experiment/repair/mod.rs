@@ -2,7 +2,7 @@
 //!
 //! The dense model's residual stream x and the pruned model's y go through the sublayers together. At a dropped one with
 //! norm N, a map g is fitted so that y + g(N(y)) comes closest to x behind the sublayer; y goes on with it, so later
-//! fits see earlier repairs. The text's last quarter is kept out of the fits: if the repair does not lower the KL
+//! fits see earlier repairs. A quarter of the text is kept out of the fits: if the repair does not lower the KL
 //! divergence there, it is not applied.
 
 pub mod fit;
@@ -22,6 +22,7 @@ use crate::model::Decoder;
 use crate::model::replacement::Replacements;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::Repair;
+use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::results::RepairReport;
 
 /// Longest sequence that is read at once, in tokens.
@@ -34,19 +35,35 @@ const ROWS_AT_ONCE: usize = 8;
 /// Fewest tokens of a calibration text on which a repair can be fitted and checked.
 pub const MIN_TOKENS: usize = 16;
 
-/// The usual number of tokens that a repair is fitted on: a few numbers per channel are known after a few hundred, a
-/// map of all channels needs more.
-pub fn usual_tokens(repair: Repair) -> usize {
-    match repair {
-        Repair::Bias | Repair::Scale => 256,
-        Repair::Rank(_) | Repair::Full => 1536,
+/// How much a repair is fitted on; what is not given has its usual size ([`FitSize::of`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FitSize {
+    /// Number of tokens of the calibration text to fit on. A third as many after them are kept out.
+    pub tokens: Option<usize>,
+    /// Number of the dense model's own answers. The last quarter of them is kept out.
+    pub answers: Option<usize>,
+}
+
+impl FitSize {
+    /// Tokens of the calibration text, and own answers, for a repair. A few numbers per channel are known after a few
+    /// hundred tokens, a map of all channels needs more; the answers take time to write.
+    pub fn of(self, repair: Repair) -> (usize, usize) {
+        let (tokens, answers) = match repair {
+            Repair::Bias | Repair::Scale => (256, 0),
+            Repair::Rank(_) | Repair::Full => (1536, QUESTIONS.len()),
+        };
+        (self.tokens.unwrap_or(tokens), self.answers.unwrap_or(answers).min(QUESTIONS.len()))
     }
 }
 
-/// The texts that a repair is fitted on, and the one it is checked on, with the dense model's residual stream.
+/// The texts that a repair is fitted on, and those it is checked on, with the dense model's residual stream.
 pub struct FitText {
-    /// Sequences of token ids; the last is kept out of the fits.
+    /// Sequences of token ids.
     pieces: Vec<Vec<u32>>,
+    /// How many of them, the first, are fitted on; the others are kept out.
+    fit: usize,
+    /// Number of own answers that are fitted on.
+    answers: usize,
     /// The dense model's residual stream before each sublayer and after the last, piece by piece; empty unless known.
     dense: Vec<Vec<Tensor<2>>>,
 }
@@ -56,28 +73,45 @@ impl FitText {
     ///
     /// * `tokens`: number of tokens to fit on. A third as many after them are kept out; of a shorter text, the last
     ///   quarter.
+    /// * `answers`: the dense model's own answers as token ids, with their prompts; the last quarter of them is kept
+    ///   out.
     /// * `context`: the model's longest sequence.
     ///
     /// # Errors
     /// [`ExperimentError::CalibrationTooShort`].
-    pub fn new(ids: &[u32], tokens: usize, context: usize) -> Result<Self, ExperimentError> {
+    pub fn new(ids: &[u32], tokens: usize, answers: &[Vec<u32>], context: usize) -> Result<Self, ExperimentError> {
         if ids.len() < MIN_TOKENS {
             return Err(ExperimentError::CalibrationTooShort { got: ids.len(), least: MIN_TOKENS });
         }
         let longest = MAX_SEQUENCE.min(context);
         let fit = tokens.min(ids.len() * 3 / 4);
         let held_out = (fit / 3).clamp(1, longest).min(ids.len() - fit);
+        let held_out_ids = ids[fit..fit + held_out].to_vec();
         let mut pieces: Vec<Vec<u32>> = ids[..fit].chunks(longest).map(<[u32]>::to_vec).collect();
+        let (own, own_held_out) = answers.split_at(answers.len() - answers.len() / 4);
+        pieces.extend_from_slice(own);
         // A sequence of one token has nothing but the first position, which is left out.
         pieces.retain(|piece| piece.len() > 1);
-        pieces.push(ids[fit..fit + held_out].to_vec());
-        Ok(Self { pieces, dense: vec![] })
+        let fit = pieces.len();
+        pieces.push(held_out_ids);
+        pieces.extend_from_slice(own_held_out);
+        Ok(Self { pieces, fit, answers: own.len(), dense: vec![] })
     }
 
     /// Number of tokens that are fitted on, and that are kept out.
     fn tokens(&self) -> (usize, usize) {
-        let (held_out, fit) = self.pieces.split_last().map_or((0, &[][..]), |(last, fit)| (last.len(), fit));
-        (fit.iter().map(Vec::len).sum(), held_out)
+        let count = |pieces: &[Vec<u32>]| pieces.iter().map(Vec::len).sum();
+        (count(&self.pieces[..self.fit]), count(self.held_out()))
+    }
+
+    /// Whether the dense model's residual stream is known.
+    pub fn keeps_stream(&self) -> bool {
+        !self.dense.is_empty()
+    }
+
+    /// The sequences that are kept out of the fits.
+    pub fn held_out(&self) -> &[Vec<u32>] {
+        &self.pieces[self.fit..]
     }
 }
 
@@ -146,15 +180,15 @@ pub async fn fit_repair<C: Compute>(
     let sublayers = dense.config.sublayers();
     let first = model.first_change().unwrap_or(sublayers);
     let (fit_tokens, held_out_tokens) = text.tokens();
-    let last = text.pieces.len() - 1;
+    let fitted = text.fit;
     let known = text.dense.clone();
     let is_known = known.len() == sublayers + 1;
     let keeps = fit_tokens + held_out_tokens <= MAX_KEPT;
     let mut x = Streams::new(dense, &text.pieces);
     let mut y = Streams::new(&model.decoder, &text.pieces);
     let mut stream = if is_known { known } else { vec![x.x.clone()] };
-    // The dense stream of the piece that is kept out, before the first change.
-    let mut unrepaired = y.x[last].clone();
+    // The dense stream of the pieces that are kept out, before the first change.
+    let mut unrepaired = y.x[fitted..].to_vec();
     let mut replacements = BTreeMap::new();
     for index in 0..sublayers {
         progress("Fitting the repair", index, sublayers);
@@ -172,11 +206,11 @@ pub async fn fit_repair<C: Compute>(
         if index < first {
             // Both models are the same so far.
             y.x.clone_from(&x.x);
-            unrepaired = y.x[last].clone();
+            unrepaired = y.x[fitted..].to_vec();
         } else if model.plan().drops(at) {
             let u: Vec<_> = y.input.iter().map(|input| model.decoder.normed_input(at, input.clone())).collect();
-            let target = without_first(&x.x[..last]).sub(without_first(&y.x[..last]));
-            let map = fit::fit(repair, without_first(&u[..last]), target, &dense.compute, control).await?;
+            let target = without_first(&x.x[..fitted]).sub(without_first(&y.x[..fitted]));
+            let map = fit::fit(repair, without_first(&u[..fitted]), target, &dense.compute, control).await?;
             y.x.iter_mut().zip(u).for_each(|(y, u)| *y = map.forward(u, y.clone()));
             replacements.insert(at, map);
         } else {
@@ -186,15 +220,19 @@ pub async fn fit_repair<C: Compute>(
     if keeps {
         text.dense = stream;
     }
-    let mut cache = KeyValueCache::new(dense.config.layers);
-    let unrepaired = Pass::pruned(model, first.min(sublayers), 0).last(unrepaired, &mut cache, control).await?;
-    let streams = [&unrepaired, &y.x[last]];
-    let [before, after] = mean_kl((dense, &x.x[last]), (&model.decoder, streams), control).await?;
+    let mut divergences = MeanKl::new();
+    for (at, unrepaired) in (fitted..).zip(unrepaired) {
+        let mut cache = KeyValueCache::new(dense.config.layers);
+        let unrepaired = Pass::pruned(model, first.min(sublayers), 0).last(unrepaired, &mut cache, control).await?;
+        divergences.add((dense, &x.x[at]), (&model.decoder, [&unrepaired, &y.x[at]]), control).await?;
+    }
+    let [before, after] = divergences.mean();
     progress("Fitting the repair", sublayers, sublayers);
     let applied = after < before;
     let report = RepairReport {
         repair: repair.to_string(),
         fit_tokens,
+        fit_answers: text.answers,
         held_out_tokens,
         numbers: if applied { replacements.len() * repair.numbers(&dense.config) } else { 0 },
         kl_pruned: before,
@@ -204,27 +242,66 @@ pub async fn fit_repair<C: Compute>(
     Ok((if applied { Replacements::new(replacements) } else { Replacements::default() }, report))
 }
 
-/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, for each of the pruned model's streams.
+/// The mean KL(p ‖ p̃) of a model, in nats, on the tokens that a text keeps out of fits.
 ///
-/// * Each model has its decoder and its residual streams after the last sublayer.
-async fn mean_kl<C: Compute>(
-    (dense, x): (&Decoder<C>, &Tensor<2>),
-    (pruned, streams): (&Decoder<C>, [&Tensor<2>; 2]),
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn held_out_kl<C: Compute>(
+    dense: &Decoder<C>,
+    model: &PrunedDecoder<C>,
+    text: &FitText,
     control: &Control,
-) -> Result<[f32; 2], ExperimentError> {
-    let [rows, _] = x.dims();
-    let h = dense.final_norm(x.clone());
-    let pruned_h = streams.map(|y| pruned.final_norm(y.clone()));
-    let mut sums = [0.0; 2];
-    for begin in (0..rows).step_by(ROWS_AT_ONCE) {
-        let some = begin..(begin + ROWS_AT_ONCE).min(rows);
-        let outputs = outputs_at(dense, &h, some.clone());
-        for (sum, h) in sums.iter_mut().zip(&pruned_h) {
-            control.checkpoint().await?;
-            let pending = C::compare(&outputs, &outputs_at(pruned, h, some.clone()), 1.0, false);
-            let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
-            *sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
-        }
+) -> Result<f32, ExperimentError> {
+    let mut divergence = MeanKl::new();
+    for ids in text.held_out() {
+        let [mut of_dense, mut of_model] = [(); 2].map(|()| KeyValueCache::new(dense.config.layers));
+        let x = Pass::dense(dense, 0).last(dense.embed(ids, 0), &mut of_dense, control).await?;
+        let y = Pass::pruned(model, 0, 0).last(model.decoder.embed(ids, 0), &mut of_model, control).await?;
+        divergence.add((dense, &x), (&model.decoder, [&y]), control).await?;
     }
-    Ok(sums.map(|sum| (sum / rows as f64) as f32))
+    let [kl] = divergence.mean();
+    Ok(kl)
+}
+
+/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, of some versions of a pruned model.
+struct MeanKl<const VERSIONS: usize> {
+    sums: [f64; VERSIONS],
+    positions: usize,
+}
+
+impl<const VERSIONS: usize> MeanKl<VERSIONS> {
+    fn new() -> Self {
+        Self { sums: [0.0; VERSIONS], positions: 0 }
+    }
+
+    /// Adds the positions of a sequence.
+    ///
+    /// * Each model has its decoder and its residual streams after the last sublayer.
+    async fn add<C: Compute>(
+        &mut self,
+        (dense, x): (&Decoder<C>, &Tensor<2>),
+        (pruned, streams): (&Decoder<C>, [&Tensor<2>; VERSIONS]),
+        control: &Control,
+    ) -> Result<(), ExperimentError> {
+        let [rows, _] = x.dims();
+        let h = dense.final_norm(x.clone());
+        let pruned_h = streams.map(|y| pruned.final_norm(y.clone()));
+        for begin in (0..rows).step_by(ROWS_AT_ONCE) {
+            let some = begin..(begin + ROWS_AT_ONCE).min(rows);
+            let outputs = outputs_at(dense, &h, some.clone());
+            for (sum, h) in self.sums.iter_mut().zip(&pruned_h) {
+                control.checkpoint().await?;
+                let pending = C::compare(&outputs, &outputs_at(pruned, h, some.clone()), 1.0, false);
+                let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
+                *sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
+            }
+        }
+        self.positions += rows;
+        Ok(())
+    }
+
+    /// The means.
+    fn mean(&self) -> [f32; VERSIONS] {
+        self.sums.map(|sum| (sum / self.positions.max(1) as f64) as f32)
+    }
 }

@@ -1,0 +1,103 @@
+//! Work that is done ahead, while nothing else is asked for: what each switch would do, the dense model's own answers,
+//! and the full map in place of a smaller repair.
+
+use crate::compute::Compute;
+use crate::experiment::own_answers::{OwnChat, own_chat};
+use crate::experiment::pruned_decoder::PrunedDecoder;
+use crate::experiment::repair::held_out_kl;
+use crate::experiment::task_runner::TaskRunner;
+use crate::experiment::{Control, ExperimentError};
+use crate::session::Session;
+use prunescope_protocol::messages::RunEvent;
+use prunescope_protocol::prune::own_answers::QUESTIONS;
+use prunescope_protocol::prune::{PruningPlan, Repair};
+use prunescope_protocol::results::FullRepair;
+use prunescope_protocol::settings::RunSettings;
+
+impl<C: Compute> Session<C> {
+    /// Works ahead after a run or measurement. What is known is sent again at once; progress is not told.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
+    pub async fn work_ahead(
+        &mut self,
+        settings: &RunSettings,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), ExperimentError> {
+        let mut tell = |event: RunEvent| {
+            if !matches!(event, RunEvent::Working { .. }) {
+                tell(event);
+            }
+        };
+        self.measure_switches(settings, control, &mut tell).await?;
+        if !settings.plan.drop.is_empty() {
+            self.own_answers(QUESTIONS.len(), control, &mut tell).await?;
+        }
+        self.measure_full_repair(settings, control, &mut tell).await
+    }
+
+    /// Token ids of the dense model's first `count` own answers with their prompts, written now if they are not known.
+    /// None if the model has no working chat template.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`]; the answers written until then are kept. Or a failing device.
+    pub async fn own_answers(
+        &mut self,
+        count: usize,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<Vec<Vec<u32>>, ExperimentError> {
+        let told = |at: usize, chat: &OwnChat| RunEvent::OwnAnswer { at, answer: chat.answer.clone() };
+        for (at, chat) in self.own_chats.iter().flatten().take(count).enumerate() {
+            tell(told(at, chat));
+        }
+        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        while let Some(known) = self.own_chats.as_mut().filter(|known| known.len() < count) {
+            let at = known.len();
+            tell(RunEvent::Working { what: "The dense model's own answers".into(), done: at, total: count });
+            match own_chat(&TaskRunner::new(&dense, &self.model), QUESTIONS[at], control).await? {
+                Some(chat) => {
+                    tell(told(at, &chat));
+                    known.push(chat);
+                }
+                None => self.own_chats = None,
+            }
+        }
+        Ok(self.own_chats.iter().flatten().take(count).map(|chat| chat.ids.clone()).collect())
+    }
+
+    /// Fits the full map to a plan that a smaller one repairs, and compares both on tokens that neither fit has seen.
+    /// Does nothing for other plans.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], a calibration text that is too short, or a failing device.
+    pub async fn measure_full_repair(
+        &mut self,
+        settings: &RunSettings,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), ExperimentError> {
+        let plan = &settings.plan;
+        if plan.repairs().is_none_or(|repair| repair == Repair::Full) {
+            return Ok(());
+        }
+        let key = self.key(plan);
+        let known = self.full_repair.get(&key).copied();
+        let report = match known {
+            Some(known) => known,
+            None => {
+                let present = self.pruned_decoder(plan, control, tell).await?;
+                let full = PruningPlan { repair: Some(Repair::Full), ..plan.clone() };
+                let full = self.pruned_decoder(&full, control, tell).await?.report.repair.unwrap_or_default();
+                // The texts of the full map's fit, which end with tokens that the smaller fit has not seen either.
+                let text = self.texts_of_fit(Repair::Full, control, tell).await?;
+                let kl_present = held_out_kl(&self.model.decoder, &present, &text, control).await?;
+                FullRepair { tokens: full.held_out_tokens, kl_present, kl_full: full.kl_repaired }
+            }
+        };
+        self.full_repair.set(key, report);
+        tell(RunEvent::FullRepair { report });
+        Ok(())
+    }
+}
