@@ -16,7 +16,7 @@ from make import read
 from tokenizer import Tokenizer
 
 SETS = pathlib.Path(__file__).resolve().parents[2] / "public/sets"
-LONGEST_SEQUENCE, FIDELITY_TOKENS, RIDGE = 1024, 400, 0.01
+LONGEST_SEQUENCE, FIDELITY_TOKENS, RIDGE = 512, 400, 0.01
 
 
 def index_of(sublayer):

@@ -25,8 +25,8 @@ use prunescope_protocol::prune::Repair;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::results::RepairReport;
 
-/// Longest sequence that is read at once, in tokens.
-const MAX_SEQUENCE: usize = 1024;
+/// Longest sequence that is read at once, in tokens; bounds the time between checkpoints.
+const MAX_SEQUENCE: usize = 512;
 /// Largest number of tokens of which the dense model's residual stream is kept for the next plan: 61 tensors of
 /// `[tokens, hidden]` in the default model, 72 MB.
 const MAX_KEPT: usize = 512;
