@@ -290,3 +290,25 @@ test("silly plans in a link are named and ignored", async () => {
   assert.equal(query(far).get("layers"), "2-3");
   await close(far);
 });
+
+test("after Repair the full map is fitted ahead, takes over where it is better, and the dense model's own answers are shown", async () => {
+  const page = await view("drop=m2");
+  await page.click("#repair");
+  await page.waitForFunction(() => /neither fit had seen/.test(document.querySelector("#full-repair")?.textContent));
+  await finished(page);
+  const [, full, present] = /leaves ([\d.]+) nats where the smaller repair leaves ([\d.]+)/.exec(await page.textContent("#full-repair"));
+  assert.ok(Number(full) < Number(present));
+  await page.waitForFunction(() => new URL(location).searchParams.get("repair") === "full");
+  assert.equal(await page.inputValue("#repair-form"), "full");
+  assert.match(await page.textContent("#repair-summary"), /a full map, fitted on .* of 12 answers of the dense model/);
+  assert.equal(await page.locator("#own-answers dt").count(), 16);
+  // A form that the visitor chose stays; the full map is only offered.
+  await page.selectOption("#repair-form", "bias");
+  await page.waitForFunction(() => /so it would be better/.test(document.querySelector("#full-repair")?.textContent));
+  await finished(page);
+  assert.equal(query(page).get("repair"), "bias");
+  await page.click("#use-full");
+  await finished(page);
+  assert.equal(query(page).get("repair"), "full");
+  await close(page);
+});
