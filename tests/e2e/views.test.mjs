@@ -300,8 +300,8 @@ test("after Repair the full map is fitted ahead, takes over where it is better, 
   assert.ok(Number(full) < Number(present));
   await page.waitForFunction(() => new URL(location).searchParams.get("repair") === "full");
   assert.equal(await page.inputValue("#repair-form"), "full");
-  assert.match(await page.textContent("#repair-summary"), /a full map, fitted on .* of 12 answers of the dense model/);
-  assert.equal(await page.locator("#own-answers dt").count(), 16);
+  assert.match(await page.textContent("#repair-summary"), /a full map, fitted on .* of 24 answers of the dense model/);
+  assert.equal(await page.locator("#own-answers dt").count(), 32);
   // A form that the visitor chose stays; the full map is only offered.
   await page.selectOption("#repair-form", "bias");
   await page.waitForFunction(() => /so it would be better/.test(document.querySelector("#full-repair")?.textContent));

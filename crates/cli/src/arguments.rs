@@ -117,7 +117,7 @@ pub(crate) struct Experiment {
     /// Number of calibration tokens that a repair is fitted on; a third as many after them are kept out to check it.
     #[arg(long, value_name = "N")]
     pub fit_tokens: Option<usize>,
-    /// Number of the dense model's own answers that a repair is fitted on, up to 16; a quarter of them is kept out.
+    /// Number of the dense model's own answers that a repair is fitted on, up to 32; a quarter of them is kept out.
     #[arg(long, value_name = "N")]
     pub fit_answers: Option<usize>,
     /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5) or a pattern (wanda-2:4).

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The questions, written for this project. None of them is an item of a built-in task set.
-pub const QUESTIONS: [&str; 16] = [
+pub const QUESTIONS: [&str; 32] = [
     "Tell me about the sea.",
     "What is photosynthesis?",
     "Give me three tips for sleeping well.",
@@ -23,6 +23,22 @@ pub const QUESTIONS: [&str; 16] = [
     "What is the color of an emerald?",
     "How can I learn to play the guitar?",
     "What is bread made of?",
+    "Copy this line: The train leaves at nine.",
+    "How many months are in a year?",
+    "Who painted the Mona Lisa?",
+    "What is the opposite of slow?",
+    "Name the five senses.",
+    "What is 7 plus 2? Give only the number.",
+    "Which animal gives us wool?",
+    "What is the capital of Norway?",
+    "Spell the word sun letter by letter.",
+    "What is the plural of flower?",
+    "Count from ten down to six.",
+    "Is ice hot or cold?",
+    "Which ocean lies between Europe and America?",
+    "Say this again: My brother plays the drums.",
+    "What do bees make?",
+    "Write a short greeting to a friend.",
 ];
 
 /// A question with the answer of the dense model.
