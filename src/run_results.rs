@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prunescope_figures::figure::search;
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
@@ -23,8 +24,8 @@ pub struct Working {
     pub total: usize,
 }
 
-/// All results that are shown. They belong to the run whose number and plan are stored here, except for the sweep and the importance,
-/// which belong to the model.
+/// All results that are shown. They belong to the run whose number and plan are stored here, except for the sweep, the search and the
+/// importance, which belong to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(target_arch = "wasm32", derive(reactive_stores::Store))]
 pub struct RunResults {
@@ -80,6 +81,10 @@ pub struct RunResults {
     pub sweep: Points,
     /// Points measured, and points in total.
     pub sweep_progress: (usize, usize),
+    /// Plans that the search has found.
+    pub search: search::Points,
+    /// Plans found, and plans in total.
+    pub search_progress: (usize, usize),
     /// Importance of the model's sublayers.
     pub importance: Option<Importance>,
 }
@@ -133,6 +138,8 @@ pub enum Changed {
     Picture,
     /// [`RunResults::sweep`] and [`RunResults::sweep_progress`].
     Sweep,
+    /// [`RunResults::search`] and [`RunResults::search_progress`].
+    Search,
     /// [`RunResults::importance`].
     Importance,
 }
@@ -230,6 +237,11 @@ impl RunResults {
                 self.sweep_progress = (done, total);
                 Changed::Sweep
             }
+            RunEvent::SearchPoint { point, done, total } => {
+                self.search.insert((point.method, point.dropped), *point);
+                self.search_progress = (done, total);
+                Changed::Search
+            }
             RunEvent::Picture { picture } => {
                 self.picture = Some(*picture);
                 Changed::Picture
@@ -250,8 +262,8 @@ impl RunResults {
         }
     }
 
-    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep and importance, and the weight
-    /// report (which every run sends again).
+    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, search and importance, and the
+    /// weight report (which every run sends again).
     fn begin(&mut self, run: u64, plan: &PruningPlan) {
         let mut before = std::mem::take(self);
         if before.plan != *plan {
@@ -268,6 +280,8 @@ impl RunResults {
             fidelity: before.fidelity,
             sweep: before.sweep,
             sweep_progress: before.sweep_progress,
+            search: before.search,
+            search_progress: before.search_progress,
             importance: before.importance,
             weights: before.weights,
             ..Self::default()
@@ -290,10 +304,17 @@ impl RunResults {
         self.sweep_progress = (0, 0);
     }
 
+    /// Discards the plans of the search.
+    pub fn forget_search(&mut self) {
+        self.search.clear();
+        self.search_progress = (0, 0);
+    }
+
     /// Discards all measurements, for another model or calibration text.
     pub fn forget_measured(&mut self) {
         self.forget_plan();
         self.forget_sweep();
+        self.forget_search();
         self.variants.clear();
     }
 

@@ -14,6 +14,7 @@ pub mod importance;
 pub mod layerwise;
 pub mod pruned_decoder;
 pub mod repair;
+pub mod search;
 pub mod switches;
 pub mod task_runner;
 pub mod weights;
