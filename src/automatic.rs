@@ -43,7 +43,7 @@ pub fn after_change(
     pictured: (usize, Matrix),
 ) -> Option<Measurement> {
     let opened = now.view != before.view || now.measure.compare != before.measure.compare;
-    let is_idle = !matches!(wanted, Some(Measurement::Sweep | Measurement::Judge));
+    let is_idle = !matches!(wanted, Some(Measurement::Sweep | Measurement::Search | Measurement::Judge));
     automatic(now, pictured).filter(|_| opened && is_idle)
 }
 
@@ -74,7 +74,7 @@ mod tests {
         }
         let picture = Measurement::Picture { layer: 3, matrix: Matrix::Up };
         assert_eq!((of(View::Weights, "wanda-0.5", false), of(View::Weights, "a1", false)), (Some(picture), None));
-        for view in [View::Layers, View::Tokens, View::Sweep] {
+        for view in [View::Layers, View::Tokens, View::Sweep, View::Search] {
             assert_eq!(of(view, "wanda-0.5", true), None);
         }
     }
@@ -84,7 +84,9 @@ mod tests {
         let (layers, choice) = (settings(View::Layers, "", false), settings(View::Choice, "", false));
         assert_eq!(after_change(&layers, &choice, None, PICTURED), Some(Measurement::Choice));
         assert_eq!(after_change(&choice, &choice, None, PICTURED), None);
-        assert_eq!(after_change(&layers, &choice, Some(Measurement::Sweep), PICTURED), None);
+        for long in [Measurement::Sweep, Measurement::Search] {
+            assert_eq!(after_change(&layers, &choice, Some(long), PICTURED), None);
+        }
         let (none, some) = (settings(View::Compare, "", false), settings(View::Compare, "", true));
         assert_eq!(after_change(&none, &some, Some(Measurement::Choice), PICTURED), Some(Measurement::Compare));
     }

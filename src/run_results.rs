@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prunescope_figures::figure::search;
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
@@ -23,8 +24,8 @@ pub struct Working {
     pub total: usize,
 }
 
-/// All results that are shown. They belong to the run whose number and plan are stored here, except for the sweep and the importance,
-/// which belong to the model.
+/// All results that are shown. They belong to the run whose number and plan are stored here, except for the sweep, the search and the
+/// importance, which belong to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(target_arch = "wasm32", derive(reactive_stores::Store))]
 pub struct RunResults {
@@ -84,6 +85,10 @@ pub struct RunResults {
     pub sweep: Points,
     /// Points measured, and points in total.
     pub sweep_progress: (usize, usize),
+    /// Plans that the search has found.
+    pub search: search::Points,
+    /// Plans found, and plans in total.
+    pub search_progress: (usize, usize),
     /// Importance of the model's sublayers.
     pub importance: Option<Importance>,
 }
@@ -141,6 +146,8 @@ pub enum Changed {
     Picture,
     /// [`RunResults::sweep`] and [`RunResults::sweep_progress`].
     Sweep,
+    /// [`RunResults::search`] and [`RunResults::search_progress`].
+    Search,
     /// [`RunResults::importance`].
     Importance,
 }
@@ -246,6 +253,11 @@ impl RunResults {
                 self.sweep_progress = (done, total);
                 Changed::Sweep
             }
+            RunEvent::SearchPoint { point, done, total } => {
+                self.search.insert((point.method, point.dropped), *point);
+                self.search_progress = (done, total);
+                Changed::Search
+            }
             RunEvent::Picture { picture } => {
                 self.picture = Some(*picture);
                 Changed::Picture
@@ -266,8 +278,8 @@ impl RunResults {
         }
     }
 
-    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, importance and own answers, and the
-    /// weight report (which every run sends again). What is known of the full map stays while only the repair changes.
+    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, search, importance and own answers,
+    /// and the weight report (which every run sends again). What is known of the full map stays while only the repair changes.
     fn begin(&mut self, run: u64, plan: &PruningPlan) {
         let mut before = std::mem::take(self);
         if before.plan != *plan {
@@ -287,6 +299,8 @@ impl RunResults {
             own_answers: before.own_answers,
             sweep: before.sweep,
             sweep_progress: before.sweep_progress,
+            search: before.search,
+            search_progress: before.search_progress,
             importance: before.importance,
             weights: before.weights,
             ..Self::default()
@@ -309,10 +323,17 @@ impl RunResults {
         self.sweep_progress = (0, 0);
     }
 
+    /// Discards the plans of the search.
+    pub fn forget_search(&mut self) {
+        self.search.clear();
+        self.search_progress = (0, 0);
+    }
+
     /// Discards all measurements, for another model or calibration text.
     pub fn forget_measured(&mut self) {
         self.forget_plan();
         self.forget_sweep();
+        self.forget_search();
         self.variants.clear();
         self.full_repair = None;
     }

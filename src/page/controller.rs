@@ -364,9 +364,13 @@ impl AppState {
             return;
         };
         self.notify(changed);
-        if changed == Changed::Sweep {
-            let (done, total) = self.results.sweep_progress().get_untracked();
-            self.keep_sweep_pace(done, total);
+        let progress = match changed {
+            Changed::Sweep => Some(self.results.sweep_progress().get_untracked()),
+            Changed::Search => Some(self.results.search_progress().get_untracked()),
+            _ => None,
+        };
+        if let Some((done, total)) = progress {
+            self.keep_pace(done, total);
         }
         if changed == Changed::FullRepair {
             self.take_full_repair();
@@ -416,6 +420,10 @@ impl AppState {
             Changed::Sweep => {
                 results.sweep().notify();
                 results.sweep_progress().notify();
+            }
+            Changed::Search => {
+                results.search().notify();
+                results.search_progress().notify();
             }
             Changed::Importance => results.importance().notify(),
         }

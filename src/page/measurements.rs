@@ -21,9 +21,9 @@ pub(super) struct Measurements {
     pub retrieval_set: RwSignal<RetrievalSet>,
     /// Prompts with exact answers.
     pub generative: StoredValue<Vec<GenerativeTask>>,
-    /// Estimated seconds that the sweep still needs, once known.
+    /// Estimated seconds that the sweep or search still needs, once known.
     pub time_left: RwSignal<Option<f64>>,
-    /// Measures how fast the sweep's points arrive.
+    /// Measures how fast their points arrive.
     pub pace: StoredValue<SweepPace>,
     /// Layer and matrix whose picture is shown.
     pub pictured: RwSignal<(usize, Matrix)>,

@@ -16,7 +16,7 @@ impl AppState {
     /// Requests a measurement: at once, or after the main run.
     pub(super) fn start_measurement(&self, what: Measurement) {
         self.measurements.wanted.set(Some(what));
-        if what == Measurement::Sweep {
+        if matches!(what, Measurement::Sweep | Measurement::Search) {
             self.measurements.pace.set_value(SweepPace::default());
             self.measurements.time_left.set(None);
         }
@@ -46,7 +46,7 @@ impl AppState {
         }
     }
 
-    /// Called when a measurement is complete: the open view may still lack its results if a sweep came first.
+    /// Called when a measurement is complete: the open view may still lack its results if a sweep or search came first.
     pub(super) fn measure_after_measurement(&self) {
         self.measurements.wanted.set(None);
         let view = self.settings.with_untracked(|settings| settings.view);
@@ -71,6 +71,12 @@ impl AppState {
                 results.written.clear();
             });
             if matches!(measurements.wanted.get_untracked(), Some(Measurement::Sweep | Measurement::Judge)) {
+                self.stop();
+            }
+        }
+        if now.measure.search != before.measure.search || now.measure.budget != before.measure.budget {
+            self.results.update(RunResults::forget_search);
+            if measurements.wanted.get_untracked() == Some(Measurement::Search) {
                 self.stop();
             }
         }
@@ -134,8 +140,8 @@ impl AppState {
         self.start_run();
     }
 
-    /// Updates the estimated time for the sweep's remaining points.
-    pub(super) fn keep_sweep_pace(&self, done: usize, total: usize) {
+    /// Updates the estimated time for the remaining points of a sweep or search.
+    pub(super) fn keep_pace(&self, done: usize, total: usize) {
         let now = window().performance().map_or(0.0, |performance| performance.now());
         let left = self.measurements.pace.try_update_value(|pace| pace.left(now, done, total)).flatten();
         self.measurements.time_left.set(left);

@@ -28,6 +28,7 @@ const VIEWS = {
   retrieval: ["chart-mean", "chart-last"],
   compare: ["compare-h", "compare-z", "compare-p", "compare-dz", "compare-var", "compare-kl"],
   sweep: ["sweep-choice", "sweep-retrieval", "sweep-generation"],
+  search: ["chart-search"],
   weights: ["chart-mask"],
 };
 /** Each browser's results for a plan that is not in the reference. */
@@ -189,9 +190,9 @@ function suite(driver) {
     for (const [view, figures] of Object.entries(VIEWS)) {
       await page.click(`#tab-${view}`);
       if (view === "compare") await page.click("#compare-add");
-      if (view === "sweep") await page.click("#sweep-start");
+      if (view === "sweep" || view === "search") await page.click(`#${view}-start`);
       for (const id of figures) await drawn(page, id);
-      if (view === "sweep") await page.evaluate(() => document.querySelector("#stop:enabled")?.click());
+      if (view === "sweep" || view === "search") await page.evaluate(() => document.querySelector("#stop:enabled")?.click());
       assert.equal((await query(page)).view ?? "layers", view);
     }
     await clean(page);

@@ -281,7 +281,7 @@ test("a second model in place of the pruned one, in every view", async () => {
   assert.ok(Math.abs(same.next_token.kl_dense_pruned) < 1e-5, "the same weights in two formats");
   assert.equal(same.model.other.source, "tiny/llama:model.gguf");
   assert.equal(same.edited_layers.length, 4);
-  for (const view of ["steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "weights", "layers"]) {
+  for (const view of ["steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "search", "weights", "layers"]) {
     await page.click(`#tab-${view}`);
     await page.waitForSelector(`#view[aria-labelledby=tab-${view}]`);
   }

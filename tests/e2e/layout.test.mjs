@@ -12,7 +12,7 @@ const { server, browser } = await stage();
 const NAME = "Some-Organisation-With-A-Long-Name/An-Extraordinarily-Long-Model-Name-Instruct-Distilled-Merged-v0.3.1-checkpoint-120000";
 const DEEP = stretched(fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf")), 80, NAME);
 server.faults.set("/fixtures/deep.gguf", (request, response) => (response.writeHead(200, { "Content-Length": DEEP.length }).end(DEEP), true));
-const VIEWS = ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "weights"];
+const VIEWS = ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "search", "weights"];
 const WIDTHS = Array.from({ length: 57 }, (_, at) => 280 + 20 * at);
 const link = (rest = "") => `${server.site}?model=${server.origin}/fixtures/deep.gguf&backend=cpu&tokens=4&sample=1&prompt=Donaudampfschifffahrtsgesellschaft+${"x".repeat(60)}`
   + `&drop=a1,m2,b40,a79&sparse=magnitude-0.5&quant=awq4-g64&on=mlp&layers=4-70&compare=${"An+unbroken+name".replaceAll("+", "")}ForAPlan*a1,a2,a3_wanda-0.5_on-mlp_layers-4-20&compare=Two*awq4-g64&compare=Three*m3${rest}`;

@@ -12,7 +12,7 @@ const { server, browser } = await stage();
 for (const [name, viewport] of [["wide", { width: 1366, height: 768 }], ["phone", { width: 360, height: 740 }]]) {
   for (const colorScheme of ["light", "dark"]) {
     test(`${name}, ${colorScheme}: no axe-core violation, no sideways scrolling`, async () => {
-      for (const view of ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "weights"]) {
+      for (const view of ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "search", "weights"]) {
         const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&drop=a1,q7&sparse=magnitude-0.5&compare=One*a2&tokens=6&view=${view}`, { context: { viewport, colorScheme } });
         await finished(page);
         await page.click(".model-choice summary");

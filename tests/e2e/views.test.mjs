@@ -250,6 +250,28 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await close(page);
 });
 
+test("a search finds plans, and each number is a link that sets its plan", async () => {
+  const page = await view("drop=&view=search&budget=2");
+  await page.click("#search-start");
+  await page.waitForFunction(() => /^(\d+) of \1 plans/.test(document.querySelector("#search-progress").textContent), null, { timeout: 240_000 });
+  await measured(page);
+  assert.match(await drawn(page, "chart-search"), /^With 2 sublayers dropped, the closest to the dense model is .* nats\)/);
+  // One and two sublayers by four methods, one block by two.
+  assert.equal(await page.locator("#plans tbody tr").count(), 10);
+  const repaired = page.locator("#plans tbody tr >> nth=9").locator("a >> nth=1");
+  const wanted = new URL(await repaired.getAttribute("href")).searchParams;
+  await repaired.click();
+  await finished(page);
+  for (const part of ["drop", "repair", "view"]) assert.equal(query(page).get(part), wanted.get(part), part);
+  assert.deepEqual([wanted.get("repair"), wanted.get("view")], ["scale", "search"]);
+  assert.equal(await page.locator("#plans tbody tr").count(), 10, "a plan that is chosen keeps the others");
+  await page.fill("#budget", "1");
+  await page.dispatchEvent("#budget", "change");
+  assert.equal(query(page).get("budget"), "1");
+  assert.equal(await page.locator("#plans").count(), 0, "another search begins empty");
+  await close(page);
+});
+
 test("weights: the achieved sparsity of each matrix, and a picture of one", async () => {
   const page = await view("drop=&sparse=magnitude-4:8&view=weights");
   assert.match(await page.textContent("#weights-summary"), /28 matrices edited.*50\.0 % zeros/);

@@ -16,4 +16,5 @@ mod paper_table;
 mod parity;
 mod real_models;
 mod repair;
+mod search;
 mod session;

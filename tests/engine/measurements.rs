@@ -397,6 +397,7 @@ fn a_second_model_is_measured_as_if_it_were_alone() {
             compare: vec![Variant { name: "m2".into(), plan: "m2".parse().unwrap() }],
             sweep: SweepAxis::Sparsity,
             sample: 2,
+            ..MeasureSettings::default()
         };
         let (ours, theirs) = (run(&mut two, &settings).0, run(&mut alone, &settings).0);
         assert_ne!(ours.generation.dense, theirs.generation.dense, "these are two models");

@@ -69,6 +69,8 @@ pub enum MeasurementName {
     FullRepair,
     /// Do a sample of every task set at every point of --sweep.
     Sweep,
+    /// Find the sublayers to drop by several methods, up to --budget of those of --search.
+    Search,
 }
 
 impl From<MeasurementName> for Measurement {
@@ -83,6 +85,7 @@ impl From<MeasurementName> for Measurement {
             MeasurementName::OwnAnswers => Self::OwnAnswers,
             MeasurementName::FullRepair => Self::FullRepair,
             MeasurementName::Sweep => Self::Sweep,
+            MeasurementName::Search => Self::Search,
         }
     }
 }
@@ -168,6 +171,15 @@ pub(crate) struct Experiment {
     /// Number of items of each task set for judge and sweep; 0 is all.
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
+    /// The kinds of sublayers that a search may drop: attn, mlp or all.
+    #[arg(long, value_name = "GROUP", default_value = "all")]
+    search: MatrixGroup,
+    /// How many sublayers a search drops at most.
+    #[arg(long, value_name = "N")]
+    budget: Option<usize>,
+    /// Number of calibration tokens on which a search judges candidates.
+    #[arg(long, value_name = "N")]
+    pub search_tokens: Option<usize>,
     /// The device to compute on.
     #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
     pub backend: BackendName,
@@ -205,6 +217,8 @@ impl Experiment {
                 compare: self.compare.clone(),
                 sweep: self.sweep,
                 sample: self.sample.unwrap_or(measure.sample),
+                search: self.search,
+                budget: self.budget.unwrap_or(measure.budget),
             },
             models: default.models,
             view: default.view,
@@ -279,7 +293,10 @@ mod tests {
     #[test]
     fn a_value_outside_its_limits_is_an_error() {
         assert!(settings("--tokens 100000").unwrap_err().to_string().contains("tokens was 100000"));
-        for wrong in ["--drop x", "--sparse half", "--compare nothing", "--threads 0", "--backend tpu"] {
+        assert!(settings("--budget 99").unwrap_err().to_string().contains("budget was 99"));
+        for wrong in
+            ["--drop x", "--sparse half", "--search heads", "--compare nothing", "--threads 0", "--backend tpu"]
+        {
             let arguments = format!("prunescope report --model x.gguf {wrong}");
             assert!(Arguments::try_parse_from(arguments.split_whitespace()).is_err(), "{wrong}");
         }

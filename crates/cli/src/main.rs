@@ -17,6 +17,7 @@ use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::repair::FitSize;
 use prunescope_engine::model::file::load;
+use prunescope_engine::search::SearchTokens;
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Measurement, RunEvent};
@@ -89,6 +90,7 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration.unwrap_or_default());
     session.fit_repairs_on(FitSize { tokens: experiment.fit_tokens, answers: experiment.fit_answers });
+    session.search_on(SearchTokens { judged: experiment.search_tokens.unwrap_or_default(), held_out: 0 });
     session.use_questions(questions.unwrap_or_default());
     session.use_retrieval_set(retrieval.unwrap_or_default());
     Ok((session, settings))

@@ -79,16 +79,16 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
 }
 
 /// One requested measurement.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     settings: &'a RunSettings,
-    measure: &'a MeasureSettings,
-    control: &'a Control,
-    tell: &'a mut dyn FnMut(RunEvent),
+    pub(crate) measure: &'a MeasureSettings,
+    pub(crate) control: &'a Control,
+    pub(crate) tell: &'a mut dyn FnMut(RunEvent),
 }
 
 impl Job<'_> {
     /// Reports progress.
-    fn working(&mut self, what: String, done: usize, total: usize) {
+    pub(crate) fn working(&mut self, what: String, done: usize, total: usize) {
         (self.tell)(RunEvent::Working { what, done, total });
     }
 }
@@ -113,6 +113,7 @@ impl<C: Compute> Session<C> {
             Measurement::Retrieval => self.retrieve(&mut job).await?,
             Measurement::Judge => self.judge(&mut job).await?,
             Measurement::Sweep => self.sweep(&mut job).await?,
+            Measurement::Search => self.search(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
             Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
             Measurement::OwnAnswers => {
@@ -287,16 +288,19 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// Compares the pruned and the repaired model with the dense one on the passages of the built-in retrieval set, which
-    /// no fit has seen.
+    /// The passages of the built-in retrieval set, which no fit and no search has seen, as token ids.
+    ///
+    /// * `tokens`: how many are read; 0 for the usual number.
+    pub(crate) fn held_out_ids(&self, tokens: usize) -> Result<Vec<u32>, ExperimentError> {
+        let most = if tokens == 0 { fidelity::MAX_TOKENS } else { tokens };
+        let mut ids = self.model.tokenizer.encode(&retrieval::built_in().passages.join(" "), false)?;
+        ids.truncate(most.min(self.model.decoder.config.context));
+        if ids.is_empty() { Err(ExperimentError::EmptyPrompt) } else { Ok(ids) }
+    }
+
+    /// Compares the pruned and the repaired model with the dense one on that text.
     async fn measure_fidelity(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let set = retrieval::built_in();
-        let text = set.passages.join(" ");
-        let mut ids = self.model.tokenizer.encode(&text, false)?;
-        ids.truncate(fidelity::MAX_TOKENS.min(self.model.decoder.config.context));
-        if ids.is_empty() {
-            return Err(ExperimentError::EmptyPrompt);
-        }
+        let ids = self.held_out_ids(0)?;
         let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
         let of_dense = fidelity::hidden_states(&dense, &ids, job.control).await?;
         let plan = &job.settings.plan;

@@ -17,11 +17,13 @@ use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_tra
 use crate::experiment::own_answers::OwnChat;
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::repair::{FitSize, FitText, fit_repair};
+use crate::experiment::search::Measured;
 use crate::experiment::weights::Calibration;
 use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
 use crate::model::replacement::Replacements;
 use crate::model::{Decoder, LoadedModel};
+use crate::search::SearchTokens;
 use crate::writing::{Part, write_texts};
 use prunescope_formats::chat::ChatError;
 use prunescope_protocol::messages::RunEvent;
@@ -116,6 +118,10 @@ pub struct Session<C: Compute> {
     pub(crate) variants: Cached<AnalysisKey, Vec<CachedVariant>>,
     /// What flipping each switch does, for the latest prompt and plan.
     pub(crate) switches: Cached<(AnalysisKey, VariantKey), Vec<SwitchEffect>>,
+    /// Numbers of tokens that searches read.
+    search_tokens: SearchTokens,
+    /// What searches have measured, by calibration text and tokens.
+    pub(crate) searches: Cached<SearchKey, Measured>,
     pub(crate) importance: Option<Importance>,
     pub(crate) tasks: EvaluationCache,
 }
@@ -136,6 +142,9 @@ pub(crate) struct AnalysisKey {
     pub dense: DenseKey,
     pub temperature: f32,
 }
+
+/// Everything that a search depends on besides the model and its repairs, which are in the keys of plans.
+pub(crate) type SearchKey = (Option<Arc<str>>, SearchTokens);
 
 /// A variant's cached result, with the number of generated tokens it was requested for.
 pub(crate) struct CachedVariant {
@@ -206,6 +215,8 @@ impl<C: Compute> Session<C> {
             layers: Cached::default(),
             variants: Cached::default(),
             switches: Cached::default(),
+            search_tokens: SearchTokens::default(),
+            searches: Cached::default(),
             importance: None,
             tasks: EvaluationCache::default(),
         }
@@ -324,6 +335,16 @@ impl<C: Compute> Session<C> {
         self.fit_size = size;
     }
 
+    /// Sets the numbers of tokens that searches read.
+    pub fn search_on(&mut self, tokens: SearchTokens) {
+        self.search_tokens = tokens;
+    }
+
+    /// The cache key of what searches measure now.
+    pub(crate) fn search_key(&self) -> SearchKey {
+        (self.calibration_text.clone(), self.search_tokens)
+    }
+
     /// The decoder pruned and repaired by a plan, for the main run. Its edited weights replace the cached ones of the previous plan,
     /// which are freed first: a second edited copy would take a third more memory.
     pub(crate) async fn prune(
@@ -414,7 +435,7 @@ impl<C: Compute> Session<C> {
     }
 
     /// The calibration text as token ids, truncated.
-    fn calibration_ids(&self) -> Result<Vec<u32>, ExperimentError> {
+    pub(crate) fn calibration_ids(&self) -> Result<Vec<u32>, ExperimentError> {
         let text = self.calibration_text.as_deref().unwrap_or(DEFAULT_CALIBRATION_TEXT.trim());
         let mut ids = self.model.tokenizer.encode(text, false)?;
         ids.truncate(MAX_CALIBRATION_TOKENS);
@@ -685,7 +706,8 @@ impl<C: Compute> Session<C> {
         if let Some(known) = &self.importance {
             return Ok(known.clone());
         }
-        let importance = measure_importance(&self.model.decoder, &self.model.tokenizer, control).await?;
+        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        let importance = measure_importance(&dense, &self.model.tokenizer, control).await?;
         tell(RunEvent::Importance { importance: Box::new(importance.clone()) });
         self.importance = Some(importance.clone());
         Ok(importance)

@@ -10,7 +10,7 @@ use crate::prune::{Importance, OwnAnswer};
 use crate::results::{
     Advice, ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult,
     LayerTransition, MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult,
-    RetrievalReport, RunReport, SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
+    RetrievalReport, RunReport, SearchPoint, SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
 };
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tasks::{Question, RetrievalSet};
@@ -48,7 +48,7 @@ pub enum Request {
         run: u64,
         /// The settings of the main run.
         settings: RunSettings,
-        /// Plans to compare, the sweep's axis and the sample size.
+        /// Plans to compare, the sweep's axis, the sample size, what a search may drop.
         measure: MeasureSettings,
         /// The measurement.
         what: Measurement,
@@ -158,6 +158,8 @@ pub enum Measurement {
     Judge,
     /// A sample of every task set at every point of a sweep.
     Sweep,
+    /// Which sublayers to drop, by several methods.
+    Search,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     Fidelity,
     /// What flipping each switch would do at the prompt.
@@ -456,6 +458,15 @@ pub enum RunEvent {
         /// Points measured, including this one.
         done: usize,
         /// Points of the sweep.
+        total: usize,
+    },
+    /// One plan that a search has found.
+    SearchPoint {
+        /// The plan and its distance from the dense model.
+        point: Box<SearchPoint>,
+        /// Plans found, including this one.
+        done: usize,
+        /// Plans to find.
         total: usize,
     },
     /// A picture of one matrix.

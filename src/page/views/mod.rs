@@ -4,6 +4,7 @@ mod choice;
 mod compare;
 mod layers;
 mod retrieval;
+mod search;
 mod steps;
 mod sweep;
 mod theorems;
@@ -20,7 +21,7 @@ use super::status::Progress;
 use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
 
 /// The views with their names.
-const VIEWS: [(View, &str); 9] = [
+const VIEWS: [(View, &str); 10] = [
     (View::Layers, "Layer by layer"),
     (View::Steps, "Token by token"),
     (View::Theorems, "Theorems"),
@@ -29,6 +30,7 @@ const VIEWS: [(View, &str); 9] = [
     (View::Retrieval, "Retrieval"),
     (View::Compare, "Compare"),
     (View::Sweep, "Sweep and advice"),
+    (View::Search, "Search"),
     (View::Weights, "Weights"),
 ];
 
@@ -105,6 +107,7 @@ pub(super) fn Views() -> impl IntoView {
                     View::Retrieval => view! { <retrieval::Retrieval/> }.into_any(),
                     View::Compare => view! { <compare::Compare/> }.into_any(),
                     View::Sweep => view! { <sweep::Sweep/> }.into_any(),
+                    View::Search => view! { <search::Search/> }.into_any(),
                     View::Weights => view! { <weights::Weights/> }.into_any(),
                 }}
             </div>

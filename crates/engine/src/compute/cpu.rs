@@ -18,6 +18,7 @@ use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
 use crate::metrics::ModelOutputs;
 use crate::metrics::comparison::{PendingComparison, compare_on_host};
+use crate::metrics::host::divergence;
 
 /// The CPU backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -202,6 +203,13 @@ impl Compute for Cpu {
         let on_host =
             |spaces: &ModelOutputs| [&spaces.hidden, &spaces.logits].map(|x| (to_values(x.clone()), x.dims()[1]));
         PendingComparison::Known(compare_on_host(&on_host(dense), &on_host(pruned), temperature, with_top))
+    }
+
+    async fn divergences(dense: &ModelOutputs, pruned: &ModelOutputs) -> Result<Vec<f32>, String> {
+        let [_, width] = dense.logits.dims();
+        let [z, y] = [dense, pruned].map(|spaces| to_values(spaces.logits.clone()));
+        let rows = z.chunks_exact(width).zip(y.chunks_exact(width));
+        Ok(rows.map(|(z, y)| divergence(z, y) as f32).collect())
     }
 }
 

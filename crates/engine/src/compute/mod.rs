@@ -24,6 +24,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
 use prunescope_kernels::{BLOCK, PackedMatrix};
 use prunescope_protocol::messages::Backend;
+use prunescope_protocol::results::Metrics;
 use prunescope_quant::{TensorType, dequantize};
 
 pub use cpu::Cpu;
@@ -37,8 +38,8 @@ pub use linear::Linear;
 #[cfg(not(target_arch = "wasm32"))]
 pub use reference::Reference;
 
-use crate::metrics::ModelOutputs;
 use crate::metrics::comparison::PendingComparison;
+use crate::metrics::{ModelOutputs, read_all};
 use attention::Attention;
 use mlp::Mlp;
 use norm::Norm;
@@ -142,6 +143,20 @@ pub trait Compute: Clone + Debug + 'static {
     /// * `temperature`: analysis temperature T > 0.
     /// * `with_top`: also report both models' top-k tokens.
     fn compare(dense: &ModelOutputs, pruned: &ModelOutputs, temperature: f32, with_top: bool) -> PendingComparison;
+
+    /// KL(p ‖ p̃) at T = 1, row by row, read back; NaN where a number is not finite.
+    ///
+    /// # Errors
+    /// The device's message if it fails.
+    fn divergences(dense: &ModelOutputs, pruned: &ModelOutputs) -> impl Future<Output = Result<Vec<f32>, String>> {
+        let pending = Self::compare(dense, pruned, 1.0, false);
+        async move {
+            let compared = read_all(vec![pending]).await?;
+            // The cosine of logits is NaN if one of them is not finite; a divergence below 0 is taken as 0, even NaN.
+            let divergence = |metrics: Metrics| if metrics.cos_z.is_nan() { f32::NAN } else { metrics.kl_dense_pruned };
+            Ok(compared.into_iter().map(|row| divergence(row.metrics)).collect())
+        }
+    }
 }
 
 /// KV cache of one layer. Clones share memory until one of them is modified.

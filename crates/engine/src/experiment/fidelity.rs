@@ -1,4 +1,4 @@
-//! The distance of a pruned model from the dense one on a text that no fit has seen.
+//! The distance of a pruned model from the dense one on a text, such as one that no fit has seen.
 
 use burn::tensor::Tensor;
 
@@ -15,6 +15,10 @@ use prunescope_protocol::results::Fidelity;
 pub const MAX_TOKENS: usize = 400;
 /// Rows of logits that are compared at once; bounds memory and the time between checkpoints.
 const ROWS_AT_ONCE: usize = 8;
+/// The same where nothing but the divergence is computed: the head unpacks its weights once for all of them.
+const DIVERGENCES_AT_ONCE: usize = 32;
+/// Largest number of logits of the dense model that are kept for the next comparison, 64 MB.
+const MAX_KEPT_LOGITS: usize = 1 << 24;
 
 /// The hidden states h of a model on a text, `[tokens, hidden]`.
 ///
@@ -29,6 +33,72 @@ pub async fn hidden_states<C: Compute>(
     let mut cache = KeyValueCache::new(decoder.config.layers);
     let last = Pass::pruned(model, 0, 0).last(decoder.embed(ids, 0), &mut cache, control).await?;
     Ok(decoder.final_norm(last))
+}
+
+/// A text as the dense model reads it, with which other models are compared one after the other.
+pub struct DenseText<C: Compute> {
+    /// The text as token ids.
+    pub ids: Vec<u32>,
+    decoder: Decoder<C>,
+    /// h, `[tokens, hidden]`.
+    hidden: Tensor<2>,
+    /// h and z of [`DIVERGENCES_AT_ONCE`] positions each; empty if they are too large to keep.
+    kept: Vec<ModelOutputs>,
+}
+
+impl<C: Compute> DenseText<C> {
+    /// Reads a text.
+    ///
+    /// * `dense`: the dense model.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn read(dense: &PrunedDecoder<C>, ids: Vec<u32>, control: &Control) -> Result<Self, ExperimentError> {
+        let hidden = hidden_states(dense, &ids, control).await?;
+        let mut text = Self { ids, decoder: dense.decoder.clone(), hidden, kept: vec![] };
+        if text.ids.len() * text.decoder.config.vocabulary <= MAX_KEPT_LOGITS {
+            for begin in text.begins() {
+                control.checkpoint().await?;
+                text.kept.push(text.outputs(&text.decoder, &text.hidden, begin));
+            }
+        }
+        Ok(text)
+    }
+
+    /// The first positions of the parts that are compared at once.
+    fn begins(&self) -> impl Iterator<Item = usize> + use<C> {
+        (0..self.ids.len()).step_by(DIVERGENCES_AT_ONCE)
+    }
+
+    /// h and z of a model at the positions from `begin` on.
+    fn outputs(&self, decoder: &Decoder<C>, hidden: &Tensor<2>, begin: usize) -> ModelOutputs {
+        outputs_at(decoder, hidden, begin..(begin + DIVERGENCES_AT_ONCE).min(self.ids.len()))
+    }
+
+    /// The mean over positions of KL(p ‖ p̃) at T = 1, in nats; NaN if a number of either model is not finite.
+    ///
+    /// * `hidden`: the other model's h on this text, `[tokens, hidden]`.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], or a failing device.
+    pub async fn divergence(
+        &self,
+        decoder: &Decoder<C>,
+        hidden: &Tensor<2>,
+        control: &Control,
+    ) -> Result<f32, ExperimentError> {
+        let mut divergences = vec![];
+        for (at, begin) in self.begins().enumerate() {
+            control.checkpoint().await?;
+            let pruned = self.outputs(decoder, hidden, begin);
+            let dense = match self.kept.get(at) {
+                Some(known) => known.clone(),
+                None => self.outputs(&self.decoder, &self.hidden, begin),
+            };
+            divergences.extend(C::divergences(&dense, &pruned).await.map_err(ExperimentError::device)?);
+        }
+        Ok(mean(&divergences))
+    }
 }
 
 /// Compares a model with the dense one on a text, and gives the dense model's loss too.

@@ -15,6 +15,7 @@ pub mod layerwise;
 pub mod own_answers;
 pub mod pruned_decoder;
 pub mod repair;
+pub mod search;
 pub mod switches;
 pub mod task_runner;
 pub mod weights;

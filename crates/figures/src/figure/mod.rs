@@ -7,6 +7,7 @@ pub mod compare;
 pub mod layers;
 pub mod repair;
 pub mod retrieval;
+pub mod search;
 pub mod steps;
 pub mod sweep;
 pub mod theorems;

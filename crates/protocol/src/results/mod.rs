@@ -10,6 +10,7 @@ pub mod number;
 pub mod quality;
 pub mod repair;
 pub mod report;
+pub mod search;
 pub mod sweep;
 pub mod tasks;
 pub mod theorems;
@@ -27,6 +28,7 @@ pub use report::{
     Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, RunReport, SwitchEffect, VariantResult,
     Written, first_divergence,
 };
+pub use search::{SearchMethod, SearchPoint};
 pub use sweep::{Proportion, SweepLine, SweepPoint};
 pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};
 pub use theorems::TokenWeight;

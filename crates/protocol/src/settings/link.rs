@@ -1,7 +1,7 @@
 //! The text form of settings: the page address's query string. Writing and parsing settings is the identity.
 //!
 //! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&repair=scale&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64`
-//! `&tokens=&temp=&top_k=&top_p=&seed=&analysis=&backend=&view=&compare=NAME*PLAN&sweep=&sample=`; `compare` may be
+//! `&tokens=&temp=&top_k=&top_p=&seed=&analysis=&backend=&view=&compare=NAME*PLAN&sweep=&sample=&search=&budget=`; `compare` may be
 //! repeated. A missing part has its default; a malformed part is ignored and named in a notice. An empty query gives
 //! the example.
 
@@ -55,6 +55,8 @@ pub fn to_query(settings: &Settings) -> String {
     }
     put("sweep", settings.measure.sweep.to_string(), settings.measure.sweep == default.measure.sweep);
     put("sample", settings.measure.sample.to_string(), settings.measure.sample == default.measure.sample);
+    put("search", settings.measure.search.to_string(), settings.measure.search == default.measure.search);
+    put("budget", settings.measure.budget.to_string(), settings.measure.budget == default.measure.budget);
     // Commas and colons need no escape in a query, and links with them are easier to read.
     query.finish().replace("%2C", ",").replace("%3A", ":")
 }
@@ -102,6 +104,8 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
             }
             "sweep" => set(&mut settings.measure.sweep, value.parse().ok()),
             "sample" => set(&mut settings.measure.sample, number(&value)),
+            "search" => part(&mut settings.measure.search, &value, &mut notices),
+            "budget" => set(&mut settings.measure.budget, number(&value)),
             "analysis" => set(&mut settings.run.analysis, number(&value).filter(|x: &f32| x.is_finite())),
             "tokens" => set(&mut settings.run.tokens, number(&value)),
             "temp" => set(&mut settings.run.temp, number(&value).filter(|x: &f32| x.is_finite())),
@@ -177,8 +181,11 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prune::MatrixGroup;
     use crate::prune::plan::tests::any_plan;
-    use crate::settings::{BackendChoice, MeasureSettings, ModelChoice, Precision, RunSettings, SweepAxis, View};
+    use crate::settings::{
+        BackendChoice, MAX_BUDGET, MeasureSettings, ModelChoice, Precision, RunSettings, SweepAxis, View,
+    };
     use proptest::prelude::*;
     use strum::VariantArray;
 
@@ -222,14 +229,14 @@ mod tests {
                 any_plan(),
                 proptest::collection::vec(variant, 0..=4),
             ),
-            (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..9),
-            (prop_oneof![Just(0f32), 0.1f32..5.0], 0usize..3, 0usize..100),
+            (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..10),
+            (prop_oneof![Just(0f32), 0.1f32..5.0], 0usize..3, 0usize..100, 0usize..3, 1..=MAX_BUDGET),
         )
             .prop_map(
                 |(
                     ((model, other, loading), prompt, chat, plan, compare),
                     (tokens, temp, top_k, top_p, seed, backend, view),
-                    (analysis, sweep, sample),
+                    (analysis, sweep, sample, search, budget),
                 )| Settings {
                     models: ModelChoice {
                         model,
@@ -239,7 +246,13 @@ mod tests {
                         backend: BackendChoice::VARIANTS[backend],
                     },
                     run: RunSettings { prompt, chat, plan, tokens, temp, top_k, top_p, seed, analysis },
-                    measure: MeasureSettings { compare, sweep: SweepAxis::VARIANTS[sweep], sample },
+                    measure: MeasureSettings {
+                        compare,
+                        sweep: SweepAxis::VARIANTS[sweep],
+                        sample,
+                        search: MatrixGroup::ALL[search].0,
+                        budget,
+                    },
                     view: View::VARIANTS[view],
                 },
             )

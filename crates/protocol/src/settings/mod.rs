@@ -7,7 +7,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::sampling::Sampling;
 use crate::model::source::{DEFAULT_HUB, is_hub};
-use crate::prune::{DroppedSublayers, PruningPlan};
+use crate::prune::{DroppedSublayers, MatrixGroup, PruningPlan};
 
 /// Most tokens that one run may generate.
 pub const MAX_TOKENS: usize = 256;
@@ -19,6 +19,8 @@ pub const MAX_PROMPT_CHARS: usize = 20_000;
 pub const MAX_VARIANTS: usize = 4;
 /// Longest name of a variant in characters.
 pub const MAX_NAME_CHARS: usize = 40;
+/// Most sublayers that a search drops.
+pub const MAX_BUDGET: usize = 24;
 /// Lowest and highest temperature of the analysis.
 pub const ANALYSIS_RANGE: (f32, f32) = (0.1, 5.0);
 /// The prompt of the first visit.
@@ -82,6 +84,8 @@ pub enum View {
     Compare,
     /// Task scores against the amount removed (figs. 3 and 4), and verdicts.
     Sweep,
+    /// Which sublayers to drop: plans that searches find.
+    Search,
     /// What the plan did to the weights.
     Weights,
 }
@@ -237,11 +241,16 @@ pub struct MeasureSettings {
     pub sweep: SweepAxis,
     /// Items of each task set that a verdict and a sweep use; 0 is all.
     pub sample: usize,
+    /// The kinds of sublayers that a search may drop.
+    #[serde(with = "crate::prune::plan::text")]
+    pub search: MatrixGroup,
+    /// How many sublayers a search drops at most, 1 to [`MAX_BUDGET`].
+    pub budget: usize,
 }
 
 impl Default for MeasureSettings {
     fn default() -> Self {
-        Self { compare: vec![], sweep: SweepAxis::Layers, sample: 20 }
+        Self { compare: vec![], sweep: SweepAxis::Layers, sample: 20, search: MatrixGroup::All, budget: 8 }
     }
 }
 
@@ -304,6 +313,10 @@ impl Settings {
                 variant.name.truncate(end);
             }
         }
+        if self.measure.budget < 1 || self.measure.budget > MAX_BUDGET {
+            notices.push(format!("budget was {}, outside 1 to {MAX_BUDGET}: the nearest is used", self.measure.budget));
+            self.measure.budget = self.measure.budget.clamp(1, MAX_BUDGET);
+        }
         if let Some((end, _)) = self.run.prompt.char_indices().nth(MAX_PROMPT_CHARS) {
             notices.push(format!("the prompt was longer than {MAX_PROMPT_CHARS} characters: the rest is cut off"));
             self.run.prompt.truncate(end);
@@ -333,7 +346,7 @@ mod tests {
                 "sparse" => "wanda-0.5".into(),
                 "quant" => "rtn4-g64".into(),
                 "layers" => "1-2".into(),
-                "on" => "mlp".into(),
+                "on" | "search" => "mlp".into(),
                 "compare" => serde_json::json!([{ "name": "x", "drop": "a1" }]),
                 _ => match value {
                     serde_json::Value::Bool(value) => (!value).into(),
@@ -346,7 +359,7 @@ mod tests {
             let after: Settings = serde_json::from_value(changed).unwrap();
             let expected = match name.as_str() {
                 "model" | "other" | "hub" | "precision" | "backend" => Change::Load,
-                "view" | "compare" | "sweep" | "sample" => Change::Explore,
+                "view" | "compare" | "sweep" | "sample" | "search" | "budget" => Change::Explore,
                 _ => Change::Run,
             };
             assert_eq!(after.change_from(&before), expected, "{name}");

@@ -1,0 +1,153 @@
+//! Which sublayers to drop: plans that searches find, with their distance from the dense model and a link for each.
+
+use leptos::ev::MouseEvent;
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use super::super::address::{HistoryEntry, link_to};
+use super::super::chart_view::ChartView;
+use super::super::state::AppState;
+use super::super::status::duration;
+use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::chart::short_number;
+use prunescope_figures::figure::search::{distances, plans};
+use prunescope_protocol::messages::Measurement;
+use prunescope_protocol::prune::{MatrixGroup, PruningPlan, Repair};
+use prunescope_protocol::results::SearchPoint;
+use prunescope_protocol::settings::{MAX_BUDGET, Settings, View};
+
+/// The searches and what they find.
+#[component]
+pub(super) fn Search() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let measurements = state.measurements;
+    let figure = Signal::derive(move || state.results.search().with(distances));
+    let running = move || measurements.wanted.get() == Some(Measurement::Search);
+    let among = move || state.settings.with(|settings| settings.measure.search);
+    let choose = move |event: leptos::ev::Event| {
+        if let Ok(among) = event_target_value(&event).parse() {
+            state.change(HistoryEntry::New, |settings| settings.measure.search = among);
+        }
+    };
+    let set_budget = move |event: leptos::ev::Event| {
+        let input = event_target::<HtmlInputElement>(&event);
+        if let Ok(budget) = input.value().parse::<usize>() {
+            state.change(HistoryEntry::New, |settings| settings.measure.budget = budget.clamp(1, MAX_BUDGET));
+        }
+        input.set_value(&state.settings.with_untracked(|settings| settings.measure.budget).to_string());
+    };
+    let progress = move || {
+        let (done, total) = state.results.search_progress().get();
+        if total == 0 {
+            return None;
+        }
+        let left = measurements.time_left.get().filter(|_| running() && done < total);
+        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
+        Some(format!("{done} of {total} plans{left}"))
+    };
+    let begin = move || match state.results.search_progress().get() {
+        (0, _) => "Start the search",
+        (done, total) if done < total => "Go on",
+        _ => "Show again",
+    };
+    let waiting = Signal::stored("Press Start the search.".to_string());
+    let among_name = |group: MatrixGroup, name: &'static str| {
+        view! { <option value=group.to_string() prop:selected=move || among() == group>{name}</option> }
+    };
+    view! {
+        <p class="lead">
+            "Which sublayers can go? Ranked once by importance, ranked in one list, ranked again after each drop, one contiguous stretch of blocks, or greedily by what each drop does to the probabilities on the calibration text; the last of these also with a repair in mind. Every plan is then compared with the dense model on a text that neither search nor repair has seen. This takes minutes; plans appear one by one, and a stopped search goes on where it was."
+        </p>
+        <div class="options">
+            <label>
+                "Drop "
+                <select id="search-among" on:change=choose>
+                    {among_name(MatrixGroup::All, "attention and MLP")}
+                    {among_name(MatrixGroup::Attention, "attention")}
+                    {among_name(MatrixGroup::Mlp, "MLP")}
+                </select>
+            </label>
+            <label>
+                "sublayers at most "
+                <input id="budget" class="layer-number" type="number" min="1" max=MAX_BUDGET.to_string() prop:value=move || state.settings.with(|settings| settings.measure.budget.to_string()) on:change=set_budget/>
+            </label>
+            <button id="search-start" class="primary" disabled=running on:click=move |_| state.start_measurement(Measurement::Search)>{begin}</button>
+            <span id="search-progress" role="status">{progress}</span>
+        </div>
+        <ChartView id="chart-search" title="Distance from the dense model" figure waiting height=330.0/>
+        <Show when=move || state.results.search().with(|found| !found.is_empty())><Plans/></Show>
+    }
+}
+
+/// The plans found: a number is the link to its plan.
+#[component]
+fn Plans() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let rows = move || {
+        state
+            .results
+            .search()
+            .with(|found| plans(found).into_iter().cloned().map(|point| view! { <Plan point/> }).collect_view())
+    };
+    view! {
+        <h2>"The plans, of each number the closest first"</h2>
+        <p class="hint">"Each KL, in nats, is a link that sets its plan. “Judge” measures what the plan is good for, with and without repair, in Sweep and advice."</p>
+        <div class="scroll" tabindex="0" role="region" aria-label="Plans that the search found">
+            <table class="answers" id="plans">
+                <thead><tr><th scope="col">"search"</th><th scope="col">"dropped"</th><th scope="col" class="answer">"plan"</th>
+                    <th scope="col">"KL"</th><th scope="col">"KL, repaired"</th><th scope="col">"scores"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// One plan.
+#[component]
+fn Plan(point: SearchPoint) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let plan: PruningPlan = point.plan.parse().unwrap_or_default();
+    let repaired = PruningPlan { repair: Some(Repair::Scale), ..plan.clone() };
+    let judged = repaired.clone();
+    let judge = move |_| {
+        state.change(HistoryEntry::New, |settings| {
+            settings.run.plan = judged.clone();
+            settings.view = View::Sweep;
+        });
+        state.start_measurement(Measurement::Judge);
+    };
+    view! {
+        <tr>
+            <th scope="row">{point.method.name()}</th>
+            <td>{point.dropped}</td>
+            <td class="answer"><code>{point.plan}</code></td>
+            <td><PlanLink plan number=point.kl/></td>
+            <td><PlanLink plan=repaired number=point.kl_repaired/></td>
+            <td><button class="chip" on:click=judge>"judge"</button></td>
+        </tr>
+    }
+}
+
+/// A number that links to its plan.
+#[component]
+fn PlanLink(plan: PruningPlan, number: f32) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let linked = plan.clone();
+    let href = move || {
+        state.settings.with(|settings| {
+            let mut settings: Settings = settings.clone();
+            settings.run.plan = linked.clone();
+            link_to(&settings)
+        })
+    };
+    let text = short_number(number.into());
+    let label = format!("KL {text}: set the plan {plan}");
+    let set = move |event: MouseEvent| {
+        // With a key, the browser opens the link elsewhere.
+        if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
+            event.prevent_default();
+            state.change(HistoryEntry::New, |settings| settings.run.plan = plan.clone());
+        }
+    };
+    view! { <a href=href aria-label=label on:click=set>{text}</a> }
+}
