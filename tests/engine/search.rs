@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use futures::executor::block_on;
 use prunescope_engine::compute::{Compute, Cpu};
+use prunescope_engine::experiment::repair::FitSize;
 use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::search::SearchTokens;
 use prunescope_engine::session::Session;
@@ -77,7 +78,7 @@ fn check<C: Compute>(session: &mut Session<C>, name: &str) {
     let mut errors = Errors::new(name);
     for case in &reference.cases {
         session.search_on(SearchTokens { judged: case.judged, held_out: case.held_out });
-        session.fit_repairs_on(case.fit);
+        session.fit_repairs_on(FitSize { tokens: Some(case.fit), answers: None });
         let found = found(session, &settings(&case.search, case.budget));
         assert_eq!(found.len(), case.points.len(), "{name}, {}", case.search);
         for wanted in &case.points {
@@ -111,7 +112,7 @@ fn the_default_model() {
 fn tiny() -> Session<Cpu> {
     let mut session = crate::common::session(&crate::common::tiny_model());
     session.search_on(SearchTokens { judged: 24, held_out: 32 });
-    session.fit_repairs_on(48);
+    session.fit_repairs_on(FitSize { tokens: Some(48), answers: None });
     session
 }
 
