@@ -24,7 +24,7 @@ pub const QUESTIONS: [&str; 32] = [
     "How can I learn to play the guitar?",
     "What is bread made of?",
     "Copy this line: The train leaves at nine.",
-    "How many months are in a year?",
+    "How many strings does a violin have?",
     "Who painted the Mona Lisa?",
     "What is the opposite of slow?",
     "Name the five senses.",
@@ -37,7 +37,7 @@ pub const QUESTIONS: [&str; 32] = [
     "Is ice hot or cold?",
     "Which ocean lies between Europe and America?",
     "Say this again: My brother plays the drums.",
-    "What do bees make?",
+    "What do cows eat?",
     "Write a short greeting to a friend.",
 ];
 
