@@ -99,12 +99,20 @@ pub(super) fn CompressionControls() -> impl IntoView {
     });
     let set_on = choose(state, |plan, value| plan.on = value.parse().unwrap_or_default());
     let pattern = Signal::derive(move || match sparse().map(|sparse| sparse.pattern) {
-        None | Some(Pattern::Percent(_)) => String::new(),
-        Some(pattern) => pattern.to_string(),
+        Some(pattern) if pattern.percent().is_none() => pattern.to_string(),
+        _ => String::new(),
     });
-    let percent = move || match sparse().map(|sparse| sparse.pattern) {
-        Some(Pattern::Percent(percent)) => Some(percent),
-        _ => None,
+    let percent = move || sparse().and_then(|sparse| sparse.pattern.percent());
+    let uneven = move || sparse().is_some_and(|sparse| sparse.pattern.is_outlier_weighed());
+    let set_uneven = move |event: leptos::ev::Event| {
+        let uneven = event_target_checked(&event);
+        state.change(HistoryEntry::New, |settings| {
+            if let Some(sparse) = &mut settings.run.plan.sparse
+                && let Some(percent) = sparse.pattern.percent()
+            {
+                sparse.pattern = Pattern::of_percent(percent, uneven);
+            }
+        });
     };
     let dragging = StoredValue::new(false);
     let slide = move |event: leptos::ev::Event| {
@@ -113,7 +121,7 @@ pub(super) fn CompressionControls() -> impl IntoView {
         dragging.set_value(true);
         state.change(entry, |settings| {
             if let Some(sparse) = &mut settings.run.plan.sparse {
-                sparse.pattern = Pattern::Percent(percent.min(MAX_PERCENT));
+                sparse.pattern = Pattern::of_percent(percent.min(MAX_PERCENT), sparse.pattern.is_outlier_weighed());
             }
         });
     };
@@ -135,6 +143,10 @@ pub(super) fn CompressionControls() -> impl IntoView {
                     prop:value=move || percent().unwrap_or(50).to_string() disabled=move || percent().is_none()
                     on:input=slide on:change=move |_| dragging.set_value(false)/>
                 <output for="sparse-ratio">{move || percent().map_or("–".into(), |percent| format!("{percent} %"))}</output>
+                <label class="check" title="Layers with many outliers keep more of their weights; the ratio is the mean over the layers">
+                    <input type="checkbox" id="sparse-uneven" prop:checked=uneven disabled=move || percent().is_none() on:change=set_uneven/>
+                    "uneven over layers (OWL)"
+                </label>
             </span>
             <span class="thin">
                 <b>"Round weights"</b>
@@ -193,7 +205,7 @@ fn Range() -> impl IntoView {
     }
 }
 
-/// The calibration text of Wanda, SparseGPT and AWQ.
+/// The calibration text of Wanda, SparseGPT, OWL, AWQ and GPTQ.
 #[component]
 fn CalibrationText() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -208,7 +220,7 @@ fn CalibrationText() -> impl IntoView {
     view! {
         <details class="more">
             <summary>{move || if text.with(String::is_empty) { "Calibration text: built in" } else { "Calibration text: your own" }}</summary>
-            <p class="hint">"Wanda, SparseGPT and AWQ choose by what the dense model does with this text. Empty: the built-in text of some 2,100 tokens. At most 4,096 tokens are read. A link does not carry your own."</p>
+            <p class="hint">"Wanda, SparseGPT, OWL, AWQ and GPTQ choose by what the dense model does with this text. Empty: the built-in text of some 2,100 tokens. At most 4,096 tokens are read. A link does not carry your own."</p>
             <textarea id="calibration" rows="3" node_ref=area prop:value=move || text.get() placeholder="Paste a text like those your model will read"
                 aria-label="Calibration text"></textarea>
             <button on:click=take>"Use this text"</button>

@@ -46,9 +46,13 @@ test("sparsity and quantization from the controls, in the link and in the result
   await page.fill("#sparse-ratio", "30");
   await done();
   assert.equal(query(page).get("sparse"), "wanda-0.3");
+  await page.check("#sparse-uneven");
+  await done();
+  assert.equal(query(page).get("sparse"), "wanda-0.3-owl");
   await page.selectOption("#sparse-pattern", "2:4");
   await done();
-  assert.match(page.url(), /sparse=wanda-2:4/);
+  assert.match(page.url(), /sparse=wanda-2:4$|sparse=wanda-2:4&/, "an N:M pattern is the same in every layer");
+  assert.ok(await page.isDisabled("#sparse-uneven"));
   await page.selectOption("#quant-method", "awq");
   await page.selectOption("#quant-bits", "3");
   await page.selectOption("#quant-group", "32");

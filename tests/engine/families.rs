@@ -165,7 +165,17 @@ fn check_texts(family: &str) {
 fn check_session(family: &str) {
     for source in sources(family) {
         let mut session = crate::common::session(&source);
-        for plan in ["m0", "a0", "wanda-0.5", "magnitude-2:4", "sparsegpt-0.3", "rtn4-g32", "awq3-g32"] {
+        for plan in [
+            "m0",
+            "a0",
+            "wanda-0.5",
+            "magnitude-2:4",
+            "sparsegpt-0.3",
+            "magnitude-0.4-owl",
+            "rtn4-g32",
+            "awq3-g32",
+            "gptq3-g32",
+        ] {
             let prompt = "The river rises in the hills.".into();
             let settings =
                 RunSettings { plan: plan.parse().unwrap(), prompt, chat: false, tokens: 4, ..RunSettings::default() };

@@ -309,7 +309,7 @@ fn a_stopped_sweep_goes_on_where_it_was() {
 fn every_axis_has_all_its_points_in_a_fresh_session() {
     let steps = |line: SweepLine| match line {
         SweepLine::Magnitude | SweepLine::Wanda => vec![0, 10, 20, 30, 40, 50, 60, 70, 80],
-        SweepLine::RoundToNearest | SweepLine::ActivationAware => vec![16, 8, 4, 3, 2],
+        SweepLine::RoundToNearest | SweepLine::ActivationAware | SweepLine::Gptq => vec![16, 8, 4, 3, 2],
         _ => vec![0, 1, 2, 3, 4],
     };
     for (sweep, lines) in [
@@ -324,7 +324,7 @@ fn every_axis_has_all_its_points_in_a_fresh_session() {
             ],
         ),
         (SweepAxis::Sparsity, vec![SweepLine::Magnitude, SweepLine::Wanda]),
-        (SweepAxis::Bits, vec![SweepLine::RoundToNearest, SweepLine::ActivationAware]),
+        (SweepAxis::Bits, vec![SweepLine::RoundToNearest, SweepLine::ActivationAware, SweepLine::Gptq]),
     ] {
         let events = measure(&mut session(), &self::sweep(sweep, 1), Measurement::Sweep);
         for line in lines {

@@ -2,7 +2,7 @@
 //!
 //! `make reference` computes the expected weights into `target/reference/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::executor::block_on;
@@ -14,7 +14,7 @@ use prunescope_engine::model::file::load;
 use prunescope_engine::session::MAX_CALIBRATION_TOKENS;
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
-use prunescope_protocol::prune::{LayerRange, PruningPlan, SparsityMethod};
+use prunescope_protocol::prune::{LayerRange, PruningPlan, QuantizationMethod, SparsityMethod};
 use serde::Deserialize;
 
 use crate::common::Errors;
@@ -23,6 +23,8 @@ use crate::common::Errors;
 struct Reference {
     ids: Vec<u32>,
     layer: usize,
+    /// The ratio that OWL gives each layer up to this one, by plan.
+    ratios: BTreeMap<String, Vec<f64>>,
     cases: Vec<Case>,
 }
 
@@ -42,6 +44,22 @@ const SPARSE_GPT_TIES: f64 = 5e-4;
 /// Largest root mean square error of the other weights, in proportion to that of the weights themselves.
 const TOLERANCE: f64 = 3e-6;
 const SPARSE_GPT_TOLERANCE: f64 = 6e-5;
+/// The same for GPTQ.
+const GPTQ_TIES: f64 = 5e-4;
+const GPTQ_TOLERANCE: f64 = 6e-5;
+
+/// Compares the sparsity of each matrix with the ratio that OWL gives its layer. Counts are rounded down in each line,
+/// which has at least as many weights as the matrix has columns.
+fn check_ratios<C: Compute>(ratios: Option<&Vec<f64>>, edited: &PrunedDecoder<C>, place: &str) {
+    let Some(ratios) = ratios else { return };
+    let layers: BTreeSet<usize> = edited.report.matrices.iter().map(|report| report.layer).collect();
+    assert_eq!(layers.into_iter().collect::<Vec<_>>(), (0..ratios.len()).collect::<Vec<_>>(), "{place}");
+    for report in &edited.report.matrices {
+        let [_, columns] = report.matrix.shape(&edited.decoder.config);
+        let short = ratios[report.layer] - f64::from(report.sparsity);
+        assert!((-1e-5..1.0 / columns as f64 + 1e-5).contains(&short), "{place}, {report:?}, {ratios:?}");
+    }
+}
 
 fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
     let mut model = load(path, compute.clone()).unwrap_or_else(|error| panic!("{error}"));
@@ -66,11 +84,14 @@ fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
     assert!(plans.len() >= 15 && plans.values().all(|cases| cases.len() == Matrix::ALL.len()));
     let layers = Some(LayerRange { first: reference.layer, last: reference.layer });
     for (text, cases) in plans {
-        let plan = PruningPlan { layers, ..text.parse().unwrap() };
+        // Uneven ratios depend on the other layers, too.
+        let ratios = reference.ratios.get(text);
+        let plan = PruningPlan { layers: layers.filter(|_| ratios.is_none()), ..text.parse().unwrap() };
         let control = Control::unstoppable();
         let edited =
             block_on(calibration.edit(PrunedDecoder::dropping(&model.decoder, &plan), &control, &mut |_, _, _| {}))
                 .unwrap();
+        check_ratios(ratios, &edited, text);
         for case in cases {
             let place = format!("{name}, {text}, {}", case.matrix.name());
             let weights = edited.decoder.blocks[reference.layer].matrix(case.matrix).unwrap();
@@ -85,14 +106,18 @@ fn check<C: Compute>(path: &Path, name: &str, compute: &C) {
             };
             let ties = found.iter().zip(wanted).filter(|(a, b)| tie(**a, **b)).count();
             let share = ties as f64 / found.len() as f64;
-            let second_order = plan.sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
-            let (tied, most, kind, tolerance) = if second_order {
+            let by_gptq = plan.quant.is_some_and(|quant| quant.method == QuantizationMethod::Gptq);
+            let by_sparse_gpt = plan.sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
+            let (tied, most, kind, tolerance) = if by_gptq {
+                ("GPTQ's share of near ties", GPTQ_TIES, "GPTQ's weights", GPTQ_TOLERANCE)
+            } else if by_sparse_gpt {
                 ("SparseGPT's share of near ties", SPARSE_GPT_TIES, "SparseGPT's weights", SPARSE_GPT_TOLERANCE)
             } else {
                 ("share of near ties", TIES, "weights", TOLERANCE)
             };
             errors.check(tied, share, most, &place);
-            // SparseGPT propagates a removed weight's error to the rest of its row, so rows with a near tie are not compared.
+            // Both propagate a weight's error to the rest of its row, so rows with a near tie are not compared.
+            let second_order = by_gptq || by_sparse_gpt;
             let columns = if second_order { case.matrix.shape(&model.decoder.config)[1] } else { 1 };
             let (mut off, mut compared) = (0.0, 0);
             for (a, b) in found.chunks(columns).zip(wanted.chunks(columns)) {

@@ -120,10 +120,11 @@ pub(crate) struct Experiment {
     /// Number of the dense model's own answers that a repair is fitted on, up to 32; a quarter of them is kept out.
     #[arg(long, value_name = "N")]
     pub fit_answers: Option<usize>,
-    /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5) or a pattern (wanda-2:4).
+    /// Weights to remove: magnitude, wanda or sparsegpt, with a share (wanda-0.5), a share that is uneven over the layers
+    /// (wanda-0.5-owl) or a pattern (wanda-2:4).
     #[arg(long, value_name = "METHOD")]
     sparse: Option<Sparsity>,
-    /// Rounding of weights: rtn or awq, with bits and group size (awq4-g64).
+    /// Rounding of weights: rtn, awq or gptq, with bits and group size (awq4-g64).
     #[arg(long, value_name = "METHOD")]
     quant: Option<Quantization>,
     /// Matrices that --sparse and --quant apply to: attn, mlp or all.

@@ -72,6 +72,7 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
             .collect(),
         SweepAxis::Bits => bits(SweepLine::RoundToNearest, QuantizationMethod::RoundToNearest)
             .chain(bits(SweepLine::ActivationAware, QuantizationMethod::ActivationAware))
+            .chain(bits(SweepLine::Gptq, QuantizationMethod::Gptq))
             .collect(),
     };
     points.sort_by_key(|(_, x, _)| if axis == SweepAxis::Bits { UNROUNDED - *x } else { *x });

@@ -57,7 +57,7 @@ pub(super) fn Sweep() -> impl IntoView {
                 <select id="sweep-axis" on:change=choose prop:value=move || axis.get().to_string()>
                     <option value="layers">"dropped sublayers and blocks"</option>
                     <option value="sparsity">"sparsity: magnitude and Wanda"</option>
-                    <option value="bits">"bits: round to nearest and AWQ"</option>
+                    <option value="bits">"bits: round to nearest, AWQ and GPTQ"</option>
                 </select>
             </label>
             <label>

@@ -6,6 +6,38 @@
 
 use prunescope_protocol::prune::sparsity::MAX_PERCENT;
 
+/// A share of weights in millionths, so that counts are whole numbers without rounding errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(u32);
+
+impl Share {
+    const WHOLE: u32 = 1_000_000;
+
+    /// A whole percentage, at most 100.
+    pub fn percent(percent: u8) -> Self {
+        Self(Self::WHOLE / 100 * u32::from(percent.min(100)))
+    }
+
+    /// The share nearest to a ratio from 0 to 1.
+    pub fn nearest(ratio: f64) -> Self {
+        Self((ratio.clamp(0.0, 1.0) * f64::from(Self::WHOLE)).round() as u32)
+    }
+
+    /// The number of weights to prune of a number of them, rounded down.
+    pub fn count(self, of: usize) -> usize {
+        (of as u64 * u64::from(self.0) / u64::from(Self::WHOLE)) as usize
+    }
+}
+
+/// What is pruned within a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// A share, anywhere in a line.
+    Share(Share),
+    /// N of every M consecutive weights in a row.
+    NOfM(usize, usize),
+}
+
 /// Pruning thresholds for every line and every whole percent. Sorting is done once; another ratio only compares.
 ///
 /// A line is the set of weights that are ranked together: a row for Wanda, the whole matrix for magnitude.
@@ -16,11 +48,6 @@ pub struct Thresholds {
     values: Vec<f32>,
 }
 
-/// Number of weights to prune in a line of `line` weights.
-fn count(line: usize, percent: u8) -> usize {
-    line * usize::from(percent) / 100
-}
-
 const STEPS: usize = MAX_PERCENT as usize + 1;
 
 impl Thresholds {
@@ -28,17 +55,12 @@ impl Thresholds {
     ///
     /// * `norms`: ‖X_j‖₂ of each input column; `line` is a multiple of their number.
     pub fn new(weights: &[f32], norms: &[f32], line: usize) -> Self {
-        // Nonnegative floats compare like their bit patterns.
         let mut sorted = vec![0u32; line];
         let mut values = Vec::with_capacity(weights.len() / line.max(1) * STEPS);
         for weights in weights.chunks_exact(line) {
-            for (sorted, row) in sorted.chunks_exact_mut(norms.len()).zip(weights.chunks_exact(norms.len())) {
-                for (bits, (weight, norm)) in sorted.iter_mut().zip(row.iter().zip(norms)) {
-                    *bits = (weight.abs() * norm).to_bits();
-                }
-            }
+            write_scores(weights, norms, &mut sorted);
             sorted.sort_unstable();
-            values.extend((0..=MAX_PERCENT).map(|percent| match count(line, percent) {
+            values.extend((0..=MAX_PERCENT).map(|percent| match Share::percent(percent).count(line) {
                 0 => -1.0,
                 count => f32::from_bits(sorted[count - 1]),
             }));
@@ -50,40 +72,79 @@ impl Thresholds {
     ///
     /// * `weights`, `norms`: those that the thresholds were computed from.
     pub fn prune(&self, weights: &[f32], norms: &[f32], percent: u8) -> Vec<f32> {
-        let mut out = vec![0f32; weights.len()];
-        let lines = weights.chunks_exact(self.line).zip(out.chunks_exact_mut(self.line));
-        for ((weights, out), thresholds) in lines.zip(self.values.chunks_exact(STEPS)) {
-            let threshold = thresholds[usize::from(percent.min(MAX_PERCENT))];
-            let rows = || weights.chunks_exact(norms.len());
-            let scores = |row: &'_ [f32], is: fn(f32, f32) -> bool| -> usize {
-                row.iter().zip(norms).map(|(w, norm)| u32::from(is(w.abs() * norm, threshold))).sum::<u32>() as usize
-            };
-            let below: usize = rows().map(|row| scores(row, |score, threshold| score < threshold)).sum();
-            let mut ties = count(self.line, percent).saturating_sub(below);
-            for (row, out) in rows().zip(out.chunks_exact_mut(norms.len())) {
-                let equal = scores(row, |score, threshold| score == threshold);
-                let all = row.iter().zip(norms).zip(out);
-                // Branch-free selects, since the outcome is unpredictable. Rows in which only some of the tied weights
-                // are pruned are rare.
-                if equal <= ties {
-                    ties -= equal;
-                    all.for_each(|((w, norm), out)| *out = if w.abs() * norm <= threshold { 0.0 } else { *w });
-                } else if ties == 0 {
-                    all.for_each(|((w, norm), out)| *out = if w.abs() * norm < threshold { 0.0 } else { *w });
-                } else {
-                    for ((weight, norm), out) in all {
-                        let score = weight.abs() * norm;
-                        *out = if score < threshold { 0.0 } else { *weight };
-                        if score == threshold && ties > 0 {
-                            ties -= 1;
-                            *out = 0.0;
-                        }
+        let percent = percent.min(MAX_PERCENT);
+        let thresholds = self.values.chunks_exact(STEPS).map(|of_line| of_line[usize::from(percent)]);
+        prune_below(weights, norms, self.line, Share::percent(percent), thresholds)
+    }
+}
+
+/// The weights with the lowest-scored share of each line set to 0, whatever the share: nothing is sorted for others.
+///
+/// * `norms`: ‖X_j‖₂ of each input column; `line` is a multiple of their number.
+pub fn prune_share(weights: &[f32], norms: &[f32], line: usize, share: Share) -> Vec<f32> {
+    let mut scores = vec![0u32; line];
+    let thresholds = weights.chunks_exact(line).map(|weights| match share.count(line) {
+        0 => -1.0,
+        count => {
+            write_scores(weights, norms, &mut scores);
+            let (_, threshold, _) = scores.select_nth_unstable(count - 1);
+            f32::from_bits(*threshold)
+        }
+    });
+    prune_below(weights, norms, line, share, thresholds)
+}
+
+/// Writes the scores of a line as bits; nonnegative floats compare like their bit patterns.
+fn write_scores(weights: &[f32], norms: &[f32], out: &mut [u32]) {
+    for (out, row) in out.chunks_exact_mut(norms.len()).zip(weights.chunks_exact(norms.len())) {
+        for (bits, (weight, norm)) in out.iter_mut().zip(row.iter().zip(norms)) {
+            *bits = (weight.abs() * norm).to_bits();
+        }
+    }
+}
+
+/// Sets a share of each line to 0: the weights with scores below its threshold, and the first of those that equal it.
+///
+/// * `thresholds`: of each line the largest score to prune, −1 if none is.
+fn prune_below(
+    weights: &[f32],
+    norms: &[f32],
+    line: usize,
+    share: Share,
+    thresholds: impl Iterator<Item = f32>,
+) -> Vec<f32> {
+    let mut out = vec![0f32; weights.len()];
+    let lines = weights.chunks_exact(line).zip(out.chunks_exact_mut(line));
+    for ((weights, out), threshold) in lines.zip(thresholds) {
+        let rows = || weights.chunks_exact(norms.len());
+        let scores = |row: &'_ [f32], is: fn(f32, f32) -> bool| -> usize {
+            row.iter().zip(norms).map(|(w, norm)| u32::from(is(w.abs() * norm, threshold))).sum::<u32>() as usize
+        };
+        let below: usize = rows().map(|row| scores(row, |score, threshold| score < threshold)).sum();
+        let mut ties = share.count(line).saturating_sub(below);
+        for (row, out) in rows().zip(out.chunks_exact_mut(norms.len())) {
+            let equal = scores(row, |score, threshold| score == threshold);
+            let all = row.iter().zip(norms).zip(out);
+            // Branch-free selects, since the outcome is unpredictable. Rows in which only some of the tied weights
+            // are pruned are rare.
+            if equal <= ties {
+                ties -= equal;
+                all.for_each(|((w, norm), out)| *out = if w.abs() * norm <= threshold { 0.0 } else { *w });
+            } else if ties == 0 {
+                all.for_each(|((w, norm), out)| *out = if w.abs() * norm < threshold { 0.0 } else { *w });
+            } else {
+                for ((weight, norm), out) in all {
+                    let score = weight.abs() * norm;
+                    *out = if score < threshold { 0.0 } else { *weight };
+                    if score == threshold && ties > 0 {
+                        ties -= 1;
+                        *out = 0.0;
                     }
                 }
             }
         }
-        out
     }
+    out
 }
 
 /// N:M pruning: sets the `n` lowest-scored of every `m` consecutive weights in a row to 0. A remainder shorter than `m`
@@ -177,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn shares_count_without_rounding_errors() {
+        for percent in 0..=100 {
+            assert_eq!(Share::nearest(f64::from(percent) / 100.0), Share::percent(percent));
+            assert_eq!(Share::percent(percent).count(1_300_000_000), 13_000_000 * usize::from(percent));
+        }
+        assert_eq!((Share::nearest(-0.1), Share::nearest(1.2)), (Share::percent(0), Share::percent(100)));
+        assert_eq!(Share::nearest(0.58).count(100), 58, "0.58 · 100 is less than 58 in floating point");
+    }
+
+    #[test]
     fn an_effect_in_numbers() {
         assert_eq!(effect(&[3.0, 4.0], &[3.0, 0.0]), (0.5, 0.8));
         assert_eq!(effect(&[1.0; 9000], &[1.0; 9000]), (0.0, 0.0));
@@ -193,6 +264,23 @@ mod tests {
                 let worst = (0..20).filter(|at| after[*at] == 0.0).map(score).fold(0.0, f32::max);
                 prop_assert!((0..20).all(|at| after[at] == 0.0 || (after[at] == before[at] && score(at) >= worst)));
             }
+        }
+
+        #[test]
+        fn a_share_of_whole_percent_prunes_like_its_threshold(weights in weights(60), percent in 0u8..=90) {
+            let norms = [1.0, 2.0, 0.5, 1.0].repeat(5);
+            for line in [20, 60] {
+                let pruned = Thresholds::new(&weights, &norms, line).prune(&weights, &norms, percent);
+                prop_assert_eq!(prune_share(&weights, &norms, line, Share::percent(percent)), pruned);
+            }
+        }
+
+        #[test]
+        fn any_share_has_its_exact_count(weights in weights(60), ratio in 0f64..=1.0) {
+            let share = Share::nearest(ratio);
+            let pruned = prune_share(&weights, &[1.0; 20], 20, share);
+            prop_assert!((share.count(20) as f64 - 20.0 * ratio).abs() < 1.0 + 1e-4);
+            prop_assert!(pruned.chunks(20).all(|line| gone(line) == share.count(20)));
         }
 
         #[test]

@@ -11,34 +11,51 @@ pub const SEARCH_STEPS: usize = 20;
 ///
 /// w ≈ (q − zero) · step with step = (max − min) / (2ᵇ − 1), zero = −round(min / step), both q and zero in 0..=2ᵇ − 1.
 pub fn round_to_nearest(weights: &mut [f32], columns: usize, bits: u8, group: usize) {
-    let top = top(bits);
     for row in weights.chunks_exact_mut(columns) {
         for group in row.chunks_mut(group) {
-            let (step, zero) = step_and_zero(group, top);
-            for weight in group {
-                *weight = (((*weight / step).round_ties_even() + zero).clamp(0.0, top) - zero) * step;
-            }
+            let grid = Grid::of(group.iter().copied(), bits);
+            group.iter_mut().for_each(|weight| *weight = grid.round(*weight));
         }
     }
 }
 
-fn top(bits: u8) -> f32 {
-    f32::from((1u16 << bits) - 1)
+/// The evenly spaced values to which a group of weights is rounded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Grid {
+    step: f32,
+    /// The code of the value 0.
+    zero: f32,
+    /// The largest code.
+    top: f32,
 }
 
-fn step_and_zero(group: &[f32], top: f32) -> (f32, f32) {
-    // The range includes 0; otherwise clamping the zero point would cut off groups of one sign.
-    let (low, high) = group.iter().fold((0f32, 0f32), |(low, high), w| (low.min(*w), high.max(*w)));
-    let step = (high - low).max(1e-5) / top;
-    (step, (-(low / step).round_ties_even()).clamp(0.0, top))
+impl Grid {
+    /// The grid over the range of these weights and 0.
+    pub(super) fn of(weights: impl Iterator<Item = f32>, bits: u8) -> Self {
+        let top = f32::from((1u16 << bits) - 1);
+        // The range includes 0; otherwise clamping the zero point would cut off groups of one sign.
+        let (low, high) = weights.fold((0f32, 0f32), |(low, high), w| (low.min(w), high.max(w)));
+        let step = (high - low).max(1e-5) / top;
+        Self { step, zero: (-(low / step).round_ties_even()).clamp(0.0, top), top }
+    }
+
+    /// The nearest value of the grid.
+    pub(super) fn round(self, weight: f32) -> f32 {
+        (((weight / self.step).round_ties_even() + self.zero).clamp(0.0, self.top) - self.zero) * self.step
+    }
+
+    /// `[step, lowest value]`, for storage in blocks.
+    pub(super) fn stored(self) -> [f32; 2] {
+        [self.step, -self.zero * self.step]
+    }
 }
 
 /// The grid on which [`round_to_nearest`] puts these weights, for storage in blocks: `[step, lowest value]` of each
 /// block of `block` consecutive weights. `weights` are the values before rounding.
 pub fn grid(weights: &[f32], columns: usize, bits: u8, group: usize, block: usize) -> Vec<[f32; 2]> {
     let of_group = |group: &[f32]| {
-        let (step, zero) = step_and_zero(group, top(bits));
-        std::iter::repeat_n([step, -zero * step], group.len().div_ceil(block))
+        let grid = Grid::of(group.iter().copied(), bits).stored();
+        std::iter::repeat_n(grid, group.len().div_ceil(block))
     };
     weights.chunks_exact(columns).flat_map(|row| row.chunks(group).flat_map(of_group)).collect()
 }

@@ -2,10 +2,11 @@
 //!
 //! Source: Frantar and Alistarh, *SparseGPT* (2023), algorithm 1, with masks chosen in blocks of 128 columns.
 
-use super::mask::lowest;
-use prunescope_protocol::prune::sparsity::Pattern;
+use std::ops::Range;
 
-/// Columns whose mask is chosen together (the paper's B_s and B).
+use super::mask::{Removal, lowest};
+
+/// Columns whose mask is chosen together, and whose errors reach the columns behind them together (the paper's B_s and B).
 pub const BLOCK: usize = 128;
 /// Damping λ as a fraction of the mean of H's diagonal.
 const DAMPING: f64 = 0.01;
@@ -130,10 +131,66 @@ impl InverseFactor {
         out
     }
 
+    /// Number of inputs, n.
+    pub(super) fn inputs(&self) -> usize {
+        self.n
+    }
+
     /// U[i][i..n].
     fn row(&self, i: usize) -> &[f32] {
         let begin = i * self.n - i * i.saturating_sub(1) / 2;
         &self.rows[begin..begin + self.n - i]
+    }
+
+    /// Sets the weights of inputs that are always zero to 0.
+    ///
+    /// * `weights`: `[rows, n]`.
+    pub(super) fn clear_dead(&self, weights: &mut [f32]) {
+        for row in weights.chunks_exact_mut(self.n) {
+            row.iter_mut().zip(&self.dead).filter(|(_, dead)| **dead).for_each(|(weight, _)| *weight = 0.0);
+        }
+    }
+
+    /// Gives the weights of some columns of a row new values, one after the other, and updates the row's later weights
+    /// to compensate for the error of each.
+    ///
+    /// * `row`: `[n]`.
+    /// * `columns`: [`BLOCK`] of them, or the last ones.
+    /// * `value_of`: the new weight of a column, from the row with all updates so far.
+    pub(super) fn replace(
+        &self,
+        row: &mut [f32],
+        columns: Range<usize>,
+        mut value_of: impl FnMut(&[f32], usize) -> f32,
+    ) {
+        let Range { start: begin, end } = columns;
+        let mut errors = [0f32; BLOCK];
+        for column in begin..end {
+            let value = value_of(row, column);
+            let of_column = self.row(column);
+            let error = (row[column] - value) / of_column[0];
+            row[column] = value;
+            errors[column - begin] = error;
+            if error != 0.0 {
+                row[column + 1..end].iter_mut().zip(&of_column[1..]).for_each(|(weight, u)| *weight -= error * u);
+            }
+        }
+        // A shorter block is the last one, with nothing behind it.
+        if end == self.n {
+            return;
+        }
+        // Four columns at once, so that the row is read and written less often.
+        let (fours, _) = errors.as_chunks::<4>();
+        for (at, [a, b, c, d]) in fours.iter().enumerate().filter(|(_, errors)| **errors != [0.0; 4]) {
+            let behind = |offset: usize| {
+                let column = begin + 4 * at + offset;
+                &self.row(column)[end - column..]
+            };
+            let updates = behind(0).iter().zip(behind(1)).zip(behind(2)).zip(behind(3));
+            for (weight, (((p, q), r), s)) in row[end..].iter_mut().zip(updates) {
+                *weight = *weight - a * p - b * q - c * r - d * s;
+            }
+        }
     }
 }
 
@@ -141,22 +198,15 @@ impl InverseFactor {
 pub struct SparseGpt<'a> {
     weights: &'a mut [f32],
     factor: &'a InverseFactor,
-    pattern: Pattern,
+    removal: Removal,
     next: usize,
 }
 
 impl<'a> SparseGpt<'a> {
     /// Starts pruning `weights`, `[rows, n]` with the n of `factor`, in place.
-    pub fn new(weights: &'a mut [f32], factor: &'a InverseFactor, pattern: Pattern) -> Self {
-        let n = factor.n;
-        for row in weights.chunks_exact_mut(n) {
-            for (weight, dead) in row.iter_mut().zip(&factor.dead) {
-                if *dead {
-                    *weight = 0.0;
-                }
-            }
-        }
-        Self { weights, factor, pattern, next: 0 }
+    pub fn new(weights: &'a mut [f32], factor: &'a InverseFactor, removal: Removal) -> Self {
+        factor.clear_dead(weights);
+        Self { weights, factor, removal, next: 0 }
     }
 
     /// Prunes the next block of columns and updates the later ones. Returns whether there are more.
@@ -165,25 +215,24 @@ impl<'a> SparseGpt<'a> {
         let end = (begin + BLOCK).min(n);
         let width = end - begin;
         let diagonal: Vec<f32> = (begin..end).map(|i| self.factor.row(i)[0]).collect();
-        let error_of = |weight: f32, column: usize| (weight / diagonal[column]).powi(2);
-        let stays = match self.pattern {
-            Pattern::Percent(percent) => {
+        let error_of = |weight: f32, at: usize| (weight / diagonal[at]).powi(2);
+        let stays = match self.removal {
+            Removal::Share(share) => {
                 let scores: Vec<f32> = self
                     .weights
                     .chunks_exact(n)
                     .flat_map(|row| row[begin..end].iter().enumerate().map(|(at, weight)| error_of(*weight, at)))
                     .collect();
-                let count = scores.len() * usize::from(percent) / 100;
-                Some(lowest_mask(&scores, count))
+                Some(lowest_mask(&scores, share.count(scores.len())))
             }
-            Pattern::TwoOfFour | Pattern::FourOfEight => None,
+            Removal::NOfM(..) => None,
         };
-        let mut errors = [0f32; BLOCK];
         for (at_row, row) in self.weights.chunks_exact_mut(n).enumerate() {
-            let mut group = vec![true; width];
-            for at in 0..width {
+            let mut group = [true; BLOCK];
+            self.factor.replace(row, begin..end, |row, column| {
+                let at = column - begin;
                 // An N:M mask is chosen from the weights at the start of the group, earlier updates included.
-                if let Some((count, m)) = self.pattern.n_of_m()
+                if let Removal::NOfM(count, m) = self.removal
                     && at % m == 0
                     && at + m <= width
                 {
@@ -193,24 +242,8 @@ impl<'a> SparseGpt<'a> {
                     }
                 }
                 let keep = stays.as_ref().map_or(group[at], |mask| mask[at_row * width + at]);
-                errors[at] = 0.0;
-                if keep {
-                    continue;
-                }
-                let column = begin + at;
-                let error = row[column] / diagonal[at];
-                errors[at] = error;
-                row[column] = 0.0;
-                if error != 0.0 {
-                    let update = &self.factor.row(column)[1..end - column];
-                    row[column + 1..end].iter_mut().zip(update).for_each(|(weight, u)| *weight -= error * u);
-                }
-            }
-            for (at, error) in errors[..width].iter().enumerate().filter(|(_, error)| **error != 0.0) {
-                let column = begin + at;
-                let update = &self.factor.row(column)[end - column..];
-                row[end..].iter_mut().zip(update).for_each(|(weight, u)| *weight -= error * u);
-            }
+                if keep { row[column] } else { 0.0 }
+            });
         }
         self.next = end;
         end < n
@@ -239,12 +272,13 @@ fn lowest_mask(scores: &[f32], count: usize) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::mask::Share;
     use super::*;
     use proptest::prelude::*;
 
     /// XᵀX of inputs X `[tokens, n]`.
-    fn hessian(inputs: &[f32], n: usize) -> Vec<f32> {
+    pub(in super::super) fn hessian(inputs: &[f32], n: usize) -> Vec<f32> {
         let mut out = vec![0f32; n * n];
         for x in inputs.chunks_exact(n) {
             for i in 0..n {
@@ -256,15 +290,15 @@ mod tests {
         out
     }
 
-    fn prune(weights: &[f32], factor: &InverseFactor, pattern: Pattern) -> Vec<f32> {
+    fn prune(weights: &[f32], factor: &InverseFactor, removal: Removal) -> Vec<f32> {
         let mut weights = weights.to_vec();
-        let mut work = SparseGpt::new(&mut weights, factor, pattern);
+        let mut work = SparseGpt::new(&mut weights, factor, removal);
         while work.block() {}
         weights
     }
 
     /// ‖X (Ŵ − W)ᵀ‖².
-    fn output_error(inputs: &[f32], before: &[f32], after: &[f32], n: usize) -> f32 {
+    pub(in super::super) fn output_error(inputs: &[f32], before: &[f32], after: &[f32], n: usize) -> f32 {
         let mut error = 0.0;
         for x in inputs.chunks_exact(n) {
             for (a, b) in before.chunks_exact(n).zip(after.chunks_exact(n)) {
@@ -299,7 +333,7 @@ mod tests {
     #[test]
     fn an_input_that_is_always_zero_loses_its_weights() {
         let factor = Factorization::new(vec![2.0, 0.0, 0.0, 0.0], 2).finish();
-        assert_eq!(prune(&[3.0, 4.0], &factor, Pattern::Percent(0)), [3.0, 0.0]);
+        assert_eq!(prune(&[3.0, 4.0], &factor, Removal::Share(Share::percent(0))), [3.0, 0.0]);
     }
 
     proptest! {
@@ -309,16 +343,16 @@ mod tests {
         fn the_counts_are_exact_and_the_update_helps(
             inputs in proptest::collection::vec(-1f32..1.0, 24 * 40),
             weights in proptest::collection::vec(-1f32..1.0, 24 * 6),
-            percent in 0u8..=90,
+            share in 0f64..=0.9,
         ) {
             let n = 24;
+            let share = Share::nearest(share);
             let factor = Factorization::new(hessian(&inputs, n), n).finish();
             let gone = |weights: &[f32]| weights.iter().filter(|weight| **weight == 0.0).count();
-            let ratio = prune(&weights, &factor, Pattern::Percent(percent));
-            prop_assert_eq!(gone(&ratio), weights.len() * usize::from(percent) / 100);
-            prop_assert!(percent != 0 || ratio == weights);
-            for (pattern, n_gone, m) in [(Pattern::TwoOfFour, 2, 4), (Pattern::FourOfEight, 4, 8)] {
-                let pruned = prune(&weights, &factor, pattern);
+            prop_assert_eq!(gone(&prune(&weights, &factor, Removal::Share(share))), share.count(weights.len()));
+            prop_assert_eq!(&prune(&weights, &factor, Removal::Share(Share::percent(0))), &weights);
+            for (n_gone, m) in [(2, 4), (4, 8)] {
+                let pruned = prune(&weights, &factor, Removal::NOfM(n_gone, m));
                 for group in pruned.chunks(m) {
                     prop_assert_eq!(gone(group), n_gone);
                 }

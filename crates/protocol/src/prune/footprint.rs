@@ -17,6 +17,7 @@ pub struct Footprint {
     pub dense_bytes: u64,
     /// Bytes under the plan. Dropped matrices take none; rounded weights take their bits plus a scale and a zero point
     /// per group; of removed weights, only the mask counts: one bit per weight (unstructured, 2:4) or 7/8 bit (4:8).
+    /// With ratios that are uneven over the layers, each layer counts with their mean.
     pub plan_bytes: u64,
 }
 
@@ -44,8 +45,9 @@ fn bits_a_weight(plan: &PruningPlan) -> f64 {
     let value = plan.quant.map_or(HALF, |quant| f64::from(quant.bits));
     let groups = plan.quant.map_or(0.0, |quant| (STEP + f64::from(quant.bits)) / f64::from(quant.group));
     let (kept, places) = match plan.sparse.map(|sparse| sparse.pattern) {
-        None | Some(Pattern::Percent(0)) => (1.0, 0.0),
-        Some(pattern @ Pattern::Percent(_)) => (1.0 - pattern.ratio(), 1.0),
+        None | Some(Pattern::Percent(0) | Pattern::OutlierWeighed(0)) => (1.0, 0.0),
+        // Uneven ratios have this one as their mean over layers of equal size.
+        Some(pattern @ (Pattern::Percent(_) | Pattern::OutlierWeighed(_))) => (1.0 - pattern.ratio(), 1.0),
         // 2:4: two index bits for each of the two kept weights of four. 4:8: 70 choices need seven bits per eight
         // weights.
         Some(pattern @ Pattern::TwoOfFour) => (1.0 - pattern.ratio(), 1.0),
@@ -63,6 +65,8 @@ mod tests {
         let bits = |text: &str| bits_a_weight(&text.parse().unwrap());
         assert_eq!(bits(""), 16.0);
         assert_eq!(bits("wanda-0.5"), 9.0);
+        assert_eq!(bits("wanda-0.5-owl"), 9.0);
+        assert_eq!(bits("wanda-0-owl"), 16.0);
         assert_eq!(bits("wanda-2:4"), 9.0);
         assert_eq!(bits("awq4-g64"), 4.0 + 20.0 / 64.0);
         assert_eq!(bits("wanda-4:8_rtn8-g32"), 4.0 + 7.0 / 8.0 + 24.0 / 32.0);

@@ -124,7 +124,7 @@ impl PruningPlan {
 
     /// Whether sparsity or quantization changes any weights.
     pub fn edits_weights(&self) -> bool {
-        self.sparse.is_some_and(|sparse| sparse.pattern != Pattern::Percent(0)) || self.quant.is_some()
+        self.sparse.is_some_and(Sparsity::removes_any) || self.quant.is_some()
     }
 
     /// Whether sparsity or quantization changes the weights of a sublayer.
@@ -188,6 +188,7 @@ impl PruningPlan {
         if let Some(sparse) = self.sparse {
             let pattern = match sparse.pattern {
                 Pattern::Percent(percent) => format!("{percent} %"),
+                Pattern::OutlierWeighed(percent) => format!("{percent} % OWL"),
                 other => other.to_string(),
             };
             parts.push(format!("{} {pattern}", sparse.method.name()));
@@ -290,32 +291,19 @@ mod optional_text {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::prune::quantization::{BITS, GROUPS, QuantizationMethod};
+    use crate::prune::quantization::tests::any_quantization;
     use crate::prune::repair::tests::any_repair;
-    use crate::prune::sparsity::{MAX_PERCENT, SparsityMethod};
+    use crate::prune::sparsity::tests::any_sparsity;
     use proptest::prelude::*;
 
     /// A strategy for arbitrary plans.
     pub(crate) fn any_plan() -> impl Strategy<Value = PruningPlan> {
-        let sparse = (0usize..3, 0..MAX_PERCENT + 3).prop_map(|(method, pattern)| Sparsity {
-            method: SparsityMethod::ALL[method].0,
-            pattern: match pattern {
-                91 => Pattern::TwoOfFour,
-                92 => Pattern::FourOfEight,
-                percent => Pattern::Percent(percent),
-            },
-        });
-        let quant = (0usize..2, 0usize..4, 0usize..3).prop_map(|(method, bits, group)| Quantization {
-            method: QuantizationMethod::ALL[method].0,
-            bits: BITS[bits],
-            group: GROUPS[group],
-        });
         let range = (0usize..40, 0usize..40).prop_map(|(first, more)| LayerRange { first, last: first + more });
         (
             proptest::collection::btree_set(0usize..60, 0..20),
             proptest::option::of(any_repair()),
-            proptest::option::of(sparse),
-            proptest::option::of(quant),
+            proptest::option::of(any_sparsity()),
+            proptest::option::of(any_quantization()),
             0usize..3,
             proptest::option::of(range),
         )
@@ -337,6 +325,7 @@ pub(crate) mod tests {
         assert_eq!(name("a7,a26_repair-scale"), "Drop-2A + repair (scale)");
         assert_eq!(name("repair-full"), "Dense", "nothing is dropped, so nothing is repaired");
         assert_eq!(name("wanda-0.5"), "Wanda 50 %");
+        assert_eq!(name("wanda-0.5-owl_gptq3-g64"), "Wanda 50 % OWL + GPTQ 3-bit");
         assert_eq!(name("sparsegpt-2:4_on-mlp"), "SparseGPT 2:4");
         assert_eq!(name("awq4-g64_layers-4-20"), "AWQ 4-bit");
     }
@@ -349,6 +338,7 @@ pub(crate) mod tests {
         assert_eq!(plan.first_change(30), Some(Sublayer::mlp(4).index()));
         assert_eq!("a2,m9".parse::<PruningPlan>().unwrap().first_change(30), Some(4));
         assert_eq!("wanda-0".parse::<PruningPlan>().unwrap().first_change(30), None);
+        assert_eq!("wanda-0-owl".parse::<PruningPlan>().unwrap().first_change(30), None);
         let (cut, notices) = plan.within(6);
         assert_eq!((cut.to_string().as_str(), notices.len()), ("magnitude-0.3_on-mlp_layers-4-5", 2));
     }
@@ -358,7 +348,8 @@ pub(crate) mod tests {
         for text in [
             "wanda-0.95",
             "wanda-x",
-            "gptq4-g64",
+            "gpt4-g64",
+            "wanda-4:8-owl",
             "awq5-g64",
             "awq4-g63",
             "layers-9-4",

@@ -12,6 +12,8 @@ pub enum QuantizationMethod {
     RoundToNearest,
     /// The same after scaling input channels by their activations (AWQ, Lin et al., 2024).
     ActivationAware,
+    /// Column by column, with the row's later weights updated for the error (GPTQ, Frantar et al., 2023).
+    Gptq,
 }
 
 /// Bits per weight that can be chosen.
@@ -19,7 +21,7 @@ pub const BITS: [u8; 4] = [8, 4, 3, 2];
 /// Group sizes that can be chosen.
 pub const GROUPS: [u16; 3] = [32, 64, 128];
 
-/// A quantization; its text form is `rtn4-g64` or `awq3-g128`.
+/// A quantization; its text form is `rtn4-g64`, `awq3-g128` or `gptq3-g64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Quantization {
     /// How the rounding is chosen.
@@ -32,8 +34,11 @@ pub struct Quantization {
 
 impl QuantizationMethod {
     /// All methods, each with its name in the link and for people.
-    pub const ALL: [(Self, &'static str, &'static str); 2] =
-        [(Self::RoundToNearest, "rtn", "Round to nearest"), (Self::ActivationAware, "awq", "AWQ")];
+    pub const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::RoundToNearest, "rtn", "Round to nearest"),
+        (Self::ActivationAware, "awq", "AWQ"),
+        (Self::Gptq, "gptq", "GPTQ"),
+    ];
 
     /// Its name in the link.
     pub fn key(self) -> &'static str {
@@ -55,7 +60,7 @@ impl FromStr for Quantization {
             PartError::new(
                 text,
                 "a quantization",
-                "write rtn or awq, the bits (8, 4, 3 or 2) and the group (32, 64 or 128), such as awq4-g64",
+                "write rtn, awq or gptq, the bits (8, 4, 3 or 2) and the group (32, 64 or 128), such as awq4-g64",
             )
         };
         let (head, group) = text.split_once("-g").ok_or_else(wrong)?;
@@ -64,5 +69,25 @@ impl FromStr for Quantization {
         let bits = head[key.len()..].parse().ok().filter(|bits| BITS.contains(bits)).ok_or_else(wrong)?;
         let group = group.parse().ok().filter(|group| GROUPS.contains(group)).ok_or_else(wrong)?;
         Ok(Self { method, bits, group })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A strategy for arbitrary quantizations.
+    pub(crate) fn any_quantization() -> impl Strategy<Value = Quantization> {
+        (0..QuantizationMethod::ALL.len(), 0..BITS.len(), 0..GROUPS.len()).prop_map(|(method, bits, group)| {
+            Quantization { method: QuantizationMethod::ALL[method].0, bits: BITS[bits], group: GROUPS[group] }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn writing_and_reading_is_the_identity(quant in any_quantization()) {
+            prop_assert_eq!(quant.to_string().parse::<Quantization>().unwrap(), quant);
+        }
     }
 }

@@ -68,6 +68,8 @@ pub enum SweepLine {
     RoundToNearest,
     /// AWQ with groups of 64, by bits.
     ActivationAware,
+    /// GPTQ with groups of 64, by bits.
+    Gptq,
     /// As [`Self::Attention`], repaired by scale.
     RepairedAttention,
     /// As [`Self::Mlp`], repaired by scale.
@@ -85,6 +87,7 @@ impl SweepLine {
             Self::Wanda => "Wanda",
             Self::RoundToNearest => "round to nearest",
             Self::ActivationAware => "AWQ",
+            Self::Gptq => "GPTQ",
             Self::RepairedAttention => "attention, repaired",
             Self::RepairedMlp => "MLP, repaired",
         }

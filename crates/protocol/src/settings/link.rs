@@ -196,6 +196,9 @@ mod tests {
         assert_eq!(notices, Vec::<String>::new());
         assert_eq!(settings.run.plan.to_string(), "a7_sparsegpt-2:4_awq4-g64_on-mlp_layers-4-20");
         assert_eq!(to_query(&settings), query);
+        let query = "drop=&sparse=wanda-0.5-owl&quant=gptq3-g64&compare=OWL*sparsegpt-0.6-owl_layers-4-20";
+        let (settings, notices) = from_query(query);
+        assert_eq!((to_query(&settings).as_str(), notices), (query, vec![]));
     }
 
     #[test]
