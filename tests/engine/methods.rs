@@ -56,8 +56,11 @@ fn check_ratios<C: Compute>(ratios: Option<&Vec<f64>>, edited: &PrunedDecoder<C>
     assert_eq!(layers.into_iter().collect::<Vec<_>>(), (0..ratios.len()).collect::<Vec<_>>(), "{place}");
     for report in &edited.report.matrices {
         let [_, columns] = report.matrix.shape(&edited.decoder.config);
-        let short = ratios[report.layer] - f64::from(report.sparsity);
-        assert!((-1e-5..1.0 / columns as f64 + 1e-5).contains(&short), "{place}, {report:?}, {ratios:?}");
+        let ratio = ratios[report.layer];
+        let short = ratio - f64::from(report.sparsity);
+        assert!(short < 1.0 / columns as f64 + 1e-5, "{place}, {report:?}, {ratios:?}");
+        // The tiny model stores an eighth of its weights as 0, which may be more than a small ratio asks for.
+        assert!(short > -1e-5 || ratio < 0.3, "{place}, {report:?}, {ratios:?}");
     }
 }
 
