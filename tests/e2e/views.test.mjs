@@ -244,6 +244,11 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await page.click("#judge");
   await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 3);
   assert.match(await page.textContent("#advice"), /Retrieval: .*dense \d of 2, pruned \d of 2/s);
+  await page.click("#fidelity");
+  await page.waitForSelector("#fidelity-table");
+  assert.match(await page.textContent("#fidelity-summary"), /^On \d+ tokens of the retrieval set's passages/);
+  assert.deepEqual(await page.locator("#fidelity-table tbody th").allTextContents(), ["dense", "pruned"]);
+  await measured(page);
   await page.selectOption("#sweep-axis", "bits");
   assert.equal(query(page).get("sweep"), "bits");
   assert.equal(await page.locator("#sweep-choice .waiting").count(), 1, "another sweep begins empty");

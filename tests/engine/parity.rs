@@ -42,7 +42,17 @@ struct Case {
     hidden: usize,
     vocabulary: usize,
     metrics: BTreeMap<String, f64>,
+    top: Vec<TopEntry>,
     transitions: Vec<Transition>,
+}
+
+/// One of the dense model's likeliest tokens: its logit, and its entries of Δz's parallel and orthogonal part.
+#[derive(Deserialize)]
+struct TopEntry {
+    id: u32,
+    z: f64,
+    parallel: f64,
+    orthogonal: f64,
 }
 
 #[derive(Deserialize)]
@@ -150,8 +160,21 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tol
             let error = crate::common::relative_error(&kept, &crate::common::values(x.clone()));
             errors.check("hidden that is kept", error, tolerances.hidden, &format!("{place}, before sublayer {index}"));
         }
-        let read = block_on(read_all(vec![C::compare(&dense.steps[0].spaces, &pruned, 1.0, false)])).unwrap();
+        let read = block_on(read_all(vec![C::compare(&dense.steps[0].spaces, &pruned, 1.0, true)])).unwrap();
         check_metrics(&mut errors, &read[0].metrics, &case.metrics, tolerances, &place);
+        for wanted in &case.top {
+            let found = read[0].dense_top.iter().find(|token| token.id == wanted.id).expect("a likely token");
+            let pairs = [(found.z, wanted.z), (found.parallel, wanted.parallel), (found.orthogonal, wanted.orthogonal)];
+            for (found, wanted) in pairs {
+                let error = (f64::from(found) - wanted).abs() / wanted.abs().max(1.0);
+                errors.check(
+                    "parts of a top token",
+                    error,
+                    tolerances.metric,
+                    &format!("{place}: {found} for {wanted}"),
+                );
+            }
+        }
 
         if !case.transitions.is_empty() {
             let found = block_on(layer_transitions(&decoder, &dense.steps[0].stream, 1.0, &control)).unwrap();

@@ -92,15 +92,15 @@ def metrics(h, z, h2, z2, temperature=1.0):
         d = x2 - x
         along = (d @ x) / (x @ x) * x
         size = np.linalg.norm
-        return size(along) / size(x), size(d - along) / size(x)
+        return (d @ x) / (x @ x), size(along) / size(x), size(d - along) / size(x)
 
     out = {"cos_h": cosine(h, h2), "cos_z": cosine(z, z2), "cos_p": cosine(p, p2),
            "kl_dense_pruned": p @ (lp - lp2), "kl_pruned_dense": p2 @ (lp2 - lp)}
     for name, (a, b) in {"h": (h, h2), "z": (z, z2), "p": (p, p2)}.items():
-        parallel, orthogonal = parts(a, b)
+        alpha, parallel, orthogonal = parts(a, b)
         out[f"theorem1_{name}"] = orthogonal ** 2 / 2
         if name != "p":
-            out[f"parallel_{name}"], out[f"orthogonal_{name}"] = parallel, orthogonal
+            out[f"alpha_{name}"], out[f"parallel_{name}"], out[f"orthogonal_{name}"] = alpha, parallel, orthogonal
             out[f"ratio_{name}"] = orthogonal / parallel if parallel > 0 else 0.0
     var = {"uniform": variance(np.ones_like(p), dz), "p": variance(p, dz), "r": variance(p ** 2, dz)}
     for k in (5, 10):
