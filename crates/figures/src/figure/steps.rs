@@ -7,8 +7,9 @@ use crate::chart::{Band, Chart, Ink, LineChart, Series};
 
 /// Share of a text's 3-grams that repeat, above the dense text's, from which on the text counts as collapsed.
 const COLLAPSED_REPEATS: f32 = 0.25;
-/// The same for the dense model's mean loss, in nats above that of its own text.
-const COLLAPSED_LOSS: f32 = 2.0;
+/// The same for the dense model's mean loss, in nats above that of its own text. Measured on the default model: fluent texts of mildly
+/// pruned models are at 0.2 to 0.6, babble (four MLPs dropped) at 1.5 to 3.
+const COLLAPSED_LOSS: f32 = 1.5;
 
 /// A model compared with the dense one over the generated tokens; empty if there is no such model.
 #[derive(Clone, Copy, Debug, Default)]
@@ -257,7 +258,7 @@ mod tests {
         };
         let of = |pruned: TextQuality| Quality { dense: text(0.1, 0.5), pruned };
         assert_eq!(collapsed(&of(text(0.1, 0.5))), None);
-        assert_eq!(collapsed(&of(text(0.3, 2.25))), None, "another text, but no collapse");
+        assert_eq!(collapsed(&of(text(0.3, 1.75))), None, "another text, but no collapse");
         let looping = collapsed(&of(text(0.6, 1.0))).unwrap();
         assert_eq!(looping, "The text has collapsed: 60 % of its runs of three tokens repeat (dense 10 %).");
         let babble = collapsed(&of(text(0.0, 6.0))).unwrap();
