@@ -49,6 +49,10 @@ impl AppState {
             self.repair_form.set(Some(form));
         }
         address::write(&settings, self.embedded, entry);
+        if settings.run.importance != before.run.importance {
+            // The points of the sweep drop what was least important.
+            self.results.update(RunResults::forget_sweep);
+        }
         match change {
             Change::Nothing => {}
             Change::Load => {

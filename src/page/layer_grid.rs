@@ -151,6 +151,10 @@ pub(super) fn LayerGrid() -> impl IntoView {
             let _ = button.unchecked_into::<HtmlElement>().focus();
         }
     };
+    let compare = move |event| {
+        let input = event_target_value(&event).parse().unwrap_or_default();
+        state.change(HistoryEntry::New, |settings| settings.run.importance = input);
+    };
     let save = move |_| {
         let text = state.settings.with_untracked(|settings| plan_file::write(&settings.run.plan));
         save_text(&state, "prunescope-plan.json", "application/json", &text);
@@ -202,6 +206,13 @@ pub(super) fn LayerGrid() -> impl IntoView {
                     <label class="check">
                         <input type="checkbox" id="shade-here" prop:checked=move || by_effect.get() on:change=move |event| by_effect.set(event_target_checked(&event))/>
                         {move || format!("Colour by what switching off does to this prompt ({} of {} measured)", state.results.switches().with(BTreeMap::len), 2 * layers.get())}
+                    </label>
+                    <label class="options">
+                        "Importance "
+                        <select id="importance" on:change=compare prop:value=move || state.settings.with(|settings| settings.run.importance.to_string())>
+                            <option value="residual">"before the norm: x with x + f(x)"</option>
+                            <option value="normed">"after the norm: N(x) with f(N(x))"</option>
+                        </select>
                     </label>
                     <button class="chip" id="save-plan" on:click=save title="As a JSON file with drop_attn_list and drop_mlp_list; drop such a file anywhere on the page to use it">"Save plan file"</button>
                 </div>

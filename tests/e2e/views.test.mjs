@@ -98,6 +98,12 @@ test("layer by layer: dropped, and pruned in place", async () => {
   await page.waitForFunction(() => /Dropping/.test(document.querySelector("#chart-mlp .sentence").textContent));
   await page.check("#with-norm");
   await drawn(page, "chart-attention");
+  const before = (await results(page)).importance;
+  await page.selectOption("#importance", "normed");
+  const after = (await results(page)).importance;
+  assert.deepEqual([before.input, after.input, query(page).get("importance")], ["residual", "normed", "normed"]);
+  assert.notEqual(after.mlp[0].importance, before.mlp[0].importance);
+  assert.deepEqual(after.block, before.block);
   await close(page);
 });
 

@@ -12,6 +12,7 @@ use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
 use prunescope_engine::experiment::forward::{Pass, last_outputs};
+use prunescope_engine::experiment::importance::importance_on;
 use prunescope_engine::experiment::layerwise::layer_transitions;
 use prunescope_engine::experiment::pruned_decoder::PrunedDecoder;
 use prunescope_engine::metrics::read_all;
@@ -19,7 +20,7 @@ use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::prune::{ImportanceInput, PruningPlan};
 use prunescope_protocol::results::Metrics;
 use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
@@ -29,6 +30,8 @@ use crate::common::Errors;
 #[derive(Deserialize)]
 struct Expected {
     cases: Vec<Case>,
+    /// Importance on the first case's tokens, by what it compares.
+    importance: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
 }
 
 #[derive(Deserialize)]
@@ -114,6 +117,18 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tol
     let LoadedModel { decoder, .. } = load(model_path, compute.clone()).unwrap();
     let session = Session::new(model, "", || 0.0);
     let control = Control::unstoppable();
+    for input in [ImportanceInput::Residual, ImportanceInput::Normed] {
+        let wanted = &reference.importance[&input.to_string()];
+        let found = block_on(importance_on(&decoder, &reference.cases[0].ids, input, &control)).unwrap();
+        for (kind, found) in [("attention", found.attention), ("mlp", found.mlp), ("block", found.block)] {
+            assert_eq!(found.len(), wanted[kind].len());
+            for (layer, (found, wanted)) in found.iter().zip(&wanted[kind]).enumerate() {
+                // A cosine near 1 leaves f32's rounding.
+                let error = (f64::from(found.importance) - wanted).abs() / wanted.abs().max(1e-2);
+                errors.check("importance", error, tolerances.metric, &format!("{input} {kind} {layer}"));
+            }
+        }
+    }
     let mut read_last: Option<(Vec<u32>, DenseRun<C>)> = None;
     for case in &reference.cases {
         let place = format!("{:?} without {:?}", case.prompt, case.drop);

@@ -60,6 +60,20 @@ class Decoder:
             out.append(x[-1])
         return np.stack(out)
 
+    def importance(self, ids, normed):
+        """1 - cos, averaged over all tokens but the first: of x and x + f for each attention, MLP and block; `normed`: of the
+        sublayer's normed input and its output f instead (blocks as before)."""
+        x, out = self.w["token_embd.weight"][ids], {"attention": [], "mlp": [], "block": []}
+        change = lambda a, b: float(1 - np.mean([cosine(*(np.asarray(v, np.float64) for v in pair)) for pair in zip(a[1:], b[1:])]))
+        for layer in range(self.layers):
+            start = x
+            for kind, function, norm in (("attention", self.attention, "attn_norm"), ("mlp", self.mlp, "ffn_norm")):
+                f = function(x, layer)
+                out[kind].append(change(self.norm(x, f"blk.{layer}.{norm}.weight"), f) if normed else change(x, x + f))
+                x = x + f
+            out["block"].append(change(start, x))
+        return out
+
     def hidden(self, x):
         return self.norm(x, "output_norm.weight")
 

@@ -71,7 +71,8 @@ def main(model, out):
                           "hidden": stream.shape[1], "vocabulary": len(z2), "metrics": metrics(h, z, h2, z2), "top": top(z, z2),
                           "transitions": transitions if not plan else []})
             blob += stream.astype("<f4").tobytes() + z2.astype("<f4").tobytes()
-    pathlib.Path(out + ".json").write_text(json.dumps({"cases": cases}, indent=1) + "\n")
+    importance = {name: decoder.importance(cases[0]["ids"], name == "normed") for name in ("residual", "normed")}
+    pathlib.Path(out + ".json").write_text(json.dumps({"cases": cases, "importance": importance}, indent=1) + "\n")
     pathlib.Path(out + ".f32").write_bytes(blob)
 
 

@@ -1,12 +1,13 @@
 //! The command-line arguments, and their conversion to settings.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{
-    DroppedSublayers, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
+    DroppedSublayers, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use strum::VariantArray;
@@ -167,11 +168,14 @@ pub(crate) struct Experiment {
     /// Temperature of the analysis; 0 is the sampling temperature, or 1 if that is 0.
     #[arg(long, value_name = "T")]
     analysis: Option<f32>,
+    /// What importance compares: residual (x with x + f(x)) or normed (N(x) with f(N(x)), after the norm N).
+    #[arg(long, default_value_t, value_parser = names::<ImportanceInput>())]
+    importance: ImportanceInput,
     /// A plan to compare, as NAME*PLAN, with the plan's parts joined by _ (a7_wanda-0.5_on-mlp); up to four times.
     #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
     compare: Vec<Variant>,
     /// What the sweep varies.
-    #[arg(long, default_value_t, value_parser = sweep_axis())]
+    #[arg(long, default_value_t, value_parser = names::<SweepAxis>())]
     sweep: SweepAxis,
     /// Number of items of each task set for judge and sweep; 0 is all.
     #[arg(long, value_name = "N")]
@@ -210,6 +214,7 @@ impl Experiment {
                 top_p: self.top_p.unwrap_or(run.top_p),
                 seed: self.seed.unwrap_or(run.seed),
                 analysis: self.analysis.unwrap_or(run.analysis),
+                importance: self.importance,
             },
             measure: MeasureSettings {
                 compare: self.compare.clone(),
@@ -235,10 +240,13 @@ impl Experiment {
     }
 }
 
-/// Parser for the names of the sweep axes.
-fn sweep_axis() -> impl TypedValueParser<Value = SweepAxis> {
-    PossibleValuesParser::new(SweepAxis::VARIANTS.iter().map(<&'static str>::from))
-        .try_map(|name| name.parse::<SweepAxis>())
+/// Parser for the names of a choice.
+fn names<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantArray + FromStr<Err = strum::ParseError> + Clone + Send + Sync + 'static,
+    &'static str: From<&'static T>,
+{
+    PossibleValuesParser::new(T::VARIANTS.iter().map(<&'static str>::from)).try_map(|name| name.parse::<T>())
 }
 
 /// Parses a named plan, written `NAME*PLAN`.
@@ -296,8 +304,11 @@ mod tests {
 
     #[test]
     fn a_value_outside_its_limits_is_an_error() {
+        assert_eq!(settings("--importance normed").unwrap().run.importance, ImportanceInput::Normed);
         assert!(settings("--tokens 100000").unwrap_err().to_string().contains("tokens was 100000"));
-        for wrong in ["--drop x", "--sparse half", "--compare nothing", "--threads 0", "--backend tpu"] {
+        for wrong in
+            ["--drop x", "--sparse half", "--compare nothing", "--threads 0", "--backend tpu", "--importance x"]
+        {
             let arguments = format!("prunescope report --model x.gguf {wrong}");
             assert!(Arguments::try_parse_from(arguments.split_whitespace()).is_err(), "{wrong}");
         }

@@ -257,7 +257,7 @@ impl<C: Compute> Session<C> {
 
     async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let count = job.measure.sample;
-        let importance = self.importance(job.control, job.tell).await?;
+        let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
         let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {

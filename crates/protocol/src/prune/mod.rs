@@ -13,7 +13,7 @@ pub mod sparsity;
 
 pub use dropped::{DroppedError, DroppedSublayers};
 pub use footprint::Footprint;
-pub use importance::{DropKind, Importance, SublayerImportance};
+pub use importance::{DropKind, Importance, ImportanceInput, SublayerImportance};
 pub use own_answers::OwnAnswer;
 pub use part_error::PartError;
 pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
