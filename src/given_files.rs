@@ -7,6 +7,7 @@ use std::fmt;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
+use prunescope_protocol::prune::plan_file;
 use prunescope_protocol::tasks::{MAX_LINES, choice, retrieval};
 
 /// Bytes read from the beginning of each file: enough for the longest lines of common task sets.
@@ -39,6 +40,11 @@ pub enum Kind {
     Weights(String),
     /// A text file that describes a safetensors model, such as `config.json`, under its usual name.
     Description(&'static str),
+    /// Lists of dropped layers.
+    Plan {
+        /// Whether it describes a model, too: then it is the `config.json` of a model with dropped layers.
+        describes: bool,
+    },
     /// A task set, as JSON lines.
     TaskSet(TaskSet),
     /// Something else. The text completes a sentence that begins with the file's name.
@@ -50,6 +56,8 @@ pub enum Kind {
 pub struct Sorted {
     /// Files that make a model, weights first: index in the drop, and the name by which the loader recognises it.
     pub model: Vec<(usize, String)>,
+    /// Index of the plan file.
+    pub plan: Option<usize>,
     /// Indices of question sets.
     pub questions: Vec<usize>,
     /// Indices of passage sets.
@@ -71,6 +79,13 @@ pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
         match kind {
             Kind::Weights(name) => sorted.model.push((at, name)),
             Kind::Description(name) if has_weights => descriptions.push((at, name.to_string())),
+            // Beside weights it is about them; alone it says what to drop from the loaded model.
+            Kind::Plan { describes: true } if has_weights => descriptions.push((at, "config.json".into())),
+            Kind::Plan { .. } if sorted.plan.is_none() => sorted.plan = Some(at),
+            Kind::Plan { .. } => sorted.sentences.push(format!(
+                "{} is another plan: one is used, choose one at a time.",
+                file.name
+            )),
             Kind::TaskSet(TaskSet::Questions) => sorted.questions.push(at),
             Kind::TaskSet(TaskSet::Passages) => sorted.passages.push(at),
             Kind::Unknown(_) if has_weights => beside.push(file.name.as_str()),
@@ -205,6 +220,7 @@ fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
 /// What a JSON object is, by its keys; none if it is not recognised.
 fn of_object(keys: &[String]) -> Option<Kind> {
     let has = |key: &str| keys.iter().any(|other| other == key);
+    let is_config = has("model_type") || has("architectures");
     Some(if has("prompt_ids") && has("settings") {
         Kind::Unknown("holds results that this page saved: to see them again, open the link that they came from")
     } else if has("parts") && has("sha256") {
@@ -213,7 +229,9 @@ fn of_object(keys: &[String]) -> Option<Kind> {
         Kind::Description("model.safetensors.index.json")
     } else if has("added_tokens") && ["model", "normalizer", "pre_tokenizer", "truncation"].into_iter().any(has) {
         Kind::Description("tokenizer.json")
-    } else if has("model_type") || has("architectures") {
+    } else if plan_file::LISTS.into_iter().any(has) {
+        Kind::Plan { describes: is_config }
+    } else if is_config {
         Kind::Description("config.json")
     } else if has("tokenizer_class") || has("added_tokens_decoder") || has("chat_template") {
         Kind::Description("tokenizer_config.json")
@@ -391,6 +409,38 @@ mod tests {
         assert!(alone.model.is_empty() && alone.sentences[0].contains("weights are not among the files"), "{alone:?}");
     }
 
+    const PLAN: &str = "{\n  \"drop_attn_list\": [7, 26],\n  \"drop_mlp_list\": []\n}";
+    const DROPPED_MODEL: &str =
+        r#"{"architectures":["MistralForCausalLM"],"drop_attn_list":[1],"model_type":"mistral"}"#;
+
+    #[test]
+    fn a_plan_is_told_from_a_models_description() {
+        assert_eq!(told(&file("config.json", PLAN)), Kind::Plan { describes: false });
+        assert_eq!(
+            told(&file("anything", plan_file::write(&"a7,m3_wanda-0.5".parse().unwrap()))),
+            Kind::Plan { describes: false }
+        );
+        assert_eq!(told(&file("plan.json", DROPPED_MODEL)), Kind::Plan { describes: true });
+        // A model without dropped layers is no plan, whatever its file is called.
+        assert_eq!(told(&file("plan.json", r#"{"model_type":"llama"}"#)), Kind::Description("config.json"));
+        for expected in [TaskSet::Questions, TaskSet::Passages] {
+            assert_eq!(kind(&file("x", PLAN), Some(expected)), Kind::Plan { describes: false });
+        }
+        let weights = || file("model", safetensors());
+        let sorted = sort(&[file("a", PLAN), weights()], None);
+        assert_eq!((sorted.plan, sorted.model.len()), (Some(0), 1), "a plan beside a model applies to it");
+        let sorted = sort(&[file("a", DROPPED_MODEL), weights()], None);
+        assert_eq!(
+            (sorted.plan, sorted.model[1].clone()),
+            (None, (0, "config.json".into())),
+            "a model's own description"
+        );
+        let sorted = sort(&[file("a", DROPPED_MODEL)], None);
+        assert!(sorted.plan == Some(0) && sorted.sentences.is_empty(), "alone it is what to drop");
+        let sorted = sort(&[file("a", PLAN), file("b", PLAN)], None);
+        assert!(sorted.plan == Some(0) && sorted.sentences[0].starts_with("b is another plan"), "{sorted:?}");
+    }
+
     #[test]
     fn what_is_expected_wins_where_it_can_be() {
         let both = file("x", r#"{"question":"Is snow cold?","passage":"Snow is ice.","answer":true}"#);
@@ -427,14 +477,14 @@ mod tests {
             proptest::collection::vec(any::<u8>(), 0..60),
             "\\PC{0,60}".prop_map(String::into_bytes),
             Just(QUESTION.as_bytes().to_vec()), Just(PASSAGES.as_bytes().to_vec()), Just(safetensors()),
-            Just(br#"{"model_type":"llama"}"#.to_vec()),
+            Just(br#"{"model_type":"llama"}"#.to_vec()), Just(PLAN.as_bytes().to_vec()), Just(DROPPED_MODEL.as_bytes().to_vec()),
         ], 0..6)) {
             let files: Vec<GivenFile> = contents.iter().enumerate().map(|(at, content)| file(&format!("file{at}."), content)).collect();
             let sorted = sort(&files, None);
             let sentences = sorted.sentences.join(" ");
             for at in 0..files.len() {
                 let went = sorted.model.iter().filter(|(place, _)| *place == at).count()
-                    + sorted.questions.iter().chain(&sorted.passages).filter(|place| **place == at).count();
+                    + sorted.questions.iter().chain(&sorted.passages).chain(&sorted.plan).filter(|place| **place == at).count();
                 let named = usize::from(sentences.contains(&format!("file{at}.")));
                 prop_assert_eq!(went + named, 1, "file{} in {:?}", at, sorted);
             }

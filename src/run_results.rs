@@ -6,12 +6,13 @@ use prunescope_figures::figure::search;
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::{Importance, OwnAnswer, PruningPlan};
+use prunescope_protocol::prune::{DroppedSublayers, Importance, OwnAnswer, PruningPlan};
 use prunescope_protocol::results::{
     Advice, ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult,
     LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, SwitchEffect,
     TokenWeight, VariantResult, WeightReport, first_divergence, written_ids,
 };
+use prunescope_protocol::settings::RunSettings;
 
 /// A long piece of work and its progress.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,15 +25,15 @@ pub struct Working {
     pub total: usize,
 }
 
-/// All results that are shown. They belong to the run whose number and plan are stored here, except for the sweep, the search and the
+/// All results that are shown. They belong to the run whose number and settings are stored here, except for the sweep, the search and the
 /// importance, which belong to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(target_arch = "wasm32", derive(reactive_stores::Store))]
 pub struct RunResults {
     /// The number of the run whose results these are; 0 before the first.
     pub run: u64,
-    /// The plan of that run.
-    pub plan: PruningPlan,
+    /// The settings of that run.
+    pub settings: RunSettings,
     /// The first position after the prompt, dense against pruned.
     pub next_token: Option<ComparedPosition>,
     /// The first place in the pruned model with numbers that are not finite.
@@ -61,6 +62,10 @@ pub struct RunResults {
     pub repaired_next_token: Option<ComparedPosition>,
     /// Generation steps of the repaired model beside the dense one, in order ("pruned" is the repaired model).
     pub repaired_steps: Vec<GenerationStep>,
+    /// [`Self::fixed_trajectory`] with the repaired model in place of the pruned one.
+    pub repaired_fixed_trajectory: Vec<Metrics>,
+    /// [`Self::quality`] with the repaired model in place of the pruned one.
+    pub repaired_quality: Option<Quality>,
     /// What the full map would leave in place of the plan's smaller repair.
     pub full_repair: Option<FullRepair>,
     /// The dense model's own answers, on which larger repairs are fitted; they belong to the model.
@@ -96,8 +101,6 @@ pub struct RunResults {
 /// Which part of the results an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// No part.
-    Nothing,
     /// A new run replaced the one that was shown.
     Run,
     /// [`RunResults::not_finite`].
@@ -124,6 +127,8 @@ pub enum Changed {
     Repair,
     /// [`RunResults::repaired_steps`].
     RepairedSteps,
+    /// [`RunResults::repaired_fixed_trajectory`] and [`RunResults::repaired_quality`].
+    Repaired,
     /// [`RunResults::full_repair`].
     FullRepair,
     /// [`RunResults::own_answers`].
@@ -155,11 +160,11 @@ pub enum Changed {
 impl RunResults {
     /// Applies an event of the newest run, and returns which part changed.
     ///
-    /// * `run`, `plan` — number and plan of that run. Its first result replaces the run that is shown.
-    pub fn apply(&mut self, run: u64, plan: &PruningPlan, event: RunEvent) -> Changed {
+    /// * `run`, `settings` — number and settings of that run. Its first result replaces the run that is shown.
+    pub fn apply(&mut self, run: u64, settings: &RunSettings, event: RunEvent) -> Changed {
         match event {
             RunEvent::NextToken { compared } => {
-                self.begin(run, plan);
+                self.begin(run, settings);
                 self.next_token = Some(*compared);
                 Changed::Run
             }
@@ -208,8 +213,12 @@ impl RunResults {
                 self.repaired_steps.push(*step);
                 Changed::RepairedSteps
             }
-            // Its parts came before.
-            RunEvent::Repaired { .. } => Changed::Nothing,
+            RunEvent::Repaired { result } => {
+                // Its other parts came before.
+                self.repaired_fixed_trajectory = result.generation.fixed_trajectory;
+                self.repaired_quality = Some(result.generation.quality);
+                Changed::Repaired
+            }
             RunEvent::FullRepair { report } => {
                 self.full_repair = Some(report);
                 Changed::FullRepair
@@ -280,15 +289,16 @@ impl RunResults {
 
     /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, search, importance and own answers,
     /// and the weight report (which every run sends again). What is known of the full map stays while only the repair changes.
-    fn begin(&mut self, run: u64, plan: &PruningPlan) {
+    fn begin(&mut self, run: u64, settings: &RunSettings) {
         let mut before = std::mem::take(self);
-        if before.plan != *plan {
+        if before.settings.plan != settings.plan {
             before.forget_plan();
         }
-        let full_repair = before.full_repair.filter(|_| before.plan.unrepaired() == plan.unrepaired());
+        let full_repair =
+            before.full_repair.filter(|_| before.settings.plan.unrepaired() == settings.plan.unrepaired());
         *self = Self {
             run,
-            plan: plan.clone(),
+            settings: settings.clone(),
             choice: before.choice,
             retrieval: before.retrieval,
             written: before.written,
@@ -336,6 +346,22 @@ impl RunResults {
         self.forget_search();
         self.variants.clear();
         self.full_repair = None;
+        self.switches.clear();
+    }
+
+    /// What the run of these settings will find at its first token, if it is known already: if they differ from those of
+    /// the shown run by one switch whose effect is measured, and in nothing else but the repair, which that effect leaves out.
+    pub fn preview(&self, now: &RunSettings) -> Option<SwitchEffect> {
+        let without_switches = |settings: &RunSettings| RunSettings {
+            plan: PruningPlan { drop: DroppedSublayers::default(), ..settings.plan.unrepaired() },
+            ..settings.clone()
+        };
+        if without_switches(now) != without_switches(&self.settings) {
+            return None;
+        }
+        let mut flipped = now.plan.drop.differing(&self.settings.plan.drop);
+        let (flipped, None) = (flipped.next()?, flipped.next()) else { return None };
+        self.switches.get(&flipped).copied().filter(|effect| effect.drops == now.plan.drops(flipped))
     }
 
     /// The first step at which the dense and the pruned text differ.
@@ -358,11 +384,12 @@ fn divergence(steps: &[GenerationStep]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use prunescope_protocol::messages::Measurement;
-    use prunescope_protocol::results::TokenText;
+    use prunescope_protocol::results::{RepairedResult, TokenText};
 
-    fn plan(text: &str) -> PruningPlan {
-        text.parse().unwrap()
+    fn plan(text: &str) -> RunSettings {
+        RunSettings { plan: text.parse().unwrap(), ..RunSettings::default() }
     }
 
     fn first() -> RunEvent {
@@ -400,7 +427,7 @@ mod tests {
         results.apply(2, &plan("a2"), first());
         let expected = RunResults {
             run: 2,
-            plan: plan("a2"),
+            settings: plan("a2"),
             next_token: Some(ComparedPosition::default()),
             ..RunResults::default()
         };
@@ -468,5 +495,107 @@ mod tests {
             results.apply(1, &plan(""), end);
             assert_eq!(results.working, None);
         }
+    }
+
+    #[test]
+    fn the_whole_repaired_result_gives_the_lines_that_no_step_has() {
+        let mut results = RunResults::default();
+        results.apply(1, &plan("m2_repair-scale"), first());
+        let mut result = RepairedResult::default();
+        result.generation.fixed_trajectory = vec![Metrics::default(); 3];
+        let event = RunEvent::Repaired { result: Box::new(result) };
+        assert_eq!(results.apply(1, &plan("m2_repair-scale"), event), Changed::Repaired);
+        assert_eq!((results.repaired_fixed_trajectory.len(), results.repaired_quality.is_some()), (3, true));
+        results.apply(2, &plan("m2"), first());
+        assert!(results.repaired_fixed_trajectory.is_empty() && results.repaired_quality.is_none());
+    }
+
+    /// The sublayers of the plans below: 12 blocks.
+    const SUBLAYERS: usize = 24;
+
+    /// Settings that drop these sublayers, with everything else from the text of a plan.
+    fn dropping(dropped: &[usize], rest: &str) -> RunSettings {
+        let mut settings = plan(rest);
+        settings.plan.drop = DroppedSublayers::of(dropped.iter().map(|index| Sublayer::from_index(*index)));
+        settings
+    }
+
+    /// Results of a run of these settings with the effects of some switches, each with a cosine of its own.
+    fn with_effects(settings: &RunSettings, known: impl Iterator<Item = usize>) -> RunResults {
+        let mut results = RunResults::default();
+        results.apply(1, settings, first());
+        let effect = |index: usize| {
+            let Sublayer { layer, kind } = Sublayer::from_index(index);
+            let drops = !settings.plan.drops(Sublayer { layer, kind });
+            SwitchEffect { layer, sublayer: kind, drops, cos_p: index as f32 / 100.0, kl_dense_pruned: index as f32 }
+        };
+        results.apply(1, settings, RunEvent::Switches { effects: known.map(effect).collect() });
+        results
+    }
+
+    proptest! {
+        /// Whatever is dropped, edited and repaired: a flip shows the effect of its own sublayer.
+        #[test]
+        fn a_flip_shows_the_effect_of_its_sublayer(
+            dropped in proptest::collection::vec(0..SUBLAYERS, 0..12),
+            rest in prop_oneof![Just(""), Just("repair-scale"), Just("wanda-0.5_on-mlp"), Just("repair-full_awq4-g64_layers-2-9")],
+            flip in 0..SUBLAYERS,
+            repair in prop_oneof![Just(None), Just(Some("bias")), Just(Some("rank8"))],
+        ) {
+            let before = dropping(&dropped, rest);
+            let results = with_effects(&before, 0..SUBLAYERS);
+            let sublayer = Sublayer::from_index(flip);
+            let mut now = before.clone();
+            now.plan.drop.set(sublayer, !before.plan.drops(sublayer));
+            let preview = results.preview(&now).expect("the effect is known");
+            prop_assert_eq!((preview.layer, preview.sublayer), (sublayer.layer, sublayer.kind));
+            prop_assert_eq!((preview.drops, preview.kl_dense_pruned), (now.plan.drops(sublayer), flip as f32));
+            // The effect is that of the pruned model, which a repair does not touch.
+            now.plan.repair = repair.map(|form| form.parse().unwrap());
+            prop_assert_eq!(results.preview(&now), Some(preview));
+            // Flipped back, nothing is left to foretell; nor is anything known of a switch that was not measured.
+            prop_assert_eq!(results.preview(&before), None);
+            let others = with_effects(&before, (0..SUBLAYERS).filter(|index| *index != flip));
+            prop_assert_eq!(others.preview(&now), None);
+        }
+
+        /// A second switch, or anything else that changes the run, foretells nothing.
+        #[test]
+        fn any_other_change_shows_none(
+            dropped in proptest::collection::vec(0..SUBLAYERS, 0..12),
+            flips in proptest::collection::btree_set(0..SUBLAYERS, 1..5),
+            other in 0usize..10,
+        ) {
+            let before = dropping(&dropped, "magnitude-0.3");
+            let results = with_effects(&before, 0..SUBLAYERS);
+            let mut now = before.clone();
+            for index in &flips {
+                let sublayer = Sublayer::from_index(*index);
+                now.plan.drop.set(sublayer, !before.plan.drops(sublayer));
+            }
+            prop_assert_eq!(results.preview(&now).is_some(), flips.len() == 1);
+            match other {
+                0 => now.prompt += "?",
+                1 => now.chat = !now.chat,
+                2 => now.temp = 0.7,
+                3 => now.analysis = 2.0,
+                4 => now.seed += 1,
+                5 => now.top_k = 5,
+                6 => now.top_p = 0.5,
+                7 => now.tokens += 1,
+                8 => now.plan.sparse = None,
+                _ => now.plan.layers = Some("0-3".parse().unwrap()),
+            }
+            prop_assert_eq!(results.preview(&now), None);
+        }
+    }
+
+    #[test]
+    fn effects_of_another_model_or_calibration_text_foretell_nothing() {
+        let before = dropping(&[4], "");
+        let mut results = with_effects(&before, 0..SUBLAYERS);
+        assert!(results.preview(&dropping(&[4, 9], "")).is_some());
+        results.forget_measured();
+        assert_eq!(results.preview(&dropping(&[4, 9], "")), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The only place that changes the settings, the engine's status and runs, for the visitor, links, scripts and the worker.
 
+use std::collections::BTreeMap;
+
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
@@ -43,7 +45,14 @@ impl AppState {
             Asker::Visitor | Asker::Agreed => claims.visitor_changed(&before, &settings),
         });
         self.settings.set(settings.clone());
+        if let Some(form) = settings.run.plan.repair {
+            self.repair_form.set(Some(form));
+        }
         address::write(&settings, self.embedded, entry);
+        if settings.run.importance != before.run.importance {
+            // The points of the sweep drop what was least important.
+            self.results.update(RunResults::forget_sweep);
+        }
         match change {
             Change::Nothing => {}
             Change::Load => {
@@ -76,8 +85,9 @@ impl AppState {
         self.failure.set(None);
         self.program.set(None);
         self.question.set(None);
-        // A measurement in progress ended with its engine.
+        // A measurement in progress ended with its engine; what the switches did was this engine's model's.
         self.results.working().set(None);
+        self.results.switches().set(BTreeMap::new());
         self.device.set(None);
         self.usage.set(None);
         if lookup::is_plain(&settings) {
@@ -359,8 +369,8 @@ impl AppState {
             _ => {}
         }
         let (done, measured) = (matches!(event, RunEvent::Done { .. }), matches!(event, RunEvent::Measured { .. }));
-        let plan = self.settings.with_untracked(|settings| settings.run.plan.clone());
-        let Some(changed) = self.results.try_update_untracked(|results| results.apply(run, &plan, event)) else {
+        let settings = self.settings.with_untracked(|settings| settings.run.clone());
+        let Some(changed) = self.results.try_update_untracked(|results| results.apply(run, &settings, event)) else {
             return;
         };
         self.notify(changed);
@@ -387,7 +397,6 @@ impl AppState {
     fn notify(&self, changed: Changed) {
         let results = self.results;
         match changed {
-            Changed::Nothing => {}
             Changed::Run => results.notify(),
             Changed::NotFinite => results.not_finite().notify(),
             Changed::Steps => results.steps().notify(),
@@ -409,6 +418,10 @@ impl AppState {
             Changed::RepairedSteps => results.repaired_steps().notify(),
             Changed::FullRepair => results.full_repair().notify(),
             Changed::OwnAnswers => results.own_answers().notify(),
+            Changed::Repaired => {
+                results.repaired_fixed_trajectory().notify();
+                results.repaired_quality().notify();
+            }
             Changed::Fidelity => results.fidelity().notify(),
             Changed::Switches => results.switches().notify(),
             Changed::Variants => results.variants().notify(),

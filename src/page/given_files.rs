@@ -12,6 +12,7 @@ use super::state::AppState;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
 use prunescope_protocol::messages::PickedFile;
 use prunescope_protocol::model::repository::{RepositoryFile, select};
+use prunescope_protocol::prune::PlanFile;
 use prunescope_protocol::settings::View;
 use prunescope_protocol::tasks::{LineError, choice, retrieval};
 
@@ -85,7 +86,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
             None => return unreadable(state, &file.name()),
         }
     }
-    let Sorted { model, questions, passages, sentences } = sort(&given, expected);
+    let Sorted { model, plan, questions, passages, sentences } = sort(&given, expected);
     state.notices.update(|notices| notices.extend(sentences));
     let mut view = None;
     let all = |places: &[usize]| places.iter().filter_map(|at| files.get(*at).cloned()).collect::<Vec<_>>();
@@ -106,6 +107,16 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
         if !questions.is_empty() {
             state.use_questions(questions);
             view = Some(View::Choice);
+        }
+    }
+    let mut dropping = None;
+    if let Some(file) = plan.and_then(|at| files.get(at)) {
+        let Some(text) = text(file).await else { return unreadable(state, &file.name()) };
+        match PlanFile::read(&text) {
+            Ok(read) => dropping = Some(read),
+            Err(error) => state
+                .notices
+                .update(|notices| notices.push(format!("{}: {error}. The plan stays as it is.", file.name()))),
         }
     }
     // The weights that are loaded give the model its name; the visitor is told about other weights.
@@ -136,9 +147,18 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
     let model = name.map(|name| state.models.pick(name, picked));
     let again =
         model.as_ref().is_some_and(|model| state.settings.with_untracked(|settings| settings.models.model == *model));
+    // The plan is for the model that comes with it, else for the loaded one.
+    let layers = state.model.with_untracked(|loaded| loaded.as_ref().map(|loaded| loaded.config.layers));
+    let layers = layers.filter(|_| model.is_none());
     state.change(HistoryEntry::New, |settings| {
         settings.models.model = model.unwrap_or_else(|| settings.models.model.clone());
         settings.view = view.unwrap_or(settings.view);
+        if let Some(file) = dropping {
+            let plan = file.plan(&settings.run.plan);
+            let (plan, outside) = layers.map_or((plan.clone(), vec![]), |layers| plan.within(layers));
+            settings.run.plan = plan;
+            state.notices.update(|notices| notices.extend(outside));
+        }
     });
     if again {
         state.load_model();

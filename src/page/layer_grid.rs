@@ -9,10 +9,11 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::address::HistoryEntry;
+use super::export::save_text;
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_protocol::model::{Sublayer, SublayerKind};
-use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance};
+use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, plan_file};
 use prunescope_protocol::settings::Settings;
 
 /// Rise of KL in nats at which a switch's shade by its effect is strongest.
@@ -150,6 +151,14 @@ pub(super) fn LayerGrid() -> impl IntoView {
             let _ = button.unchecked_into::<HtmlElement>().focus();
         }
     };
+    let compare = move |event| {
+        let input = event_target_value(&event).parse().unwrap_or_default();
+        state.change(HistoryEntry::New, |settings| settings.run.importance = input);
+    };
+    let save = move |_| {
+        let text = state.settings.with_untracked(|settings| plan_file::write(&settings.run.plan));
+        save_text(&state, "prunescope-plan.json", "application/json", &text);
+    };
     let switch_view = move |switch: Switch| {
         let label = move || describe(state, switch, &plan.get());
         let shade = move || {
@@ -193,10 +202,20 @@ pub(super) fn LayerGrid() -> impl IntoView {
                 }}
             </p>
             <Show when=move || !state.embedded>
-                <label class="check">
-                    <input type="checkbox" id="shade-here" prop:checked=move || by_effect.get() on:change=move |event| by_effect.set(event_target_checked(&event))/>
-                    {move || format!("Colour by what switching off does to this prompt ({} of {} measured)", state.results.switches().with(BTreeMap::len), 2 * layers.get())}
-                </label>
+                <div class="row">
+                    <label class="check">
+                        <input type="checkbox" id="shade-here" prop:checked=move || by_effect.get() on:change=move |event| by_effect.set(event_target_checked(&event))/>
+                        {move || format!("Colour by what switching off does to this prompt ({} of {} measured)", state.results.switches().with(BTreeMap::len), 2 * layers.get())}
+                    </label>
+                    <label class="options">
+                        "Importance "
+                        <select id="importance" on:change=compare prop:value=move || state.settings.with(|settings| settings.run.importance.to_string())>
+                            <option value="residual">"before the norm: x with x + f(x)"</option>
+                            <option value="normed">"after the norm: N(x) with f(N(x))"</option>
+                        </select>
+                    </label>
+                    <button class="chip" id="save-plan" on:click=save title="As a JSON file with drop_attn_list and drop_mlp_list; drop such a file anywhere on the page to use it">"Save plan file"</button>
+                </div>
             </Show>
     }
 }

@@ -19,6 +19,11 @@ pub(super) fn Pipeline() -> impl IntoView {
             state.results.repaired_next_token().with(|next| next.as_ref().map(|next| of(&next.metrics)))
         })
     };
+    // Known before the run of a flipped switch has its first result.
+    let preview = Memo::new(move |_| state.preview());
+    let (found_cos_p, found_kl) = (metric(|metrics| metrics.cos_p), metric(|metrics| metrics.kl_dense_pruned));
+    let cos_p = Signal::derive(move || preview.get().map(|effect| effect.cos_p).or_else(|| found_cos_p.get()));
+    let kl = move || preview.get().map(|effect| effect.kl_dense_pruned).or_else(|| found_kl.get());
     let repaired_token = move || {
         state.results.repaired_next_token().with(|next| {
             let top = next.as_ref()?.top.pruned.first()?;
@@ -46,7 +51,7 @@ pub(super) fn Pipeline() -> impl IntoView {
             .with(|settings| settings.run.plan.edits_weights().then(|| settings.run.plan.weights_only().name()))
     };
     view! {
-        <div class="panel pipeline" class:stale=move || state.is_stale()>
+        <div class="panel pipeline" class:stale=move || state.is_stale() class:previews=move || preview.get().is_some()>
             <h2>"How much survives, from layer to word"</h2>
             <div class="flow" id="pipeline">
                 <div class="stage">
@@ -61,8 +66,9 @@ pub(super) fn Pipeline() -> impl IntoView {
                 <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
                     detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(turned))/>
                 <Arrow label="softmax"/>
-                <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=metric(|metrics| metrics.cos_p) repaired=repaired(|metrics| metrics.cos_p)
-                    detail=Signal::derive(move || metric(|metrics| metrics.kl_dense_pruned).get().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))/>
+                <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=cos_p repaired=repaired(|metrics| metrics.cos_p)
+                    detail=Signal::derive(move || kl().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))
+                    previewed=Signal::derive(move || preview.get().is_some())/>
                 <Arrow label="pick"/>
                 <div class="stage next" id="next-token">
                     <span>"dense "{move || next(false)}</span>
@@ -106,10 +112,13 @@ fn Space(
     repaired: Signal<Option<f32>>,
     /// A further number.
     detail: Signal<Option<String>>,
+    /// Whether both numbers are what the switch's preview says, while the others wait for the run.
+    #[prop(into, default = Signal::stored(false))]
+    previewed: Signal<bool>,
 ) -> impl IntoView {
     let number = move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"));
     view! {
-        <div class=format!("space {ink}")>
+        <div class=format!("space {ink}") class:previewed=move || previewed.get()>
             <span class="name">{name}" "<i>{symbol}</i></span>
             <b id=id data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
                 title="Cosine similarity of the dense and the pruned model; 1 is the same">{number}</b>
@@ -120,6 +129,9 @@ fn Space(
                 <span class="bar repaired-bar" aria-hidden="true"><span style:width=format!("{:.1}%", 100.0 * x.clamp(0.0, 1.0))></span></span>
             })}
             <small>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</small>
+            <Show when=move || previewed.get()>
+                <small class="preview" id=format!("preview-{id}") title="Measured before the switch was flipped; the run that confirms it is under way">"as previewed"</small>
+            </Show>
         </div>
     }
 }
@@ -138,7 +150,9 @@ fn verdict(state: AppState) -> String {
     let Some(metrics) = state.results.next_token().with(|next| next.as_ref().map(|next| next.metrics)) else {
         return "\u{a0}".into();
     };
-    if state.results.not_finite().with(Option::is_none) && state.results.plan().with(|plan| plan.is_dense()) {
+    if state.results.not_finite().with(Option::is_none)
+        && state.results.settings().with(|settings| settings.plan.is_dense())
+    {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
     let numbers = verdict::first_token(&metrics);

@@ -31,15 +31,19 @@ pub(super) fn OfferRepair() -> impl IntoView {
     let is_offered = Memo::new(move |_| {
         state.settings.with(|settings| !settings.run.plan.drop.is_empty() && settings.run.plan.repair.is_none())
     });
+    let form = state.repair_form;
     let repair = move |_| {
-        state.repair_grows.set_value(true);
-        state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(FIRST_FORM));
+        if form.with_untracked(Option::is_none) {
+            state.repair_grows.set_value(true);
+        }
+        let form = form.get_untracked().unwrap_or(FIRST_FORM);
+        state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(form));
     };
     view! {
         <Show when=move || is_offered.get()>
             <p class="offer">
                 <button id="repair" class="primary" on:click=repair>"Repair"</button>
-                <span>"puts a factor and an offset per channel in place of what is switched off. It takes seconds, no training."</span>
+                <span>{move || format!("puts {} in place of each sublayer that is switched off. It takes seconds, no training.", form.get().unwrap_or(FIRST_FORM).name())}</span>
             </p>
         </Show>
     }

@@ -13,7 +13,8 @@ use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_protocol::messages::{Backend, Stage};
-use prunescope_protocol::results::ModelInfo;
+use prunescope_protocol::prune::Repair;
+use prunescope_protocol::results::{ModelInfo, SwitchEffect};
 use prunescope_protocol::settings::{Settings, link};
 
 /// Number of layers of the default model, for the grid before a model is loaded.
@@ -102,6 +103,8 @@ pub(super) struct AppState {
     pub embedded: bool,
     /// Whether the view is shown above the texts.
     pub view_first: bool,
+    /// The form of repair that was used last; `None` before the first.
+    pub repair_form: RwSignal<Option<Repair>>,
     /// Why this visit uses the CPU whatever the settings say: the GPU failed, computed wrong numbers or was slower, or the visitor
     /// pressed the button.
     pub cpu_reason: RwSignal<Option<String>>,
@@ -125,6 +128,7 @@ impl AppState {
         let query = address::query();
         let (settings, notices) = link::from_query(&query);
         let embedded = address::is_embedded(&query);
+        let repair_form = settings.run.plan.repair;
         Self {
             settings: RwSignal::new(settings),
             notices: RwSignal::new(notices.into()),
@@ -143,6 +147,7 @@ impl AppState {
             of_model: StoredValue::new(vec![]),
             embedded,
             view_first: embedded && address::names_view(&query),
+            repair_form: RwSignal::new(repair_form),
             cpu_reason: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
             models: Models::new(embedded),
@@ -166,6 +171,16 @@ impl AppState {
     /// The same, without subscribing to the signals.
     pub(super) fn is_stale_untracked(&self) -> bool {
         self.results.run().get_untracked() != self.newest_run.get_untracked()
+    }
+
+    /// What the newest run will find at its first token, if a switch with a measured effect was flipped and that run has
+    /// no result yet.
+    pub(super) fn preview(&self) -> Option<SwitchEffect> {
+        if !self.is_stale() {
+            return None;
+        }
+        self.results.switches().track();
+        self.settings.with(|settings| self.results.with_untracked(|results| results.preview(&settings.run)))
     }
 
     /// The first step at which the dense and the repaired text differ.

@@ -8,6 +8,7 @@ use web_sys::HtmlElement;
 use super::repair::{OfferRepair, RepairControls};
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::figure::steps::collapsed;
 use prunescope_figures::figure::visible;
 use prunescope_protocol::results::{GenerationStep, TokenText, TopTokenText};
 
@@ -151,6 +152,7 @@ fn TextPanel(
                 }/>
                 <Show when=writing><span class="caret" aria-hidden="true"></span></Show>
             </p>
+            {(side == Side::Pruned).then(|| view! { <Collapse/><OfferRepair/> })}
             <p class="hint">
                 {move || match (side, divergence.get()) {
                     (Side::Dense, _) => "Tint: KL of the two models' probabilities at each token. Point at one for its alternatives.".to_string(),
@@ -158,13 +160,21 @@ fn TextPanel(
                     (Side::Pruned | Side::Repaired, None) => "\u{a0}".into(),
                 }}
             </p>
-            {match side {
-                Side::Dense => ().into_any(),
-                Side::Pruned => view! { <OfferRepair/> }.into_any(),
-                Side::Repaired => view! { <RepairControls/> }.into_any(),
-            }}
+            {(side == Side::Repaired).then(|| view! { <RepairControls/> })}
         </div>
     }
+}
+
+/// That the pruned text has collapsed, where it has and nothing repairs it.
+#[component]
+fn Collapse() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let repairs = move || state.settings.with(|settings| settings.run.plan.repairs().is_some());
+    let told = move || {
+        let told = state.results.quality().with(|quality| quality.as_ref().and_then(collapsed));
+        told.filter(|_| !repairs()).map(|told| view! { <p class="collapse" id="collapse">{told}</p> })
+    };
+    view! { {told} }
 }
 
 /// The alternatives to the inspected token.

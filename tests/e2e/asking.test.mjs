@@ -387,6 +387,30 @@ test("a mixed drop does both; a text on the calibration field is taken for it", 
   await close(page);
 });
 
+test("a plan file sets what is dropped, a model's description does not, and the plan is saved as such a file", async () => {
+  const page = await open(browser, own("&sparse=magnitude-0.3"));
+  await finished(page);
+  await dropped(page, [["config.json", '{"model_type":"llama","drop_attn_list":[2, 40],"drop_mlp_list":[false, true]}']]);
+  await page.waitForFunction(() => new URL(location).searchParams.get("drop") === "m1,a2");
+  assert.equal((await settings(page)).sparse, "magnitude-0.3", "the lists say nothing of other parts");
+  assert.match(await notices(page), /layers 0 to 3: a40 is ignored/);
+  await finished(page);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-plan")]);
+  const saved = fs.readFileSync(await download.path(), "utf8");
+  assert.deepEqual(JSON.parse(saved), { drop_attn_list: [2], drop_mlp_list: [1], prunescope: "magnitude-0.3" });
+  await page.click("#reset");
+  await page.waitForFunction(() => !new URL(location).searchParams.has("sparse"));
+  await dropped(page, [["any name", saved]]);
+  await page.waitForFunction(() => new URL(location).searchParams.get("drop") === "m1,a2");
+  assert.equal((await settings(page)).sparse, "magnitude-0.3");
+  await dropped(page, [["plan.json", '{"model_type":"llama"}'], ["broken.json", '{"drop_attn_list":"a7"}']]);
+  await page.waitForFunction(() => /broken\.json: drop_attn_list is neither a list of layers/.test(document.querySelector(".notices").textContent));
+  assert.match(await notices(page), /plan\.json describes a model, but its weights are not among the files/);
+  assert.equal((await settings(page)).drop, "m1,a2");
+  assert.equal((await settings(page)).model, TINY);
+  await close(page);
+});
+
 test("the pickers tell by content too", async () => {
   const page = await open(browser, own("&view=choice"));
   await finished(page);

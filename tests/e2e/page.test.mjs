@@ -107,6 +107,7 @@ test("a token tells its alternatives in both models", async () => {
 });
 
 test("Repair brings the answer back in a third text, says what it gains, and goes away again", async () => {
+  assert.match(await page.textContent("#collapse"), /^The text has collapsed: .*(repeat|surprises the dense model)/);
   await page.click("#repair");
   await page.waitForSelector("#repaired-text .token");
   await finished(page);
@@ -118,10 +119,29 @@ test("Repair brings the answer back in a third text, says what it gains, and goe
   assert.ok(Number(repaired) < 0.7 * Number(without), summary);
   assert.match(summary, /fitted on 256 tokens.*85 tokens that the fit had not seen.*2,304 numbers/);
   assert.ok((await number(page, "repaired-cos-h")) > (await number(page, "cos-h")));
+  assert.equal(await page.locator("#collapse").count(), 0, "the offer is taken");
+  // From here on the form is chosen, so no full map takes its place.
+  await page.selectOption("#repair-form", "scale");
+  await finished(page);
+  await page.click("#tab-steps");
+  await page.waitForFunction(() => /Repaired: [\d.]+ nats on its own text, [\d.]+ on the dense text/.test(document.querySelector("#chart-kl .sentence").textContent));
+  assert.match(await page.textContent("#chart-hidden-logits .legend"), /h, repaired.*z, repaired/);
+  await page.waitForFunction(() => /repaired text/.test(document.querySelector("#chart-collapse .legend").textContent));
+  await page.click("#tab-tokens");
+  await page.waitForFunction(() => /^dense *pruned *repaired$/.test(document.querySelector("#chart-tokens .legend").textContent));
+  assert.match(await page.textContent("#chart-tokens .sentence"), /Repaired, \d are, “The” has [\d.]+ %/);
+  assert.equal(await page.locator("#token-parts thead th").count(), 6);
+  await page.click("#tab-layers");
   await page.selectOption("#repair-form", "bias");
   await page.waitForFunction(() => /1,152 numbers/.test(document.querySelector("#repair-summary").textContent));
-  await page.goBack();
-  await page.waitForFunction(() => /2,304 numbers/.test(document.querySelector("#repair-summary").textContent));
+  // Off and on again keeps the form.
+  await page.click("#no-repair");
+  await finished(page);
+  await page.click("#repair");
+  await page.waitForFunction(() => /1,152 numbers/.test(document.querySelector("#repair-summary")?.textContent));
+  assert.equal(new URL(page.url()).searchParams.get("repair"), "bias");
+  for (let back = 0; back < 3; back++) await page.goBack();
+  await page.waitForFunction(() => /2,304 numbers/.test(document.querySelector("#repair-summary")?.textContent));
   await page.click("#no-repair");
   await finished(page);
   assert.equal(await page.locator("#repaired-text, #repaired-cos-p").count(), 0);
@@ -140,6 +160,31 @@ test("before it is flipped, a switch tells what it would do", async () => {
   await page.check("#shade-here");
   assert.equal(await page.getAttribute('[data-switch="m17"]', "aria-pressed"), "true");
   await page.uncheck("#shade-here");
+  await page.click("#reset");
+});
+
+test("a click on a known switch shows its numbers at once, marked, until the run confirms them", async () => {
+  await page.click("#reset");
+  await finished(page);
+  await page.waitForFunction(() => /60 of 60 measured/.test(document.querySelector("main").textContent));
+  const seen = await page.evaluate(() => new Promise((seen) => {
+    const at = (id) => document.querySelector(id);
+    const opacity = (id) => getComputedStyle(at(id).closest(".space")).opacity;
+    const before = at("#cos-p").dataset.value;
+    const observer = new MutationObserver(() => {
+      if (!at("#preview-cos-p") || at("#cos-p").dataset.value === before) return;
+      observer.disconnect();
+      seen({ cos: Number(at("#cos-p").dataset.value), text: at("#cos-p").closest(".space").textContent, stale: Boolean(at(".pipeline.stale")), p: opacity("#cos-p"), h: opacity("#cos-h") });
+    });
+    observer.observe(document.body, { subtree: true, childList: true, attributes: true });
+    at('[data-switch="m17"]').click();
+  }));
+  assert.ok(seen.stale, "the run has not answered yet");
+  assert.deepEqual([Number(seen.p), Number(seen.h)], [1, 0.45], "what is known is not dimmed");
+  assert.match(seen.text, /KL\(dense ‖ pruned\) [\d.]+ nats.*as previewed/);
+  await answered(page);
+  assert.equal(await page.locator("#preview-cos-p").count(), 0);
+  assert.ok(Math.abs((await number(page, "cos-p")) - seen.cos) < 1e-4, `${seen.cos} was said before`);
   await page.click("#reset");
 });
 
@@ -247,14 +292,14 @@ test("the exported JSON has the documented keys", async () => {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export")]);
   const report = JSON.parse(fs.readFileSync(await download.path(), "utf8"));
   for (const key of ["model", "backend", "settings", "prompt_ids", "next_token", "layers", "edited_layers", "damage", "weights", "generation", "importance", "timings_ms"]) assert.ok(key in report, key);
-  for (const key of ["cos_h", "cos_z", "cos_p", "kl_dense_pruned", "kl_pruned_dense", "theorem1_h", "theorem2", "theorem3", "parallel_h", "orthogonal_h", "top"]) assert.ok(key in report.next_token, key);
+  for (const key of ["cos_h", "cos_z", "cos_p", "kl_dense_pruned", "kl_pruned_dense", "theorem1_h", "theorem2", "theorem3", "alpha_h", "parallel_h", "orthogonal_h", "top"]) assert.ok(key in report.next_token, key);
   for (const key of ["layer", "sublayer", "cos_p", "with_final_norm"]) assert.ok(key in report.layers[0], key);
   for (const key of ["dense", "pruned", "first_divergence", "steps", "fixed_trajectory"]) assert.ok(key in report.generation, key);
   const documented = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   for (const key of [...Object.keys(report), ...Object.keys(report.generation), ...Object.keys(report.settings), ...Object.keys(report.generation.quality.dense), ...Object.keys(report.damage[0])]) {
     assert.ok(documented.includes(`\`${key}\``) || documented.includes(`\`${key}[]\``), `the README says nothing of ${key}`);
   }
-  for (const key of Object.keys(report.next_token)) assert.ok(documented.includes(`\`${key}\``), `the README says nothing of ${key}`);
+  for (const key of [...Object.keys(report.next_token), ...Object.keys(report.next_token.top.dense[0])]) assert.ok(documented.includes(`\`${key}\``), `the README says nothing of ${key}`);
 });
 
 test("a link restores everything, and says what it ignores", async () => {
@@ -262,7 +307,7 @@ test("a link restores everything, and says what it ignores", async () => {
   const first = await open(browser, `${server.site}?${query}`);
   await finished(first);
   const settings = await first.evaluate(() => window.prunescope.settings());
-  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, compare: [], sweep: "layers", sample: 20, search: "all", budget: 8 });
+  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, importance: "residual", compare: [], sweep: "layers", sample: 20, search: "all", budget: 8 });
   assert.equal(await first.getAttribute("#tab-tokens", "aria-selected"), "true");
   const text = await first.textContent("#pruned-text");
   await first.context().grantPermissions(["clipboard-read", "clipboard-write"]);

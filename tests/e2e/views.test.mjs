@@ -102,6 +102,12 @@ test("layer by layer: dropped, and pruned in place", async () => {
   await page.waitForFunction(() => /Dropping/.test(document.querySelector("#chart-mlp .sentence").textContent));
   await page.check("#with-norm");
   await drawn(page, "chart-attention");
+  const before = (await results(page)).importance;
+  await page.selectOption("#importance", "normed");
+  const after = (await results(page)).importance;
+  assert.deepEqual([before.input, after.input, query(page).get("importance")], ["residual", "normed", "normed"]);
+  assert.notEqual(after.mlp[0].importance, before.mlp[0].importance);
+  assert.deepEqual(after.block, before.block);
   await close(page);
 });
 
@@ -248,6 +254,11 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await page.click("#judge");
   await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 3);
   assert.match(await page.textContent("#advice"), /Retrieval: .*dense \d of 2, pruned \d of 2/s);
+  await page.click("#fidelity");
+  await page.waitForSelector("#fidelity-table");
+  assert.match(await page.textContent("#fidelity-summary"), /^On \d+ tokens of the retrieval set's passages/);
+  assert.deepEqual(await page.locator("#fidelity-table tbody th").allTextContents(), ["dense", "pruned"]);
+  await measured(page);
   await page.selectOption("#sweep-axis", "bits");
   assert.equal(query(page).get("sweep"), "bits");
   assert.equal(await page.locator("#sweep-choice .waiting").count(), 1, "another sweep begins empty");

@@ -12,6 +12,7 @@ use prunescope_engine::compute::{Compute, Cpu, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::dense::DenseRun;
 use prunescope_engine::experiment::forward::{Pass, last_outputs};
+use prunescope_engine::experiment::importance::importance_on;
 use prunescope_engine::experiment::layerwise::layer_transitions;
 use prunescope_engine::experiment::pruned_decoder::PrunedDecoder;
 use prunescope_engine::metrics::read_all;
@@ -19,7 +20,7 @@ use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::prune::{ImportanceInput, PruningPlan};
 use prunescope_protocol::results::Metrics;
 use prunescope_protocol::settings::RunSettings;
 use serde::Deserialize;
@@ -29,6 +30,8 @@ use crate::common::Errors;
 #[derive(Deserialize)]
 struct Expected {
     cases: Vec<Case>,
+    /// Importance on the first case's tokens, by what it compares.
+    importance: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +45,17 @@ struct Case {
     hidden: usize,
     vocabulary: usize,
     metrics: BTreeMap<String, f64>,
+    top: Vec<TopEntry>,
     transitions: Vec<Transition>,
+}
+
+/// One of the dense model's likeliest tokens: its logit, and its entries of Δz's parallel and orthogonal part.
+#[derive(Deserialize)]
+struct TopEntry {
+    id: u32,
+    z: f64,
+    parallel: f64,
+    orthogonal: f64,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +117,19 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tol
     let LoadedModel { decoder, .. } = load(model_path, compute.clone()).unwrap();
     let session = Session::new(model, "", || 0.0);
     let control = Control::unstoppable();
+    let dense = PrunedDecoder::dropping(&decoder, &PruningPlan::default());
+    for input in [ImportanceInput::Residual, ImportanceInput::Normed] {
+        let wanted = &reference.importance[&input.to_string()];
+        let found = block_on(importance_on(&dense, &reference.cases[0].ids, input, &control)).unwrap();
+        for (kind, found) in [("attention", found.attention), ("mlp", found.mlp), ("block", found.block)] {
+            assert_eq!(found.len(), wanted[kind].len());
+            for (layer, (found, wanted)) in found.iter().zip(&wanted[kind]).enumerate() {
+                // A cosine near 1 leaves f32's rounding.
+                let error = (f64::from(found.importance) - wanted).abs() / wanted.abs().max(1e-2);
+                errors.check("importance", error, tolerances.metric, &format!("{input} {kind} {layer}"));
+            }
+        }
+    }
     let mut read_last: Option<(Vec<u32>, DenseRun<C>)> = None;
     for case in &reference.cases {
         let place = format!("{:?} without {:?}", case.prompt, case.drop);
@@ -150,8 +176,21 @@ fn check<C: Compute>(model_path: &Path, name: &str, compute: &C, tolerances: Tol
             let error = crate::common::relative_error(&kept, &crate::common::values(x.clone()));
             errors.check("hidden that is kept", error, tolerances.hidden, &format!("{place}, before sublayer {index}"));
         }
-        let read = block_on(read_all(vec![C::compare(&dense.steps[0].spaces, &pruned, 1.0, false)])).unwrap();
+        let read = block_on(read_all(vec![C::compare(&dense.steps[0].spaces, &pruned, 1.0, true)])).unwrap();
         check_metrics(&mut errors, &read[0].metrics, &case.metrics, tolerances, &place);
+        for wanted in &case.top {
+            let found = read[0].dense_top.iter().find(|token| token.id == wanted.id).expect("a likely token");
+            let pairs = [(found.z, wanted.z), (found.parallel, wanted.parallel), (found.orthogonal, wanted.orthogonal)];
+            for (found, wanted) in pairs {
+                let error = (f64::from(found) - wanted).abs() / wanted.abs().max(1.0);
+                errors.check(
+                    "parts of a top token",
+                    error,
+                    tolerances.metric,
+                    &format!("{place}: {found} for {wanted}"),
+                );
+            }
+        }
 
         if !case.transitions.is_empty() {
             let found = block_on(layer_transitions(&decoder, &dense.steps[0].stream, 1.0, &control)).unwrap();

@@ -81,6 +81,24 @@ fn times_name_what_was_computed() {
     assert_eq!(parts(&RunSettings { prompt: "Another".into(), ..settings("") })[..2], ["dense_prompt", "generation"]);
 }
 
+/// Switching a repair off and on computes nothing again: both models' texts and the fit are kept.
+#[test]
+fn a_repair_that_is_switched_off_and_on_is_known() {
+    let mut session = crate::common::session(&crate::common::tiny_model());
+    let mut parts = |plan: &str| {
+        let report = run(&mut session, &settings(plan)).0;
+        (report.timings_ms.into_keys().collect::<Vec<_>>(), report.next_token, report.repaired)
+    };
+    let (_, pruned, repaired) = parts("m1_repair-scale");
+    assert!(repaired.is_some());
+    assert_eq!(parts("m1"), (vec![], pruned.clone(), None));
+    assert_eq!(parts("m1_repair-scale"), (vec![], pruned.clone(), repaired.clone()));
+    // Another form is fitted anew, and the first one's fit is still known.
+    assert_eq!(parts("m1_repair-bias").0, ["repair", "repaired_generation"]);
+    let (again, ..) = parts("m1_repair-scale");
+    assert_eq!(again, ["repair", "repaired_generation"], "one repaired text is kept");
+}
+
 #[test]
 fn events_come_in_order_under_the_names_that_scripts_know() {
     let mut session = crate::common::session(&crate::common::tiny_model());

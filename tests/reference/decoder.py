@@ -60,6 +60,20 @@ class Decoder:
             out.append(x[-1])
         return np.stack(out)
 
+    def importance(self, ids, normed):
+        """1 - cos, averaged over all tokens but the first: of x and x + f for each attention, MLP and block; `normed`: of the
+        sublayer's normed input and its output f instead (blocks as before)."""
+        x, out = self.w["token_embd.weight"][ids], {"attention": [], "mlp": [], "block": []}
+        change = lambda a, b: float(1 - np.mean([cosine(*(np.asarray(v, np.float64) for v in pair)) for pair in zip(a[1:], b[1:])]))
+        for layer in range(self.layers):
+            start = x
+            for kind, function, norm in (("attention", self.attention, "attn_norm"), ("mlp", self.mlp, "ffn_norm")):
+                f = function(x, layer)
+                out[kind].append(change(self.norm(x, f"blk.{layer}.{norm}.weight"), f) if normed else change(x, x + f))
+                x = x + f
+            out["block"].append(change(start, x))
+        return out
+
     def hidden(self, x):
         return self.norm(x, "output_norm.weight")
 
@@ -92,15 +106,15 @@ def metrics(h, z, h2, z2, temperature=1.0):
         d = x2 - x
         along = (d @ x) / (x @ x) * x
         size = np.linalg.norm
-        return size(along) / size(x), size(d - along) / size(x)
+        return (d @ x) / (x @ x), size(along) / size(x), size(d - along) / size(x)
 
     out = {"cos_h": cosine(h, h2), "cos_z": cosine(z, z2), "cos_p": cosine(p, p2),
            "kl_dense_pruned": p @ (lp - lp2), "kl_pruned_dense": p2 @ (lp2 - lp)}
     for name, (a, b) in {"h": (h, h2), "z": (z, z2), "p": (p, p2)}.items():
-        parallel, orthogonal = parts(a, b)
+        alpha, parallel, orthogonal = parts(a, b)
         out[f"theorem1_{name}"] = orthogonal ** 2 / 2
         if name != "p":
-            out[f"parallel_{name}"], out[f"orthogonal_{name}"] = parallel, orthogonal
+            out[f"alpha_{name}"], out[f"parallel_{name}"], out[f"orthogonal_{name}"] = alpha, parallel, orthogonal
             out[f"ratio_{name}"] = orthogonal / parallel if parallel > 0 else 0.0
     var = {"uniform": variance(np.ones_like(p), dz), "p": variance(p, dz), "r": variance(p ** 2, dz)}
     for k in (5, 10):

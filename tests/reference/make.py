@@ -7,6 +7,8 @@ import json
 import pathlib
 import sys
 
+import numpy as np
+
 from decoder import Decoder, metrics
 from gguf import Reader
 from tokenizer import Tokenizer
@@ -28,6 +30,13 @@ def indices(plan):
         layer = int(part[1:])
         out |= {"a": {2 * layer}, "m": {2 * layer + 1}, "b": {2 * layer, 2 * layer + 1}}[part[0]]
     return out
+
+
+def top(z, z2, count=5):
+    """The dense model's likeliest tokens, each with its logit z and its entries of the parallel and the orthogonal part of z2 - z."""
+    z, z2 = z.astype(np.float64), z2.astype(np.float64)
+    along = ((z2 - z) @ z) / (z @ z) * z
+    return [{"id": int(i), "z": z[i], "parallel": along[i], "orthogonal": (z2 - z - along)[i]} for i in np.argsort(-z, kind="stable")[:count]]
 
 
 def read(path):
@@ -59,10 +68,11 @@ def main(model, out):
             h2 = decoder.hidden(stream[-1])
             z2 = decoder.logits(h2)
             cases.append({"prompt": prompt, "chat": chat, "drop": plan, "ids": ids, "offset": len(blob) // 4, "rows": len(stream),
-                          "hidden": stream.shape[1], "vocabulary": len(z2), "metrics": metrics(h, z, h2, z2),
+                          "hidden": stream.shape[1], "vocabulary": len(z2), "metrics": metrics(h, z, h2, z2), "top": top(z, z2),
                           "transitions": transitions if not plan else []})
             blob += stream.astype("<f4").tobytes() + z2.astype("<f4").tobytes()
-    pathlib.Path(out + ".json").write_text(json.dumps({"cases": cases}, indent=1) + "\n")
+    importance = {name: decoder.importance(cases[0]["ids"], name == "normed") for name in ("residual", "normed")}
+    pathlib.Path(out + ".json").write_text(json.dumps({"cases": cases, "importance": importance}, indent=1) + "\n")
     pathlib.Path(out + ".f32").write_bytes(blob)
 
 

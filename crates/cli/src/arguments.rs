@@ -1,12 +1,13 @@
 //! The command-line arguments, and their conversion to settings.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{
-    DroppedSublayers, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
+    DroppedSublayers, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use strum::VariantArray;
@@ -28,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   prunescope report --model model.gguf --prompt \"What is the capital of France?\" --chat --drop a7,a26
   prunescope report --model model.gguf --sparse wanda-0.5 --quant awq4-g64 --on mlp --tokens 32
+  prunescope report --model model.gguf --plan config.json --repair scale --save-plan plan.json
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
   prunescope measure compare --model model.gguf --compare \"half of the weights*wanda-0.5\"
 
@@ -111,9 +113,16 @@ pub(crate) struct Experiment {
     /// Format the prompt with the model's chat template.
     #[arg(long)]
     chat: bool,
+    /// A file with the plan: JSON with drop_attn_list and drop_mlp_list, such as a model's config.json. The options below
+    /// replace its parts.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Write the plan to this file, in the same form.
+    #[arg(long, value_name = "FILE")]
+    pub save_plan: Option<PathBuf>,
     /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
-    #[arg(long, value_name = "LIST", default_value = "")]
-    drop: DroppedSublayers,
+    #[arg(long, value_name = "LIST")]
+    drop: Option<DroppedSublayers>,
     /// What replaces each dropped sublayer: bias, scale, full, or a rank (rank32).
     #[arg(long, value_name = "FORM")]
     repair: Option<Repair>,
@@ -130,9 +139,9 @@ pub(crate) struct Experiment {
     /// Rounding of weights: rtn, awq or gptq, with bits and group size (awq4-g64).
     #[arg(long, value_name = "METHOD")]
     quant: Option<Quantization>,
-    /// Matrices that --sparse and --quant apply to: attn, mlp or all.
-    #[arg(long, value_name = "GROUP", default_value = "all")]
-    on: MatrixGroup,
+    /// Matrices that --sparse and --quant apply to: attn, mlp or all (the default).
+    #[arg(long, value_name = "GROUP")]
+    on: Option<MatrixGroup>,
     /// Layers that --sparse and --quant apply to, such as 4-20; all by default.
     #[arg(long, value_name = "RANGE")]
     layers: Option<LayerRange>,
@@ -163,11 +172,14 @@ pub(crate) struct Experiment {
     /// Temperature of the analysis; 0 is the sampling temperature, or 1 if that is 0.
     #[arg(long, value_name = "T")]
     analysis: Option<f32>,
+    /// What importance compares: residual (x with x + f(x)) or normed (N(x) with f(N(x)), after the norm N).
+    #[arg(long, default_value_t, value_parser = names::<ImportanceInput>())]
+    importance: ImportanceInput,
     /// A plan to compare, as NAME*PLAN, with the plan's parts joined by _ (a7_wanda-0.5_on-mlp); up to four times.
     #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
     compare: Vec<Variant>,
     /// What the sweep varies.
-    #[arg(long, default_value_t, value_parser = sweep_axis())]
+    #[arg(long, default_value_t, value_parser = names::<SweepAxis>())]
     sweep: SweepAxis,
     /// Number of items of each task set for judge and sweep; 0 is all.
     #[arg(long, value_name = "N")]
@@ -191,14 +203,16 @@ pub(crate) struct Experiment {
 
 impl Experiment {
     /// The settings. A value outside its limits is an error here instead of a notice.
-    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+    ///
+    /// * `file`: the plan of [`Self::plan`]'s file; the dense plan if there is none.
+    pub(crate) fn settings(&self, file: PruningPlan) -> Result<Settings, Error> {
         let plan = PruningPlan {
-            drop: self.drop.clone(),
-            repair: self.repair,
-            sparse: self.sparse,
-            quant: self.quant,
-            on: self.on,
-            layers: self.layers,
+            drop: self.drop.clone().unwrap_or(file.drop),
+            repair: self.repair.or(file.repair),
+            sparse: self.sparse.or(file.sparse),
+            quant: self.quant.or(file.quant),
+            on: self.on.unwrap_or(file.on),
+            layers: self.layers.or(file.layers),
         };
         let default = Settings::default();
         let (run, measure) = (default.run, default.measure);
@@ -213,6 +227,7 @@ impl Experiment {
                 top_p: self.top_p.unwrap_or(run.top_p),
                 seed: self.seed.unwrap_or(run.seed),
                 analysis: self.analysis.unwrap_or(run.analysis),
+                importance: self.importance,
             },
             measure: MeasureSettings {
                 compare: self.compare.clone(),
@@ -240,10 +255,13 @@ impl Experiment {
     }
 }
 
-/// Parser for the names of the sweep axes.
-fn sweep_axis() -> impl TypedValueParser<Value = SweepAxis> {
-    PossibleValuesParser::new(SweepAxis::VARIANTS.iter().map(<&'static str>::from))
-        .try_map(|name| name.parse::<SweepAxis>())
+/// Parser for the names of a choice.
+fn names<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantArray + FromStr<Err = strum::ParseError> + Clone + Send + Sync + 'static,
+    &'static str: From<&'static T>,
+{
+    PossibleValuesParser::new(T::VARIANTS.iter().map(<&'static str>::from)).try_map(|name| name.parse::<T>())
 }
 
 /// Parses a named plan, written `NAME*PLAN`.
@@ -261,7 +279,7 @@ mod tests {
     fn settings(arguments: &str) -> Result<Settings, Error> {
         let arguments = format!("prunescope report --model x.gguf {arguments}");
         match Arguments::try_parse_from(arguments.split_whitespace()).unwrap().command {
-            Command::Report(experiment) => experiment.settings(),
+            Command::Report(experiment) => experiment.settings("a1,m2_wanda-0.3".parse().unwrap()),
             Command::Measure { .. } => unreachable!("a report was asked for"),
         }
     }
@@ -273,9 +291,17 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_as_on_the_page() {
-        let run = RunSettings { chat: false, plan: PruningPlan::default(), ..RunSettings::default() };
+        let run = RunSettings { chat: false, plan: "a1,m2_wanda-0.3".parse().unwrap(), ..RunSettings::default() };
         let expected = Settings { run, ..Settings::default() };
         assert_eq!(settings("").unwrap(), expected);
+    }
+
+    #[test]
+    fn options_replace_parts_of_the_file() {
+        let plan = |arguments| settings(arguments).unwrap().run.plan.to_string();
+        assert_eq!(plan("--repair scale"), "a1,m2_repair-scale_wanda-0.3");
+        assert_eq!(plan("--drop a7 --on mlp"), "a7_wanda-0.3_on-mlp");
+        assert_eq!(plan("--sparse magnitude-2:4"), "a1,m2_magnitude-2:4");
     }
 
     #[test]
@@ -293,11 +319,18 @@ mod tests {
 
     #[test]
     fn a_value_outside_its_limits_is_an_error() {
+        assert_eq!(settings("--importance normed").unwrap().run.importance, ImportanceInput::Normed);
         assert!(settings("--tokens 100000").unwrap_err().to_string().contains("tokens was 100000"));
         assert!(settings("--budget 99").unwrap_err().to_string().contains("budget was 99"));
-        for wrong in
-            ["--drop x", "--sparse half", "--search heads", "--compare nothing", "--threads 0", "--backend tpu"]
-        {
+        for wrong in [
+            "--drop x",
+            "--sparse half",
+            "--search heads",
+            "--compare nothing",
+            "--threads 0",
+            "--backend tpu",
+            "--importance x",
+        ] {
             let arguments = format!("prunescope report --model x.gguf {wrong}");
             assert!(Arguments::try_parse_from(arguments.split_whitespace()).is_err(), "{wrong}");
         }

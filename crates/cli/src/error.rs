@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use prunescope_engine::experiment::ExperimentError;
 use prunescope_engine::model::file::FileError;
+use prunescope_protocol::prune::PlanFileError;
 use thiserror::Error;
 
 /// Why the program failed.
@@ -19,6 +20,22 @@ pub(crate) enum Error {
         path: PathBuf,
         /// The system's error.
         why: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{} cannot be written: {why}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        why: std::io::Error,
+    },
+    /// A plan file cannot be used.
+    #[error("{}: {why}", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: PlanFileError,
     },
     /// A set of tasks has no usable line.
     #[error("{} has no line that can be used", path.display())]

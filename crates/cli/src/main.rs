@@ -21,6 +21,7 @@ use prunescope_engine::search::SearchTokens;
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Measurement, RunEvent};
+use prunescope_protocol::prune::{PlanFile, PruningPlan, plan_file};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks;
@@ -79,7 +80,12 @@ fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
 
 /// Starts a session with the model and the task sets that the arguments name; returns it with the settings.
 fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>, Settings), Error> {
-    let settings = experiment.settings()?;
+    let file = experiment.plan.as_deref().map(plan).transpose()?;
+    let settings = experiment.settings(file.unwrap_or_default())?;
+    if let Some(path) = &experiment.save_plan {
+        let text = plan_file::write(&settings.run.plan);
+        fs::write(path, text).map_err(|why| Error::NotWritten { path: path.clone(), why })?;
+    }
     let calibration = experiment.calibration.as_deref().map(read).transpose()?;
     let questions = experiment.questions.as_deref().map(|path| set(path, tasks::choice::parse, Vec::is_empty));
     let retrieval = experiment.retrieval_set.as_deref();
@@ -98,6 +104,12 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
 
 fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|why| Error::Unreadable { path: path.into(), why })
+}
+
+/// Reads a plan file.
+fn plan(path: &Path) -> Result<PruningPlan, Error> {
+    let read = PlanFile::read(&read(path)?);
+    Ok(read.map_err(|why| Error::Plan { path: path.into(), why })?.plan(&PruningPlan::default()))
 }
 
 /// Reads a set of tasks from a file. Reports lines that cannot be used; a set without usable lines is an error, so that

@@ -40,6 +40,31 @@ fn a_measurement_prints_an_object_a_line() {
 }
 
 #[test]
+fn a_plan_is_read_from_a_file_and_written_to_one() {
+    let folder = std::env::temp_dir().join(format!("prunescope-plan-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (given, saved, config) = (folder.join("config.json"), folder.join("plan.json"), folder.join("other.json"));
+    std::fs::write(&given, r#"{"model_type": "llama", "drop_attn_list": [1], "drop_mlp_list": [2, 3]}"#).unwrap();
+    std::fs::write(&config, r#"{"model_type": "llama"}"#).unwrap();
+    let [given, saved, config] = [&given, &saved, &config].map(|path| path.to_str().unwrap());
+    let drop = |plan: &str, more: &[&str]| {
+        let arguments = ["report", "--model", TINY, "--tokens", "2", "--plan", plan];
+        let output = prunescope(&[&arguments, more].concat());
+        let report: Result<Value, _> = serde_json::from_slice(&output.stdout);
+        report
+            .map(|report| report["settings"].clone())
+            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let first = drop(given, &["--sparse", "magnitude-0.3", "--save-plan", saved]).unwrap();
+    assert_eq!((&first["drop"], &first["sparse"]), (&"a1,m2,m3".into(), &"magnitude-0.3".into()));
+    let again = drop(saved, &[]).unwrap();
+    assert_eq!((&again["drop"], &again["sparse"]), (&first["drop"], &first["sparse"]));
+    let refused = drop(config, &[]).unwrap_err();
+    assert!(refused.contains("other.json") && refused.contains("neither drop_attn_list nor"), "{refused}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn what_is_wrong_is_a_sentence_and_no_result() {
     let empty = std::env::temp_dir().join(format!("prunescope-empty-set-{}.jsonl", std::process::id()));
     std::fs::write(&empty, "no line of a set\n").unwrap();

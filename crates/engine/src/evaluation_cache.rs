@@ -7,6 +7,7 @@ use crate::compute::Compute;
 use crate::experiment::pruned_decoder::VariantKey;
 use crate::experiment::task_runner::{ChoiceScores, Embedding, TaskRunner};
 use crate::experiment::{Control, ExperimentError};
+use crate::metrics::host::{alpha, delta_parts};
 use crate::metrics::ranking::compare_retrieval;
 use crate::metrics::subspace::{softmax, subspace};
 use prunescope_formats::ModelTokenizer;
@@ -345,6 +346,7 @@ impl EvaluationCache {
 /// The [`TOP`] likeliest tokens of each model, with both models' probabilities.
 fn top_tokens(dense: &[f32], pruned: &[f32], temperature: f32, tokenizer: &ModelTokenizer) -> TopTokens {
     let (p, q) = (softmax(dense, temperature), softmax(pruned, temperature));
+    let alpha = alpha(dense, pruned);
     let likeliest = |of: &[f64]| {
         let mut order: Vec<usize> = (0..of.len()).collect();
         let count = TOP.min(of.len());
@@ -353,11 +355,17 @@ fn top_tokens(dense: &[f32], pruned: &[f32], temperature: f32, tokenizer: &Model
         }
         order.truncate(count);
         order.sort_by(|a, b| of[*b].total_cmp(&of[*a]));
-        let token = |id: usize| TopTokenText {
-            id: id as u32,
-            text: tokenizer.piece(id as u32).to_string(),
-            dense: p[id] as f32,
-            pruned: q[id] as f32,
+        let token = |id: usize| {
+            let [parallel, orthogonal] = delta_parts([dense[id], pruned[id]].map(f64::from), alpha);
+            TopTokenText {
+                id: id as u32,
+                text: tokenizer.piece(id as u32).to_string(),
+                dense: p[id] as f32,
+                pruned: q[id] as f32,
+                z: dense[id],
+                delta_z_parallel: parallel as f32,
+                delta_z_orthogonal: orthogonal as f32,
+            }
         };
         order.into_iter().map(token).collect()
     };

@@ -259,7 +259,7 @@ impl<C: Compute> Session<C> {
 
     async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let count = job.measure.sample;
-        let importance = self.importance(job.control, job.tell).await?;
+        let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
         let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
@@ -306,8 +306,10 @@ impl<C: Compute> Session<C> {
         let of_dense = fidelity::hidden_states(&dense, &ids, job.control).await?;
         let plan = &job.settings.plan;
         let mut report = FidelityReport { tokens: ids.len(), ..FidelityReport::default() };
-        for plan in std::iter::once(plan.unrepaired()).chain(plan.repairs().map(|_| plan.clone())) {
-            let model = self.prune(&plan, job.control, job.tell).await?;
+        let plans: Vec<_> = std::iter::once(plan.unrepaired()).chain(plan.repairs().map(|_| plan.clone())).collect();
+        for (at, plan) in plans.iter().enumerate() {
+            job.working("Comparing on a text".into(), at, plans.len());
+            let model = self.prune(plan, job.control, job.tell).await?;
             let hidden = fidelity::hidden_states(&model, &ids, job.control).await?;
             let (dense, pruned) = ((&dense.decoder, &of_dense), (&model.decoder, &hidden));
             let (dense_loss, found) = fidelity::fidelity(&ids, dense, pruned, job.control).await?;

@@ -63,7 +63,7 @@ impl<C: Compute> Session<C> {
     /// Finds plans by every method, and tells each with its distance from the dense model. They drop sublayers and
     /// nothing else, whatever the plan of the run does.
     pub(crate) async fn search(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let key = self.search_key();
+        let key = self.search_key(job.settings.importance);
         let mut search = Search {
             among: job.measure.search,
             tokens: key.1,
@@ -103,10 +103,14 @@ impl<C: Compute> Session<C> {
         let before = search.dropped.get(&method).cloned().unwrap_or_default();
         let next = match method {
             SearchMethod::OneShot => {
-                return Ok(one_shot(&self.importance(job.control, job.tell).await?, search.among, count));
+                return Ok(one_shot(
+                    &self.importance(job.settings.importance, job.control, job.tell).await?,
+                    search.among,
+                    count,
+                ));
             }
             SearchMethod::Joint => {
-                let importance = self.importance(job.control, job.tell).await?;
+                let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
                 let list = by_importance(&importance, self.remaining(search, &before));
                 return Ok(DroppedSublayers::of(list.into_iter().take(count)));
             }
@@ -156,7 +160,7 @@ impl<C: Compute> Session<C> {
             Some(known) => known,
             None => {
                 let model = self.pruned_decoder(&plan, job.control, &mut |_| {}).await?;
-                measure_importance(&model, &self.model.tokenizer, job.control).await?
+                measure_importance(&model, &self.model.tokenizer, job.settings.importance, job.control).await?
             }
         };
         let least = by_importance(&importance, self.remaining(search, dropped)).first().copied();

@@ -30,7 +30,7 @@ use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::DecoderConfig;
 use prunescope_protocol::model::sampling::Sampling;
 use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
-use prunescope_protocol::prune::{Importance, PruningPlan, Repair};
+use prunescope_protocol::prune::{Importance, ImportanceInput, PruningPlan, Repair};
 use prunescope_protocol::results::{
     ComparedModel, ComparedPosition, DeviceCheck, FullRepair, LayerTransition, ModelInfo, NotFinite, OtherModel,
     RepairReport, RepairedResult, RunReport, SwitchEffect, VariantResult,
@@ -144,7 +144,7 @@ pub(crate) struct AnalysisKey {
 }
 
 /// Everything that a search depends on besides the model and its repairs, which are in the keys of plans.
-pub(crate) type SearchKey = (Option<Arc<str>>, SearchTokens);
+pub(crate) type SearchKey = (Option<Arc<str>>, SearchTokens, ImportanceInput);
 
 /// A variant's cached result, with the number of generated tokens it was requested for.
 pub(crate) struct CachedVariant {
@@ -341,8 +341,8 @@ impl<C: Compute> Session<C> {
     }
 
     /// The cache key of what searches measure now.
-    pub(crate) fn search_key(&self) -> SearchKey {
-        (self.calibration_text.clone(), self.search_tokens)
+    pub(crate) fn search_key(&self, importance: ImportanceInput) -> SearchKey {
+        (self.calibration_text.clone(), self.search_tokens, importance)
     }
 
     /// The decoder pruned and repaired by a plan, for the main run. Its edited weights replace the cached ones of the previous plan,
@@ -595,8 +595,8 @@ impl<C: Compute> Session<C> {
             reporter.timer.lap("edited_layers", true);
             reporter.tell(RunEvent::Layers { step: 0, edited: true, layers: edited_layers.clone() });
         }
-        let was_known = self.importance.is_some();
-        let importance = self.importance(control, reporter.tell).await?;
+        let was_known = self.importance.as_ref().is_some_and(|known| known.input == settings.importance);
+        let importance = self.importance(settings.importance, control, reporter.tell).await?;
         reporter.timer.lap("importance", !was_known);
         let report = RunReport {
             model: self.info.clone(),
@@ -697,17 +697,18 @@ impl<C: Compute> Session<C> {
         Ok(None)
     }
 
-    /// The importance of every sublayer and block, measured once per model.
+    /// The importance of every sublayer and block, kept as long as it compares the same.
     pub(crate) async fn importance(
         &mut self,
+        input: ImportanceInput,
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<Importance, ExperimentError> {
-        if let Some(known) = &self.importance {
+        if let Some(known) = self.importance.as_ref().filter(|known| known.input == input) {
             return Ok(known.clone());
         }
         let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
-        let importance = measure_importance(&dense, &self.model.tokenizer, control).await?;
+        let importance = measure_importance(&dense, &self.model.tokenizer, input, control).await?;
         tell(RunEvent::Importance { importance: Box::new(importance.clone()) });
         self.importance = Some(importance.clone());
         Ok(importance)

@@ -14,7 +14,7 @@ pub(super) fn Layers() -> impl IntoView {
     let state = expect_context::<AppState>();
     let with_norm = RwSignal::new(false);
     let drops = RwSignal::new(false);
-    let can_edit = Memo::new(move |_| state.results.plan().with(|plan| plan.edits_weights()));
+    let can_edit = Memo::new(move |_| state.results.settings().with(|settings| settings.plan.edits_weights()));
     let edited = move || can_edit.get() && !drops.get();
     let shown = move || if edited() { state.results.edited_layers() } else { state.results.layers() };
     let figure = move |kind: SublayerKind| {

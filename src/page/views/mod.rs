@@ -2,6 +2,7 @@
 
 mod choice;
 mod compare;
+mod fidelity;
 mod layers;
 mod retrieval;
 mod search;

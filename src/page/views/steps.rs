@@ -5,30 +5,42 @@ use leptos::prelude::*;
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::figure::steps::Course;
 use prunescope_figures::figure::{Figure, Pick, of_variant, overlaid, steps};
-use prunescope_protocol::results::{GenerationStep, Metrics, VariantResult};
+use prunescope_protocol::results::VariantResult;
 
 /// Four charts over generation steps.
 #[component]
 pub(super) fn Steps() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let variants = state.results.variants();
-    let figure = move |of: fn(&[GenerationStep], &[Metrics]) -> Option<Figure>, pick: Pick| {
+    let results = state.results;
+    let variants = results.variants();
+    let figure = move |of: fn(Course<'_>, Course<'_>) -> Option<Figure>, pick: Pick| {
         Signal::derive(move || {
-            let own =
-                state.results.steps().with(|steps| state.results.fixed_trajectory().with(|fixed| of(steps, fixed)));
+            let course = |steps, fixed| Course { steps, fixed };
+            let own = results.steps().with(|steps| {
+                results.fixed_trajectory().with(|fixed| {
+                    results.repaired_steps().with(|repaired| {
+                        results
+                            .repaired_fixed_trajectory()
+                            .with(|repaired_fixed| of(course(steps, fixed), course(repaired, repaired_fixed)))
+                    })
+                })
+            });
             let line = |variant: &VariantResult| of_variant(variant, pick);
             variants.with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line))
         })
     };
     let collapse = Signal::derive(move || {
-        let own = state.results.quality().with(|quality| quality.as_ref().and_then(steps::collapse));
+        let own = results.quality().with(|quality| {
+            results.repaired_quality().with(|repaired| steps::collapse(quality.as_ref()?, repaired.as_ref()))
+        });
         let line = |variant: &VariantResult| steps::losses(&variant.generation.quality.pruned);
         variants.with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line))
     });
     view! {
         <p class="lead">
-            "Solid: each model reads its own text, so errors feed back. Dashed: both read the dense model's text. The area between the two is what the feedback adds. Variants of “Compare” lie over it by name (in the first chart their h)."
+            "Solid: each model reads its own text, so errors feed back. Dashed: both read the dense model's text. The area between the two is what the feedback adds. The repaired model has lines in a colour of its own. Variants of “Compare” lie over it by name (in the first chart their h)."
         </p>
         <div class="charts two">
             <ChartView id="chart-hidden-logits" title="Hidden state and logits" figure=figure(steps::hidden_and_logits, |metrics| metrics.cos_h.into())/>

@@ -7,6 +7,7 @@ use super::super::address::HistoryEntry;
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use super::super::status::duration;
+use super::fidelity::Fidelity;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::sweep::{Score, panel};
 use prunescope_protocol::messages::Measurement;
@@ -74,6 +75,7 @@ pub(super) fn Sweep() -> impl IntoView {
         </div>
         <h2>"What is the current plan good for?"</h2>
         <Judgement/>
+        <Fidelity/>
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn Theorems() -> impl IntoView {
     let at_places = move |of: &dyn Fn(&Places<'_>) -> Option<Figure>| match along.get() {
         Along::Steps => state.results.steps().with(|steps| of(&along_steps(steps))),
         Along::Layers(kind) => {
-            let edited = state.results.plan().with(|plan| plan.edits_weights());
+            let edited = state.results.settings().with(|settings| settings.plan.edits_weights());
             let layers = if edited { state.results.edited_layers() } else { state.results.layers() };
             layers.with(|layers| of(&along_layers(layers, kind)))
         }

@@ -1,24 +1,47 @@
-//! Fig. 7, left: the most likely tokens after the prompt in both models.
+//! Fig. 7, left: the most likely tokens after the prompt in the models.
 
 use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::tokens::next;
+use prunescope_figures::figure::tokens::{next, parts};
 
-/// Bars of both models' most likely tokens.
+/// Bars of the models' most likely tokens.
 #[component]
 pub(super) fn Tokens() -> impl IntoView {
     let state = expect_context::<AppState>();
+    let results = state.results;
     let figure = Signal::derive(move || {
-        state
-            .results
+        results
             .next_token()
-            .with(|compared| compared.as_ref().and_then(|compared| next(&compared.top, &compared.metrics)))
+            .with(|pruned| results.repaired_next_token().with(|repaired| next(pruned.as_ref()?, repaired.as_ref())))
     });
+    let changes = move || {
+        let found = results.next_token().with(|pruned| {
+            results.repaired_next_token().with(|repaired| Some(parts(pruned.as_ref()?, repaired.as_ref())))
+        });
+        found.map(|(columns, rows, sentence)| {
+            let row = |cells: Vec<String>| {
+                let mut cells = cells.into_iter();
+                let token = cells.next();
+                view! { <tr><th scope="row"><code>{token}</code></th>{cells.map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr> }
+            };
+            view! {
+                <div class="scroll" tabindex="0" role="region" aria-label="What pruning did to the logits">
+                    <table id="token-parts">
+                        <thead><tr>{columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
+                        <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
+                    </table>
+                </div>
+                <p class="sentence">{sentence}</p>
+            }
+        })
+    };
     view! {
-        <p class="lead">"The tokens that either model finds likeliest right after the prompt, with the probability that each gives them."</p>
-        <ChartView id="chart-tokens" title="Next token: dense against pruned" figure height=380.0/>
+        <p class="lead">"The tokens that any of the models finds likeliest right after the prompt, with the probability that each gives them."</p>
+        <ChartView id="chart-tokens" title="Next token in each model" figure height=380.0/>
+        <h2>"What pruning did to their logits"</h2>
+        {changes}
     }
 }

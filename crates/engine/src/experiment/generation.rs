@@ -206,6 +206,9 @@ fn position(read: Vec<crate::metrics::Comparison>, tokenizer: &ModelTokenizer) -
             text: tokenizer.piece(token.id).to_string(),
             dense: token.dense,
             pruned: token.pruned,
+            z: token.z,
+            delta_z_parallel: token.parallel,
+            delta_z_orthogonal: token.orthogonal,
         };
         top.iter().map(text).collect()
     };

@@ -12,8 +12,9 @@ use crate::compute::KeyValueCache;
 use crate::compute::read_back;
 use crate::metrics::similarity::cosine;
 use prunescope_formats::ModelTokenizer;
-use prunescope_protocol::prune::Importance;
+use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::importance::IMPORTANCE_TEXT;
+use prunescope_protocol::prune::{Importance, ImportanceInput};
 
 /// Largest number of tokens of the text that are used.
 const MAX_CALIBRATION_TOKENS: usize = 256;
@@ -33,29 +34,53 @@ fn without_first(x: &Tensor<2>) -> Tensor<2> {
     x.clone().narrow(0, skip, tokens - skip)
 }
 
-/// Importance of every sublayer and block: 1 − cos of the residual stream before and after, averaged over the
-/// calibration text's tokens but the first. A dropped sublayer without replacement has none.
+/// Importance of every sublayer and block on the calibration text, with its tokens.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], a failing device, or a tokenizer that refuses the text.
 pub async fn measure_importance<C: Compute>(
     model: &PrunedDecoder<C>,
     tokenizer: &ModelTokenizer,
+    input: ImportanceInput,
+    control: &Control,
+) -> Result<Importance, ExperimentError> {
+    importance_on(model, &text_ids(model, tokenizer)?, input, control).await
+}
+
+/// Importance of every sublayer and block: 1 − cos of what `input` names, for blocks of the residual stream before and
+/// after, averaged over all tokens of a text but the first. Before the norm, a dropped sublayer without replacement has
+/// none.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn importance_on<C: Compute>(
+    model: &PrunedDecoder<C>,
+    ids: &[u32],
+    input: ImportanceInput,
     control: &Control,
 ) -> Result<Importance, ExperimentError> {
     let decoder = &model.decoder;
-    let ids = text_ids(model, tokenizer)?;
     let mut cache = KeyValueCache::new(decoder.config.layers);
-    let x = decoder.embed(&ids, 0);
+    let x = decoder.embed(ids, 0);
     // cos over the attention, the MLP and the whole of each block in turn, `[1, 1]` each.
     let mut changes = vec![];
     let mut block: Vec<Tensor<2>> = vec![];
-    let visit = |_, x: &Tensor<2>| {
+    let visit = |place: usize, x: &Tensor<2>| {
         block.push(without_first(x));
         if let [start, middle, end] = &block[..] {
-            for (from, to) in [(start, middle), (middle, end), (start, end)] {
-                changes.push(cosine(from.clone(), to.clone()).mean());
+            let first = place - 2;
+            for (index, (from, to)) in [(start, middle), (middle, end)].into_iter().enumerate() {
+                let (from, to) = match input {
+                    ImportanceInput::Residual => (from.clone(), to.clone()),
+                    ImportanceInput::Normed => {
+                        let at = Sublayer::from_index(first + index);
+                        let read = block[decoder.residual_input(at) - first].clone();
+                        (decoder.normed_input(at, read), to.clone().sub(from.clone()))
+                    }
+                };
+                changes.push(cosine(from, to).mean());
             }
+            changes.push(cosine(start.clone(), end.clone()).mean());
             block.drain(..2);
         }
     };
@@ -63,7 +88,7 @@ pub async fn measure_importance<C: Compute>(
     let changes = Tensor::cat(changes, 0).neg().add_scalar(1.0).unsqueeze();
     let values: Vec<f32> = read_back(changes).await.map_err(ExperimentError::device)?;
     let each = |which: usize| values.chunks_exact(3).map(|block| block[which]).collect::<Vec<_>>();
-    Ok(Importance::new(&each(0), &each(1), &each(2), ids.len() - 1))
+    Ok(Importance::new(input, &each(0), &each(1), &each(2), ids.len() - 1))
 }
 
 /// The angular distance arccos(cos) / π, 0 to 1, between the residual stream before and behind every stretch of up to

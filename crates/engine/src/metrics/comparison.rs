@@ -185,6 +185,16 @@ mod tests {
         assert!((total - 1.0).abs() < 1e-6);
     }
 
+    #[test]
+    fn the_sign_of_alpha_tells_shrinking_from_growing() {
+        let x = [1.0, -2.0, 0.5, 3.0];
+        let scaled = |factor: f32| metrics(&x, &x.map(|x| factor * x), 1.0);
+        let (shrunk, grown) = (scaled(0.75), scaled(1.5));
+        assert!((shrunk.alpha_h + 0.25).abs() < 1e-6 && (shrunk.parallel_h - 0.25).abs() < 1e-6);
+        assert!((grown.alpha_z - 0.5).abs() < 1e-6 && (grown.parallel_z - 0.5).abs() < 1e-6);
+        assert!(shrunk.orthogonal_h < 1e-6 && grown.orthogonal_z < 1e-6);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 

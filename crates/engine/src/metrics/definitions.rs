@@ -19,11 +19,11 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
     dot(&a, &b) / (norm(&a) * norm(&b)).max(f64::MIN_POSITIVE)
 }
 
-/// ‖Δx∥‖/‖x‖ and ‖Δx⊥‖/‖x‖, with Δx∥ = (⟨Δx, x⟩/‖x‖²) x and Δx⊥ = Δx − Δx∥.
-fn parallel_orthogonal(x: &[f64], delta: &[f64]) -> [f64; 2] {
+/// α = ⟨Δx, x⟩/‖x‖², ‖Δx∥‖/‖x‖ and ‖Δx⊥‖/‖x‖, with Δx∥ = α x and Δx⊥ = Δx − Δx∥.
+fn parallel_orthogonal(x: &[f64], delta: &[f64]) -> [f64; 3] {
     let share = dot(delta, x) / dot(x, x);
     let orthogonal: Vec<f64> = delta.iter().zip(x).map(|(d, x)| d - share * x).collect();
-    [share.abs(), norm(&orthogonal) / norm(x)]
+    [share, share.abs(), norm(&orthogonal) / norm(x)]
 }
 
 /// KL(p ‖ q) = Σ p (log p − log q), in nats.
@@ -53,9 +53,9 @@ pub(super) fn metrics(dense: Row<'_>, pruned: Row<'_>, temperature: f32) -> Metr
     let (z, z_pruned) = (wide(dense.logits), wide(pruned.logits));
     let (p, q) = (softmax(dense.logits, temperature), softmax(pruned.logits, temperature));
     let delta = minus(&z_pruned, &z);
-    let [parallel_h, orthogonal_h] = parallel_orthogonal(&h, &minus(&h_pruned, &h));
-    let [parallel_z, orthogonal_z] = parallel_orthogonal(&z, &delta);
-    let [_, orthogonal_p] = parallel_orthogonal(&p, &minus(&q, &p));
+    let [alpha_h, parallel_h, orthogonal_h] = parallel_orthogonal(&h, &minus(&h_pruned, &h));
+    let [alpha_z, parallel_z, orthogonal_z] = parallel_orthogonal(&z, &delta);
+    let [.., orthogonal_p] = parallel_orthogonal(&p, &minus(&q, &p));
     let r: Vec<f64> = p.iter().map(|x| x * x / dot(&p, &p)).collect();
     let (variance_p, variance_r) = (weighted_variance(&p, &delta), weighted_variance(&r, &delta));
     let uniform = vec![1.0 / z.len() as f64; z.len()];
@@ -82,9 +82,11 @@ pub(super) fn metrics(dense: Row<'_>, pruned: Row<'_>, temperature: f32) -> Metr
         theorem1_p: theorem1(orthogonal_p) as f32,
         theorem2: from_variance(variance_r) as f32,
         theorem3: from_variance(variance_p) as f32,
+        alpha_h: alpha_h as f32,
         parallel_h: parallel_h as f32,
         orthogonal_h: orthogonal_h as f32,
         ratio_h: (orthogonal_h / parallel_h) as f32,
+        alpha_z: alpha_z as f32,
         parallel_z: parallel_z as f32,
         orthogonal_z: orthogonal_z as f32,
         ratio_z: (orthogonal_z / parallel_z) as f32,

@@ -9,7 +9,7 @@ use prunescope_protocol::results::Metrics;
 /// Number of top-k tokens reported per model.
 pub const TOP: usize = 10;
 
-/// A top-k token of one model, with its probabilities in both models.
+/// A top-k token of one model, with its probabilities in both models and the parts of its Δz.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TopToken {
     /// Token id.
@@ -18,6 +18,12 @@ pub struct TopToken {
     pub dense: f32,
     /// Its probability in the pruned model.
     pub pruned: f32,
+    /// z, its dense logit.
+    pub z: f32,
+    /// Its entry of Δz∥ = α z.
+    pub parallel: f32,
+    /// Its entry of Δz⊥ = Δz − Δz∥.
+    pub orthogonal: f32,
 }
 
 /// The comparison of both models at one position.
@@ -68,9 +74,11 @@ fn sums<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32x4, f32x4) -> [f3
     totals
 }
 
-/// Geometry of two vectors x and x + Δ: cos(x, x + Δ), ‖Δ∥‖/‖x‖ and ‖Δ⊥‖/‖x‖ (parts of Δ parallel and orthogonal to x).
+/// Geometry of two vectors x and x + Δ: cos(x, x + Δ), α of Δ∥ = α x, ‖Δ∥‖/‖x‖ and ‖Δ⊥‖/‖x‖ (parts of Δ parallel and
+/// orthogonal to x).
 struct PairStats {
     cosine: f64,
+    alpha: f64,
     parallel: f64,
     orthogonal: f64,
 }
@@ -101,6 +109,7 @@ impl PairStats {
         let (length, share) = ((xx + TINY).sqrt(), dx / (xx + TINY));
         Self {
             cosine: xy / ((xx * yy).sqrt() + TINY),
+            alpha: share,
             parallel: share.abs() * xx.sqrt() / length,
             orthogonal: across.sqrt() / length,
         }
@@ -131,6 +140,17 @@ impl Softmax {
         let [total] = sums(&e, &e, |e, _| [e]);
         Self { e, total, log_total: f64::from(largest) / f64::from(temperature) + total.ln() }
     }
+}
+
+/// α of Δx∥ = α x: ⟨Δx, x⟩/‖x‖² of x and x + Δx = y.
+pub fn alpha(x: &[f32], y: &[f32]) -> f64 {
+    PairStats::between(x, y, 1.0).alpha
+}
+
+/// A token's entries of Δz∥ = α z and Δz⊥ = Δz − Δz∥, from its logits in the dense and the pruned model.
+pub fn delta_parts([z, z_pruned]: [f64; 2], alpha: f64) -> [f64; 2] {
+    let parallel = alpha * z;
+    [parallel, z_pruned - z - parallel]
 }
 
 /// Indices of the `count` largest numbers, largest first; ties by lower index.
@@ -264,9 +284,11 @@ impl Sums {
             theorem1_p: probabilities.theorem1() as f32,
             theorem2: second_order(self.variance_r) as f32,
             theorem3: second_order(self.variance_p) as f32,
+            alpha_h: hidden.alpha as f32,
             ratio_h: hidden.ratio() as f32,
             parallel_h: hidden.parallel as f32,
             orthogonal_h: hidden.orthogonal as f32,
+            alpha_z: logits.alpha as f32,
             ratio_z: logits.ratio() as f32,
             parallel_z: logits.parallel as f32,
             orthogonal_z: logits.orthogonal as f32,
@@ -284,7 +306,17 @@ impl Sums {
             let likely = if with_top { likely } else { &[] };
             let share =
                 |token: &TopLogit, model: usize| (token.logits[model] / t - self.log_totals[model]).exp() as f32;
-            let token = |token: &TopLogit| TopToken { id: token.id, dense: share(token, 0), pruned: share(token, 1) };
+            let token = |token: &TopLogit| {
+                let [parallel, orthogonal] = delta_parts(token.logits, logits.alpha);
+                TopToken {
+                    id: token.id,
+                    dense: share(token, 0),
+                    pruned: share(token, 1),
+                    z: token.logits[0] as f32,
+                    parallel: parallel as f32,
+                    orthogonal: orthogonal as f32,
+                }
+            };
             likely.iter().map(token).collect()
         };
         Comparison { metrics, dense_top: tokens(dense_top), pruned_top: tokens(pruned_top) }
@@ -422,6 +454,11 @@ mod tests {
                     for (found, share) in [(token.dense, shares[0][id]), (token.pruned, shares[1][id])] {
                         prop_assert!((f64::from(found) - share).abs() < 1e-6, "{found} {share}");
                     }
+                    // The parts of the whole vector Δz, at this token.
+                    let along = wanted.alpha_z * z[id];
+                    for (found, part) in [(token.z, z[id]), (token.parallel, along), (token.orthogonal, y[id] - z[id] - along)] {
+                        prop_assert!((found - part).abs() < 1e-4, "{found} {part}");
+                    }
                 }
             }
         }
@@ -488,7 +525,14 @@ mod tests {
                         let ids = |top: &[TopToken]| top.iter().map(|token| token.id).collect::<Vec<_>>();
                         assert_eq!(ids(found), ids(wanted));
                         for (a, b) in found.iter().zip(wanted) {
-                            assert!((a.dense - b.dense).abs() < 1e-5 && (a.pruned - b.pruned).abs() < 1e-5);
+                            let pairs = [
+                                (a.dense, b.dense),
+                                (a.pruned, b.pruned),
+                                (a.z, b.z),
+                                (a.parallel, b.parallel),
+                                (a.orthogonal, b.orthogonal),
+                            ];
+                            assert!(pairs.iter().all(|(a, b)| (a - b).abs() < 1e-5 * (1.0 + b.abs())), "{a:?} {b:?}");
                         }
                     }
                 }

@@ -13,7 +13,7 @@ pub type Legend = (String, Ink, bool);
 pub enum Chart {
     /// Lines over a numeric axis.
     Lines(LineChart),
-    /// Pairs of bars.
+    /// Rows of bars.
     Bars(BarChart),
     /// Ranks on two sides.
     Slopes(SlopeChart),
@@ -26,7 +26,7 @@ impl Chart {
     pub fn legend(&self) -> Vec<Legend> {
         match self {
             Self::Lines(chart) => chart.series.iter().map(|line| (line.name.clone(), line.ink, line.dashed)).collect(),
-            Self::Bars(chart) => chart.pair.iter().map(|(name, ink)| (name.clone(), *ink, false)).collect(),
+            Self::Bars(chart) => chart.bars.iter().map(|(name, ink)| (name.clone(), *ink, false)).collect(),
             Self::Slopes(_) => {
                 vec![("as good or better".into(), Ink::Dense, false), ("worse".into(), Ink::Pruned, false)]
             }
@@ -47,7 +47,9 @@ impl Chart {
                 }
                 head
             }
-            Self::Bars(chart) => vec![chart.x_label.clone(), chart.pair[0].0.clone(), chart.pair[1].0.clone()],
+            Self::Bars(chart) => {
+                std::iter::once(chart.x_label.clone()).chain(chart.bars.iter().map(|(name, _)| name.clone())).collect()
+            }
             Self::Slopes(chart) => vec!["query".into(), chart.sides[0].clone(), chart.sides[1].clone()],
             Self::Heat(chart) => (0..chart.columns).map(|column| column.to_string()).collect(),
         }
@@ -78,9 +80,10 @@ impl Chart {
                 }
                 cells
             }
-            Self::Bars(chart) => {
-                chart.rows.get(row).map_or(vec![], |row| vec![row.name.clone(), show(row.first), show(row.second)])
-            }
+            Self::Bars(chart) => chart.rows.get(row).map_or(vec![], |row| {
+                let value = |value: &f64| if value.is_finite() { show(*value) } else { String::new() };
+                std::iter::once(row.name.clone()).chain(row.values.iter().map(value)).collect()
+            }),
             Self::Slopes(chart) => chart
                 .slopes
                 .get(row)
@@ -263,10 +266,10 @@ mod tests {
         ] {
             assert_eq!(harmless(text), expected);
         }
-        let row = |name: &str| BarRow { name: name.into(), first: -0.5, second: 0.25 };
+        let row = |name: &str| BarRow { name: name.into(), values: vec![-0.5, 0.25] };
         let rows = ["=HYPERLINK(\"https://hub.example\",\"x\")", "\r\n"].map(row).to_vec();
-        let pair = [("dense".into(), Ink::Dense), ("=cmd".into(), Ink::Pruned)];
-        let csv = Chart::Bars(BarChart { x_label: "p".into(), pair, rows }).csv();
+        let bars = vec![("dense".into(), Ink::Dense), ("=cmd".into(), Ink::Pruned)];
+        let csv = Chart::Bars(BarChart { x_label: "p".into(), bars, rows }).csv();
         assert_eq!(
             csv,
             "p,dense,'=cmd\r\n\"'=HYPERLINK(\"\"https://hub.example\"\",\"\"x\"\")\",-0.5,0.25\r\n\"'\r\n\",-0.5,0.25\r\n"
@@ -277,8 +280,8 @@ mod tests {
     fn every_kind_draws_itself_into_a_document() {
         let bars = Chart::Bars(BarChart {
             x_label: "p".into(),
-            pair: [("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
-            rows: vec![BarRow { name: "<b>".into(), first: 0.5, second: 0.25 }],
+            bars: vec![("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
+            rows: vec![BarRow { name: "<b>".into(), values: vec![0.5, 0.25] }],
         });
         let slope = Slope { name: "Q".into(), left: 1, right: 7 };
         let slopes = Chart::Slopes(SlopeChart { sides: ["dense".into(), "pruned".into()], slopes: vec![slope] });

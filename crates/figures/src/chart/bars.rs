@@ -1,4 +1,4 @@
-//! Pairs of horizontal bars: one item a row, the first value above the second.
+//! Rows of horizontal bars: one item a row, the first value above the second.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -10,25 +10,27 @@ use super::{AxisName, ChartError, FONT, Frame, Ink, Theme, labels_that_fit, shor
 const NAMES: (f64, f64) = (110.0, 0.36);
 /// Free space on the right, in CSS pixels.
 const RIGHT: f64 = 14.0;
+/// Where the bars of a row begin, and the space for all of them, as shares of the row's height.
+const ROW: (f64, f64) = (0.12, 0.8);
+/// Thickness of all bars of a row together, as a share of its height.
+const THICKNESS: f64 = 0.72;
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BarRow {
     /// Its name.
     pub name: String,
-    /// The upper bar, such as the dense model's probability.
-    pub first: f64,
-    /// The lower bar, such as the pruned model's probability.
-    pub second: f64,
+    /// The length of each bar, from top to bottom; NaN where it is not known.
+    pub values: Vec<f64>,
 }
 
-/// Pairs of bars on one axis from 0 to at most 1.
+/// Rows of a few bars each on one axis from 0 to at most 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BarChart {
     /// Name of the axis.
     pub x_label: String,
-    /// Names and colours of the upper and of the lower bars.
-    pub pair: [(String, Ink); 2],
+    /// Name and colour of the bars of each row, from top to bottom.
+    pub bars: Vec<(String, Ink)>,
     /// The rows from top to bottom.
     pub rows: Vec<BarRow>,
 }
@@ -36,7 +38,8 @@ pub struct BarChart {
 impl BarChart {
     /// The end of the axis: a little beyond the longest bar.
     pub fn end(&self) -> f64 {
-        self.rows.iter().map(|row| row.first.max(row.second)).fold(0.05, f64::max).min(0.95) * 1.05
+        let longest = self.rows.iter().flat_map(|row| &row.values).copied().fold(0.05, f64::max);
+        longest.min(0.95) * 1.05
     }
 
     /// Draws the chart.
@@ -78,14 +81,15 @@ impl BarChart {
             .x_label_formatter(&|x| format!("{x:.2}"))
             .draw()
             .map_err(ChartError::new)?;
-        let bar = |from: f64, value: f64, ink: Ink| {
-            Rectangle::new([(0.0, from), (value, from + 0.36)], ink.colour(theme).filled())
-        };
+        let (pitch, thickness) = (ROW.1 / self.bars.len().max(1) as f64, THICKNESS / self.bars.len().max(1) as f64);
         for (at, row) in self.rows.iter().enumerate() {
             let top = at as f64;
-            chart
-                .draw_series([bar(top + 0.12, row.first, self.pair[0].1), bar(top + 0.52, row.second, self.pair[1].1)])
-                .map_err(ChartError::new)?;
+            let bars = self.bars.iter().zip(&row.values).enumerate().filter(|(_, (_, value))| value.is_finite());
+            let bars = bars.map(|(place, ((_, ink), value))| {
+                let from = top + ROW.0 + pitch * place as f64;
+                Rectangle::new([(0.0, from), (*value, from + thickness)], ink.colour(theme).filled())
+            });
+            chart.draw_series(bars).map_err(ChartError::new)?;
             let (x, y) = chart.backend_coord(&(0.0, top + 0.5));
             let (left, up) = area.get_base_pixel();
             let style = font.clone().pos(Pos::new(HPos::Right, VPos::Center));

@@ -14,6 +14,14 @@ const SIDES: (f64, f64) = (64.0, 32.0);
 /// Longest name, in characters, that is written at the end of its line; the legend has all names.
 const SHORT_NAME: usize = 3;
 
+impl Series {
+    /// What is written at its end: its name up to a comma, if that is short.
+    fn end_name(&self) -> Option<&str> {
+        let name = self.name.split(", ").next()?;
+        (!self.dashed && name.chars().count() <= SHORT_NAME).then_some(name)
+    }
+}
+
 /// Lowest and highest value at each point of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
@@ -147,7 +155,7 @@ impl LineChart {
         Ok(frame)
     }
 
-    /// Writes the names of solid lines at their right ends if they are short, moved apart where two would overlap.
+    /// Writes the names of solid lines at their right ends if they are short ([`Series::end_name`]), moved apart where two would overlap.
     fn name_line_ends<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
@@ -159,28 +167,28 @@ impl LineChart {
         theme: Theme,
         scale: f64,
     ) -> Result<(), ChartError> {
-        let mut ends: Vec<(i32, i32, &Series)> = self
+        let mut ends: Vec<(i32, i32, &str, Ink)> = self
             .series
             .iter()
-            .filter(|line| !line.dashed && line.name.chars().count() <= SHORT_NAME)
             .filter_map(|line| {
+                let name = line.end_name()?;
                 let end = line.points.iter().rev().find(|(_, y)| y.is_finite())?;
                 let (x, y) = chart.backend_coord(end);
-                Some((x, y, line))
+                Some((x, y, name, line.ink))
             })
             .collect();
-        ends.sort_by_key(|(_, y, _)| *y);
+        ends.sort_by_key(|(_, y, ..)| *y);
         let line_height = (FONT * scale) as i32;
         let mut lowest = i32::MIN / 2;
-        for (x, y, line) in ends {
+        for (x, y, name, ink) in ends {
             let y = y.max(lowest + line_height);
             lowest = y;
             let style = ("sans-serif", FONT * scale)
                 .into_font()
-                .color(&line.ink.colour(theme))
+                .color(&ink.colour(theme))
                 .pos(Pos::new(HPos::Left, VPos::Center));
             let (left, top) = area.get_base_pixel();
-            area.draw(&Text::new(line.name.clone(), (x - left + (5.0 * scale) as i32, y - top), style))
+            area.draw(&Text::new(name.to_string(), (x - left + (5.0 * scale) as i32, y - top), style))
                 .map_err(ChartError::new)?;
         }
         Ok(())

@@ -209,16 +209,26 @@ mod tests {
     fn bars_name_their_rows() {
         let chart = BarChart {
             x_label: "probability".into(),
-            pair: [("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
+            bars: vec![
+                ("dense".into(), Ink::Dense),
+                ("pruned".into(), Ink::Pruned),
+                ("repaired".into(), Ink::Repaired),
+            ],
             rows: vec![
-                BarRow { name: "Paris".into(), first: 0.8, second: 0.1 },
-                BarRow { name: "Le".into(), first: 0.0, second: 0.4 },
+                BarRow { name: "Paris".into(), values: vec![0.8, 0.1, 0.7] },
+                BarRow { name: "Le".into(), values: vec![0.0, 0.4, f64::NAN] },
             ],
         };
         let text = svg(|area| {
             chart.draw(area, Theme::Light, 1.0).unwrap();
         });
-        assert!(text.contains("Paris") && text.contains("Le"));
+        assert!(text.contains("Paris") && text.contains("Le") && !text.contains("NaN"));
+        let bars = |ink: Ink| {
+            let RGBColor(red, green, blue) = ink.colour(Theme::Light);
+            text.matches(&format!("fill=\"#{red:02X}{green:02X}{blue:02X}\"")).count()
+        };
+        assert_eq!([Ink::Dense, Ink::Pruned, Ink::Repaired].map(bars), [2, 2, 1], "what is not known has no bar");
+        assert_eq!(Chart::Bars(chart).csv(), "probability,dense,pruned,repaired\r\nParis,0.8,0.1,0.7\r\nLe,0,0.4,\r\n");
     }
 
     /// Left end, right end and height of every horizontal text of a drawing, by the charts' own estimate of widths.
@@ -253,10 +263,10 @@ mod tests {
         lines.series[0].points = (0..30).map(|x| (f64::from(x) * 8.5, 0.9)).collect();
         let bars = BarChart {
             x_label: "probability of the next token".into(),
-            pair: [("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
+            bars: vec![("dense".into(), Ink::Dense), ("pruned".into(), Ink::Pruned)],
             rows: vec![
-                BarRow { name: "Rindfleischetikettierung".into(), first: 0.4, second: 0.1 },
-                BarRow { name: "a".into(), first: 0.0, second: 0.94 },
+                BarRow { name: "Rindfleischetikettierung".into(), values: vec![0.4, 0.1] },
+                BarRow { name: "a".into(), values: vec![0.0, 0.94] },
             ],
         };
         let slope = |name: &str, left, right| Slope { name: name.into(), left, right };

@@ -26,6 +26,8 @@ pub enum Ink {
     Dense,
     /// The pruned model.
     Pruned,
+    /// The repaired model.
+    Repaired,
     /// One of several compared variants, counted from 0.
     Variant(usize),
 }
@@ -36,7 +38,7 @@ const VARIANTS: [Colour; 5] = [PROBABILITIES, HIDDEN, LOGITS, VIOLET, GOLD];
 impl Ink {
     /// Every ink, with as many variants as have a colour of their own.
     pub(crate) fn every() -> Vec<Self> {
-        let named = [Self::Hidden, Self::Logits, Self::Probabilities, Self::Dense, Self::Pruned];
+        let named = [Self::Hidden, Self::Logits, Self::Probabilities, Self::Dense, Self::Pruned, Self::Repaired];
         named.into_iter().chain((0..VARIANTS.len()).map(Self::Variant)).collect()
     }
 
@@ -47,6 +49,7 @@ impl Ink {
             Self::Logits => LOGITS,
             Self::Probabilities | Self::Pruned => PROBABILITIES,
             Self::Dense => DENSE,
+            Self::Repaired => GOLD,
             Self::Variant(number) => VARIANTS[number % VARIANTS.len()],
         }
     }
@@ -69,6 +72,7 @@ impl Ink {
             Self::Probabilities => "ink-probabilities",
             Self::Dense => "ink-dense",
             Self::Pruned => "ink-pruned",
+            Self::Repaired => "ink-repaired",
             Self::Variant(number) => ["ink-0", "ink-1", "ink-2", "ink-3", "ink-4"][number % VARIANTS.len()],
         }
     }

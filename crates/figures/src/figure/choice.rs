@@ -36,15 +36,15 @@ pub fn vocabulary(result: &ChoiceResult) -> Figure {
         result.global.cos_p,
         result.global.kl_dense_pruned
     );
-    Figure { chart: tokens::bars(&result.top, "probability of the next token"), sentence }
+    Figure { chart: tokens::bars(&result.top, None, "probability of the next token"), sentence }
 }
 
 /// The options' letters only, renormalised.
 pub fn options(result: &ChoiceResult, question: &Question) -> Figure {
+    let models = || [&result.dense, &result.pruned].into_iter().chain(&result.repaired);
     let rows = question.choices.iter().enumerate().map(|(at, text)| BarRow {
         name: format!("{} {text}", Question::letter(at)),
-        first: result.dense.letters.get(at).copied().unwrap_or(0.0).into(),
-        second: result.pruned.letters.get(at).copied().unwrap_or(0.0).into(),
+        values: models().map(|model| model.letters.get(at).copied().unwrap_or(0.0).into()).collect(),
     });
     let (dense, pruned) = (best(&result.dense.letters), best(&result.pruned.letters));
     let chosen = if dense.0 == pruned.0 {
@@ -52,11 +52,15 @@ pub fn options(result: &ChoiceResult, question: &Question) -> Figure {
     } else {
         format!("dense chooses {}, pruned {}", Question::letter(dense.0), Question::letter(pruned.0))
     };
+    let repaired = result.repaired.as_ref().map(|answer| best(&answer.letters));
+    let repaired = repaired.map_or(String::new(), |(at, margin)| {
+        format!("; repaired chooses {}, with margin {margin:.2}", Question::letter(at))
+    });
     let sentence = format!(
-        "Letters alone: {chosen}, with margins {:.2} and {:.2}; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
+        "Letters alone: {chosen}, with margins {:.2} and {:.2}{repaired}; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
         dense.1, pruned.1, result.categorical.cos_z, result.categorical.cos_p, result.categorical.kl_dense_pruned
     );
-    Figure { chart: tokens::dense_pruned(rows.collect(), "probability among the letters"), sentence }
+    Figure { chart: tokens::by_model(rows.collect(), "probability among the letters"), sentence }
 }
 
 /// Scores on a group of questions.
@@ -137,6 +141,7 @@ pub fn summary(scores: &[TopicScore]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::Chart;
     use prunescope_protocol::results::{SubspaceMetrics, TopTokens};
 
     fn result(index: usize, dense: [f32; 2], pruned: [f32; 2]) -> ChoiceResult {
@@ -176,5 +181,9 @@ mod tests {
         }
         let scores = super::scores(&repaired, &questions, Scoring::Letter);
         assert!(summary(&scores).unwrap().ends_with("Repaired 2 of 2."));
+        let figure = options(&repaired[&1], &questions[1]);
+        let Chart::Bars(chart) = &figure.chart else { panic!("bars") };
+        assert_eq!(chart.rows[1].values.iter().map(|x| *x as f32).collect::<Vec<_>>(), [0.7, 0.4, 0.7]);
+        assert!(figure.sentence.contains("repaired chooses b, with margin 0.40"), "{}", figure.sentence);
     }
 }

@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn variants_lie_over_another_figure() {
         let text = steps(&[(1.0, 0.5), (3.0, 0.1)]);
-        let own = crate::figure::steps::kl(&steps(&[(0.5, 0.9)]), &[]);
+        let own = steps(&[(0.5, 0.9)]);
+        let course = crate::figure::steps::Course { steps: &own, fixed: &[] };
+        let own = crate::figure::steps::kl(course, crate::figure::steps::Course::default());
         let variant = VariantResult {
             name: "drop".into(),
             plan: String::new(),

@@ -5,14 +5,53 @@ use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality
 use super::{Figure, Pick, dashed, line, mean, over_steps, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
 
-/// One metric's line with both models free-running, and dashed with both teacher-forced on the dense text.
-fn both(name: &str, ink: Ink, steps: &[GenerationStep], fixed: &[Metrics], pick: Pick) -> Vec<Series> {
-    let mut out = vec![line(name, ink, over_steps(steps, pick))];
-    if !fixed.is_empty() {
-        let points = fixed.iter().enumerate().map(|(step, metrics)| (step as f64, pick(metrics))).collect();
-        out.push(dashed(&format!("{name} on the dense text"), ink, points));
+/// Share of a text's 3-grams that repeat, above the dense text's, from which on the text counts as collapsed.
+const COLLAPSED_REPEATS: f32 = 0.25;
+/// The same for the dense model's mean loss, in nats above that of its own text. Measured on the default model: fluent texts of mildly
+/// pruned models are at 0.2 to 0.6, babble (four MLPs dropped) at 1.5 to 3.
+const COLLAPSED_LOSS: f32 = 1.5;
+
+/// A model compared with the dense one over the generated tokens; empty if there is no such model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Course<'a> {
+    /// Both models free-running.
+    pub steps: &'a [GenerationStep],
+    /// Both models teacher-forced on the dense text, one entry a step; empty until it is known.
+    pub fixed: &'a [Metrics],
+}
+
+impl Course<'_> {
+    /// One metric's line with both models free-running.
+    fn own(&self, name: &str, ink: Ink, pick: Pick) -> Series {
+        line(name, ink, over_steps(self.steps, pick))
     }
-    out
+
+    /// The same, and dashed with both teacher-forced on the dense text.
+    fn both(&self, name: &str, ink: Ink, pick: Pick) -> Vec<Series> {
+        let mut out = vec![self.own(name, ink, pick)];
+        if !self.fixed.is_empty() {
+            let points = self.fixed.iter().enumerate().map(|(step, metrics)| (step as f64, pick(metrics))).collect();
+            out.push(dashed(&format!("{name} on the dense text"), ink, points));
+        }
+        out
+    }
+
+    /// Both lines of the repaired model; none if there is no such model.
+    fn lines(&self, name: &str, pick: Pick) -> Vec<Series> {
+        if self.steps.is_empty() { vec![] } else { self.both(name, Ink::Repaired, pick) }
+    }
+}
+
+/// A sentence on the repaired model's mean of one metric, with a space before it; empty if there is no such model.
+///
+/// * `series` — its lines, from [`Course::both`].
+fn of_repaired(series: &[Series], unit: &str) -> String {
+    let means: Vec<f64> = series.iter().filter_map(|line| mean(&line.points)).collect();
+    match means[..] {
+        [own, fixed, ..] => format!(" Repaired: {own:.2}{unit} on its own text, {fixed:.2} on the dense text."),
+        [own] => format!(" Repaired: {own:.2}{unit} so far."),
+        [] => String::new(),
+    }
 }
 
 fn figure(series: Vec<Series>, y_label: &str, at_least: (f64, f64), sentence: String) -> Option<Figure> {
@@ -29,17 +68,26 @@ fn figure(series: Vec<Series>, y_label: &str, at_least: (f64, f64), sentence: St
 }
 
 /// Cosine of hidden states and logits.
-pub fn hidden_and_logits(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
-    let hidden = both("h", Ink::Hidden, steps, fixed, |metrics| metrics.cos_h.into());
-    let logits = both("z", Ink::Logits, steps, fixed, |metrics| metrics.cos_z.into());
+pub fn hidden_and_logits(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure> {
+    let picks: [Pick; 2] = [|metrics| metrics.cos_h.into(), |metrics| metrics.cos_z.into()];
+    let hidden = pruned.both("h", Ink::Hidden, picks[0]);
+    let logits = pruned.both("z", Ink::Logits, picks[1]);
     let (h, z) = (mean(&hidden[0].points)?, mean(&logits[0].points)?);
-    let sentence = format!("Over the text the hidden states keep a cosine of {h:.2} on average, the logits {z:.2}.");
-    figure([hidden, logits].concat(), "cosine similarity", (0.0, 1.0), sentence)
+    let mut sentence =
+        format!("Over the text the hidden states keep a cosine of {h:.2} on average, the logits {z:.2}.");
+    let own =
+        [repaired.own("h, repaired", Ink::Repaired, picks[0]), repaired.own("z, repaired", Ink::Repaired, picks[1])];
+    let own = own.into_iter().filter(|line| !line.points.is_empty()).collect::<Vec<_>>();
+    if let [Some(h), Some(z)] = [own.first(), own.get(1)].map(|line| mean(&line?.points)) {
+        sentence += &format!(" Repaired: {h:.2} and {z:.2}.");
+    }
+    figure([hidden, logits, own].concat(), "cosine similarity", (0.0, 1.0), sentence)
 }
 
 /// Cosine of probabilities.
-pub fn probabilities(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
-    let series = both("p", Ink::Probabilities, steps, fixed, |metrics| metrics.cos_p.into());
+pub fn probabilities(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure> {
+    let pick: Pick = |metrics| metrics.cos_p.into();
+    let mut series = pruned.both("p", Ink::Probabilities, pick);
     let p = mean(&series[0].points)?;
     let sentence = match series.get(1).and_then(|fixed| mean(&fixed.points)) {
         Some(fixed) => format!(
@@ -47,12 +95,16 @@ pub fn probabilities(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figu
         ),
         None => format!("The probabilities keep {p:.2} on average so far."),
     };
+    let own = repaired.lines("p, repaired", pick);
+    let sentence = sentence + &of_repaired(&own, "");
+    series.extend(own);
     figure(series, "cosine similarity", (0.0, 1.0), sentence)
 }
 
 /// KL with both models free-running; what exceeds the dashed teacher-forced line is added by the feedback.
-pub fn kl(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
-    let mut series = both("KL", Ink::Probabilities, steps, fixed, |metrics| metrics.kl_dense_pruned.into());
+pub fn kl(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure> {
+    let pick: Pick = |metrics| metrics.kl_dense_pruned.into();
+    let mut series = pruned.both("KL", Ink::Probabilities, pick);
     let own = mean(&series[0].points)?;
     let sentence = match series.get(1) {
         Some(fixed) => {
@@ -82,6 +134,9 @@ pub fn kl(steps: &[GenerationStep], fixed: &[Metrics]) -> Option<Figure> {
         }
         None => format!("Mean KL is {own:.2} nats so far."),
     };
+    let own = repaired.lines("KL, repaired", pick);
+    let sentence = sentence + &of_repaired(&own, " nats");
+    series.extend(own);
     figure(series, "nats", (0.0, 0.1), sentence)
 }
 
@@ -90,21 +145,53 @@ pub fn losses(text: &TextQuality) -> Vec<(f64, f64)> {
     text.dense_losses.iter().enumerate().map(|(at, loss)| (at as f64, f64::from(*loss))).collect()
 }
 
-/// The dense model's loss at each token of both texts: a measure of collapse that needs no label.
-pub fn collapse(quality: &Quality) -> Option<Figure> {
-    let series = vec![
+/// The dense model's loss at each token of the texts: a measure of collapse that needs no label.
+///
+/// * `repaired` — that of the repaired model's text in place of the pruned one's, if there is one.
+pub fn collapse(quality: &Quality, repaired: Option<&Quality>) -> Option<Figure> {
+    let mut series = vec![
         line("dense text", Ink::Dense, losses(&quality.dense)),
         line("pruned text", Ink::Pruned, losses(&quality.pruned)),
     ];
     let (dense, pruned) = (quality.dense.dense_loss?, quality.pruned.dense_loss?);
-    let sentence = format!(
+    let mut sentence = format!(
         "The dense model is surprised by {dense:.2} nats a token of its own text and by {pruned:.2} of the pruned text, of whose token pairs {:.0} % are different (dense {:.0} %) and whose runs of three repeat in {:.0} % (dense {:.0} %).",
         100.0 * quality.pruned.distinct_2,
         100.0 * quality.dense.distinct_2,
         100.0 * quality.pruned.repeated_3,
         100.0 * quality.dense.repeated_3,
     );
+    if let Some((text, loss)) = repaired.and_then(|quality| Some((&quality.pruned, quality.pruned.dense_loss?))) {
+        series.push(line("repaired text", Ink::Repaired, losses(text)));
+        sentence += &format!(
+            " Of the repaired text it is surprised by {loss:.2}; {:.0} % of the pairs are different, {:.0} % of the runs repeat.",
+            100.0 * text.distinct_2,
+            100.0 * text.repeated_3
+        );
+    }
     figure(series, "−log p of the dense model", (0.0, 1.0), sentence)
+}
+
+/// That the pruned text has collapsed, as a sentence with the numbers; `None` if it has not.
+///
+/// A text counts as collapsed if it repeats itself much more than the dense model's, or if the dense model is much more
+/// surprised by it than by its own.
+pub fn collapsed(quality: &Quality) -> Option<String> {
+    let (dense, pruned) = (&quality.dense, &quality.pruned);
+    let repeats = pruned.repeated_3 - dense.repeated_3 >= COLLAPSED_REPEATS;
+    let losses = dense.dense_loss.zip(pruned.dense_loss).filter(|(dense, pruned)| pruned - dense >= COLLAPSED_LOSS);
+    let repeats = repeats.then(|| {
+        format!(
+            "{:.0} % of its runs of three tokens repeat (dense {:.0} %)",
+            100.0 * pruned.repeated_3,
+            100.0 * dense.repeated_3
+        )
+    });
+    let surprises = losses.map(|(dense, pruned)| {
+        format!("it surprises the dense model by {pruned:.1} nats a token (its own text by {dense:.1})")
+    });
+    let told: Vec<String> = repeats.into_iter().chain(surprises).collect();
+    (!told.is_empty()).then(|| format!("The text has collapsed: {}.", told.join(", and ")))
 }
 
 #[cfg(test)]
@@ -112,16 +199,78 @@ mod tests {
     use super::*;
     use crate::figure::tests::steps;
 
+    fn fixed(values: &[f32]) -> Vec<Metrics> {
+        values.iter().map(|kl| Metrics { kl_dense_pruned: *kl, cos_p: 0.75, ..Metrics::default() }).collect()
+    }
+
+    fn lines(figure: &Figure) -> &[Series] {
+        let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
+        &chart.series
+    }
+
     #[test]
     fn the_feedback_is_the_area_between_both_lines() {
-        let fixed: Vec<Metrics> =
-            [1.0, 1.0].map(|kl_dense_pruned| Metrics { kl_dense_pruned, ..Metrics::default() }).to_vec();
-        let figure = kl(&steps(&[(1.0, 0.5), (3.0, 0.2)]), &fixed).unwrap();
+        let (own, fixed) = (steps(&[(1.0, 0.5), (3.0, 0.2)]), fixed(&[1.0, 1.0]));
+        let figure = kl(Course { steps: &own, fixed: &fixed }, Course::default()).unwrap();
         assert!(figure.sentence.contains("2.00 nats") && figure.sentence.contains("50 %"), "{}", figure.sentence);
-        let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
-        let band = chart.series[0].band.as_ref().unwrap();
+        let band = lines(&figure)[0].band.as_ref().unwrap();
         assert_eq!((band.low.clone(), band.high.clone()), (vec![1.0, 1.0], vec![1.0, 3.0]));
-        assert!(kl(&steps(&[(1.0, 0.5)]), &[]).unwrap().sentence.contains("so far"));
-        assert_eq!(kl(&[], &[]), None);
+        let begun = Course { steps: &own[..1], fixed: &[] };
+        assert!(kl(begun, Course::default()).unwrap().sentence.contains("so far"));
+        assert_eq!(kl(Course::default(), Course::default()), None);
+    }
+
+    #[test]
+    fn the_repaired_model_has_lines_and_means_of_its_own() {
+        let (own, fixed_own) = (steps(&[(1.0, 0.5), (3.0, 0.2)]), fixed(&[1.0, 1.0]));
+        let (other, fixed_other) = (steps(&[(0.25, 0.9), (0.75, 0.7)]), fixed(&[0.125, 0.125]));
+        let pruned = Course { steps: &own, fixed: &fixed_own };
+        let repaired = Course { steps: &other, fixed: &fixed_other };
+        let names = |figure: &Figure| lines(figure).iter().map(|line| line.name.clone()).collect::<Vec<_>>();
+        let figure = kl(pruned, repaired).unwrap();
+        assert_eq!(names(&figure), ["KL", "KL on the dense text", "KL, repaired", "KL, repaired on the dense text"]);
+        assert!(
+            figure.sentence.ends_with("Repaired: 0.50 nats on its own text, 0.12 on the dense text."),
+            "{}",
+            figure.sentence
+        );
+        assert!(lines(&figure)[2..].iter().all(|line| line.ink == Ink::Repaired));
+        let figure = probabilities(pruned, Course { fixed: &[], ..repaired }).unwrap();
+        assert!(figure.sentence.ends_with("Repaired: 0.80 so far."), "{}", figure.sentence);
+        let figure = hidden_and_logits(pruned, repaired).unwrap();
+        assert_eq!(names(&figure)[4..], ["h, repaired", "z, repaired"]);
+        assert!(figure.sentence.ends_with("Repaired: 0.90 and 0.98."), "{}", figure.sentence);
+        // Before its first step there is nothing to tell.
+        for of in [hidden_and_logits, probabilities, kl] {
+            let alone = of(pruned, Course::default()).unwrap();
+            assert!(!alone.sentence.contains("epaired") && names(&alone).iter().all(|name| !name.contains("epaired")));
+        }
+    }
+
+    #[test]
+    fn a_text_collapses_by_repeats_or_by_surprise() {
+        let text = |repeated_3: f32, loss: f32| TextQuality {
+            distinct_2: 1.0 - repeated_3,
+            repeated_3,
+            dense_loss: Some(loss),
+            dense_losses: vec![loss; 2],
+            ..TextQuality::default()
+        };
+        let of = |pruned: TextQuality| Quality { dense: text(0.1, 0.5), pruned };
+        assert_eq!(collapsed(&of(text(0.1, 0.5))), None);
+        assert_eq!(collapsed(&of(text(0.3, 1.75))), None, "another text, but no collapse");
+        let looping = collapsed(&of(text(0.6, 1.0))).unwrap();
+        assert_eq!(looping, "The text has collapsed: 60 % of its runs of three tokens repeat (dense 10 %).");
+        let babble = collapsed(&of(text(0.0, 6.0))).unwrap();
+        assert!(babble.contains("by 6.0 nats a token (its own text by 0.5)") && !babble.contains("repeat"), "{babble}");
+        assert!(collapsed(&of(text(0.6, 6.0))).unwrap().contains("(dense 10 %), and it surprises"));
+        let unknown = Quality { dense: text(0.1, 0.5), pruned: TextQuality { dense_loss: None, ..text(0.0, 9.0) } };
+        assert_eq!(collapsed(&unknown), None);
+        let figure = collapse(&of(text(0.6, 6.0)), Some(&of(text(0.0, 0.75)))).unwrap();
+        assert_eq!(lines(&figure).len(), 3);
+        assert!(
+            figure.sentence.ends_with("surprised by 0.75; 100 % of the pairs are different, 0 % of the runs repeat.")
+        );
+        assert_eq!(lines(&collapse(&of(text(0.6, 6.0)), None).unwrap()).len(), 2);
     }
 }

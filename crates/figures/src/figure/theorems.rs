@@ -110,19 +110,25 @@ fn lines(series: Vec<Series>, x_label: &str, y_label: &str, off: Vec<f64>, sente
     Some(Figure { chart: Chart::Lines(chart), sentence })
 }
 
-/// Parallel and orthogonal parts of Δh and Δz; only the orthogonal part turns the vector.
+/// Parallel and orthogonal parts of Δh and Δz; only the orthogonal part turns the vector. The parallel part has its sign: below 0 it
+/// shrinks the vector.
 pub fn parts(places: &Places<'_>) -> Option<Figure> {
     let points = |pick: Pick| places.at.iter().map(|(x, metrics)| (*x, pick(metrics))).collect::<Vec<_>>();
     let series = vec![
         line("Δh⊥", Ink::Hidden, points(|m| m.orthogonal_h.into())),
-        dashed("Δh∥", Ink::Hidden, points(|m| m.parallel_h.into())),
+        dashed("Δh∥", Ink::Hidden, points(|m| m.alpha_h.into())),
         line("Δz⊥", Ink::Logits, points(|m| m.orthogonal_z.into())),
-        dashed("Δz∥", Ink::Logits, points(|m| m.parallel_z.into())),
+        dashed("Δz∥", Ink::Logits, points(|m| m.alpha_z.into())),
     ];
-    let mean = |at: usize| super::mean(&series[at].points);
-    let (h, z) = (mean(0)? / mean(1)?.max(1e-9), mean(2)? / mean(3)?.max(1e-9));
+    let mean = |pick: Pick| super::mean(&points(pick));
+    let h = mean(|m| m.orthogonal_h.into())? / mean(|m| m.parallel_h.into())?.max(1e-9);
+    let z = mean(|m| m.orthogonal_z.into())? / mean(|m| m.parallel_z.into())?.max(1e-9);
+    let along =
+        |alpha: f64| format!("{} by {:.1} %", if alpha < 0.0 { "shrinks" } else { "grows" }, 100.0 * alpha.abs());
     let sentence = format!(
-        "Only the orthogonal part turns a vector. On average it is {h:.1} times the parallel part in h and {z:.1} times in z."
+        "Only the orthogonal part turns a vector. On average it is {h:.1} times the parallel part in h and {z:.1} times in z; along itself h {} and z {}.",
+        along(mean(|m| m.alpha_h.into())?),
+        along(mean(|m| m.alpha_z.into())?)
     );
     lines(series, places.x_label, "share of ‖x‖", vec![], sentence)
 }
@@ -132,8 +138,7 @@ pub fn damage(tokens: &[TokenWeight]) -> Option<Figure> {
     let first = tokens.first()?;
     let rows = tokens.iter().take(BARS).map(|token| BarRow {
         name: super::visible(&token.text),
-        first: token.share_p.into(),
-        second: token.share_r.into(),
+        values: vec![token.share_p.into(), token.share_r.into()],
     });
     let rows: Vec<BarRow> = rows.collect();
     let share: f32 = tokens.iter().take(3).map(|token| token.share_p).sum();
@@ -145,8 +150,8 @@ pub fn damage(tokens: &[TokenWeight]) -> Option<Figure> {
         first.r,
         first.delta_z
     );
-    let pair = [("share of Var_p(Δz), KL".to_string(), Ink::Hidden), ("share of Var_r(Δz), cos p".into(), Ink::Pruned)];
-    Some(Figure { chart: Chart::Bars(BarChart { x_label: "share of the variance".into(), pair, rows }), sentence })
+    let bars = vec![("share of Var_p(Δz), KL".into(), Ink::Hidden), ("share of Var_r(Δz), cos p".into(), Ink::Pruned)];
+    Some(Figure { chart: Chart::Bars(BarChart { x_label: "share of the variance".into(), bars, rows }), sentence })
 }
 
 #[cfg(test)]
@@ -166,6 +171,25 @@ mod tests {
             "{}",
             figure.sentence
         );
+    }
+
+    #[test]
+    fn the_parallel_part_shrinks_or_grows() {
+        let mut steps = steps(&[(0.1, 0.9), (0.2, 0.8)]);
+        for (step, alpha) in steps.iter_mut().zip([-0.5f32, -0.25]) {
+            let metrics = &mut step.compared.as_mut().unwrap().metrics;
+            (metrics.alpha_h, metrics.parallel_h, metrics.orthogonal_h) = (alpha, alpha.abs(), 0.75);
+            (metrics.alpha_z, metrics.parallel_z, metrics.orthogonal_z) = (0.125, 0.125, 0.25);
+        }
+        let figure = parts(&along_steps(&steps)).unwrap();
+        assert!(
+            figure.sentence.ends_with("2.0 times the parallel part in h and 2.0 times in z; along itself h shrinks by 37.5 % and z grows by 12.5 %."),
+            "{}",
+            figure.sentence
+        );
+        let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
+        assert_eq!(chart.series[1].points, [(0.0, -0.5), (1.0, -0.25)]);
+        assert!(chart.y.0 < -0.5, "the chart reaches below 0");
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl DroppedSublayers {
         }
     }
 
+    /// The sublayers that one of two sets drops and the other does not, in the order of the forward pass.
+    pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Sublayer> + 'a {
+        self.dropped.symmetric_difference(&other.dropped).copied()
+    }
+
     /// Splits the set into sublayers that a model with `layers` blocks has, and the others.
     pub fn within(&self, layers: usize) -> (Self, Self) {
         let (inside, outside) = self.dropped.iter().copied().partition(|sublayer| sublayer.layer < layers);

@@ -4,6 +4,7 @@
 //! blocks, ShortGPT's block influence.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::dropped::DroppedSublayers;
 use crate::model::{Sublayer, SublayerKind};
@@ -20,10 +21,25 @@ def area(width, height): return width * height";
 /// instructions, numbers and code, written for this project.
 pub const DEFAULT_CALIBRATION_TEXT: &str = include_str!("../../../../public/sets/calibration.txt");
 
+/// What the importance of a sublayer f with norm N compares (the flag `drop_norm` of the paper's programs). Whole blocks
+/// are always compared by the residual stream.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ImportanceInput {
+    /// Before the norm: the residual stream x with x + f(N(x)).
+    #[default]
+    Residual,
+    /// After the norm: N(x) with f(N(x)).
+    Normed,
+}
+
 /// Importance of one sublayer or block.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SublayerImportance {
-    /// 1 − cos(x, x + f(x)), averaged over calibration tokens; 0 means no change.
+    /// 1 − cos of what [`ImportanceInput`] says, averaged over calibration tokens; 0 means no change of direction.
     #[serde(with = "crate::results::number")]
     pub importance: f32,
     /// Its rank among its kind; 0 is the least important, dropped first.
@@ -33,6 +49,9 @@ pub struct SublayerImportance {
 /// Importance of every attention sublayer, MLP sublayer and block of a model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Importance {
+    /// What was compared.
+    #[serde(default)]
+    pub input: ImportanceInput,
     /// By layer.
     pub attention: Vec<SublayerImportance>,
     /// By layer.
@@ -86,8 +105,8 @@ fn ranked(values: &[f32]) -> Vec<SublayerImportance> {
 
 impl Importance {
     /// From the measured values by layer, over a number of tokens.
-    pub fn new(attention: &[f32], mlp: &[f32], block: &[f32], tokens: usize) -> Self {
-        Self { attention: ranked(attention), mlp: ranked(mlp), block: ranked(block), tokens }
+    pub fn new(input: ImportanceInput, attention: &[f32], mlp: &[f32], block: &[f32], tokens: usize) -> Self {
+        Self { input, attention: ranked(attention), mlp: ranked(mlp), block: ranked(block), tokens }
     }
 
     /// Importance of one kind, by layer.
@@ -117,7 +136,8 @@ mod tests {
 
     #[test]
     fn the_least_important_go_first_and_other_kinds_stay() {
-        let importance = Importance::new(&[0.3, 0.1, 0.2], &[0.1, 0.2, 0.3], &[0.5, 0.4, 0.6], 10);
+        let importance =
+            Importance::new(ImportanceInput::Residual, &[0.3, 0.1, 0.2], &[0.1, 0.2, 0.3], &[0.5, 0.4, 0.6], 10);
         let plan: DroppedSublayers = "m2,a0".parse().unwrap();
         assert_eq!(importance.drop_least(&plan, DropKind::Attention, 2).to_string(), "a1,b2");
         assert_eq!(importance.drop_least(&plan, DropKind::Mlp, 1).to_string(), "b0");

@@ -13,8 +13,8 @@ pub struct TokenText {
     pub text: String,
 }
 
-/// A likely token with its text and its probability in both models.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A likely token with its text, its probability in both models, and what pruning did to its logit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TopTokenText {
     /// The token's id.
     pub id: u32,
@@ -26,6 +26,15 @@ pub struct TopTokenText {
     /// Its probability in the pruned model.
     #[serde(with = "super::number")]
     pub pruned: f32,
+    /// z, its logit in the dense model.
+    #[serde(with = "super::number")]
+    pub z: f32,
+    /// Its entry of Δz∥ = α z, with α over the whole vocabulary.
+    #[serde(with = "super::number")]
+    pub delta_z_parallel: f32,
+    /// Its entry of Δz⊥ = Δz − Δz∥.
+    #[serde(with = "super::number")]
+    pub delta_z_orthogonal: f32,
 }
 
 /// The likeliest tokens of both models at one position.

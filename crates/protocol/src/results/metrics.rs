@@ -27,13 +27,17 @@ macro_rules! for_each_metric {
             theorem2,
             /// Theorem 3's estimate of KL(p ‖ p̃).
             theorem3,
-            /// ‖Δh∥‖/‖h‖.
+            /// α of Δh∥ = α h: ⟨Δh, h⟩/‖h‖²; below 0 the part along h shrinks.
+            alpha_h,
+            /// ‖Δh∥‖/‖h‖ = |α|.
             parallel_h,
             /// ‖Δh⊥‖/‖h‖.
             orthogonal_h,
             /// ‖Δh⊥‖/‖Δh∥‖; 0 where Δh is 0.
             ratio_h,
-            /// ‖Δz∥‖/‖z‖.
+            /// α of Δz∥ = α z: ⟨Δz, z⟩/‖z‖².
+            alpha_z,
+            /// ‖Δz∥‖/‖z‖ = |α|.
             parallel_z,
             /// ‖Δz⊥‖/‖z‖.
             orthogonal_z,

@@ -1,7 +1,7 @@
 //! The text form of settings: the page address's query string. Writing and parsing settings is the identity.
 //!
 //! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&repair=scale&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64`
-//! `&tokens=&temp=&top_k=&top_p=&seed=&analysis=&backend=&view=&compare=NAME*PLAN&sweep=&sample=&search=&budget=`; `compare` may be
+//! `&tokens=&temp=&top_k=&top_p=&seed=&analysis=&importance=&backend=&view=&compare=NAME*PLAN&sweep=&sample=&search=&budget=`; `compare` may be
 //! repeated. A missing part has its default; a malformed part is ignored and named in a notice. An empty query gives
 //! the example.
 
@@ -48,6 +48,8 @@ pub fn to_query(settings: &Settings) -> String {
     put("top_p", settings.run.top_p.to_string(), settings.run.top_p == default.run.top_p);
     put("seed", settings.run.seed.to_string(), settings.run.seed == default.run.seed);
     put("analysis", settings.run.analysis.to_string(), settings.run.analysis == default.run.analysis);
+    let importance = settings.run.importance;
+    put("importance", importance.to_string(), importance == default.run.importance);
     put("backend", settings.models.backend.to_string(), settings.models.backend == default.models.backend);
     put("view", settings.view.to_string(), settings.view == default.view);
     for variant in &settings.measure.compare {
@@ -112,6 +114,7 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
             "top_k" => set(&mut settings.run.top_k, number(&value)),
             "top_p" => set(&mut settings.run.top_p, number(&value).filter(|x: &f32| x.is_finite())),
             "seed" => set(&mut settings.run.seed, number(&value)),
+            "importance" => set(&mut settings.run.importance, value.parse().ok()),
             "backend" => set(&mut settings.models.backend, value.parse().ok()),
             "view" => set(&mut settings.view, value.parse().ok()),
             _ => {
@@ -181,8 +184,8 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prune::MatrixGroup;
     use crate::prune::plan::tests::any_plan;
+    use crate::prune::{ImportanceInput, MatrixGroup};
     use crate::settings::{
         BackendChoice, MAX_BUDGET, MeasureSettings, ModelChoice, Precision, RunSettings, SweepAxis, View,
     };
@@ -233,13 +236,13 @@ mod tests {
                 proptest::collection::vec(variant, 0..=4),
             ),
             (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..10),
-            (prop_oneof![Just(0f32), 0.1f32..5.0], 0usize..3, 0usize..100, 0usize..3, 1..=MAX_BUDGET),
+            (prop_oneof![Just(0f32), 0.1f32..5.0], 0usize..2, 0usize..3, 0usize..100, 0usize..3, 1..=MAX_BUDGET),
         )
             .prop_map(
                 |(
                     ((model, other, loading), prompt, chat, plan, compare),
                     (tokens, temp, top_k, top_p, seed, backend, view),
-                    (analysis, sweep, sample, search, budget),
+                    (analysis, importance, sweep, sample, search, budget),
                 )| Settings {
                     models: ModelChoice {
                         model,
@@ -248,7 +251,18 @@ mod tests {
                         precision: Precision::VARIANTS[loading / 2],
                         backend: BackendChoice::VARIANTS[backend],
                     },
-                    run: RunSettings { prompt, chat, plan, tokens, temp, top_k, top_p, seed, analysis },
+                    run: RunSettings {
+                        prompt,
+                        chat,
+                        plan,
+                        tokens,
+                        temp,
+                        top_k,
+                        top_p,
+                        seed,
+                        analysis,
+                        importance: ImportanceInput::VARIANTS[importance],
+                    },
                     measure: MeasureSettings {
                         compare,
                         sweep: SweepAxis::VARIANTS[sweep],

@@ -7,7 +7,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::sampling::Sampling;
 use crate::model::source::{DEFAULT_HUB, is_hub};
-use crate::prune::{DroppedSublayers, MatrixGroup, PruningPlan};
+use crate::prune::{DroppedSublayers, ImportanceInput, MatrixGroup, PruningPlan};
 
 /// Most tokens that one run may generate.
 pub const MAX_TOKENS: usize = 256;
@@ -195,6 +195,8 @@ pub struct RunSettings {
     pub seed: u64,
     /// Temperature of the analysis; 0 is the decoding temperature, or 1 if decoding is greedy.
     pub analysis: f32,
+    /// What the importance of sublayers compares.
+    pub importance: ImportanceInput,
 }
 
 impl Default for RunSettings {
@@ -209,6 +211,7 @@ impl Default for RunSettings {
             top_p: 1.0,
             seed: 1,
             analysis: 0.0,
+            importance: ImportanceInput::default(),
         }
     }
 }
@@ -347,6 +350,7 @@ mod tests {
                 "quant" => "rtn4-g64".into(),
                 "layers" => "1-2".into(),
                 "on" | "search" => "mlp".into(),
+                "importance" => "normed".into(),
                 "compare" => serde_json::json!([{ "name": "x", "drop": "a1" }]),
                 _ => match value {
                     serde_json::Value::Bool(value) => (!value).into(),

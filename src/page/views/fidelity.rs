@@ -1,0 +1,41 @@
+//! How far the pruned and the repaired model are from the dense one on a text, measured on demand.
+
+use leptos::prelude::*;
+
+use super::super::state::AppState;
+use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::figure::fidelity::{COLUMNS, rows, summary};
+use prunescope_protocol::messages::Measurement;
+
+/// The button, the table and what it is of.
+#[component]
+pub(super) fn Fidelity() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let running = move || state.measurements.wanted.get() == Some(Measurement::Fidelity);
+    let table = move || {
+        state.results.fidelity().with(|report| {
+            let report = report.as_ref()?;
+            let body = rows(report).into_iter().map(|[model, numbers @ ..]| {
+                view! { <tr><th scope="row">{model}</th>{numbers.map(|number| view! { <td>{number}</td> }).collect_view()}</tr> }
+            });
+            Some(view! {
+                <p class="sentence" id="fidelity-summary">{summary(report)}</p>
+                <div class="scroll" tabindex="0" role="region" aria-label="Distance from the dense model">
+                    <table id="fidelity-table">
+                        <thead><tr>{COLUMNS.map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
+                        <tbody>{body.collect_view()}</tbody>
+                    </table>
+                </div>
+            })
+        })
+    };
+    view! {
+        <div class="options">
+            <button id="fidelity" disabled=running on:click=move |_| state.start_measurement(Measurement::Fidelity)>
+                "Compare on a text"
+            </button>
+            <span class="hint">"How far the pruned and, if there is one, the repaired model are from the dense one at every word of a text, whatever the prompt."</span>
+        </div>
+        {table}
+    }
+}
