@@ -45,9 +45,6 @@ impl AppState {
             Asker::Visitor | Asker::Agreed => claims.visitor_changed(&before, &settings),
         });
         self.settings.set(settings.clone());
-        if let Some(form) = settings.run.plan.repair {
-            self.repair_form.set(Some(form));
-        }
         address::write(&settings, self.embedded, entry);
         if settings.run.importance != before.run.importance {
             // The points of the sweep drop what was least important.

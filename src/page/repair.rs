@@ -13,12 +13,11 @@ use prunescope_protocol::prune::Repair;
 const FIRST_FORM: Repair = Repair::Scale;
 
 impl AppState {
-    /// Called when it is known what the full map would leave: it takes over if it is better and the visitor pressed the button without
-    /// choosing a form.
+    /// Called when it is known what the full map would leave: it takes over if it is better and the form is the page's choice.
     pub(super) fn take_full_repair(&self) {
         let is_better = self.results.full_repair().with_untracked(|full| full.is_some_and(|full| full.is_better()));
         let is_first = self.settings.with_untracked(|settings| settings.run.plan.repair == Some(FIRST_FORM));
-        if is_better && is_first && self.repair_grows.get_value() {
+        if is_better && is_first && self.repair_form.get_untracked().is_none() {
             self.change(HistoryEntry::Same, |settings| settings.run.plan.repair = Some(Repair::Full));
         }
     }
@@ -33,9 +32,6 @@ pub(super) fn OfferRepair() -> impl IntoView {
     });
     let form = state.repair_form;
     let repair = move |_| {
-        if form.with_untracked(Option::is_none) {
-            state.repair_grows.set_value(true);
-        }
         let form = form.get_untracked().unwrap_or(FIRST_FORM);
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(form));
     };
@@ -56,7 +52,7 @@ pub(super) fn RepairControls() -> impl IntoView {
     let form = move || state.settings.with(|settings| settings.run.plan.repair);
     let choose = move |event| {
         let form = event_target_value(&event).parse::<Repair>().ok();
-        state.repair_grows.set_value(false);
+        state.repair_form.set(form);
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = form);
     };
     let forms = move || {
@@ -75,7 +71,10 @@ pub(super) fn RepairControls() -> impl IntoView {
     };
     let full = move || state.results.full_repair().get().zip(form());
     let is_offered = move || full().is_some_and(|(full, form)| full.is_better() && form != Repair::Full);
-    let use_full = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(Repair::Full));
+    let use_full = move |_| {
+        state.repair_form.set(Some(Repair::Full));
+        state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(Repair::Full));
+    };
     let answers = move || state.results.own_answers().with(|answers| answers.values().cloned().collect::<Vec<_>>());
     let undo = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.repair = None);
     view! {

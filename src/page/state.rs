@@ -103,7 +103,8 @@ pub(super) struct AppState {
     pub embedded: bool,
     /// Whether the view is shown above the texts.
     pub view_first: bool,
-    /// The form of repair that was used last; `None` before the first.
+    /// The form of repair that the visitor, or the link that opened the page, chose. `None` leaves it to the page: the one that takes
+    /// seconds, then the full map if it is better.
     pub repair_form: RwSignal<Option<Repair>>,
     /// Why this visit uses the CPU whatever the settings say: the GPU failed, computed wrong numbers or was slower, or the visitor
     /// pressed the button.
@@ -118,8 +119,6 @@ pub(super) struct AppState {
     pub stopping: StoredValue<Option<u32>>,
     /// Promises of results that scripts wait for.
     pub waiting: StoredValue<Pending, LocalStorage>,
-    /// Whether the full map may take the place of the smaller repair: the visitor asked for a repair, but for no form of it.
-    pub repair_grows: StoredValue<bool>,
 }
 
 impl AppState {
@@ -154,7 +153,6 @@ impl AppState {
             download_pace: StoredValue::new(DownloadPace::default()),
             stopping: StoredValue::new(None),
             waiting: StoredValue::new_local(Pending::default()),
-            repair_grows: StoredValue::new(false),
         }
     }
 
