@@ -17,5 +17,5 @@ pub use own_answers::OwnAnswer;
 pub use part_error::PartError;
 pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
 pub use quantization::{Quantization, QuantizationMethod};
-pub use repair::Repair;
+pub use repair::{HeadPart, HeadRepair, Repair, Repairs};
 pub use sparsity::{Pattern, Sparsity, SparsityMethod};
