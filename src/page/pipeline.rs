@@ -160,9 +160,9 @@ fn verdict(state: AppState) -> String {
         return format!("{numbers}.");
     }
     let repaired = state.results.repaired_next_token().with(|next| next.as_ref().map(|next| next.metrics));
-    if let Some(repaired) =
-        repaired.filter(|_| state.results.repair().with(|repair| repair.as_ref().is_some_and(|repair| repair.applied)))
-    {
+    if let Some(repaired) = repaired.filter(|_| {
+        state.results.repair().with(|repair| repair.as_ref().is_some_and(|repair| repair.changes_the_model()))
+    }) {
         let is_done = state.results.report().with(Option::is_some);
         let texts = match state.repaired_divergence() {
             None if is_done => "; the repaired model writes the dense model's text again",

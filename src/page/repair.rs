@@ -1,4 +1,4 @@
-//! The switch that repairs a pruned model, the form of its maps, and what they gain.
+//! The switch that repairs a pruned model, the form of its maps, the repair of its head, and what they gain.
 
 use leptos::prelude::*;
 
@@ -7,7 +7,7 @@ use super::state::AppState;
 use super::status::Progress;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::repair::{full_map, summary};
-use prunescope_protocol::prune::Repair;
+use prunescope_protocol::prune::{HeadRepair, Repair};
 
 /// The form that the button chooses: it takes seconds.
 const FIRST_FORM: Repair = Repair::Scale;
@@ -23,7 +23,7 @@ impl AppState {
     }
 }
 
-/// Offers to repair, if sublayers are dropped and nothing replaces them.
+/// Offers to repair: dropped sublayers if nothing replaces them, the head if only weights are pruned.
 #[component]
 pub(super) fn OfferRepair() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -31,6 +31,14 @@ pub(super) fn OfferRepair() -> impl IntoView {
         state.settings.with(|settings| !settings.run.plan.drop.is_empty() && settings.run.plan.repair.is_none())
     });
     let form = state.repair_form;
+    let offers_head = Memo::new(move |_| {
+        state.settings.with(|settings| {
+            let plan = &settings.run.plan;
+            plan.drop.is_empty() && plan.edits_weights() && plan.head.is_none()
+        })
+    });
+    let repair_head =
+        move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.head = Some(HeadRepair::Both));
     let repair = move |_| {
         let form = form.get_untracked().unwrap_or(FIRST_FORM);
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(form));
@@ -40,6 +48,12 @@ pub(super) fn OfferRepair() -> impl IntoView {
             <p class="offer">
                 <button id="repair" class="primary" on:click=repair>"Repair"</button>
                 <span>{move || format!("puts {} in place of each sublayer that is switched off. It takes seconds, no training.", form.get().unwrap_or(FIRST_FORM).name())}</span>
+            </p>
+        </Show>
+        <Show when=move || offers_head.get()>
+            <p class="offer">
+                <button id="repair-head" on:click=repair_head>"Calibrate the head"</button>
+                <span>"fits an offset of h and one temperature of the logits. It takes seconds, no training."</span>
             </p>
         </Show>
     }
@@ -55,6 +69,19 @@ pub(super) fn RepairControls() -> impl IntoView {
         state.repair_form.set(form);
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = form);
     };
+    let drops = Memo::new(move |_| state.settings.with(|settings| !settings.run.plan.drop.is_empty()));
+    let head = move || state.settings.with(|settings| settings.run.plan.head);
+    let choose_head = move |event| {
+        let head = event_target_value(&event).parse::<HeadRepair>().ok();
+        state.change(HistoryEntry::New, |settings| settings.run.plan.head = head);
+    };
+    let heads = move || {
+        let options = HeadRepair::ALL.into_iter().map(|(offered, key, text)| {
+            view! { <option value=key selected=head() == Some(offered)>{format!("head: {text}")}</option> }
+        });
+        let as_it_is = view! { <option value="" selected=head().is_none()>"head as it is"</option> };
+        (as_it_is, options.collect_view())
+    };
     let forms = move || {
         // A form that came with a link may be none of those that are offered.
         let own = form().filter(|form| !Repair::OFFERED.contains(form));
@@ -67,7 +94,12 @@ pub(super) fn RepairControls() -> impl IntoView {
             };
             view! { <option value=offered.to_string() selected=form() == Some(offered)>{text}</option> }
         });
-        options.collect_view()
+        // With a repair of the head alone, dropped sublayers stay out.
+        let nothing = form().is_none().then(|| view! { <option value="" selected=true>"nothing"</option> });
+        (nothing, options.collect_view())
+    };
+    let undo = move |_| {
+        state.change(HistoryEntry::New, |settings| settings.run.plan = settings.run.plan.unrepaired());
     };
     let full = move || state.results.full_repair().get().zip(form());
     let is_offered = move || full().is_some_and(|(full, form)| full.is_better() && form != Repair::Full);
@@ -76,10 +108,12 @@ pub(super) fn RepairControls() -> impl IntoView {
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(Repair::Full));
     };
     let answers = move || state.results.own_answers().with(|answers| answers.values().cloned().collect::<Vec<_>>());
-    let undo = move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.repair = None);
     view! {
         <p class="repair-controls">
-            <select id="repair-form" aria-label="What replaces each dropped sublayer" on:change=choose>{forms}</select>
+            <Show when=move || drops.get()>
+                <select id="repair-form" aria-label="What replaces each dropped sublayer" on:change=choose>{forms}</select>
+            </Show>
+            <select id="head-form" aria-label="What is repaired at the head" on:change=choose_head>{heads}</select>
             <button id="no-repair" class="chip" on:click=undo>"Without repair"</button>
             <Progress of_run=true id="repair-progress"/>
         </p>

@@ -307,7 +307,7 @@ test("a link restores everything, and says what it ignores", async () => {
   const first = await open(browser, `${server.site}?${query}`);
   await finished(first);
   const settings = await first.evaluate(() => window.prunescope.settings());
-  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, importance: "residual", compare: [], sweep: "layers", sample: 20, search: "all", budget: 8 });
+  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", head: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, importance: "residual", compare: [], sweep: "layers", sample: 20, search: "all", budget: 8 });
   assert.equal(await first.getAttribute("#tab-tokens", "aria-selected"), "true");
   const text = await first.textContent("#pruned-text");
   await first.context().grantPermissions(["clipboard-read", "clipboard-write"]);

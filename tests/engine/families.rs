@@ -15,7 +15,7 @@ use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
 use prunescope_engine::experiment::forward::{Pass, forward_pair, last_outputs};
 use prunescope_engine::experiment::pruned_decoder::PrunedDecoder;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::replacement::{Replacement, Replacements, Scale};
+use prunescope_engine::model::replacement::{HeadMap, Replacement, Replacements, Scale};
 use prunescope_engine::model::{Decoder, LoadedModel};
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::{Family, Matrix, Sublayer, SublayerKind};
@@ -109,7 +109,9 @@ fn check_pair<C: Compute>(family: &str, compute: &C) {
     let row = |value: f32| Tensor::<2>::full([1, decoder.config.hidden], value, &compute.device());
     let scale = Replacement::Scale(Box::new(Scale { factor: row(0.3), bias: row(-0.1) }));
     let replacements = Replacements::new([(Sublayer::attention(last), scale)].into());
-    let replaced = dropped.with_replacements(replacements, RepairReport::default());
+    let replaced = dropped.with_replacements(replacements.clone(), RepairReport::default());
+    let head = HeadMap { bias: Some(row(0.2)), temperature: 0.8 };
+    let with_head = dropped.with_replacements(replacements.with_head(head), RepairReport::default());
     let start = ids.len();
     let control = Control::unstoppable();
     let alone = |model: &PrunedDecoder<C>, token: Option<u32>| {
@@ -118,13 +120,13 @@ fn check_pair<C: Compute>(family: &str, compute: &C) {
             block_on(Pass::pruned(model, 0, start).last(decoder.embed(ids, start), cache, &control)).unwrap()
         };
         read(&ids, 0, &mut cache);
-        let spaces = token.map(|token| last_outputs(decoder, &read(&[token], start, &mut cache.clone())));
+        let spaces = token.map(|token| last_outputs(&model.decoder, &read(&[token], start, &mut cache.clone())));
         (cache, spaces.map(|spaces| crate::common::values(spaces.logits)))
     };
     let first = decoder.residual_input(Sublayer::attention(last));
     let mut errors = Errors::new(format!("{family}, {compute:?}"));
     for (model, token, own) in
-        [(&dropped, 1, Some(2)), (&dropped, 3, None), (&replaced, 1, Some(2)), (&replaced, 3, None)]
+        [(&dropped, 1, Some(2)), (&dropped, 3, None), (&replaced, 1, Some(2)), (&with_head, 3, None)]
     {
         let (mut cache, wanted) = alone(&dense, Some(token));
         let (mut pruned_cache, wanted_pruned) = alone(model, Some(own.unwrap_or(token)));

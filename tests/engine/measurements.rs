@@ -12,6 +12,7 @@ use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::{Matrix, Sublayer};
+use prunescope_protocol::prune::HeadPart;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::results::{RunReport, SweepLine, SweepPoint};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
@@ -568,6 +569,24 @@ fn a_repair_that_does_not_help_is_not_applied() {
     assert!(!repaired.report.applied && repaired.report.kl_repaired > repaired.report.kl_pruned);
     assert_eq!(repaired.report.numbers, 0);
     assert_eq!((&repaired.next_token, &repaired.generation), (&report.next_token, &report.generation));
+}
+
+/// The head is repaired after any pruning, and only in the repaired model: the edited weights that plans share are not.
+#[test]
+fn the_head_of_an_edited_model_is_repaired_apart() {
+    let mut session = session();
+    let (pruned, _) = run(&mut session, &settings("rtn2-g32"));
+    let (report, _) = run(&mut session, &settings("rtn2-g32_head-both_repair-scale"));
+    let repaired = report.repaired.expect("a repaired model");
+    assert_eq!((&report.next_token, &report.generation), (&pruned.next_token, &pruned.generation));
+    let found = &repaired.report;
+    assert!(found.repair.is_empty() && !found.applied, "nothing is dropped, so nothing is replaced");
+    assert_eq!(found.head.iter().map(|step| step.part).collect::<Vec<_>>(), [HeadPart::Bias, HeadPart::Temperature]);
+    let differs = repaired.next_token.metrics != report.next_token.metrics;
+    assert_eq!(differs, found.changes_the_model());
+    let (again, _) = run(&mut session, &settings("rtn2-g32"));
+    assert!(again.repaired.is_none());
+    assert_eq!((&again.next_token, &again.generation), (&pruned.next_token, &pruned.generation));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Repair of dropped sublayers against an independent program, `tests/reference/repair.py`.
+//! Repair of dropped sublayers and of the head against an independent program, `tests/reference/repair.py`.
 //!
 //! `make reference` computes the expected numbers into `target/reference/`.
 
@@ -10,6 +10,7 @@ use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::repair::FitSize;
 use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
+use prunescope_protocol::prune::HeadPart;
 use prunescope_protocol::results::{Fidelity, FidelityReport, RepairReport};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings};
 use serde::Deserialize;
@@ -27,21 +28,48 @@ struct Reference {
 struct Case {
     plan: String,
     repair: String,
+    #[serde(default)]
+    head: String,
     tokens: usize,
     kl_pruned: f32,
     kl_repaired: f32,
+    steps: Vec<Step>,
     pruned: Fidelity,
     repaired: Fidelity,
 }
 
+/// One part of the head's repair.
+#[derive(Deserialize)]
+struct Step {
+    part: HeadPart,
+    value: f32,
+    kl_before: f32,
+    kl_after: f32,
+}
+
+impl Case {
+    /// The plan in text form.
+    fn plan(&self) -> String {
+        let mut plan = self.plan.clone();
+        for (part, value) in [("repair", &self.repair), ("head", &self.head)] {
+            if !value.is_empty() {
+                plan += &format!("_{part}-{value}");
+            }
+        }
+        plan
+    }
+}
+
 /// Largest relative error of a divergence or a loss.
 const TOLERANCE: f64 = 1e-3;
+/// The same for the temperature and the length of the offset, which the reference finds by another search.
+const HEAD_TOLERANCE: f64 = 5e-3;
 /// The same for the low-rank form, whose leading eigenvectors are found by iteration.
 const RANK_TOLERANCE: f64 = 2e-2;
 
 /// What the engine finds for a plan: the fit's report, and the fidelity.
 fn measure<C: Compute>(session: &mut Session<C>, case: &Case) -> (RepairReport, FidelityReport) {
-    let plan = format!("{}_repair-{}", case.plan, case.repair).parse().unwrap();
+    let plan = case.plan().parse().unwrap();
     let settings = RunSettings { plan, chat: false, ..RunSettings::default() };
     session.fit_repairs_on(FitSize { tokens: Some(case.tokens), answers: Some(0) });
     let control = Control::unstoppable();
@@ -62,7 +90,7 @@ fn check<C: Compute>(session: &mut Session<C>, name: &str) {
     assert!(reference.cases.len() >= 2);
     let mut errors = Errors::new(name);
     for case in &reference.cases {
-        let place = format!("{name}, {} repaired by {} on {} tokens", case.plan, case.repair, case.tokens);
+        let place = format!("{name}, {} on {} tokens", case.plan(), case.tokens);
         let (report, fidelity) = measure(session, case);
         assert_eq!((report.fit_tokens, report.held_out_tokens), (case.tokens, case.tokens / 3), "{place}");
         assert_eq!(report.applied, case.kl_repaired < case.kl_pruned, "{place}");
@@ -72,7 +100,8 @@ fn check<C: Compute>(session: &mut Session<C>, name: &str) {
         } else {
             ("bias, scale and full", TOLERANCE)
         };
-        let repaired = if report.applied { case.repaired } else { case.pruned };
+        check_head(&mut errors, &report, case, &place);
+        let repaired = if report.changes_the_model() { case.repaired } else { case.pruned };
         let pairs = [
             (report.kl_pruned, case.kl_pruned),
             (report.kl_repaired, case.kl_repaired),
@@ -93,6 +122,24 @@ fn check<C: Compute>(session: &mut Session<C>, name: &str) {
         let ties = f64::from((found.same_top - repaired.same_top).abs()) * reference.ids.len() as f64;
         errors.check("positions with another likeliest token", ties, 2.01, &place);
     }
+}
+
+/// The parts of the head's repair; what does not lower the divergence is not applied.
+fn check_head(errors: &mut Errors, report: &RepairReport, case: &Case, place: &str) {
+    assert_eq!(report.head.len(), case.steps.len(), "{place}");
+    for (found, wanted) in report.head.iter().zip(&case.steps) {
+        assert_eq!((found.part, found.applied), (wanted.part, wanted.kl_after < wanted.kl_before), "{place}");
+        let pairs = [
+            ("the head's values", found.value, wanted.value, HEAD_TOLERANCE),
+            ("the head's divergences", found.kl_before, wanted.kl_before, TOLERANCE),
+            ("the head's divergences", found.kl_after, wanted.kl_after, TOLERANCE),
+        ];
+        for (kind, found, wanted, tolerance) in pairs {
+            let error = f64::from((found - wanted).abs()) / f64::from(wanted.abs()).max(1e-3);
+            errors.check(kind, error, tolerance, &format!("{place}: {found} for {wanted}"));
+        }
+    }
+    assert!(report.kl() <= report.kl_pruned, "{place}");
 }
 
 fn check_model(path: &Path, name: &str) {

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{
-    DroppedSublayers, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
+    DroppedSublayers, HeadRepair, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
 use strum::VariantArray;
@@ -126,6 +126,9 @@ pub(crate) struct Experiment {
     /// What replaces each dropped sublayer: bias, scale, full, or a rank (rank32).
     #[arg(long, value_name = "FORM")]
     repair: Option<Repair>,
+    /// What is repaired at the head, whatever is pruned: temperature, bias or both.
+    #[arg(long, value_name = "PART")]
+    head: Option<HeadRepair>,
     /// Number of calibration tokens that a repair is fitted on; a third as many after them are kept out to check it.
     #[arg(long, value_name = "N")]
     pub fit_tokens: Option<usize>,
@@ -209,6 +212,7 @@ impl Experiment {
         let plan = PruningPlan {
             drop: self.drop.clone().unwrap_or(file.drop),
             repair: self.repair.or(file.repair),
+            head: self.head.or(file.head),
             sparse: self.sparse.or(file.sparse),
             quant: self.quant.or(file.quant),
             on: self.on.unwrap_or(file.on),

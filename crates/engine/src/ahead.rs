@@ -10,7 +10,7 @@ use crate::experiment::{Control, ExperimentError};
 use crate::session::Session;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
-use prunescope_protocol::prune::{PruningPlan, Repair};
+use prunescope_protocol::prune::{PruningPlan, Repair, Repairs};
 use prunescope_protocol::results::FullRepair;
 use prunescope_protocol::settings::RunSettings;
 
@@ -78,8 +78,9 @@ impl<C: Compute> Session<C> {
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
-        let plan = &settings.plan;
-        if plan.repairs().is_none_or(|repair| repair == Repair::Full) {
+        // Without the repair of the head, which would be another for each.
+        let plan = &PruningPlan { head: None, ..settings.plan.clone() };
+        if plan.repairs().is_none_or(|repairs| repairs.sublayers == Some(Repair::Full)) {
             return Ok(());
         }
         let key = self.key(plan);
@@ -90,8 +91,9 @@ impl<C: Compute> Session<C> {
                 let present = self.pruned_decoder(plan, control, tell).await?;
                 let full = PruningPlan { repair: Some(Repair::Full), ..plan.clone() };
                 let full = self.pruned_decoder(&full, control, tell).await?.report.repair.unwrap_or_default();
+                let of_full = Repairs { sublayers: Some(Repair::Full), head: None };
                 // The texts of the full map's fit, which end with tokens that the smaller fit has not seen either.
-                let text = self.texts_of_fit(Repair::Full, control, tell).await?;
+                let text = self.texts_of_fit(of_full, control, tell).await?;
                 let kl_present = held_out_kl(&self.model.decoder, &present, &text, control).await?;
                 FullRepair { tokens: full.held_out_tokens, kl_present, kl_full: full.kl_repaired }
             }

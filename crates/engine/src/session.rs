@@ -30,7 +30,7 @@ use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::DecoderConfig;
 use prunescope_protocol::model::sampling::Sampling;
 use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
-use prunescope_protocol::prune::{Importance, ImportanceInput, PruningPlan, Repair};
+use prunescope_protocol::prune::{Importance, ImportanceInput, PruningPlan, Repairs};
 use prunescope_protocol::results::{
     ComparedModel, ComparedPosition, DeviceCheck, FullRepair, LayerTransition, ModelInfo, NotFinite, OtherModel,
     RepairReport, RepairedResult, RunReport, SwitchEffect, VariantResult,
@@ -269,14 +269,15 @@ impl<C: Compute> Session<C> {
 
     /// The cache key of the model variant that a plan gives.
     pub(crate) fn key(&self, plan: &PruningPlan) -> VariantKey {
-        let repair = plan.repairs();
-        let calibration = self.calibration_text.clone().filter(|_| plan.edits_weights() || repair.is_some());
+        let repairs = plan.repairs();
+        let calibration = self.calibration_text.clone().filter(|_| plan.edits_weights() || repairs.is_some());
+        let (repair, head) = repairs.map_or((None, None), |repairs| (repairs.sublayers, repairs.head));
         VariantKey {
             other: self.other.is_some(),
             // A repair of nothing is none.
-            plan: PruningPlan { repair, ..plan.clone() },
+            plan: PruningPlan { repair, head, ..plan.clone() },
             calibration,
-            fit_size: repair.map_or(FitSize::default(), |_| self.fit_size),
+            fit_size: repairs.map_or(FitSize::default(), |_| self.fit_size),
         }
     }
 
@@ -377,26 +378,26 @@ impl<C: Compute> Session<C> {
         let key = self.key(plan);
         let pruned = self.unrepaired_decoder(&key, control, tell).await?;
         match key.plan.repairs() {
-            Some(repair) => self.repair(pruned, repair, control, tell).await,
+            Some(repairs) => self.repair(pruned, repairs, control, tell).await,
             None => Ok(pruned),
         }
     }
 
-    /// A pruned decoder with replacements of its dropped sublayers, cached or fitted now.
+    /// A pruned decoder with its repairs, cached or fitted now.
     async fn repair(
         &mut self,
         pruned: PrunedDecoder<C>,
-        repair: Repair,
+        repairs: Repairs,
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<PrunedDecoder<C>, ExperimentError> {
         if let Some((_, replacements, report)) = self.repairs.iter().find(|(key, ..)| *key == pruned.key) {
             return Ok(pruned.with_replacements(replacements.clone(), report.clone()));
         }
-        let text_key = self.fit_text_key(repair);
-        let mut fit_text = self.texts_of_fit(repair, control, tell).await?;
+        let text_key = self.fit_text_key(repairs);
+        let mut fit_text = self.texts_of_fit(repairs, control, tell).await?;
         let mut progress = |what: &str, done, total| tell(RunEvent::Working { what: what.into(), done, total });
-        let fitted = fit_repair(&self.model.decoder, &pruned, repair, &mut fit_text, control, &mut progress).await;
+        let fitted = fit_repair(&self.model.decoder, &pruned, repairs, &mut fit_text, control, &mut progress).await;
         // Without a stream there is nothing to keep, and a large text does not replace a small one with its stream.
         if fit_text.keeps_stream() {
             self.fit_text.set(text_key, fit_text);
@@ -412,11 +413,11 @@ impl<C: Compute> Session<C> {
     /// The texts that a repair is fitted on, taken out of the cache or made.
     pub(crate) async fn texts_of_fit(
         &mut self,
-        repair: Repair,
+        repairs: Repairs,
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<FitText, ExperimentError> {
-        let key = self.fit_text_key(repair);
+        let key = self.fit_text_key(repairs);
         // Taking one that is cached for another key would lose it.
         if self.fit_text.get(&key).is_some()
             && let Some(known) = self.fit_text.take(&key)
@@ -429,8 +430,8 @@ impl<C: Compute> Session<C> {
     }
 
     /// The cache key of the texts that a repair is fitted on.
-    fn fit_text_key(&self, repair: Repair) -> FitTextKey {
-        let (tokens, answers) = self.fit_size.of(repair);
+    fn fit_text_key(&self, repairs: Repairs) -> FitTextKey {
+        let (tokens, answers) = self.fit_size.of(repairs);
         (self.calibration_text.clone(), tokens, answers)
     }
 

@@ -153,9 +153,15 @@ pub async fn forward_pair<C: Compute>(
         });
     }
     stream.extend(both.iter().map(|both| row(both, 0)));
-    let hidden = decoder.final_norm(both[both.len() - 1].clone());
-    let logits = decoder.logits(hidden.clone());
-    let spaces = [0, 1].map(|at| ModelOutputs { hidden: row(&hidden, at), logits: row(&logits, at) });
+    let mut hidden = decoder.norm.forward(both[both.len() - 1].clone());
+    if decoder.head_map.bias.is_some() {
+        hidden = Tensor::cat(vec![row(&hidden, 0), decoder.head_map.hidden(row(&hidden, 1))], 0);
+    }
+    let logits = decoder.unrepaired_logits(hidden.clone());
+    let [z, pruned_z] = [0, 1].map(|at| row(&logits, at));
+    // Only the pruned model's head is repaired.
+    let logits = [z, decoder.head_map.logits(pruned_z)];
+    let spaces = [0, 1].map(|at| ModelOutputs { hidden: row(&hidden, at), logits: logits[at].clone() });
     Ok((stream, spaces))
 }
 

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use super::repair::FitSize;
 use crate::compute::Compute;
 use crate::model::Decoder;
-use crate::model::replacement::Replacements;
+use crate::model::replacement::{HeadMap, Replacements};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{Footprint, PruningPlan};
 use prunescope_protocol::results::{RepairReport, WeightReport};
@@ -36,7 +36,7 @@ impl VariantKey {
         !self.other && self.plan.is_dense()
     }
 
-    /// The key without dropped sublayers and their repair: variants that agree in it share their weights.
+    /// The key without dropped sublayers and repairs: variants that agree in it share their weights.
     pub fn weights_only(&self) -> Self {
         Self { plan: self.plan.weights_only(), fit_size: FitSize::default(), ..self.clone() }
     }
@@ -49,7 +49,7 @@ pub struct PrunedDecoder<C: Compute> {
     pub key: VariantKey,
     /// The decoder with edited weights. It still contains the dropped sublayers, which forward passes skip.
     pub decoder: Decoder<C>,
-    /// What replaces dropped sublayers.
+    /// What replaces dropped sublayers. Its map of the head is in the decoder, too.
     pub replacements: Replacements<C>,
     /// Sparsity and change of each edited matrix, and the memory footprint.
     pub report: WeightReport,
@@ -68,19 +68,21 @@ impl<C: Compute> PrunedDecoder<C> {
         Self::unedited(decoder, VariantKey { plan: plan.clone(), ..VariantKey::default() })
     }
 
-    /// The same weights under a variant that differs only in the sublayers it drops; none of them is replaced.
+    /// The same weights under a variant that differs only in the sublayers it drops; nothing is repaired.
     pub fn with_key(&self, key: VariantKey) -> Self {
         let mut out = self.clone();
         out.report.footprint = Footprint::of(&key.plan, &self.decoder.config);
         out.replacements = Replacements::default();
+        out.decoder.head_map = HeadMap::default();
         out.report.repair = None;
         out.key = key;
         out
     }
 
-    /// The same model with replacements of its dropped sublayers, and what is known of them.
+    /// The same model with replacements of its dropped sublayers and a map of its head, and what is known of them.
     pub fn with_replacements(&self, replacements: Replacements<C>, repair: RepairReport) -> Self {
         let mut out = self.clone();
+        out.decoder.head_map = replacements.head().clone();
         out.replacements = replacements;
         out.report.footprint.plan_bytes += repair.bytes();
         out.report.repair = Some(repair);

@@ -10,6 +10,7 @@ use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
 use crate::compute::rope::Rope;
+use crate::model::replacement::HeadMap;
 
 /// One block: an attention and an MLP sublayer.
 #[derive(Clone, Debug)]
@@ -64,6 +65,8 @@ pub struct Decoder<C: Compute> {
     pub norm: Norm<C>,
     /// Separate LM head, `[vocabulary, hidden]`; `None` if tied to the embedding.
     pub head: Option<Linear<C>>,
+    /// The repair of the head; changes nothing in a model as it was loaded.
+    pub head_map: HeadMap,
     /// RoPE of layers with full attention; `None` with learned positions.
     pub rope: Option<Rope>,
     /// RoPE of layers with sliding-window attention; `None` if there are none.
@@ -140,13 +143,23 @@ impl<C: Compute> Decoder<C> {
         }
     }
 
-    /// The hidden state h: the residual stream after the final norm, `[tokens, hidden]`.
+    /// The hidden state h: the residual stream after the final norm (and the head's repair), `[tokens, hidden]`.
     pub fn final_norm(&self, x: Tensor<2>) -> Tensor<2> {
-        self.norm.forward(x)
+        self.head_map.hidden(self.norm.forward(x))
     }
 
-    /// The logits z = W h, `[tokens, vocabulary]`.
+    /// The logits z = W h (and the head's repair), `[tokens, vocabulary]`.
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        self.head_map.logits(self.unrepaired_logits(hidden))
+    }
+
+    /// W h, `[tokens, vocabulary]`.
+    pub fn unrepaired_logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         self.head.as_ref().unwrap_or(&self.embedding).forward(hidden)
+    }
+
+    /// The same decoder with a repair of its head.
+    pub fn with_head_map(&self, head_map: HeadMap) -> Self {
+        Self { head_map, ..self.clone() }
     }
 }

@@ -7,6 +7,7 @@ use prunescope_kernels::attention::AttentionShape;
 use prunescope_protocol::model::DecoderConfig;
 
 use super::decoder::{Block, Decoder};
+use super::replacement::HeadMap;
 use crate::compute::attention::Attention;
 use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
@@ -91,6 +92,7 @@ impl<C: Compute> Parts<C> {
             blocks,
             norm: self.norm("output_norm", &config)?,
             head: self.matrix("output").ok(),
+            head_map: HeadMap::default(),
             rope,
             window_rope,
             config,

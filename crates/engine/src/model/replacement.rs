@@ -1,4 +1,4 @@
-//! What replaces a dropped sublayer: a small map of its normed input.
+//! What repairs a pruned decoder: a small map of the normed input in place of each dropped sublayer, and a map at the head.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -50,29 +50,78 @@ impl<C: Compute> Replacement<C> {
     }
 }
 
-/// Replacements of a decoder's dropped sublayers. Clones share them.
+/// What repairs a decoder's head: h ← h + b, and z = W h / τ. It applies to whatever was pruned before.
 #[derive(Clone, Debug)]
-pub struct Replacements<C: Compute>(Rc<BTreeMap<Sublayer, Replacement<C>>>);
+pub struct HeadMap {
+    /// b, `[1, hidden]`; `None` is 0.
+    pub bias: Option<Tensor<2>>,
+    /// τ.
+    pub temperature: f32,
+}
+
+impl Default for HeadMap {
+    /// The map that changes nothing.
+    fn default() -> Self {
+        Self { bias: None, temperature: 1.0 }
+    }
+}
+
+impl HeadMap {
+    /// h + b, `[rows, hidden]`.
+    pub fn hidden(&self, h: Tensor<2>) -> Tensor<2> {
+        match &self.bias {
+            Some(bias) => h.add(bias.clone()),
+            None => h,
+        }
+    }
+
+    /// z / τ, `[rows, vocabulary]`.
+    pub fn logits(&self, z: Tensor<2>) -> Tensor<2> {
+        if self.temperature == 1.0 { z } else { z.mul_scalar(1.0 / self.temperature) }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_identity(&self) -> bool {
+        self.bias.is_none() && self.temperature == 1.0
+    }
+}
+
+/// Replacements of a decoder's dropped sublayers, and the map of its head. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Replacements<C: Compute> {
+    sublayers: Rc<BTreeMap<Sublayer, Replacement<C>>>,
+    head: HeadMap,
+}
 
 impl<C: Compute> Default for Replacements<C> {
     fn default() -> Self {
-        Self(Rc::default())
+        Self { sublayers: Rc::default(), head: HeadMap::default() }
     }
 }
 
 impl<C: Compute> Replacements<C> {
     /// Replacements by sublayer.
     pub fn new(replacements: BTreeMap<Sublayer, Replacement<C>>) -> Self {
-        Self(Rc::new(replacements))
+        Self { sublayers: Rc::new(replacements), head: HeadMap::default() }
+    }
+
+    /// The same replacements with a map of the head.
+    pub fn with_head(self, head: HeadMap) -> Self {
+        Self { head, ..self }
     }
 
     /// What replaces a sublayer; `None` if nothing does.
     pub fn get(&self, at: Sublayer) -> Option<&Replacement<C>> {
-        self.0.get(&at)
+        self.sublayers.get(&at)
+    }
+
+    /// The map of the head.
+    pub fn head(&self) -> &HeadMap {
+        &self.head
     }
 
     /// Whether no sublayer is replaced.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sublayers.is_empty()
     }
 }

@@ -1,10 +1,25 @@
 //! The repair of a pruned model in words.
 
-use prunescope_protocol::prune::Repair;
-use prunescope_protocol::results::{FullRepair, RepairReport};
+use prunescope_protocol::prune::{HeadPart, Repair};
+use prunescope_protocol::results::{FullRepair, HeadStep, RepairReport};
 
 /// What the repair is and gains, as sentences.
 pub fn summary(report: &RepairReport) -> String {
+    let mut sentences = vec![];
+    if !report.repair.is_empty() {
+        sentences.push(of_sublayers(report));
+    }
+    if !report.head.is_empty() {
+        sentences.push(of_head(report));
+    }
+    if !report.changes_the_model() {
+        sentences.push("The model below is the pruned one.".into());
+    }
+    sentences.join(" ")
+}
+
+/// What the maps in place of dropped sublayers gain.
+fn of_sublayers(report: &RepairReport) -> String {
     let form = report.repair.parse::<Repair>().map_or_else(|_| report.repair.clone(), Repair::name);
     let numbers = format!(
         "on {} tokens that the fit had not seen, KL(dense ‖ pruned) is {:.3} nats without it and {:.3} with it",
@@ -23,8 +38,29 @@ pub fn summary(report: &RepairReport) -> String {
             size(report.bytes())
         )
     } else {
-        format!("Not applied, because it does not help: with {form}, {numbers}. The model below is the pruned one.")
+        format!("Not applied, because it does not help: with {form}, {numbers}.")
     }
+}
+
+/// What each part of the head's repair gains.
+fn of_head(report: &RepairReport) -> String {
+    let parts: Vec<String> = report.head.iter().map(of_part).collect();
+    let (fit, kept_out) = (report.fit_tokens, report.held_out_tokens);
+    let on = if report.repair.is_empty() {
+        format!("fitted on {fit} tokens of the calibration text and checked on {kept_out} others")
+    } else {
+        "on the same tokens".into()
+    };
+    format!("At the head, {on}: {}.", parts.join("; "))
+}
+
+fn of_part(step: &HeadStep) -> String {
+    let what = match step.part {
+        HeadPart::Bias => format!("an offset of h, {:.2} of its length,", step.value),
+        HeadPart::Temperature => format!("dividing the logits by {:.3}", step.value),
+    };
+    let gain = format!("takes KL from {:.3} to {:.3} nats", step.kl_before, step.kl_after);
+    if step.applied { format!("{what} {gain}") } else { format!("{what} {gain}, so it is not applied") }
 }
 
 /// How the full map compares with the smaller repair, as a sentence.
@@ -81,6 +117,7 @@ mod tests {
             kl_pruned: 0.533,
             kl_repaired: 0.322,
             applied: true,
+            head: vec![],
         };
         let sentence = summary(&report);
         assert!(sentence.contains("a scale and a bias, fitted on 256 tokens"), "{sentence}");
@@ -91,7 +128,42 @@ mod tests {
         report.fit_answers = 12;
         assert!(summary(&report).contains("256 tokens of the calibration text and of 12 answers of the dense model;"));
         report.applied = false;
-        assert!(summary(&report).starts_with("Not applied"));
+        let sentence = summary(&report);
+        assert!(sentence.starts_with("Not applied") && sentence.ends_with("The model below is the pruned one."));
+    }
+
+    #[test]
+    fn each_part_of_the_head_has_its_numbers() {
+        let bias = HeadStep {
+            part: HeadPart::Bias,
+            value: 0.214,
+            numbers: 576,
+            kl_before: 0.402,
+            kl_after: 0.365,
+            applied: true,
+        };
+        let temperature = HeadStep {
+            part: HeadPart::Temperature,
+            value: 0.9281,
+            numbers: 0,
+            kl_before: 0.365,
+            kl_after: 0.371,
+            applied: false,
+        };
+        let report = RepairReport {
+            fit_tokens: 256,
+            held_out_tokens: 85,
+            kl_pruned: 0.402,
+            kl_repaired: 0.402,
+            head: vec![bias, temperature],
+            ..RepairReport::default()
+        };
+        assert_eq!(
+            summary(&report),
+            "At the head, fitted on 256 tokens of the calibration text and checked on 85 others: an offset of h, 0.21 of \
+             its length, takes KL from 0.402 to 0.365 nats; dividing the logits by 0.928 takes KL from 0.365 to 0.371 \
+             nats, so it is not applied."
+        );
     }
 
     #[test]

@@ -19,5 +19,5 @@ pub use part_error::PartError;
 pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
 pub use plan_file::{PlanFile, PlanFileError};
 pub use quantization::{Quantization, QuantizationMethod};
-pub use repair::Repair;
+pub use repair::{HeadPart, HeadRepair, Repair, Repairs};
 pub use sparsity::{Pattern, Sparsity, SparsityMethod};

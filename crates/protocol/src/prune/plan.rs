@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::dropped::MAX_LAYER;
 use super::part_error::PartError;
-use super::{DroppedError, DroppedSublayers, Pattern, Quantization, Repair, Sparsity};
+use super::{DroppedError, DroppedSublayers, HeadRepair, Pattern, Quantization, Repair, Repairs, Sparsity};
 use crate::model::{Sublayer, SublayerKind};
 
 /// The matrices that sparsity and quantization apply to.
@@ -82,8 +82,8 @@ impl FromStr for LayerRange {
 
 /// What is removed from a model or rounded (dropped sublayers, sparsity and quantization), and how it is repaired.
 ///
-/// The text form joins its parts with `_`: `a7,a26_repair-scale_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the empty plan
-/// is `dense`.
+/// The text form joins its parts with `_`: `a7,a26_repair-scale_head-both_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the
+/// empty plan is `dense`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PruningPlan {
@@ -92,6 +92,9 @@ pub struct PruningPlan {
     /// What replaces each dropped sublayer; `None` is nothing.
     #[serde(with = "optional_text")]
     pub repair: Option<Repair>,
+    /// What is repaired at the head, whatever is pruned; `None` is nothing.
+    #[serde(with = "optional_text")]
+    pub head: Option<HeadRepair>,
     /// How weights within matrices are removed, if at all.
     #[serde(with = "optional_text")]
     pub sparse: Option<Sparsity>,
@@ -133,19 +136,20 @@ impl PruningPlan {
         self.edits_weights() && inside && self.on.holds(sublayer.kind)
     }
 
-    /// The plan without its dropped sublayers and their repair; it determines the weights.
+    /// The plan without its dropped sublayers and its repairs; it determines the weights.
     pub fn weights_only(&self) -> Self {
-        Self { drop: DroppedSublayers::default(), repair: None, ..self.clone() }
+        Self { drop: DroppedSublayers::default(), ..self.unrepaired() }
     }
 
-    /// The plan without its repair.
+    /// The plan without its repairs.
     pub fn unrepaired(&self) -> Self {
-        Self { repair: None, ..self.clone() }
+        Self { repair: None, head: None, ..self.clone() }
     }
 
-    /// How its dropped sublayers are repaired; `None` if it drops none.
-    pub fn repairs(&self) -> Option<Repair> {
-        self.repair.filter(|_| !self.drop.is_empty())
+    /// How it is repaired: dropped sublayers if it drops any, and the head if it prunes anything. `None` if neither.
+    pub fn repairs(&self) -> Option<Repairs> {
+        let sublayers = self.repair.filter(|_| !self.drop.is_empty());
+        Repairs::new(sublayers, self.head.filter(|_| !self.is_dense()))
     }
 
     /// Index of the first of the sublayers of `layers` blocks at which this plan differs from the dense model, in the
@@ -182,7 +186,7 @@ impl PruningPlan {
                 parts.push(format!("Drop-{count}{letter}"));
             }
         }
-        if let Some(repair) = self.repairs() {
+        if let Some(repair) = self.repairs().and_then(|repairs| repairs.sublayers) {
             parts.push(format!("repair ({repair})"));
         }
         if let Some(sparse) = self.sparse {
@@ -196,11 +200,15 @@ impl PruningPlan {
         if let Some(quant) = self.quant {
             parts.push(format!("{} {}-bit", quant.method.key().to_uppercase(), quant.bits));
         }
+        if let Some(head) = self.repairs().and_then(|repairs| repairs.head) {
+            parts.push(format!("head ({head})"));
+        }
         if parts.is_empty() { "Dense".into() } else { parts.join(" + ") }
     }
 }
 
 const REPAIR: &str = "repair-";
+const HEAD: &str = "head-";
 const ON: &str = "on-";
 const LAYERS: &str = "layers-";
 const DENSE: &str = "dense";
@@ -212,6 +220,7 @@ impl fmt::Display for PruningPlan {
             parts.push(self.drop.to_string());
         }
         parts.extend(self.repair.map(|repair| format!("{REPAIR}{repair}")));
+        parts.extend(self.head.map(|head| format!("{HEAD}{head}")));
         parts.extend(self.sparse.map(|sparse| sparse.to_string()));
         parts.extend(self.quant.map(|quant| quant.to_string()));
         if self.on != MatrixGroup::All {
@@ -230,6 +239,8 @@ impl FromStr for PruningPlan {
         for part in text.split('_').filter(|part| !part.is_empty() && *part != DENSE) {
             if let Some(repair) = part.strip_prefix(REPAIR) {
                 plan.repair = Some(repair.parse()?);
+            } else if let Some(head) = part.strip_prefix(HEAD) {
+                plan.head = Some(head.parse()?);
             } else if let Some(on) = part.strip_prefix(ON) {
                 plan.on = on.parse()?;
             } else if let Some(layers) = part.strip_prefix(LAYERS) {
@@ -292,7 +303,7 @@ mod optional_text {
 pub(crate) mod tests {
     use super::*;
     use crate::prune::quantization::tests::any_quantization;
-    use crate::prune::repair::tests::any_repair;
+    use crate::prune::repair::tests::{any_head_repair, any_repair};
     use crate::prune::sparsity::tests::any_sparsity;
     use proptest::prelude::*;
 
@@ -302,14 +313,16 @@ pub(crate) mod tests {
         (
             proptest::collection::btree_set(0usize..60, 0..20),
             proptest::option::of(any_repair()),
+            proptest::option::of(any_head_repair()),
             proptest::option::of(any_sparsity()),
             proptest::option::of(any_quantization()),
             0usize..3,
             proptest::option::of(range),
         )
-            .prop_map(|(drop, repair, sparse, quant, on, layers)| PruningPlan {
+            .prop_map(|(drop, repair, head, sparse, quant, on, layers)| PruningPlan {
                 drop: DroppedSublayers::of(drop.into_iter().map(Sublayer::from_index)),
                 repair,
+                head,
                 sparse,
                 quant,
                 on: MatrixGroup::ALL[on].0,
@@ -324,8 +337,10 @@ pub(crate) mod tests {
         assert_eq!(name("a7,a26,m3"), "Drop-2A + Drop-1M");
         assert_eq!(name("a7,a26_repair-scale"), "Drop-2A + repair (scale)");
         assert_eq!(name("repair-full"), "Dense", "nothing is dropped, so nothing is repaired");
+        assert_eq!(name("head-both"), "Dense", "nothing is pruned, so nothing is repaired");
         assert_eq!(name("wanda-0.5"), "Wanda 50 %");
         assert_eq!(name("wanda-0.5-owl_gptq3-g64"), "Wanda 50 % OWL + GPTQ 3-bit");
+        assert_eq!(name("wanda-0.5_repair-scale_head-bias"), "Wanda 50 % + head (bias)");
         assert_eq!(name("sparsegpt-2:4_on-mlp"), "SparseGPT 2:4");
         assert_eq!(name("awq4-g64_layers-4-20"), "AWQ 4-bit");
     }
@@ -344,6 +359,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_a_plan_repairs() {
+        let plan = |text: &str| text.parse::<PruningPlan>().unwrap();
+        let both = Repairs { sublayers: Some(Repair::Scale), head: Some(HeadRepair::Both) };
+        assert_eq!(plan("a7_repair-scale_head-both").repairs(), Some(both));
+        let head = Repairs { sublayers: None, head: Some(HeadRepair::Bias) };
+        assert_eq!(plan("repair-scale_head-bias_rtn3-g64").repairs(), Some(head));
+        assert_eq!(plan("repair-scale_head-bias").repairs(), None);
+        let plan = plan("a7_repair-scale_head-both_wanda-0.5");
+        assert_eq!(
+            (plan.unrepaired().to_string(), plan.weights_only().to_string()),
+            ("a7_wanda-0.5".into(), "wanda-0.5".into())
+        );
+    }
+
+    #[test]
     fn parts_that_mean_nothing_say_how_they_are_written() {
         for text in [
             "wanda-0.95",
@@ -357,6 +387,7 @@ pub(crate) mod tests {
             "a7_q3",
             "repair-",
             "repair-x",
+            "head-x",
         ] {
             let message = text.parse::<PruningPlan>().unwrap_err().to_string();
             assert!(message.contains("write"), "{message}");

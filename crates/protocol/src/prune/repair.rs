@@ -3,9 +3,14 @@
 //! A dropped sublayer f is replaced by a map of its normed input u = N(y), where y is the pruned model's residual
 //! stream: y ← y + g(u). The forms of g are from LinearPatch (NeurIPS 2025, channel scaling) and ReplaceMe
 //! (arXiv 2505.02819, a least-squares map).
+//!
+//! Whatever was pruned, the head can be repaired too, before or without these maps: h ← h + b and z ← z / τ, which
+//! calibrates softmax on the dense model's probabilities.
 
 use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use super::part_error::PartError;
 use crate::model::DecoderConfig;
@@ -88,10 +93,95 @@ impl FromStr for Repair {
     }
 }
 
+/// What is repaired at the head of a pruned model: h ← h + b, and z = W h / τ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HeadRepair {
+    /// A temperature τ of the logits.
+    Temperature,
+    /// An offset b of the hidden state.
+    Bias,
+    /// First the offset, then the temperature.
+    Both,
+}
+
+impl HeadRepair {
+    /// All of them, each with its name in the link and for people.
+    pub const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Temperature, "temperature", "temperature of the logits"),
+        (Self::Bias, "bias", "offset of h"),
+        (Self::Both, "both", "offset of h and temperature"),
+    ];
+
+    /// Its parts, in the order in which they are fitted.
+    pub fn parts(self) -> &'static [HeadPart] {
+        match self {
+            Self::Temperature => &[HeadPart::Temperature],
+            Self::Bias => &[HeadPart::Bias],
+            Self::Both => &[HeadPart::Bias, HeadPart::Temperature],
+        }
+    }
+}
+
+/// A part of the head that is repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeadPart {
+    /// A temperature τ of the logits.
+    Temperature,
+    /// An offset b of the hidden state.
+    Bias,
+}
+
+impl HeadPart {
+    /// Numbers kept for it.
+    pub fn numbers(self, config: &DecoderConfig) -> usize {
+        match self {
+            Self::Temperature => 1,
+            Self::Bias => config.hidden,
+        }
+    }
+}
+
+impl fmt::Display for HeadRepair {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(Self::ALL.iter().find(|(part, ..)| part == self).map_or("both", |(_, key, _)| key))
+    }
+}
+
+impl FromStr for HeadRepair {
+    type Err = PartError;
+
+    fn from_str(text: &str) -> Result<Self, PartError> {
+        let found = Self::ALL.into_iter().find(|(_, key, _)| *key == text).map(|(part, ..)| part);
+        found.ok_or_else(|| PartError::new(text, "a repair of the head", "write temperature, bias or both"))
+    }
+}
+
+/// Everything that repairs a pruned model; at least one part is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Repairs {
+    /// What replaces each dropped sublayer.
+    pub sublayers: Option<Repair>,
+    /// What is repaired at the head.
+    pub head: Option<HeadRepair>,
+}
+
+impl Repairs {
+    /// These parts; `None` if both are missing.
+    pub fn new(sublayers: Option<Repair>, head: Option<HeadRepair>) -> Option<Self> {
+        (sublayers.is_some() || head.is_some()).then_some(Self { sublayers, head })
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A strategy for arbitrary repairs of the head.
+    pub(crate) fn any_head_repair() -> impl Strategy<Value = HeadRepair> {
+        (0..HeadRepair::ALL.len()).prop_map(|at| HeadRepair::ALL[at].0)
+    }
 
     /// A strategy for arbitrary repairs.
     pub(crate) fn any_repair() -> impl Strategy<Value = Repair> {
@@ -104,12 +194,17 @@ pub(crate) mod tests {
             let message = text.parse::<Repair>().unwrap_err().to_string();
             assert!(message.contains("write"), "{message}");
         }
+        for text in ["", "Bias", "temperature0.9", "scale"] {
+            let message = text.parse::<HeadRepair>().unwrap_err().to_string();
+            assert!(message.contains("write"), "{message}");
+        }
     }
 
     proptest! {
         #[test]
-        fn writing_and_reading_is_the_identity(repair in any_repair()) {
+        fn writing_and_reading_is_the_identity(repair in any_repair(), head in any_head_repair()) {
             prop_assert_eq!(repair.to_string().parse::<Repair>().unwrap(), repair);
+            prop_assert_eq!(head.to_string().parse::<HeadRepair>().unwrap(), head);
         }
     }
 }

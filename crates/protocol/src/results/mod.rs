@@ -23,7 +23,7 @@ pub use generation::{ComparedPosition, GenerationStep, TokenText, TopTokenText, 
 pub use metrics::Metrics;
 pub use not_finite::{ComparedModel, NotFinite, Place};
 pub use quality::TextQuality;
-pub use repair::{FullRepair, RepairReport, RepairedResult};
+pub use repair::{FullRepair, HeadStep, RepairReport, RepairedResult};
 pub use report::{
     Generation, LayerTransition, ModelInfo, OtherModel, Quality, Report, RunReport, SwitchEffect, VariantResult,
     Written, first_divergence,

@@ -1,9 +1,9 @@
 //! The text form of settings: the page address's query string. Writing and parsing settings is the identity.
 //!
-//! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&repair=scale&sparse=wanda-0.5&on=mlp&layers=4-20&quant=awq4-g64`
-//! `&tokens=&temp=&top_k=&top_p=&seed=&analysis=&importance=&backend=&view=&compare=NAME*PLAN&sweep=&sample=&search=&budget=`; `compare` may be
-//! repeated. A missing part has its default; a malformed part is ignored and named in a notice. An empty query gives
-//! the example.
+//! `?model=&other=&hub=&precision=&prompt=&chat=&drop=a7,a26,m17,b3&repair=scale&head=both&sparse=wanda-0.5&on=mlp`
+//! `&layers=4-20&quant=awq4-g64&tokens=&temp=&top_k=&top_p=&seed=&analysis=&importance=&backend=&view=`
+//! `&compare=NAME*PLAN&sweep=&sample=&search=&budget=`; `compare` may be repeated. A missing part has its default; a malformed part is ignored
+//! and named in a notice. An empty query gives the example.
 
 use std::str::FromStr;
 
@@ -35,6 +35,8 @@ pub fn to_query(settings: &Settings) -> String {
     put("drop", plan.drop.to_string(), false);
     let (same, repair) = text(plan.repair.map(|repair| repair.to_string()));
     put("repair", repair, same);
+    let (same, head) = text(plan.head.map(|head| head.to_string()));
+    put("head", head, same);
     let (same, sparse) = text(plan.sparse.map(|sparse| sparse.to_string()));
     put("sparse", sparse, same);
     put("on", plan.on.to_string(), plan.on == default.run.plan.on);
@@ -89,6 +91,7 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
                 true
             }
             "repair" => optional(&mut settings.run.plan.repair, &value, &mut notices),
+            "head" => optional(&mut settings.run.plan.head, &value, &mut notices),
             "sparse" => optional(&mut settings.run.plan.sparse, &value, &mut notices),
             "on" => part(&mut settings.run.plan.on, &value, &mut notices),
             "layers" => optional(&mut settings.run.plan.layers, &value, &mut notices),

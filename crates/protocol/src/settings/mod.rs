@@ -180,7 +180,7 @@ pub struct RunSettings {
     pub prompt: String,
     /// Whether the prompt goes through the model's chat template.
     pub chat: bool,
-    /// The plan: `drop`, `repair`, `sparse`, `on`, `layers`, `quant`.
+    /// The plan: `drop`, `repair`, `head`, `sparse`, `on`, `layers`, `quant`.
     #[serde(flatten)]
     pub plan: PruningPlan,
     /// Tokens that each model generates.
@@ -346,6 +346,7 @@ mod tests {
                 "hub" => "https://hub.example".into(),
                 "drop" => "a1".into(),
                 "repair" => "scale".into(),
+                "head" => "both".into(),
                 "sparse" => "wanda-0.5".into(),
                 "quant" => "rtn4-g64".into(),
                 "layers" => "1-2".into(),

@@ -1,11 +1,13 @@
-//! Repair of a pruned model: small maps in place of its dropped sublayers, fitted on the calibration text.
+//! Repair of a pruned model: small maps in place of its dropped sublayers and at its head, fitted on the calibration
+//! text.
 //!
 //! The dense model's residual stream x and the pruned model's y go through the sublayers together. At a dropped one with
 //! norm N, a map g is fitted so that y + g(N(y)) comes closest to x behind the sublayer; y goes on with it, so later
-//! fits see earlier repairs. A quarter of the text is kept out of the fits: if the repair does not lower the KL
-//! divergence there, it is not applied.
+//! fits see earlier repairs. The head is fitted last. A quarter of the text is kept out of the fits: the maps, and each
+//! part of the head's repair, are applied only if they lower the KL divergence there.
 
 pub mod fit;
+pub mod head;
 
 use std::collections::BTreeMap;
 
@@ -19,11 +21,11 @@ use crate::compute::attention::Positions;
 use crate::compute::{Compute, KeyValueCache};
 use crate::metrics::read_all;
 use crate::model::Decoder;
-use crate::model::replacement::Replacements;
+use crate::model::replacement::{HeadMap, Replacement, Replacements};
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::Repair;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
-use prunescope_protocol::results::RepairReport;
+use prunescope_protocol::prune::{HeadRepair, Repair, Repairs};
+use prunescope_protocol::results::{HeadStep, RepairReport};
 
 /// Longest sequence that is read at once, in tokens; bounds the time between checkpoints.
 const MAX_SEQUENCE: usize = 512;
@@ -32,6 +34,8 @@ const MAX_SEQUENCE: usize = 512;
 const MAX_KEPT: usize = 512;
 /// Rows of logits that are compared at once; bounds memory and the time between checkpoints.
 const ROWS_AT_ONCE: usize = 8;
+/// Most tokens that the head is fitted on: it keeps few numbers, and every token costs two rows of logits.
+const MAX_HEAD_TOKENS: usize = 256;
 /// Fewest tokens of a calibration text on which a repair can be fitted and checked.
 pub const MIN_TOKENS: usize = 16;
 
@@ -47,10 +51,10 @@ pub struct FitSize {
 impl FitSize {
     /// Tokens of the calibration text, and own answers, for a repair. A few numbers per channel are known after a few
     /// hundred tokens, a map of all channels needs more; the answers take time to write.
-    pub fn of(self, repair: Repair) -> (usize, usize) {
-        let (tokens, answers) = match repair {
-            Repair::Bias | Repair::Scale => (256, 0),
-            Repair::Rank(_) | Repair::Full => (1536, QUESTIONS.len()),
+    pub fn of(self, repairs: Repairs) -> (usize, usize) {
+        let (tokens, answers) = match repairs.sublayers {
+            None | Some(Repair::Bias | Repair::Scale) => (256, 0),
+            Some(Repair::Rank(_) | Repair::Full) => (1536, QUESTIONS.len()),
         };
         (self.tokens.unwrap_or(tokens), self.answers.unwrap_or(answers).min(QUESTIONS.len()))
     }
@@ -159,24 +163,31 @@ fn without_first<'a>(pieces: impl IntoIterator<Item = &'a Tensor<2>>) -> Tensor<
     Tensor::cat(rows.collect(), 0)
 }
 
-/// Fits the replacements of a model's dropped sublayers.
+/// A decoder and residual streams behind its last sublayer, or a part of them.
+type Behind<'a, C, X> = (&'a Decoder<C>, X);
+
+/// Both models' residual streams behind the last sublayer, piece by piece, and what was fitted on the way.
+struct Walked<C: Compute> {
+    /// The dense model's.
+    x: Vec<Tensor<2>>,
+    /// The pruned model's, with replacements.
+    y: Vec<Tensor<2>>,
+    /// The pruned model's before its first change.
+    before: Vec<Tensor<2>>,
+    replacements: BTreeMap<Sublayer, Replacement<C>>,
+}
+
+/// Takes both models through the text, and fits the replacements of the dropped sublayers on the way.
 ///
-/// * `dense`: the dense decoder.
-/// * `model`: the pruned one, without replacements.
-/// * `text`: keeps the dense model's residual stream for the next fit, unless it is large.
-///
-/// Returns the replacements, none if they do not help, and what was measured.
-///
-/// # Errors
-/// [`ExperimentError::Stopped`], or a failing device.
-pub async fn fit_repair<C: Compute>(
+/// * `repair`: their form; `None` leaves the dropped sublayers out.
+async fn walk<C: Compute>(
     dense: &Decoder<C>,
     model: &PrunedDecoder<C>,
-    repair: Repair,
+    repair: Option<Repair>,
     text: &mut FitText,
     control: &Control,
     progress: Progress<'_>,
-) -> Result<(Replacements<C>, RepairReport), ExperimentError> {
+) -> Result<Walked<C>, ExperimentError> {
     let sublayers = dense.config.sublayers();
     let first = model.first_change().unwrap_or(sublayers);
     let (fit_tokens, held_out_tokens) = text.tokens();
@@ -187,8 +198,7 @@ pub async fn fit_repair<C: Compute>(
     let mut x = Streams::new(dense, &text.pieces);
     let mut y = Streams::new(&model.decoder, &text.pieces);
     let mut stream = if is_known { known } else { vec![x.x.clone()] };
-    // The dense stream of the pieces that are kept out, before the first change.
-    let mut unrepaired = y.x[fitted..].to_vec();
+    let mut before = y.x.clone();
     let mut replacements = BTreeMap::new();
     for index in 0..sublayers {
         progress("Fitting the repair", index, sublayers);
@@ -206,40 +216,143 @@ pub async fn fit_repair<C: Compute>(
         if index < first {
             // Both models are the same so far.
             y.x.clone_from(&x.x);
-            unrepaired = y.x[fitted..].to_vec();
-        } else if model.plan().drops(at) {
+            before.clone_from(&x.x);
+        } else if !model.plan().drops(at) {
+            y.pass(at, control).await?;
+        } else if let Some(repair) = repair {
             let u: Vec<_> = y.input.iter().map(|input| model.decoder.normed_input(at, input.clone())).collect();
             let target = without_first(&x.x[..fitted]).sub(without_first(&y.x[..fitted]));
             let map = fit::fit(repair, without_first(&u[..fitted]), target, &dense.compute, control).await?;
             y.x.iter_mut().zip(u).for_each(|(y, u)| *y = map.forward(u, y.clone()));
             replacements.insert(at, map);
-        } else {
-            y.pass(at, control).await?;
         }
     }
     if keeps {
         text.dense = stream;
     }
-    let mut divergences = MeanKl::new();
-    for (at, unrepaired) in (fitted..).zip(unrepaired) {
-        let mut cache = KeyValueCache::new(dense.config.layers);
-        let unrepaired = Pass::pruned(model, first.min(sublayers), 0).last(unrepaired, &mut cache, control).await?;
-        divergences.add((dense, &x.x[at]), (&model.decoder, [&unrepaired, &y.x[at]]), control).await?;
-    }
-    let [before, after] = divergences.mean();
     progress("Fitting the repair", sublayers, sublayers);
-    let applied = after < before;
-    let report = RepairReport {
-        repair: repair.to_string(),
-        fit_tokens,
-        fit_answers: text.answers,
-        held_out_tokens,
-        numbers: if applied { replacements.len() * repair.numbers(&dense.config) } else { 0 },
-        kl_pruned: before,
-        kl_repaired: after,
-        applied,
-    };
-    Ok((if applied { Replacements::new(replacements) } else { Replacements::default() }, report))
+    Ok(Walked { x: x.x, y: y.x, before, replacements })
+}
+
+/// Fits the repairs of a pruned model.
+///
+/// * `dense`: the dense decoder.
+/// * `model`: the pruned one, without repairs.
+/// * `text`: keeps the dense model's residual stream for the next fit, unless it is large.
+///
+/// Returns what helps, and what was measured.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+pub async fn fit_repair<C: Compute>(
+    dense: &Decoder<C>,
+    model: &PrunedDecoder<C>,
+    repairs: Repairs,
+    text: &mut FitText,
+    control: &Control,
+    progress: Progress<'_>,
+) -> Result<(Replacements<C>, RepairReport), ExperimentError> {
+    let Walked { x, mut y, before, replacements } =
+        walk(dense, model, repairs.sublayers, text, control, progress).await?;
+    let (fit_tokens, held_out_tokens) = text.tokens();
+    let fitted = text.fit;
+    let first = model.first_change().unwrap_or(dense.config.sublayers());
+    let pass = Pass::pruned(model, first, 0);
+    let mut report = RepairReport { fit_tokens, fit_answers: text.answers, held_out_tokens, ..RepairReport::default() };
+    let mut found = Replacements::default();
+    if let Some(repair) = repairs.sublayers {
+        let unrepaired = without_maps(&pass, &before[fitted..], control).await?;
+        let versions = [&unrepaired[..], &y[fitted..]];
+        let [before, after] = mean_kl((dense, &x[fitted..]), (&model.decoder, versions), control).await?;
+        let numbers = replacements.len() * repair.numbers(&dense.config);
+        report = RepairReport { repair: repair.to_string(), kl_pruned: before, kl_repaired: after, ..report };
+        report.applied = after < before;
+        if report.applied {
+            (found, report.numbers) = (Replacements::new(replacements), numbers);
+        }
+    } else {
+        let [kl] = mean_kl((dense, &x[fitted..]), (&model.decoder, [&y[fitted..]]), control).await?;
+        (report.kl_pruned, report.kl_repaired) = (kl, kl);
+    }
+    if let Some(head) = repairs.head {
+        if repairs.sublayers.is_some() && !report.applied {
+            // The head is fitted to the model as it will be.
+            y = without_maps(&pass, &before, control).await?;
+        }
+        let (map, steps) =
+            fit_head(head, (dense, &x), (&model.decoder, &y), (fitted, report.kl()), control, progress).await?;
+        found = found.with_head(map);
+        report.head = steps;
+    }
+    Ok((found, report))
+}
+
+/// The pruned model's residual streams behind the last sublayer, without replacements.
+///
+/// * `before`: its streams before the first sublayer of the pass, piece by piece.
+async fn without_maps<C: Compute>(
+    pass: &Pass<'_, C>,
+    before: &[Tensor<2>],
+    control: &Control,
+) -> Result<Vec<Tensor<2>>, ExperimentError> {
+    let mut behind = vec![];
+    for before in before {
+        let mut cache = KeyValueCache::new(pass.decoder.config.layers);
+        behind.push(pass.last(before.clone(), &mut cache, control).await?);
+    }
+    Ok(behind)
+}
+
+/// Fits the parts of the head's repair, each on top of those before it that help.
+///
+/// * `dense`, `pruned`: each decoder with its residual streams behind the last sublayer, piece by piece.
+/// * `fitted`: how many pieces, the first, are fitted on.
+/// * `kl`: the divergence on the other pieces so far.
+///
+/// # Errors
+/// [`ExperimentError::Stopped`], or a failing device.
+async fn fit_head<C: Compute>(
+    head: HeadRepair,
+    (dense, x): Behind<'_, C, &[Tensor<2>]>,
+    (pruned, y): Behind<'_, C, &[Tensor<2>]>,
+    (fitted, mut kl): (usize, f32),
+    control: &Control,
+    progress: Progress<'_>,
+) -> Result<(HeadMap, Vec<HeadStep>), ExperimentError> {
+    let (mut map, mut steps) = (HeadMap::default(), vec![]);
+    let h = dense.final_norm(without_first(&x[..fitted]));
+    let parts = head.parts();
+    for (at, part) in parts.iter().enumerate() {
+        progress("Fitting the head", at, parts.len());
+        let decoder = pruned.with_head_map(map.clone());
+        let pruned_h = decoder.final_norm(without_first(&y[..fitted]));
+        let (candidate, value) = head::fit(*part, (dense, &h), (&decoder, &pruned_h), control).await?;
+        let decoder = pruned.with_head_map(candidate.clone());
+        let [after] = mean_kl((dense, &x[fitted..]), (&decoder, [&y[fitted..]]), control).await?;
+        let applied = after < kl;
+        let numbers = if applied { part.numbers(&dense.config) } else { 0 };
+        steps.push(HeadStep { part: *part, value, numbers, kl_before: kl, kl_after: after, applied });
+        if applied {
+            (map, kl) = (candidate, after);
+        }
+    }
+    progress("Fitting the head", parts.len(), parts.len());
+    Ok((map, steps))
+}
+
+/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, of some versions of a pruned model.
+///
+/// * `dense`, `pruned`: each decoder with its residual streams behind the last sublayer, piece by piece.
+async fn mean_kl<C: Compute, const VERSIONS: usize>(
+    (dense, x): Behind<'_, C, &[Tensor<2>]>,
+    (pruned, versions): Behind<'_, C, [&[Tensor<2>]; VERSIONS]>,
+    control: &Control,
+) -> Result<[f32; VERSIONS], ExperimentError> {
+    let mut divergences = MeanKl::new();
+    for (at, x) in x.iter().enumerate() {
+        divergences.add((dense, x), (pruned, versions.map(|streams| &streams[at])), control).await?;
+    }
+    Ok(divergences.mean())
 }
 
 /// The mean KL(p ‖ p̃) of a model, in nats, on the tokens that a text keeps out of fits.
