@@ -95,7 +95,7 @@ impl<C: Compute> Session<C> {
                 // The texts of the full map's fit, which end with tokens that the smaller fit has not seen either.
                 let text = self.texts_of_fit(of_full, control, tell).await?;
                 let kl_present = held_out_kl(&self.model.decoder, &present, &text, control).await?;
-                FullRepair { tokens: full.held_out_tokens, kl_present, kl_full: full.kl_repaired }
+                FullRepair { tokens: full.held_out_tokens, kl_present, kl_full: full.kl() }
             }
         };
         self.full_repair.set(key, report);
