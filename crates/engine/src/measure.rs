@@ -81,7 +81,7 @@ pub(crate) fn sweep_points(axis: SweepAxis, importance: &Importance) -> Vec<(Swe
 
 /// One requested measurement.
 pub(crate) struct Job<'a> {
-    settings: &'a RunSettings,
+    pub(crate) settings: &'a RunSettings,
     pub(crate) measure: &'a MeasureSettings,
     pub(crate) control: &'a Control,
     pub(crate) tell: &'a mut dyn FnMut(RunEvent),
