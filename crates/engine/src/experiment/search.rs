@@ -118,6 +118,7 @@ pub fn best_stretch(distances: &[Vec<f32>], length: usize) -> DroppedSublayers {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use prunescope_protocol::prune::ImportanceInput;
 
     #[test]
     fn each_method_has_the_numbers_of_sublayers_that_it_can_drop() {
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn one_list_ranks_both_kinds_and_one_shot_each_by_itself() {
-        let importance = Importance::new(&[0.3, 0.1, 0.4], &[0.2, 0.5, 0.05], &[0.5, 0.4, 0.6], 10);
+        let importance =
+            Importance::new(ImportanceInput::Residual, &[0.3, 0.1, 0.4], &[0.2, 0.5, 0.05], &[0.5, 0.4, 0.6], 10);
         let list = by_importance(&importance, sublayers(MatrixGroup::All, 3));
         assert_eq!(DroppedSublayers::of(list[..3].iter().copied()).to_string(), "m0,a1,m2");
         assert_eq!(one_shot(&importance, MatrixGroup::Attention, 2).to_string(), "a0,a1");
