@@ -44,9 +44,9 @@ class Search:
         self.kind, self.budget = case["search"], case["budget"]
         tokens = case["fit"]
         self.fitted = self.stream(self.embed(calibration[:tokens]))
-        self.kept_out = self.stream(self.embed(calibration[tokens:tokens + tokens // 3]))
-        self.judged = self.stream(self.embed(calibration[:case["judged"]]))
-        self.held_out = self.stream(self.embed(passages[:case["held_out"]]))
+        self.kept_out = self.read(calibration[tokens:tokens + tokens // 3])
+        self.judged = self.read(calibration[:case["judged"]])
+        self.held_out = self.read(passages[:case["held_out"]])
         self.important = self.embed(important[:256])
         self.repairs = {(): ({}, 0.0)}
 
@@ -65,11 +65,16 @@ class Search:
         return out
 
     def logits(self, x):
-        return self.decoder.logits(self.decoder.hidden(x))
+        return self.decoder.logits(self.decoder.hidden(x)).astype(np.float64)
 
-    def divergence(self, dense, x):
-        """Mean KL of the model whose stream ends in x from the dense one with this stream."""
-        return divergences(self.logits(dense[-1]).astype(np.float64), self.logits(x).astype(np.float64)).mean()
+    def read(self, ids):
+        """A text's embeddings and the dense model's logits."""
+        x = self.embed(ids)
+        return x, self.logits(self.stream(x)[-1])
+
+    def divergence(self, text, x):
+        """Mean KL on a text of the model whose stream ends in x from the dense one."""
+        return divergences(text[1], self.logits(x)).mean()
 
     def importance(self, dropped):
         x = self.stream(self.important, 0, dropped)
