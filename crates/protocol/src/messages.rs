@@ -8,7 +8,7 @@ use strum::{IntoStaticStr, VariantNames};
 use crate::model::{Matrix, RepositoryName};
 use crate::prune::Importance;
 use crate::results::{
-    Advice, ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, LayerTransition,
+    ChoiceResult, ComparedPosition, FidelityReport, GenerationStep, GenerativeResult, Judgement, LayerTransition,
     MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult, RetrievalReport, RunReport,
     SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
 };
@@ -428,10 +428,11 @@ pub enum RunEvent {
         /// The effects measured since the last event.
         effects: Vec<SwitchEffect>,
     },
-    /// Verdicts on the plan.
+    /// Verdicts on the plan, and what to do next.
     Judged {
-        /// One verdict per purpose.
-        advice: Vec<Advice>,
+        /// What was judged.
+        #[serde(flatten)]
+        judgement: Box<Judgement>,
     },
     /// One point of a sweep.
     SweepPoint {

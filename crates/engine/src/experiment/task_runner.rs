@@ -11,7 +11,7 @@ use crate::model::LoadedModel;
 use prunescope_formats::{ChatTemplate, ModelTokenizer};
 use prunescope_protocol::results::ChoiceAnswer;
 use prunescope_protocol::tasks::generative::MAX_NEW_TOKENS;
-use prunescope_protocol::tasks::{GenerativeTask, Question};
+use prunescope_protocol::tasks::{GenerativeSet, GenerativeTask, Question};
 
 /// Longest text of a task, in tokens; longer ones lose their beginning.
 const MAX_TASK_TOKENS: usize = 512;
@@ -145,8 +145,20 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(Embedding { mean, last })
     }
 
-    /// Greedy generation after each task's prompt, in the chat template if the model has a working one. Stops at the
-    /// right answer, at a stop token, or after [`MAX_NEW_TOKENS`].
+    /// The prompt of a generative task: after the set's examples, or in the chat template if the model has a working one.
+    fn prompt_ids(&self, set: GenerativeSet, task: &GenerativeTask) -> Result<Vec<u32>, ExperimentError> {
+        if let Some(text) = set.plain_prompt(task) {
+            return self.ids(&text);
+        }
+        match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
+            Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
+            // Without a template, or if it fails, use a plain prompt.
+            None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
+        }
+    }
+
+    /// Greedy generation after the prompt of each of these tasks of a set. Stops where the answer is decided, at a stop
+    /// token, or after [`GenerativeSet::new_tokens`].
     ///
     /// The common prefix of all prompts is processed once. `on_text` gets each text with its index, as given in
     /// `tasks`.
@@ -155,18 +167,12 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
     /// [`ExperimentError::Stopped`], or a failing device.
     pub async fn write(
         &self,
+        set: GenerativeSet,
         tasks: &[(usize, &GenerativeTask)],
         control: &Control,
         on_text: &mut dyn FnMut(usize, String),
     ) -> Result<(), ExperimentError> {
-        let prompts: Result<Vec<Vec<u32>>, ExperimentError> = tasks
-            .iter()
-            .map(|(_, task)| match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
-                Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
-                // Without a template, or if it fails, use a plain prompt.
-                None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
-            })
-            .collect();
+        let prompts: Result<Vec<_>, _> = tasks.iter().map(|(_, task)| self.prompt_ids(set, task)).collect();
         let prompts = prompts?;
         let shared = common_prefix(&prompts);
         let prefix = if shared > 0 { Some(self.read(&prompts[0][..shared], None, control).await?) } else { None };
@@ -174,7 +180,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         for ((place, task), prompt) in tasks.iter().zip(&prompts) {
             let mut read = self.read(&prompt[shared..], prefix.as_ref(), control).await?;
             let mut ids = vec![];
-            for _ in 0..MAX_NEW_TOKENS {
+            for _ in 0..set.new_tokens() {
                 let likeliest = last_outputs(decoder, &read.last).logits.argmax(1);
                 let data = likeliest.into_data_async().await.map_err(ExperimentError::device)?;
                 let token: Vec<u32> = data.try_into_vec_as().map_err(ExperimentError::device)?;
@@ -182,7 +188,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
                     break;
                 };
                 ids.push(token);
-                if task.is_right(&self.tokenizer.decode(&ids)) {
+                if set.is_decided(task, &self.tokenizer.decode(&ids)) {
                     break;
                 }
                 read = self.read(&[token], Some(&read), control).await?;

@@ -4,6 +4,7 @@
 
 pub mod choice;
 pub mod compare;
+pub mod judged;
 pub mod layers;
 pub mod repair;
 pub mod retrieval;

@@ -10,7 +10,7 @@ pub mod repair;
 pub mod sparsity;
 
 pub use dropped::{DroppedError, DroppedSublayers};
-pub use footprint::Footprint;
+pub use footprint::{FileFootprint, Footprint, StoredBytes};
 pub use importance::{DropKind, Importance, SublayerImportance};
 pub use part_error::PartError;
 pub use plan::{LayerRange, MatrixGroup, PlanError, PruningPlan};
