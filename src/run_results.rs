@@ -343,6 +343,8 @@ impl RunResults {
     pub fn forget_search(&mut self) {
         self.search.clear();
         self.search_progress = (0, 0);
+    }
+
     /// Discards all judged plans, for another task set.
     pub fn forget_judged(&mut self) {
         self.judgement = None;
