@@ -53,13 +53,14 @@ pub struct OwnAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::{choice, generative, retrieval};
+    use crate::tasks::{GenerativeSet, choice, retrieval};
 
     #[test]
     fn no_question_is_an_item_that_models_are_judged_by() {
         let plain = |text: &str| text.trim_end_matches(['?', '.']).to_lowercase();
-        let judged: Vec<String> = generative::built_in()
+        let judged: Vec<String> = GenerativeSet::ALL
             .into_iter()
+            .flat_map(GenerativeSet::built_in)
             .map(|task| task.prompt)
             .chain(choice::built_in().into_iter().map(|question| question.question))
             .chain(retrieval::built_in().queries.into_iter().map(|(query, _)| query))
