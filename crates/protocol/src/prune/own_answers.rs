@@ -60,7 +60,7 @@ mod tests {
         let plain = |text: &str| text.trim_end_matches(['?', '.']).to_lowercase();
         let judged: Vec<String> = GenerativeSet::ALL
             .into_iter()
-            .flat_map(GenerativeSet::built_in)
+            .flat_map(GenerativeSet::tasks)
             .map(|task| task.prompt)
             .chain(choice::built_in().into_iter().map(|question| question.question))
             .chain(retrieval::built_in().queries.into_iter().map(|(query, _)| query))
