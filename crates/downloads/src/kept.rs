@@ -52,6 +52,7 @@ impl<F: Folder> Kept<F> {
     ///   this one are written.
     /// * `sha256` — its SHA-256 in hexadecimal, if known: then a file without a record, as earlier versions of the page
     ///   kept it, is verified and reused.
+    /// * `resumes` — whether an incomplete file is continued. If not, it is discarded.
     /// * `distrust` — whether to discard the content unless it is sealed and has a SHA-256.
     pub async fn open<P: Platform<Folder = F>>(
         platform: &P,
@@ -59,9 +60,12 @@ impl<F: Folder> Kept<F> {
         name: &str,
         subject: &Subject,
         sha256: Option<&str>,
+        resumes: bool,
         distrust: bool,
     ) -> Option<Self> {
-        let trusted = |record: &Record| record.subject == *subject && (!distrust || record.sealed && sha256.is_some());
+        let trusted = |record: &Record| {
+            record.subject == *subject && (record.sealed || resumes) && (!distrust || record.sealed && sha256.is_some())
+        };
         for wait in WAITS {
             if wait > 0 {
                 platform.wait(wait).await;

@@ -194,7 +194,10 @@ impl<P: Platform> Reading<'_, P> {
         let (Some(folder), Some(name)) = (&self.folder, &piece.kept_as) else { return Ok(begun) };
         let subject = Subject { identity: piece.identity.clone(), bytes: piece.bytes };
         let sha256 = piece.sha256.as_deref();
-        let opened = Kept::open(self.platform, folder, name, &subject, sha256, self.distrust).await;
+        // The identity alone (a hub's object id) is not compared with what the server sends, so nothing tells whether
+        // the rest belongs to what an earlier visit kept.
+        let resumes = sha256.is_some() || piece.version.is_some();
+        let opened = Kept::open(self.platform, folder, name, &subject, sha256, resumes, self.distrust).await;
         let Some(kept) = opened else { return Ok(begun) };
         // A sealed file was verified when it was downloaded, and its chunks are verified now.
         let hashes = sha256.is_some() && !kept.record().sealed;

@@ -160,8 +160,8 @@ pub struct Span<'a> {
     pub total: u64,
     /// Version of the file that is wanted (see [`version`]), if the server announced one.
     pub version: Option<&'a str>,
-    /// Whether a checksum will be verified afterwards. If not, the server's version must stay the same over all
-    /// requests.
+    /// Whether a checksum will be verified afterwards. If not, the server's version, or that it sends none, must stay
+    /// the same over all requests.
     pub checked: bool,
     /// Whether a range is requested even for the whole file: browsers then ask servers not to compress.
     pub ranged: bool,
@@ -398,6 +398,9 @@ impl Server {
     }
 
     /// Makes one request, from byte `got` on; updates `got` and the known version.
+    ///
+    /// * `known` — the version of the bytes so far: the announced one, or that of the first answer of which bytes were
+    ///   taken; empty if that answer had none.
     async fn try_stream<P: Platform>(
         &self,
         platform: &P,
@@ -410,11 +413,10 @@ impl Server {
         let &Span { address, total, checked, .. } = span;
         let mut answer = self.request(platform, address, ranged.then_some(*got)).await?;
         let now = version(&answer);
-        if !checked && !now.is_empty() {
-            if known.as_ref().is_some_and(|known| *known != now) {
-                return Err(Interrupted::changed(address, Difference::Version));
-            }
-            *known = Some(now);
+        // An answer without a version does not continue one that has a version, nor the other way round: it may come
+        // from another server, such as the sign-in page of a network.
+        if !checked && known.as_ref().is_some_and(|known| *known != now) {
+            return Err(Interrupted::changed(address, Difference::Version));
         }
         let begin = begins_at(&answer, span, ranged.then_some(*got))?;
         let ends_at = content_length(&answer).filter(|_| !is_encoded(&answer)).map(|bytes| begin + bytes);
@@ -429,14 +431,15 @@ impl Server {
                 Err(_) if at == total && is_sure => break,
                 Err(why) => return Err(Interrupted::cut(why)),
             };
-            let known = usize::try_from(*got - at.min(*got)).map_or(bytes.len(), |known| known.min(bytes.len()));
-            self.budget.spend(bytes.len(), known)?;
+            let repeated = usize::try_from(*got - at.min(*got)).map_or(bytes.len(), |there| there.min(bytes.len()));
+            self.budget.spend(bytes.len(), repeated)?;
             at += bytes.len() as u64;
             if at > total {
                 return Err(Interrupted::changed(address, Difference::Longer { wanted: total }));
             }
-            if known < bytes.len() {
-                take(&bytes[known..]).map_err(|Refused| Interrupted::Refused)?;
+            if repeated < bytes.len() {
+                known.get_or_insert_with(|| now.clone());
+                take(&bytes[repeated..]).map_err(|Refused| Interrupted::Refused)?;
                 *got = at;
             }
         }
@@ -630,22 +633,54 @@ mod tests {
 
     #[test]
     fn what_is_not_the_file_is_named() {
+        let tag = ("ETag", "\"a\"");
         let end = |answer: Written| streamed(4, false, move |_| Some(answer.clone())).0.unwrap_err();
-        let sentence = end(Written::new(206, &[("Content-Range", "bytes 4-8/9")], &BYTES[4..9]));
+        let sentence = end(Written::new(206, &[tag, ("Content-Range", "bytes 4-8/9")], &BYTES[4..9]));
         assert!(sentence.starts_with("changed") && sentence.contains("ends after 9 bytes where 10"), "{sentence}");
-        let sentence = end(Written::new(206, &[("Content-Range", "bytes 4-10/11")], b"456789x"));
+        let sentence = end(Written::new(206, &[tag, ("Content-Range", "bytes 4-10/11")], b"456789x"));
         assert!(sentence.contains("more than the 10 bytes"), "{sentence}");
-        let sentence = end(Written::new(200, &[("Content-Length", "8")], &BYTES[..8]));
+        let sentence = end(Written::new(200, &[tag, ("Content-Length", "8")], &BYTES[..8]));
         assert!(sentence.contains("ends after 8 bytes where 10"), "{sentence}");
-        let sentence = end(Written::new(200, &[("Content-Length", "7")], b"0123456789abc"));
+        let sentence = end(Written::new(200, &[tag, ("Content-Length", "7")], b"0123456789abc"));
         assert!(sentence.contains("compresses it on the way"), "{sentence}");
         let sentence = end(Written::new(206, &[("Content-Range", "bytes 4-9/10"), ("ETag", "\"b\"")], &BYTES[4..]));
         assert!(sentence.contains("another version"), "{sentence}");
         // With a checksum the server's version does not matter.
         let other = Written::new(206, &[("Content-Range", "bytes 4-9/10"), ("ETag", "\"b\"")], &BYTES[4..]);
         assert_eq!(streamed(4, true, move |_| Some(other.clone())).0, Ok(BYTES.to_vec()));
-        let sentence = end(Written::new(200, &[], &BYTES[..4]).broken());
+        let sentence = end(Written::new(206, &[("Content-Range", "bytes 4-9/10")], &BYTES[4..]));
+        assert!(sentence.contains("another version"), "an answer without the version: {sentence}");
+        let sentence = end(Written::new(200, &[tag], &BYTES[..4]).broken());
         assert!(sentence.contains("stopped at byte 4 of 10 (it broke)"), "{sentence}");
+    }
+
+    /// A file of which neither a checksum nor a version is announced, from a server that is replaced midway.
+    #[test]
+    fn a_file_is_not_composed_of_answers_with_and_without_a_version() {
+        let plain = Written::new(200, &[("Content-Length", "10")], &BYTES[..1]).broken();
+        let rest = Written::new(206, &[("Content-Range", "bytes 6-9/10")], &BYTES[6..]);
+        // A sign-in page whose Content-Type the page may not read.
+        let page = Written::new(200, &[("Content-Length", "6"), ("ETag", "\"page\"")], b"<html>").broken();
+        for (from, answers) in [(0, [plain, page.clone(), rest.clone()].to_vec()), (4, [page, rest].to_vec())] {
+            let left = std::cell::RefCell::new(answers.into_iter());
+            let platform = Fake::new(move |_| left.borrow_mut().next());
+            let span = Span { address: FILE, from, total: 10, version: None, checked: false, ranged: false };
+            let end = done(Server::default().stream(&platform, &span, &mut |_| Ok(())));
+            let how = match end {
+                Err(Interrupted::Changed(DownloadError::Changed { how, .. })) => how,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(how, Difference::Version);
+        }
+        // The version of an answer without bytes does not matter.
+        let answers = [
+            Written::new(200, &[("ETag", "\"page\"")], b"").broken(),
+            Written::new(200, &[("Content-Length", "10")], BYTES),
+        ];
+        let left = std::cell::RefCell::new(answers.into_iter());
+        let platform = Fake::new(move |_| left.borrow_mut().next());
+        let span = Span { address: FILE, from: 0, total: 10, version: None, checked: false, ranged: false };
+        assert!(done(Server::default().stream(&platform, &span, &mut |_| Ok(()))).is_ok());
     }
 
     #[test]

@@ -877,6 +877,7 @@ pub fn run(script: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Chunk, Subject};
     use super::*;
     use proptest::prelude::*;
 
@@ -964,6 +965,20 @@ mod tests {
         assert_eq!(visit(&world, Wanted::Address), (Some(version(1)), vec![]));
         world.is_online.set(false);
         assert_eq!(visit(&world, Wanted::Address), (Some(version(1)), vec![]));
+    }
+
+    #[test]
+    fn an_incomplete_file_is_not_continued_where_nothing_identifies_its_bytes() {
+        let world = calm();
+        visit(&world, Wanted::Plain);
+        // An earlier visit ended with a sign-in page.
+        let kept = b"Ghtml>";
+        let subject = Subject { identity: "object".into(), bytes: 37 };
+        let entry = Record::entry(&Chunk { bytes: kept.len() as u32, sum: sum_of(kept) });
+        change(&world, "plain.gguf 37", |file| file.bytes = kept.to_vec());
+        change(&world, "plain.gguf 37.record", |file| file.bytes = [Record::head(&subject, CHUNK), entry].concat());
+        assert_eq!(visit(&world, Wanted::Plain), (Some(weights(4, 37)), vec![]));
+        world.check();
     }
 
     #[test]
