@@ -44,9 +44,9 @@ const SPARSE_GPT_TIES: f64 = 5e-4;
 /// Largest root mean square error of the other weights, in proportion to that of the weights themselves.
 const TOLERANCE: f64 = 3e-6;
 const SPARSE_GPT_TOLERANCE: f64 = 6e-5;
-/// The same for GPTQ.
-const GPTQ_TIES: f64 = 5e-4;
-const GPTQ_TOLERANCE: f64 = 6e-5;
+/// The same for GPTQ: one weight that is rounded to the neighbouring value moves many of the later ones in its row.
+const GPTQ_TIES: f64 = 1e-2;
+const GPTQ_TOLERANCE: f64 = 2e-5;
 
 /// Compares the sparsity of each matrix with the ratio that OWL gives its layer. Counts are rounded down in each line,
 /// which has at least as many weights as the matrix has columns.
