@@ -8,7 +8,6 @@
 //! * [`prune`]: pruning and quantization methods on slices of f32.
 //! * [`metrics`]: metrics of a dense and a pruned model's outputs.
 //! * [`experiment`]: the paper's measurements.
-//! * [`search`]: the search for sublayers to drop.
 //! * [`session`]: a loaded model and cached results for the current prompt.
 
 #![warn(missing_docs)]
@@ -22,6 +21,6 @@ mod measure;
 pub mod metrics;
 pub mod model;
 pub mod prune;
-pub mod search;
+mod search;
 pub mod session;
 mod writing;

@@ -7,8 +7,8 @@ use crate::experiment::fidelity::{DenseText, hidden_states};
 use crate::experiment::importance::{measure_importance, stretch_distances};
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::search::{
-    Measured, SHORT_LIST, USUAL_TOKENS, best_stretch, by_importance, measure_candidates, one_shot, points, ranked,
-    sublayers,
+    Measured, SHORT_LIST, SearchTokens, USUAL_TOKENS, best_stretch, by_importance, measure_candidates, one_shot, points,
+    ranked, sublayers,
 };
 use crate::experiment::{Control, ExperimentError};
 use crate::measure::Job;
@@ -20,15 +20,6 @@ use prunescope_protocol::results::{SearchMethod, SearchPoint};
 
 /// The repair of plans that are evaluated with one.
 const REPAIR: Repair = Repair::Scale;
-
-/// How many tokens a search reads; 0 is the usual number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SearchTokens {
-    /// Calibration tokens on which candidates are judged.
-    pub judged: usize,
-    /// Tokens of the text on which the plans found are evaluated.
-    pub held_out: usize,
-}
 
 /// A search in progress.
 struct Search<C: Compute> {

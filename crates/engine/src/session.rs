@@ -17,13 +17,12 @@ use crate::experiment::layerwise::{edited_outputs, edited_transitions, layer_tra
 use crate::experiment::own_answers::OwnChat;
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::repair::{FitSize, FitText, fit_repair};
-use crate::experiment::search::Measured;
+use crate::experiment::search::{Measured, SearchTokens};
 use crate::experiment::weights::Calibration;
 use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
 use crate::model::replacement::Replacements;
 use crate::model::{Decoder, LoadedModel};
-use crate::search::SearchTokens;
 use crate::writing::{Part, write_texts};
 use prunescope_formats::chat::ChatError;
 use prunescope_protocol::messages::RunEvent;

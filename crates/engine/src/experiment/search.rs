@@ -19,6 +19,15 @@ pub const USUAL_TOKENS: usize = 128;
 /// How many candidates of a round are repaired, those with the smallest KL without a repair of their own.
 pub const SHORT_LIST: usize = 4;
 
+/// How many tokens a search reads; 0 is the usual number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SearchTokens {
+    /// Calibration tokens on which candidates are judged.
+    pub judged: usize,
+    /// Tokens of the text on which the plans found are evaluated.
+    pub held_out: usize,
+}
+
 /// All that searches have measured of a model with one calibration text.
 #[derive(Default)]
 pub struct Measured {
