@@ -8,11 +8,12 @@ use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{DroppedSublayers, Importance, OwnAnswer, PruningPlan};
 use prunescope_protocol::results::{
-    Advice, ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult,
+    ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult, Judgement,
     LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, SwitchEffect,
     TokenWeight, VariantResult, WeightReport, first_divergence, written_ids,
 };
 use prunescope_protocol::settings::RunSettings;
+use prunescope_protocol::tasks::GenerativeSet;
 
 /// A long piece of work and its progress.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +26,8 @@ pub struct Working {
     pub total: usize,
 }
 
-/// All results that are shown. They belong to the run whose number and settings are stored here, except for the sweep, the search and the
-/// importance, which belong to the model.
+/// All results that are shown. They belong to the run whose number and settings are stored here, except for the sweep, the search, the
+/// judged plans and the importance, which belong to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(target_arch = "wasm32", derive(reactive_stores::Store))]
 pub struct RunResults {
@@ -80,10 +81,12 @@ pub struct RunResults {
     pub choice: BTreeMap<usize, ChoiceResult>,
     /// Retrieval ranks.
     pub retrieval: Option<RetrievalReport>,
-    /// Generative results, by task index.
-    pub written: BTreeMap<usize, GenerativeResult>,
+    /// Generative results, by set and task index.
+    pub written: BTreeMap<(GenerativeSet, usize), GenerativeResult>,
     /// Verdicts on the plan.
-    pub advice: Vec<Advice>,
+    pub judgement: Option<Judgement>,
+    /// The plans judged so far, the latest last; they belong to the model and its task sets.
+    pub judged: Vec<Judgement>,
     /// The picture of a matrix.
     pub picture: Option<MaskPicture>,
     /// Points of the sweep.
@@ -145,8 +148,8 @@ pub enum Changed {
     Retrieval,
     /// [`RunResults::written`].
     Written,
-    /// [`RunResults::advice`].
-    Advice,
+    /// [`RunResults::judgement`] and [`RunResults::judged`].
+    Judgement,
     /// [`RunResults::picture`].
     Picture,
     /// [`RunResults::sweep`] and [`RunResults::sweep_progress`].
@@ -250,12 +253,14 @@ impl RunResults {
                 Changed::Retrieval
             }
             RunEvent::Written { result } => {
-                self.written.insert(result.index, *result);
+                self.written.insert((result.set, result.index), *result);
                 Changed::Written
             }
-            RunEvent::Judged { advice } => {
-                self.advice = advice;
-                Changed::Advice
+            RunEvent::Judged { judgement } => {
+                self.judged.retain(|known| known.plan != judgement.plan);
+                self.judged.push((*judgement).clone());
+                self.judgement = Some(*judgement);
+                Changed::Judgement
             }
             RunEvent::SweepPoint { point, done, total } => {
                 self.sweep.insert((point.line, point.x), *point);
@@ -287,7 +292,7 @@ impl RunResults {
         }
     }
 
-    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, search, importance and own answers,
+    /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, search, judged plans, importance and own answers,
     /// and the weight report (which every run sends again). What is known of the full map stays while only the repair changes.
     fn begin(&mut self, run: u64, settings: &RunSettings) {
         let mut before = std::mem::take(self);
@@ -302,7 +307,8 @@ impl RunResults {
             choice: before.choice,
             retrieval: before.retrieval,
             written: before.written,
-            advice: before.advice,
+            judgement: before.judgement,
+            judged: before.judged,
             picture: before.picture,
             fidelity: before.fidelity,
             full_repair,
@@ -322,7 +328,7 @@ impl RunResults {
         self.choice.clear();
         self.retrieval = None;
         self.written.clear();
-        self.advice.clear();
+        self.judgement = None;
         self.picture = None;
         self.fidelity = None;
     }
@@ -339,11 +345,18 @@ impl RunResults {
         self.search_progress = (0, 0);
     }
 
+    /// Discards all judged plans, for another task set.
+    pub fn forget_judged(&mut self) {
+        self.judgement = None;
+        self.judged.clear();
+    }
+
     /// Discards all measurements, for another model or calibration text.
     pub fn forget_measured(&mut self) {
         self.forget_plan();
         self.forget_sweep();
         self.forget_search();
+        self.forget_judged();
         self.variants.clear();
         self.full_repair = None;
         self.switches.clear();
@@ -406,6 +419,12 @@ mod tests {
         RunEvent::Working { what: "Sweep".into(), done, total: 3 }
     }
 
+    fn judged(plan: &str, bytes: u64) -> RunEvent {
+        let mut judgement = Box::<Judgement>::default();
+        (judgement.plan, judgement.memory.plan_bytes) = (plan.into(), bytes);
+        RunEvent::Judged { judgement }
+    }
+
     /// Old results stay until the new run's first result, and then all are replaced.
     #[test]
     fn a_run_takes_the_place_of_another_with_its_first_result() {
@@ -438,7 +457,7 @@ mod tests {
     fn what_was_measured_stays_as_long_as_the_plan() {
         let mut results = RunResults::default();
         results.apply(1, &plan("m2"), first());
-        results.apply(1, &plan("m2"), RunEvent::Judged { advice: vec![] });
+        results.apply(1, &plan("m2"), judged("m2", 1));
         results.apply(1, &plan("m2"), RunEvent::Retrieval { report: Box::default() });
         results.apply(1, &plan("m2"), RunEvent::Importance { importance: Box::default() });
         results.sweep_progress = (2, 9);
@@ -464,6 +483,23 @@ mod tests {
         assert_eq!((results.full_repair, results.own_answers.len()), (Some(report), 1));
         results.apply(3, &plan("m3_repair-full"), first());
         assert_eq!((results.full_repair, results.own_answers.len()), (None, 1));
+    }
+
+    #[test]
+    fn judged_plans_stay_across_plans_and_go_with_the_model() {
+        let mut results = RunResults::default();
+        for (run, text, bytes) in [(1, "m2", 5), (2, "m3", 6), (3, "m2", 7)] {
+            results.apply(run, &plan(text), first());
+            assert_eq!(results.apply(run, &plan(text), judged(text, bytes)), Changed::Judgement);
+        }
+        let rows = |results: &RunResults| -> Vec<_> {
+            results.judged.iter().map(|known| (known.plan.clone(), known.memory.plan_bytes)).collect()
+        };
+        assert_eq!(rows(&results), [("m3".to_string(), 6), ("m2".to_string(), 7)], "the latest of a plan, at the end");
+        results.apply(4, &plan("m4"), first());
+        assert!(results.judgement.is_none() && rows(&results).len() == 2);
+        results.forget_measured();
+        assert!(results.judged.is_empty());
     }
 
     #[test]

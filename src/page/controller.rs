@@ -425,7 +425,10 @@ impl AppState {
             Changed::Choice => results.choice().notify(),
             Changed::Retrieval => results.retrieval().notify(),
             Changed::Written => results.written().notify(),
-            Changed::Advice => results.advice().notify(),
+            Changed::Judgement => {
+                results.judgement().notify();
+                results.judged().notify();
+            }
             Changed::Picture => results.picture().notify(),
             Changed::Sweep => {
                 results.sweep().notify();

@@ -3,12 +3,14 @@
 //! A measurement runs after the main run of its settings, under the same run number. A change of settings stops it; it continues by
 //! itself after the new run, and the engine sends again the results that it already had.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 
 use crate::pace::SweepPace;
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::model::Matrix;
-use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
+use prunescope_protocol::tasks::{self, GenerativeSet, GenerativeTask, Question, RetrievalSet};
 
 /// Signals of everything that is measured outside the main run.
 #[derive(Clone, Copy)]
@@ -19,8 +21,8 @@ pub(super) struct Measurements {
     pub questions: RwSignal<Vec<Question>>,
     /// Passages and queries.
     pub retrieval_set: RwSignal<RetrievalSet>,
-    /// Prompts with exact answers.
-    pub generative: StoredValue<Vec<GenerativeTask>>,
+    /// Prompts with exact answers, by set.
+    pub generative: StoredValue<BTreeMap<GenerativeSet, Vec<GenerativeTask>>>,
     /// Estimated seconds that the sweep or search still needs, once known.
     pub time_left: RwSignal<Option<f64>>,
     /// Measures how fast their points arrive.
@@ -40,7 +42,7 @@ impl Measurements {
             wanted: RwSignal::new(None),
             questions: RwSignal::new(tasks::choice::built_in()),
             retrieval_set: RwSignal::new(tasks::retrieval::built_in()),
-            generative: StoredValue::new(tasks::generative::built_in()),
+            generative: StoredValue::new(GenerativeSet::ALL.into_iter().map(|set| (set, set.tasks())).collect()),
             time_left: RwSignal::new(None),
             pace: StoredValue::new(SweepPace::default()),
             pictured: RwSignal::new((0, Matrix::Query)),

@@ -67,7 +67,7 @@ impl AppState {
         if now.measure.sweep != before.measure.sweep || now.measure.sample != before.measure.sample {
             self.results.update(|results| {
                 results.forget_sweep();
-                results.advice.clear();
+                results.judgement = None;
                 results.written.clear();
             });
             if matches!(measurements.wanted.get_untracked(), Some(Measurement::Sweep | Measurement::Judge)) {
@@ -110,6 +110,7 @@ impl AppState {
         self.send(Request::UseQuestions { questions: questions.clone() });
         self.measurements.questions.set(if questions.is_empty() { tasks::choice::built_in() } else { questions });
         self.results.choice().set(BTreeMap::new());
+        self.results.update(RunResults::forget_judged);
         self.start_after_message(Measurement::Choice);
     }
 
@@ -120,6 +121,7 @@ impl AppState {
         self.send(Request::UseRetrievalSet { set: set.clone() });
         self.measurements.retrieval_set.set(if own { set } else { tasks::retrieval::built_in() });
         self.results.retrieval().set(None);
+        self.results.update(RunResults::forget_judged);
         self.start_after_message(Measurement::Retrieval);
     }
 

@@ -138,7 +138,7 @@ for (const embed of [false, true]) {
       await page.waitForFunction(() => document.querySelector("#stop").disabled);
       if (view === "sweep") {
         await page.click("#judge");
-        await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 3);
+        await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 5);
         await page.waitForFunction(() => document.querySelector("#stop").disabled);
       }
       await crowd(page);

@@ -252,13 +252,27 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await measured(page);
   for (const id of ["sweep-choice", "sweep-retrieval", "sweep-generation"]) assert.match(await drawn(page, id), /attention from \d+ to \d+ % at 4/);
   await page.click("#judge");
-  await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 3);
+  await page.waitForFunction(() => document.querySelectorAll("#advice li").length === 5);
   assert.match(await page.textContent("#advice"), /Retrieval: .*dense \d of 2, pruned \d of 2/s);
   await page.click("#fidelity");
   await page.waitForSelector("#fidelity-table");
   assert.match(await page.textContent("#fidelity-summary"), /^On \d+ tokens of the retrieval set's passages/);
   assert.deepEqual(await page.locator("#fidelity-table tbody th").allTextContents(), ["dense", "pruned"]);
   await measured(page);
+  assert.match(await page.textContent("#next"), /Ask at least 20 items/);
+  // Judged plans stay as rows, and their links restore them.
+  await page.click('[data-switch="m1"]');
+  await finished(page);
+  await page.click("#judge");
+  await page.waitForFunction(() => document.querySelectorAll("#judged tbody tr").length === 2);
+  assert.match(await page.textContent("#judged"), /MB: \d+ % less/);
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.click("[aria-label='Save: plans judged so far'] button")]);
+  assert.equal(saved.suggestedFilename(), "judged.csv");
+  const first = page.locator("#judged a").first();
+  const wanted = new URL(await first.getAttribute("href")).searchParams.get("drop");
+  await first.click();
+  assert.equal(query(page).get("drop"), wanted);
+  await finished(page);
   await page.selectOption("#sweep-axis", "bits");
   assert.equal(query(page).get("sweep"), "bits");
   assert.equal(await page.locator("#sweep-choice .waiting").count(), 1, "another sweep begins empty");

@@ -14,9 +14,9 @@ use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::{Matrix, Sublayer};
 use prunescope_protocol::prune::HeadPart;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
-use prunescope_protocol::results::{RunReport, SweepLine, SweepPoint};
+use prunescope_protocol::results::{Judgement, Purpose, RunReport, SweepLine, SweepPoint};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
-use prunescope_protocol::tasks::{Question, RetrievalSet};
+use prunescope_protocol::tasks::{GenerativeSet, Question, RetrievalSet};
 
 fn settings(plan: &str) -> Settings {
     Settings {
@@ -341,20 +341,44 @@ fn every_axis_has_all_its_points_in_a_fresh_session() {
     }
 }
 
+fn judgement(events: &[RunEvent]) -> Judgement {
+    let judged = events.iter().find_map(|event| match event {
+        RunEvent::Judged { judgement } => Some((**judgement).clone()),
+        _ => None,
+    });
+    judged.expect("a judgement")
+}
+
 #[test]
 fn a_judgement_says_what_it_rests_on() {
     let events = measure(&mut session(), &settings("m1"), Measurement::Judge);
-    let advice = events.iter().find_map(|event| match event {
-        RunEvent::Judged { advice } => Some(advice.clone()),
-        _ => None,
-    });
-    let advice = advice.unwrap();
-    assert_eq!(
-        advice.iter().map(|one| one.purpose.as_str()).collect::<Vec<_>>(),
-        ["Retrieval", "Classification", "Generation"]
-    );
-    assert!(advice.iter().all(|one| one.because.contains("of 3")), "{advice:?}");
-    assert_eq!(events.iter().filter(|event| matches!(event, RunEvent::Written { .. })).count(), 3);
+    let judged = judgement(&events);
+    assert_eq!(judged.advice.iter().map(|one| one.purpose).collect::<Vec<_>>(), Purpose::ALL);
+    assert!(judged.advice.iter().all(|one| one.because.contains("of 3") && one.counts.pruned.of == 3), "{judged:?}");
+    assert!(judged.next.iter().any(|step| step.contains("at least 20 items")), "{:?}", judged.next);
+    for set in GenerativeSet::ALL {
+        let of_set = |event: &&RunEvent| matches!(event, RunEvent::Written { result } if result.set == set);
+        assert_eq!(events.iter().filter(of_set).count(), 3, "{set:?}");
+    }
+    // The file's bytes: four layers of equal size, of which one MLP is dropped.
+    let stored = session().info().stored_bytes.clone();
+    let (file, mlp) = (stored.total(), stored.of(Sublayer::mlp(1)));
+    assert_eq!((judged.memory.file_bytes, judged.memory.plan_bytes), (file, file - mlp));
+    assert!(mlp > 0 && file == 4 * (mlp + stored.of(Sublayer::attention(3))), "{stored:?}");
+    let larger = judgement(&measure(&mut session(), &settings("magnitude-0.1"), Measurement::Judge));
+    assert_eq!(larger.next.last().map(|step| step.contains("saves no memory")), Some(true), "{:?}", larger.next);
+}
+
+/// The sets say something: the default model can do at least 60 % of each that is its own line to end.
+#[test]
+fn the_default_model_can_do_arithmetic_and_structure() {
+    let mut session = crate::common::session(&crate::common::default_model());
+    let mut settings = settings("");
+    settings.measure.sample = 20;
+    let judged = judgement(&measure(&mut session, &settings, Measurement::Judge));
+    for advice in judged.advice {
+        assert!(advice.counts.dense.share() >= 0.6, "{}", advice.because);
+    }
 }
 
 #[test]
@@ -551,12 +575,15 @@ fn a_repaired_model_is_a_third_one() {
                     assert!(report.poolings.iter().all(|pooling| pooling.repaired.is_some()));
                 }
                 RunEvent::Written { result } => written += usize::from(result.repaired.is_some()),
-                RunEvent::Judged { advice } => assert!(advice.iter().any(|advice| advice.because.contains("repaired"))),
+                RunEvent::Judged { judgement } => {
+                    assert!(judgement.advice.iter().all(|advice| advice.because.contains("repaired")));
+                    assert_eq!(judgement.repair.as_ref(), Some(&repaired.report));
+                }
                 _ => {}
             }
         }
     }
-    assert!(choices > 50 && written == 3, "{choices} {written}");
+    assert!(choices > 50 && written == 9, "{choices} {written}");
 }
 
 /// A repair that does not help on the text kept out of the fit is not applied: the repaired model is the pruned one.

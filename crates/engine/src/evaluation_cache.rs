@@ -12,8 +12,8 @@ use crate::metrics::ranking::compare_retrieval;
 use crate::metrics::subspace::{softmax, subspace};
 use prunescope_formats::ModelTokenizer;
 use prunescope_protocol::results::tasks::{Pooling, best};
-use prunescope_protocol::results::{ChoiceResult, GenerativeResult, RetrievalReport, TopTokenText, TopTokens};
-use prunescope_protocol::tasks::{self, GenerativeTask, Question, RetrievalSet};
+use prunescope_protocol::results::{ChoiceResult, GenerativeResult, Purpose, RetrievalReport, TopTokenText, TopTokens};
+use prunescope_protocol::tasks::{self, GenerativeSet, GenerativeTask, Question, RetrievalSet};
 
 /// Top-k tokens of each model that a multiple-choice result reports.
 const TOP: usize = 8;
@@ -27,14 +27,14 @@ struct Answers {
     choice: BTreeMap<usize, ChoiceScores>,
     /// Passages come first: query i has index `passages.len() + i`.
     embeddings: BTreeMap<usize, Embedding>,
-    written: BTreeMap<usize, String>,
+    written: BTreeMap<(GenerativeSet, usize), String>,
 }
 
 /// The task sets and the answers of all variants so far.
 pub(crate) struct EvaluationCache {
     questions: Vec<Question>,
     retrieval: RetrievalSet,
-    generative: Vec<GenerativeTask>,
+    generative: BTreeMap<GenerativeSet, Vec<GenerativeTask>>,
     plans: HashMap<VariantKey, Answers>,
 }
 
@@ -43,7 +43,7 @@ impl Default for EvaluationCache {
         Self {
             questions: tasks::choice::built_in(),
             retrieval: tasks::retrieval::built_in(),
-            generative: tasks::generative::built_in(),
+            generative: GenerativeSet::ALL.into_iter().map(|set| (set, set.tasks())).collect(),
             plans: HashMap::new(),
         }
     }
@@ -67,7 +67,21 @@ pub(crate) struct Scores {
     pub letters: Vec<bool>,
     pub recall_1: Vec<bool>,
     pub recall_5: Vec<bool>,
-    pub generation: Vec<bool>,
+    /// By generative set; only those that were asked for.
+    pub written: BTreeMap<GenerativeSet, Vec<bool>>,
+}
+
+impl Scores {
+    /// The items that a verdict on a purpose rests on; `None` if its set was not asked for.
+    pub(crate) fn of(&self, purpose: Purpose) -> Option<&[bool]> {
+        match purpose {
+            Purpose::Retrieval => Some(&self.recall_1),
+            Purpose::Classification => Some(&self.choice),
+            Purpose::Generation => self.written.get(&GenerativeSet::Answers).map(Vec::as_slice),
+            Purpose::Arithmetic => self.written.get(&GenerativeSet::Arithmetic).map(Vec::as_slice),
+            Purpose::Structure => self.written.get(&GenerativeSet::Structure).map(Vec::as_slice),
+        }
+    }
 }
 
 /// Progress callback: label, items done, items in total.
@@ -160,31 +174,37 @@ impl EvaluationCache {
         Ok(())
     }
 
-    /// Lets a model write answers to the generative tasks at these indices that are not cached.
-    pub(crate) async fn write<C: Compute>(
+    /// Lets a model write answers to a sample of `count` tasks of a generative set, except for cached ones.
+    async fn write<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,
-        places: &[usize],
+        set: GenerativeSet,
+        count: usize,
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
+        let places = self.generative_sample(set, count);
         let answers = self.plans.entry(subject.model.key.clone()).or_default();
         let missing: Vec<_> = places
             .iter()
-            .filter(|place| !answers.written.contains_key(place))
-            .map(|place| (*place, &self.generative[*place]))
+            .filter(|place| !answers.written.contains_key(&(set, **place)))
+            .map(|place| (*place, &self.generative[&set][*place]))
             .collect();
         if missing.is_empty() {
             return Ok(());
         }
         let mut done = places.len() - missing.len();
-        progress("Exact answers", done, places.len());
+        progress(set.name(), done, places.len());
         let mut on_text = |place: usize, text: String| {
-            answers.written.insert(place, text);
+            answers.written.insert((set, place), text);
             done += 1;
-            progress("Exact answers", done, places.len());
+            progress(set.name(), done, places.len());
         };
-        subject.write(&missing, control, &mut on_text).await
+        // Prompts of one topic begin alike, and are read once as far as they do.
+        for of_topic in missing.chunk_by(|(_, a), (_, b)| a.topic == b.topic || set == GenerativeSet::Answers) {
+            subject.write(set, of_topic, control, &mut on_text).await?;
+        }
+        Ok(())
     }
 
     /// The models' answers to one question; `None` unless all are cached.
@@ -271,35 +291,43 @@ impl EvaluationCache {
     }
 
     /// The models' answers to one generative task; `None` unless all are cached.
-    pub(crate) fn generative_result(&self, models: &ComparedModels, index: usize) -> Option<GenerativeResult> {
-        let of = |key: &VariantKey| self.plans.get(key)?.written.get(&index).cloned();
+    pub(crate) fn generative_result(
+        &self,
+        models: &ComparedModels,
+        set: GenerativeSet,
+        index: usize,
+    ) -> Option<GenerativeResult> {
+        let of = |key: &VariantKey| self.plans.get(key)?.written.get(&(set, index)).cloned();
         let (dense, pruned) = (of(&VariantKey::dense())?, of(&models.pruned)?);
         let repaired = match &models.repaired {
             Some(key) => Some(of(key)?),
             None => None,
         };
-        let task = &self.generative[index];
+        let is_right = |text: &String| set.is_right(&self.generative[&set][index], text);
         Some(GenerativeResult {
+            set,
             index,
-            dense_right: task.is_right(&dense),
-            pruned_right: task.is_right(&pruned),
-            repaired_right: repaired.as_ref().is_some_and(|text| task.is_right(text)),
+            dense_right: is_right(&dense),
+            pruned_right: is_right(&pruned),
+            repaired_right: repaired.as_ref().is_some_and(is_right),
             repaired,
             dense,
             pruned,
         })
     }
 
-    /// Indices of a sample of `count` generative tasks; all if `count` is 0.
-    pub(crate) fn generative_sample(&self, count: usize) -> Vec<usize> {
-        tasks::sample(self.generative.len(), count)
+    /// Indices of a sample of `count` tasks of a generative set; all if `count` is 0.
+    pub(crate) fn generative_sample(&self, set: GenerativeSet, count: usize) -> Vec<usize> {
+        tasks::sample(self.generative[&set].len(), count)
     }
 
-    /// Evaluates a model on a sample of `count` items of every set (all if 0), except for cached answers.
+    /// Evaluates a model on a sample of `count` items (all if 0) of the questions, the retrieval set and these
+    /// generative sets, except for cached answers.
     pub(crate) async fn evaluate<C: Compute>(
         &mut self,
         subject: &TaskRunner<'_, C>,
         count: usize,
+        sets: &[GenerativeSet],
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
@@ -311,12 +339,14 @@ impl EvaluationCache {
         self.answer(subject, &places, control, progress).await?;
         let sample = self.retrieval_sample(count);
         self.embed(subject, &sample, control, progress).await?;
-        let places = self.generative_sample(count);
-        self.write(subject, &places, control, progress).await
+        for set in sets {
+            self.write(subject, *set, count, control, progress).await?;
+        }
+        Ok(())
     }
 
     /// Which items of the samples of [`Self::evaluate`] a variant gets right; `None` unless all answers are cached.
-    pub(crate) fn scores(&self, key: &VariantKey, count: usize) -> Option<Scores> {
+    pub(crate) fn scores(&self, key: &VariantKey, count: usize, sets: &[GenerativeSet]) -> Option<Scores> {
         let answers = self.plans.get(key)?;
         let places = tasks::sample(self.questions.len(), count);
         let right = |of: fn(&ChoiceScores) -> &Vec<f32>| -> Option<Vec<bool>> {
@@ -327,18 +357,19 @@ impl EvaluationCache {
         };
         // Compared with itself, since only its own ranks are needed.
         let report = self.compare_retrieval(key, key, &self.retrieval_sample(count))?;
-        let written: Option<Vec<bool>> = self
-            .generative_sample(count)
-            .into_iter()
-            .map(|place| Some(self.generative[place].is_right(answers.written.get(&place)?)))
-            .collect();
+        let written = |set: GenerativeSet| -> Option<(GenerativeSet, Vec<bool>)> {
+            let is_right =
+                |place: usize| Some(set.is_right(&self.generative[&set][place], answers.written.get(&(set, place))?));
+            let right: Option<Vec<bool>> = self.generative_sample(set, count).into_iter().map(is_right).collect();
+            Some((set, right?))
+        };
         let mean = report.poolings.into_iter().find(|report| report.pooling == Pooling::Mean)?;
         Some(Scores {
             choice: right(|answered| &answered.answer.cloze)?,
             letters: right(|answered| &answered.answer.letters)?,
             recall_1: mean.pruned.ranks.iter().map(|rank| *rank == 1).collect(),
             recall_5: mean.pruned.ranks.iter().map(|rank| *rank <= 5).collect(),
-            generation: written?,
+            written: sets.iter().copied().map(written).collect::<Option<_>>()?,
         })
     }
 }

@@ -16,14 +16,15 @@ use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::prune::{
-    DropKind, DroppedSublayers, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod, Repair, Sparsity,
-    SparsityMethod,
+    DropKind, DroppedSublayers, FileFootprint, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod,
+    Repair, Sparsity, SparsityMethod,
 };
 use prunescope_protocol::results::{
-    Advice, FidelityReport, PairedScores, Proportion, SweepLine, SweepPoint, VariantResult,
+    Advice, FidelityReport, Judgement, PairedScores, Proportion, Purpose, RepairReport, SweepLine, SweepPoint,
+    VariantResult,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
-use prunescope_protocol::tasks::retrieval;
+use prunescope_protocol::tasks::{GenerativeSet, retrieval};
 
 /// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
@@ -226,53 +227,64 @@ impl<C: Compute> Session<C> {
 
     async fn judge(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let (compared, models) = self.models(job).await?;
-        let count = job.measure.sample;
+        let (count, sets) = (job.measure.sample, &GenerativeSet::ALL);
         for model in &models {
             let runner = TaskRunner::new(model, &self.model);
             let name = model.plan().name();
             let control = job.control;
             let mut progress = |what: &str, done, total| job.working(format!("{what}, {name}"), done, total);
-            self.tasks.evaluate(&runner, count, control, &mut progress).await?;
+            self.tasks.evaluate(&runner, count, sets, control, &mut progress).await?;
         }
-        for place in self.tasks.generative_sample(count) {
-            if let Some(result) = self.tasks.generative_result(&compared, place) {
-                (job.tell)(RunEvent::Written { result: Box::new(result) });
+        for set in *sets {
+            for place in self.tasks.generative_sample(set, count) {
+                if let Some(result) = self.tasks.generative_result(&compared, set, place) {
+                    (job.tell)(RunEvent::Written { result: Box::new(result) });
+                }
             }
         }
-        let of = |key: &VariantKey| self.tasks.scores(key, count);
+        let of = |key: &VariantKey| self.tasks.scores(key, count, sets);
         if let (Some(dense), Some(pruned)) = (of(&VariantKey::dense()), of(&compared.pruned)) {
             let repaired = compared.repaired.as_ref().and_then(of);
-            let paired = |flags: fn(&Scores) -> &Vec<bool>| PairedScores {
-                dense: flags(&dense).clone(),
-                pruned: flags(&pruned).clone(),
-                repaired: repaired.as_ref().map(|scores| flags(scores).clone()),
-            };
-            let advice = vec![
-                Advice::new("Retrieval", "right passage first", &paired(|scores| &scores.recall_1)),
-                Advice::new("Classification", "right choices, cloze", &paired(|scores| &scores.choice)),
-                Advice::new("Generation", "exact answers", &paired(|scores| &scores.generation)),
-            ];
-            (job.tell)(RunEvent::Judged { advice });
+            let advice = Purpose::ALL.into_iter().filter_map(|purpose| {
+                let flags = |scores: &Scores| scores.of(purpose).map(<[bool]>::to_vec);
+                let repaired = repaired.as_ref().and_then(flags);
+                Some(Advice::new(purpose, &PairedScores { dense: flags(&dense)?, pruned: flags(&pruned)?, repaired }))
+            });
+            let repair = models.last().and_then(|model| model.report.repair.clone());
+            let memory = self.file_footprint(&job.settings.plan, repair.as_ref());
+            let judgement = Judgement::new(&job.settings.plan, advice.collect(), repair, memory);
+            (job.tell)(RunEvent::Judged { judgement: Box::new(judgement) });
         }
         Ok(())
     }
 
+    /// Memory of a plan and its repair against what the dense model's files store.
+    fn file_footprint(&self, plan: &PruningPlan, repair: Option<&RepairReport>) -> FileFootprint {
+        let info = self.info();
+        let base = info.other.as_ref().map_or(&info.stored_bytes, |other| &other.stored_bytes);
+        let mut memory = FileFootprint::of(plan, &info.config, &info.stored_bytes, base);
+        memory.plan_bytes += repair.map_or(0, RepairReport::bytes);
+        memory
+    }
+
     async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let count = job.measure.sample;
+        // The other generative sets would take the sweep half as long again.
+        let (count, sets) = (job.measure.sample, &[GenerativeSet::Answers]);
         let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
         let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
             let key = self.key(&plan);
-            if self.tasks.scores(&key, count).is_none() {
+            if self.tasks.scores(&key, count, sets).is_none() {
                 let model = self.pruned_decoder(&plan, job.control, job.tell).await?;
                 self.tasks.evict(&[&key]);
                 let runner = TaskRunner::new(&model, &self.model);
                 let control = job.control;
                 let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
-                self.tasks.evaluate(&runner, count, control, &mut progress).await?;
+                self.tasks.evaluate(&runner, count, sets, control, &mut progress).await?;
             }
-            if let Some(scores) = self.tasks.scores(&key, count) {
+            if let Some(scores) = self.tasks.scores(&key, count, sets) {
+                let generation = Proportion::of(scores.of(Purpose::Generation).unwrap_or_default().iter().copied());
                 let point = SweepPoint {
                     line,
                     x,
@@ -281,7 +293,7 @@ impl<C: Compute> Session<C> {
                     letters: Proportion::of(scores.letters),
                     recall_1: Proportion::of(scores.recall_1),
                     recall_5: Proportion::of(scores.recall_5),
-                    generation: Proportion::of(scores.generation),
+                    generation,
                 };
                 (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: done + 1, total });
             }

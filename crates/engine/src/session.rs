@@ -242,8 +242,12 @@ impl<C: Compute> Session<C> {
         }
         let of_other = |notice: &String| format!("Of the second model, {}: {notice}", theirs.name);
         self.info.notices.extend(other.notices.iter().map(of_other));
-        self.info.other =
-            Some(OtherModel { source: source.into(), name: theirs.name.clone(), stored_as: other.stored_as });
+        self.info.other = Some(OtherModel {
+            source: source.into(),
+            name: theirs.name.clone(),
+            stored_as: other.stored_as,
+            stored_bytes: other.stored_bytes,
+        });
         self.other = Some(other.decoder);
         self.other_check = other.cross_check;
         Ok(())
@@ -780,6 +784,7 @@ fn describe<C: Compute>(model: &LoadedModel<C>, source: &str) -> ModelInfo {
         source: source.into(),
         config: model.decoder.config.clone(),
         stored_as: model.stored_as.clone(),
+        stored_bytes: model.stored_bytes.clone(),
         has_chat_template: model.chat.is_ok(),
         chat_template_fault: match &model.chat {
             Ok(_) | Err(ChatError::Missing) => None,

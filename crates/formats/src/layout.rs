@@ -9,6 +9,7 @@ use super::config::{DecoderConfig, Presence};
 use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
 use super::tensor_names::{TensorTransform, gguf_name};
+use prunescope_protocol::model::Sublayer;
 
 /// The format of the file that a tensor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,13 @@ fn presence(config: &DecoderConfig, name: &str) -> Presence {
 fn part_of(name: &str) -> &str {
     let name = name.rsplit_once('.').map_or(name, |(path, _)| path);
     name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The sublayer that a matrix belongs to, by its name in GGUF; `None` outside of blocks.
+pub fn sublayer_of(name: &str) -> Option<Sublayer> {
+    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+    let layer = layer.parse().ok()?;
+    Some(if part.starts_with("attn_") { Sublayer::attention(layer) } else { Sublayer::mlp(layer) })
 }
 
 /// Rows and columns that a part must have; `None` for an unknown part.
@@ -306,6 +314,13 @@ mod tests {
             let error = crate::config::from_hub(&text, "x").unwrap_err().to_string();
             assert!(error.contains("1 key-value heads for 2 heads"), "{error}");
         }
+    }
+
+    #[test]
+    fn matrices_of_blocks_belong_to_a_sublayer() {
+        assert_eq!(sublayer_of("blk.11.attn_output.weight"), Some(Sublayer::attention(11)));
+        assert_eq!(sublayer_of("blk.0.ffn_gate.weight"), Some(Sublayer::mlp(0)));
+        assert_eq!([sublayer_of("token_embd.weight"), sublayer_of("output.weight")], [None; 2]);
     }
 
     #[test]

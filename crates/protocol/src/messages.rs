@@ -8,7 +8,7 @@ use strum::{IntoStaticStr, VariantNames};
 use crate::model::{Matrix, RepositoryName};
 use crate::prune::{Importance, OwnAnswer};
 use crate::results::{
-    Advice, ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult,
+    ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult, Judgement,
     LayerTransition, MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult,
     RetrievalReport, RunReport, SearchPoint, SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
 };
@@ -446,10 +446,11 @@ pub enum RunEvent {
         /// What both leave of the divergence.
         report: FullRepair,
     },
-    /// Verdicts on the plan.
+    /// Verdicts on the plan, and what to do next.
     Judged {
-        /// One verdict per purpose.
-        advice: Vec<Advice>,
+        /// What was judged.
+        #[serde(flatten)]
+        judgement: Box<Judgement>,
     },
     /// One point of a sweep.
     SweepPoint {

@@ -1,16 +1,21 @@
-//! Figs. 3 and 4: non-generative and generative scores against the amount of pruning; and a verdict on the current plan.
+//! Figs. 3 and 4: non-generative and generative scores against the amount of pruning; a verdict on the current plan, and all
+//! plans judged so far.
 
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use super::super::address::HistoryEntry;
+use super::super::address::{HistoryEntry, link_to};
 use super::super::chart_view::ChartView;
+use super::super::export::save_text;
 use super::super::state::AppState;
 use super::super::status::duration;
 use super::fidelity::Fidelity;
 use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::figure::judged::{self, JudgedRow};
 use prunescope_figures::figure::sweep::{Score, panel};
 use prunescope_protocol::messages::Measurement;
+use prunescope_protocol::prune::PruningPlan;
+use prunescope_protocol::results::{Advice, GenerativeResult};
 
 /// The sweep and the verdict.
 #[component]
@@ -74,61 +79,136 @@ pub(super) fn Sweep() -> impl IntoView {
             <ChartView id="sweep-generation" title="Generation (fed back)" figure=figure(Score::Generation) waiting/>
         </div>
         <h2>"What is the current plan good for?"</h2>
-        <Judgement/>
+        <Verdicts/>
+        <JudgedPlans/>
         <Fidelity/>
     }
 }
 
-/// The verdict on the current plan, with the numbers it is based on.
+/// The verdict on the current plan, with the numbers it is based on, and what to do next.
 #[component]
-fn Judgement() -> impl IntoView {
+fn Verdicts() -> impl IntoView {
     let state = expect_context::<AppState>();
     let measurements = state.measurements;
     let running = move || measurements.wanted.get() == Some(Measurement::Judge);
     let name = move || state.settings.with(|settings| settings.run.plan.name());
-    let tasks = move || {
-        let all = measurements.generative.get_value();
+    let advice = move || {
+        let advice = state.results.judgement().get().map(|judgement| judgement.advice).unwrap_or_default();
+        let item = |advice: Advice| {
+            view! {
+                <li class="panel" data-verdict=advice.verdict.name()>
+                    <b>{advice.purpose.name()}": "<span class="verdict-word">{advice.verdict.name()}</span></b>
+                    <p>{advice.because}</p>
+                </li>
+            }
+        };
+        advice.into_iter().map(item).collect_view()
+    };
+    let next = move || {
+        let next = state.results.judgement().get().map(|judgement| judgement.next).unwrap_or_default();
+        let steps = next.into_iter().map(|step| view! { <li>{step}</li> }).collect_view();
         state
             .results
-            .written()
-            .get()
-            .into_values()
-            .filter_map(|result| {
-                let mark = |right: bool, text: &str| format!("{} {}", if right { "✓" } else { "✗" }, text.trim());
-                let prompt = all.get(result.index)?.prompt.clone();
-                let repaired = result.repaired.as_ref().map(|text| view! { <td class="answer">{mark(result.repaired_right, text)}</td> });
-                Some(view! {
-                    <tr><th scope="row">{prompt}</th><td class="answer">{mark(result.dense_right, &result.dense)}</td><td class="answer">{mark(result.pruned_right, &result.pruned)}</td>{repaired}</tr>
-                })
-            })
-            .collect_view()
+            .judgement()
+            .with(Option::is_some)
+            .then(|| view! { <h3>"What to do next"</h3><ul id="next">{steps}</ul> })
     };
     view! {
         <div class="options">
             <button id="judge" disabled=running on:click=move |_| state.start_measurement(Measurement::Judge)>
                 {move || format!("Judge “{}”", name())}
             </button>
-            <span class="hint">"The dense, the pruned and, if there is one, the repaired model do the same sample of every set."</span>
+            <span class="hint">"The dense, the pruned and, if there is one, the repaired model do the same sample of every set; arithmetic and structure are asked here only, not in the sweep."</span>
         </div>
-        <ul class="advice" id="advice">
-            {move || state.results.advice().get().into_iter().map(|advice| view! {
-                <li class="panel" data-verdict=advice.verdict.name()>
-                    <b>{advice.purpose}": "<span class="verdict-word">{advice.verdict.name()}</span></b>
-                    <p>{advice.because}</p>
-                </li>
-            }).collect_view()}
-        </ul>
-        <Show when=move || state.results.written().with(|written| !written.is_empty())>
+        <ul class="advice" id="advice">{advice}</ul>
+        {next}
+        <Written/>
+    }
+}
+
+/// The prompts with exact answers of every set, and what the models wrote.
+#[component]
+fn Written() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let none = move || state.results.written().with(|written| written.is_empty());
+    let repairs =
+        move || state.results.written().with(|written| written.values().any(|result| result.repaired.is_some()));
+    let tasks = move || {
+        let all = state.measurements.generative.get_value();
+        let row = |result: GenerativeResult| {
+            let mark = |right: bool, text: &str| format!("{} {}", if right { "✓" } else { "✗" }, text.trim());
+            let prompt = all.get(&result.set)?.get(result.index)?.prompt.clone();
+            let repaired = result
+                .repaired
+                .as_ref()
+                .map(|text| view! { <td class="answer">{mark(result.repaired_right, text)}</td> });
+            Some(view! {
+                <tr><th scope="row">{prompt}</th><td class="answer">{mark(result.dense_right, &result.dense)}</td><td class="answer">{mark(result.pruned_right, &result.pruned)}</td>{repaired}</tr>
+            })
+        };
+        state.results.written().get().into_values().filter_map(row).collect_view()
+    };
+    view! {
+        <Show when=move || !none()>
             <details class="table">
                 <summary>"Prompts with exact answers, and what the models wrote"</summary>
+                <p class="hint">"Prompts of arithmetic and structure follow worked examples, and the models end the line."</p>
                 <div class="scroll" tabindex="0" role="region" aria-label="Exact answers">
                     <table class="answers">
                         <thead><tr><th scope="col">"prompt"</th><th scope="col" class="answer">"dense"</th><th scope="col" class="answer">"pruned"</th>
-                            <Show when=move || state.results.written().with(|written| written.values().any(|result| result.repaired.is_some()))><th scope="col" class="answer">"repaired"</th></Show></tr></thead>
+                            <Show when=repairs><th scope="col" class="answer">"repaired"</th></Show></tr></thead>
                         <tbody>{tasks}</tbody>
                     </table>
                 </div>
             </details>
+        </Show>
+    }
+}
+
+/// The plans judged in this visit, each with a link that restores it.
+#[component]
+fn JudgedPlans() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let rows = move || {
+        let row = |row: JudgedRow| {
+            let plan = row.plan.parse::<PruningPlan>().unwrap_or_default();
+            let mut linked = state.settings.get();
+            linked.run.plan = plan.clone();
+            let restore = move |event: leptos::ev::MouseEvent| {
+                event.prevent_default();
+                let plan = plan.clone();
+                state.change(HistoryEntry::New, |settings| settings.run.plan = plan);
+            };
+            view! {
+                <tr>
+                    <th scope="row"><a href=link_to(&linked) title=row.plan on:click=restore>{row.name}</a></th>
+                    <td>{row.memory}</td>
+                    <td>{row.repair}</td>
+                    {row.scores.into_iter().map(|score| view! { <td>{score}</td> }).collect_view()}
+                </tr>
+            }
+        };
+        let rows = state.results.judged().with(|judged| judged.iter().map(judged::row).collect::<Vec<_>>());
+        rows.into_iter().map(row).collect_view()
+    };
+    let save = move |_| {
+        let text = state.results.judged().with_untracked(|judged| judged::table_csv(judged));
+        save_text(&state, "judged.csv", "text/csv", &text);
+    };
+    view! {
+        <Show when=move || state.results.judged().with(|judged| !judged.is_empty())>
+            <h2>"Plans judged so far"</h2>
+            <p class="hint">"Items right in the dense, the pruned and the repaired model. Memory: matrices that a plan leaves alone count as the file stores them, weights that are kept but not rounded in half precision."</p>
+            <div class="scroll" tabindex="0" role="region" aria-label="Plans judged so far">
+                <table id="judged">
+                    <thead><tr>{judged::head().into_iter().map(|name| view! { <th scope="col">{name}</th> }).collect_view()}</tr></thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+            <p class="sentence" id="judged-bytes">{move || state.results.judged().with(|judged| judged::better_at_equal_bytes(judged))}</p>
+            <Show when=move || !state.embedded>
+                <span class="save" role="group" aria-label="Save: plans judged so far"><button data-save="csv" on:click=save>"CSV"</button></span>
+            </Show>
         </Show>
     }
 }

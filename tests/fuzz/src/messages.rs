@@ -165,8 +165,10 @@ fn sets(text: &str) {
     }
     let (set, _) = tasks::retrieval::parse(text);
     assert!(set.queries.iter().all(|(_, answer)| *answer < set.passages.len()), "{set:?}");
-    for task in tasks::generative::parse(text).0 {
-        assert!(!task.answers.is_empty() && task.is_right(&task.answers[0]), "{task:?}");
+    for set in tasks::GenerativeSet::ALL {
+        for task in set.parse(text).0 {
+            assert!(!task.answers.is_empty() && set.is_right(&task, &task.answers[0]), "{task:?}");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::LoadedModel;
 use prunescope_formats::{ChatTemplate, ModelTokenizer};
 use prunescope_protocol::results::ChoiceAnswer;
 use prunescope_protocol::tasks::generative::MAX_NEW_TOKENS;
-use prunescope_protocol::tasks::{GenerativeTask, Question};
+use prunescope_protocol::tasks::{GenerativeSet, GenerativeTask, Question};
 
 /// Longest text of a task, in tokens; longer ones lose their beginning.
 const MAX_TASK_TOKENS: usize = 512;
@@ -194,8 +194,20 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         Ok(ids)
     }
 
-    /// Greedy generation after each task's prompt, in the chat template if the model has a working one. Stops at the
-    /// right answer, at a stop token, or after [`MAX_NEW_TOKENS`].
+    /// The prompt of a generative task: after the set's examples, or in the chat template if the model has a working one.
+    fn prompt_ids(&self, set: GenerativeSet, task: &GenerativeTask) -> Result<Vec<u32>, ExperimentError> {
+        if let Some(text) = set.plain_prompt(task) {
+            return self.ids(&text);
+        }
+        match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
+            Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
+            // Without a template, or if it fails, use a plain prompt.
+            None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
+        }
+    }
+
+    /// Greedy generation after the prompt of each of these tasks of a set. Stops where the answer is decided, at a stop
+    /// token, or after [`GenerativeSet::new_tokens`].
     ///
     /// The common prefix of all prompts is processed once. `on_text` gets each text with its index, as given in
     /// `tasks`.
@@ -204,25 +216,19 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
     /// [`ExperimentError::Stopped`], or a failing device.
     pub async fn write(
         &self,
+        set: GenerativeSet,
         tasks: &[(usize, &GenerativeTask)],
         control: &Control,
         on_text: &mut dyn FnMut(usize, String),
     ) -> Result<(), ExperimentError> {
-        let prompts: Result<Vec<Vec<u32>>, ExperimentError> = tasks
-            .iter()
-            .map(|(_, task)| match self.chat.map(|chat| chat.render(&task.prompt, &self.tokenizer.special)) {
-                Some(Ok(text)) => Ok(self.tokenizer.encode(&text, true)?),
-                // Without a template, or if it fails, use a plain prompt.
-                None | Some(Err(_)) => self.ids(&format!("Question: {}\nAnswer:", task.prompt)),
-            })
-            .collect();
+        let prompts: Result<Vec<_>, _> = tasks.iter().map(|(_, task)| self.prompt_ids(set, task)).collect();
         let prompts = prompts?;
         let shared = common_prefix(&prompts);
         let prefix = if shared > 0 { Some(self.read(&prompts[0][..shared], None, control).await?) } else { None };
         for ((place, task), prompt) in tasks.iter().zip(&prompts) {
             let read = self.read(&prompt[shared..], prefix.as_ref(), control).await?;
-            let is_done = |ids: &[u32]| task.is_right(&self.tokenizer.decode(ids));
-            let ids = self.continue_greedily(read, MAX_NEW_TOKENS, control, is_done).await?;
+            let is_done = |ids: &[u32]| set.is_decided(task, &self.tokenizer.decode(ids));
+            let ids = self.continue_greedily(read, set.new_tokens(), control, is_done).await?;
             on_text(*place, self.tokenizer.decode(&ids));
         }
         Ok(())

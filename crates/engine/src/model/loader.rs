@@ -15,6 +15,7 @@ use prunescope_formats::safetensors::{self, SafetensorsError};
 use prunescope_formats::tensor::{StoredMatrix, TensorInfo};
 use prunescope_formats::tokenizer::ModelTokenizer;
 use prunescope_protocol::model::repository::Repository;
+use prunescope_protocol::prune::StoredBytes;
 
 /// Largest header; a file with a longer one is treated as corrupt.
 const MAX_HEADER_BYTES: usize = 256 << 20;
@@ -34,6 +35,8 @@ pub struct LoadedModel<C: Compute> {
     pub notices: Vec<String>,
     /// Storage types of the weights in the files, such as `"Q4_1, Q8_0, F32"`.
     pub stored_as: String,
+    /// What the blocks' matrices take in the files.
+    pub stored_bytes: StoredBytes,
     /// Part of the model on the CPU for checking the device; `None` if the backend needs no check.
     pub cross_check: Option<CrossCheck>,
 }
@@ -98,6 +101,7 @@ pub struct ModelLoader<C: Compute> {
     /// RoPE frequency divisors from a file (`rope_freqs`, `rope_factors_short`), one per pair; empty if there are none.
     factors: Vec<f32>,
     stored_as: BTreeSet<&'static str>,
+    stored_bytes: StoredBytes,
     limits: Limits,
     /// Whether float weights are rounded to 8 bits.
     rounds: bool,
@@ -123,6 +127,7 @@ impl<C: Compute> ModelLoader<C> {
             parts: Parts::default(),
             factors: vec![],
             stored_as: BTreeSet::new(),
+            stored_bytes: StoredBytes::default(),
             limits: Limits::default(),
             rounds: false,
             collector: None,
@@ -385,6 +390,9 @@ impl<C: Compute> ModelLoader<C> {
             }
             let Part { name, stored, .. } = part;
             let Some(values) = values else {
+                if let Some(at) = layout::sublayer_of(&name) {
+                    self.stored_bytes.add(at, stored.bytes.len() as u64);
+                }
                 let weights = self.compute.matrix(&stored, self.rounds);
                 self.parts.matrices.insert(name, weights);
                 continue;
@@ -416,7 +424,8 @@ impl<C: Compute> ModelLoader<C> {
         let decoder = self.parts.decoder(config, self.compute)?;
         let rounded = if self.rounds { ", floats rounded to 8 bits" } else { "" };
         let stored_as = Vec::from_iter(self.stored_as).join(", ") + rounded;
-        Ok(LoadedModel { decoder, tokenizer, chat, stored_as, notices: self.notices, cross_check })
+        let stored_bytes = self.stored_bytes;
+        Ok(LoadedModel { decoder, tokenizer, chat, stored_as, stored_bytes, notices: self.notices, cross_check })
     }
 }
 

@@ -119,21 +119,10 @@ impl Chart {
         (self.head(), (0..self.rows()).map(|row| self.row(row, &short_number)).collect())
     }
 
-    /// The table as comma-separated values (RFC 4180), in full precision. Text that a spreadsheet would run as a formula is prefixed
-    /// with an apostrophe.
+    /// The table as comma-separated values, in full precision.
     pub fn csv(&self) -> String {
-        let field = |text: &String| {
-            let text = &harmless(text);
-            if text.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", text.replace('"', "\"\""))
-            } else {
-                text.clone()
-            }
-        };
-        let line = |cells: &[String]| cells.iter().map(field).collect::<Vec<_>>().join(",") + "\r\n";
         let full = |value: f64| (value as f32).to_string();
-        let body: String = (0..self.rows()).map(|row| line(&self.row(row, &full))).collect();
-        line(&self.head()) + &body
+        csv(&self.head(), (0..self.rows()).map(|row| self.row(row, &full)))
     }
 
     /// The row nearest to a position within the drawing.
@@ -208,6 +197,16 @@ impl Chart {
         }
         Ok(out)
     }
+}
+
+/// A table as comma-separated values (RFC 4180). Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
+pub(crate) fn csv(head: &[String], body: impl Iterator<Item = Vec<String>>) -> String {
+    let field = |text: &String| {
+        let text = &harmless(text);
+        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.clone() }
+    };
+    let line = |cells: &[String]| cells.iter().map(field).collect::<Vec<_>>().join(",") + "\r\n";
+    line(head) + &body.map(|cells| line(&cells)).collect::<String>()
 }
 
 /// Characters that begin a formula in a spreadsheet (OWASP, CSV injection), with their full-width forms.

@@ -9,6 +9,7 @@ mod lines;
 mod slope;
 mod theme;
 
+pub(crate) use any::csv;
 pub use any::{Chart, Legend};
 pub use bars::{BarChart, BarRow};
 pub use heat::HeatMap;

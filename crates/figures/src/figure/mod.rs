@@ -5,6 +5,7 @@
 pub mod choice;
 pub mod compare;
 pub mod fidelity;
+pub mod judged;
 pub mod layers;
 pub mod repair;
 pub mod retrieval;

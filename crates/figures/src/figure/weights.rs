@@ -20,12 +20,16 @@ pub fn mask(picture: &MaskPicture) -> Figure {
     Figure { chart: Chart::Heat(HeatMap { columns: picture.columns, cells: picture.cells.clone() }), sentence }
 }
 
-/// Memory of the matrices before and under the plan, in words.
-pub fn memory(footprint: &Footprint) -> String {
-    let megabytes = |bytes: u64| match bytes as f64 / 1e6 {
+/// Bytes in megabytes.
+pub(super) fn megabytes(bytes: u64) -> String {
+    match bytes as f64 / 1e6 {
         few if few < 10.0 => format!("{few:.2}"),
         many => format!("{many:.0}"),
-    };
+    }
+}
+
+/// Memory of the matrices before and under the plan, in words.
+pub fn memory(footprint: &Footprint) -> String {
     let saved = 100.0 * (1.0 - footprint.plan_bytes as f64 / footprint.dense_bytes.max(1) as f64);
     format!(
         "The blocks' matrices would take {} MB in place of {} MB in half precision: {saved:.0} % saved.",

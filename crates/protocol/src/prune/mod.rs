@@ -12,7 +12,7 @@ pub mod repair;
 pub mod sparsity;
 
 pub use dropped::{DroppedError, DroppedSublayers};
-pub use footprint::Footprint;
+pub use footprint::{FileFootprint, Footprint, StoredBytes};
 pub use importance::{DropKind, Importance, ImportanceInput, SublayerImportance};
 pub use own_answers::OwnAnswer;
 pub use part_error::PartError;

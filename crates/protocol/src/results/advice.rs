@@ -1,5 +1,7 @@
 //! Verdicts on the use of the pruned and the repaired model, limited to what was measured.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::sweep::Proportion;
@@ -12,6 +14,60 @@ pub const LOST_SHARE: f64 = 0.5;
 pub const FEWEST_ITEMS: usize = 20;
 /// Largest probability, of a difference as large by chance, at which a difference counts as real.
 pub const SIGNIFICANT: f64 = 0.05;
+
+/// What a model can be good for, each judged by a task set of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Ranking passages by the hidden state.
+    Retrieval,
+    /// Choosing among given answers.
+    Classification,
+    /// Writing short answers.
+    Generation,
+    /// Writing the results of small sums, differences and products.
+    Arithmetic,
+    /// Closing brackets and copying lists.
+    Structure,
+}
+
+impl Purpose {
+    /// All purposes, in the order of the page.
+    pub const ALL: [Self; 5] =
+        [Self::Retrieval, Self::Classification, Self::Generation, Self::Arithmetic, Self::Structure];
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retrieval => "Retrieval",
+            Self::Classification => "Classification",
+            Self::Generation => "Generation",
+            Self::Arithmetic => "Arithmetic",
+            Self::Structure => "Structure",
+        }
+    }
+
+    /// What is counted.
+    fn measure(self) -> &'static str {
+        match self {
+            Self::Retrieval => "right passage first",
+            Self::Classification => "right choices, cloze",
+            Self::Generation => "exact answers",
+            Self::Arithmetic => "right results",
+            Self::Structure => "right lines",
+        }
+    }
+
+    /// What one does with a model for this purpose, as it follows "use it for".
+    pub(super) fn activity(self) -> &'static str {
+        match self {
+            Self::Retrieval => "ranking",
+            Self::Classification => "choosing among given answers",
+            Self::Generation => "writing answers",
+            Self::Arithmetic => "arithmetic",
+            Self::Structure => "copying and closing brackets",
+        }
+    }
+}
 
 /// The verdict that a measurement supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,13 +96,43 @@ pub struct PairedScores {
     pub repaired: Option<Vec<bool>>,
 }
 
+/// How many items each model got right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// The dense model.
+    pub dense: Proportion,
+    /// The pruned model.
+    pub pruned: Proportion,
+    /// The repaired model, if the plan repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Proportion>,
+}
+
+/// What a repair does to a score, by [`mcnemar`] on the same items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairEffect {
+    /// Significantly more items are right.
+    Gains,
+    /// The difference may be chance.
+    Unclear,
+    /// Significantly fewer items are right.
+    Loses,
+}
+
 /// A verdict with the numbers it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// The purpose: retrieval, classification or generation.
-    pub purpose: String,
+    /// The purpose.
+    pub purpose: Purpose,
     /// The verdict.
     pub verdict: Verdict,
+    /// How many items each model got right.
+    #[serde(default)]
+    pub counts: Counts,
+    /// What the repair does, if the plan repairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<RepairEffect>,
     /// The reason, with the numbers.
     pub because: String,
 }
@@ -67,17 +153,35 @@ pub fn mcnemar(first: &[bool], second: &[bool]) -> f64 {
     (2.0 * sum).min(1.0)
 }
 
+impl PairedScores {
+    /// How many items each model got right.
+    pub fn counts(&self) -> Counts {
+        let of = |flags: &[bool]| Proportion::of(flags.iter().copied());
+        Counts { dense: of(&self.dense), pruned: of(&self.pruned), repaired: self.repaired.as_deref().map(of) }
+    }
+}
+
+impl RepairEffect {
+    /// Compares the pruned and the repaired model's scores on the same items.
+    fn of(pruned: &[bool], repaired: &[bool]) -> Self {
+        let count = |flags: &[bool]| flags.iter().filter(|right| **right).count();
+        match count(repaired).cmp(&count(pruned)) {
+            _ if mcnemar(pruned, repaired) > SIGNIFICANT => Self::Unclear,
+            Ordering::Greater => Self::Gains,
+            Ordering::Less => Self::Loses,
+            Ordering::Equal => Self::Unclear,
+        }
+    }
+}
+
 impl Verdict {
     /// Compares the models' scores on the same items.
     pub fn of(scores: &PairedScores) -> Self {
-        let of = |flags: &[bool]| Proportion::of(flags.iter().copied());
-        let (dense, pruned) = (of(&scores.dense), of(&scores.pruned));
+        let Counts { dense, pruned, repaired } = scores.counts();
         let (dense_low, _) = dense.interval();
         let keeps = |score: Proportion| score.share() >= dense.share() - SAFE_LOSS;
-        let repaired = scores.repaired.as_deref().is_some_and(|repaired| {
-            let (score, p) = (of(repaired), mcnemar(&scores.pruned, repaired));
-            keeps(score) && score.right > pruned.right && p <= SIGNIFICANT
-        });
+        let gains = |flags: &Vec<bool>| RepairEffect::of(&scores.pruned, flags) == RepairEffect::Gains;
+        let repaired = repaired.is_some_and(keeps) && scores.repaired.as_ref().is_some_and(gains);
         if dense.of == 0 || dense_low < 0.1 {
             Self::Unclear
         } else if dense.of >= FEWEST_ITEMS && keeps(pruned) {
@@ -105,25 +209,25 @@ impl Verdict {
 
 impl Advice {
     /// For one purpose, from the models' scores on the same items.
-    pub fn new(purpose: &str, measure: &str, scores: &PairedScores) -> Self {
+    pub fn new(purpose: Purpose, scores: &PairedScores) -> Self {
         let verdict = Verdict::of(scores);
-        let of = |flags: &[bool]| Proportion::of(flags.iter().copied());
-        let (dense, pruned) = (of(&scores.dense), of(&scores.pruned));
+        let counts = scores.counts();
+        let Counts { dense, pruned, repaired } = counts;
         let percent = |score: Proportion| {
             let (low, high) = score.interval();
             format!("95 % interval {:.0} to {:.0} %", 100.0 * low, 100.0 * high)
         };
         let loss = 100.0 * SAFE_LOSS;
         let mut because = format!(
-            "{measure}: dense {} of {}, pruned {} of {} ({})",
+            "{}: dense {} of {}, pruned {} of {} ({})",
+            purpose.measure(),
             dense.right,
             dense.of,
             pruned.right,
             pruned.of,
             percent(pruned)
         );
-        if let Some(repaired) = &scores.repaired {
-            let score = of(repaired);
+        if let Some(score) = repaired {
             because.push_str(&format!(", repaired {} of {} ({})", score.right, score.of, percent(score)));
         }
         because.push_str("; ");
@@ -149,7 +253,8 @@ impl Advice {
             because.push_str(&format!("; {}", gain(&scores.pruned, repaired)));
         }
         because.push('.');
-        Self { purpose: purpose.into(), verdict, because }
+        let repair = scores.repaired.as_ref().map(|repaired| RepairEffect::of(&scores.pruned, repaired));
+        Self { purpose, verdict, counts, repair, because }
     }
 }
 
@@ -206,7 +311,7 @@ mod tests {
     #[test]
     fn the_reason_has_the_numbers() {
         let because = |dense, pruned, repaired, all| {
-            Advice::new("Generation", "exact answers", &scores(dense, pruned, repaired, all)).because
+            Advice::new(Purpose::Generation, &scores(dense, pruned, repaired, all)).because
         };
         let text = because(30, 2, Some(28), 40);
         assert!(text.contains("dense 30 of 40, pruned 2 of 40 (95 % interval 1 to 17 %), repaired 28 of 40"), "{text}");
@@ -214,6 +319,19 @@ mod tests {
         assert!(because(50, 46, Some(49), 60).contains("3 more right with the repair may be chance"));
         assert!(because(50, 46, Some(46), 60).contains("changes no count"));
         assert!(!because(2, 2, Some(2), 60).contains("repair changes"));
+    }
+
+    #[test]
+    fn what_a_repair_does_is_said_only_if_it_is_no_chance() {
+        let effect = |pruned, repaired| RepairEffect::of(&flags(pruned, 60), &flags(repaired, 60));
+        assert_eq!([effect(5, 48), effect(48, 5)], [RepairEffect::Gains, RepairEffect::Loses]);
+        assert_eq!([effect(46, 49), effect(49, 46), effect(9, 9)], [RepairEffect::Unclear; 3]);
+        let advice = Advice::new(Purpose::Structure, &scores(50, 5, Some(30), 60));
+        assert_eq!(
+            (advice.repair, advice.counts.repaired.map(|score| score.right)),
+            (Some(RepairEffect::Gains), Some(30))
+        );
+        assert_eq!(Advice::new(Purpose::Structure, &scores(50, 5, None, 60)).repair, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::generation::{ComparedPosition, GenerationStep};
 use super::{DeviceCheck, Metrics, NotFinite, RepairedResult, TextQuality, TokenWeight, WeightReport};
 use crate::model::{DecoderConfig, SublayerKind};
-use crate::prune::Importance;
+use crate::prune::{Importance, StoredBytes};
 use crate::settings::Settings;
 
 /// The model that a result is about.
@@ -20,6 +20,9 @@ pub struct ModelInfo {
     pub config: DecoderConfig,
     /// How its weights are stored in the file. "Dense" means these weights, dequantized.
     pub stored_as: String,
+    /// What its blocks' matrices take in the file.
+    #[serde(default)]
+    pub stored_bytes: StoredBytes,
     /// Whether it has a chat template that can be used.
     pub has_chat_template: bool,
     /// Why its chat template cannot be used, if it has such a one.
@@ -45,6 +48,9 @@ pub struct OtherModel {
     pub name: String,
     /// How its weights are stored.
     pub stored_as: String,
+    /// What its blocks' matrices take in the file.
+    #[serde(default)]
+    pub stored_bytes: StoredBytes,
 }
 
 /// A text that one model wrote.

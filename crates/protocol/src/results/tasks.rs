@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TopTokens;
 use super::sweep::Proportion;
+use crate::tasks::GenerativeSet;
 
 /// Similarity of two models on a subset of the vocabulary; p is renormalised on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,20 +115,23 @@ pub struct RetrievalReport {
 /// One generative task done by both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerativeResult {
+    /// Its set.
+    #[serde(default)]
+    pub set: GenerativeSet,
     /// Its index in the set.
     pub index: usize,
     /// What the dense model wrote.
     pub dense: String,
-    /// Whether it contains the answer.
+    /// Whether it is right.
     pub dense_right: bool,
     /// What the pruned model wrote.
     pub pruned: String,
-    /// Whether it contains the answer.
+    /// Whether it is right.
     pub pruned_right: bool,
     /// What the repaired model wrote, if the plan repairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<String>,
-    /// Whether it contains the answer.
+    /// Whether it is right.
     #[serde(default)]
     pub repaired_right: bool,
 }
@@ -135,6 +139,15 @@ pub struct GenerativeResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_without_its_set_is_of_the_first_one() {
+        let old = r#"{"index":3,"dense":"a","dense_right":true,"pruned":"b","pruned_right":false}"#;
+        let read: GenerativeResult = serde_json::from_str(old).unwrap();
+        assert_eq!((read.set, read.index), (GenerativeSet::Answers, 3));
+        let json = serde_json::to_value(GenerativeResult { set: GenerativeSet::Structure, ..read }).unwrap();
+        assert_eq!(json["set"], "structure");
+    }
 
     #[test]
     fn the_best_and_its_margin() {

@@ -8,7 +8,7 @@ pub mod generative;
 pub mod retrieval;
 
 pub use choice::Question;
-pub use generative::GenerativeTask;
+pub use generative::{GenerativeSet, GenerativeTask};
 pub use retrieval::RetrievalSet;
 
 use serde::de::DeserializeOwned;
