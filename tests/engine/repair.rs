@@ -7,7 +7,7 @@ use std::path::Path;
 use futures::executor::block_on;
 use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::Control;
-use prunescope_engine::experiment::repair::FitSize;
+use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::prune::HeadPart;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use futures::executor::block_on;
 use prunescope_engine::compute::{Compute, Cpu};
-use prunescope_engine::experiment::repair::FitSize;
+use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
 use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::session::Session;

@@ -15,7 +15,7 @@ use futures::executor::block_on;
 use prunescope_engine::compute::Gpu;
 use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
-use prunescope_engine::experiment::repair::FitSize;
+use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;

@@ -268,7 +268,7 @@ impl<C: Compute> Session<C> {
     }
 
     async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        // The other generative sets would take the sweep half as long again.
+        // The other generative sets are asked in verdicts only: they would make every point take longer.
         let (count, sets) = (job.measure.sample, &[GenerativeSet::Answers]);
         let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
         let points = sweep_points(job.measure.sweep, &importance);

@@ -7,8 +7,8 @@ use crate::experiment::fidelity::{DenseText, hidden_states};
 use crate::experiment::importance::{measure_importance, stretch_distances};
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::search::{
-    Measured, SHORT_LIST, SearchTokens, USUAL_TOKENS, best_stretch, by_importance, measure_candidates, one_shot, points,
-    ranked, sublayers,
+    Measured, SHORT_LIST, SearchTokens, USUAL_TOKENS, best_stretch, by_importance, measure_candidates, one_shot,
+    points, ranked, sublayers,
 };
 use crate::experiment::{Control, ExperimentError};
 use crate::measure::Job;

@@ -80,8 +80,8 @@ pub(super) fn Sweep() -> impl IntoView {
         </div>
         <h2>"What is the current plan good for?"</h2>
         <Verdicts/>
-        <Fidelity/>
         <JudgedPlans/>
+        <Fidelity/>
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cross_check;
 pub mod dense;
 pub mod fidelity;
 pub mod finite;
+pub mod fit_size;
 pub mod forward;
 pub mod generation;
 pub mod importance;

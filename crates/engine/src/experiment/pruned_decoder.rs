@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::repair::FitSize;
+use super::fit_size::FitSize;
 use crate::compute::Compute;
 use crate::model::Decoder;
 use crate::model::replacement::{HeadMap, Replacements};

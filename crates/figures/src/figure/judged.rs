@@ -32,8 +32,8 @@ pub fn row(judgement: &Judgement) -> JudgedRow {
     let plan = judgement.plan.parse::<PruningPlan>();
     let repair = match &judgement.repair {
         None => "–".into(),
-        Some(repair) if !repair.applied => "not applied".into(),
-        Some(repair) => format!("{} numbers", repair.numbers),
+        Some(repair) if !repair.changes_the_model() => "not applied".into(),
+        Some(repair) => format!("{} numbers", repair.bytes() / 2),
     };
     let score = |purpose: Purpose| {
         advice_on(judgement, purpose).map_or("–".into(), |advice| {
@@ -82,7 +82,7 @@ pub fn table_csv(judged: &[Judgement]) -> String {
     }
     let body = judged.iter().map(|judgement| {
         let FileFootprint { file_bytes, plan_bytes } = judgement.memory;
-        let numbers = judgement.repair.as_ref().map_or(String::new(), |repair| repair.numbers.to_string());
+        let numbers = judgement.repair.as_ref().map_or(String::new(), |repair| (repair.bytes() / 2).to_string());
         let mut cells = vec![judgement.plan.clone(), file_bytes.to_string(), plan_bytes.to_string(), numbers];
         for purpose in Purpose::ALL {
             cells.extend(match advice_on(judgement, purpose) {

@@ -97,7 +97,7 @@ impl NextSteps<'_> {
         let loses = self.purposes(|advice| advice.repair == Some(RepairEffect::Loses));
         if !loses.is_empty() {
             Some(format!("Judge the plan without its repair, too: {} by it.", subject(&loses, "loses", "lose")))
-        } else if !repair.applied {
+        } else if !repair.changes_the_model() {
             Some("Try another form of repair, or none: this one did not help on the text kept out of the fit, so it is not applied.".into())
         } else if self.all_are(&[Verdict::Safe]) {
             Some("The repair is not needed for this: the plan is safe without it.".into())
@@ -112,7 +112,7 @@ impl NextSteps<'_> {
             return None;
         }
         match self.plan.repair {
-            _ if self.repair.is_some_and(|repair| !repair.applied) => None,
+            _ if self.repair.is_some_and(|repair| !repair.changes_the_model()) => None,
             None => Some("Repair what is dropped (repair=scale) and judge again.".into()),
             Some(Repair::Full) => None,
             Some(_) => Some("Try a larger repair (repair=full) and judge again.".into()),
