@@ -17,13 +17,12 @@ pub(super) fn Steps() -> impl IntoView {
     let variants = results.variants();
     let figure = move |of: fn(Course<'_>, Course<'_>) -> Option<Figure>, pick: Pick| {
         Signal::derive(move || {
-            let course = |steps, fixed| Course { steps, fixed };
             let own = results.steps().with(|steps| {
                 results.fixed_trajectory().with(|fixed| {
                     results.repaired_steps().with(|repaired| {
-                        results
-                            .repaired_fixed_trajectory()
-                            .with(|repaired_fixed| of(course(steps, fixed), course(repaired, repaired_fixed)))
+                        results.repaired_fixed_trajectory().with(|repaired_fixed| {
+                            of(Course { steps, fixed }, Course { steps: repaired, fixed: repaired_fixed })
+                        })
                     })
                 })
             });
