@@ -21,7 +21,7 @@ pub enum GenerativeSet {
 }
 
 /// Worked examples by topic: the lines before each prompt of a set whose prompts are beginnings of a line that the model
-/// ends. Forms and difficulty were chosen so that the default model is right on at least 60 % of each set.
+/// ends. Forms and difficulty are chosen for the default model, never single items.
 type Examples = &'static [(&'static str, &'static str)];
 
 const ARITHMETIC_EXAMPLES: Examples = &[
