@@ -2,7 +2,7 @@
 //! and the full map in place of a smaller repair.
 
 use crate::compute::Compute;
-use crate::experiment::own_answers::{OwnChat, own_chat};
+use crate::experiment::own_answers::own_chat;
 use crate::experiment::pruned_decoder::PrunedDecoder;
 use crate::experiment::repair::held_out_kl;
 use crate::experiment::task_runner::TaskRunner;
@@ -15,7 +15,7 @@ use prunescope_protocol::results::FullRepair;
 use prunescope_protocol::settings::RunSettings;
 
 impl<C: Compute> Session<C> {
-    /// Works ahead after a run or measurement. What is known is sent again at once; progress is not told.
+    /// Works ahead after a run or measurement. What is known of the plan is sent again at once; progress is not told.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`], a prompt that cannot be used, or a failing device.
@@ -37,8 +37,24 @@ impl<C: Compute> Session<C> {
         self.measure_full_repair(settings, control, &mut tell).await
     }
 
+    /// Tells all of the dense model's own answers: what is known at once, the others as they are written.
+    ///
+    /// # Errors
+    /// As [`Self::own_answers`].
+    pub(crate) async fn tell_own_answers(
+        &mut self,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), ExperimentError> {
+        for (at, chat) in self.own_chats.iter().flatten().enumerate() {
+            tell(RunEvent::OwnAnswer { at, answer: chat.answer.clone() });
+        }
+        self.own_answers(QUESTIONS.len(), control, tell).await?;
+        Ok(())
+    }
+
     /// Token ids of the dense model's first `count` own answers with their prompts, written now if they are not known.
-    /// None if the model has no working chat template.
+    /// None if the model has no working chat template. Those that are written now are told.
     ///
     /// # Errors
     /// [`ExperimentError::Stopped`]; the answers written until then are kept. Or a failing device.
@@ -48,17 +64,13 @@ impl<C: Compute> Session<C> {
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<Vec<Vec<u32>>, ExperimentError> {
-        let told = |at: usize, chat: &OwnChat| RunEvent::OwnAnswer { at, answer: chat.answer.clone() };
-        for (at, chat) in self.own_chats.iter().flatten().take(count).enumerate() {
-            tell(told(at, chat));
-        }
-        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        let dense = PrunedDecoder::dense(&self.model.decoder);
         while let Some(known) = self.own_chats.as_mut().filter(|known| known.len() < count) {
             let at = known.len();
             tell(RunEvent::Working { what: "The dense model's own answers".into(), done: at, total: count });
             match own_chat(&TaskRunner::new(&dense, &self.model), QUESTIONS[at], control).await? {
                 Some(chat) => {
-                    tell(told(at, &chat));
+                    tell(RunEvent::OwnAnswer { at, answer: chat.answer.clone() });
                     known.push(chat);
                 }
                 None => self.own_chats = None,

@@ -14,7 +14,6 @@ use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
 use crate::writing::write_texts;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
-use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::prune::{
     DropKind, DroppedSublayers, FileFootprint, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod,
     Repair, Sparsity, SparsityMethod,
@@ -118,9 +117,7 @@ impl<C: Compute> Session<C> {
             Measurement::Search => self.search(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
             Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
-            Measurement::OwnAnswers => {
-                self.own_answers(QUESTIONS.len(), job.control, job.tell).await?;
-            }
+            Measurement::OwnAnswers => self.tell_own_answers(job.control, job.tell).await?,
             Measurement::FullRepair => self.measure_full_repair(job.settings, job.control, job.tell).await?,
             Measurement::Picture { layer, matrix } => self.draw(layer, matrix, &mut job).await?,
         }
@@ -132,7 +129,7 @@ impl<C: Compute> Session<C> {
     /// evaluation cache.
     async fn models(&mut self, job: &mut Job<'_>) -> Result<(ComparedModels, Vec<PrunedDecoder<C>>), ExperimentError> {
         let plan = &job.settings.plan;
-        let mut models = vec![PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default())];
+        let mut models = vec![PrunedDecoder::dense(&self.model.decoder)];
         let pruned = self.prune(&plan.unrepaired(), job.control, job.tell).await?;
         let mut compared = ComparedModels { pruned: pruned.key.clone(), repaired: None };
         models.push(pruned);
@@ -314,7 +311,7 @@ impl<C: Compute> Session<C> {
     /// Compares the pruned and the repaired model with the dense one on that text.
     async fn measure_fidelity(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let ids = self.held_out_ids(0)?;
-        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        let dense = PrunedDecoder::dense(&self.model.decoder);
         let of_dense = fidelity::hidden_states(&dense, &ids, job.control).await?;
         let plan = &job.settings.plan;
         let mut report = FidelityReport { tokens: ids.len(), ..FidelityReport::default() };

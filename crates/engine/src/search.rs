@@ -178,7 +178,7 @@ impl<C: Compute> Session<C> {
             let mut done = remaining.len() - missing.len();
             job.working(what.clone(), done, remaining.len());
             let model = self.pruned_decoder(&plan, job.control, &mut |_| {}).await?;
-            let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+            let dense = PrunedDecoder::dense(&self.model.decoder);
             let ids = || self.judged_ids(search.tokens.judged);
             let text = read_once(&mut search.judged, &dense, ids, job.control).await?;
             let control = job.control;
@@ -237,7 +237,7 @@ impl<C: Compute> Session<C> {
             return Ok(*known);
         }
         let model = self.pruned_decoder(plan, job.control, &mut |_| {}).await?;
-        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        let dense = PrunedDecoder::dense(&self.model.decoder);
         let ids = || self.held_out_ids(search.tokens.held_out);
         let text = read_once(&mut search.held_out, &dense, ids, job.control).await?;
         let hidden = hidden_states(&model, &text.ids, job.control).await?;

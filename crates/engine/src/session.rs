@@ -414,7 +414,7 @@ impl<C: Compute> Session<C> {
         Ok(pruned.with_replacements(replacements, report))
     }
 
-    /// The texts that a repair is fitted on, taken out of the cache or made.
+    /// The texts that a repair is fitted on, cached or made.
     pub(crate) async fn texts_of_fit(
         &mut self,
         repairs: Repairs,
@@ -422,11 +422,8 @@ impl<C: Compute> Session<C> {
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<FitText, ExperimentError> {
         let key = self.fit_text_key(repairs);
-        // Taking one that is cached for another key would lose it.
-        if self.fit_text.get(&key).is_some()
-            && let Some(known) = self.fit_text.take(&key)
-        {
-            return Ok(known);
+        if let Some(known) = self.fit_text.get(&key) {
+            return Ok(known.clone());
         }
         let (_, tokens, answers) = key;
         let answers = self.own_answers(answers, control, tell).await?;
@@ -688,10 +685,8 @@ impl<C: Compute> Session<C> {
         if next.metrics.values().iter().all(|x| x.is_finite()) {
             return Ok(None);
         }
-        let models = [
-            (ComparedModel::Dense, &PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default())),
-            (ComparedModel::Pruned, pruned),
-        ];
+        let models =
+            [(ComparedModel::Dense, &PrunedDecoder::dense(&self.model.decoder)), (ComparedModel::Pruned, pruned)];
         for (model, decoder) in models {
             if let Some(place) = first_not_finite(decoder, &key.prompt_ids, reporter.control).await? {
                 let found = NotFinite { model, place };
@@ -712,7 +707,7 @@ impl<C: Compute> Session<C> {
         if let Some(known) = self.importance.as_ref().filter(|known| known.input == input) {
             return Ok(known.clone());
         }
-        let dense = PrunedDecoder::dropping(&self.model.decoder, &PruningPlan::default());
+        let dense = PrunedDecoder::dense(&self.model.decoder);
         let importance = measure_importance(&dense, &self.model.tokenizer, input, control).await?;
         tell(RunEvent::Importance { importance: Box::new(importance.clone()) });
         self.importance = Some(importance.clone());

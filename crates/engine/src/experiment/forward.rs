@@ -165,6 +165,14 @@ pub async fn forward_pair<C: Compute>(
     Ok((stream, spaces))
 }
 
+/// The rows but the first, if there are more: the first position is an attention sink, whose residual stream is
+/// atypical.
+pub fn without_first(x: &Tensor<2>) -> Tensor<2> {
+    let [tokens, _] = x.dims();
+    let skip = usize::from(tokens > 1);
+    x.clone().narrow(0, skip, tokens - skip)
+}
+
 /// h and z of some positions, one row each.
 ///
 /// * `hidden`: h of all positions, `[positions, hidden]`.

@@ -18,7 +18,6 @@ use crate::model::Decoder;
 use crate::model::sampling::{Sampler, Sampling};
 use prunescope_formats::ModelTokenizer;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{
     ComparedPosition, GenerationStep, Metrics, TokenText, TokenWeight, TopTokenText, TopTokens,
 };
@@ -401,7 +400,7 @@ pub async fn dense_losses<C: Compute>(
     let reading = if known >= read.len() && dense.steps.len() >= ids.len() {
         None
     } else {
-        let model = PrunedDecoder::dropping(&dense.decoder, &PruningPlan::default());
+        let model = PrunedDecoder::dense(&dense.decoder);
         let prompt = dense.steps[0].spaces.clone();
         let (start, x) = (dense.prompt_ids.len(), dense.decoder.embed(read, dense.prompt_ids.len()));
         Some(forward_continuation(&model, prompt, &dense.prompt_cache, start, Some(x), 0, control).await?)

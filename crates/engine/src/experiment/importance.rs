@@ -4,7 +4,7 @@ use std::f32::consts::PI;
 
 use burn::tensor::Tensor;
 
-use super::forward::Pass;
+use super::forward::{Pass, without_first};
 use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::Compute;
@@ -24,14 +24,6 @@ fn text_ids<C: Compute>(model: &PrunedDecoder<C>, tokenizer: &ModelTokenizer) ->
     let mut ids = tokenizer.encode(IMPORTANCE_TEXT, false)?;
     ids.truncate(MAX_CALIBRATION_TOKENS.min(model.decoder.config.context));
     Ok(ids)
-}
-
-/// The rows but the first, if there are more: the first position is an attention sink, whose residual stream is
-/// atypical.
-fn without_first(x: &Tensor<2>) -> Tensor<2> {
-    let [tokens, _] = x.dims();
-    let skip = usize::from(tokens > 1);
-    x.clone().narrow(0, skip, tokens - skip)
 }
 
 /// Importance of every sublayer and block on the calibration text, with its tokens.

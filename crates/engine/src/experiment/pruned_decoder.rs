@@ -63,6 +63,11 @@ impl<C: Compute> PrunedDecoder<C> {
         Self { key, decoder: decoder.clone(), replacements: Replacements::default(), report }
     }
 
+    /// The dense decoder itself.
+    pub fn dense(decoder: &Decoder<C>) -> Self {
+        Self::dropping(decoder, &PruningPlan::default())
+    }
+
     /// A decoder under a plan that only drops sublayers.
     pub fn dropping(decoder: &Decoder<C>, plan: &PruningPlan) -> Self {
         Self::unedited(decoder, VariantKey { plan: plan.clone(), ..VariantKey::default() })

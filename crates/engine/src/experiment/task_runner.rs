@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, Transaction, activation::log_softmax};
 
-use super::forward::{Pass, last_outputs};
+use super::forward::{Pass, last_outputs, without_first};
 use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
 use crate::compute::KeyValueCache;
@@ -137,8 +137,7 @@ impl<'a, C: Compute> TaskRunner<'a, C> {
         let ids = self.ids(text)?;
         let read = self.read(&ids, None, control).await?;
         let hidden = self.model.decoder.final_norm(read.last);
-        let skip = usize::from(ids.len() > 1);
-        let mean = hidden.clone().narrow(0, skip, ids.len() - skip).mean_dim(0);
+        let mean = without_first(&hidden).mean_dim(0);
         let both = Tensor::cat(vec![mean, hidden.narrow(0, ids.len() - 1, 1)], 0);
         let mut mean = read_back(both).await.map_err(ExperimentError::device)?;
         let last = mean.split_off(mean.len() / 2);

@@ -79,11 +79,6 @@ impl HeadMap {
     pub fn logits(&self, z: Tensor<2>) -> Tensor<2> {
         if self.temperature == 1.0 { z } else { z.mul_scalar(1.0 / self.temperature) }
     }
-
-    /// Whether it changes nothing.
-    pub fn is_identity(&self) -> bool {
-        self.bias.is_none() && self.temperature == 1.0
-    }
 }
 
 /// Replacements of a decoder's dropped sublayers, and the map of its head. Clones share them.
@@ -118,10 +113,5 @@ impl<C: Compute> Replacements<C> {
     /// The map of the head.
     pub fn head(&self) -> &HeadMap {
         &self.head
-    }
-
-    /// Whether no sublayer is replaced.
-    pub fn is_empty(&self) -> bool {
-        self.sublayers.is_empty()
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
-use super::forward::{Pass, outputs_at};
+use super::forward::{Pass, outputs_at, without_first};
 use super::pruned_decoder::PrunedDecoder;
 use super::weights::Progress;
 use super::{Control, ExperimentError};
@@ -39,6 +39,7 @@ const MAX_HEAD_TOKENS: usize = 256;
 pub const MIN_TOKENS: usize = 16;
 
 /// The texts that a repair is fitted on, and those it is checked on, with the dense model's residual stream.
+#[derive(Clone)]
 pub struct FitText {
     /// Sequences of token ids.
     pieces: Vec<Vec<u32>>,
@@ -132,13 +133,9 @@ impl<'a, C: Compute> Streams<'a, C> {
     }
 }
 
-/// All positions but the first of each sequence, which is an attention sink with atypical activations.
-fn without_first<'a>(pieces: impl IntoIterator<Item = &'a Tensor<2>>) -> Tensor<2> {
-    let rows = pieces.into_iter().map(|piece| {
-        let [tokens, _] = piece.dims();
-        piece.clone().narrow(0, 1, tokens - 1)
-    });
-    Tensor::cat(rows.collect(), 0)
+/// All positions of some sequences but the first of each.
+fn joined(pieces: &[Tensor<2>]) -> Tensor<2> {
+    Tensor::cat(pieces.iter().map(without_first).collect(), 0)
 }
 
 /// A decoder and residual streams behind its last sublayer, or a part of them.
@@ -199,8 +196,8 @@ async fn walk<C: Compute>(
             y.pass(at, control).await?;
         } else if let Some(repair) = repair {
             let u: Vec<_> = y.input.iter().map(|input| model.decoder.normed_input(at, input.clone())).collect();
-            let target = without_first(&x.x[..fitted]).sub(without_first(&y.x[..fitted]));
-            let map = fit::fit(repair, without_first(&u[..fitted]), target, &dense.compute, control).await?;
+            let target = joined(&x.x[..fitted]).sub(joined(&y.x[..fitted]));
+            let map = fit::fit(repair, joined(&u[..fitted]), target, &dense.compute, control).await?;
             y.x.iter_mut().zip(u).for_each(|(y, u)| *y = map.forward(u, y.clone()));
             replacements.insert(at, map);
         }
@@ -239,7 +236,7 @@ pub async fn fit_repair<C: Compute>(
     let mut report = RepairReport { fit_tokens, fit_answers: text.answers, held_out_tokens, ..RepairReport::default() };
     let mut found = Replacements::default();
     if let Some(repair) = repairs.sublayers {
-        let unrepaired = without_maps(&pass, &before[fitted..], control).await?;
+        let unrepaired = behind(&pass, &before[fitted..], control).await?;
         let versions = [&unrepaired[..], &y[fitted..]];
         let [before, after] = mean_kl((dense, &x[fitted..]), (&model.decoder, versions), control).await?;
         let numbers = replacements.len() * repair.numbers(&dense.config);
@@ -255,7 +252,7 @@ pub async fn fit_repair<C: Compute>(
     if let Some(head) = repairs.head {
         if repairs.sublayers.is_some() && !report.applied {
             // The head is fitted to the model as it will be.
-            y = without_maps(&pass, &before, control).await?;
+            y = behind(&pass, &before, control).await?;
         }
         let (map, steps) =
             fit_head(head, (dense, &x), (&model.decoder, &y), (fitted, report.kl()), control, progress).await?;
@@ -265,10 +262,10 @@ pub async fn fit_repair<C: Compute>(
     Ok((found, report))
 }
 
-/// The pruned model's residual streams behind the last sublayer, without replacements.
+/// The residual streams behind the last sublayer of a pass, piece by piece.
 ///
-/// * `before`: its streams before the first sublayer of the pass, piece by piece.
-async fn without_maps<C: Compute>(
+/// * `before`: those before its first sublayer.
+async fn behind<C: Compute>(
     pass: &Pass<'_, C>,
     before: &[Tensor<2>],
     control: &Control,
@@ -298,12 +295,12 @@ async fn fit_head<C: Compute>(
     progress: Progress<'_>,
 ) -> Result<(HeadMap, Vec<HeadStep>), ExperimentError> {
     let (mut map, mut steps) = (HeadMap::default(), vec![]);
-    let h = dense.final_norm(without_first(&x[..fitted]));
+    let h = dense.final_norm(joined(&x[..fitted]));
     let parts = head.parts();
     for (at, part) in parts.iter().enumerate() {
         progress("Fitting the head", at, parts.len());
         let decoder = pruned.with_head_map(map.clone());
-        let pruned_h = decoder.final_norm(without_first(&y[..fitted]));
+        let pruned_h = decoder.final_norm(joined(&y[..fitted]));
         let (candidate, value) = head::fit(*part, (dense, &h), (&decoder, &pruned_h), control).await?;
         let decoder = pruned.with_head_map(candidate.clone());
         let [after] = mean_kl((dense, &x[fitted..]), (&decoder, [&y[fitted..]]), control).await?;
@@ -326,11 +323,24 @@ async fn mean_kl<C: Compute, const VERSIONS: usize>(
     (pruned, versions): Behind<'_, C, [&[Tensor<2>]; VERSIONS]>,
     control: &Control,
 ) -> Result<[f32; VERSIONS], ExperimentError> {
-    let mut divergences = MeanKl::new();
+    let (mut sums, mut positions) = ([0.0; VERSIONS], 0);
     for (at, x) in x.iter().enumerate() {
-        divergences.add((dense, x), (pruned, versions.map(|streams| &streams[at])), control).await?;
+        let [rows, _] = x.dims();
+        let h = dense.final_norm(x.clone());
+        let pruned_h = versions.map(|streams| pruned.final_norm(streams[at].clone()));
+        for begin in (0..rows).step_by(ROWS_AT_ONCE) {
+            let some = begin..(begin + ROWS_AT_ONCE).min(rows);
+            let outputs = outputs_at(dense, &h, some.clone());
+            for (sum, h) in sums.iter_mut().zip(&pruned_h) {
+                control.checkpoint().await?;
+                let pending = C::compare(&outputs, &outputs_at(pruned, h, some.clone()), 1.0, false);
+                let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
+                *sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
+            }
+        }
+        positions += rows;
     }
-    Ok(divergences.mean())
+    Ok(sums.map(|sum| (sum / positions.max(1) as f64) as f32))
 }
 
 /// The mean KL(p ‖ p̃) of a model, in nats, on the tokens that a text keeps out of fits.
@@ -343,56 +353,9 @@ pub async fn held_out_kl<C: Compute>(
     text: &FitText,
     control: &Control,
 ) -> Result<f32, ExperimentError> {
-    let mut divergence = MeanKl::new();
-    for ids in text.held_out() {
-        let [mut of_dense, mut of_model] = [(); 2].map(|()| KeyValueCache::new(dense.config.layers));
-        let x = Pass::dense(dense, 0).last(dense.embed(ids, 0), &mut of_dense, control).await?;
-        let y = Pass::pruned(model, 0, 0).last(model.decoder.embed(ids, 0), &mut of_model, control).await?;
-        divergence.add((dense, &x), (&model.decoder, [&y]), control).await?;
-    }
-    let [kl] = divergence.mean();
+    let embedded = |decoder: &Decoder<C>| text.held_out().iter().map(|ids| decoder.embed(ids, 0)).collect::<Vec<_>>();
+    let x = behind(&Pass::dense(dense, 0), &embedded(dense), control).await?;
+    let y = behind(&Pass::pruned(model, 0, 0), &embedded(&model.decoder), control).await?;
+    let [kl] = mean_kl((dense, &x), (&model.decoder, [&y]), control).await?;
     Ok(kl)
-}
-
-/// The mean over positions of KL(p ‖ p̃) at T = 1, in nats, of some versions of a pruned model.
-struct MeanKl<const VERSIONS: usize> {
-    sums: [f64; VERSIONS],
-    positions: usize,
-}
-
-impl<const VERSIONS: usize> MeanKl<VERSIONS> {
-    fn new() -> Self {
-        Self { sums: [0.0; VERSIONS], positions: 0 }
-    }
-
-    /// Adds the positions of a sequence.
-    ///
-    /// * Each model has its decoder and its residual streams after the last sublayer.
-    async fn add<C: Compute>(
-        &mut self,
-        (dense, x): (&Decoder<C>, &Tensor<2>),
-        (pruned, streams): (&Decoder<C>, [&Tensor<2>; VERSIONS]),
-        control: &Control,
-    ) -> Result<(), ExperimentError> {
-        let [rows, _] = x.dims();
-        let h = dense.final_norm(x.clone());
-        let pruned_h = streams.map(|y| pruned.final_norm(y.clone()));
-        for begin in (0..rows).step_by(ROWS_AT_ONCE) {
-            let some = begin..(begin + ROWS_AT_ONCE).min(rows);
-            let outputs = outputs_at(dense, &h, some.clone());
-            for (sum, h) in self.sums.iter_mut().zip(&pruned_h) {
-                control.checkpoint().await?;
-                let pending = C::compare(&outputs, &outputs_at(pruned, h, some.clone()), 1.0, false);
-                let read = read_all(vec![pending]).await.map_err(ExperimentError::device)?;
-                *sum += read.iter().map(|one| f64::from(one.metrics.kl_dense_pruned)).sum::<f64>();
-            }
-        }
-        self.positions += rows;
-        Ok(())
-    }
-
-    /// The means.
-    fn mean(&self) -> [f32; VERSIONS] {
-        self.sums.map(|sum| (sum / self.positions.max(1) as f64) as f32)
-    }
 }
