@@ -36,6 +36,7 @@ mod models;
 mod offline;
 mod pending;
 mod pipeline;
+mod plan_link;
 mod repair;
 mod state;
 mod status;

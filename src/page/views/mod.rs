@@ -18,7 +18,7 @@ use wasm_bindgen::JsCast;
 
 use super::address::HistoryEntry;
 use super::state::AppState;
-use super::status::Progress;
+use super::status::{Progress, duration};
 use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
 
 /// The views with their names.
@@ -34,6 +34,26 @@ const VIEWS: [(View, &str); 10] = [
     (View::Search, "Search"),
     (View::Weights, "Weights"),
 ];
+
+/// How far a measurement of many points is, in words; `None` before it is started.
+///
+/// * `things`: what its points are called.
+/// * `left`: estimated seconds that it still needs, while it runs.
+fn progress_of((done, total): (usize, usize), things: &str, left: Option<f64>) -> Option<String> {
+    let left = left.filter(|_| done < total).map_or(String::new(), |left| format!(", about {} left", duration(left)));
+    (total > 0).then(|| format!("{done} of {total} {things}{left}"))
+}
+
+/// The label of the button that starts it.
+///
+/// * `first`: the label before it is started.
+fn start_label((done, total): (usize, usize), first: &'static str) -> &'static str {
+    match done {
+        0 => first,
+        _ if done < total => "Go on",
+        _ => "Show again",
+    }
+}
 
 /// The tabs and the open view.
 #[component]

@@ -1,20 +1,20 @@
 //! Which sublayers to drop: plans that searches find, with their distance from the dense model and a link for each.
 
-use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use super::super::address::{HistoryEntry, link_to};
+use super::super::address::HistoryEntry;
 use super::super::chart_view::ChartView;
+use super::super::plan_link::PlanLink;
 use super::super::state::AppState;
-use super::super::status::duration;
+use super::{progress_of, start_label};
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::short_number;
 use prunescope_figures::figure::search::{distances, plans};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{MatrixGroup, PruningPlan, Repair};
 use prunescope_protocol::results::SearchPoint;
-use prunescope_protocol::settings::{MAX_BUDGET, Settings, View};
+use prunescope_protocol::settings::{MAX_BUDGET, View};
 
 /// The searches and what they find.
 #[component]
@@ -37,19 +37,10 @@ pub(super) fn Search() -> impl IntoView {
         input.set_value(&state.settings.with_untracked(|settings| settings.measure.budget).to_string());
     };
     let progress = move || {
-        let (done, total) = state.results.search_progress().get();
-        if total == 0 {
-            return None;
-        }
-        let left = measurements.time_left.get().filter(|_| running() && done < total);
-        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
-        Some(format!("{done} of {total} plans{left}"))
+        let left = measurements.time_left.get().filter(|_| running());
+        progress_of(state.results.search_progress().get(), "plans", left)
     };
-    let begin = move || match state.results.search_progress().get() {
-        (0, _) => "Start the search",
-        (done, total) if done < total => "Go on",
-        _ => "Show again",
-    };
+    let begin = move || start_label(state.results.search_progress().get(), "Start the search");
     let waiting = Signal::stored("Press Start the search.".to_string());
     let among_name = |group: MatrixGroup, name: &'static str| {
         view! { <option value=group.to_string() prop:selected=move || among() == group>{name}</option> }
@@ -116,38 +107,19 @@ fn Plan(point: SearchPoint) -> impl IntoView {
         });
         state.start_measurement(Measurement::Judge);
     };
+    let linked = |plan: PruningPlan, kl: f32| {
+        let text = short_number(kl.into());
+        let label = format!("KL {text}: set the plan {plan}");
+        view! { <PlanLink plan text label/> }
+    };
     view! {
         <tr>
             <th scope="row">{point.method.name()}</th>
             <td>{point.dropped}</td>
             <td class="answer"><code>{point.plan}</code></td>
-            <td><PlanLink plan number=point.kl/></td>
-            <td><PlanLink plan=repaired number=point.kl_repaired/></td>
+            <td>{linked(plan, point.kl)}</td>
+            <td>{linked(repaired, point.kl_repaired)}</td>
             <td><button class="chip" on:click=judge>"judge"</button></td>
         </tr>
     }
-}
-
-/// A number that links to its plan.
-#[component]
-fn PlanLink(plan: PruningPlan, number: f32) -> impl IntoView {
-    let state = expect_context::<AppState>();
-    let linked = plan.clone();
-    let href = move || {
-        state.settings.with(|settings| {
-            let mut settings: Settings = settings.clone();
-            settings.run.plan = linked.clone();
-            link_to(&settings)
-        })
-    };
-    let text = short_number(number.into());
-    let label = format!("KL {text}: set the plan {plan}");
-    let set = move |event: MouseEvent| {
-        // With a key, the browser opens the link elsewhere.
-        if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
-            event.prevent_default();
-            state.change(HistoryEntry::New, |settings| settings.run.plan = plan.clone());
-        }
-    };
-    view! { <a href=href aria-label=label on:click=set>{text}</a> }
 }

@@ -4,12 +4,13 @@
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use super::super::address::{HistoryEntry, link_to};
+use super::super::address::HistoryEntry;
 use super::super::chart_view::ChartView;
 use super::super::export::save_text;
+use super::super::plan_link::PlanLink;
 use super::super::state::AppState;
-use super::super::status::duration;
 use super::fidelity::Fidelity;
+use super::{progress_of, start_label};
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::judged::{self, JudgedRow};
 use prunescope_figures::figure::sweep::{Score, panel};
@@ -39,19 +40,10 @@ pub(super) fn Sweep() -> impl IntoView {
         input.set_value(&state.settings.with_untracked(|settings| settings.measure.sample).to_string());
     };
     let progress = move || {
-        let (done, total) = state.results.sweep_progress().get();
-        if total == 0 {
-            return None;
-        }
-        let left = measurements.time_left.get().filter(|_| running() && done < total);
-        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
-        Some(format!("{done} of {total} points{left}"))
+        let left = measurements.time_left.get().filter(|_| running());
+        progress_of(state.results.sweep_progress().get(), "points", left)
     };
-    let begin = move || match state.results.sweep_progress().get() {
-        (0, _) => "Start the sweep",
-        (done, total) if done < total => "Go on",
-        _ => "Show again",
-    };
+    let begin = move || start_label(state.results.sweep_progress().get(), "Start the sweep");
     let waiting = Signal::stored("Press Start the sweep.".to_string());
     view! {
         <p class="lead">
@@ -172,16 +164,9 @@ fn JudgedPlans() -> impl IntoView {
     let rows = move || {
         let row = |row: JudgedRow| {
             let plan = row.plan.parse::<PruningPlan>().unwrap_or_default();
-            let mut linked = state.settings.get();
-            linked.run.plan = plan.clone();
-            let restore = move |event: leptos::ev::MouseEvent| {
-                event.prevent_default();
-                let plan = plan.clone();
-                state.change(HistoryEntry::New, |settings| settings.run.plan = plan);
-            };
             view! {
                 <tr>
-                    <th scope="row"><a href=link_to(&linked) title=row.plan on:click=restore>{row.name}</a></th>
+                    <th scope="row"><PlanLink plan text=row.name title=row.plan/></th>
                     <td>{row.memory}</td>
                     <td>{row.repair}</td>
                     {row.scores.into_iter().map(|score| view! { <td>{score}</td> }).collect_view()}
