@@ -104,6 +104,8 @@ pub struct RunResults {
 /// Which part of the results an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
+    /// What came was known.
+    Nothing,
     /// A new run replaced the one that was shown.
     Run,
     /// [`RunResults::not_finite`].
@@ -226,6 +228,8 @@ impl RunResults {
                 self.full_repair = Some(report);
                 Changed::FullRepair
             }
+            // They are told again and again, for a run that was given up may have told some in vain.
+            RunEvent::OwnAnswer { at, answer } if self.own_answers.get(&at) == Some(&answer) => Changed::Nothing,
             RunEvent::OwnAnswer { at, answer } => {
                 self.own_answers.insert(at, answer);
                 Changed::OwnAnswers
@@ -478,7 +482,8 @@ mod tests {
         let report = FullRepair { tokens: 9, kl_present: 0.3, kl_full: 0.2 };
         assert_eq!(results.apply(1, &plan("m2_repair-scale"), RunEvent::FullRepair { report }), Changed::FullRepair);
         let own = RunEvent::OwnAnswer { at: 1, answer: OwnAnswer::default() };
-        assert_eq!(results.apply(1, &plan("m2_repair-scale"), own), Changed::OwnAnswers);
+        assert_eq!(results.apply(1, &plan("m2_repair-scale"), own.clone()), Changed::OwnAnswers);
+        assert_eq!(results.apply(1, &plan("m2_repair-scale"), own), Changed::Nothing);
         results.apply(2, &plan("m2_repair-full"), first());
         assert_eq!((results.full_repair, results.own_answers.len()), (Some(report), 1));
         results.apply(3, &plan("m3_repair-full"), first());

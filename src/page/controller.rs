@@ -402,6 +402,7 @@ impl AppState {
             Changed::Layers => results.layers().notify(),
             Changed::EditedLayers => results.edited_layers().notify(),
             Changed::Damage => results.damage().notify(),
+            Changed::Nothing => {}
             Changed::Weights => results.weights().notify(),
             Changed::Report => {
                 results.report().notify();

@@ -32,7 +32,7 @@ impl<C: Compute> Session<C> {
         };
         self.measure_switches(settings, control, &mut tell).await?;
         if !settings.plan.drop.is_empty() {
-            self.own_answers(QUESTIONS.len(), control, &mut tell).await?;
+            self.tell_own_answers(control, &mut tell).await?;
         }
         self.measure_full_repair(settings, control, &mut tell).await
     }
