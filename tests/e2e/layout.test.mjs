@@ -13,7 +13,8 @@ const NAME = "Some-Organisation-With-A-Long-Name/An-Extraordinarily-Long-Model-N
 const DEEP = stretched(fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf")), 80, NAME);
 server.faults.set("/fixtures/deep.gguf", (request, response) => (response.writeHead(200, { "Content-Length": DEEP.length }).end(DEEP), true));
 const VIEWS = ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "search", "weights"];
-const WIDTHS = Array.from({ length: 57 }, (_, at) => 280 + 20 * at);
+// The page and the embedded page are looked at alternately, each every 40 pixels, at both ends and at 640.
+const widths = (embed) => Array.from({ length: 57 }, (_, at) => 280 + 20 * at).filter((width, at) => at % 2 === Number(embed) || [280, 640, 1400].includes(width));
 const link = (rest = "") => `${server.site}?model=${server.origin}/fixtures/deep.gguf&backend=cpu&tokens=4&sample=1&prompt=Donaudampfschifffahrtsgesellschaft+${"x".repeat(60)}`
   + `&drop=a1,m2,b40,a79&sparse=magnitude-0.5&quant=awq4-g64&on=mlp&layers=4-70&compare=${"An+unbroken+name".replaceAll("+", "")}ForAPlan*a1,a2,a3_wanda-0.5_on-mlp_layers-4-20&compare=Two*awq4-g64&compare=Three*m3${rest}`;
 
@@ -96,7 +97,7 @@ async function resize(page, width) {
 }
 
 /** Records the faults at each width. */
-async function look(page, what, faults, widths = WIDTHS) {
+async function look(page, what, faults, widths) {
   for (const width of widths) {
     await resize(page, width);
     for (const fault of await page.evaluate(misplaced)) faults.set(fault, [...(faults.get(fault) ?? []), `${what} ${width}`]);
@@ -142,7 +143,7 @@ for (const embed of [false, true]) {
         await page.waitForFunction(() => document.querySelector("#stop").disabled);
       }
       await crowd(page);
-      await look(page, view, faults);
+      await look(page, view, faults, widths(embed));
     }
     none(faults);
     await page.context().close();
