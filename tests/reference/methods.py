@@ -16,7 +16,7 @@ from make import read
 from tokenizer import Tokenizer
 
 TEXT = pathlib.Path(__file__).resolve().parents[2] / "public/sets/calibration.txt"
-MOST_TOKENS, LONGEST_SEQUENCE, SAMPLE, DAMPING = 4096, 2048, 64, 0.01
+MOST_TOKENS, LONGEST_SEQUENCE, SAMPLE, LEAST_DAMPING = 4096, 2048, 64, 0.01
 SITES = {"attention": ["attn_q", "attn_k", "attn_v"], "mix": ["attn_output"], "mlp": ["ffn_gate", "ffn_up"], "inner": ["ffn_down"]}
 PLANS = ["magnitude-0.5", "magnitude-2:4", "wanda-0", "wanda-0.37", "wanda-0.5", "wanda-2:4", "wanda-4:8", "sparsegpt-0.5", "sparsegpt-2:4",
          "sparsegpt-4:8", "rtn4-g64", "rtn2-g32", "rtn8-g128", "awq4-g64", "awq3-g128", "awq2-g32", "wanda-0.5_awq4-g64",
@@ -100,20 +100,20 @@ class Inputs:
     def norms(self):
         return np.sqrt((self.x.astype(np.float64) ** 2).sum(0)).astype(np.float32)
 
-    @functools.cached_property
-    def factor(self):
+    @functools.cache
+    def factor(self, damping):
         """The upper triangular U with U' U = (H + λI)^-1, and which inputs are always zero."""
         x = self.x.astype(np.float64)
         h = x.T @ x
         dead = np.diag(h) == 0
         h[dead, dead] = 1
-        h += DAMPING * np.diag(h).mean() * np.eye(len(h))
+        h += damping * np.diag(h).mean() * np.eye(len(h))
         return np.linalg.cholesky(np.linalg.inv(h)).T, dead
 
 
 def sparse_gpt(weights, seen, pattern, block=128):
     w = weights.astype(np.float64)
-    u, dead = seen.factor
+    u, dead = seen.factor(LEAST_DAMPING)
     w[:, dead] = 0
     n, m = map(int, pattern.split(":")) if isinstance(pattern, str) else (0, 0)
     for begin in range(0, w.shape[1], block):
@@ -139,7 +139,7 @@ def sparse_gpt(weights, seen, pattern, block=128):
 def gptq(weights, seen, bits, group):
     """One column after the other, without blocks. What is 0 before is set to 0 again, whatever updates have made of it."""
     w = weights.astype(np.float64)
-    u, dead = seen.factor
+    u, dead = seen.factor(max(LEAST_DAMPING, weights.shape[1] / len(seen.x)))
     w[:, dead] = 0
     gone = w == 0
     for i in range(w.shape[1]):

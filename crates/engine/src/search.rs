@@ -216,7 +216,7 @@ impl<C: Compute> Session<C> {
                     job.working(what, done, short_list.len());
                     let model = self.pruned_decoder(&plan, job.control, &mut |_| {}).await?;
                     let report = model.report.repair.as_ref();
-                    report.map_or(f32::NAN, |report| report.kl_repaired.min(report.kl_pruned))
+                    report.map_or(f32::NAN, |report| report.kl())
                 }
             };
             search.measured.repaired.insert(key, kl);

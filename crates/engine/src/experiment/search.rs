@@ -100,7 +100,7 @@ pub fn by_importance(importance: &Importance, some: impl IntoIterator<Item = Sub
     ranked(some.into_iter().map(|at| (at, value(at))))
 }
 
-/// Today's ranking: the least important attention or MLP sublayers; of both, whole blocks.
+/// One ranking: the least important attention or MLP sublayers; of both, whole blocks.
 ///
 /// * `count`: number of dropped sublayers.
 pub fn one_shot(importance: &Importance, among: MatrixGroup, count: usize) -> DroppedSublayers {

@@ -13,7 +13,7 @@ use crate::prune::gptq::Gptq;
 use crate::prune::mask::{self, Removal, Share, Thresholds};
 use crate::prune::owl;
 use crate::prune::quantize::{self, SEARCH_STEPS};
-use crate::prune::sparsegpt::{Factorization, InverseFactor, SparseGpt};
+use crate::prune::sparsegpt::{Damping, Factorization, InverseFactor, SparseGpt};
 use prunescope_kernels::BLOCK;
 use prunescope_protocol::model::{DecoderConfig, InputSite, Matrix, Sublayer};
 use prunescope_protocol::prune::{
@@ -34,7 +34,7 @@ pub struct Calibration {
     ids: Vec<u32>,
     activations: Option<Activations>,
     thresholds: HashMap<(SparsityMethod, usize, Matrix), Thresholds>,
-    factors: HashMap<(usize, InputSite), InverseFactor>,
+    factors: HashMap<(usize, InputSite, Damping), InverseFactor>,
     /// OWL's share of outliers in the matrices of a group in a layer.
     outliers: HashMap<(usize, MatrixGroup), f64>,
 }
@@ -68,7 +68,10 @@ impl Calibration {
             plan.quant.is_none() && sparse.is_none_or(|sparse| sparse.method != SparsityMethod::SparseGpt);
         let needed = Needed::by(sparse, plan.quant);
         if needed != Needed::Nothing {
-            self.read_text(decoder, if needed == Needed::Factors { &sites } else { &[] }, control, progress).await?;
+            let dampings = Damping::of(sparse, plan.quant);
+            let factors: Vec<_> =
+                dampings.flat_map(|of| sites.iter().map(move |(layer, site)| (*layer, *site, of))).collect();
+            self.read_text(decoder, &factors, control, progress).await?;
             out.report.calibration_tokens = self.ids.len();
         }
         let shares = match sparse {
@@ -113,7 +116,7 @@ impl Calibration {
     async fn read_text<C: Compute>(
         &mut self,
         decoder: &Decoder<C>,
-        factors: &[(usize, InputSite)],
+        factors: &[(usize, InputSite, Damping)],
         control: &Control,
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
@@ -129,18 +132,18 @@ impl Calibration {
             progress("Reading the calibration text", layer, all);
             let Some(inputs) = collector.next_layer(control).await? else { break };
             layers.push(summarize(&inputs).await?);
-            for (_, site) in wanted.iter().filter(|(of, _)| *of == layer) {
+            for (_, site, damping) in wanted.iter().filter(|(of, ..)| *of == layer) {
                 control.checkpoint().await?;
                 let input = &inputs[index(*site)];
-                let [_, columns] = input.dims();
-                let mut work = Factorization::new(hessian::<C>(input).await?, columns);
+                let [tokens, columns] = input.dims();
+                let mut work = Factorization::new(hessian::<C>(input).await?, columns, damping.share(tokens, columns));
                 while work.row() {
                     control.checkpoint().await?;
                 }
-                self.factors.insert((layer, *site), work.finish());
+                self.factors.insert((layer, *site, *damping), work.finish());
             }
             // The statistics are cached already and all wanted factors are done: skip later layers.
-            if self.activations.is_some() && wanted.iter().all(|(of, _)| *of <= layer) {
+            if self.activations.is_some() && wanted.iter().all(|(of, ..)| *of <= layer) {
                 return Ok(());
             }
         }
@@ -153,8 +156,8 @@ impl Calibration {
         layer.map(|sites| &sites[index(site)]).ok_or(NOT_READ)
     }
 
-    fn factor(&self, layer: usize, site: InputSite) -> Result<&InverseFactor, ExperimentError> {
-        self.factors.get(&(layer, site)).ok_or(NOT_READ)
+    fn factor(&self, layer: usize, site: InputSite, damping: Damping) -> Result<&InverseFactor, ExperimentError> {
+        self.factors.get(&(layer, site, damping)).ok_or(NOT_READ)
     }
 
     /// The share of weights to remove in each layer of these sites, for a pattern that is not N:M: the same in all, or
@@ -223,7 +226,7 @@ impl Calibration {
         let removal = sparse.pattern.n_of_m().map_or(Removal::Share(share), |(n, m)| Removal::NOfM(n, m));
         if sparse.method == SparsityMethod::SparseGpt {
             let mut out = weights.to_vec();
-            let mut work = SparseGpt::new(&mut out, self.factor(layer, matrix.site())?, removal);
+            let mut work = SparseGpt::new(&mut out, self.factor(layer, matrix.site(), Damping::Least)?, removal);
             while work.block() {
                 control.checkpoint().await?;
             }
@@ -275,7 +278,7 @@ impl Calibration {
             }
             QuantizationMethod::Gptq => {
                 for weights in weights {
-                    let mut work = Gptq::new(weights, self.factor(layer, site)?, bits, group);
+                    let mut work = Gptq::new(weights, self.factor(layer, site, Damping::ByLength)?, bits, group);
                     while work.block() {
                         control.checkpoint().await?;
                     }
@@ -293,21 +296,17 @@ enum Needed {
     Nothing,
     /// Statistics of the inputs.
     Activations,
-    /// Statistics, and the inverse factor of the inputs' Hessian.
-    Factors,
 }
 
 impl Needed {
     fn by(sparse: Option<Sparsity>, quant: Option<Quantization>) -> Self {
         let by_sparsity = |sparse: Sparsity| match sparse.method {
-            SparsityMethod::SparseGpt => Self::Factors,
             SparsityMethod::Magnitude if !sparse.pattern.is_outlier_weighed() => Self::Nothing,
-            SparsityMethod::Magnitude | SparsityMethod::Wanda => Self::Activations,
+            SparsityMethod::Magnitude | SparsityMethod::Wanda | SparsityMethod::SparseGpt => Self::Activations,
         };
         let by_quantization = |quant: Quantization| match quant.method {
             QuantizationMethod::RoundToNearest => Self::Nothing,
-            QuantizationMethod::ActivationAware => Self::Activations,
-            QuantizationMethod::Gptq => Self::Factors,
+            QuantizationMethod::ActivationAware | QuantizationMethod::Gptq => Self::Activations,
         };
         sparse.map_or(Self::Nothing, by_sparsity).max(quant.map_or(Self::Nothing, by_quantization))
     }

@@ -75,8 +75,8 @@ impl<'a> Gptq<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::quantize::round_to_nearest;
-    use super::super::sparsegpt::Factorization;
     use super::super::sparsegpt::tests::{hessian, output_error};
+    use super::super::sparsegpt::{DAMPING, Factorization};
     use super::*;
     use proptest::prelude::*;
     use prunescope_kernels::PackedMatrix;
@@ -95,7 +95,7 @@ mod tests {
         let weights: Vec<f32> = (0..400).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
         let mut identity = vec![0.0; 200 * 200];
         identity.iter_mut().step_by(201).for_each(|entry| *entry = 1.0);
-        let factor = Factorization::new(identity, 200).finish();
+        let factor = Factorization::new(identity, 200, DAMPING).finish();
         let mut nearest = weights.clone();
         round_to_nearest(&mut nearest, 200, 3, 64);
         assert_eq!(rounded(&weights, &factor, 3, 64).0, nearest);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_next_column_takes_over_the_error() {
         // Two inputs that are nearly equal: what rounding adds to the first weight, the second gives back.
-        let factor = Factorization::new(vec![1.0, 0.999, 0.999, 1.0], 2).finish();
+        let factor = Factorization::new(vec![1.0, 0.999, 0.999, 1.0], 2, DAMPING).finish();
         let (weights, grid) = rounded(&[0.45, 1.0], &factor, 1, 32);
         // One bit, range 0 to 1: 0.45 becomes 0, and the second weight grows to about 1.44 before it is rounded to 1.
         assert_eq!((weights, grid), (vec![0.0, 1.0], vec![[1.0, 0.0]]));
@@ -115,7 +115,7 @@ mod tests {
 
     /// The factor of three inputs that are nearly equal.
     fn all_alike() -> InverseFactor {
-        Factorization::new(vec![1.0, 0.99, 0.99, 0.99, 1.0, 0.99, 0.99, 0.99, 1.0], 3).finish()
+        Factorization::new(vec![1.0, 0.99, 0.99, 0.99, 1.0, 0.99, 0.99, 0.99, 1.0], 3, DAMPING).finish()
     }
 
     proptest! {
@@ -135,7 +135,7 @@ mod tests {
             let x: Vec<f32> = inputs.chunks(rank)
                 .flat_map(|of| (0..n).map(|j| (0..rank).map(|k| of[k] * mixing[k * n + j]).sum::<f32>()).collect::<Vec<_>>())
                 .collect();
-            let factor = Factorization::new(hessian(&x, n), n).finish();
+            let factor = Factorization::new(hessian(&x, n), n, DAMPING).finish();
             let (bits, group) = (BITS[bits], usize::from(GROUPS[group]));
             let before: Vec<f32> = weights.iter().zip(&removed).map(|(w, removed)| if *removed { 0.0 } else { *w }).collect();
             let (after, grid) = rounded(&before, &factor, bits, group);

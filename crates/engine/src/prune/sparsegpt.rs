@@ -4,12 +4,40 @@
 
 use std::ops::Range;
 
+use prunescope_protocol::prune::{Quantization, QuantizationMethod, Sparsity, SparsityMethod};
+
 use super::mask::{Removal, lowest};
 
 /// Columns whose mask is chosen together, and whose errors reach the columns behind them together (the paper's B_s and B).
 pub const BLOCK: usize = 128;
-/// Damping λ as a fraction of the mean of H's diagonal.
-const DAMPING: f64 = 0.01;
+/// The authors' damping λ as a share of the mean of H's diagonal, for H of a hundred thousand inputs and more.
+pub(super) const DAMPING: f64 = 0.01;
+
+/// How large the damping λ is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Damping {
+    /// As the authors have it, for SparseGPT: with more, the pruned model diverged more (`docs/decisions.md`).
+    Least,
+    /// As large as H's own error, for GPTQ: with less, its updates learn a short calibration text by heart.
+    ByLength,
+}
+
+impl Damping {
+    /// λ as a share of the mean of H's diagonal, for H of some inputs.
+    pub fn share(self, inputs: usize, columns: usize) -> f64 {
+        match self {
+            Self::Least => DAMPING,
+            Self::ByLength => (columns as f64 / inputs.max(1) as f64).max(DAMPING),
+        }
+    }
+
+    /// Those that a plan's methods need.
+    pub fn of(sparse: Option<Sparsity>, quant: Option<Quantization>) -> impl Iterator<Item = Self> {
+        let least = sparse.is_some_and(|sparse| sparse.method == SparsityMethod::SparseGpt);
+        let by_length = quant.is_some_and(|quant| quant.method == QuantizationMethod::Gptq);
+        least.then_some(Self::Least).into_iter().chain(by_length.then_some(Self::ByLength))
+    }
+}
 
 /// The upper triangular U with Uᵀ U = (H + λI)⁻¹ for one input site. Independent of the sparsity.
 #[derive(Clone, Debug)]
@@ -53,10 +81,11 @@ impl Factorization {
     /// Starts the factorization.
     ///
     /// * `hessian`: H = XᵀX of the calibration inputs, `[n, n]`, up to a positive factor.
-    pub fn new(hessian: Vec<f32>, n: usize) -> Self {
+    /// * `damping`: λ as a share of the mean of H's diagonal.
+    pub fn new(hessian: Vec<f32>, n: usize, damping: f64) -> Self {
         let dead: Vec<bool> = (0..n).map(|i| hessian[i * n + i] == 0.0).collect();
         let own = |i: usize| if dead[i] { 1.0 } else { f64::from(hessian[i * n + i]) };
-        let damping = DAMPING * (0..n).map(own).sum::<f64>() / n.max(1) as f64;
+        let damping = damping * (0..n).map(own).sum::<f64>() / n.max(1) as f64;
         let diagonal = (0..n).map(|i| own(i) + damping).collect();
         Self { n, hessian, diagonal, dead, triangle: Vec::with_capacity(start(n)), done: 0 }
     }
@@ -313,7 +342,7 @@ pub(super) mod tests {
     fn the_factor_inverts() {
         let inputs: Vec<f32> = (0..50).map(|i| ((i * 37 % 19) as f32 - 9.0) / 5.0).collect();
         let (n, h) = (5, hessian(&inputs, 5));
-        let factor = Factorization::new(h.clone(), n).finish();
+        let factor = Factorization::new(h.clone(), n, DAMPING).finish();
         let u = |i: usize, j: usize| if j < i { 0.0 } else { factor.row(i)[j - i] };
         let damping = 0.01 * (0..n).map(|i| h[i * n + i]).sum::<f32>() / n as f32;
         for i in 0..n {
@@ -331,8 +360,14 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn damping_is_that_of_the_authors_where_there_is_text_enough() {
+        let by_length = |inputs, columns| Damping::ByLength.share(inputs, columns);
+        assert_eq!((by_length(262_144, 1536), by_length(2000, 1000), by_length(0, 3)), (DAMPING, 0.5, 3.0));
+    }
+
+    #[test]
     fn an_input_that_is_always_zero_loses_its_weights() {
-        let factor = Factorization::new(vec![2.0, 0.0, 0.0, 0.0], 2).finish();
+        let factor = Factorization::new(vec![2.0, 0.0, 0.0, 0.0], 2, DAMPING).finish();
         assert_eq!(prune(&[3.0, 4.0], &factor, Removal::Share(Share::percent(0))), [3.0, 0.0]);
     }
 
@@ -347,7 +382,7 @@ pub(super) mod tests {
         ) {
             let n = 24;
             let share = Share::nearest(share);
-            let factor = Factorization::new(hessian(&inputs, n), n).finish();
+            let factor = Factorization::new(hessian(&inputs, n), n, DAMPING).finish();
             let gone = |weights: &[f32]| weights.iter().filter(|weight| **weight == 0.0).count();
             prop_assert_eq!(gone(&prune(&weights, &factor, Removal::Share(share))), share.count(weights.len()));
             prop_assert_eq!(&prune(&weights, &factor, Removal::Share(Share::percent(0))), &weights);

@@ -57,7 +57,8 @@ pub async fn fit<C: Compute>(
             let solution = least_squares::<C>(u, t, compute, control).await?;
             let [width, _] = solution.weights.dims();
             let up =
-                leading_eigenvectors::<C>(solution.explained::<C>(), usize::from(rank).min(width), compute).await?;
+                leading_eigenvectors::<C>(solution.explained::<C>(), usize::from(rank).min(width), compute, control)
+                    .await?;
             // A = V Vᵀ W, the best map of this rank by the error of its output (reduced-rank regression).
             let down = C::product(up.clone().transpose(), solution.weights.transpose());
             let both = C::product(up.clone(), down.clone().transpose());
@@ -98,7 +99,8 @@ async fn least_squares<C: Compute>(
     let mean = 1.0 / tokens as f32;
     let inputs = C::product(u.clone(), u.clone()).mul_scalar(mean);
     let covariance = C::product(t, u).mul_scalar(mean);
-    let mut work = Factorization::new(read_back(inputs).await.map_err(ExperimentError::device)?, width);
+    let mut work =
+        Factorization::new(read_back(inputs).await.map_err(ExperimentError::device)?, width, f64::from(RIDGE));
     while work.row() {
         control.checkpoint().await?;
     }
@@ -137,12 +139,14 @@ async fn leading_eigenvectors<C: Compute>(
     matrix: Tensor<2>,
     count: usize,
     compute: &C,
+    control: &Control,
 ) -> Result<Tensor<2>, ExperimentError> {
     let [n, _] = matrix.dims();
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     // One vector a row.
     let mut rows: Vec<f32> = (0..count * n).map(|_| random.next_u32() as f32 / u32::MAX as f32 - 0.5).collect();
     for _ in 0..ITERATIONS {
+        control.checkpoint().await?;
         let product = C::product(on_device(rows, [count, n], &compute.device()), matrix.clone());
         rows = read_back(product).await.map_err(ExperimentError::device)?;
         orthonormalize(&mut rows, n);

@@ -50,7 +50,9 @@ pub async fn fit<C: Compute>(
         }
         HeadPart::Bias => {
             let direction = h.clone().sub(pruned_h.clone()).mean_dim(0);
-            let logits = map.logits(pruned.0.unrepaired_logits(direction.clone()));
+            // A head with a bias of its own has it in both, so that it is not in their difference.
+            let of_mean = |h: &Tensor<2>| pruned.0.unrepaired_logits(h.clone().mean_dim(0));
+            let logits = map.logits(of_mean(h).sub(of_mean(pruned_h)));
             let line = Line::through(dense, pruned, Some(logits), control).await?;
             let bias = direction.mul_scalar(line.least(BIAS_RANGE, control).await?);
             let length = |x: Tensor<2>| x.square().sum_dim(1).sqrt();
