@@ -17,7 +17,7 @@ impl AppState {
     pub(super) fn take_full_repair(&self) {
         let is_better = self.results.full_repair().with_untracked(|full| full.is_some_and(|full| full.is_better()));
         let is_first = self.settings.with_untracked(|settings| settings.run.plan.repair == Some(FIRST_FORM));
-        if is_better && is_first && self.repair_form.get_untracked().is_none() {
+        if is_better && is_first && self.page_chooses_form.get_untracked() {
             self.change(HistoryEntry::Same, |settings| settings.run.plan.repair = Some(Repair::Full));
         }
     }
@@ -40,8 +40,9 @@ pub(super) fn OfferRepair() -> impl IntoView {
     let repair_head =
         move |_| state.change(HistoryEntry::New, |settings| settings.run.plan.head = Some(HeadRepair::Both));
     let repair = move |_| {
-        let form = form.get_untracked().unwrap_or(FIRST_FORM);
-        state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(form));
+        let chosen = form.get_untracked();
+        state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(chosen.unwrap_or(FIRST_FORM)));
+        state.page_chooses_form.set(chosen.is_none());
     };
     view! {
         <Show when=move || is_offered.get()>
@@ -86,13 +87,7 @@ pub(super) fn RepairControls() -> impl IntoView {
         // A form that came with a link may be none of those that are offered.
         let own = form().filter(|form| !Repair::OFFERED.contains(form));
         let options = Repair::OFFERED.into_iter().chain(own).map(|offered| {
-            let text = match offered {
-                Repair::Bias => "offset".into(),
-                Repair::Scale => "factor and offset".into(),
-                Repair::Rank(rank) => format!("map of rank {rank}"),
-                Repair::Full => "full map".to_string(),
-            };
-            view! { <option value=offered.to_string() selected=form() == Some(offered)>{text}</option> }
+            view! { <option value=offered.to_string() selected=form() == Some(offered)>{offered.name()}</option> }
         });
         // With a repair of the head alone, dropped sublayers stay out.
         let nothing = form().is_none().then(|| view! { <option value="" selected=true>"nothing"</option> });
@@ -101,7 +96,8 @@ pub(super) fn RepairControls() -> impl IntoView {
     let undo = move |_| {
         state.change(HistoryEntry::New, |settings| settings.run.plan = settings.run.plan.unrepaired());
     };
-    let full = move || state.results.full_repair().get().zip(form());
+    let shown_form = move || state.results.settings().with(|settings| settings.plan.repair);
+    let full = move || state.results.full_repair().get().zip(shown_form());
     let is_offered = move || full().is_some_and(|(full, form)| full.is_better() && form != Repair::Full);
     let use_full = move |_| {
         state.repair_form.set(Some(Repair::Full));

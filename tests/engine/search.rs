@@ -76,6 +76,7 @@ fn found<C: Compute>(session: &mut Session<C>, measure: &MeasureSettings) -> Vec
 fn check<C: Compute>(session: &mut Session<C>, name: &str) {
     let reference: Reference = serde_json::from_slice(&crate::common::reference(name, "json")).unwrap();
     let mut errors = Errors::new(name);
+    assert!(reference.cases.iter().any(|case| !case.points.is_empty()), "{name} has no cases");
     for case in &reference.cases {
         session.search_on(SearchTokens { judged: case.judged, held_out: case.held_out });
         session.fit_repairs_on(FitSize { tokens: Some(case.fit), answers: None });
