@@ -13,7 +13,7 @@ export HOST PORT MODEL
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
-.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots
+.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots traces
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,12 @@ bench: build ## Measure speed in Chromium beside wllama: load, prefill, decode, 
 
 bench-native: model ## Measure the native engine, with the roofline beside it
 	cargo bench -p prunescope-engine --bench native
+
+# The recorded example of the first visit (Settings::example); a test records it again and compares.
+traces: model ## Record the runs that the page shows before a model is loaded
+	mkdir -p public/traces
+	cargo run --release -p prunescope-cli -- record --model public/models/SmolLM2-135M-Instruct.Q4_1.json --link "" --chat --drop m16,m17 \
+		--measure switches,choice,retrieval --neighbours --out public/traces/example.json
 
 screenshots: build ## Take the README's pictures anew
 	@scripts/setup-chromium.sh

@@ -4,9 +4,11 @@
 * The engines move into a folder that is named after their content, and the page learns its name: no two versions ever mix.
 * The page's Content-Security-Policy gets the checksum of its inline script. index.html is the one place where the policy is written;
   from there it goes into public/opening.js and into the headers.
+* The recorded runs are compressed, since not every host compresses what it sends.
 * `_headers` tells hosts that read such a file (Netlify, Cloudflare Pages) what to send; scripts/serve.py sends the same.
 """
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -77,9 +79,17 @@ def headers(site: pathlib.Path, folder: str, policy: str) -> str:
     return "".join(f"{path}\n" + "".join(f"  {name}: {value}\n" for name, value in sent.items()) for path, sent in rules.items())
 
 
+def compress_traces(site: pathlib.Path) -> None:
+    """Writes each recorded run compressed in place of the plain one, always to the same bytes."""
+    for trace in sorted((site / "traces").glob("*.json")):
+        trace.with_name(f"{trace.name}.gz").write_bytes(gzip.compress(trace.read_bytes(), 9, mtime=0))
+        trace.unlink()
+
+
 def main() -> None:
     site = pathlib.Path(os.environ["TRUNK_STAGING_DIR"])
     source = pathlib.Path(os.environ["TRUNK_SOURCE_DIR"])
+    compress_traces(site)
     folder = move_engines(site, without_comments((source / "crates/worker/src/start.js").read_text()))
     opening = (source / "public/opening.js").read_text()
     page = replaced((site / "index.html").read_text(), opening, without_comments(opening))

@@ -9,6 +9,7 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
 use prunescope_protocol::prune::plan_file;
 use prunescope_protocol::tasks::{MAX_LINES, choice, retrieval};
+use prunescope_protocol::trace;
 
 /// Bytes read from the beginning of each file: enough for the longest lines of common task sets.
 pub const HEAD_BYTES: usize = 256 << 10;
@@ -45,6 +46,8 @@ pub enum Kind {
         /// Whether it describes a model, too: then it is the `config.json` of a model with dropped layers.
         describes: bool,
     },
+    /// A recorded run, perhaps compressed by gzip.
+    Trace,
     /// A task set, as JSON lines.
     TaskSet(TaskSet),
     /// Something else. The text completes a sentence that begins with the file's name.
@@ -58,6 +61,8 @@ pub struct Sorted {
     pub model: Vec<(usize, String)>,
     /// Index of the plan file.
     pub plan: Option<usize>,
+    /// Index of the recorded run, which is shown in place of everything else.
+    pub trace: Option<usize>,
     /// Indices of question sets.
     pub questions: Vec<usize>,
     /// Indices of passage sets.
@@ -84,6 +89,11 @@ pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
             Kind::Plan { .. } if sorted.plan.is_none() => sorted.plan = Some(at),
             Kind::Plan { .. } => sorted.sentences.push(format!(
                 "{} is another plan: one is used, choose one at a time.",
+                file.name
+            )),
+            Kind::Trace if sorted.trace.is_none() => sorted.trace = Some(at),
+            Kind::Trace => sorted.sentences.push(format!(
+                "{} is another recorded run: one is shown, choose one at a time.",
                 file.name
             )),
             Kind::TaskSet(TaskSet::Questions) => sorted.questions.push(at),
@@ -119,6 +129,10 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     }
     if is_safetensors(file) {
         return Kind::Weights(named(".safetensors"));
+    }
+    // Whether it is one shows when it is uncompressed.
+    if head.starts_with(b"\x1f\x8b") && has_ending(".json.gz") {
+        return Kind::Trace;
     }
     if let Some(what) = other_format(head) {
         return Kind::Unknown(what);
@@ -221,7 +235,9 @@ fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
 fn of_object(keys: &[String]) -> Option<Kind> {
     let has = |key: &str| keys.iter().any(|other| other == key);
     let is_config = has("model_type") || has("architectures");
-    Some(if has("prompt_ids") && has("settings") {
+    Some(if has(trace::KEY) {
+        Kind::Trace
+    } else if has("prompt_ids") && has("settings") {
         Kind::Unknown("holds results that this page saved: to see them again, open the link that they came from")
     } else if has("parts") && has("sha256") {
         Kind::Unknown("lists the parts of a model: give its address under Model, with the parts beside it")
@@ -407,6 +423,16 @@ mod tests {
         // The description alone is no model.
         let alone = sort(&files[2..3], None);
         assert!(alone.model.is_empty() && alone.sentences[0].contains("weights are not among the files"), "{alone:?}");
+    }
+
+    #[test]
+    fn a_recorded_run_is_shown_whatever_comes_with_it() {
+        let text = r#"{"prunescope_trace": 1, "program": "0.1.0", "model": {"model_type": "llama"}"#;
+        assert_eq!(told(&file("x.json", text)), Kind::Trace);
+        assert_eq!(told(&file("x.json.gz", b"\x1f\x8b\x08")), Kind::Trace);
+        assert!(matches!(told(&file("x.tar.gz", b"\x1f\x8b\x08")), Kind::Unknown(_)));
+        let sorted = sort(&[file("a.json", text), file("b.json", text)], None);
+        assert_eq!((sorted.trace, sorted.sentences.len()), (Some(0), 1));
     }
 
     const PLAN: &str = "{\n  \"drop_attn_list\": [7, 26],\n  \"drop_mlp_list\": []\n}";

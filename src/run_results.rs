@@ -6,11 +6,11 @@ use prunescope_figures::figure::search;
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::prune::{DroppedSublayers, Importance, OwnAnswer, PruningPlan};
+use prunescope_protocol::prune::{DroppedSublayers, Importance, OwnAnswer, PruningPlan, Repair};
 use prunescope_protocol::results::{
-    ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult, Judgement,
-    LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RetrievalReport, RunReport, SwitchEffect,
-    TokenWeight, VariantResult, WeightReport, first_divergence, written_ids,
+    ChoiceResult, ComparedPosition, FidelityReport, FullRepair, Generation, GenerationStep, GenerativeResult,
+    Judgement, LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RepairedResult,
+    RetrievalReport, RunReport, SwitchEffect, TokenWeight, VariantResult, WeightReport, first_divergence, written_ids,
 };
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::GenerativeSet;
@@ -296,6 +296,61 @@ impl RunResults {
         }
     }
 
+    /// The events that give these results when they are applied in order: a trace of what is shown. Without the complete report.
+    pub fn events(&self) -> Vec<RunEvent> {
+        let Some(next_token) = self.next_token.clone() else { return vec![] };
+        let mut events = vec![RunEvent::NextToken { compared: Box::new(next_token) }];
+        let mut tell = |event: Option<RunEvent>| events.extend(event);
+        tell(self.not_finite.map(|found| RunEvent::NotFinite { found }));
+        self.steps.iter().for_each(|step| tell(Some(RunEvent::Step { step: Box::new(step.clone()) })));
+        tell(Some(RunEvent::FixedTrajectory { steps: self.fixed_trajectory.clone() }));
+        tell(self.quality.clone().map(|quality| RunEvent::Quality { quality: Box::new(quality) }));
+        for (of, edited) in [(&self.layers, false), (&self.edited_layers, true)] {
+            of.iter().for_each(|(step, layers)| {
+                tell(Some(RunEvent::Layers { step: *step, edited, layers: layers.clone() }))
+            });
+        }
+        tell(Some(RunEvent::Damage { tokens: self.damage.clone() }));
+        tell(Some(RunEvent::Weights { weights: Box::new(self.weights.clone()) }));
+        if let Some((repair, next_token)) = self.repair.clone().zip(self.repaired_next_token.clone()) {
+            tell(Some(RunEvent::RepairedNextToken {
+                compared: Box::new(next_token.clone()),
+                repair: Box::new(repair.clone()),
+            }));
+            let steps = self.repaired_steps.iter();
+            steps.for_each(|step| tell(Some(RunEvent::RepairedStep { step: Box::new(step.clone()) })));
+            let generation = self.repaired_quality.clone().map(|quality| {
+                let fixed_trajectory = self.repaired_fixed_trajectory.clone();
+                Generation { fixed_trajectory, quality, ..Generation::default() }
+            });
+            let result =
+                generation.map(|generation| Box::new(RepairedResult { report: repair, next_token, generation }));
+            tell(result.map(|result| RunEvent::Repaired { result }));
+        }
+        tell(self.full_repair.map(|report| RunEvent::FullRepair { report }));
+        let answers = self.own_answers.iter();
+        answers.for_each(|(at, answer)| tell(Some(RunEvent::OwnAnswer { at: *at, answer: answer.clone() })));
+        tell(self.fidelity.clone().map(|report| RunEvent::Fidelity { report: Box::new(report) }));
+        tell(Some(RunEvent::Switches { effects: self.switches.values().copied().collect() }));
+        let variants = self.variants.iter();
+        variants.for_each(|(at, result)| tell(Some(RunEvent::Variant { at: *at, result: Box::new(result.clone()) })));
+        self.choice.values().for_each(|result| tell(Some(RunEvent::Choice { result: Box::new(result.clone()) })));
+        tell(self.retrieval.clone().map(|report| RunEvent::Retrieval { report: Box::new(report) }));
+        self.written.values().for_each(|result| tell(Some(RunEvent::Written { result: Box::new(result.clone()) })));
+        self.judged.iter().for_each(|of| tell(Some(RunEvent::Judged { judgement: Box::new(of.clone()) })));
+        tell(self.picture.clone().map(|picture| RunEvent::Picture { picture: Box::new(picture) }));
+        let (done, total) = self.sweep_progress;
+        self.sweep
+            .values()
+            .for_each(|point| tell(Some(RunEvent::SweepPoint { point: Box::new(point.clone()), done, total })));
+        let (done, total) = self.search_progress;
+        self.search
+            .values()
+            .for_each(|point| tell(Some(RunEvent::SearchPoint { point: Box::new(point.clone()), done, total })));
+        tell(self.importance.clone().map(|importance| RunEvent::Importance { importance: Box::new(importance) }));
+        events
+    }
+
     /// Starts the results of a run. Kept are: what was measured for the same plan, the model's sweep, search, judged plans, importance and
     /// own answers, and the weight report (which every run sends again). What is known of the full map stays while only the repair changes.
     fn begin(&mut self, run: u64, settings: &RunSettings) {
@@ -303,8 +358,10 @@ impl RunResults {
         if before.settings.plan != settings.plan {
             before.forget_plan();
         }
-        let full_repair =
-            before.full_repair.filter(|_| before.settings.plan.unrepaired() == settings.plan.unrepaired());
+        // It compares the full map with one smaller repair, and stays where either is in use.
+        let (was, is) = (&before.settings.plan, &settings.plan);
+        let compares = is.repair == Some(Repair::Full) || is.repair == was.repair;
+        let full_repair = before.full_repair.filter(|_| compares && was.unrepaired() == is.unrepaired());
         *self = Self {
             run,
             settings: settings.clone(),
@@ -404,6 +461,7 @@ mod tests {
     use proptest::prelude::*;
     use prunescope_protocol::messages::Measurement;
     use prunescope_protocol::results::{RepairedResult, TokenText};
+    use prunescope_protocol::trace::Trace;
 
     fn plan(text: &str) -> RunSettings {
         RunSettings { plan: text.parse().unwrap(), ..RunSettings::default() }
@@ -488,6 +546,50 @@ mod tests {
         assert_eq!((results.full_repair, results.own_answers.len()), (Some(report), 1));
         results.apply(3, &plan("m3_repair-full"), first());
         assert_eq!((results.full_repair, results.own_answers.len()), (None, 1));
+        // What one smaller repair leaves is not what another leaves.
+        results.full_repair = Some(report);
+        results.apply(4, &plan("m3_repair-bias"), first());
+        assert_eq!(results.full_repair, None);
+    }
+
+    /// What is shown, saved as events and shown again, is the same.
+    #[test]
+    fn results_are_what_their_events_give() {
+        let example = include_str!("../public/traces/example.json");
+        let trace = Trace::read(example).unwrap();
+        let settings = plan("m2_repair-scale");
+        let mut results = RunResults::default();
+        // The pruned model's results, then those of a repair, whose events come from another recorded run.
+        let repaired = trace.runs.iter().find(|run| run.settings.run.plan.repair.is_some()).unwrap();
+        let of_repair = |event: &&RunEvent| event.name().starts_with("repaired");
+        for event in trace.runs[0].events.iter().chain(repaired.events.iter().filter(of_repair)) {
+            results.apply(1, &settings, event.clone());
+        }
+        let result = RepairedResult {
+            report: results.repair.clone().unwrap(),
+            next_token: results.repaired_next_token.clone().unwrap(),
+            ..RepairedResult::default()
+        };
+        for event in [
+            RunEvent::Repaired { result: Box::new(result) },
+            RunEvent::FullRepair { report: FullRepair { tokens: 9, kl_present: 0.3, kl_full: 0.2 } },
+            RunEvent::OwnAnswer { at: 1, answer: OwnAnswer::default() },
+            judged("m2", 5),
+            judged("m3", 6),
+        ] {
+            results.apply(1, &settings, event);
+        }
+        assert!(
+            !results.choice.is_empty()
+                && results.retrieval.is_some()
+                && results.importance.is_some()
+                && !results.switches.is_empty()
+        );
+        assert!(!results.repaired_steps.is_empty() && !results.steps.is_empty() && !results.layers.is_empty());
+        let mut again = RunResults::default();
+        results.events().into_iter().for_each(|event| _ = again.apply(1, &settings, event));
+        assert_eq!(again, results);
+        assert_eq!(RunResults::default().events(), []);
     }
 
     #[test]

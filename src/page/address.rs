@@ -30,6 +30,17 @@ pub(super) fn is_embedded(query: &str) -> bool {
     parts(query).any(|(key, value)| key == "embed" && value == "1")
 }
 
+/// The address of the trace that a query asks for.
+pub(super) fn trace(query: &str) -> Option<String> {
+    parts(query).find(|(key, _)| key == "trace").map(|(_, value)| value.into_owned())
+}
+
+/// The absolute form of an address that may be relative to the page, if it is on the page's own host.
+pub(super) fn on_own_host(address: &str) -> Option<String> {
+    let base = base()?;
+    base.join(address).ok().filter(|url| url.origin() == base.origin()).map(Into::into)
+}
+
 /// Whether a query names the view to show.
 pub(super) fn names_view(query: &str) -> bool {
     parts(query).any(|(key, _)| key == "view")

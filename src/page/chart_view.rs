@@ -150,6 +150,8 @@ pub(super) fn ChartView(
         let said = waiting.get();
         if said != COMPUTING {
             said
+        } else if state.recorded.with(Option::is_some) {
+            "Not recorded: it is computed once the model is loaded.".into()
         } else if state.engine.get() == EngineStatus::Down {
             "No model is loaded.".into()
         } else if state.failure.with(Option::is_some) {

@@ -47,8 +47,12 @@ impl AppState {
         self.settings.set(settings.clone());
         address::write(&settings, self.embedded, entry);
         if settings.run.importance != before.run.importance {
-            // The points of the sweep drop what was least important.
+            // The points of the sweep, and of some searches, drop what was least important.
             self.results.update(RunResults::forget_sweep);
+            self.results.update(RunResults::forget_search);
+        }
+        if settings.run.plan.repair != before.run.plan.repair {
+            self.page_chooses_form.set(false);
         }
         match change {
             Change::Nothing => {}
@@ -64,6 +68,9 @@ impl AppState {
                     self.notices.update(|notices| notices.push(sentence));
                 }
                 self.start_run();
+                if self.engine.get_untracked() != EngineStatus::Ready {
+                    self.answer_from_trace();
+                }
             }
             Change::Explore => self.measure_after_change(&before, &settings),
         }
@@ -84,7 +91,9 @@ impl AppState {
         self.question.set(None);
         // A measurement in progress ended with its engine; what the switches did was this engine's model's.
         self.results.working().set(None);
-        self.results.switches().set(BTreeMap::new());
+        if self.recorded.with_untracked(Option::is_none) || untrack(|| self.is_stale()) {
+            self.results.switches().set(BTreeMap::new());
+        }
         self.device.set(None);
         self.usage.set(None);
         if lookup::is_plain(&settings) {
@@ -283,6 +292,22 @@ impl AppState {
         self.failure.set(Some(Failure::new(stage, message)));
     }
 
+    /// Ends the engine and whatever waits for it, since a trace takes its place.
+    pub(super) fn end_engine_for_trace(&self) {
+        self.client.with_value(EngineClient::stop);
+        self.newest_run.update(|run| *run += 1);
+        self.stopping.set_value(None);
+        self.running.set(false);
+        self.stop_measuring();
+        self.waiting.update_value(|waiting| waiting.reject("a recorded run took the engine's place"));
+        self.engine.set(EngineStatus::Down);
+        self.failure.set(None);
+        self.question.set(None);
+        self.program.set(None);
+        self.device.set(None);
+        self.usage.set(None);
+    }
+
     /// Reloads the model with weights rounded to 8 bits.
     pub(super) fn round_to_eight_bits(&self) {
         self.change(HistoryEntry::New, |settings| settings.models.precision = Precision::Eight);
@@ -367,6 +392,9 @@ impl AppState {
         }
         let (done, measured) = (matches!(event, RunEvent::Done { .. }), matches!(event, RunEvent::Measured { .. }));
         let settings = self.settings.with_untracked(|settings| settings.run.clone());
+        if matches!(event, RunEvent::NextToken { .. }) {
+            self.replace_recorded();
+        }
         let Some(changed) = self.results.try_update_untracked(|results| results.apply(run, &settings, event)) else {
             return;
         };
@@ -601,7 +629,10 @@ fn sentence(message: &str) -> String {
 /// Applies the address bar's settings when the visitor goes back or forward.
 pub(super) fn follow_history(state: AppState) {
     EventListener::new(&window(), "popstate", move |_| {
-        let (settings, notices) = link::from_query(&address::query());
+        let query = address::query();
+        let (settings, notices) = link::from_query(&query);
+        // A link to a trace has that trace's settings.
+        let settings = address::trace(&query).and_then(|_| state.settings_of_trace()).unwrap_or(settings);
         state.notices.set(notices.into());
         state.change_for(Asker::Link, HistoryEntry::None, |current| *current = settings);
     })

@@ -7,7 +7,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, Element, File, FileList};
 
-use super::address::HistoryEntry;
+use super::address::{self, HistoryEntry};
+use super::recorded;
 use super::state::AppState;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
 use prunescope_protocol::messages::PickedFile;
@@ -86,8 +87,15 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
             None => return unreadable(state, &file.name()),
         }
     }
-    let Sorted { model, plan, questions, passages, sentences } = sort(&given, expected);
+    let Sorted { model, plan, trace, questions, passages, sentences } = sort(&given, expected);
     state.notices.update(|notices| notices.extend(sentences));
+    if let Some(file) = trace.and_then(|at| files.get(at)) {
+        let text = recorded::read(file).await;
+        if state.open_trace(&file.name(), text) {
+            state.settings.with_untracked(|settings| address::write(settings, state.embedded, HistoryEntry::New));
+        }
+        return;
+    }
     let mut view = None;
     let all = |places: &[usize]| places.iter().filter_map(|at| files.get(*at).cloned()).collect::<Vec<_>>();
     for file in all(&passages) {

@@ -48,6 +48,10 @@ pub(super) fn Header() -> impl IntoView {
                         <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
                             "Export JSON"
                         </button>
+                        <button id="save-trace" on:click=move |_| state.save_trace() disabled=move || state.is_stale() || state.results.report().with(Option::is_none)
+                            title="The run and its measurements as a file that this page shows again without a model">
+                            "Save trace"
+                        </button>
                         <button id="copy-link" class="primary" on:click=copy_link>
                             {move || copied.get().unwrap_or("Copy link")}
                         </button>

@@ -8,6 +8,7 @@
 //! * [`measurements`]: signals of the measurements outside the main run; [`measuring`]: when they start and stop.
 //! * [`views`]: the views below the first screen, one module each.
 //! * [`address`]: the link in the address bar, history, copying.
+//! * [`recorded`]: recorded runs, shown while no engine answers.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
 //! * Every other module is one part of the page.
@@ -37,6 +38,7 @@ mod offline;
 mod pending;
 mod pipeline;
 mod plan_link;
+mod recorded;
 mod repair;
 mod state;
 mod status;
@@ -63,7 +65,16 @@ fn App() -> impl IntoView {
     api::install(state);
     controller::follow_history(state);
     given_files::follow_drops(state);
+    let trace = address::trace(&address::query());
+    if trace.is_none() {
+        wasm_bindgen_futures::spawn_local(state.show_recorded_example());
+    }
     wasm_bindgen_futures::spawn_local(async move {
+        if let Some(address) = trace
+            && state.open_trace_at(address).await
+        {
+            return;
+        }
         offline::prepare().await;
         let models = state.settings.with_untracked(|settings| settings.models.clone());
         let on_cpu = async {
@@ -84,6 +95,7 @@ fn App() -> impl IntoView {
             <main id="main">
                 <status::Asking/>
                 <status::LoadingOrFailure/>
+                <status::RecordedOnly/>
                 <section class="ask" aria-label="Prompt and settings">
                     <controls::PromptPanel/>
                     <pipeline::Pipeline/>

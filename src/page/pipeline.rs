@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::recorded::Recorded;
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::verdict;
@@ -50,9 +51,18 @@ pub(super) fn Pipeline() -> impl IntoView {
             .settings
             .with(|settings| settings.run.plan.edits_weights().then(|| settings.run.plan.weights_only().name()))
     };
+    let recorded = move || {
+        state.recorded.get().map(|recorded| {
+            let Recorded { model, day, program, .. } = recorded;
+            let title = format!(
+                "Recorded on {day} by Prunescope {program} on the model {model}; an engine's own numbers take its place"
+            );
+            view! { " "<span class="badge" id="recorded" title=title>{format!("recorded {day}")}</span> }
+        })
+    };
     view! {
         <div class="panel pipeline" class:stale=move || state.is_stale() class:previews=move || preview.get().is_some()>
-            <h2>"How much survives, from layer to word"</h2>
+            <h2>"How much survives, from layer to word"{recorded}</h2>
             <div class="flow" id="pipeline">
                 <div class="stage">
                     <b>{move || kept().1 - kept().0}</b>

@@ -8,6 +8,7 @@ use super::client::EngineClient;
 use super::measurements::Measurements;
 use super::models::Models;
 use super::pending::Pending;
+use super::recorded::{Recorded, ShownTrace};
 use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
@@ -16,6 +17,7 @@ use prunescope_protocol::messages::{Backend, Stage};
 use prunescope_protocol::prune::Repair;
 use prunescope_protocol::results::{ModelInfo, SwitchEffect};
 use prunescope_protocol::settings::{Settings, link};
+use prunescope_protocol::trace::same_models;
 
 /// Number of layers of the default model, for the grid before a model is loaded.
 const DEFAULT_LAYERS: usize = 30;
@@ -93,6 +95,10 @@ pub(super) struct AppState {
     pub running: RwSignal<bool>,
     /// Results of runs and measurements.
     pub results: Store<RunResults>,
+    /// The trace that answers while no engine does.
+    pub trace: StoredValue<Option<ShownTrace>>,
+    /// Where the shown results come from, if they are recorded.
+    pub recorded: RwSignal<Option<Recorded>>,
     /// State of the measurements outside the main run.
     pub measurements: Measurements,
     /// Bytes of the worker's wasm memory, and number of computing threads.
@@ -103,9 +109,11 @@ pub(super) struct AppState {
     pub embedded: bool,
     /// Whether the view is shown above the texts.
     pub view_first: bool,
-    /// The form of repair that the visitor, or the link that opened the page, chose. `None` leaves it to the page: the one that takes
-    /// seconds, then the full map if it is better.
+    /// The form of repair that the visitor, or the link that opened the page, chose. `None` leaves it to the page.
     pub repair_form: RwSignal<Option<Repair>>,
+    /// Whether the page chose the form of the plan's repair, because the visitor pressed Repair without having chosen one: the form that
+    /// takes seconds, then the full map if it is better.
+    pub page_chooses_form: RwSignal<bool>,
     /// Why this visit uses the CPU whatever the settings say: the GPU failed, computed wrong numbers or was slower, or the visitor
     /// pressed the button.
     pub cpu_reason: RwSignal<Option<String>>,
@@ -141,12 +149,15 @@ impl AppState {
             newest_run: RwSignal::new(0),
             running: RwSignal::new(false),
             results: Store::new(RunResults::default()),
+            trace: StoredValue::new(None),
+            recorded: RwSignal::new(None),
             measurements: Measurements::new(),
             usage: RwSignal::new(None),
             of_model: StoredValue::new(vec![]),
             embedded,
             view_first: embedded && address::names_view(&query),
             repair_form: RwSignal::new(repair_form),
+            page_chooses_form: RwSignal::new(false),
             cpu_reason: RwSignal::new(None),
             client: StoredValue::new_local(EngineClient::default()),
             models: Models::new(embedded),
@@ -161,8 +172,12 @@ impl AppState {
         self.model.with(|model| model.as_ref().map_or(DEFAULT_LAYERS, |model| model.config.layers))
     }
 
-    /// Whether the shown results belong to an older run than the newest.
+    /// Whether the shown results belong to an older run than the newest, or are recorded ones of other settings.
     pub(super) fn is_stale(&self) -> bool {
+        if let Some(models) = self.recorded.with(|recorded| recorded.as_ref().map(|recorded| recorded.models.clone())) {
+            let shown = self.results.settings().get();
+            return self.settings.with(|settings| settings.run != shown || !same_models(&settings.models, &models));
+        }
         self.results.run().get() != self.newest_run.get()
     }
 

@@ -63,6 +63,32 @@ pub(super) fn Asking() -> impl IntoView {
     }
 }
 
+/// What a recorded run cannot show, and how to go on from there.
+#[component]
+pub(super) fn RecordedOnly() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let opened = move || state.recorded.with(|recorded| recorded.as_ref().map(|recorded| recorded.opened));
+    let sentence = move || {
+        let opened = opened()?;
+        match (state.is_stale(), opened) {
+            (true, true) => Some("This is not recorded: load the model to compute it."),
+            (true, false) => Some("This is not recorded: it is computed as soon as the model is loaded."),
+            (false, true) => Some("This is a recorded run. What it does not hold needs the model."),
+            (false, false) => None,
+        }
+    };
+    view! {
+        {move || sentence().map(|sentence| view! {
+            <div class="loading" id="recorded-only" role="status">
+                <span>{sentence}</span>
+                <Show when=move || opened() == Some(true)>
+                    <button class="primary" id="load-live" on:click=move |_| state.load_for_trace()>"Load the model"</button>
+                </Show>
+            </div>
+        })}
+    }
+}
+
 /// The progress of loading, or a failure with the ways out.
 #[component]
 pub(super) fn LoadingOrFailure() -> impl IntoView {

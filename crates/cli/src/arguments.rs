@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prunescope_engine::experiment::repair::MIN_TOKENS;
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{
     DroppedSublayers, HeadRepair, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
@@ -31,6 +32,7 @@ Examples:
   prunescope report --model model.gguf --sparse wanda-0.5 --quant awq4-g64 --on mlp --tokens 32
   prunescope report --model model.gguf --plan config.json --repair scale --save-plan plan.json
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
+  prunescope record --model model.gguf --drop m17,m16 --chat --measure choice,retrieval --out trace.json
   prunescope measure compare --model model.gguf --compare \"half of the weights*wanda-0.5\"
 
 MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.";
@@ -44,6 +46,24 @@ pub(crate) enum Command {
     Measure {
         /// The measurement to run.
         what: MeasurementName,
+        /// The model, the plan and the options.
+        #[command(flatten)]
+        experiment: Experiment,
+    },
+    /// Record a run, and measurements after it, as a trace that the page shows without a model.
+    Record {
+        /// Measurements to record after the run, joined by commas.
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        measure: Vec<MeasurementName>,
+        /// Record the texts of neighbouring plans, too: each switch flipped, and the least important sublayers dropped.
+        #[arg(long)]
+        neighbours: bool,
+        /// The file to write. The page also reads it compressed by gzip.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// What the trace calls the model, as a link does; empty for the page's default model.
+        #[arg(long, value_name = "NAME")]
+        link: Option<String>,
         /// The model, the plan and the options.
         #[command(flatten)]
         experiment: Experiment,
@@ -130,7 +150,7 @@ pub(crate) struct Experiment {
     #[arg(long, value_name = "PART")]
     head: Option<HeadRepair>,
     /// Number of calibration tokens that a repair is fitted on; a third as many after them are kept out to check it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = fit_tokens)]
     pub fit_tokens: Option<usize>,
     /// Number of the dense model's own answers that a repair is fitted on, up to 32; a quarter of them is kept out.
     #[arg(long, value_name = "N")]
@@ -268,6 +288,12 @@ where
     PossibleValuesParser::new(T::VARIANTS.iter().map(<&'static str>::from)).try_map(|name| name.parse::<T>())
 }
 
+/// Parses the number of tokens that a repair is fitted on.
+fn fit_tokens(text: &str) -> Result<usize, String> {
+    let tokens: usize = text.parse().map_err(|error| format!("{error}"))?;
+    if tokens < MIN_TOKENS { Err(format!("give at least {MIN_TOKENS}")) } else { Ok(tokens) }
+}
+
 /// Parses a named plan, written `NAME*PLAN`.
 fn variant(text: &str) -> Result<Variant, String> {
     let (name, plan) = text.rsplit_once('*').ok_or("it has no *: write NAME*PLAN")?;
@@ -284,7 +310,7 @@ mod tests {
         let arguments = format!("prunescope report --model x.gguf {arguments}");
         match Arguments::try_parse_from(arguments.split_whitespace()).unwrap().command {
             Command::Report(experiment) => experiment.settings("a1,m2_wanda-0.3".parse().unwrap()),
-            Command::Measure { .. } => unreachable!("a report was asked for"),
+            Command::Measure { .. } | Command::Record { .. } => unreachable!("a report was asked for"),
         }
     }
 
@@ -332,6 +358,7 @@ mod tests {
             "--search heads",
             "--compare nothing",
             "--threads 0",
+            "--fit-tokens 1",
             "--backend tpu",
             "--importance x",
         ] {

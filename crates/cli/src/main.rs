@@ -2,6 +2,7 @@
 
 mod arguments;
 mod error;
+mod record;
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<(), Error> {
-    let (Command::Report(experiment) | Command::Measure { experiment, .. }) = command;
+    let (Command::Report(experiment) | Command::Measure { experiment, .. } | Command::Record { experiment, .. }) =
+        command;
     match experiment.backend {
         BackendName::Cpu => {
             threads::start_helpers(&POOL, experiment.threads());
@@ -73,6 +75,13 @@ fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
                 event => println!("{}", serde_json::to_string(event).unwrap_or_default()),
             };
             block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
+        }
+        Command::Record { measure, neighbours, out, link, experiment } => {
+            let (mut session, mut settings) = begin(compute, experiment)?;
+            settings.models.model = link.clone().unwrap_or_else(|| experiment.model.to_string_lossy().into_owned());
+            let what: Vec<Measurement> = measure.iter().copied().map(Measurement::from).collect();
+            let trace = block_on(record::record(&mut session, &settings, &what, *neighbours))?;
+            record::write(&trace, out)?;
         }
     }
     Ok(())

@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output};
 
+use prunescope_protocol::messages::RunEvent;
+use prunescope_protocol::settings::Settings;
+use prunescope_protocol::trace::{RecordedRun, Trace};
 use serde_json::Value;
 
 const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tiny.gguf");
@@ -91,4 +94,116 @@ fn the_help_teaches() {
     }
     let help = String::from_utf8(prunescope(&["--help"]).stdout).unwrap();
     assert!(help.contains("prunescope report --model model.gguf"), "{help}");
+}
+
+/// Reads a trace that was recorded, and returns what each run's events are called.
+fn recorded(path: &std::path::Path) -> (Trace, Vec<Vec<&'static str>>) {
+    let trace = Trace::read(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let names = trace.runs.iter().map(|run| run.events.iter().map(RunEvent::name).collect()).collect();
+    (trace, names)
+}
+
+#[test]
+fn a_trace_holds_the_run_its_measurements_and_the_plans_around() {
+    let path = std::env::temp_dir().join(format!("prunescope-trace-{}.json", std::process::id()));
+    let out = path.to_str().unwrap();
+    let output = prunescope(&[
+        "record",
+        "--model",
+        TINY,
+        "--link",
+        "there/tiny.gguf",
+        "--drop",
+        "m2",
+        "--tokens",
+        "3",
+        "--measure",
+        "switches,retrieval",
+        "--neighbours",
+        "--out",
+        out,
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (trace, names) = recorded(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(
+        (trace.model.source.as_str(), trace.runs[0].settings.models.model.as_str()),
+        ("there/tiny.gguf", "there/tiny.gguf")
+    );
+    let first = &names[0];
+    assert_eq!(first[0], "next_token");
+    for name in ["step", "fixed_trajectory", "quality", "layers", "damage", "importance", "switches", "retrieval"] {
+        assert!(first.contains(&name), "{name}: {first:?}");
+    }
+    assert!(!first.contains(&"working") && !first.contains(&"done"));
+    // Every switch of the four blocks, at least; each with its number and its text.
+    assert!(names.len() > 8);
+    assert!(names[1..].iter().all(|names| names[0] == "next_token" && names.contains(&"step")), "{names:?}");
+    let mut settings = trace.runs[0].settings.clone();
+    settings.run.plan = "a1,m2".parse().unwrap();
+    assert!(trace.find(&settings.models, &settings.run).is_some());
+}
+
+/// Whether two JSON values are the same, with floats to 1e-3 of the larger, or 1e-5.
+fn agree(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            (a - b).abs() <= 1e-5 + 1e-3 * a.abs().max(b.abs())
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| agree(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| agree(value, other)))
+        }
+        _ => a == b,
+    }
+}
+
+/// The recorded runs of the site are what this program records: the example, and every twentieth of its neighbours.
+#[test]
+fn the_recorded_example_is_what_the_program_finds() {
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let model = root.join("public/models/SmolLM2-135M-Instruct.Q4_1.json");
+    let (known, names) = recorded(&root.join("public/traces/example.json"));
+    assert_eq!(known.runs[0].settings, Settings::example());
+    assert!(names[0].contains(&"choice") && names[0].contains(&"retrieval") && names.len() > 60);
+    let path = std::env::temp_dir().join(format!("prunescope-example-{}.json", std::process::id()));
+    for at in (0..known.runs.len()).step_by(20) {
+        let run = &known.runs[at];
+        let drop = run.settings.run.plan.drop.to_string();
+        let arguments = [
+            "record",
+            "--model",
+            model.to_str().unwrap(),
+            "--link",
+            "",
+            "--chat",
+            "--drop",
+            &drop,
+            "--out",
+            path.to_str().unwrap(),
+        ];
+        let output = prunescope(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (again, _) = recorded(&path);
+        let events = |run: &RecordedRun| -> Vec<Value> {
+            let kept = run
+                .events
+                .iter()
+                .filter(|event| matches!(event, RunEvent::NextToken { .. } | RunEvent::Quality { .. }));
+            kept.map(|event| serde_json::to_value(event).unwrap()).collect()
+        };
+        assert_eq!(events(run).len(), events(&again.runs[0]).len(), "{drop}");
+        for (a, b) in events(run).iter().zip(&events(&again.runs[0])) {
+            assert!(agree(a, b), "{drop}:\n{a}\n{b}");
+        }
+        let texts = |run: &RecordedRun| {
+            let tokens = run.events.iter().filter_map(|event| {
+                if let RunEvent::Step { step } = event { Some((step.dense.clone(), step.pruned.clone())) } else { None }
+            });
+            tokens.collect::<Vec<_>>()
+        };
+        assert_eq!(texts(run), texts(&again.runs[0]), "{drop}");
+    }
+    std::fs::remove_file(&path).unwrap();
 }

@@ -9,3 +9,4 @@ pub mod prune;
 pub mod results;
 pub mod settings;
 pub mod tasks;
+pub mod trace;

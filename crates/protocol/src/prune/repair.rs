@@ -4,7 +4,7 @@
 //! stream: y ← y + g(u). The forms of g are from LinearPatch (NeurIPS 2025, channel scaling) and ReplaceMe
 //! (arXiv 2505.02819, a least-squares map).
 //!
-//! Whatever was pruned, the head can be repaired too, before or without these maps: h ← h + b and z ← z / τ, which
+//! Whatever was pruned, the head can be repaired too, with or without these maps: h ← h + b and z ← z / τ, which
 //! calibrates softmax on the dense model's probabilities.
 
 use std::fmt;

@@ -13,7 +13,7 @@ use super::{Settings, Variant};
 use crate::prune::DroppedSublayers;
 
 /// Parameters of the page that are not settings; they are ignored here.
-const OTHER_PARAMETERS: [&str; 1] = ["embed"];
+const OTHER_PARAMETERS: [&str; 2] = ["embed", "trace"];
 
 /// Writes settings as a query string without the question mark. Defaults are left out, except `drop`.
 pub fn to_query(settings: &Settings) -> String {
@@ -198,7 +198,9 @@ mod tests {
     #[test]
     fn a_bare_address_is_the_example() {
         assert_eq!(from_query(""), (Settings::example(), vec![]));
-        assert_eq!(from_query("?embed=1"), (Settings::example(), vec![]));
+        for query in ["?embed=1", "?trace=x.json"] {
+            assert_eq!(from_query(query), (Settings::example(), vec![]));
+        }
         assert!(from_query("?drop=").0.run.plan.is_dense());
     }
 

@@ -1,0 +1,159 @@
+//! `prunescope record`: runs and measurements as a [`Trace`] that the page shows without a model.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use prunescope_engine::compute::Compute;
+use prunescope_engine::experiment::{Control, ExperimentError};
+use prunescope_engine::session::Session;
+use prunescope_protocol::messages::{Measurement, RunEvent};
+use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, PruningPlan, Repair};
+use prunescope_protocol::settings::Settings;
+use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
+
+use crate::error::Error;
+
+/// Runs the settings and the measurements, and with `neighbours` the plans around them, and keeps what the engine tells.
+///
+/// # Errors
+/// As [`Session::run`].
+pub(crate) async fn record<C: Compute>(
+    session: &mut Session<C>,
+    settings: &Settings,
+    measure: &[Measurement],
+    neighbours: bool,
+) -> Result<Trace, ExperimentError> {
+    let control = Control::unstoppable();
+    let mut events = vec![];
+    let mut tell = |event: RunEvent| {
+        if Trace::records(&event) {
+            events.push(event);
+        }
+    };
+    let report = session.run(&settings.run, &control, &mut tell).await?;
+    let importance = report.importance.unwrap_or_default();
+    tell(RunEvent::Importance { importance: Box::new(importance.clone()) });
+    for what in measure {
+        session.measure(&settings.run, &settings.measure, *what, &control, &mut tell).await?;
+    }
+    let mut runs = vec![RecordedRun { settings: settings.clone(), events }];
+    if neighbours {
+        let plans = plans_around(&settings.run.plan, report.model.config.layers, &importance);
+        for (at, plan) in plans.iter().enumerate() {
+            eprint!("\rNeighbouring plans: {at} of {}          ", plans.len());
+            let mut settings = settings.clone();
+            settings.run.plan = plan.clone();
+            let mut events = vec![];
+            let mut tell = |event: RunEvent| events.extend(in_short(event));
+            session.run(&settings.run, &control, &mut tell).await?;
+            runs.push(RecordedRun { settings, events });
+        }
+    }
+    let mut model = session.info().clone();
+    model.source = settings.models.model.clone();
+    Ok(Trace { version: VERSION, program: env!("CARGO_PKG_VERSION").into(), recorded: today(), model, runs })
+}
+
+/// The plans that a visitor of the page reaches with one touch, each once: the repaired plan, the dense model, each switch flipped,
+/// and up to half of the sublayers of a kind, or blocks, dropped, the least important first.
+fn plans_around(plan: &PruningPlan, layers: usize, importance: &Importance) -> Vec<PruningPlan> {
+    let with = |drop: DroppedSublayers| PruningPlan { drop, ..plan.clone() };
+    let flipped = (0..2 * layers).map(Sublayer::from_index).map(|sublayer| {
+        let mut drop = plan.drop.clone();
+        drop.set(sublayer, !drop.drops(sublayer));
+        with(drop)
+    });
+    // A layer's number switches both, off unless both are.
+    let layers_flipped = (0..layers).map(|layer| {
+        let mut drop = plan.drop.clone();
+        let both = [Sublayer::attention(layer), Sublayer::mlp(layer)];
+        let off = !both.iter().all(|sublayer| drop.drops(*sublayer));
+        both.into_iter().for_each(|sublayer| drop.set(sublayer, off));
+        with(drop)
+    });
+    let least = [DropKind::Attention, DropKind::Mlp, DropKind::Block]
+        .into_iter()
+        .flat_map(|kind| (0..=layers / 2).map(move |count| (kind, count)))
+        .map(|(kind, count)| with(importance.drop_least(&plan.drop, kind, count)));
+    let repaired = [Repair::Scale, Repair::Full].map(|form| PruningPlan { repair: Some(form), ..plan.clone() });
+    let mut plans = vec![plan.clone()];
+    for plan in repaired
+        .into_iter()
+        .chain([with(DroppedSublayers::default())])
+        .chain(flipped)
+        .chain(layers_flipped)
+        .chain(least)
+    {
+        if !plans.contains(&plan) {
+            plans.push(plan);
+        }
+    }
+    plans.split_off(1)
+}
+
+/// What a neighbouring run needs to show its numbers and its texts; `None` for an event that it does not.
+fn in_short(event: RunEvent) -> Option<RunEvent> {
+    match event {
+        RunEvent::Step { mut step } => {
+            step.compared = None;
+            Some(RunEvent::Step { step })
+        }
+        RunEvent::RepairedStep { mut step } => {
+            step.compared = None;
+            Some(RunEvent::RepairedStep { step })
+        }
+        event @ (RunEvent::NextToken { .. }
+        | RunEvent::Quality { .. }
+        | RunEvent::NotFinite { .. }
+        | RunEvent::RepairedNextToken { .. }) => Some(event),
+        _ => None,
+    }
+}
+
+/// Writes a trace to a file.
+///
+/// # Errors
+/// [`Error::NotWritten`], [`Error::Json`].
+pub(crate) fn write(trace: &Trace, path: &Path) -> Result<(), Error> {
+    let text = serde_json::to_vec(trace)?;
+    fs::write(path, text).map_err(|why| Error::NotWritten { path: path.into(), why })
+}
+
+/// The day as YYYY-MM-DD, in UTC.
+fn today() -> String {
+    chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).format("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use prunescope_protocol::prune::ImportanceInput;
+
+    use super::*;
+
+    #[test]
+    fn every_touch_from_a_plan_is_recorded_once() {
+        let of = [0.3, 0.1, 0.2, 0.4];
+        let importance = Importance::new(ImportanceInput::Residual, &of, &of, &of, 10);
+        let plans: Vec<String> =
+            plans_around(&"a1,m2".parse().unwrap(), 4, &importance).iter().map(ToString::to_string).collect();
+        // The plan itself is not among them, nor is one twice.
+        for plan in [
+            "a1,m2_repair-scale",
+            "a1,m2_repair-full",
+            "",
+            "m2",
+            "a1",
+            "a0,a1,m2",
+            "a1,b2",
+            "b1",
+            "b1,b2",
+            "a1,m1,m2",
+            "a1,b3,m2",
+        ] {
+            assert_eq!(plans.iter().filter(|found| *found == plan).count(), 1, "{plan}: {plans:?}");
+        }
+        assert!(!plans.contains(&"a1,m2".to_string()) && plans.len() < 3 + 8 + 4 + 9);
+    }
+}

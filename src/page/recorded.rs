@@ -1,0 +1,228 @@
+//! Recorded runs ([`Trace`]): fetched from the site, from a link's address, or from a file, and shown in place of an engine's results.
+
+use futures::StreamExt;
+use js_sys::Reflect;
+use leptos::prelude::*;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, ReadableStream, RequestInit, Response};
+
+use super::address;
+use super::export::save_text;
+use super::state::{AppState, EngineStatus};
+use crate::run_results::RunResults;
+use prunescope_protocol::settings::{ModelChoice, Settings};
+use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
+
+// web-sys counts these as unstable; every browser that the page runs in has them.
+#[wasm_bindgen]
+extern "C" {
+    type DecompressionStream;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(format: &str) -> Result<DecompressionStream, JsValue>;
+
+    #[wasm_bindgen(extends = ReadableStream)]
+    type PipedStream;
+    #[wasm_bindgen(method, js_name = pipeThrough)]
+    fn pipe_through(this: &PipedStream, through: &DecompressionStream) -> ReadableStream;
+}
+
+/// The trace of the first visit's example, made by `make traces`.
+const EXAMPLE: &str = "traces/example.json.gz";
+/// Most bytes of a trace once it is uncompressed, so that no address can fill the memory.
+const MAX_BYTES: usize = 64 << 20;
+
+/// A trace whose runs may be shown.
+pub(super) struct ShownTrace {
+    trace: Trace,
+    /// As [`Recorded::opened`].
+    opened: bool,
+}
+
+/// What is shown of a recorded run beside its results.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Recorded {
+    /// The model's name.
+    pub model: String,
+    /// The day, as YYYY-MM-DD.
+    pub day: String,
+    /// The version of the program that recorded it.
+    pub program: String,
+    /// The models as in a link.
+    pub models: ModelChoice,
+    /// Whether the visitor or the link opened it, so that no engine is loaded unless the visitor asks.
+    pub opened: bool,
+}
+
+impl AppState {
+    /// Shows the recorded example until an engine answers, if it answers these settings.
+    pub(super) async fn show_recorded_example(self) {
+        // It answers for the default model only.
+        let is_default = |models: &ModelChoice| models.model.is_empty() && models.other.is_empty();
+        if !self.settings.with_untracked(|settings| is_default(&settings.models)) {
+            return;
+        }
+        // A site without it, or no network: the page goes on as before.
+        let Ok(address) = address::absolute(EXAMPLE) else { return };
+        let Ok(text) = fetched(&address).await else { return };
+        let Ok(trace) = Trace::read(&text) else { return };
+        let has_results = self.results.with_untracked(|results| results.next_token.is_some());
+        if !has_results && self.engine.get_untracked() != EngineStatus::Ready {
+            self.trace.set_value(Some(ShownTrace { trace, opened: false }));
+            self.answer_from_trace();
+        }
+    }
+
+    /// Opens the trace at an address that the link gives. Returns whether it is shown; otherwise a notice says why.
+    pub(super) async fn open_trace_at(self, address: String) -> bool {
+        // A link alone makes the page fetch nothing from other hosts.
+        let read = match address::on_own_host(&address) {
+            Some(absolute) => fetched(&absolute).await,
+            None => Err("it is not on this host, so download it and drop the file on the page".into()),
+        };
+        self.open_trace(&address, read)
+    }
+
+    /// Opens a trace in place of the engine. Returns whether it is shown; otherwise a notice says why.
+    ///
+    /// * `name`: of the file or address.
+    /// * `read`: its text, or why it could not be read.
+    pub(super) fn open_trace(self, name: &str, read: Result<String, String>) -> bool {
+        let trace = read.and_then(|text| Trace::read(&text).map_err(|error| error.to_string()));
+        let trace = trace.and_then(|trace| trace.settings().cloned().map(|of| (trace, of)).ok_or_else(String::new));
+        match trace {
+            Err(why) => {
+                self.notices.update(|notices| {
+                    notices.push(format!("The trace {name} is not shown: {why}. The page goes on without it."));
+                });
+                false
+            }
+            Ok((trace, settings)) => {
+                let (settings, corrected) = settings.checked();
+                self.end_engine_for_trace();
+                self.notices.set(corrected.into());
+                let before = self.settings.get_untracked();
+                self.claims.update(|claims| claims.link_changed(&before, &settings));
+                self.model.set(Some(trace.model.clone()));
+                self.settings.set(settings);
+                self.results.set(RunResults::default());
+                self.trace.set_value(Some(ShownTrace { trace, opened: true }));
+                self.answer_from_trace();
+                true
+            }
+        }
+    }
+
+    /// Shows the recorded run of the current settings, if the trace has one. What is shown otherwise stays, dimmed.
+    pub(super) fn answer_from_trace(&self) {
+        let settings = self.settings.get_untracked();
+        let run = self.newest_run.get_untracked();
+        let shown = self.trace.with_value(|trace| {
+            let ShownTrace { trace, opened } = trace.as_ref()?;
+            let found = trace.find(&settings.models, &settings.run)?;
+            let mut results = RunResults::default();
+            for event in found.events.iter().chain(trace.importance()) {
+                results.apply(run, &settings.run, event.clone());
+            }
+            let recorded = Recorded {
+                model: trace.model.config.name.clone(),
+                day: trace.recorded.clone(),
+                program: trace.program.clone(),
+                models: found.settings.models.clone(),
+                opened: *opened,
+            };
+            Some((results, recorded, trace.model.clone()))
+        });
+        if let Some((results, recorded, model)) = shown {
+            self.results.set(results);
+            self.recorded.set(Some(recorded));
+            if self.model.with_untracked(Option::is_none) {
+                self.model.set(Some(model));
+            }
+        }
+    }
+
+    /// Called before an engine's first result: it takes the place of recorded results, of which nothing may mix with the engine's own.
+    pub(super) fn replace_recorded(&self) {
+        if self.recorded.with_untracked(Option::is_some) {
+            self.results.try_update_untracked(|results| *results = RunResults::default());
+            self.recorded.set(None);
+        }
+    }
+
+    /// Saves the newest run and its measurements as a trace.
+    pub(super) fn save_trace(&self) {
+        let (Some(model), settings) = (self.model.get_untracked(), self.settings.get_untracked()) else { return };
+        let day = js_sys::Date::new_0().to_iso_string().as_string().unwrap_or_default();
+        let events = self.results.with_untracked(RunResults::events);
+        let trace = Trace {
+            version: VERSION,
+            program: env!("CARGO_PKG_VERSION").into(),
+            recorded: day.chars().take_while(|letter| *letter != 'T').collect(),
+            model,
+            runs: vec![RecordedRun { settings, events }],
+        };
+        // As the results are exported: one way to write JSON makes the page smaller than two.
+        match serde_json::to_string_pretty(&trace) {
+            Ok(text) => save_text(self, "prunescope-trace.json", "application/json", &text),
+            Err(why) => self.notices.update(|notices| notices.push(format!("The trace cannot be written: {why}."))),
+        }
+    }
+
+    /// The settings of the trace that was opened, if one was.
+    pub(super) fn settings_of_trace(&self) -> Option<Settings> {
+        self.trace.with_value(|shown| shown.as_ref()?.trace.settings().cloned())
+    }
+
+    /// Loads the model of a trace that is shown without one.
+    pub(super) fn load_for_trace(&self) {
+        self.trace.update_value(|trace| {
+            if let Some(shown) = trace {
+                shown.opened = false;
+            }
+        });
+        self.recorded.update(|recorded| {
+            if let Some(recorded) = recorded {
+                recorded.opened = false;
+            }
+        });
+        self.load_model();
+    }
+}
+
+/// Fetches a trace. The error says why it cannot be had.
+async fn fetched(address: &str) -> Result<String, String> {
+    let cut = |_: JsValue| "it could not be fetched, so check the address and the network".to_string();
+    let options = RequestInit::new();
+    // Another host may be where it leads.
+    let _ = Reflect::set(&options, &"redirect".into(), &"error".into());
+    let fetched = window().fetch_with_str_and_init(address, &options);
+    let response: Response = JsFuture::from(fetched).await.map_err(cut)?.unchecked_into();
+    if !response.ok() {
+        return Err(format!("its host answered with the status {}", response.status()));
+    }
+    let blob: Blob = JsFuture::from(response.blob().map_err(cut)?).await.map_err(cut)?.unchecked_into();
+    read(&blob).await
+}
+
+/// Reads a trace, which may be compressed by gzip. The error says why it cannot be read.
+pub(super) async fn read(blob: &Blob) -> Result<String, String> {
+    let wrong = |_: JsValue| "it cannot be read".to_string();
+    let head = blob.slice_with_f64_and_f64(0.0, 2.0).map_err(wrong)?;
+    let head = JsFuture::from(head.array_buffer()).await.map_err(wrong)?;
+    let mut stream = blob.stream();
+    if js_sys::Uint8Array::new(&head).to_vec() == [0x1f, 0x8b] {
+        let unzip = DecompressionStream::new("gzip").map_err(wrong)?;
+        stream = stream.unchecked_ref::<PipedStream>().pipe_through(&unzip);
+    }
+    let mut chunks = wasm_streams::ReadableStream::from_raw(stream.unchecked_into()).into_stream();
+    let mut bytes = vec![];
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend(js_sys::Uint8Array::new(&chunk.map_err(wrong)?).to_vec());
+        if bytes.len() > MAX_BYTES {
+            return Err(format!("it is larger than {} MB", MAX_BYTES >> 20));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| "it is no text".into())
+}

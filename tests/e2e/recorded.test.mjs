@@ -1,0 +1,130 @@
+// Recorded runs: what the first visit shows before a model is loaded, and traces that are opened by link or file. On the default model.
+import test from "node:test";
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { ROOT, sitePath } from "./server.mjs";
+import { finished, open, stage } from "./browser.mjs";
+
+const { server, browser } = await stage({}, { isolated: true });
+const TRACE = JSON.parse(fs.readFileSync(path.join(ROOT, "public/traces/example.json"), "utf8"));
+const ours = "traces/example.json.gz";
+/** What a recorded run's events say of the first token and of the pruned text. */
+function told({ events }) {
+  const { compared } = events.find(({ type }) => type === "next_token");
+  const tokens = events.filter(({ type, step }) => type === "step" && step.pruned).map(({ step }) => step.pruned.text);
+  return { compared, text: tokens.join("") };
+}
+const run = (drop) => TRACE.runs.find(({ settings }) => settings.drop === drop && !settings.repair);
+const engine = () => server.requests.filter(({ path }) => path.includes("/engine-"));
+const close = (page) => page.context().close();
+/** Waits until the page shows a recorded run's similarity and text. */
+async function shows(page, recorded) {
+  const { compared, text } = told(recorded);
+  await page.waitForFunction(([p, text]) => Number(document.querySelector("#cos-p")?.dataset.value).toFixed(5) === p && document.querySelector("#pruned-text").textContent === text, [compared.cos_p.toFixed(5), text]);
+}
+
+test("before anything is loaded the example is alive, and a flipped switch answers from its recorded neighbour", async () => {
+  // An engine that never comes.
+  server.faults.set(sitePath("worker.js"), () => true);
+  const page = await open(browser, server.site);
+  await shows(page, TRACE.runs[0]);
+  assert.match(await page.textContent("#recorded"), new RegExp(TRACE.recorded));
+  await page.click('[data-switch="a7"]');
+  await shows(page, run("a7,m16,m17"));
+  assert.equal(await page.locator("#recorded-only").count(), 0);
+  // Two steps away nothing is recorded, and the page says so; what was shown stays, dimmed.
+  await page.click('[data-switch="a8"]');
+  await page.waitForSelector("#recorded-only");
+  assert.match(await page.textContent("#recorded-only"), /not recorded.*as soon as the model is loaded/);
+  assert.ok(await page.locator(".pipeline.stale").count());
+  await page.goBack();
+  await shows(page, run("a7,m16,m17"));
+  // A slider, step by step as a hand moves it: every step is recorded, whatever was shown before.
+  await page.goBack();
+  for (const count of [1, 2, 3, 4]) {
+    await page.locator("#drop-attention").fill(String(count));
+    const drop = await page.waitForFunction((count) => {
+      const drop = new URL(location).searchParams.get("drop");
+      return drop.match(/[ab]\d+/g)?.length === count && drop;
+    }, count);
+    await shows(page, run(await drop.jsonValue()));
+  }
+  assert.deepEqual(page.problems, []);
+  server.faults.clear();
+  await close(page);
+});
+
+test("an engine's numbers take the place of the recorded ones, which they equal", async () => {
+  const page = await open(browser, server.site);
+  await shows(page, TRACE.runs[0]);
+  await finished(page);
+  assert.equal(await page.locator("#recorded").count(), 0);
+  const { compared, text } = told(TRACE.runs[0]);
+  for (const space of ["h", "z", "p"]) {
+    const live = Number(await page.getAttribute(`#cos-${space}`, "data-value"));
+    assert.ok(Math.abs(live - compared[`cos_${space}`]) < 1e-4, `${space}: ${live}`);
+  }
+  assert.equal(await page.textContent("#pruned-text"), text);
+  // The view of retrieval measures, instead of showing what was recorded.
+  await page.click("#tab-retrieval");
+  await page.waitForFunction(() => /\d/.test(document.querySelector("#view").textContent) && document.querySelector("#stop").disabled);
+  await close(page);
+});
+
+test("a trace in the link is shown without an engine, until the visitor loads one", async () => {
+  const before = engine().length;
+  const page = await open(browser, `${server.site}?trace=${ours}`);
+  await shows(page, TRACE.runs[0]);
+  assert.match(await page.textContent("#recorded-only"), /recorded run/);
+  await page.click("#tab-choice");
+  await page.waitForFunction(() => /\d+ of \d+/.test(document.querySelector("#view").textContent));
+  assert.equal(engine().length, before, "no engine was fetched");
+  await page.click("#load-live");
+  await finished(page);
+  assert.equal(await page.locator("#recorded, #recorded-only").count(), 0);
+  assert.deepEqual(page.problems, []);
+  await close(page);
+});
+
+test("what is no trace, damaged, missing or elsewhere is named, and the page goes on", async () => {
+  const text = JSON.stringify(TRACE);
+  const files = { "cut.json": text.slice(0, 1000), "other.json": "[1, 2]", "later.json": text.replace('"prunescope_trace":1', '"prunescope_trace":9') };
+  for (const [name, content] of Object.entries(files)) server.faults.set(`${new URL(server.site).pathname}${name}`, (request, response) => Boolean(response.writeHead(200).end(content)));
+  server.faults.set(`${new URL(server.site).pathname}led.json`, (request, response) => Boolean(response.writeHead(302, { Location: `${server.site}${ours}` }).end()));
+  for (const [address, sentence] of [
+    ["cut.json", /cut\.json is not shown: the trace is damaged/],
+    ["other.json", /no trace of Prunescope's/],
+    ["later.json", /version 9, and this page reads version 1/],
+    ["missing.json", /answered with the status 404/],
+    ["https://example.org/trace.json", /not on this host, so download it/],
+    ["led.json", /could not be fetched/],
+  ]) {
+    const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=3&drop=a1&trace=${encodeURIComponent(address)}`);
+    assert.match(await page.textContent(".notice"), sentence);
+    await finished(page);
+    await close(page);
+  }
+  server.faults.clear();
+});
+
+test("a saved trace is opened again as a file, plain or compressed", async () => {
+  const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=4&drop=a1&view=retrieval`);
+  await finished(page);
+  const shown = async () => [await page.getAttribute("#cos-p", "data-value"), await page.textContent("#pruned-text")];
+  const live = await shown();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-trace")]);
+  const file = await download.path();
+  await page.setInputFiles("#model-file", { name: "trace.json", mimeType: "application/json", buffer: fs.readFileSync(file) });
+  await page.waitForSelector("#recorded");
+  assert.deepEqual(await shown(), live);
+  await page.click("#load-live");
+  await finished(page);
+  assert.deepEqual(await shown(), live);
+  await page.setInputFiles("#model-file", path.join(ROOT, "dist", ours));
+  await shows(page, TRACE.runs[0]);
+  // The grid is that of the trace's model.
+  await page.waitForSelector('[data-switch="a29"]');
+  assert.deepEqual(page.problems, []);
+  await close(page);
+});
