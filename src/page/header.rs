@@ -66,7 +66,8 @@ pub(super) fn Header() -> impl IntoView {
 fn export(state: AppState) {
     let Some(found) = state.results.report().get_untracked() else { return };
     let report = Report { settings: state.settings.get_untracked(), found };
-    if let Ok(text) = serde_json::to_string_pretty(&report) {
+    // Without line breaks, as for scripts: a second way to write JSON would make the page larger.
+    if let Ok(text) = serde_json::to_string(&report) {
         save_text(&state, "prunescope.json", "application/json", &text);
     }
 }

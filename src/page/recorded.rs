@@ -163,8 +163,7 @@ impl AppState {
             model,
             runs: vec![RecordedRun { settings, events }],
         };
-        // As the results are exported: one way to write JSON makes the page smaller than two.
-        match serde_json::to_string_pretty(&trace) {
+        match serde_json::to_string(&trace) {
             Ok(text) => save_text(self, "prunescope-trace.json", "application/json", &text),
             Err(why) => self.notices.update(|notices| notices.push(format!("The trace cannot be written: {why}."))),
         }
