@@ -8,7 +8,7 @@
 //! * [`measurements`]: signals of the measurements outside the main run; [`measuring`]: when they start and stop.
 //! * [`views`]: the views below the first screen, one module each.
 //! * [`address`]: the link in the address bar, history, copying.
-//! * [`recorded`]: recorded runs, shown while no engine answers.
+//! * [`recorded`]: recorded runs, shown while no engine answers; [`shown_trace`]: the one that is.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
 //! * Every other module is one part of the page.
@@ -40,6 +40,7 @@ mod pipeline;
 mod plan_link;
 mod recorded;
 mod repair;
+mod shown_trace;
 mod state;
 mod status;
 mod texts;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::recorded::Recorded;
+use super::shown_trace::Recorded;
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::verdict;

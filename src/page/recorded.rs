@@ -10,6 +10,7 @@ use web_sys::{Blob, ReadableStream, RequestInit, Response};
 
 use super::address;
 use super::export::save_text;
+use super::shown_trace::{Recorded, ShownTrace};
 use super::state::{AppState, EngineStatus};
 use crate::run_results::RunResults;
 use prunescope_protocol::settings::{ModelChoice, Settings};
@@ -32,28 +33,6 @@ extern "C" {
 const EXAMPLE: &str = "traces/example.json.gz";
 /// Most bytes of a trace once it is uncompressed, so that no address can fill the memory.
 const MAX_BYTES: usize = 64 << 20;
-
-/// A trace whose runs may be shown.
-pub(super) struct ShownTrace {
-    trace: Trace,
-    /// As [`Recorded::opened`].
-    opened: bool,
-}
-
-/// What is shown of a recorded run beside its results.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Recorded {
-    /// The model's name.
-    pub model: String,
-    /// The day, as YYYY-MM-DD.
-    pub day: String,
-    /// The version of the program that recorded it.
-    pub program: String,
-    /// The models as in a link.
-    pub models: ModelChoice,
-    /// Whether the visitor or the link opened it, so that no engine is loaded unless the visitor asks.
-    pub opened: bool,
-}
 
 impl AppState {
     /// Shows the recorded example until an engine answers, if it answers these settings.

@@ -8,7 +8,7 @@ use super::client::EngineClient;
 use super::measurements::Measurements;
 use super::models::Models;
 use super::pending::Pending;
-use super::recorded::{Recorded, ShownTrace};
+use super::shown_trace::{Recorded, ShownTrace};
 use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};

@@ -268,7 +268,8 @@ function suite(driver) {
     holdsToReference(await results(page), reference("tiny", "m2"));
     assert.equal(cuts, 3);
     const starts = server.requests.filter(({ path }) => path.endsWith("/tiny.gguf")).map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0));
-    assert.ok(starts.at(-1) > 60_000, `it was asked for from ${starts}`);
+    // WebKit may discard what arrived together with a cut, so that not every cut download gets further than the one before.
+    assert.ok(starts.at(-1) >= 60_000, `it was asked for from ${starts}`);
     assert.equal(await page.count(".failure"), 0);
   });
 
