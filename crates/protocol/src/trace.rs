@@ -70,17 +70,12 @@ impl Trace {
     /// # Errors
     /// [`TraceError`].
     pub fn read(text: &str) -> Result<Self, TraceError> {
-        /// What every version has.
-        #[derive(Deserialize)]
-        struct Versioned {
-            prunescope_trace: u64,
-        }
-        let rest = text.trim_start().strip_prefix('{').map(str::trim_start);
-        if !rest.is_some_and(|rest| rest.starts_with(&format!("{KEY:?}"))) {
-            return Err(TraceError::NoTrace);
-        }
-        let Versioned { prunescope_trace: found } = serde_json::from_str(text)?;
-        if found != u64::from(VERSION) {
+        // The version alone first: another version's trace may be anything from there on.
+        let begin = text.trim_start().strip_prefix('{').map(str::trim_start);
+        let begin = begin.and_then(|begin| begin.strip_prefix(&format!("{KEY:?}"))).map(str::trim_start);
+        let Some(begin) = begin.and_then(|begin| begin.strip_prefix(':')) else { return Err(TraceError::NoTrace) };
+        let mut values = serde_json::Deserializer::from_str(begin).into_iter::<u64>();
+        if let Some(found) = values.next().transpose()?.filter(|found| *found != u64::from(VERSION)) {
             return Err(TraceError::Version { found });
         }
         let trace: Self = serde_json::from_str(text)?;
@@ -172,7 +167,7 @@ mod tests {
             assert!(why(text).contains("no trace"), "{text}");
         }
         assert!(why(&written.replacen(":1", ":7", 1)).contains("version 7"));
-        for cut in [30, written.len() / 2, written.len() - 1] {
+        for cut in [KEY.len() + 4, 30, written.len() / 2, written.len() - 1] {
             assert!(why(&written[..cut]).contains("damaged"), "{cut}: {}", why(&written[..cut]));
         }
         let none = Trace { runs: vec![], ..trace() };
