@@ -70,11 +70,17 @@ bench: build ## Measure speed in Chromium beside wllama: load, prefill, decode, 
 bench-native: model ## Measure the native engine, with the roofline beside it
 	cargo bench -p prunescope-engine --bench native
 
-# The recorded example of the first visit (Settings::example); a test records it again and compares.
+# The recorded example of the first visit (Settings::example), and the other runs of the story (public/story); a test records them again
+# and compares.
+HOT := prompt=What+is+the+opposite+of+hot%3F
+TRACED := cargo run --release -p prunescope-cli -- record --model public/models/SmolLM2-135M-Instruct.Q4_1.json --link "" --chat
 traces: model ## Record the runs that the page shows before a model is loaded
 	mkdir -p public/traces
-	cargo run --release -p prunescope-cli -- record --model public/models/SmolLM2-135M-Instruct.Q4_1.json --link "" --chat --drop m16,m17 \
-		--measure switches,choice,retrieval --neighbours --out public/traces/example.json
+	$(TRACED) --prompt "What is the opposite of hot?" --drop b13,b14,b17,b25 --measure switches,choice,retrieval,sweep --neighbours \
+		--out public/traces/example.json
+	$(TRACED) --drop m16,m17 --also "$(HOT)&drop=b13,b14,b17,b25&analysis=2" \
+		--also "prompt=What+is+the+capital+of+Japan%3F&drop=&tokens=16&compare=8+bits*rtn8-g64&compare=half+removed*wanda-0.5&compare=2+of+4+removed*wanda-2:4#compare" \
+		--out public/traces/story.json
 
 screenshots: build ## Take the README's pictures anew
 	@scripts/setup-chromium.sh

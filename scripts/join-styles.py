@@ -24,6 +24,7 @@ SHEETS = [
     "views/sweep",
     "views/weights",
     "tables",
+    "story",
     "embedded",
 ]
 ROOT = pathlib.Path(__file__).resolve().parent.parent

@@ -9,6 +9,7 @@
 //! * [`notices`]: sentences that the page shows until they are dismissed.
 //! * [`pace`]: speed of downloads and sweeps, and the time they still need.
 //! * [`run_results`]: the results of runs, and the one function that changes them.
+//! * [`story`]: the chapters that lead through the page.
 //! * `page` (browser only): the Leptos page.
 
 #![warn(missing_docs)]
@@ -22,3 +23,4 @@ pub mod pace;
 #[cfg(target_arch = "wasm32")]
 pub mod page;
 pub mod run_results;
+pub mod story;

@@ -447,6 +447,39 @@ impl RunResults {
     pub fn repaired_divergence(&self) -> Option<usize> {
         divergence(&self.repaired_steps)
     }
+
+    /// The step of the chosen token, whose numbers are shown.
+    ///
+    /// * `token` — as [`Settings::token`](prunescope_protocol::settings::Settings::token): counted from 1, 0 for the deciding one. Beyond
+    ///   what both models have written it is the last token that both have.
+    pub fn chosen_step(&self, token: usize) -> usize {
+        let chosen = token.checked_sub(1).or_else(|| self.first_divergence()).unwrap_or(0);
+        chosen.min(self.compared_steps().saturating_sub(1))
+    }
+
+    /// How many tokens both models have: up to where one has ended its text.
+    pub fn compared_steps(&self) -> usize {
+        self.steps.iter().take_while(|step| step.dense.is_some() && step.pruned.is_some()).count()
+    }
+
+    /// Dense against pruned at a step, as far as it is known.
+    pub fn position(&self, step: usize) -> Option<&ComparedPosition> {
+        position(self.next_token.as_ref(), &self.steps, step)
+    }
+
+    /// Dense against repaired at a step, as far as it is known.
+    pub fn repaired_position(&self, step: usize) -> Option<&ComparedPosition> {
+        position(self.repaired_next_token.as_ref(), &self.repaired_steps, step)
+    }
+}
+
+/// The comparison at a step; the first one is known before the texts are written.
+fn position<'a>(
+    next_token: Option<&'a ComparedPosition>,
+    steps: &'a [GenerationStep],
+    step: usize,
+) -> Option<&'a ComparedPosition> {
+    if step == 0 { next_token } else { steps.get(step)?.compared.as_ref() }
 }
 
 /// The first step at which two texts differ.
@@ -475,6 +508,29 @@ mod tests {
         let token = |id| Some(TokenText { id, text: id.to_string() });
         let step = GenerationStep { step, dense: token(dense), pruned: token(pruned), compared: None };
         RunEvent::Step { step: Box::new(step) }
+    }
+
+    /// The chosen token is the first that differs unless the visitor chose one, and is always one that both models have.
+    #[test]
+    fn the_deciding_token_is_the_first_that_differs() {
+        let mut results = RunResults::default();
+        assert_eq!((results.chosen_step(0), results.position(0)), (0, None));
+        results.apply(1, &plan("a1"), first());
+        assert!(results.position(0).is_some(), "known before the texts are written");
+        for at in 0..3 {
+            results.apply(1, &plan("a1"), step(at, 5, 5));
+        }
+        assert_eq!(results.chosen_step(0), 0, "the texts are the same so far");
+        let RunEvent::Step { step: mut parting } = step(3, 5, 6) else { unreachable!() };
+        parting.compared = Some(ComparedPosition::default());
+        results.apply(1, &plan("a1"), RunEvent::Step { step: parting });
+        let RunEvent::Step { step: mut alone } = step(4, 5, 6) else { unreachable!() };
+        alone.dense = None;
+        results.apply(1, &plan("a1"), RunEvent::Step { step: alone });
+        let chosen = [0, 1, 4, 5, 99].map(|token| results.chosen_step(token));
+        assert_eq!((chosen, results.compared_steps()), ([3, 0, 3, 3, 3], 4));
+        assert!(results.position(3).is_some() && results.position(2).is_none() && results.position(9).is_none());
+        assert_eq!(results.repaired_position(0), None);
     }
 
     fn working(done: usize) -> RunEvent {

@@ -35,6 +35,11 @@ pub(super) fn trace(query: &str) -> Option<String> {
     parts(query).find(|(key, _)| key == "trace").map(|(_, value)| value.into_owned())
 }
 
+/// The chapter of the story that a query opens, counted from 1.
+pub(super) fn chapter(query: &str) -> Option<usize> {
+    parts(query).find(|(key, _)| key == "chapter")?.1.parse().ok().filter(|chapter| *chapter > 0)
+}
+
 /// The absolute form of an address that may be relative to the page, if it is on the page's own host.
 pub(super) fn on_own_host(address: &str) -> Option<String> {
     let base = base()?;
@@ -51,16 +56,17 @@ fn parts(query: &str) -> url::form_urlencoded::Parse<'_> {
 }
 
 /// The page's address with these settings as its query.
-fn href(settings: &Settings, embedded: bool) -> String {
+fn href(settings: &Settings, embedded: bool, chapter: Option<usize>) -> String {
     let location = window().location();
     let embed = if embedded { "embed=1&" } else { "" };
+    let chapter = chapter.map_or(String::new(), |chapter| format!("chapter={chapter}&"));
     let path = location.pathname().unwrap_or_default();
-    format!("{}{path}?{embed}{}", location.origin().unwrap_or_default(), link::to_query(settings))
+    format!("{}{path}?{embed}{chapter}{}", location.origin().unwrap_or_default(), link::to_query(settings))
 }
 
-/// The link to these settings, not embedded.
+/// The link to these settings, neither embedded nor in the story.
 pub(super) fn link_to(settings: &Settings) -> String {
-    href(settings, false)
+    href(settings, false, None)
 }
 
 /// The page's base address, against which relative addresses are resolved.
@@ -81,9 +87,9 @@ pub(super) fn absolute(address: &str) -> Result<String, String> {
 }
 
 /// Writes settings into the address bar.
-pub(super) fn write(settings: &Settings, embedded: bool, entry: HistoryEntry) {
+pub(super) fn write(settings: &Settings, embedded: bool, chapter: Option<usize>, entry: HistoryEntry) {
     let Ok(history) = window().history() else { return };
-    let href = href(settings, embedded);
+    let href = href(settings, embedded, chapter);
     // Browsers refuse very frequent writes; the next change writes again.
     let _ = match entry {
         HistoryEntry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&href)),

@@ -45,7 +45,7 @@ impl AppState {
             Asker::Visitor | Asker::Agreed => claims.visitor_changed(&before, &settings),
         });
         self.settings.set(settings.clone());
-        address::write(&settings, self.embedded, entry);
+        self.write_address(entry);
         if settings.run.importance != before.run.importance {
             // The points of the sweep, and of some searches, drop what was least important.
             self.results.update(RunResults::forget_sweep);
@@ -77,25 +77,21 @@ impl AppState {
         change
     }
 
+    /// Writes what is shown into the address bar.
+    pub(super) fn write_address(&self, entry: HistoryEntry) {
+        let chapter = self.chapter.get_untracked();
+        self.settings.with_untracked(|settings| address::write(settings, self.embedded, chapter, entry));
+    }
+
     /// Replaces the loaded models by those that the settings name, or asks the visitor first.
     pub(super) fn load_model(&self) {
         let settings = self.settings.get_untracked();
-        self.client.with_value(EngineClient::stop);
+        self.clear_engine();
         self.download_pace.set_value(DownloadPace::default());
-        self.stopping.set_value(None);
-        // From here on, the results still shown belong to no current run.
-        self.newest_run.update(|run| *run += 1);
-        self.running.set(false);
-        self.failure.set(None);
-        self.program.set(None);
-        self.question.set(None);
-        // A measurement in progress ended with its engine; what the switches did was this engine's model's.
-        self.results.working().set(None);
+        // What the switches did was this engine's model's.
         if self.recorded.with_untracked(Option::is_none) || untrack(|| self.is_stale()) {
             self.results.switches().set(BTreeMap::new());
         }
-        self.device.set(None);
-        self.usage.set(None);
         if lookup::is_plain(&settings) {
             return self.fetch_model(&[]);
         }
@@ -294,13 +290,19 @@ impl AppState {
 
     /// Ends the engine and whatever waits for it, since a trace takes its place.
     pub(super) fn end_engine_for_trace(&self) {
+        self.clear_engine();
+        self.stop_measuring();
+        self.waiting.update_value(|waiting| waiting.reject("a recorded run took the engine's place"));
+        self.engine.set(EngineStatus::Down);
+    }
+
+    /// Ends the engine with its run, and forgets what was said of it. From here on, the results still shown belong to no current run.
+    fn clear_engine(&self) {
         self.client.with_value(EngineClient::stop);
         self.newest_run.update(|run| *run += 1);
         self.stopping.set_value(None);
         self.running.set(false);
-        self.stop_measuring();
-        self.waiting.update_value(|waiting| waiting.reject("a recorded run took the engine's place"));
-        self.engine.set(EngineStatus::Down);
+        self.results.working().set(None);
         self.failure.set(None);
         self.question.set(None);
         self.program.set(None);
@@ -634,6 +636,7 @@ pub(super) fn follow_history(state: AppState) {
         // A link to a trace has that trace's settings.
         let settings = address::trace(&query).and_then(|_| state.settings_of_trace()).unwrap_or(settings);
         state.notices.set(notices.into());
+        state.chapter.set(address::chapter(&query));
         state.change_for(Asker::Link, HistoryEntry::None, |current| *current = settings);
     })
     .forget();

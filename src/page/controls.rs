@@ -10,14 +10,15 @@ use web_sys::HtmlInputElement;
 use super::address::HistoryEntry;
 use super::model_picker::ModelPicker;
 use super::state::AppState;
-use prunescope_protocol::settings::{EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
+use prunescope_protocol::settings::{DEFAULT_PROMPT, EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
 
 /// How long the visitor must stop typing before the prompt runs, in milliseconds.
 const TYPING_RESTS_MS: u32 = 500;
 
 /// Example prompts: a short name and the text.
-const EXAMPLES: [(&str, &str); 4] = [
-    ("Capital", EXAMPLE_PROMPT),
+const EXAMPLES: [(&str, &str); 5] = [
+    ("Opposite", EXAMPLE_PROMPT),
+    ("Capital", DEFAULT_PROMPT),
     ("Sums", "What is 12 plus 30? Answer with the number."),
     ("Story", "Write two sentences about a fox who learns to swim."),
     ("Choice", "Which of these is a fruit? a) stone b) apple c) chair d) river. Answer with one letter."),

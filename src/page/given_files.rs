@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, Element, File, FileList};
 
-use super::address::{self, HistoryEntry};
+use super::address::HistoryEntry;
 use super::recorded;
 use super::state::AppState;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
@@ -92,7 +92,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
     if let Some(file) = trace.and_then(|at| files.get(at)) {
         let text = recorded::read(file).await;
         if state.open_trace(&file.name(), text) {
-            state.settings.with_untracked(|settings| address::write(settings, state.embedded, HistoryEntry::New));
+            state.write_address(HistoryEntry::New);
         }
         return;
     }

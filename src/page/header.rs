@@ -44,6 +44,7 @@ pub(super) fn Header() -> impl IntoView {
                     view! { <a class="button" id="open" target="_blank" rel="noopener" href=in_tab>"Open in a tab"</a> }.into_any()
                 } else {
                     view! {
+                        <button id="story-open" class="primary" on:click=move |_| state.open_chapter(Some(1))>"Tell me the story"</button>
                         <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
                         <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
                             "Export JSON"

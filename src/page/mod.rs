@@ -11,6 +11,7 @@
 //! * [`recorded`]: recorded runs, shown while no engine answers; [`shown_trace`]: the one that is.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
+//! * [`story`]: the chapters that lead through the page.
 //! * Every other module is one part of the page.
 
 #![allow(unreachable_pub, reason = "a component expands to public items")]
@@ -43,6 +44,7 @@ mod repair;
 mod shown_trace;
 mod state;
 mod status;
+mod story;
 mod texts;
 mod views;
 
@@ -116,6 +118,7 @@ fn App() -> impl IntoView {
                 }}
             </main>
             <status::StatusLine/>
+            <Show when=move || state.chapter.with(Option::is_some)><story::Story/></Show>
         </div>
     }
 }

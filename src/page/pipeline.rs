@@ -1,24 +1,29 @@
-//! The paper's pipeline h → z → p at the first token after the prompt, with the similarity in each space.
+//! What became of the text, and the paper's pipeline h → z → p at the chosen token, with the similarity in each space.
 
 use leptos::prelude::*;
 
+use super::address::HistoryEntry;
 use super::shown_trace::Recorded;
 use super::state::AppState;
-use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::verdict;
+use crate::run_results::{RunResults, RunResultsStoreFields};
+use prunescope_figures::figure::{text_change, verdict};
 use prunescope_protocol::model::SublayerKind;
+use prunescope_protocol::results::{ComparedPosition, Metrics};
 
-/// The pipeline with its three similarities.
+/// Most characters that are shown of what stands before the chosen token.
+const MOST_CONTEXT: usize = 48;
+
+/// The headline on the text, and the pipeline with its three similarities at the chosen token.
 #[component]
 pub(super) fn Pipeline() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let metric = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
-        Signal::derive(move || state.results.next_token().with(|next| next.as_ref().map(|next| of(&next.metrics))))
+    let position = Memo::new(move |_| state.position());
+    let repaired_position = Memo::new(move |_| state.repaired_position());
+    let metric = move |of: fn(&Metrics) -> f32| {
+        Signal::derive(move || position.with(|position| position.as_ref().map(|at| of(&at.metrics))))
     };
-    let repaired = move |of: fn(&prunescope_protocol::results::Metrics) -> f32| {
-        Signal::derive(move || {
-            state.results.repaired_next_token().with(|next| next.as_ref().map(|next| of(&next.metrics)))
-        })
+    let repaired = move |of: fn(&Metrics) -> f32| {
+        Signal::derive(move || repaired_position.with(|position| position.as_ref().map(|at| of(&at.metrics))))
     };
     // Known before the run of a flipped switch has its first result.
     let preview = Memo::new(move |_| state.preview());
@@ -26,20 +31,18 @@ pub(super) fn Pipeline() -> impl IntoView {
     let cos_p = Signal::derive(move || preview.get().map(|effect| effect.cos_p).or_else(|| found_cos_p.get()));
     let kl = move || preview.get().map(|effect| effect.kl_dense_pruned).or_else(|| found_kl.get());
     let repaired_token = move || {
-        state.results.repaired_next_token().with(|next| {
-            let top = next.as_ref()?.top.pruned.first()?;
+        repaired_position.with(|position| {
+            let top = position.as_ref()?.top.pruned.first()?;
             Some(view! { <span id="repaired-token">"repaired "{token(top.text.clone(), top.pruned)}</span> })
         })
     };
-    let winner = move |pruned: bool| {
-        state.results.next_token().with(|next| {
-            next.as_ref().and_then(|next| {
-                let top = if pruned { next.top.pruned.first() } else { next.top.dense.first() };
-                top.map(|token| (token.text.clone(), if pruned { token.pruned } else { token.dense }))
-            })
+    let next = move |pruned: bool| {
+        position.with(|position| {
+            let top = &position.as_ref()?.top;
+            let likeliest = if pruned { &top.pruned } else { &top.dense }.first()?;
+            Some(token(likeliest.text.clone(), if pruned { likeliest.pruned } else { likeliest.dense }))
         })
     };
-    let next = move |pruned: bool| winner(pruned).map(|(text, probability)| token(text, probability));
     let kept = move || {
         let dropped: usize = state.settings.with(|settings| {
             [SublayerKind::Attention, SublayerKind::Mlp].iter().map(|kind| settings.run.plan.drop.count(*kind)).sum()
@@ -63,6 +66,8 @@ pub(super) fn Pipeline() -> impl IntoView {
     view! {
         <div class="panel pipeline" class:stale=move || state.is_stale() class:previews=move || preview.get().is_some()>
             <h2>"How much survives, from layer to word"{recorded}</h2>
+            <p class="headline" id="headline" aria-live="polite">{move || headline(state)}</p>
+            <ChosenToken/>
             <div class="flow" id="pipeline">
                 <div class="stage">
                     <b>{move || kept().1 - kept().0}</b>
@@ -87,7 +92,7 @@ pub(super) fn Pipeline() -> impl IntoView {
                     <small title="The chosen token is appended to the input; so errors feed back">"↺ back to the input"</small>
                 </div>
             </div>
-            <p class="verdict" id="verdict" aria-live="polite">{move || verdict(state)}</p>
+            <p class="verdict" id="verdict">{move || verdict(state, position.get(), repaired_position.get())}</p>
         </div>
     }
 }
@@ -155,35 +160,96 @@ fn turned(orthogonal: f32) -> String {
     }
 }
 
-/// One sentence on what the numbers mean.
-fn verdict(state: AppState) -> String {
-    let Some(metrics) = state.results.next_token().with(|next| next.as_ref().map(|next| next.metrics)) else {
+/// What became of the text; while it is being written, what is known so far.
+fn headline(state: AppState) -> String {
+    let results = state.results;
+    if results.next_token().with(Option::is_none) || results.not_finite().with(Option::is_some) {
         return "\u{a0}".into();
-    };
-    if state.results.not_finite().with(Option::is_none)
-        && state.results.settings().with(|settings| settings.plan.is_dense())
-    {
+    }
+    if results.settings().with(|settings| settings.plan.is_dense()) {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
-    let numbers = verdict::first_token(&metrics);
-    if state.results.not_finite().with(Option::is_some) {
-        return format!("{numbers}.");
+    let divergence = state.first_divergence();
+    let told = results.steps().with(|steps| match results.quality().get() {
+        Some(quality) => text_change::headline(&quality, steps, divergence),
+        None => {
+            divergence.map_or("…".into(), |step| format!("The texts part {}…", text_change::parting(steps, step)))
+        }
+    });
+    let repaired = results.repaired_quality().with(|quality| {
+        quality.as_ref().map(|quality| text_change::repaired_headline(quality, state.repaired_divergence()))
+    });
+    format!("{told} {}", repaired.unwrap_or_default())
+}
+
+/// The token whose numbers are shown: a slider along the text, which starts at the deciding token.
+#[component]
+fn ChosenToken() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let step = state.chosen_step;
+    let count = Memo::new(move |_| {
+        state.results.steps().track();
+        state.results.with_untracked(RunResults::compared_steps)
+    });
+    let chosen = move || state.settings.with(|settings| settings.token > 0);
+    // What both models have read before it, as long as their texts are the same.
+    let context = move || {
+        let at = step.get();
+        let parts = state.first_divergence();
+        let before = state.results.steps().with(|steps| {
+            let read = steps.iter().take(at).filter_map(|step| step.dense.as_ref().map(|token| token.text.as_str()));
+            read.collect::<String>()
+        });
+        match parts {
+            Some(parts) if at > parts => "where each model has read its own text".to_string(),
+            _ if at == 0 => "right after the prompt".to_string(),
+            _ => format!("after “{}”", tail(before.trim())),
+        }
+    };
+    let what = move || if state.first_divergence() == Some(step.get()) { ", where the texts part" } else { "" };
+    let slide = move |event: leptos::ev::Event| {
+        if let Ok(token) = event_target_value(&event).parse::<usize>() {
+            state.choose_token(token);
+        }
+    };
+    view! {
+        <div class="chosen-token">
+            <label for="token">"Token "<b id="token-number">{move || step.get() + 1}</b></label>
+            <input id="token" type="range" min="1" step="1" max=move || count.get().max(1).to_string() prop:value=move || (step.get() + 1).to_string()
+                disabled=move || count.get() < 2 on:input=slide aria-valuetext=move || format!("token {}, {}{}", step.get() + 1, context(), what())/>
+            <span id="token-context">{context}{what}</span>
+            <Show when=chosen>
+                <button id="deciding-token" class="chip" title="Back to the first token at which the texts differ" on:click=move |_| state.choose_token(0)>"the deciding one"</button>
+            </Show>
+        </div>
     }
-    let repaired = state.results.repaired_next_token().with(|next| next.as_ref().map(|next| next.metrics));
-    if let Some(repaired) = repaired.filter(|_| {
-        state.results.repair().with(|repair| repair.as_ref().is_some_and(|repair| repair.changes_the_model()))
-    }) {
-        let is_done = state.results.report().with(Option::is_some);
-        let texts = match state.repaired_divergence() {
-            None if is_done => "; the repaired model writes the dense model's text again",
-            _ => "",
-        };
-        return format!("{numbers}. {}{texts}.", verdict::repaired(&metrics, &repaired));
+}
+
+impl AppState {
+    /// Shows the numbers of a token, counted from 1; 0 is the deciding one.
+    pub(super) fn choose_token(&self, token: usize) {
+        self.change(HistoryEntry::Same, |settings| settings.token = token);
     }
-    match state.first_divergence() {
-        Some(0) => format!("{numbers}, and the texts differ from the first token on."),
-        Some(step) => format!("{numbers}; the texts part at token {}.", step + 1),
-        None if state.results.report().with(Option::is_some) => format!("{numbers}; the texts are the same so far."),
+}
+
+/// The end of a text, from a word on.
+fn tail(text: &str) -> String {
+    let Some((cut, _)) = text.char_indices().rev().nth(MOST_CONTEXT) else { return text.into() };
+    let end = &text[cut..];
+    format!("…{}", end.split_once(' ').map_or(end, |(_, rest)| rest))
+}
+
+/// One sentence on what the numbers of the chosen token mean.
+fn verdict(state: AppState, position: Option<ComparedPosition>, repaired: Option<ComparedPosition>) -> String {
+    let Some(ComparedPosition { metrics, .. }) = position else { return "\u{a0}".into() };
+    if state.results.settings().with(|settings| settings.plan.is_dense()) {
+        return "\u{a0}".into();
+    }
+    let step = state.chosen_step.get();
+    let numbers = verdict::at_token(&metrics, step);
+    let changes = state.results.repair().with(|repair| repair.as_ref().is_some_and(|it| it.changes_the_model()));
+    match repaired.filter(|_| changes && state.results.not_finite().with(Option::is_none)) {
+        Some(repaired) => format!("{numbers}. {}.", verdict::repaired(&metrics, &repaired.metrics, step)),
         None => format!("{numbers}."),
     }
 }

@@ -31,6 +31,8 @@ extern "C" {
 
 /// The trace of the first visit's example, made by `make traces`.
 const EXAMPLE: &str = "traces/example.json.gz";
+/// The trace of the story's other runs.
+const STORY: &str = "traces/story.json.gz";
 /// Most bytes of a trace once it is uncompressed, so that no address can fill the memory.
 const MAX_BYTES: usize = 64 << 20;
 
@@ -49,6 +51,21 @@ impl AppState {
         let has_results = self.results.with_untracked(|results| results.next_token.is_some());
         if !has_results && self.engine.get_untracked() != EngineStatus::Ready {
             self.trace.set_value(Some(ShownTrace { trace, opened: false }));
+            self.answer_from_trace();
+        }
+    }
+
+    /// Fetches the story's recorded runs, which answer beside those of the example while no engine does.
+    pub(super) async fn add_recorded_story(self) {
+        let Ok(address) = address::absolute(STORY) else { return };
+        let Ok(text) = fetched(&address).await else { return };
+        let Ok(story) = Trace::read(&text) else { return };
+        self.trace.update_value(|shown| match shown {
+            Some(shown) if shown.trace.model.source == story.model.source => shown.trace.runs.extend(story.runs),
+            Some(_) => {}
+            None => *shown = Some(ShownTrace { trace: story, opened: false }),
+        });
+        if self.engine.get_untracked() != EngineStatus::Ready {
             self.answer_from_trace();
         }
     }
@@ -169,8 +186,8 @@ impl AppState {
     }
 }
 
-/// Fetches a trace. The error says why it cannot be had.
-async fn fetched(address: &str) -> Result<String, String> {
+/// Fetches a file of this site, such as a trace. The error says why it cannot be had.
+pub(super) async fn fetched(address: &str) -> Result<String, String> {
     let cut = |_: JsValue| "it could not be fetched, so check the address and the network".to_string();
     let options = RequestInit::new();
     // Another host may be where it leads.

@@ -43,6 +43,8 @@ pub(super) fn OfferRepair() -> impl IntoView {
         let chosen = form.get_untracked();
         state.change(HistoryEntry::New, |settings| settings.run.plan.repair = Some(chosen.unwrap_or(FIRST_FORM)));
         state.page_chooses_form.set(chosen.is_none());
+        // What the full map leaves may be known already.
+        state.take_full_repair();
     };
     view! {
         <Show when=move || is_offered.get()>

@@ -13,9 +13,10 @@ use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
 use crate::run_results::{RunResults, RunResultsStoreFields};
+use prunescope_figures::figure::text_change::TextChange;
 use prunescope_protocol::messages::{Backend, Stage};
 use prunescope_protocol::prune::Repair;
-use prunescope_protocol::results::{ModelInfo, SwitchEffect};
+use prunescope_protocol::results::{ComparedPosition, ModelInfo, SwitchEffect};
 use prunescope_protocol::settings::{Settings, link};
 use prunescope_protocol::trace::same_models;
 
@@ -105,6 +106,8 @@ pub(super) struct AppState {
     pub usage: RwSignal<Option<(u64, usize)>>,
     /// Notices about the loaded model; they disappear with it.
     pub of_model: StoredValue<Vec<String>>,
+    /// The chapter of the story that is open, counted from 1.
+    pub chapter: RwSignal<Option<usize>>,
     /// Whether another page embeds this one in a frame.
     pub embedded: bool,
     /// Whether the view is shown above the texts.
@@ -127,6 +130,8 @@ pub(super) struct AppState {
     pub stopping: StoredValue<Option<u32>>,
     /// Promises of results that scripts wait for.
     pub waiting: StoredValue<Pending, LocalStorage>,
+    /// The step of the chosen token, whose numbers are shown ([`RunResults::chosen_step`]).
+    pub chosen_step: Memo<usize>,
 }
 
 impl AppState {
@@ -136,8 +141,14 @@ impl AppState {
         let (settings, notices) = link::from_query(&query);
         let embedded = address::is_embedded(&query);
         let repair_form = settings.run.plan.repair;
+        let (settings, results) = (RwSignal::new(settings), Store::new(RunResults::default()));
+        let chosen_step = Memo::new(move |_| {
+            results.steps().track();
+            let token = settings.with(|settings| settings.token);
+            results.with_untracked(|results| results.chosen_step(token))
+        });
         Self {
-            settings: RwSignal::new(settings),
+            settings,
             notices: RwSignal::new(notices.into()),
             engine: RwSignal::new(EngineStatus::Starting),
             program: RwSignal::new(None),
@@ -148,12 +159,13 @@ impl AppState {
             claims: RwSignal::new(Claims::default()),
             newest_run: RwSignal::new(0),
             running: RwSignal::new(false),
-            results: Store::new(RunResults::default()),
+            results,
             trace: StoredValue::new(None),
             recorded: RwSignal::new(None),
             measurements: Measurements::new(),
             usage: RwSignal::new(None),
             of_model: StoredValue::new(vec![]),
+            chapter: RwSignal::new(address::chapter(&query).filter(|_| !embedded)),
             embedded,
             view_first: embedded && address::names_view(&query),
             repair_form: RwSignal::new(repair_form),
@@ -164,6 +176,7 @@ impl AppState {
             download_pace: StoredValue::new(DownloadPace::default()),
             stopping: StoredValue::new(None),
             waiting: StoredValue::new_local(Pending::default()),
+            chosen_step,
         }
     }
 
@@ -194,6 +207,28 @@ impl AppState {
         }
         self.results.switches().track();
         self.settings.with(|settings| self.results.with_untracked(|results| results.preview(&settings.run)))
+    }
+
+    /// Dense against pruned at the chosen token.
+    pub(super) fn position(&self) -> Option<ComparedPosition> {
+        let step = self.chosen_step.get();
+        self.results.next_token().track();
+        self.results.steps().track();
+        self.results.with_untracked(|results| results.position(step).cloned())
+    }
+
+    /// Dense against repaired at the chosen token, each on its own text.
+    pub(super) fn repaired_position(&self) -> Option<ComparedPosition> {
+        let step = self.chosen_step.get();
+        self.results.repaired_next_token().track();
+        self.results.repaired_steps().track();
+        self.results.with_untracked(|results| results.repaired_position(step).cloned())
+    }
+
+    /// What became of the pruned text, once it is known.
+    pub(super) fn text_change(&self) -> Option<TextChange> {
+        let divergence = self.first_divergence();
+        self.results.quality().with(|quality| quality.as_ref().map(|quality| TextChange::of(quality, divergence)))
     }
 
     /// The first step at which the dense and the repaired text differ.

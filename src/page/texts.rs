@@ -8,7 +8,7 @@ use web_sys::HtmlElement;
 use super::repair::{OfferRepair, RepairControls};
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::steps::collapsed;
+use prunescope_figures::figure::text_change::collapsed;
 use prunescope_figures::figure::visible;
 use prunescope_protocol::results::{GenerationStep, TokenText, TopTokenText};
 
@@ -140,6 +140,7 @@ fn TextPanel(
                     let label = format!("{}, KL {}", token.text, kl.map_or("not compared".into(), |kl| format!("{kl:.3}")));
                     view! {
                         <span class="token" class:control=is_control class:diverges=move || divergence.get() == Some(step)
+                            class:chosen=move || state.chosen_step.get() == step on:click=move |_| state.choose_token(step + 1)
                             role="img" aria-label=label data-step=step.to_string() style:--tint=format!("{tint:.3}")
                             tabindex=move || if focused.get() == step { "0" } else { "-1" }
                             on:focus=move |event| { focused.set(step); show(step, event.target()); }
@@ -155,7 +156,7 @@ fn TextPanel(
             {(side == Side::Pruned).then(|| view! { <Collapse/><OfferRepair/> })}
             <p class="hint">
                 {move || match (side, divergence.get()) {
-                    (Side::Dense, _) => "Tint: KL of the two models' probabilities at each token. Point at one for its alternatives.".to_string(),
+                    (Side::Dense, _) => "Tint: KL of the two models' probabilities at each token. Point at one for its alternatives, press it for its numbers above.".to_string(),
                     (Side::Pruned | Side::Repaired, Some(step)) => format!("First difference: token {}.", step + 1),
                     (Side::Pruned | Side::Repaired, None) => "\u{a0}".into(),
                 }}

@@ -16,19 +16,50 @@ const drop = (page) => new URL(page.url()).searchParams.get("drop");
 /** Waits until the numbers on the screen belong to the current settings. */
 const answered = (page) => page.waitForFunction(() => !document.querySelector(".stale") && document.querySelector("#cos-h[data-value]"));
 
+/** Two MLPs dropped, with the numbers of the first token. */
+const EXAMPLE = "?drop=m16,m17&token=1";
+/** Runs it and waits for its results. */
+const example = (page) => page.evaluate((link) => window.prunescope.run(link), EXAMPLE);
+/** Whether a similarity is what it was when the example was chosen. */
+const near = async (id, wanted) => assert.ok(Math.abs((await number(page, id)) - wanted) < 0.01, `${id}: ${await number(page, id)}`);
+
 test("a first visit loads the model and runs an example", async () => {
   page = await open(browser, server.site);
   await page.waitForSelector("#model-progress");
   await finished(page);
-  assert.equal(await page.textContent("#dense-text"), "The capital of France is Paris.<|im_end|>");
-  assert.match(await page.textContent("#pruned-text"), /^La France, la France, la France,/);
-  assert.ok(Math.abs((await number(page, "cos-h")) - 0.962) < 0.01);
-  assert.ok(Math.abs((await number(page, "cos-p")) - 0.858) < 0.01);
+  assert.match(await page.textContent("#dense-text"), /^The opposite of hot is cold\. This is/);
+  assert.equal(await page.textContent("#pruned-text"), "The opposite of hot is hot.<|im_end|>");
+  assert.equal((await page.textContent("#headline")).trim(), "Wrong: at token 6 “hot” instead of “cold”, and the answer is lost.");
   assert.equal(await page.getAttribute("#device", "data-backend"), "cpu");
   assert.match(await page.textContent("#device"), /No WebGPU/);
   assert.match(await page.textContent("#memory"), /\d+ MB/);
   assert.match(await page.textContent("footer"), /Apache-2\.0/);
   assert.equal(await page.locator(".token.diverges").count(), 2, "the first difference is marked in both texts");
+});
+
+test("the numbers are those of the deciding token, until another is chosen along the text", async () => {
+  const shows = async (token, [h, z, p], sentence) => {
+    assert.equal(await page.textContent("#token-number"), String(token));
+    await near("cos-h", h);
+    await near("cos-z", z);
+    await near("cos-p", p);
+    assert.match(await page.textContent("#verdict"), sentence);
+  };
+  await shows(6, [0.835, 0.918, 0.173], /^At token 6 the logits still look similar, but the probabilities have come apart/);
+  assert.equal(await page.textContent("#token-context"), "after “The opposite of hot is”, where the texts part");
+  assert.match(await page.textContent("#next-token"), /dense .*cold.*pruned .*hot/s);
+  await page.click("#tab-tokens");
+  assert.match(await page.textContent("#chart-tokens .sentence"), /“ cold” goes from 51\.\d to 8\.\d %/);
+  await page.fill("#token", "1");
+  await shows(1, [0.935, 0.995, 0.82], /^At the first token hidden state and logits stay close/);
+  assert.equal(new URL(page.url()).searchParams.get("token"), "1");
+  assert.match(await page.textContent("#chart-tokens .sentence"), /“The” goes from/);
+  await page.click("#pruned-text .token >> nth=6");
+  assert.equal(await page.textContent("#token-context"), "where each model has read its own text");
+  await page.click("#deciding-token");
+  assert.equal(await page.textContent("#token-number"), "6");
+  assert.equal(new URL(page.url()).searchParams.get("token"), null);
+  await page.click("#tab-layers");
 });
 
 test("everything of the first screen is on a laptop's first screen", async () => {
@@ -39,6 +70,12 @@ test("everything of the first screen is on a laptop's first screen", async () =>
 });
 
 test("a switch is answered, and the address follows", async () => {
+  await example(page);
+  assert.equal(await page.textContent("#dense-text"), "The capital of France is Paris.<|im_end|>");
+  assert.match(await page.textContent("#pruned-text"), /^La France, la France, la France,/);
+  assert.match(await page.textContent("#headline"), /^Babble: at token 1 “La” instead of “The”/);
+  await near("cos-h", 0.962);
+  await near("cos-p", 0.858);
   await page.click('[data-switch="m16"]');
   await answered(page);
   assert.equal(drop(page), "m17");
@@ -47,7 +84,7 @@ test("a switch is answered, and the address follows", async () => {
   await answered(page);
   assert.equal(drop(page), "");
   assert.ok((await number(page, "cos-h")) > 0.999999);
-  assert.match(await page.textContent("#verdict"), /Nothing is switched off/);
+  assert.match(await page.textContent("#headline"), /Nothing is switched off/);
   assert.ok(one < 0.99, `a dropped sublayer turns p: cos p is ${one}`);
 });
 
@@ -73,7 +110,7 @@ test("dragging across switches sets them all; a layer's number sets both", async
 });
 
 test("the keyboard alone switches layers", async () => {
-  await page.click("#reset");
+  await example(page);
   await page.focus('[data-switch="a0"]');
   await page.keyboard.press("End");
   await page.keyboard.press("ArrowDown");
@@ -85,8 +122,7 @@ test("the keyboard alone switches layers", async () => {
 });
 
 test("“drop the least important” takes those the engine measured", async () => {
-  await page.click("#reset");
-  await finished(page);
+  await example(page);
   await page.fill("#drop-mlp", "0");
   await page.fill("#drop-attention", "2");
   await answered(page);
@@ -98,8 +134,7 @@ test("“drop the least important” takes those the engine measured", async () 
 });
 
 test("a token tells its alternatives in both models", async () => {
-  await page.click("#reset");
-  await finished(page);
+  await example(page);
   await page.hover("#pruned-text .token >> nth=0");
   const details = await page.textContent("#token-details");
   assert.match(details, /KL 0\.3/);
@@ -149,8 +184,7 @@ test("Repair brings the answer back in a third text, says what it gains, and goe
 });
 
 test("before it is flipped, a switch tells what it would do", async () => {
-  await page.click("#reset");
-  await finished(page);
+  await example(page);
   await page.waitForFunction(() => /60 of 60 measured/.test(document.querySelector("main").textContent));
   await page.hover('[data-switch="m17"]');
   const [, told] = /Switched on here: cos p ([\d.]+)/.exec(await page.textContent("#layer-hint"));
@@ -160,12 +194,11 @@ test("before it is flipped, a switch tells what it would do", async () => {
   await page.check("#shade-here");
   assert.equal(await page.getAttribute('[data-switch="m17"]', "aria-pressed"), "true");
   await page.uncheck("#shade-here");
-  await page.click("#reset");
+  await example(page);
 });
 
 test("a click on a known switch shows its numbers at once, marked, until the run confirms them", async () => {
-  await page.click("#reset");
-  await finished(page);
+  await example(page);
   await page.waitForFunction(() => /60 of 60 measured/.test(document.querySelector("main").textContent));
   const seen = await page.evaluate(() => new Promise((seen) => {
     const at = (id) => document.querySelector(id);
@@ -185,7 +218,7 @@ test("a click on a known switch shows its numbers at once, marked, until the run
   await answered(page);
   assert.equal(await page.locator("#preview-cos-p").count(), 0);
   assert.ok(Math.abs((await number(page, "cos-p")) - seen.cos) < 1e-4, `${seen.cos} was said before`);
-  await page.click("#reset");
+  await example(page);
 });
 
 test("the charts show what was computed, as picture, tooltip and table", async () => {
@@ -255,8 +288,7 @@ test("Stop stops, keeps what is there, and the next switch runs", async () => {
   assert.ok(count > 3 && count < 200);
   await page.click('[data-switch="a9"]');
   await page.waitForFunction(() => !document.querySelector(".stale") && document.querySelectorAll("#pruned-text .token").length > 3);
-  await page.click("#reset");
-  await finished(page);
+  await example(page);
   assert.equal(await page.inputValue("#prompt"), "What is the capital of France?");
 });
 
@@ -303,11 +335,11 @@ test("the exported JSON has the documented keys", async () => {
 });
 
 test("a link restores everything, and says what it ignores", async () => {
-  const query = "prompt=Name+a+fruit.&chat=0&drop=a7,b12,m17&tokens=5&temp=0.7&top_k=40&top_p=0.9&seed=9&backend=cpu&view=tokens";
+  const query = "prompt=Name+a+fruit.&chat=0&drop=a7,b12,m17&tokens=5&temp=0.7&top_k=40&top_p=0.9&seed=9&backend=cpu&view=tokens&token=2";
   const first = await open(browser, `${server.site}?${query}`);
   await finished(first);
   const settings = await first.evaluate(() => window.prunescope.settings());
-  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", head: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", sparse: "", quant: "", on: "all", layers: "", analysis: 0, importance: "residual", compare: [], sweep: "layers", sample: 20, search: "all", budget: 8 });
+  assert.deepEqual(settings, { model: "", other: "", hub: "", precision: "stored", prompt: "Name a fruit.", chat: false, drop: "a7,b12,m17", repair: "", head: "", tokens: 5, temp: 0.7, top_k: 40, top_p: 0.9, seed: 9, backend: "cpu", view: "tokens", token: 2, sparse: "", quant: "", on: "all", layers: "", analysis: 0, importance: "residual", compare: [], sweep: "layers", sample: 20, search: "all", budget: 8 });
   assert.equal(await first.getAttribute("#tab-tokens", "aria-selected"), "true");
   const text = await first.textContent("#pruned-text");
   await first.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -334,7 +366,7 @@ test("a link restores everything, and says what it ignores", async () => {
 
 test("the paper's table, in this browser on the CPU", async () => {
   const rows = JSON.parse(fs.readFileSync(path.join(ROOT, "tests/fixtures/paper_table.json"), "utf8"));
-  await page.click("#reset");
+  await example(page);
   for (const row of rows) {
     const report = await results(page, { drop: row.drop, tokens: 16 });
     assert.equal(report.backend, "cpu");

@@ -9,9 +9,11 @@ import { finished, open, stage } from "./browser.mjs";
 const { server, browser } = await stage({}, { isolated: true });
 const TRACE = JSON.parse(fs.readFileSync(path.join(ROOT, "public/traces/example.json"), "utf8"));
 const ours = "traces/example.json.gz";
-/** What a recorded run's events say of the first token and of the pruned text. */
+/** What a recorded run's events say of the deciding token and of the pruned text. */
 function told({ events }) {
-  const { compared } = events.find(({ type }) => type === "next_token");
+  const { compared: first } = events.find(({ type }) => type === "next_token");
+  const parting = events.find(({ type, step }) => type === "step" && step.dense?.id !== step.pruned?.id)?.step;
+  const compared = parting?.step ? parting : first;
   const tokens = events.filter(({ type, step }) => type === "step" && step.pruned).map(({ step }) => step.pruned.text);
   return { compared, text: tokens.join("") };
 }
@@ -31,7 +33,7 @@ test("before anything is loaded the example is alive, and a flipped switch answe
   await shows(page, TRACE.runs[0]);
   assert.match(await page.textContent("#recorded"), new RegExp(TRACE.recorded));
   await page.click('[data-switch="a7"]');
-  await shows(page, run("a7,m16,m17"));
+  await shows(page, run("a7,b13,b14,b17,b25"));
   assert.equal(await page.locator("#recorded-only").count(), 0);
   // Two steps away nothing is recorded, and the page says so; what was shown stays, dimmed.
   await page.click('[data-switch="a8"]');
@@ -39,7 +41,7 @@ test("before anything is loaded the example is alive, and a flipped switch answe
   assert.match(await page.textContent("#recorded-only"), /not recorded.*as soon as the model is loaded/);
   assert.ok(await page.locator(".pipeline.stale").count());
   await page.goBack();
-  await shows(page, run("a7,m16,m17"));
+  await shows(page, run("a7,b13,b14,b17,b25"));
   // A slider, step by step as a hand moves it: every step is recorded, whatever was shown before.
   await page.goBack();
   for (const count of [1, 2, 3, 4]) {
@@ -50,6 +52,13 @@ test("before anything is loaded the example is alive, and a flipped switch answe
     }, count);
     await shows(page, run(await drop.jsonValue()));
   }
+  // Repair, too: the full map, for it is recorded that it is better.
+  await page.evaluate(() => history.go(-4));
+  await shows(page, TRACE.runs[0]);
+  await page.click("#repair");
+  await page.waitForFunction(() => /Repaired: /.test(document.querySelector("#headline").textContent));
+  assert.equal(new URL(page.url()).searchParams.get("repair"), "full");
+  assert.match(await page.textContent("#repaired-text"), /^The opposite of hot is cold/);
   assert.deepEqual(page.problems, []);
   server.faults.clear();
   await close(page);

@@ -10,7 +10,7 @@ use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{
     DroppedSublayers, HeadRepair, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
 };
-use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
+use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant, link};
 use strum::VariantArray;
 
 use crate::error::Error;
@@ -58,6 +58,10 @@ pub(crate) enum Command {
         /// Record the texts of neighbouring plans, too: each switch flipped, and the least important sublayers dropped.
         #[arg(long)]
         neighbours: bool,
+        /// A further run on the same model: a link's query, and behind # its measurements ("drop=m17&tokens=8#choice,retrieval"). Several
+        /// times for several runs.
+        #[arg(long, value_name = "LINK")]
+        also: Vec<FurtherRun>,
         /// The file to write. The page also reads it compressed by gzip.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -68,6 +72,30 @@ pub(crate) enum Command {
         #[command(flatten)]
         experiment: Experiment,
     },
+}
+
+/// A further run that a trace records.
+#[derive(Clone, Debug)]
+pub(crate) struct FurtherRun {
+    /// Its settings.
+    pub settings: Settings,
+    /// The measurements after it.
+    pub measure: Vec<Measurement>,
+}
+
+impl FromStr for FurtherRun {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (query, names) = text.split_once('#').unwrap_or((text, ""));
+        let (settings, notices) = link::from_query(query);
+        if !notices.is_empty() {
+            return Err(notices.join(" "));
+        }
+        let names = names.split(',').filter(|name| !name.is_empty());
+        let measure = names.map(|name| MeasurementName::from_str(name, false).map(Measurement::from));
+        Ok(Self { settings, measure: measure.collect::<Result<_, _>>()? })
+    }
 }
 
 /// The name of a measurement.
@@ -262,6 +290,7 @@ impl Experiment {
             },
             models: default.models,
             view: default.view,
+            token: default.token,
         };
         let (settings, corrected) = settings.checked();
         match corrected.into_iter().next() {

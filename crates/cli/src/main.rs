@@ -76,11 +76,11 @@ fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
             };
             block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
         }
-        Command::Record { measure, neighbours, out, link, experiment } => {
+        Command::Record { measure, neighbours, also, out, link, experiment } => {
             let (mut session, mut settings) = begin(compute, experiment)?;
             settings.models.model = link.clone().unwrap_or_else(|| experiment.model.to_string_lossy().into_owned());
             let what: Vec<Measurement> = measure.iter().copied().map(Measurement::from).collect();
-            let trace = block_on(record::record(&mut session, &settings, &what, *neighbours))?;
+            let trace = block_on(record::record(&mut session, &settings, &what, *neighbours, also))?;
             record::write(&trace, out)?;
         }
     }

@@ -10,12 +10,14 @@ use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, PruningPlan, Repair};
+use prunescope_protocol::results::{Generation, GenerationStep, RunReport};
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
 
+use crate::arguments::FurtherRun;
 use crate::error::Error;
 
-/// Runs the settings and the measurements, and with `neighbours` the plans around them, and keeps what the engine tells.
+/// Runs the settings and the measurements, with `neighbours` the plans around them, and the runs of `also`, and keeps what the engine tells.
 ///
 /// # Errors
 /// As [`Session::run`].
@@ -24,7 +26,49 @@ pub(crate) async fn record<C: Compute>(
     settings: &Settings,
     measure: &[Measurement],
     neighbours: bool,
+    also: &[FurtherRun],
 ) -> Result<Trace, ExperimentError> {
+    let control = Control::unstoppable();
+    let (run, report) = recorded_run(session, settings, measure).await?;
+    let importance = report.importance.unwrap_or_default();
+    let mut runs = vec![run];
+    runs[0].events.push(RunEvent::Importance { importance: Box::new(importance.clone()) });
+    if neighbours {
+        let plans = plans_around(&settings.run.plan, report.model.config.layers, &importance);
+        for (at, plan) in plans.iter().enumerate() {
+            eprint!("\rNeighbouring plans: {at} of {}          ", plans.len());
+            let mut settings = settings.clone();
+            settings.run.plan = plan.clone();
+            let mut events = vec![];
+            let mut tell = |event: RunEvent| events.push(event);
+            session.run(&settings.run, &control, &mut tell).await?;
+            // Whether the full map is better, by which the page's Repair button goes; and what each switch of the dense model does.
+            let further: &[_] = match plan.repair {
+                Some(Repair::Scale) => &[Measurement::OwnAnswers, Measurement::FullRepair],
+                None if plan.is_dense() => &[Measurement::Switches],
+                _ => &[],
+            };
+            for what in further {
+                session.measure(&settings.run, &settings.measure, *what, &control, &mut tell).await?;
+            }
+            runs.push(RecordedRun { settings, events: in_short(events) });
+        }
+    }
+    for further in also {
+        let settings = Settings { models: settings.models.clone(), ..further.settings.clone() };
+        runs.push(recorded_run(session, &settings, &further.measure).await?.0);
+    }
+    let mut model = session.info().clone();
+    model.source = settings.models.model.clone();
+    Ok(Trace { version: VERSION, program: env!("CARGO_PKG_VERSION").into(), recorded: today(), model, runs })
+}
+
+/// A run and measurements after it with all that the engine tells.
+async fn recorded_run<C: Compute>(
+    session: &mut Session<C>,
+    settings: &Settings,
+    measure: &[Measurement],
+) -> Result<(RecordedRun, RunReport), ExperimentError> {
     let control = Control::unstoppable();
     let mut events = vec![];
     let mut tell = |event: RunEvent| {
@@ -33,27 +77,10 @@ pub(crate) async fn record<C: Compute>(
         }
     };
     let report = session.run(&settings.run, &control, &mut tell).await?;
-    let importance = report.importance.unwrap_or_default();
-    tell(RunEvent::Importance { importance: Box::new(importance.clone()) });
     for what in measure {
         session.measure(&settings.run, &settings.measure, *what, &control, &mut tell).await?;
     }
-    let mut runs = vec![RecordedRun { settings: settings.clone(), events }];
-    if neighbours {
-        let plans = plans_around(&settings.run.plan, report.model.config.layers, &importance);
-        for (at, plan) in plans.iter().enumerate() {
-            eprint!("\rNeighbouring plans: {at} of {}          ", plans.len());
-            let mut settings = settings.clone();
-            settings.run.plan = plan.clone();
-            let mut events = vec![];
-            let mut tell = |event: RunEvent| events.extend(in_short(event));
-            session.run(&settings.run, &control, &mut tell).await?;
-            runs.push(RecordedRun { settings, events });
-        }
-    }
-    let mut model = session.info().clone();
-    model.source = settings.models.model.clone();
-    Ok(Trace { version: VERSION, program: env!("CARGO_PKG_VERSION").into(), recorded: today(), model, runs })
+    Ok((RecordedRun { settings: settings.clone(), events }, report))
 }
 
 /// The plans that a visitor of the page reaches with one touch, each once: the repaired plan, the dense model, each switch flipped,
@@ -68,9 +95,9 @@ fn plans_around(plan: &PruningPlan, layers: usize, importance: &Importance) -> V
     // A layer's number switches both, off unless both are.
     let layers_flipped = (0..layers).map(|layer| {
         let mut drop = plan.drop.clone();
-        let both = [Sublayer::attention(layer), Sublayer::mlp(layer)];
-        let off = !both.iter().all(|sublayer| drop.drops(*sublayer));
-        both.into_iter().for_each(|sublayer| drop.set(sublayer, off));
+        let both = || DropKind::Block.sublayers(layer);
+        let off = !both().all(|sublayer| drop.drops(sublayer));
+        both().for_each(|sublayer| drop.set(sublayer, off));
         with(drop)
     });
     let least = [DropKind::Attention, DropKind::Mlp, DropKind::Block]
@@ -93,23 +120,34 @@ fn plans_around(plan: &PruningPlan, layers: usize, importance: &Importance) -> V
     plans.split_off(1)
 }
 
-/// What a neighbouring run needs to show its numbers and its texts; `None` for an event that it does not.
-fn in_short(event: RunEvent) -> Option<RunEvent> {
-    match event {
-        RunEvent::Step { mut step } => {
-            step.compared = None;
-            Some(RunEvent::Step { step })
-        }
-        RunEvent::RepairedStep { mut step } => {
-            step.compared = None;
-            Some(RunEvent::RepairedStep { step })
+/// Of a neighbouring run's events those that its numbers and its texts need. Of the comparisons over the texts only that at the deciding token
+/// is kept.
+fn in_short(events: Vec<RunEvent>) -> Vec<RunEvent> {
+    let (mut parted, mut repaired_parted) = (false, false);
+    let shorten = |mut step: Box<GenerationStep>, parted: &mut bool| {
+        let ids = (step.dense.as_ref().map(|token| token.id), step.pruned.as_ref().map(|token| token.id));
+        let decides = !*parted && ids.0 != ids.1;
+        *parted |= decides;
+        step.compared = step.compared.filter(|_| decides);
+        step
+    };
+    let kept = events.into_iter().filter_map(|event| match event {
+        RunEvent::Step { step } => Some(RunEvent::Step { step: shorten(step, &mut parted) }),
+        RunEvent::RepairedStep { step } => Some(RunEvent::RepairedStep { step: shorten(step, &mut repaired_parted) }),
+        RunEvent::Repaired { mut result } => {
+            let quality = result.generation.quality;
+            result.generation = Generation { quality, ..Generation::default() };
+            Some(RunEvent::Repaired { result })
         }
         event @ (RunEvent::NextToken { .. }
         | RunEvent::Quality { .. }
         | RunEvent::NotFinite { .. }
+        | RunEvent::FullRepair { .. }
+        | RunEvent::Switches { .. }
         | RunEvent::RepairedNextToken { .. }) => Some(event),
         _ => None,
-    }
+    });
+    kept.collect()
 }
 
 /// Writes a trace to a file.

@@ -178,6 +178,8 @@ fn the_recorded_example_is_what_the_program_finds() {
             "--link",
             "",
             "--chat",
+            "--prompt",
+            &run.settings.run.prompt,
             "--drop",
             &drop,
             "--out",

@@ -9,6 +9,7 @@ use prunescope_protocol::results::{
     Generation, GenerationStep, Metrics, Quality, TextQuality, Written, first_divergence, written_ids,
 };
 use prunescope_protocol::settings::RunSettings;
+use prunescope_protocol::tasks::GenerativeSet;
 
 /// A partial result of [`write_texts`].
 pub(super) enum Part<'a> {
@@ -34,9 +35,12 @@ pub(super) async fn write_texts<C: Compute>(
     let fixed_trajectory = fixed_trajectory(dense, pruned, settings.tokens, temperature, control).await?;
     tell(Part::FixedTrajectory(&fixed_trajectory));
     let (dense_ids, pruned_ids) = written_ids(&steps);
+    let task = GenerativeSet::Answers.task_of(&settings.prompt);
     let mut judged = vec![];
     for ids in [&dense_ids, &pruned_ids] {
-        judged.push(TextQuality::of(ids, dense_losses(dense, ids, control).await?));
+        let quality = TextQuality::of(ids, dense_losses(dense, ids, control).await?);
+        let answered = task.as_ref().map(|task| GenerativeSet::Answers.is_right(task, &tokenizer.decode(ids)));
+        judged.push(TextQuality { answered, ..quality });
     }
     let mut judged = judged.into_iter();
     let quality = Quality { dense: judged.next().unwrap_or_default(), pruned: judged.next().unwrap_or_default() };

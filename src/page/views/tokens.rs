@@ -1,26 +1,21 @@
-//! Fig. 7, left: the most likely tokens after the prompt in the models.
+//! Fig. 7, left: the most likely tokens of the models at the chosen token.
 
 use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
-use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::tokens::{next, parts};
 
 /// Bars of the models' most likely tokens.
 #[component]
 pub(super) fn Tokens() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let results = state.results;
+    let positions = Memo::new(move |_| Some((state.position()?, state.repaired_position())));
     let figure = Signal::derive(move || {
-        results
-            .next_token()
-            .with(|pruned| results.repaired_next_token().with(|repaired| next(pruned.as_ref()?, repaired.as_ref())))
+        positions.with(|positions| positions.as_ref().and_then(|(pruned, repaired)| next(pruned, repaired.as_ref())))
     });
     let changes = move || {
-        let found = results.next_token().with(|pruned| {
-            results.repaired_next_token().with(|repaired| Some(parts(pruned.as_ref()?, repaired.as_ref())))
-        });
+        let found = positions.with(|of| of.as_ref().map(|(pruned, repaired)| parts(pruned, repaired.as_ref())));
         found.map(|(columns, rows, sentence)| {
             let row = |cells: Vec<String>| {
                 let mut cells = cells.into_iter();
@@ -39,7 +34,7 @@ pub(super) fn Tokens() -> impl IntoView {
         })
     };
     view! {
-        <p class="lead">"The tokens that any of the models finds likeliest right after the prompt, with the probability that each gives them."</p>
+        <p class="lead">{move || format!("The tokens that any of the models finds likeliest at token {}, with the probability that each gives them. The slider above chooses the token.", state.chosen_step.get() + 1)}</p>
         <ChartView id="chart-tokens" title="Next token in each model" figure height=380.0/>
         <h2>"What pruning did to their logits"</h2>
         {changes}

@@ -66,8 +66,7 @@ impl Calibration {
         let sparse = plan.sparse.filter(|sparse| sparse.removes_any());
         let only_removes =
             plan.quant.is_none() && sparse.is_none_or(|sparse| sparse.method != SparsityMethod::SparseGpt);
-        let needed = Needed::by(sparse, plan.quant);
-        if needed != Needed::Nothing {
+        if needs_activations(sparse, plan.quant) {
             let dampings = Damping::of(sparse, plan.quant);
             let factors: Vec<_> =
                 dampings.flat_map(|of| sites.iter().map(move |(layer, site)| (*layer, *site, of))).collect();
@@ -290,26 +289,17 @@ impl Calibration {
     }
 }
 
-/// What methods need to know of the calibration text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Needed {
-    Nothing,
-    /// Statistics of the inputs.
-    Activations,
-}
-
-impl Needed {
-    fn by(sparse: Option<Sparsity>, quant: Option<Quantization>) -> Self {
-        let by_sparsity = |sparse: Sparsity| match sparse.method {
-            SparsityMethod::Magnitude if !sparse.pattern.is_outlier_weighed() => Self::Nothing,
-            SparsityMethod::Magnitude | SparsityMethod::Wanda | SparsityMethod::SparseGpt => Self::Activations,
-        };
-        let by_quantization = |quant: Quantization| match quant.method {
-            QuantizationMethod::RoundToNearest => Self::Nothing,
-            QuantizationMethod::ActivationAware | QuantizationMethod::Gptq => Self::Activations,
-        };
-        sparse.map_or(Self::Nothing, by_sparsity).max(quant.map_or(Self::Nothing, by_quantization))
-    }
+/// Whether any of the methods needs statistics of the matrices' inputs on the calibration text.
+fn needs_activations(sparse: Option<Sparsity>, quant: Option<Quantization>) -> bool {
+    let by_sparsity = |sparse: Sparsity| match sparse.method {
+        SparsityMethod::Magnitude => sparse.pattern.is_outlier_weighed(),
+        SparsityMethod::Wanda | SparsityMethod::SparseGpt => true,
+    };
+    let by_quantization = |quant: Quantization| match quant.method {
+        QuantizationMethod::RoundToNearest => false,
+        QuantizationMethod::ActivationAware | QuantizationMethod::Gptq => true,
+    };
+    sparse.is_some_and(by_sparsity) || quant.is_some_and(by_quantization)
 }
 
 /// The input sites whose matrices a plan edits, by layer, in the order of the forward pass.

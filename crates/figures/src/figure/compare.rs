@@ -87,7 +87,7 @@ mod tests {
         let text = steps(&[(1.0, 0.5), (3.0, 0.1)]);
         let own = steps(&[(0.5, 0.9)]);
         let course = crate::figure::steps::Course { steps: &own, fixed: &[] };
-        let own = crate::figure::steps::kl(course, crate::figure::steps::Course::default());
+        let own = crate::figure::steps::kl(course, crate::figure::steps::Course::default(), None);
         let variant = VariantResult {
             name: "drop".into(),
             plan: String::new(),

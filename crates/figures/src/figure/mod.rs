@@ -12,6 +12,7 @@ pub mod retrieval;
 pub mod search;
 pub mod steps;
 pub mod sweep;
+pub mod text_change;
 pub mod theorems;
 pub mod tokens;
 pub mod verdict;

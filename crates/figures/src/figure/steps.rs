@@ -2,14 +2,9 @@
 
 use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality};
 
+use super::text_change::TextChange;
 use super::{Figure, Pick, dashed, line, mean, over_steps, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
-
-/// Share of a text's 3-grams that repeat, above the dense text's, from which on the text counts as collapsed.
-const COLLAPSED_REPEATS: f32 = 0.25;
-/// The same for the dense model's mean loss, in nats above that of its own text. Measured on the default model: fluent texts of mildly
-/// pruned models are at 0.2 to 0.6, babble (four MLPs dropped) at 1.5 to 3.
-const COLLAPSED_LOSS: f32 = 1.5;
 
 /// A model compared with the dense one over the generated tokens; empty if there is no such model.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,7 +97,10 @@ pub fn probabilities(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure>
 }
 
 /// KL with both models free-running; what exceeds the dashed teacher-forced line is added by the feedback.
-pub fn kl(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure> {
+///
+/// * `change` — what became of the pruned text. Where it is only worded in another way, comparing the texts place by place says little, and
+///   nothing is called feedback.
+pub fn kl(pruned: Course<'_>, repaired: Course<'_>, change: Option<TextChange>) -> Option<Figure> {
     let pick: Pick = |metrics| metrics.kl_dense_pruned.into();
     let mut series = pruned.both("KL", Ink::Probabilities, pick);
     let own = mean(&series[0].points)?;
@@ -119,9 +117,15 @@ pub fn kl(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure> {
             let edge = |pick: fn(f64, f64) -> f64| {
                 pairs.iter().map(|(a, b)| if b.is_finite() { pick(*a, *b) } else { *a }).collect::<Vec<_>>()
             };
-            let band = Band { low: edge(f64::min), high: edge(f64::max) };
-            series[0].band = Some(band);
-            if own_mean > fixed_mean {
+            let is_reworded = change == Some(TextChange::Reworded);
+            if !is_reworded {
+                series[0].band = Some(Band { low: edge(f64::min), high: edge(f64::max) });
+            }
+            if is_reworded {
+                format!(
+                    "Mean KL is {fixed_mean:.2} nats on the dense text. On its own text it is {own_mean:.2}, but that text is only worded in another way: place by place the two models read different words there, which is no damage."
+                )
+            } else if own_mean > fixed_mean {
                 let share = 100.0 * (own_mean - fixed_mean) / own_mean.max(f64::MIN_POSITIVE);
                 format!(
                     "Mean KL is {own_mean:.2} nats on its own text, {fixed_mean:.2} on the dense text: the shaded feedback is {share:.0} % of it."
@@ -172,28 +176,6 @@ pub fn collapse(quality: &Quality, repaired: Option<&Quality>) -> Option<Figure>
     figure(series, "−log p of the dense model", (0.0, 1.0), sentence)
 }
 
-/// That the pruned text has collapsed, as a sentence with the numbers; `None` if it has not.
-///
-/// A text counts as collapsed if it repeats itself much more than the dense model's, or if the dense model is much more
-/// surprised by it than by its own.
-pub fn collapsed(quality: &Quality) -> Option<String> {
-    let (dense, pruned) = (&quality.dense, &quality.pruned);
-    let repeats = pruned.repeated_3 - dense.repeated_3 >= COLLAPSED_REPEATS;
-    let losses = dense.dense_loss.zip(pruned.dense_loss).filter(|(dense, pruned)| pruned - dense >= COLLAPSED_LOSS);
-    let repeats = repeats.then(|| {
-        format!(
-            "{:.0} % of its runs of three tokens repeat (dense {:.0} %)",
-            100.0 * pruned.repeated_3,
-            100.0 * dense.repeated_3
-        )
-    });
-    let surprises = losses.map(|(dense, pruned)| {
-        format!("it surprises the dense model by {pruned:.1} nats a token (its own text by {dense:.1})")
-    });
-    let told: Vec<String> = repeats.into_iter().chain(surprises).collect();
-    (!told.is_empty()).then(|| format!("The text has collapsed: {}.", told.join(", and ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,13 +193,16 @@ mod tests {
     #[test]
     fn the_feedback_is_the_area_between_both_lines() {
         let (own, fixed) = (steps(&[(1.0, 0.5), (3.0, 0.2)]), fixed(&[1.0, 1.0]));
-        let figure = kl(Course { steps: &own, fixed: &fixed }, Course::default()).unwrap();
+        let figure = kl(Course { steps: &own, fixed: &fixed }, Course::default(), Some(TextChange::Wrong)).unwrap();
         assert!(figure.sentence.contains("2.00 nats") && figure.sentence.contains("50 %"), "{}", figure.sentence);
         let band = lines(&figure)[0].band.as_ref().unwrap();
         assert_eq!((band.low.clone(), band.high.clone()), (vec![1.0, 1.0], vec![1.0, 3.0]));
+        let reworded =
+            kl(Course { steps: &own, fixed: &fixed }, Course::default(), Some(TextChange::Reworded)).unwrap();
+        assert!(!reworded.sentence.contains("feedback") && lines(&reworded)[0].band.is_none(), "{}", reworded.sentence);
         let begun = Course { steps: &own[..1], fixed: &[] };
-        assert!(kl(begun, Course::default()).unwrap().sentence.contains("so far"));
-        assert_eq!(kl(Course::default(), Course::default()), None);
+        assert!(kl(begun, Course::default(), None).unwrap().sentence.contains("so far"));
+        assert_eq!(kl(Course::default(), Course::default(), None), None);
     }
 
     #[test]
@@ -227,7 +212,7 @@ mod tests {
         let pruned = Course { steps: &own, fixed: &fixed_own };
         let repaired = Course { steps: &other, fixed: &fixed_other };
         let names = |figure: &Figure| lines(figure).iter().map(|line| line.name.clone()).collect::<Vec<_>>();
-        let figure = kl(pruned, repaired).unwrap();
+        let figure = kl(pruned, repaired, None).unwrap();
         assert_eq!(names(&figure), ["KL", "KL on the dense text", "KL, repaired", "KL, repaired on the dense text"]);
         assert!(
             figure.sentence.ends_with("Repaired: 0.50 nats on its own text, 0.12 on the dense text."),
@@ -241,14 +226,15 @@ mod tests {
         assert_eq!(names(&figure)[4..], ["h, repaired", "z, repaired"]);
         assert!(figure.sentence.ends_with("Repaired: 0.90 and 0.98."), "{}", figure.sentence);
         // Before its first step there is nothing to tell.
-        for of in [hidden_and_logits, probabilities, kl] {
+        let kl_of = |pruned: Course<'_>, repaired: Course<'_>| kl(pruned, repaired, None);
+        for of in [hidden_and_logits, probabilities, kl_of] {
             let alone = of(pruned, Course::default()).unwrap();
             assert!(!alone.sentence.contains("epaired") && names(&alone).iter().all(|name| !name.contains("epaired")));
         }
     }
 
     #[test]
-    fn a_text_collapses_by_repeats_or_by_surprise() {
+    fn each_text_has_a_line_of_the_dense_models_losses() {
         let text = |repeated_3: f32, loss: f32| TextQuality {
             distinct_2: 1.0 - repeated_3,
             repeated_3,
@@ -257,15 +243,6 @@ mod tests {
             ..TextQuality::default()
         };
         let of = |pruned: TextQuality| Quality { dense: text(0.1, 0.5), pruned };
-        assert_eq!(collapsed(&of(text(0.1, 0.5))), None);
-        assert_eq!(collapsed(&of(text(0.3, 1.75))), None, "another text, but no collapse");
-        let looping = collapsed(&of(text(0.6, 1.0))).unwrap();
-        assert_eq!(looping, "The text has collapsed: 60 % of its runs of three tokens repeat (dense 10 %).");
-        let babble = collapsed(&of(text(0.0, 6.0))).unwrap();
-        assert!(babble.contains("by 6.0 nats a token (its own text by 0.5)") && !babble.contains("repeat"), "{babble}");
-        assert!(collapsed(&of(text(0.6, 6.0))).unwrap().contains("(dense 10 %), and it surprises"));
-        let unknown = Quality { dense: text(0.1, 0.5), pruned: TextQuality { dense_loss: None, ..text(0.0, 9.0) } };
-        assert_eq!(collapsed(&unknown), None);
         let figure = collapse(&of(text(0.6, 6.0)), Some(&of(text(0.0, 0.75)))).unwrap();
         assert_eq!(lines(&figure).len(), 3);
         assert!(

@@ -22,10 +22,13 @@ pub struct TextQuality {
     /// −log p(token) of each token in the dense model, reading this text after the prompt, in nats at T = 1.
     #[serde(with = "super::number::list")]
     pub dense_losses: Vec<f32>,
+    /// Whether it holds the answer; `None` where the prompt is not one of the built-in set of exact answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<bool>,
 }
 
 impl TextQuality {
-    /// Measures a text given as token ids and the dense model's loss of each.
+    /// Measures a text given as token ids and the dense model's loss of each, without [`Self::answered`].
     pub fn of(ids: &[u32], dense_losses: Vec<f32>) -> Self {
         let distinct = |n: usize| {
             let all = ids.len().saturating_sub(n - 1);
@@ -38,6 +41,7 @@ impl TextQuality {
             repeated_3: 1.0 - distinct(3),
             dense_loss: (!dense_losses.is_empty()).then_some(mean),
             dense_losses,
+            answered: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{Settings, Variant};
 use crate::prune::DroppedSublayers;
 
 /// Parameters of the page that are not settings; they are ignored here.
-const OTHER_PARAMETERS: [&str; 2] = ["embed", "trace"];
+const OTHER_PARAMETERS: [&str; 3] = ["chapter", "embed", "trace"];
 
 /// Writes settings as a query string without the question mark. Defaults are left out, except `drop`.
 pub fn to_query(settings: &Settings) -> String {
@@ -54,6 +54,7 @@ pub fn to_query(settings: &Settings) -> String {
     put("importance", importance.to_string(), importance == default.run.importance);
     put("backend", settings.models.backend.to_string(), settings.models.backend == default.models.backend);
     put("view", settings.view.to_string(), settings.view == default.view);
+    put("token", settings.token.to_string(), settings.token == default.token);
     for variant in &settings.measure.compare {
         put("compare", format!("{}*{}", variant.name, variant.plan), false);
     }
@@ -120,6 +121,7 @@ pub fn from_query(query: &str) -> (Settings, Vec<String>) {
             "importance" => set(&mut settings.run.importance, value.parse().ok()),
             "backend" => set(&mut settings.models.backend, value.parse().ok()),
             "view" => set(&mut settings.view, value.parse().ok()),
+            "token" => set(&mut settings.token, number(&value)),
             _ => {
                 notices.push(format!("The link has an unknown part `{}`. It is ignored.", short(&key)));
                 true
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn a_bare_address_is_the_example() {
         assert_eq!(from_query(""), (Settings::example(), vec![]));
-        for query in ["?embed=1", "?trace=x.json"] {
+        for query in ["?embed=1", "?trace=x.json", "?chapter=2"] {
             assert_eq!(from_query(query), (Settings::example(), vec![]));
         }
         assert!(from_query("?drop=").0.run.plan.is_dense());
@@ -240,13 +242,13 @@ mod tests {
                 any_plan(),
                 proptest::collection::vec(variant, 0..=4),
             ),
-            (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..10),
+            (1usize..=256, 0f32..5.0, 0usize..100, 0.01f32..1.0, any::<u64>(), 0usize..3, 0usize..10, 0usize..=256),
             (prop_oneof![Just(0f32), 0.1f32..5.0], 0usize..2, 0usize..3, 0usize..100, 0usize..3, 1..=MAX_BUDGET),
         )
             .prop_map(
                 |(
                     ((model, other, loading), prompt, chat, plan, compare),
-                    (tokens, temp, top_k, top_p, seed, backend, view),
+                    (tokens, temp, top_k, top_p, seed, backend, view, token),
                     (analysis, importance, sweep, sample, search, budget),
                 )| Settings {
                     models: ModelChoice {
@@ -276,6 +278,7 @@ mod tests {
                         budget,
                     },
                     view: View::VARIANTS[view],
+                    token,
                 },
             )
     }

@@ -23,10 +23,12 @@ pub const MAX_NAME_CHARS: usize = 40;
 pub const MAX_BUDGET: usize = 24;
 /// Lowest and highest temperature of the analysis.
 pub const ANALYSIS_RANGE: (f32, f32) = (0.1, 5.0);
+/// The prompt of a link that names none.
+pub const DEFAULT_PROMPT: &str = "What is the capital of France?";
 /// The prompt of the first visit.
-pub const EXAMPLE_PROMPT: &str = "What is the capital of France?";
-/// The plan of the first visit: drops two of the default model's thirty MLP sublayers, which makes it babble.
-pub const EXAMPLE_PLAN: &str = "m16,m17";
+pub const EXAMPLE_PROMPT: &str = "What is the opposite of hot?";
+/// The plan of the first visit: drops four of the default model's thirty blocks, after which it answers "hot".
+pub const EXAMPLE_PLAN: &str = "b13,b14,b17,b25";
 
 /// Where the engine should compute.
 #[derive(
@@ -133,6 +135,9 @@ pub struct Settings {
     /// The open view.
     #[serde(default)]
     pub view: View,
+    /// The token of the text whose numbers are shown, counted from 1; 0 is the deciding token, the first at which the texts differ.
+    #[serde(default)]
+    pub token: usize,
 }
 
 /// The work that a change of settings requires.
@@ -202,7 +207,7 @@ pub struct RunSettings {
 impl Default for RunSettings {
     fn default() -> Self {
         Self {
-            prompt: EXAMPLE_PROMPT.into(),
+            prompt: DEFAULT_PROMPT.into(),
             chat: true,
             plan: PruningPlan::default(),
             tokens: 32,
@@ -258,10 +263,11 @@ impl Default for MeasureSettings {
 }
 
 impl Settings {
-    /// The settings of a first visit: the example prompt with two sublayers dropped.
+    /// The settings of a first visit: the example prompt with four blocks dropped.
     pub fn example() -> Self {
         let (drop, _) = DroppedSublayers::parse_lenient(EXAMPLE_PLAN);
-        Self { run: RunSettings { plan: PruningPlan::dropping(drop), ..RunSettings::default() }, ..Self::default() }
+        let plan = PruningPlan::dropping(drop);
+        Self { run: RunSettings { prompt: EXAMPLE_PROMPT.into(), plan, ..RunSettings::default() }, ..Self::default() }
     }
 
     /// The work that a change from the settings `before` to these requires.
@@ -283,6 +289,10 @@ impl Settings {
         if self.run.tokens < 1 || self.run.tokens > MAX_TOKENS {
             notices.push(format!("tokens was {}, outside 1 to {MAX_TOKENS}: the nearest is used", self.run.tokens));
             self.run.tokens = self.run.tokens.clamp(1, MAX_TOKENS);
+        }
+        if self.token > MAX_TOKENS {
+            notices.push(format!("token was {}, beyond {MAX_TOKENS}: the nearest is used", self.token));
+            self.token = MAX_TOKENS;
         }
         if !(0.0..=MAX_TEMPERATURE).contains(&self.run.temp) {
             notices.push(format!("temp was {}, outside 0 to {MAX_TEMPERATURE}: the nearest is used", self.run.temp));
@@ -364,7 +374,7 @@ mod tests {
             let after: Settings = serde_json::from_value(changed).unwrap();
             let expected = match name.as_str() {
                 "model" | "other" | "hub" | "precision" | "backend" => Change::Load,
-                "view" | "compare" | "sweep" | "sample" | "search" | "budget" => Change::Explore,
+                "view" | "token" | "compare" | "sweep" | "sample" | "search" | "budget" => Change::Explore,
                 _ => Change::Run,
             };
             assert_eq!(after.change_from(&before), expected, "{name}");

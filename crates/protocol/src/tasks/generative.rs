@@ -54,6 +54,11 @@ impl GenerativeSet {
         self.parse(self.text()).0
     }
 
+    /// The built-in task with this prompt, if there is one.
+    pub fn task_of(self, prompt: &str) -> Option<GenerativeTask> {
+        self.tasks().into_iter().find(|task| task.prompt == prompt.trim())
+    }
+
     /// Parses JSON lines as tasks of this set; returns the lines that cannot be used as errors.
     pub fn parse(self, text: &str) -> (Vec<GenerativeTask>, Vec<LineError>) {
         let (tasks, errors) = read_lines(text, |line: Line| {
