@@ -13,7 +13,7 @@ export HOST PORT MODEL
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
-.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots traces
+.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots gallery traces
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -70,7 +70,7 @@ bench: build ## Measure speed in Chromium beside wllama: load, prefill, decode, 
 bench-native: model ## Measure the native engine, with the roofline beside it
 	cargo bench -p prunescope-engine --bench native
 
-# The recorded example of the first visit (Settings::example), and the other runs of the story (public/story); a test records them again
+# The recorded example of the first visit (Settings::example), and the other runs of the story (public/texts); a test records them again
 # and compares.
 HOT := prompt=What+is+the+opposite+of+hot%3F
 TRACED := cargo run --release -p prunescope-cli -- record --model public/models/SmolLM2-135M-Instruct.Q4_1.json --link "" --chat
@@ -85,6 +85,11 @@ traces: model ## Record the runs that the page shows before a model is loaded
 screenshots: build ## Take the README's pictures anew
 	@scripts/setup-chromium.sh
 	node tests/e2e/screenshots.mjs
+
+gallery: build ## Take the pictures of the gallery anew
+	@scripts/setup-chromium.sh
+	mkdir -p public/gallery
+	node tests/e2e/screenshots.mjs gallery
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -25,6 +25,7 @@ SHEETS = [
     "views/weights",
     "tables",
     "story",
+    "gallery",
     "embedded",
 ]
 ROOT = pathlib.Path(__file__).resolve().parent.parent

@@ -51,4 +51,4 @@ make_one repair "$smollm2" smollm2-repair "$(cases 256 "scale full" m17,m16,m15,
     '[{"plan": "m17,m16,m15,m13", "repair": "", "head": "both", "tokens": 256}]'
 # Searches: every method on the tiny model, and one round among the attentions, with a few tokens, on the real one.
 make_one search "$tiny" tiny-search '[{"search": "all", "budget": 4, "judged": 48, "held_out": 64, "fit": 96}, {"search": "attn", "budget": 3, "judged": 48, "held_out": 64, "fit": 96}]'
-make_one search "$smollm2" smollm2-search '[{"search": "attn", "budget": 1, "judged": 12, "held_out": 24, "fit": 32}]'
+make_one search "$smollm2" smollm2-search '[{"search": "attn", "budget": 2, "judged": 12, "held_out": 24, "fit": 32}]'

@@ -5,6 +5,7 @@
 //! * [`automatic`]: the measurement that an open view starts by itself.
 //! * [`consent`]: what the page may fetch without asking, and which hub gets which access token.
 //! * [`engine_start`]: how long the page waits for a worker to start, and what it says when one does not.
+//! * [`explained`]: words that the page explains, and experiments to try.
 //! * [`given_files`]: recognises files that the visitor drops on the page or picks.
 //! * [`notices`]: sentences that the page shows until they are dismissed.
 //! * [`pace`]: speed of downloads and sweeps, and the time they still need.
@@ -17,6 +18,7 @@
 pub mod automatic;
 pub mod consent;
 pub mod engine_start;
+pub mod explained;
 pub mod given_files;
 pub mod notices;
 pub mod pace;

@@ -1,5 +1,5 @@
 //! The story: short chapters that lead through the page. Each shows a state of the page, asks what the reader expects, and compares it with
-//! what was found. Its texts are a file of the site, `public/story/en.json`.
+//! what was found. Its texts are a file of the site, `public/texts/en/story.json`.
 
 use prunescope_figures::figure::choice::{Scoring, scores};
 use prunescope_figures::figure::text_change::TextChange;
@@ -257,7 +257,7 @@ mod tests {
     use prunescope_protocol::trace::Trace;
 
     fn story() -> Story {
-        serde_json::from_str(include_str!("../public/story/en.json")).unwrap()
+        serde_json::from_str(include_str!("../public/texts/en/story.json")).unwrap()
     }
 
     /// The recorded runs, as the page has them while the story is open.

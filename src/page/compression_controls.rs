@@ -8,6 +8,7 @@ use web_sys::HtmlTextAreaElement;
 use super::address::HistoryEntry;
 use super::state::AppState;
 use super::status::Progress;
+use super::terms::Term;
 use prunescope_figures::figure::weights::memory;
 use prunescope_protocol::prune::quantization::{BITS, GROUPS};
 use prunescope_protocol::prune::sparsity::MAX_PERCENT;
@@ -134,7 +135,7 @@ pub(super) fn CompressionControls() -> impl IntoView {
     view! {
         <div class="thinning" role="group" aria-label="Sparsity and quantization">
             <span class="thin">
-                <b>"Remove weights"</b>
+                <b><Term term="removed">"Remove weights"</Term></b>
                 <Menu id="sparse-method" label="How weights are chosen for removal" options=entries("none", &methods)
                     chosen=Signal::derive(move || sparse().map_or(String::new(), |sparse| sparse.method.key().into())) choose=set_method/>
                 <Menu id="sparse-pattern" label="Which share of the weights" options=vec![(String::new(), "ratio".into()), own("2:4"), own("4:8")]
@@ -149,7 +150,7 @@ pub(super) fn CompressionControls() -> impl IntoView {
                 </label>
             </span>
             <span class="thin">
-                <b>"Round weights"</b>
+                <b><Term term="rounded">"Round weights"</Term></b>
                 <Menu id="quant-method" label="How weights are rounded" options=entries("none", &roundings)
                     chosen=Signal::derive(move || quant().map_or(String::new(), |quant| quant.method.key().into())) choose=set_rounding/>
                 <Menu id="quant-bits" label="Bits of a weight" options=BITS.iter().map(|bits| (bits.to_string(), format!("{bits} bits"))).collect()

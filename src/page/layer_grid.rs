@@ -11,6 +11,7 @@ use web_sys::{Element, HtmlElement};
 use super::address::HistoryEntry;
 use super::export::save_text;
 use super::state::AppState;
+use super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, plan_file};
@@ -208,7 +209,7 @@ pub(super) fn LayerGrid() -> impl IntoView {
                         {move || format!("Colour by what switching off does to this prompt ({} of {} measured)", state.results.switches().with(BTreeMap::len), 2 * layers.get())}
                     </label>
                     <label class="options">
-                        "Importance "
+                        <Term term="importance">"Importance "</Term>
                         <select id="importance" on:change=compare prop:value=move || state.settings.with(|settings| settings.run.importance.to_string())>
                             <option value="residual">"before the norm: x with x + f(x)"</option>
                             <option value="normed">"after the norm: N(x) with f(N(x))"</option>

@@ -31,11 +31,12 @@ const PATIENCE_MS: u32 = 4000;
 /// Longest text (manifest, file list, index) that is read from such a host, in bytes.
 const LONGEST_TEXT: u64 = 16_000_000;
 
-/// Whether the browser asks pages to save data.
+/// Whether the browser asks pages to save data, or says that the network is a mobile one, where data may cost.
 pub(super) fn saves_data() -> bool {
     let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
     let connection = get(&window().navigator(), "connection");
-    connection.is_object() && get(&connection, "saveData").is_truthy()
+    let is_mobile = get(&connection, "type").as_string().is_some_and(|kind| kind == "cellular");
+    connection.is_object() && (get(&connection, "saveData").is_truthy() || is_mobile)
 }
 
 /// Whether nothing has to be looked up: picked files, and the default model unless the browser asks to save data.

@@ -11,7 +11,8 @@
 //! * [`recorded`]: recorded runs, shown while no engine answers; [`shown_trace`]: the one that is.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
-//! * [`story`]: the chapters that lead through the page.
+//! * [`story`]: the chapters that lead through the page; [`terms`]: words explained where they stand; [`experiments`]: what to try;
+//!   [`site_text`]: their texts, files of the site.
 //! * Every other module is one part of the page.
 
 #![allow(unreachable_pub, reason = "a component expands to public items")]
@@ -25,6 +26,7 @@ mod controller;
 mod controls;
 mod device;
 mod engine_files;
+mod experiments;
 mod export;
 mod given_files;
 mod header;
@@ -42,9 +44,11 @@ mod plan_link;
 mod recorded;
 mod repair;
 mod shown_trace;
+mod site_text;
 mod state;
 mod status;
 mod story;
+mod terms;
 mod texts;
 mod views;
 
@@ -95,6 +99,7 @@ fn App() -> impl IntoView {
         <div class="page" class:embedded=embedded>
             <header::Header/>
             <status::Notices/>
+            <pipeline::Strip/>
             <main id="main">
                 <status::Asking/>
                 <status::LoadingOrFailure/>
@@ -119,6 +124,7 @@ fn App() -> impl IntoView {
             </main>
             <status::StatusLine/>
             <Show when=move || state.chapter.with(Option::is_some)><story::Story/></Show>
+            <terms::Explanation/>
         </div>
     }
 }

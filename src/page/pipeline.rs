@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::address::HistoryEntry;
 use super::shown_trace::Recorded;
 use super::state::AppState;
+use super::terms::Term;
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_figures::figure::{text_change, verdict};
 use prunescope_protocol::model::SublayerKind;
@@ -71,18 +72,18 @@ pub(super) fn Pipeline() -> impl IntoView {
             <div class="flow" id="pipeline">
                 <div class="stage">
                     <b>{move || kept().1 - kept().0}</b>
-                    <span>{move || format!("of {} sublayers on", kept().1)}</span>
+                    <span>"of "{move || kept().1}" "<Term term="sublayer">"sublayers"</Term>" on"</span>
                     <small>{thinned}</small>
                 </div>
                 <Arrow label="layers"/>
-                <Space name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h) repaired=repaired(|metrics| metrics.cos_h)
+                <Space term="hidden" name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h) repaired=repaired(|metrics| metrics.cos_h)
                     detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(turned))/>
-                <Arrow label="LM head"/>
-                <Space name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
+                <Arrow label="LM head" term="head"/>
+                <Space term="logits" name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
                     detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(turned))/>
-                <Arrow label="softmax"/>
-                <Space name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=cos_p repaired=repaired(|metrics| metrics.cos_p)
-                    detail=Signal::derive(move || kl().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))
+                <Arrow label="softmax" term="softmax"/>
+                <Space term="probabilities" name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=cos_p repaired=repaired(|metrics| metrics.cos_p)
+                    detail_term="kl" detail=Signal::derive(move || kl().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))
                     previewed=Signal::derive(move || preview.get().is_some())/>
                 <Arrow label="pick"/>
                 <div class="stage next" id="next-token">
@@ -97,6 +98,31 @@ pub(super) fn Pipeline() -> impl IntoView {
     }
 }
 
+/// The numbers and the pruned text in two lines, which stay at the top of a small screen while the switches are used. What it shows is on the
+/// page a second time.
+#[component]
+pub(super) fn Strip() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let metrics = Memo::new(move |_| state.position().map(|position| position.metrics));
+    let number = move |of: fn(&Metrics) -> f32| {
+        metrics.with(|metrics| metrics.as_ref().map_or("…".into(), |it| format!("{:.2}", of(it))))
+    };
+    let text = move || {
+        let steps = state.results.steps();
+        steps.with(|steps| {
+            steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.text.as_str())).collect::<String>()
+        })
+    };
+    view! {
+        <div class="strip" aria-hidden="true" class:stale=move || state.is_stale()>
+            <span class="ink-hidden">"h "<b>{move || number(|metrics| metrics.cos_h)}</b></span>
+            <span class="ink-logits">"z "<b>{move || number(|metrics| metrics.cos_z)}</b></span>
+            <span class="ink-probabilities">"p "<b>{move || number(|metrics| metrics.cos_p)}</b></span>
+            <span class="text-line">{text}</span>
+        </div>
+    }
+}
+
 /// A token with its probability.
 fn token(text: String, probability: f32) -> impl IntoView {
     view! { <code>{text}</code><small>{format!("{:.0} %", 100.0 * probability)}</small> }
@@ -106,13 +132,18 @@ fn token(text: String, probability: f32) -> impl IntoView {
 fn Arrow(
     /// The operation between two spaces.
     label: &'static str,
+    /// Its key among the explained words, if it is one.
+    #[prop(optional)]
+    term: Option<&'static str>,
 ) -> impl IntoView {
-    view! { <div class="arrow"><span>{label}</span></div> }
+    view! { <div class="arrow"><span class:term=term.is_some() data-term=term>{label}</span></div> }
 }
 
 /// One space with its similarity.
 #[component]
 fn Space(
+    /// Its key among the explained words.
+    term: &'static str,
     /// Its name.
     name: &'static str,
     /// The letter of the space in the paper.
@@ -127,6 +158,9 @@ fn Space(
     repaired: Signal<Option<f32>>,
     /// A further number.
     detail: Signal<Option<String>>,
+    /// Its key among the explained words, if it is one.
+    #[prop(optional)]
+    detail_term: Option<&'static str>,
     /// Whether both numbers are what the switch's preview says, while the others wait for the run.
     #[prop(into, default = Signal::stored(false))]
     previewed: Signal<bool>,
@@ -134,8 +168,8 @@ fn Space(
     let number = move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"));
     view! {
         <div class=format!("space {ink}") class:previewed=move || previewed.get()>
-            <span class="name">{name}" "<i>{symbol}</i></span>
-            <b id=id data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
+            <span class="name"><Term term=term>{name}" "<i>{symbol}</i></Term></span>
+            <b id=id data-term="cosine" data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
                 title="Cosine similarity of the dense and the pruned model; 1 is the same">{number}</b>
             <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0))></span></span>
             {move || repaired.get().map(|x| view! {
@@ -143,7 +177,7 @@ fn Space(
                     title="Cosine similarity of the dense and the repaired model">{format!("repaired {x:.3}")}</span>
                 <span class="bar repaired-bar" aria-hidden="true"><span style:width=format!("{:.1}%", 100.0 * x.clamp(0.0, 1.0))></span></span>
             })}
-            <small>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</small>
+            <small><span class:term=detail_term.is_some() data-term=detail_term>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</span></small>
             <Show when=move || previewed.get()>
                 <small class="preview" id=format!("preview-{id}") title="Measured before the switch was flipped; the run that confirms it is under way">"as previewed"</small>
             </Show>
@@ -214,7 +248,7 @@ fn ChosenToken() -> impl IntoView {
     };
     view! {
         <div class="chosen-token">
-            <label for="token">"Token "<b id="token-number">{move || step.get() + 1}</b></label>
+            <label for="token"><Term term="deciding">"Token "</Term><b id="token-number">{move || step.get() + 1}</b></label>
             <input id="token" type="range" min="1" step="1" max=move || count.get().max(1).to_string() prop:value=move || (step.get() + 1).to_string()
                 disabled=move || count.get() < 2 on:input=slide aria-valuetext=move || format!("token {}, {}{}", step.get() + 1, context(), what())/>
             <span id="token-context">{context}{what}</span>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::address::HistoryEntry;
 use super::state::AppState;
 use super::status::Progress;
+use super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::repair::{full_map, summary};
 use prunescope_protocol::prune::{HeadRepair, Repair};
@@ -50,7 +51,7 @@ pub(super) fn OfferRepair() -> impl IntoView {
         <Show when=move || is_offered.get()>
             <p class="offer">
                 <button id="repair" class="primary" on:click=repair>"Repair"</button>
-                <span>{move || format!("puts {} in place of each sublayer that is switched off. It takes seconds, no training.", form.get().unwrap_or(FIRST_FORM).name())}</span>
+                <span>"puts "<Term term="repair">{move || form.get().unwrap_or(FIRST_FORM).name()}</Term>" in place of each sublayer that is switched off. It takes seconds, no training."</span>
             </p>
         </Show>
         <Show when=move || offers_head.get()>

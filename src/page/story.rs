@@ -6,14 +6,11 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::address::{self, HistoryEntry};
-use super::recorded::fetched;
+use super::address::HistoryEntry;
+use super::site_text::{self, SiteText};
 use super::state::AppState;
 use crate::story::{self, Act, Ask, Chapter, Shown};
 use prunescope_protocol::settings::link;
-
-/// The texts.
-const TEXTS: &str = "story/en.json";
 
 // web-sys counts these as unstable; every browser that the page runs in has them.
 #[wasm_bindgen]
@@ -33,9 +30,9 @@ impl AppState {
     }
 
     /// Shows the state of the page that a link's query describes, on the model that is there.
-    fn follow(&self, query: &str) {
+    pub(super) fn follow(&self, query: &str, entry: HistoryEntry) {
         let (mut settings, _) = link::from_query(query);
-        self.change(HistoryEntry::Same, |current| {
+        self.change(entry, |current| {
             settings.models = current.models.clone();
             *current = settings;
         });
@@ -46,16 +43,9 @@ impl AppState {
 #[component]
 pub(super) fn Story() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let story = RwSignal::new(None::<Result<story::Story, String>>);
+    let story: SiteText<story::Story> = site_text::fetch("story.json");
     spawn_local(async move {
         state.add_recorded_story().await;
-    });
-    spawn_local(async move {
-        let text = match address::absolute(TEXTS) {
-            Ok(address) => fetched(&address).await,
-            Err(why) => Err(why),
-        };
-        story.set(Some(text.and_then(|text| serde_json::from_str(&text).map_err(|why| why.to_string()))));
     });
     let emphasis = CSSStyleSheet::new();
     let sheets = Reflect::get(&document(), &"adoptedStyleSheets".into()).unwrap_or_default();
@@ -112,7 +102,7 @@ fn OneChapter(
     emphasis: StoredValue<CSSStyleSheet, LocalStorage>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
-    state.follow(&chapter.link);
+    state.follow(&chapter.link, HistoryEntry::Same);
     let heading = NodeRef::<html::H2>::new();
     let said = RwSignal::new(None::<String>);
     let acted = RwSignal::new(chapter.act.is_none());
@@ -158,7 +148,7 @@ fn OneChapter(
             cos_p_before.set_value(shown.cos_p());
         });
         if let Some(link) = chapter.with_value(|chapter| chapter.act.clone()).and_then(|act| act.link) {
-            state.follow(&link);
+            state.follow(&link, HistoryEntry::Same);
         }
         acted.set(true);
     };

@@ -1,5 +1,6 @@
 // Takes the README's pictures of the built page with the real model. With the argument `sweep`: only the picture of a full sweep of
 // dropped sublayers, which takes half an hour on two cores; its points go to standard output as JSON lines.
+import fs from "node:fs";
 import path from "node:path";
 import { serve, ROOT } from "./server.mjs";
 import { finished, launch, open } from "./browser.mjs";
@@ -15,6 +16,23 @@ if (process.argv[2] === "sweep") {
   await page.waitForFunction(() => /^(\d+) of \1 points/.test(document.querySelector("#sweep-progress").textContent));
   await page.locator(".charts").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/sweep.png") });
   console.error(page.problems, await page.textContent("#memory"));
+  await browser.close();
+  server.close();
+  process.exit();
+}
+if (process.argv[2] === "gallery") {
+  // One small picture of each experiment (`make gallery`): the view, or the texts and the grid where the view is the first one.
+  const experiments = JSON.parse(fs.readFileSync(path.join(ROOT, "public/texts/en/experiments.json"), "utf8"));
+  for (const [number, { view, link }] of experiments.entries()) {
+    const context = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.3 };
+    const page = await open(browser, `${server.site}?${link}`, { timeout: 600_000, context });
+    await finished(page);
+    await page.waitForFunction(() => document.querySelector("#stop").disabled);
+    if (view !== "layers") await page.evaluate(() => document.querySelector(".explore").scrollIntoView());
+    const file = path.join(ROOT, `public/gallery/${String(number).padStart(2, "0")}.jpg`);
+    await page.screenshot({ path: file, type: "jpeg", quality: 70, clip: { x: 0, y: 0, width: 1280, height: 800 } });
+    await page.context().close();
+  }
   await browser.close();
   server.close();
   process.exit();

@@ -7,7 +7,7 @@ import { ROOT, sitePath } from "./server.mjs";
 import { finished, open, stage } from "./browser.mjs";
 
 const { server, browser } = await stage({}, { isolated: true });
-const STORY = JSON.parse(fs.readFileSync(path.join(ROOT, "public/story/en.json"), "utf8"));
+const STORY = JSON.parse(fs.readFileSync(path.join(ROOT, "public/texts/en/story.json"), "utf8"));
 const heading = (at) => `${at + 1} of ${STORY.chapters.length}: ${STORY.chapters[at].title}`;
 const reads = (page, at) => page.waitForFunction((heading) => document.querySelector("#story h2")?.textContent === heading, heading(at));
 const told = (page) => page.waitForFunction(() => {
@@ -85,7 +85,7 @@ test("a link opens a chapter, an engine computes it, and the keyboard alone read
 });
 
 test("a story whose text does not come says so, and can be left", async () => {
-  server.faults.set(`${new URL(server.site).pathname}story/en.json`, (request, response) => Boolean(response.writeHead(404).end()));
+  server.faults.set(`${new URL(server.site).pathname}texts/en/story.json`, (request, response) => Boolean(response.writeHead(404).end()));
   const page = await open(browser, `${server.site}?chapter=2`);
   await page.waitForFunction(() => /could not be read/.test(document.querySelector("#story")?.textContent));
   await page.click("#story-leave");

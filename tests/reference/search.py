@@ -19,6 +19,8 @@ from tokenizer import Tokenizer
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "crates/protocol/src/prune/importance.rs"
 SHORT_LIST = 4
+# Candidates of a greedy search from its second round on.
+TRIED = 16
 
 
 def importance_text():
@@ -104,14 +106,15 @@ class Search:
             self.repairs[key] = (maps, after) if after < before else ({}, before)
         return self.repairs[key]
 
-    def candidates(self, dropped, maps):
-        """What may be dropped next, the smallest KL first."""
+    def candidates(self, dropped, maps, before):
+        """What may be dropped next, the smallest KL first: all in the first round, then the best of the round before, the others last."""
         kept = self.stream(self.judged[0], 0, dropped, maps)
+        before = [index for index in before if index not in dropped]
         kl = {}
-        for index in self.allowed:
+        for index in before[:TRIED] or self.allowed:
             if index not in dropped:
                 kl[index] = self.divergence(self.judged, self.stream(kept[index], index, dropped | {index}, maps)[-1])
-        return sorted(kl, key=kl.get)
+        return sorted(kl, key=kl.get) + [index for index in before if index not in kl]
 
     def plans(self):
         """Each method's dropped sublayers by number."""
@@ -130,12 +133,14 @@ class Search:
         else:
             out["one_shot"] = {n: set(ranked[:n]) for n in counts}
         iterative, greedy, repaired = set(), set(), set()
+        order, repaired_order = [], []
         for n in counts:
             now = self.importance(iterative)
             iterative = iterative | {min((index for index in self.allowed if index not in iterative), key=now.__getitem__)}
-            greedy = greedy | {self.candidates(greedy, {})[0]}
-            short_list = self.candidates(repaired, self.repair(repaired)[0])[:SHORT_LIST]
-            repaired = repaired | {min(short_list, key=lambda index: self.repair(repaired | {index})[1])}
+            order = self.candidates(greedy, {}, order)
+            greedy = greedy | {order[0]}
+            repaired_order = self.candidates(repaired, self.repair(repaired)[0], repaired_order)
+            repaired = repaired | {min(repaired_order[:SHORT_LIST], key=lambda index: self.repair(repaired | {index})[1])}
             for name, dropped in {"iterative": iterative, "greedy": greedy, "greedy_repaired": repaired}.items():
                 out.setdefault(name, {})[n] = dropped
         return out

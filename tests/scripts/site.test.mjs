@@ -27,6 +27,17 @@ function built(files = {}, change = (page) => page) {
 const engines = (folder) => fs.readdirSync(folder).filter((name) => name.startsWith("engine-"));
 const read = (...parts) => fs.readFileSync(path.join(...parts), "utf8");
 
+test("the gallery links to every experiment, with its picture and the site's style", () => {
+  const page = read(built(), "gallery", "index.html");
+  const experiments = JSON.parse(read(ROOT, "public/texts/en/experiments.json"));
+  for (const [number, { name, link }] of experiments.entries()) {
+    assert.ok(page.includes(`<b>${name}</b>`) && page.includes(`href="../?${link.replaceAll("&", "&amp;")}"`), name);
+    const picture = `${String(number).padStart(2, "0")}.jpg`;
+    assert.ok(page.includes(picture) && fs.existsSync(path.join(ROOT, "public/gallery", picture)), `${picture}: run make gallery`);
+  }
+  assert.match(page, /href="\.\.\/style-123456789abcdef\.css"/);
+});
+
 test("the engines' folder is named after all that lies in it, and the page names it", () => {
   const names = new Set();
   for (const files of [{}, { "worker.js": "let wasm_bindgen = 3;" }, { "worker_bg.wasm": "other" }, { "worker_webgpu.js": "let wasm_bindgen = 4;" }, { "worker_webgpu_bg.wasm": "other" }]) {

@@ -7,8 +7,8 @@ use crate::experiment::fidelity::{DenseText, hidden_states};
 use crate::experiment::importance::{measure_importance, stretch_distances};
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::search::{
-    Measured, SHORT_LIST, SearchTokens, USUAL_TOKENS, best_stretch, by_importance, measure_candidates, one_shot,
-    points, ranked, sublayers,
+    Measured, SHORT_LIST, SearchTokens, TRIED, USUAL_TOKENS, best_stretch, by_importance, measure_candidates, one_shot,
+    ordered, points, ranked, sublayers,
 };
 use crate::experiment::{Control, ExperimentError};
 use crate::measure::Job;
@@ -32,6 +32,8 @@ struct Search<C: Compute> {
     held_out: Option<DenseText<C>>,
     /// What each method that goes step by step has dropped so far.
     dropped: BTreeMap<SearchMethod, DroppedSublayers>,
+    /// The candidates of each greedy method by what its last round found, those first that hurt least.
+    order: BTreeMap<SearchMethod, Vec<Sublayer>>,
 }
 
 /// A text as the dense model reads it, read now if it is not yet.
@@ -62,6 +64,7 @@ impl<C: Compute> Session<C> {
             judged: None,
             held_out: None,
             dropped: BTreeMap::new(),
+            order: BTreeMap::new(),
         };
         let done = self.find_plans(&mut search, job).await;
         // Kept even if the search was stopped: what was measured by then is valid.
@@ -159,7 +162,8 @@ impl<C: Compute> Session<C> {
         Ok(least)
     }
 
-    /// The sublayers that may be dropped next, by the KL on the calibration text that dropping each leaves.
+    /// The sublayers that may be dropped next, by the KL on the calibration text that dropping each leaves: all of them in the first round,
+    /// then the [`TRIED`] best of the round before.
     async fn candidates(
         &mut self,
         search: &mut Search<C>,
@@ -170,7 +174,13 @@ impl<C: Compute> Session<C> {
         let repair = (method == SearchMethod::GreedyRepaired).then_some(REPAIR);
         let plan = PruningPlan { repair, ..PruningPlan::dropping(dropped.clone()) };
         let key = self.key(&plan);
-        let remaining = self.remaining(search, dropped);
+        let mut order = search.order.remove(&method).unwrap_or_default();
+        order.retain(|at| !dropped.drops(*at));
+        let remaining = if order.is_empty() {
+            self.remaining(search, dropped)
+        } else {
+            order.iter().copied().take(TRIED).collect()
+        };
         let known = search.measured.candidates.entry(key).or_default();
         let missing: Vec<_> = remaining.iter().copied().filter(|at| !known.contains_key(at)).collect();
         if !missing.is_empty() {
@@ -189,7 +199,10 @@ impl<C: Compute> Session<C> {
             };
             measure_candidates(&model, text, &missing, control, &mut each).await?;
         }
-        Ok(ranked(remaining.into_iter().filter_map(|at| known.get(&at).map(|kl| (at, *kl)))))
+        let tried = ranked(remaining.into_iter().filter_map(|at| known.get(&at).map(|kl| (at, *kl))));
+        let order = ordered(tried, &order);
+        search.order.insert(method, order.clone());
+        Ok(order)
     }
 
     /// Of the first few candidates of the repaired model, the one that leaves the smallest KL once it is repaired too, on

@@ -17,6 +17,8 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::address::HistoryEntry;
+use super::experiments::Experiments;
+use super::site_text;
 use super::state::AppState;
 use super::status::{Progress, duration};
 use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
@@ -132,6 +134,7 @@ pub(super) fn Views() -> impl IntoView {
                     View::Weights => view! { <weights::Weights/> }.into_any(),
                 }}
             </div>
+            {(!state.embedded).then(|| view! { <Experiments experiments=site_text::fetch("experiments.json")/> })}
         </section>
     }
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
+use super::super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::steps::Course;
 use prunescope_figures::figure::text_change::TextChange;
@@ -42,7 +43,8 @@ pub(super) fn Steps() -> impl IntoView {
     });
     view! {
         <p class="lead">
-            "Solid: each model reads its own text, so errors feed back. Dashed: both read the dense model's text. The area between the two is what the feedback adds. The repaired model has lines in a colour of its own. Variants of “Compare” lie over it by name (in the first chart their h)."
+            "Solid: each model reads its own text, so errors feed back. Dashed: both read the dense model's text. The area between the two is what the feedback adds. The repaired model has lines in a colour of its own. Variants of “Compare” lie over it by name (in the first chart their h). The last chart shows the dense model's "
+            <Term term="loss">"surprise"</Term>" at each word."
         </p>
         <div class="charts two">
             <ChartView id="chart-hidden-logits" title="Hidden state and logits" figure=figure(|pruned, repaired, _| steps::hidden_and_logits(pruned, repaired), |metrics| metrics.cos_h.into())/>

@@ -19,6 +19,10 @@ pub const USUAL_TOKENS: usize = 128;
 /// How many candidates of a round are repaired, those with the smallest KL without a repair of their own.
 pub const SHORT_LIST: usize = 4;
 
+/// How many candidates a greedy search tries from its second round on: those that the round before found best. Which sublayers matter least
+/// changes slowly from round to round, and trying all would take a visitor an hour.
+pub const TRIED: usize = 16;
+
 /// How many tokens a search reads; 0 is the usual number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SearchTokens {
@@ -91,6 +95,15 @@ pub fn ranked(values: impl IntoIterator<Item = (Sublayer, f32)>) -> Vec<Sublayer
     values.into_iter().map(|(sublayer, _)| sublayer).collect()
 }
 
+/// The candidates of a greedy search by what is known of them: those tried in this round first, then the others in the order of the rounds
+/// before.
+///
+/// * `before` — the order after the round before.
+pub fn ordered(tried: Vec<Sublayer>, before: &[Sublayer]) -> Vec<Sublayer> {
+    let others: Vec<_> = before.iter().copied().filter(|at| !tried.contains(at)).collect();
+    [tried, others].concat()
+}
+
 /// Some sublayers by rising importance.
 pub fn by_importance(importance: &Importance, some: impl IntoIterator<Item = Sublayer>) -> Vec<Sublayer> {
     let value = |at: Sublayer| match at.kind {
@@ -146,6 +159,13 @@ mod tests {
         assert_eq!(of(&attention, SearchMethod::OneShot), [1, 2, 3, 4], "no more than there are");
         assert_eq!(of(&attention, SearchMethod::Joint), [0; 0]);
         assert!(all.is_sorted_by_key(|(_, count)| *count));
+    }
+
+    #[test]
+    fn those_that_were_not_tried_come_last_in_their_old_order() {
+        let of = |list: &[usize]| list.iter().copied().map(Sublayer::from_index).collect::<Vec<_>>();
+        assert_eq!(ordered(of(&[4, 2]), &of(&[1, 2, 3, 4, 5])), of(&[4, 2, 1, 3, 5]));
+        assert_eq!(ordered(of(&[4, 2]), &[]), of(&[4, 2]));
     }
 
     #[test]

@@ -1,0 +1,26 @@
+//! Texts that are files of the site, fetched when they are first needed.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde::de::DeserializeOwned;
+
+use super::address;
+use super::recorded::fetched;
+
+/// A text of the site once it is there, or why it cannot be had.
+pub(super) type SiteText<T> = RwSignal<Option<Result<T, String>>>;
+
+/// Fetches a text.
+///
+/// * `name`: its file in `public/texts`.
+pub(super) fn fetch<T: DeserializeOwned + Send + Sync + 'static>(name: &'static str) -> SiteText<T> {
+    let text = RwSignal::new(None);
+    spawn_local(async move {
+        let found = match address::absolute(&format!("texts/en/{name}")) {
+            Ok(address) => fetched(&address).await,
+            Err(why) => Err(why),
+        };
+        text.set(Some(found.and_then(|found| serde_json::from_str(&found).map_err(|why| why.to_string()))));
+    });
+    text
+}
