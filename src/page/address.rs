@@ -40,6 +40,11 @@ pub(super) fn chapter(query: &str) -> Option<usize> {
     parts(query).find(|(key, _)| key == "chapter")?.1.parse().ok().filter(|chapter| *chapter > 0)
 }
 
+/// Whether a query holds no settings.
+pub(super) fn says_nothing_else(query: &str) -> bool {
+    parts(query).all(|(key, _)| link::OTHER_PARAMETERS.contains(&key.as_ref()))
+}
+
 /// The absolute form of an address that may be relative to the page, if it is on the page's own host.
 pub(super) fn on_own_host(address: &str) -> Option<String> {
     let base = base()?;

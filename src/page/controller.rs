@@ -265,8 +265,7 @@ impl AppState {
             *settings = Settings { models: settings.models.clone(), ..Settings::example() };
             // The example is made for the default model; other models may have fewer layers, or no chat template.
             if let Some(loaded) = loaded {
-                settings.run.plan = settings.run.plan.within(loaded.config.layers).0;
-                settings.run.chat &= loaded.has_chat_template;
+                settings.fit(loaded.config.layers, loaded.has_chat_template);
             }
         });
     }
@@ -636,7 +635,8 @@ pub(super) fn follow_history(state: AppState) {
         // A link to a trace has that trace's settings.
         let settings = address::trace(&query).and_then(|_| state.settings_of_trace()).unwrap_or(settings);
         state.notices.set(notices.into());
-        state.chapter.set(address::chapter(&query));
+        state.chapter_sets.set_value(false);
+        state.chapter.set(address::chapter(&query).filter(|_| !state.embedded));
         state.change_for(Asker::Link, HistoryEntry::None, |current| *current = settings);
     })
     .forget();

@@ -67,7 +67,7 @@ fn PromptChoices(
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
     let model_name =
-        move || state.model.with(|model| model.as_ref().map_or("…".into(), |model| model.config.name.clone()));
+        move || state.model.with(|model| model.as_ref().map_or("…".into(), |model| model.shown_name().to_string()));
     let has_template = move || state.model.with(|model| model.as_ref().is_none_or(|model| model.has_chat_template));
     view! {
         <div class="examples" role="group" aria-label="Example prompts">

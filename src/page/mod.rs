@@ -104,6 +104,7 @@ fn App() -> impl IntoView {
                 <status::Asking/>
                 <status::LoadingOrFailure/>
                 <status::RecordedOnly/>
+                <status::Stopped/>
                 <section class="ask" aria-label="Prompt and settings">
                     <controls::PromptPanel/>
                     <pipeline::Pipeline/>

@@ -77,14 +77,14 @@ pub(super) fn Pipeline() -> impl IntoView {
                 </div>
                 <Arrow label="layers"/>
                 <Space term="hidden" name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h) repaired=repaired(|metrics| metrics.cos_h)
-                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_h).get().map(turned))/>
+                    detail=Signal::derive(move || metric(|metrics| metrics.cos_h).get().and_then(verdict::angle))/>
                 <Arrow label="LM head" term="head"/>
                 <Space term="logits" name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
-                    detail=Signal::derive(move || metric(|metrics| metrics.orthogonal_z).get().map(turned))/>
+                    detail=Signal::derive(move || metric(|metrics| metrics.cos_z).get().and_then(verdict::angle))/>
                 <Arrow label="softmax" term="softmax"/>
                 <Space term="probabilities" name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=cos_p repaired=repaired(|metrics| metrics.cos_p)
-                    detail_term="kl" detail=Signal::derive(move || kl().map(|x| format!("KL(dense ‖ pruned) {x:.3} nats")))
-                    previewed=Signal::derive(move || preview.get().is_some())/>
+                    detail_term="kl" detail=Signal::derive(move || kl().map(|x| format!("KL {x:.3} nats")))
+                    previewed=Signal::derive(move || preview.get().map(|_| if state.chosen_step.get() == 0 { "as previewed" } else { "first token, as previewed" }))/>
                 <Arrow label="pick"/>
                 <div class="stage next" id="next-token">
                     <span>"dense "{move || next(false)}</span>
@@ -136,7 +136,7 @@ fn Arrow(
     #[prop(optional)]
     term: Option<&'static str>,
 ) -> impl IntoView {
-    view! { <div class="arrow"><span class:term=term.is_some() data-term=term>{label}</span></div> }
+    view! { <div class="arrow"><span class:term=term.is_some() data-term=term tabindex=term.map(|_| "0")>{label}</span></div> }
 }
 
 /// One space with its similarity.
@@ -161,13 +161,13 @@ fn Space(
     /// Its key among the explained words, if it is one.
     #[prop(optional)]
     detail_term: Option<&'static str>,
-    /// Whether both numbers are what the switch's preview says, while the others wait for the run.
-    #[prop(into, default = Signal::stored(false))]
-    previewed: Signal<bool>,
+    /// That both numbers are what the switch's preview says, while the others wait for the run.
+    #[prop(into, default = Signal::stored(None))]
+    previewed: Signal<Option<&'static str>>,
 ) -> impl IntoView {
     let number = move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"));
     view! {
-        <div class=format!("space {ink}") class:previewed=move || previewed.get()>
+        <div class=format!("space {ink}") class:previewed=move || previewed.get().is_some()>
             <span class="name"><Term term=term>{name}" "<i>{symbol}</i></Term></span>
             <b id=id data-term="cosine" data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
                 title="Cosine similarity of the dense and the pruned model; 1 is the same">{number}</b>
@@ -177,20 +177,11 @@ fn Space(
                     title="Cosine similarity of the dense and the repaired model">{format!("repaired {x:.3}")}</span>
                 <span class="bar repaired-bar" aria-hidden="true"><span style:width=format!("{:.1}%", 100.0 * x.clamp(0.0, 1.0))></span></span>
             })}
-            <small><span class:term=detail_term.is_some() data-term=detail_term>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</span></small>
-            <Show when=move || previewed.get()>
-                <small class="preview" id=format!("preview-{id}") title="Measured before the switch was flipped; the run that confirms it is under way">"as previewed"</small>
-            </Show>
+            <small><span class:term=detail_term.is_some() data-term=detail_term tabindex=detail_term.map(|_| "0")>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</span></small>
+            {move || previewed.get().map(|what| view! {
+                <small class="preview" id=format!("preview-{id}") title="Measured before the switch was flipped; the run that confirms it is under way">{what}</small>
+            })}
         </div>
-    }
-}
-
-/// The length of a change's orthogonal part, relative to the vector's length, in words.
-fn turned(orthogonal: f32) -> String {
-    if orthogonal > 1.0 {
-        format!("thrown aside by {orthogonal:.1} times its length")
-    } else {
-        format!("turned by {:.1} %", 100.0 * orthogonal)
     }
 }
 
@@ -200,7 +191,7 @@ fn headline(state: AppState) -> String {
     if results.next_token().with(Option::is_none) || results.not_finite().with(Option::is_some) {
         return "\u{a0}".into();
     }
-    if results.settings().with(|settings| settings.plan.is_dense()) {
+    if is_dense(state) {
         return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
     }
     let divergence = state.first_divergence();
@@ -214,6 +205,12 @@ fn headline(state: AppState) -> String {
         quality.as_ref().map(|quality| text_change::repaired_headline(quality, state.repaired_divergence()))
     });
     format!("{told} {}", repaired.unwrap_or_default())
+}
+
+/// Whether both models are the same.
+fn is_dense(state: AppState) -> bool {
+    state.results.settings().with(|settings| settings.plan.is_dense())
+        && state.settings.with(|settings| settings.models.other.is_empty())
 }
 
 /// The token whose numbers are shown: a slider along the text, which starts at the deciding token.
@@ -240,7 +237,11 @@ fn ChosenToken() -> impl IntoView {
             _ => format!("after “{}”", tail(before.trim())),
         }
     };
-    let what = move || if state.first_divergence() == Some(step.get()) { ", where the texts part" } else { "" };
+    let what = move || match state.first_divergence() == Some(step.get()) {
+        true => ", where the texts part",
+        false if state.position().is_none() && state.recorded.with(Option::is_some) => ": not recorded",
+        false => "",
+    };
     let slide = move |event: leptos::ev::Event| {
         if let Ok(token) = event_target_value(&event).parse::<usize>() {
             state.choose_token(token);
@@ -276,13 +277,19 @@ fn tail(text: &str) -> String {
 /// One sentence on what the numbers of the chosen token mean.
 fn verdict(state: AppState, position: Option<ComparedPosition>, repaired: Option<ComparedPosition>) -> String {
     let Some(ComparedPosition { metrics, .. }) = position else { return "\u{a0}".into() };
-    if state.results.settings().with(|settings| settings.plan.is_dense()) {
+    if is_dense(state) {
         return "\u{a0}".into();
     }
     let step = state.chosen_step.get();
+    let is_behind = |parting: Option<usize>| parting.is_some_and(|parting| step > parting);
+    if is_behind(state.first_divergence()) {
+        return "Here each model has read its own text, so these numbers compare two contexts.".into();
+    }
     let numbers = verdict::at_token(&metrics, step);
     let changes = state.results.repair().with(|repair| repair.as_ref().is_some_and(|it| it.changes_the_model()));
-    match repaired.filter(|_| changes && state.results.not_finite().with(Option::is_none)) {
+    match repaired.filter(|_| {
+        changes && !is_behind(state.repaired_divergence()) && state.results.not_finite().with(Option::is_none)
+    }) {
         Some(repaired) => format!("{numbers}. {}.", verdict::repaired(&metrics, &repaired.metrics, step)),
         None => format!("{numbers}."),
     }

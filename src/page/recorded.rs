@@ -10,7 +10,7 @@ use web_sys::{Blob, ReadableStream, RequestInit, Response};
 
 use super::address;
 use super::export::save_text;
-use super::shown_trace::{Recorded, ShownTrace};
+use super::shown_trace::{Recorded, ShownTrace, TraceOrigin};
 use super::state::{AppState, EngineStatus};
 use crate::run_results::RunResults;
 use prunescope_protocol::settings::{ModelChoice, Settings};
@@ -44,28 +44,33 @@ impl AppState {
         if !self.settings.with_untracked(|settings| is_default(&settings.models)) {
             return;
         }
-        // A site without it, or no network: the page goes on as before.
-        let Ok(address) = address::absolute(EXAMPLE) else { return };
-        let Ok(text) = fetched(&address).await else { return };
-        let Ok(trace) = Trace::read(&text) else { return };
-        let has_results = self.results.with_untracked(|results| results.next_token.is_some());
-        if !has_results && self.engine.get_untracked() != EngineStatus::Ready {
-            self.trace.set_value(Some(ShownTrace { trace, opened: false }));
-            self.answer_from_trace();
-        }
+        self.add_trace(TraceOrigin::Example, EXAMPLE).await;
     }
 
     /// Fetches the story's recorded runs, which answer beside those of the example while no engine does.
     pub(super) async fn add_recorded_story(self) {
-        let Ok(address) = address::absolute(STORY) else { return };
+        self.add_trace(TraceOrigin::Story, STORY).await;
+    }
+
+    /// Fetches one of the site's traces, and shows from it what no engine has shown. A site without it, or no network: the page goes on as
+    /// before.
+    async fn add_trace(self, origin: TraceOrigin, address: &str) {
+        let is_known = || self.traces.with_value(|traces| traces.iter().any(|known| known.origin == origin));
+        if is_known() {
+            return;
+        }
+        let Ok(address) = address::absolute(address) else { return };
         let Ok(text) = fetched(&address).await else { return };
-        let Ok(story) = Trace::read(&text) else { return };
-        self.trace.update_value(|shown| match shown {
-            Some(shown) if shown.trace.model.source == story.model.source => shown.trace.runs.extend(story.runs),
-            Some(_) => {}
-            None => *shown = Some(ShownTrace { trace: story, opened: false }),
-        });
-        if self.engine.get_untracked() != EngineStatus::Ready {
+        let Ok(trace) = Trace::read(&text) else { return };
+        // It may have been asked for twice meanwhile.
+        if is_known() {
+            return;
+        }
+        self.traces.update_value(|traces| traces.push(ShownTrace { origin, trace, opened: false }));
+        let has_live_results = self.recorded.with_untracked(Option::is_none)
+            && self.results.with_untracked(|results| results.next_token.is_some());
+        let is_shown = self.recorded.with_untracked(Option::is_some) && !untrack(|| self.is_stale());
+        if !has_live_results && !is_shown && self.engine.get_untracked() != EngineStatus::Ready {
             self.answer_from_trace();
         }
     }
@@ -103,7 +108,10 @@ impl AppState {
                 self.model.set(Some(trace.model.clone()));
                 self.settings.set(settings);
                 self.results.set(RunResults::default());
-                self.trace.set_value(Some(ShownTrace { trace, opened: true }));
+                self.traces.update_value(|traces| {
+                    traces.retain(|known| known.origin != TraceOrigin::Opened);
+                    traces.insert(0, ShownTrace { origin: TraceOrigin::Opened, trace, opened: true });
+                });
                 self.answer_from_trace();
                 true
             }
@@ -114,19 +122,21 @@ impl AppState {
     pub(super) fn answer_from_trace(&self) {
         let settings = self.settings.get_untracked();
         let run = self.newest_run.get_untracked();
-        let shown = self.trace.with_value(|trace| {
-            let ShownTrace { trace, opened } = trace.as_ref()?;
+        let shown = self.traces.with_value(|traces| {
+            let found = |known: &'_ ShownTrace| known.trace.find(&settings.models, &settings.run).is_some();
+            let ShownTrace { trace, .. } = traces.iter().find(|known| found(known))?;
             let found = trace.find(&settings.models, &settings.run)?;
             let mut results = RunResults::default();
             for event in found.events.iter().chain(trace.importance()) {
                 results.apply(run, &settings.run, event.clone());
             }
             let recorded = Recorded {
-                model: trace.model.config.name.clone(),
+                model: trace.model.shown_name().to_string(),
                 day: trace.recorded.clone(),
                 program: trace.program.clone(),
                 models: found.settings.models.clone(),
-                opened: *opened,
+                // No engine is on its way while the visitor looks at a trace of their own.
+                opened: traces.iter().any(|known| known.opened),
             };
             Some((results, recorded, trace.model.clone()))
         });
@@ -167,16 +177,14 @@ impl AppState {
 
     /// The settings of the trace that was opened, if one was.
     pub(super) fn settings_of_trace(&self) -> Option<Settings> {
-        self.trace.with_value(|shown| shown.as_ref()?.trace.settings().cloned())
+        self.traces.with_value(|traces| {
+            traces.iter().find(|known| known.origin == TraceOrigin::Opened)?.trace.settings().cloned()
+        })
     }
 
     /// Loads the model of a trace that is shown without one.
     pub(super) fn load_for_trace(&self) {
-        self.trace.update_value(|trace| {
-            if let Some(shown) = trace {
-                shown.opened = false;
-            }
-        });
+        self.traces.update_value(|traces| traces.iter_mut().for_each(|shown| shown.opened = false));
         self.recorded.update(|recorded| {
             if let Some(recorded) = recorded {
                 recorded.opened = false;

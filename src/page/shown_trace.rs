@@ -1,10 +1,23 @@
-//! The trace that the page may show from, and what it says of the run that it shows.
+//! The traces that the page may show from, and what it says of the run that it shows.
 
 use prunescope_protocol::settings::ModelChoice;
 use prunescope_protocol::trace::Trace;
 
+/// Where a trace comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TraceOrigin {
+    /// The visitor or the link opened it.
+    Opened,
+    /// The site's example.
+    Example,
+    /// The site's other runs of the story.
+    Story,
+}
+
 /// A trace whose runs may be shown.
 pub(super) struct ShownTrace {
+    /// Where it comes from.
+    pub origin: TraceOrigin,
     /// The trace.
     pub trace: Trace,
     /// As [`Recorded::opened`].

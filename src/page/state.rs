@@ -96,8 +96,8 @@ pub(super) struct AppState {
     pub running: RwSignal<bool>,
     /// Results of runs and measurements.
     pub results: Store<RunResults>,
-    /// The trace that answers while no engine does.
-    pub trace: StoredValue<Option<ShownTrace>>,
+    /// The traces that answer while no engine does, the visitor's first.
+    pub traces: StoredValue<Vec<ShownTrace>>,
     /// Where the shown results come from, if they are recorded.
     pub recorded: RwSignal<Option<Recorded>>,
     /// State of the measurements outside the main run.
@@ -108,6 +108,8 @@ pub(super) struct AppState {
     pub of_model: StoredValue<Vec<String>>,
     /// The chapter of the story that is open, counted from 1.
     pub chapter: RwSignal<Option<usize>>,
+    /// Whether a chapter that is opened sets the page to its own state: where the visitor opened it, or a link that says nothing else.
+    pub chapter_sets: StoredValue<bool>,
     /// Whether another page embeds this one in a frame.
     pub embedded: bool,
     /// Whether the view is shown above the texts.
@@ -160,12 +162,13 @@ impl AppState {
             newest_run: RwSignal::new(0),
             running: RwSignal::new(false),
             results,
-            trace: StoredValue::new(None),
+            traces: StoredValue::new(vec![]),
             recorded: RwSignal::new(None),
             measurements: Measurements::new(),
             usage: RwSignal::new(None),
             of_model: StoredValue::new(vec![]),
             chapter: RwSignal::new(address::chapter(&query).filter(|_| !embedded)),
+            chapter_sets: StoredValue::new(address::says_nothing_else(&query)),
             embedded,
             view_first: embedded && address::names_view(&query),
             repair_form: RwSignal::new(repair_form),

@@ -89,6 +89,28 @@ pub(super) fn RecordedOnly() -> impl IntoView {
     }
 }
 
+/// That the run was stopped, and a way on.
+#[component]
+pub(super) fn Stopped() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let stopped = Memo::new(move |_| {
+        state.engine.get() == EngineStatus::Ready
+            && !state.running.get()
+            && state.newest_run.get() > 0
+            && state.failure.with(Option::is_none)
+            && (state.is_stale()
+                || state.recorded.with(Option::is_none) && state.results.report().with(Option::is_none))
+    });
+    view! {
+        <Show when=move || stopped.get()>
+            <div class="loading" id="stopped" role="status">
+                <span>"Stopped: what is shown is not complete."</span>
+                <button class="primary" id="go-on" on:click=move |_| state.start_run()>"Go on"</button>
+            </div>
+        </Show>
+    }
+}
+
 /// The progress of loading, or a failure with the ways out.
 #[component]
 pub(super) fn LoadingOrFailure() -> impl IntoView {
@@ -192,7 +214,9 @@ pub(super) fn StatusLine() -> impl IntoView {
             });
             format!(
                 "{}: {} layers, stored as {}. “Dense” means these stored weights, dequantized.{other}",
-                config.name, config.layers, model.stored_as
+                model.shown_name(),
+                config.layers,
+                model.stored_as
             )
         })
     };

@@ -9,7 +9,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::address::HistoryEntry;
 use super::site_text::{self, SiteText};
 use super::state::AppState;
-use crate::story::{self, Act, Ask, Chapter, Shown};
+use crate::run_results::RunResultsStoreFields;
+use crate::story::{self, Act, Ask, Chapter, Found, Shown};
 use prunescope_protocol::settings::link;
 
 // web-sys counts these as unstable; every browser that the page runs in has them.
@@ -25,6 +26,7 @@ extern "C" {
 impl AppState {
     /// Opens a chapter, counted from 1; `None` leaves the story, and what is shown stays.
     pub(super) fn open_chapter(&self, chapter: Option<usize>) {
+        self.chapter_sets.set_value(true);
         self.chapter.set(chapter);
         self.write_address(HistoryEntry::New);
     }
@@ -32,9 +34,13 @@ impl AppState {
     /// Shows the state of the page that a link's query describes, on the model that is there.
     pub(super) fn follow(&self, query: &str, entry: HistoryEntry) {
         let (mut settings, _) = link::from_query(query);
+        let loaded = self.model.get_untracked();
         self.change(entry, |current| {
             settings.models = current.models.clone();
             *current = settings;
+            if let Some(loaded) = loaded {
+                current.fit(loaded.config.layers, loaded.has_chat_template);
+            }
         });
     }
 }
@@ -52,7 +58,11 @@ pub(super) fn Story() -> impl IntoView {
     let sheets = js_sys::Array::from(&sheets).concat(&js_sys::Array::of1(&emphasis));
     let _ = Reflect::set(&document(), &"adoptedStyleSheets".into(), &sheets);
     let emphasis = StoredValue::new_local(emphasis);
-    on_cleanup(move || emphasis.with_value(|sheet| sheet.replace_sync("")));
+    on_cleanup(move || {
+        let sheets = Reflect::get(&document(), &"adoptedStyleSheets".into()).unwrap_or_default();
+        let others = emphasis.with_value(|own| js_sys::Array::from(&sheets).filter(&mut |sheet, _, _| sheet != **own));
+        let _ = Reflect::set(&document(), &"adoptedStyleSheets".into(), &others);
+    });
     let chapter = Memo::new(move |_| {
         let at = state.chapter.get()?.checked_sub(1)?;
         story.with(|story| {
@@ -74,6 +84,9 @@ pub(super) fn Story() -> impl IntoView {
             Some(view! { <p>{format!("The story's text could not be read: {why}. Open this link again.")}</p> })
         })
     };
+    let is_default = Memo::new(move |_| {
+        state.settings.with(|settings| settings.models.model.is_empty() && settings.models.other.is_empty())
+    });
     let key = move |event: leptos::ev::KeyboardEvent| {
         if event.key() == "Escape" {
             state.open_chapter(None);
@@ -81,10 +94,121 @@ pub(super) fn Story() -> impl IntoView {
     };
     view! {
         <aside id="story" aria-label="The story" on:keydown=key>
+            <Show when=move || !is_default.get()>
+                <p class="row">
+                    "The story is about the default model, so its numbers are not those of this one. "
+                    <button class="chip" id="story-default" on:click=move |_| state.use_default()>"Use the default model"</button>
+                </p>
+            </Show>
             {shown}
             {failed}
             <button id="story-leave" class="chip" aria-label="Leave the story" on:click=move |_| state.open_chapter(None)>"×"</button>
         </aside>
+    }
+}
+
+/// A chapter that is read: what the reader said, and whether the truth is out.
+#[derive(Clone, Copy)]
+struct Reading {
+    state: AppState,
+    chapter: StoredValue<Chapter>,
+    /// The key of the chosen answer, or the number.
+    said: RwSignal<Option<String>>,
+    /// Whether the reader has acted, or has nothing to do.
+    acted: RwSignal<bool>,
+    /// cos(p, p̃) at the deciding token before that.
+    cos_p_before: StoredValue<Option<f32>>,
+    /// What was found then; later changes of the page do not change it.
+    found: RwSignal<Option<Found>>,
+}
+
+impl Reading {
+    fn new(state: AppState, chapter: Chapter) -> Self {
+        Self {
+            state,
+            said: RwSignal::new(None),
+            acted: RwSignal::new(chapter.act.is_none()),
+            cos_p_before: StoredValue::new(None),
+            found: RwSignal::new(None),
+            chapter: StoredValue::new(chapter),
+        }
+    }
+
+    /// Reads something from the chapter and what the page shows, again whenever that changes.
+    fn read<T>(self, of: impl FnOnce(Shown<'_>, &Chapter) -> T) -> T {
+        let results = self.state.results;
+        results.run().track();
+        results.next_token().track();
+        results.steps().track();
+        results.quality().track();
+        results.repaired_quality().track();
+        results.choice().track();
+        results.variants().track();
+        results.switches().track();
+        results.with_untracked(|results| {
+            self.state.measurements.questions.with_untracked(|questions| {
+                let shown = Shown { results, questions, cos_p_before: self.cos_p_before.get_value() };
+                self.chapter.with_value(|chapter| of(shown, chapter))
+            })
+        })
+    }
+
+    /// Does what the chapter asks for.
+    fn act(self) {
+        let (cos_p, link) = untrack(|| {
+            self.read(|shown, chapter| (shown.cos_p(), chapter.act.as_ref().and_then(|act| act.link.clone())))
+        });
+        self.cos_p_before.set_value(cos_p);
+        if let Some(link) = link {
+            self.state.follow(&link, HistoryEntry::Same);
+        }
+        self.acted.set(true);
+    }
+
+    /// Whether the state that the chapter begins with is on the page with all that the chapter asks about.
+    fn is_ready(self) -> bool {
+        !self.state.is_stale() && self.read(|shown, _| shown.results.quality.is_some())
+    }
+
+    /// Keeps what was found as soon as it is known.
+    fn find(self) {
+        if self.acted.get() && self.found.with_untracked(Option::is_none) && !self.state.is_stale() {
+            self.found.set(self.read(|shown, chapter| shown.truth(chapter)));
+        }
+    }
+
+    /// What the reader expected and what was found; "…" until it is.
+    fn told(self) -> Option<String> {
+        if !self.acted.get() || self.chapter.with_value(|chapter| chapter.truth.is_none()) {
+            return None;
+        }
+        let said = self.said.get();
+        let Some(found) = self.found.get() else { return Some("…".into()) };
+        self.chapter.with_value(|chapter| {
+            let compared = chapter.ask.as_ref().zip(said).map(|(ask, said)| story::compared(ask, &said, &found));
+            Some(format!("{} {}", compared.unwrap_or_default(), chapter.told.replace("{truth}", &found.text)))
+        })
+    }
+
+    /// CSS that marks what the chapter is about, and hides what would give the answer away.
+    fn emphasis(self) -> String {
+        let veil = if self.acted.get() { "" } else { "visibility: hidden" };
+        self.chapter.with_value(|chapter| {
+            let rule = |selectors: &[String], rule: &str| match selectors {
+                [] => String::new(),
+                selectors => format!("{} {{ {rule} }}\n", selectors.join(", ")),
+            };
+            let light = rule(&chapter.lights, "outline: 3px solid var(--gold); outline-offset: 2px");
+            light + &rule(&chapter.veils, veil)
+        })
+    }
+
+    /// Brings what the chapter is about into view.
+    fn scroll(self) {
+        let lit = self.chapter.with_value(|chapter| document().query_selector(chapter.lights.first()?).ok().flatten());
+        if let Some(lit) = lit {
+            lit.scroll_into_view();
+        }
     }
 }
 
@@ -102,89 +226,31 @@ fn OneChapter(
     emphasis: StoredValue<CSSStyleSheet, LocalStorage>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
-    state.follow(&chapter.link, HistoryEntry::Same);
+    if state.chapter_sets.get_value() {
+        state.follow(&chapter.link, HistoryEntry::Same);
+    }
     let heading = NodeRef::<html::H2>::new();
-    let said = RwSignal::new(None::<String>);
-    let acted = RwSignal::new(chapter.act.is_none());
-    let cos_p_before = StoredValue::new(None::<f32>);
-    let chapter = StoredValue::new(chapter);
-    let read = move |of: &dyn Fn(Shown<'_>, &Chapter) -> Option<String>| {
-        state.results.track();
-        let questions = state.measurements.questions;
-        state.results.with_untracked(|results| {
-            questions.with_untracked(|questions| {
-                let shown = Shown { results, questions, cos_p_before: cos_p_before.get_value() };
-                chapter.with_value(|chapter| of(shown, chapter))
-            })
-        })
-    };
-    Effect::new(move |_| {
-        let acted = acted.get();
-        chapter.with_value(|chapter| {
-            let mut rules = String::new();
-            for (selectors, rule) in [
-                (&chapter.lights, "outline: 3px solid var(--gold); outline-offset: 2px"),
-                (&chapter.veils, if acted { "" } else { "visibility: hidden" }),
-            ] {
-                if !selectors.is_empty() {
-                    rules += &format!("{} {{ {rule} }}\n", selectors.join(", "));
-                }
-            }
-            emphasis.with_value(|sheet| sheet.replace_sync(&rules));
-        });
-    });
+    let Chapter { title: name, text, ask, act, .. } = chapter.clone();
+    let reading = Reading::new(state, chapter);
+    let Reading { said, acted, .. } = reading;
+    Effect::new(move |_| reading.find());
+    Effect::new(move |_| emphasis.with_value(|sheet| sheet.replace_sync(&reading.emphasis())));
     Effect::new(move |_| {
         if let Some(heading) = heading.get() {
             let _ = heading.focus();
         }
-        let lit = chapter.with_value(|chapter| document().query_selector(chapter.lights.first()?).ok().flatten());
-        if let Some(lit) = lit {
-            lit.scroll_into_view();
-        }
+        reading.scroll();
     });
-    let act = move |_| {
-        state.results.with_untracked(|results| {
-            let shown = Shown { results, questions: &[], cos_p_before: None };
-            cos_p_before.set_value(shown.cos_p());
-        });
-        if let Some(link) = chapter.with_value(|chapter| chapter.act.clone()).and_then(|act| act.link) {
-            state.follow(&link, HistoryEntry::Same);
-        }
-        acted.set(true);
-    };
-    let told = move || {
-        if !acted.get() {
-            return None;
-        }
-        if state.is_stale() {
-            return chapter.with_value(|chapter| chapter.truth.is_some()).then(|| "…".to_string());
-        }
-        let said = said.get();
-        read(&|shown, chapter| {
-            chapter.truth?;
-            let Some(found) = shown.truth(chapter) else { return Some("…".into()) };
-            let compared =
-                chapter.ask.as_ref().zip(said.as_ref()).map(|(ask, said)| story::compared(ask, said, &found));
-            let told = chapter.told.replace("{truth}", &found.text);
-            Some(compared.map_or(told.clone(), |compared| format!("{compared} {told}")))
-        })
-    };
-    let paragraphs = chapter.with_value(|chapter| chapter.text.clone());
-    let paragraphs = paragraphs
-        .into_iter()
-        .map(|text| view! { <p>{move || read(&|shown, _| Some(shown.filled(&text)))}</p> })
-        .collect_view();
-    let ask = chapter.with_value(|chapter| chapter.ask.clone()).map(|ask| view! { <Question ask said acted/> });
-    let button = chapter.with_value(|chapter| chapter.act.clone()).map(|Act { label, .. }| {
-        view! { <button id="story-act" class="primary" disabled=move || acted.get() || said.with(Option::is_none) on:click=act>{label}</button> }
+    let paragraph = |text: String| view! { <p>{move || reading.read(|shown, _| shown.filled(&text))}</p> };
+    let button = act.map(|Act { label, .. }| {
+        view! { <button id="story-act" class="primary" disabled=move || acted.get() || said.with(Option::is_none) || !reading.is_ready() on:click=move |_| reading.act()>{label}</button> }
     });
-    let name = chapter.with_value(|chapter| chapter.title.clone());
     let go = move |to: usize| move |_| state.open_chapter(Some(to));
     view! {
         <h2 tabindex="-1" node_ref=heading title=title>{format!("{} of {count}: {name}", at + 1)}</h2>
-        {paragraphs}
-        {ask}
-        <p id="story-told" aria-live="polite">{told}</p>
+        {text.into_iter().map(paragraph).collect_view()}
+        {ask.map(|ask| view! { <Question ask said acted/> })}
+        <p id="story-told" aria-live="polite">{move || reading.told()}</p>
         <div class="row between">
             <button class="chip" id="story-back" disabled=at == 0 on:click=go(at)>"Back"</button>
             {button}

@@ -4,7 +4,7 @@
 use gloo::events::EventListener;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, KeyboardEvent};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent};
 
 use super::site_text::{self, SiteText};
 use super::state::AppState;
@@ -38,8 +38,15 @@ pub(super) fn Explanation() -> impl IntoView {
     for event in ["pointerover", "focusin", "keydown"] {
         EventListener::new(&document(), event, move |event| {
             if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
-                if event.key() == "Escape" {
-                    asked.set(None);
+                match event.key().as_str() {
+                    "Escape" => asked.set(None),
+                    // The explanation is the last element of the page, so Tab does not lead there.
+                    "Enter" if word_under(event).is_some() => {
+                        if let Some(button) = document().query_selector("#term button").ok().flatten() {
+                            let _ = button.unchecked_into::<HtmlElement>().focus();
+                        }
+                    }
+                    _ => {}
                 }
                 return;
             }
@@ -72,7 +79,7 @@ pub(super) fn Explanation() -> impl IntoView {
                 asked.set(None);
                 state.open_chapter(Some(found.chapter));
             };
-            view! { <button class="chip" on:click=open>{format!("In the story, chapter {}", found.chapter)}</button> }
+            view! { <button class="chip" on:click=open>{format!("In the story, chapter {} (Enter)", found.chapter)}</button> }
         });
         Some(view! {
             <div id="term" role="status" style:left=left style:top=top style:bottom=bottom>

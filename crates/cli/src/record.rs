@@ -10,7 +10,7 @@ use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, PruningPlan, Repair};
-use prunescope_protocol::results::{Generation, GenerationStep, RunReport};
+use prunescope_protocol::results::{Generation, GenerationStep, RunReport, TokenText};
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
 
@@ -120,20 +120,29 @@ fn plans_around(plan: &PruningPlan, layers: usize, importance: &Importance) -> V
     plans.split_off(1)
 }
 
-/// Of a neighbouring run's events those that its numbers and its texts need. Of the comparisons over the texts only that at the deciding token
-/// is kept.
+/// Of a neighbouring run's events those that its numbers and its texts need. Of the comparisons over the texts only those at the tokens where
+/// the pruned and the repaired text part from the dense one are kept.
 fn in_short(events: Vec<RunEvent>) -> Vec<RunEvent> {
-    let (mut parted, mut repaired_parted) = (false, false);
-    let shorten = |mut step: Box<GenerationStep>, parted: &mut bool| {
-        let ids = (step.dense.as_ref().map(|token| token.id), step.pruned.as_ref().map(|token| token.id));
-        let decides = !*parted && ids.0 != ids.1;
-        *parted |= decides;
-        step.compared = step.compared.filter(|_| decides);
+    let ids = |step: &GenerationStep| {
+        let id = |token: &Option<TokenText>| token.as_ref().map(|token| token.id);
+        (id(&step.dense), id(&step.pruned))
+    };
+    let parting = |step: &GenerationStep| {
+        let (dense, other) = ids(step);
+        (dense != other).then_some(step.step)
+    };
+    let steps = |of: fn(&RunEvent) -> Option<&GenerationStep>| events.iter().filter_map(of).find_map(parting);
+    let parts = [
+        steps(|event| if let RunEvent::Step { step } = event { Some(step) } else { None }),
+        steps(|event| if let RunEvent::RepairedStep { step } = event { Some(step) } else { None }),
+    ];
+    let shorten = |mut step: Box<GenerationStep>| {
+        step.compared = step.compared.filter(|_| parts.contains(&Some(step.step)));
         step
     };
     let kept = events.into_iter().filter_map(|event| match event {
-        RunEvent::Step { step } => Some(RunEvent::Step { step: shorten(step, &mut parted) }),
-        RunEvent::RepairedStep { step } => Some(RunEvent::RepairedStep { step: shorten(step, &mut repaired_parted) }),
+        RunEvent::Step { step } => Some(RunEvent::Step { step: shorten(step) }),
+        RunEvent::RepairedStep { step } => Some(RunEvent::RepairedStep { step: shorten(step) }),
         RunEvent::Repaired { mut result } => {
             let quality = result.generation.quality;
             result.generation = Generation { quality, ..Generation::default() };

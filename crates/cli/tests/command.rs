@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use prunescope_protocol::messages::RunEvent;
-use prunescope_protocol::settings::Settings;
+use prunescope_protocol::settings::{Settings, link};
 use prunescope_protocol::trace::{RecordedRun, Trace};
 use serde_json::Value;
 
@@ -159,6 +159,29 @@ fn agree(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Whether a run that is recorded again has the known one's numbers and texts.
+fn holds_to(known: &RecordedRun, again: &RecordedRun) {
+    let plan = known.settings.run.plan.to_string();
+    assert_eq!(known.settings.run, again.settings.run);
+    let events = |run: &RecordedRun| -> Vec<Value> {
+        let kept = run.events.iter().filter(|event| {
+            matches!(event, RunEvent::NextToken { .. } | RunEvent::Quality { .. } | RunEvent::Variant { .. })
+        });
+        kept.map(|event| serde_json::to_value(event).unwrap()).collect()
+    };
+    assert_eq!(events(known).len(), events(again).len(), "{plan}");
+    for (a, b) in events(known).iter().zip(&events(again)) {
+        assert!(agree(a, b), "{plan}:\n{a}\n{b}");
+    }
+    let texts = |run: &RecordedRun| {
+        let tokens = run.events.iter().filter_map(|event| {
+            if let RunEvent::Step { step } = event { Some((step.dense.clone(), step.pruned.clone())) } else { None }
+        });
+        tokens.collect::<Vec<_>>()
+    };
+    assert_eq!(texts(known), texts(again), "{plan}");
+}
+
 /// The recorded runs of the site are what this program records: the example, and every twentieth of its neighbours.
 #[test]
 fn the_recorded_example_is_what_the_program_finds() {
@@ -188,24 +211,30 @@ fn the_recorded_example_is_what_the_program_finds() {
         let output = prunescope(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let (again, _) = recorded(&path);
-        let events = |run: &RecordedRun| -> Vec<Value> {
-            let kept = run
-                .events
-                .iter()
-                .filter(|event| matches!(event, RunEvent::NextToken { .. } | RunEvent::Quality { .. }));
-            kept.map(|event| serde_json::to_value(event).unwrap()).collect()
-        };
-        assert_eq!(events(run).len(), events(&again.runs[0]).len(), "{drop}");
-        for (a, b) in events(run).iter().zip(&events(&again.runs[0])) {
-            assert!(agree(a, b), "{drop}:\n{a}\n{b}");
-        }
-        let texts = |run: &RecordedRun| {
-            let tokens = run.events.iter().filter_map(|event| {
-                if let RunEvent::Step { step } = event { Some((step.dense.clone(), step.pruned.clone())) } else { None }
-            });
-            tokens.collect::<Vec<_>>()
-        };
-        assert_eq!(texts(run), texts(&again.runs[0]), "{drop}");
+        holds_to(run, &again.runs[0]);
+    }
+    // The story's runs.
+    let (known, names) = recorded(&root.join("public/traces/story.json"));
+    assert!(known.runs.len() >= 3 && names.iter().any(|names| names.contains(&"variant")));
+    for (run, names) in known.runs.iter().zip(&names) {
+        let measured = if names.contains(&"variant") { "#compare" } else { "" };
+        let also = format!("{}{measured}", link::to_query(&run.settings));
+        let arguments = [
+            "record",
+            "--model",
+            model.to_str().unwrap(),
+            "--link",
+            "",
+            "--tokens",
+            "1",
+            "--also",
+            &also,
+            "--out",
+            path.to_str().unwrap(),
+        ];
+        let output = prunescope(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        holds_to(run, &recorded(&path).0.runs[1]);
     }
     std::fs::remove_file(&path).unwrap();
 }

@@ -58,7 +58,7 @@ pub(super) fn Choice() -> impl IntoView {
     };
     view! {
         <p class="lead">
-            "One step, nothing fed back. The whole vocabulary moves, but a multiple-choice answer reads only the options, whose order is stable."
+            "Does the pruned model still choose the right answer? It takes one step, and nothing is fed back: of all tokens only the options count."
         </p>
         <div class="options">
             <label>
@@ -98,7 +98,7 @@ pub(super) fn Choice() -> impl IntoView {
             </label>
             <button class="chip" on:click=move |_| state.use_questions(vec![])>"built-in questions"</button>
         </div>
-        <p class="sentence" id="choice-summary">{move || table.with(|table| summary(table))}</p>
+        <p class="sentence" id="choice-summary">{move || table.with(|table| measurements.questions.with(|questions| summary(table, questions)))}</p>
         <div class="scroll" tabindex="0" role="region" aria-label="Score by topic">
             <table id="choice-scores">
                 <thead><tr><th scope="col">"topic"</th><th scope="col">"dense right"</th><th scope="col">"pruned right"</th>

@@ -5,7 +5,9 @@ use leptos::prelude::*;
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::theorems::{Estimate, Places, along_layers, along_steps, damage, estimate, parts};
+use prunescope_figures::figure::theorems::{
+    Estimate, Places, along_dense_text, along_layers, along_steps, damage, estimate, parts,
+};
 use prunescope_figures::figure::{Figure, of_variant, overlaid};
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::VariantResult;
@@ -13,6 +15,7 @@ use prunescope_protocol::results::VariantResult;
 /// The horizontal axis.
 #[derive(Clone, Copy, PartialEq)]
 enum Along {
+    DenseText,
     Steps,
     Layers(SublayerKind),
 }
@@ -21,8 +24,9 @@ enum Along {
 #[component]
 pub(super) fn Theorems() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let along = RwSignal::new(Along::Steps);
+    let along = RwSignal::new(Along::DenseText);
     let at_places = move |of: &dyn Fn(&Places<'_>) -> Option<Figure>| match along.get() {
+        Along::DenseText => state.results.fixed_trajectory().with(|fixed| of(&along_dense_text(fixed))),
         Along::Steps => state.results.steps().with(|steps| of(&along_steps(steps))),
         Along::Layers(kind) => {
             let edited = state.results.settings().with(|settings| settings.plan.edits_weights());
@@ -39,7 +43,7 @@ pub(super) fn Theorems() -> impl IntoView {
                     .results
                     .variants()
                     .with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line)),
-                Along::Layers(_) => own,
+                Along::DenseText | Along::Layers(_) => own,
             }
         })
     };
@@ -48,18 +52,20 @@ pub(super) fn Theorems() -> impl IntoView {
         along.set(match event_target_value(&event).as_str() {
             "attention" => Along::Layers(SublayerKind::Attention),
             "mlp" => Along::Layers(SublayerKind::Mlp),
-            _ => Along::Steps,
+            "own" => Along::Steps,
+            _ => Along::DenseText,
         });
     };
     let tokens = Signal::derive(move || state.results.damage().with(|tokens| damage(tokens)));
     view! {
         <p class="lead">
-            "Solid: measured. Dashed: the second-order estimate from Δz. They lie on each other while Δz is small; where they part by more than half, the place is shaded."
+            "How well do the paper's estimates hold here? Solid: measured. Dashed: the second-order estimate from Δz. They lie on each other while Δz is small; where they part by more than half, the place is shaded."
         </p>
         <label class="options">
             "Along "
             <select id="theorems-along" on:change=choose>
-                <option value="steps">"the generated tokens"</option>
+                <option value="dense">"the dense text, which both models read"</option>
+                <option value="own">"the texts that each model writes"</option>
                 <option value="attention">"the layers: each attention sublayer alone"</option>
                 <option value="mlp">"the layers: each MLP sublayer alone"</option>
             </select>

@@ -118,23 +118,31 @@ pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], s
     rows
 }
 
-/// The total scores in words.
-pub fn summary(scores: &[TopicScore]) -> Option<String> {
+/// The total scores in words, with what guessing would give.
+///
+/// * `questions` — all questions; as long as some are not answered, the sentence says so.
+pub fn summary(scores: &[TopicScore], questions: &[Question]) -> Option<String> {
     let all = scores.last().filter(|all| all.dense.of > 0)?;
+    let chance: f64 = questions.iter().map(|question| 1.0 / question.choices.len().max(1) as f64).sum();
+    let asked = match all.dense.of {
+        of if of < questions.len() => format!("So far, {of} of {} questions: ", questions.len()),
+        _ => String::new(),
+    };
     let (low, high) = all.pruned.interval();
     let repaired = match all.repaired.of {
         0 => String::new(),
         of => format!(" Repaired {} of {of}.", all.repaired.right),
     };
     Some(format!(
-        "Dense {} of {}, pruned {} of {} right (95 % interval {:.0} to {:.0} %); the same choice on {}.{repaired}",
+        "{asked}Dense {} of {}, pruned {} of {} right (95 % interval {:.0} to {:.0} %); the same choice on {}.{repaired} Guessing would give {:.0} %.",
         all.dense.right,
         all.dense.of,
         all.pruned.right,
         all.pruned.of,
         100.0 * low,
         100.0 * high,
-        all.agreement.right
+        all.agreement.right,
+        100.0 * chance / questions.len().max(1) as f64,
     ))
 }
 
@@ -170,17 +178,23 @@ mod tests {
         let scores = super::scores(&results, &questions, Scoring::Letter);
         assert_eq!(scores.len(), 3);
         assert_eq!((scores[2].dense.right, scores[2].pruned.right, scores[2].agreement.right), (2, 1, 1));
-        assert!(summary(&scores).unwrap().contains("pruned 1 of 2"));
+        let told = summary(&scores, &questions).unwrap();
+        assert!(
+            told.starts_with("Dense 2 of 2, pruned 1 of 2") && told.ends_with("Guessing would give 50 %."),
+            "{told}"
+        );
+        let more = [questions.clone(), questions.clone()].concat();
+        assert!(summary(&scores, &more).unwrap().starts_with("So far, 2 of 4 questions: Dense 2 of 2"));
         assert!(options(&results[&1], &questions[1]).sentence.contains("dense chooses b, pruned a"));
         let cloze = super::scores(&results, &questions, Scoring::Cloze);
         assert_eq!((cloze[2].dense.right, cloze[2].agreement.right), (1, 2));
-        assert_eq!(summary(&[]), None);
+        assert_eq!(summary(&[], &questions), None);
         let mut repaired = results.clone();
         for result in repaired.values_mut() {
             result.repaired = Some(result.dense.clone());
         }
         let scores = super::scores(&repaired, &questions, Scoring::Letter);
-        assert!(summary(&scores).unwrap().ends_with("Repaired 2 of 2."));
+        assert!(summary(&scores, &questions).unwrap().contains("Repaired 2 of 2."));
         let figure = options(&repaired[&1], &questions[1]);
         let Chart::Bars(chart) = &figure.chart else { panic!("bars") };
         assert_eq!(chart.rows[1].values.iter().map(|x| *x as f32).collect::<Vec<_>>(), [0.7, 0.4, 0.7]);

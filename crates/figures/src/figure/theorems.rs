@@ -59,6 +59,12 @@ pub fn along_steps(steps: &[GenerationStep]) -> Places<'_> {
     Places { x_label: "generated token", at }
 }
 
+/// Generation steps as the axis, with both models on the dense text, so that they differ by the plan alone.
+pub fn along_dense_text(fixed: &[Metrics]) -> Places<'_> {
+    let at = fixed.iter().enumerate().map(|(step, metrics)| (step as f64, metrics)).collect();
+    Places { x_label: "token of the dense text", at }
+}
+
 /// Layers as the axis: each sublayer alone, at the end of the prompt.
 pub fn along_layers(layers: &BTreeMap<usize, Vec<LayerTransition>>, kind: SublayerKind) -> Places<'_> {
     let first = layers.get(&0).map_or(&[][..], Vec::as_slice);

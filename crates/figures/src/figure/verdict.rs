@@ -9,6 +9,11 @@ const CLOSE: f32 = 0.9;
 /// Least similarity at which probabilities are called close.
 const CLOSE_PROBABILITIES: f32 = 0.8;
 
+/// The angle between two vectors by their cosine, in words; `None` if it is not known.
+pub fn angle(cosine: f32) -> Option<String> {
+    cosine.is_finite().then(|| format!("an angle of {:.0}°", cosine.clamp(-1.0, 1.0).acos().to_degrees()))
+}
+
 /// A token's place in words, for the middle of a sentence: "the first token", "token 6".
 fn place(step: usize) -> String {
     if step == 0 { "the first token".into() } else { format!("token {}", step + 1) }
@@ -47,6 +52,14 @@ pub fn repaired(pruned: &Metrics, repaired: &Metrics, step: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn angles_are_angles() {
+        assert_eq!(angle(0.5).unwrap(), "an angle of 60°");
+        assert_eq!(angle(1.000_001).unwrap(), "an angle of 0°");
+        assert_eq!(angle(-1.0).unwrap(), "an angle of 180°");
+        assert_eq!(angle(f32::NAN), None);
+    }
 
     #[test]
     fn each_sentence_is_true_of_its_numbers() {

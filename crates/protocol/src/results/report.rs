@@ -10,6 +10,9 @@ use crate::model::{DecoderConfig, SublayerKind};
 use crate::prune::{Importance, StoredBytes};
 use crate::settings::Settings;
 
+/// The name of the default model.
+pub const DEFAULT_MODEL_NAME: &str = "SmolLM2-135M-Instruct";
+
 /// The model that a result is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
@@ -37,6 +40,14 @@ pub struct ModelInfo {
     /// The second model, which plans apply to, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OtherModel>,
+}
+
+impl ModelInfo {
+    /// Its name for people: the default model's, that of its .gguf file, or what its metadata says.
+    pub fn shown_name(&self) -> &str {
+        let file = self.source.rsplit(['/', '\\']).next().and_then(|file| file.strip_suffix(".gguf"));
+        if self.source.is_empty() { DEFAULT_MODEL_NAME } else { file.unwrap_or(&self.config.name) }
+    }
 }
 
 /// A second model, compared with the first.

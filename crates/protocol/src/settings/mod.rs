@@ -270,6 +270,12 @@ impl Settings {
         Self { run: RunSettings { prompt: EXAMPLE_PROMPT.into(), plan, ..RunSettings::default() }, ..Self::default() }
     }
 
+    /// Leaves out what a model does not have: sublayers of later layers, and a chat template.
+    pub fn fit(&mut self, layers: usize, has_chat_template: bool) {
+        self.run.plan = self.run.plan.within(layers).0;
+        self.run.chat &= has_chat_template;
+    }
+
     /// The work that a change from the settings `before` to these requires.
     pub fn change_from(&self, before: &Self) -> Change {
         if self.models != before.models {
