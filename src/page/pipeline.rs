@@ -249,8 +249,8 @@ fn ChosenToken() -> impl IntoView {
     };
     view! {
         <div class="chosen-token">
-            <label for="token"><Term term="deciding">"Token "</Term><b id="token-number">{move || step.get() + 1}</b></label>
-            <input id="token" type="range" min="1" step="1" max=move || count.get().max(1).to_string() prop:value=move || (step.get() + 1).to_string()
+            <label for="chosen-token"><Term term="deciding">"Token "</Term><b id="token-number">{move || step.get() + 1}</b></label>
+            <input id="chosen-token" type="range" min="1" step="1" max=move || count.get().max(1).to_string() prop:value=move || (step.get() + 1).to_string()
                 disabled=move || count.get() < 2 on:input=slide aria-valuetext=move || format!("token {}, {}{}", step.get() + 1, context(), what())/>
             <span id="token-context">{context}{what}</span>
             <Show when=chosen>

@@ -21,6 +21,8 @@ for (const [name, viewport] of [["wide", { width: 1366, height: 768 }], ["phone"
         await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(width <= viewport.width, `${view}: the page is ${width} pixels wide`);
+        const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map(({ id }) => id));
+        assert.deepEqual(ids.filter((id, at) => ids.indexOf(id) !== at), [], "every id is there once");
         const { violations } = await page.evaluate(() => window.axe.run());
         assert.deepEqual(violations.map((one) => `${view}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")} ${one.nodes[0].failureSummary}`), []);
       }

@@ -50,7 +50,7 @@ test("the numbers are those of the deciding token, until another is chosen along
   assert.match(await page.textContent("#next-token"), /dense .*cold.*pruned .*hot/s);
   await page.click("#tab-tokens");
   assert.match(await page.textContent("#chart-tokens .sentence"), /“ cold” goes from 51\.\d to 8\.\d %/);
-  await page.fill("#token", "1");
+  await page.fill("#chosen-token", "1");
   await shows(1, [0.935, 0.995, 0.82], /^At the first token hidden state and logits stay close/);
   assert.equal(new URL(page.url()).searchParams.get("token"), "1");
   assert.match(await page.textContent("#chart-tokens .sentence"), /“The” goes from/);

@@ -8,7 +8,7 @@ use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::theorems::{
     Estimate, Places, along_dense_text, along_layers, along_steps, damage, estimate, parts,
 };
-use prunescope_figures::figure::{Figure, of_variant, overlaid};
+use prunescope_figures::figure::{Figure, of_variant, of_variant_on_dense_text, overlaid};
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::VariantResult;
 
@@ -37,14 +37,14 @@ pub(super) fn Theorems() -> impl IntoView {
     let estimated = move |which: Estimate| {
         Signal::derive(move || {
             let own = at_places(&|places| estimate(places, which));
-            let line = |variant: &VariantResult| of_variant(variant, which.measured());
-            match along.get() {
-                Along::Steps => state
-                    .results
-                    .variants()
-                    .with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line)),
-                Along::DenseText | Along::Layers(_) => own,
-            }
+            let points = match along.get() {
+                Along::DenseText => of_variant_on_dense_text,
+                Along::Steps => of_variant,
+                Along::Layers(_) => return own,
+            };
+            let line = |variant: &VariantResult| points(variant, which.measured());
+            let variants = state.results.variants();
+            variants.with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line))
         })
     };
     let turned = Signal::derive(move || at_places(&parts));

@@ -74,6 +74,11 @@ pub fn of_variant(variant: &VariantResult, pick: Pick) -> Vec<(f64, f64)> {
     over_steps(&variant.generation.steps, pick)
 }
 
+/// One metric of a variant over the dense model's text (teacher-forced).
+pub fn of_variant_on_dense_text(variant: &VariantResult, pick: Pick) -> Vec<(f64, f64)> {
+    variant.generation.fixed_trajectory.iter().enumerate().map(|(step, metrics)| (step as f64, pick(metrics))).collect()
+}
+
 /// Mean of the finite values.
 fn mean(points: &[(f64, f64)]) -> Option<f64> {
     let values: Vec<f64> = points.iter().map(|(_, y)| *y).filter(|y| y.is_finite()).collect();

@@ -43,10 +43,9 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    /// Its name for people: the default model's, that of its .gguf file, or what its metadata says.
+    /// Its name for people: what its metadata says, except for the default model, whose metadata names a training run.
     pub fn shown_name(&self) -> &str {
-        let file = self.source.rsplit(['/', '\\']).next().and_then(|file| file.strip_suffix(".gguf"));
-        if self.source.is_empty() { DEFAULT_MODEL_NAME } else { file.unwrap_or(&self.config.name) }
+        if self.source.is_empty() { DEFAULT_MODEL_NAME } else { &self.config.name }
     }
 }
 
