@@ -123,9 +123,10 @@ impl AppState {
         let settings = self.settings.get_untracked();
         let run = self.newest_run.get_untracked();
         let shown = self.traces.with_value(|traces| {
-            let found = |known: &'_ ShownTrace| known.trace.find(&settings.models, &settings.run).is_some();
-            let ShownTrace { trace, .. } = traces.iter().find(|known| found(known))?;
-            let found = trace.find(&settings.models, &settings.run)?;
+            let mut answers = traces
+                .iter()
+                .filter_map(|ShownTrace { trace, .. }| Some((trace, trace.find(&settings.models, &settings.run)?)));
+            let (trace, found) = answers.next()?;
             let mut results = RunResults::default();
             for event in found.events.iter().chain(trace.importance()) {
                 results.apply(run, &settings.run, event.clone());

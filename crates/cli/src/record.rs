@@ -28,7 +28,6 @@ pub(crate) async fn record<C: Compute>(
     neighbours: bool,
     also: &[FurtherRun],
 ) -> Result<Trace, ExperimentError> {
-    let control = Control::unstoppable();
     let (run, report) = recorded_run(session, settings, measure).await?;
     let importance = report.importance.unwrap_or_default();
     let mut runs = vec![run];
@@ -39,19 +38,14 @@ pub(crate) async fn record<C: Compute>(
             eprint!("\rNeighbouring plans: {at} of {}          ", plans.len());
             let mut settings = settings.clone();
             settings.run.plan = plan.clone();
-            let mut events = vec![];
-            let mut tell = |event: RunEvent| events.push(event);
-            session.run(&settings.run, &control, &mut tell).await?;
             // Whether the full map is better, by which the page's Repair button goes; and what each switch of the dense model does.
             let further: &[_] = match plan.repair {
                 Some(Repair::Scale) => &[Measurement::OwnAnswers, Measurement::FullRepair],
                 None if plan.is_dense() => &[Measurement::Switches],
                 _ => &[],
             };
-            for what in further {
-                session.measure(&settings.run, &settings.measure, *what, &control, &mut tell).await?;
-            }
-            runs.push(RecordedRun { settings, events: in_short(events) });
+            let (run, _) = recorded_run(session, &settings, further).await?;
+            runs.push(RecordedRun { events: in_short(run.events), ..run });
         }
     }
     for further in also {
@@ -123,14 +117,8 @@ fn plans_around(plan: &PruningPlan, layers: usize, importance: &Importance) -> V
 /// Of a neighbouring run's events those that its numbers and its texts need. Of the comparisons over the texts only those at the tokens where
 /// the pruned and the repaired text part from the dense one are kept.
 fn in_short(events: Vec<RunEvent>) -> Vec<RunEvent> {
-    let ids = |step: &GenerationStep| {
-        let id = |token: &Option<TokenText>| token.as_ref().map(|token| token.id);
-        (id(&step.dense), id(&step.pruned))
-    };
-    let parting = |step: &GenerationStep| {
-        let (dense, other) = ids(step);
-        (dense != other).then_some(step.step)
-    };
+    let id = |token: &Option<TokenText>| token.as_ref().map(|token| token.id);
+    let parting = |step: &GenerationStep| (id(&step.dense) != id(&step.pruned)).then_some(step.step);
     let steps = |of: fn(&RunEvent) -> Option<&GenerationStep>| events.iter().filter_map(of).find_map(parting);
     let parts = [
         steps(|event| if let RunEvent::Step { step } = event { Some(step) } else { None }),

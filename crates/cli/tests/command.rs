@@ -191,26 +191,16 @@ fn the_recorded_example_is_what_the_program_finds() {
     assert_eq!(known.runs[0].settings, Settings::example());
     assert!(names[0].contains(&"choice") && names[0].contains(&"retrieval") && names.len() > 60);
     let path = std::env::temp_dir().join(format!("prunescope-example-{}.json", std::process::id()));
+    let record_again = |options: &[&str]| {
+        let common = ["record", "--model", model.to_str().unwrap(), "--link", "", "--out", path.to_str().unwrap()];
+        let output = prunescope(&[&common, options].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        recorded(&path).0
+    };
     for at in (0..known.runs.len()).step_by(20) {
         let run = &known.runs[at];
         let drop = run.settings.run.plan.drop.to_string();
-        let arguments = [
-            "record",
-            "--model",
-            model.to_str().unwrap(),
-            "--link",
-            "",
-            "--chat",
-            "--prompt",
-            &run.settings.run.prompt,
-            "--drop",
-            &drop,
-            "--out",
-            path.to_str().unwrap(),
-        ];
-        let output = prunescope(&arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let (again, _) = recorded(&path);
+        let again = record_again(&["--chat", "--prompt", &run.settings.run.prompt, "--drop", &drop]);
         holds_to(run, &again.runs[0]);
     }
     // The story's runs.
@@ -219,22 +209,7 @@ fn the_recorded_example_is_what_the_program_finds() {
     for (run, names) in known.runs.iter().zip(&names) {
         let measured = if names.contains(&"variant") { "#compare" } else { "" };
         let also = format!("{}{measured}", link::to_query(&run.settings));
-        let arguments = [
-            "record",
-            "--model",
-            model.to_str().unwrap(),
-            "--link",
-            "",
-            "--tokens",
-            "1",
-            "--also",
-            &also,
-            "--out",
-            path.to_str().unwrap(),
-        ];
-        let output = prunescope(&arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        holds_to(run, &recorded(&path).0.runs[1]);
+        holds_to(run, &record_again(&["--tokens", "1", "--also", &also]).runs[1]);
     }
     std::fs::remove_file(&path).unwrap();
 }
