@@ -13,7 +13,7 @@ export HOST PORT MODEL
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
-.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots gallery traces
+.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots gallery traces schema
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,10 +35,10 @@ dist/index.html: $(SITE_SOURCES) | model
 test: test-scripts test-native test-page test-kernels ## Run every test
 
 build-tests: ## Compile the native tests
-	cargo test --release --workspace $(WITH_GPU) --no-run
+	cargo test --profile tests --workspace $(WITH_GPU) --no-run
 
 test-native: model reference ## Run the engine's tests: unit, property, parity, the paper's table
-	cargo test --release --workspace $(WITH_GPU) -- --skip on_a_gpu
+	cargo test --profile tests --workspace $(WITH_GPU) -- --skip on_a_gpu
 
 test-scripts: ## Run the tests of the site's own scripts, in node
 	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
@@ -58,8 +58,8 @@ test-kernels: model reference ## Hold the GPU's path to the CPU's and the refere
 test-webgpu: build ## Check the paper's first rows on a real GPU, in Chromium and natively on Vulkan
 	@scripts/setup-chromium.sh
 	WEBGPU=real node --test --test-reporter=spec tests/e2e/webgpu/real.mjs
-	cargo test --release -p prunescope-gpu --no-default-features --features vulkan
-	cargo test --release -p prunescope-engine --features vulkan --lib --test engine -- on_a_gpu
+	cargo test --profile tests -p prunescope-gpu --no-default-features --features vulkan
+	cargo test --profile tests -p prunescope-engine --features vulkan --lib --test engine -- on_a_gpu
 
 # Options of the bench, such as BENCH="--quick --alone"; tests/bench/run.mjs lists them.
 BENCH ?=
@@ -81,6 +81,9 @@ traces: model ## Record the runs that the page shows before a model is loaded
 	$(TRACED) --drop m16,m17 --also "$(HOT)&drop=b13,b14,b17,b25&analysis=2" \
 		--also "prompt=What+is+the+capital+of+Japan%3F&drop=&tokens=16&compare=8+bits*rtn8-g64&compare=half+removed*wanda-0.5&compare=2+of+4+removed*wanda-2:4#compare" \
 		--out public/traces/story.json
+
+schema: ## Write the JSON Schema of traces anew, which the site publishes; a test compares
+	cargo run --release -p prunescope-cli -- schema >public/trace.schema.json
 
 screenshots: build ## Take the README's pictures anew
 	@scripts/setup-chromium.sh
@@ -104,13 +107,15 @@ lint-source: ## Check formatting and walls between crates, which compiles nothin
 clippy: clippy-native clippy-site ## Check lints, natively and for each of the three programs in the browser
 
 clippy-native:
-	cargo clippy --workspace --release --all-targets -- -D warnings
-	cargo clippy --workspace --release --all-targets $(WITH_GPU) -- -D warnings
+	cargo clippy --workspace --profile tests --all-targets -- -D warnings
+	cargo clippy --workspace --profile tests --all-targets $(WITH_GPU) -- -D warnings
 
+# With what the site's build has compiled of the dependencies.
+CHECK := RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/check-with-clippy.sh scripts/with-wasm.sh cargo build --target wasm32-unknown-unknown
 clippy-site:
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope --lib --bin page -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --lib --bin worker -- -D warnings
-	@scripts/with-wasm.sh cargo clippy --release --target wasm32-unknown-unknown -p prunescope-worker --features webgpu --lib --bin worker_webgpu -- -D warnings
+	@$(CHECK) --profile small -p prunescope --lib --bin page
+	@$(CHECK) --profile web -p prunescope-worker --lib --bin worker
+	@$(CHECK) --profile small -p prunescope-worker --features webgpu --lib --bin worker_webgpu
 
 audit: ## Check licences, sources and known vulnerabilities of all dependencies; fails where it could not look
 	@scripts/audit.sh

@@ -49,8 +49,8 @@ pub struct RunResults {
     pub layers: BTreeMap<usize, Vec<LayerTransition>>,
     /// The same, where each sublayer alone has the plan's pruned weights.
     pub edited_layers: BTreeMap<usize, Vec<LayerTransition>>,
-    /// The tokens whose Δz contributes most to the weighted variances after the prompt.
-    pub damage: Vec<TokenWeight>,
+    /// The tokens whose Δz contributes most to the weighted variances, by step of the texts.
+    pub damage: BTreeMap<usize, Vec<TokenWeight>>,
     /// What the plan did to the weights of each matrix.
     pub weights: WeightReport,
     /// The complete report, once the run is done.
@@ -201,8 +201,8 @@ impl RunResults {
                 self.weights = *weights;
                 Changed::Weights
             }
-            RunEvent::Damage { tokens } => {
-                self.damage = tokens;
+            RunEvent::Damage { step, tokens } => {
+                self.damage.insert(step, tokens);
                 Changed::Damage
             }
             RunEvent::Quality { quality } => {
@@ -310,7 +310,9 @@ impl RunResults {
                 tell(Some(RunEvent::Layers { step: *step, edited, layers: layers.clone() }))
             });
         }
-        tell(Some(RunEvent::Damage { tokens: self.damage.clone() }));
+        for (step, tokens) in &self.damage {
+            tell(Some(RunEvent::Damage { step: *step, tokens: tokens.clone() }));
+        }
         tell(Some(RunEvent::Weights { weights: Box::new(self.weights.clone()) }));
         if let Some((repair, next_token)) = self.repair.clone().zip(self.repaired_next_token.clone()) {
             tell(Some(RunEvent::RepairedNextToken {

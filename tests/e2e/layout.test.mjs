@@ -18,8 +18,11 @@ const widths = (embed) => Array.from({ length: 57 }, (_, at) => 280 + 20 * at).f
 const link = (rest = "") => `${server.site}?model=${server.origin}/fixtures/deep.gguf&backend=cpu&tokens=4&sample=1&prompt=Donaudampfschifffahrtsgesellschaft+${"x".repeat(60)}`
   + `&drop=a1,m2,b40,a79&sparse=magnitude-0.5&quant=awq4-g64&on=mlp&layers=4-70&compare=${"An+unbroken+name".replaceAll("+", "")}ForAPlan*a1,a2,a3_wanda-0.5_on-mlp_layers-4-20&compare=Two*awq4-g64&compare=Three*m3${rest}`;
 
-/** Lists elements and texts that overflow or overlap. Runs in the page. */
-function misplaced() {
+/**
+ * Lists elements and texts that overflow or overlap: everywhere, or in what is open of the views, for what is around them is the same in
+ * each. Runs in the page.
+ */
+function misplaced(everywhere) {
   const TOLERANCE = 1.5;
   const found = new Set();
   const name = (element) => {
@@ -37,7 +40,8 @@ function misplaced() {
   };
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > window.innerWidth) found.add(`the page is ${document.documentElement.scrollWidth} wide`);
-  const all = [...document.body.querySelectorAll("*")].filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("svg, select, noscript"));
+  const around = document.querySelector(everywhere ? "body" : "#view").parentElement;
+  const all = [...around.querySelectorAll("*")].filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("svg, select, noscript"));
   for (const element of all) {
     const box = element.getBoundingClientRect();
     if (!box.width || !box.height) continue;
@@ -97,10 +101,10 @@ async function resize(page, width) {
 }
 
 /** Records the faults at each width. */
-async function look(page, what, faults, widths) {
+async function look(page, what, faults, widths, everywhere) {
   for (const width of widths) {
     await resize(page, width);
-    for (const fault of await page.evaluate(misplaced)) faults.set(fault, [...(faults.get(fault) ?? []), `${what} ${width}`]);
+    for (const fault of await page.evaluate(misplaced, everywhere)) faults.set(fault, [...(faults.get(fault) ?? []), `${what} ${width}`]);
   }
 }
 
@@ -143,7 +147,7 @@ for (const embed of [false, true]) {
         await page.waitForFunction(() => document.querySelector("#stop").disabled);
       }
       await crowd(page);
-      await look(page, view, faults, widths(embed));
+      await look(page, view, faults, widths(embed), view === VIEWS[0]);
     }
     none(faults);
     await page.context().close();

@@ -3,6 +3,7 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
+import Ajv from "ajv/dist/2020.js";
 import { ROOT, sitePath } from "./server.mjs";
 import { finished, open, stage } from "./browser.mjs";
 
@@ -115,6 +116,32 @@ test("what is no trace, damaged, missing or elsewhere is named, and the page goe
     await close(page);
   }
   server.faults.clear();
+});
+
+test("the traces of the site and a saved one are what the published schema says, and a damaged one is not", async () => {
+  const schema = JSON.parse(fs.readFileSync(path.join(ROOT, "dist/trace.schema.json"), "utf8"));
+  // It names the numbers' formats as Rust does, and keeps words of the sources.
+  const isTrace = new Ajv({ strict: false, validateFormats: false }).compile(schema);
+  const says = (trace) => isTrace(trace) || JSON.stringify(isTrace.errors.slice(0, 3));
+  for (const name of ["example", "story"]) {
+    assert.equal(says(JSON.parse(fs.readFileSync(path.join(ROOT, `public/traces/${name}.json`), "utf8"))), true, name);
+  }
+  // Retrieval and weights that are not finite, whose numbers are texts.
+  const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=3&drop=m1&sparse=wanda-0.5&repair=scale&view=retrieval`);
+  await finished(page);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-trace")]);
+  const saved = JSON.parse(fs.readFileSync(await download.path(), "utf8"));
+  assert.equal(says(saved), true);
+  const compared = saved.runs[0].events.find(({ type }) => type === "next_token").compared;
+  compared.cos_h = "NaN";
+  assert.equal(says(saved), true, "a number that is not finite is a text");
+  for (const damage of [() => (compared.cos_h = "many"), () => delete saved.model, () => (saved.prunescope_trace = 2)]) {
+    const before = structuredClone(saved);
+    damage();
+    assert.equal(isTrace(saved), false);
+    Object.assign(saved, before);
+  }
+  await close(page);
 });
 
 test("a saved trace is opened again as a file, plain or compressed", async () => {

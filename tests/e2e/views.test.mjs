@@ -123,11 +123,14 @@ test("token by token: four figures with live numbers", async () => {
 });
 
 test("theorems: truth and estimate over steps and over layers, and the tokens behind them", async () => {
-  const page = await view("drop=a1,m2&view=theorems");
+  const page = await view("drop=a1,m2&view=theorems&token=1");
   for (const id of ["chart-theorem3", "chart-theorem2", "chart-theorem1-z", "chart-theorem1-h"]) assert.match(await drawn(page, id), /estimate/);
   assert.match(await drawn(page, "chart-parts"), /orthogonal part/);
   const report = await results(page);
-  assert.match(await drawn(page, "chart-damage"), new RegExp(`p = ${report.damage[0].p.toFixed(3)}`));
+  assert.match(await drawn(page, "chart-damage"), new RegExp(`^At token 1 .*p = ${report.damage[0].p.toFixed(3)}`));
+  // It is that of the token chosen along the text.
+  await page.locator("#chosen-token").fill("2");
+  await page.waitForFunction(() => document.querySelector("#chart-damage .sentence")?.textContent.startsWith("At token 2 "));
   await page.selectOption("#theorems-along", "mlp");
   await page.locator("#chart-theorem3 canvas").focus();
   await page.keyboard.press("ArrowRight");

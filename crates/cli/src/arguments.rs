@@ -40,6 +40,15 @@ MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hug
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Compute(Box<Computation>),
+    /// Print the JSON Schema of what `record` writes.
+    Schema,
+}
+
+/// What the engine computes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Computation {
     /// Compare the dense and the pruned model at a prompt and over the texts they write; print the page's JSON.
     Report(Experiment),
     /// Run a measurement and print its results, one JSON object a line.
@@ -337,10 +346,12 @@ mod tests {
 
     fn settings(arguments: &str) -> Result<Settings, Error> {
         let arguments = format!("prunescope report --model x.gguf {arguments}");
-        match Arguments::try_parse_from(arguments.split_whitespace()).unwrap().command {
-            Command::Report(experiment) => experiment.settings("a1,m2_wanda-0.3".parse().unwrap()),
-            Command::Measure { .. } | Command::Record { .. } => unreachable!("a report was asked for"),
-        }
+        let Command::Compute(computation) = Arguments::try_parse_from(arguments.split_whitespace()).unwrap().command
+        else {
+            panic!("the engine was asked for");
+        };
+        let Computation::Report(experiment) = *computation else { panic!("a report was asked for") };
+        experiment.settings("a1,m2_wanda-0.3".parse().unwrap())
     }
 
     #[test]

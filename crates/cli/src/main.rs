@@ -26,8 +26,9 @@ use prunescope_protocol::prune::{PlanFile, PruningPlan, plan_file};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks;
+use prunescope_protocol::trace::Trace;
 
-use arguments::{Arguments, BackendName, Command, Experiment};
+use arguments::{Arguments, BackendName, Command, Computation, Experiment};
 use error::Error;
 
 fn main() -> ExitCode {
@@ -41,32 +42,43 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<(), Error> {
-    let (Command::Report(experiment) | Command::Measure { experiment, .. } | Command::Record { experiment, .. }) =
-        command;
+    match command {
+        Command::Compute(computation) => compute(computation),
+        Command::Schema => {
+            println!("{}", serde_json::to_string_pretty(&Trace::schema())?);
+            Ok(())
+        }
+    }
+}
+
+fn compute(computation: &Computation) -> Result<(), Error> {
+    let (Computation::Report(experiment)
+    | Computation::Measure { experiment, .. }
+    | Computation::Record { experiment, .. }) = computation;
     match experiment.backend {
         BackendName::Cpu => {
             threads::start_helpers(&POOL, experiment.threads());
-            run_on(Cpu, command)
+            run_on(Cpu, computation)
         }
         #[cfg(any(feature = "vulkan", feature = "webgpu"))]
         BackendName::Gpu => {
             let device = burn::tensor::Device::wgpu_options().init();
-            run_on(Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?), command)
+            run_on(Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?), computation)
         }
         #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
         BackendName::Gpu => Err(Error::BuiltWithoutGpu),
     }
 }
 
-fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
-    match command {
-        Command::Report(experiment) => {
+fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error> {
+    match computation {
+        Computation::Report(experiment) => {
             let (mut session, settings) = begin(compute, experiment)?;
             let found = block_on(session.run(&settings.run, &Control::unstoppable(), &mut |_| {}))?;
             found.not_finite.iter().for_each(|place| eprintln!("{place}"));
             println!("{}", serde_json::to_string_pretty(&Report { settings, found })?);
         }
-        Command::Measure { what, experiment } => {
+        Computation::Measure { what, experiment } => {
             let what = Measurement::from(*what);
             let (mut session, settings) = begin(compute, experiment)?;
             // Progress goes to standard error, results to standard output as they come.
@@ -76,7 +88,7 @@ fn run_on<C: Compute>(compute: C, command: &Command) -> Result<(), Error> {
             };
             block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
         }
-        Command::Record { measure, neighbours, also, out, link, experiment } => {
+        Computation::Record { measure, neighbours, also, out, link, experiment } => {
             let (mut session, mut settings) = begin(compute, experiment)?;
             settings.models.model = link.clone().unwrap_or_else(|| experiment.model.to_string_lossy().into_owned());
             let what: Vec<Measurement> = measure.iter().copied().map(Measurement::from).collect();

@@ -71,6 +71,7 @@ async fn recorded_run<C: Compute>(
         }
     };
     let report = session.run(&settings.run, &control, &mut tell).await?;
+    session.measure_damage_along(&settings.run, &control, &mut tell).await?;
     for what in measure {
         session.measure(&settings.run, &settings.measure, *what, &control, &mut tell).await?;
     }

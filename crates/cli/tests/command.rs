@@ -144,6 +144,13 @@ fn a_trace_holds_the_run_its_measurements_and_the_plans_around() {
     assert!(trace.find(&settings.models, &settings.run).is_some());
 }
 
+#[test]
+fn the_published_schema_is_that_of_this_program() {
+    let published = include_str!("../../../public/trace.schema.json");
+    let output = prunescope(&["schema"]);
+    assert!(String::from_utf8_lossy(&output.stdout) == published, "run `make schema`");
+}
+
 /// Whether two JSON values are the same, with floats to 1e-3 of the larger, or 1e-5.
 fn agree(a: &Value, b: &Value) -> bool {
     match (a, b) {

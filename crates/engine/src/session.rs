@@ -566,8 +566,8 @@ impl<C: Compute> Session<C> {
         for (step, layers) in self.layers.get(&analysis).into_iter().flat_map(|known| known.range(..settings.tokens)) {
             reporter.tell(RunEvent::Layers { step: *step, edited: false, layers: layers.clone() });
         }
-        let damage = token_contributions(dense, pruned, temperature, &self.model.tokenizer).await?;
-        reporter.tell(RunEvent::Damage { tokens: damage.clone() });
+        let damage = token_contributions(dense, pruned, 0, temperature, &self.model.tokenizer).await?;
+        reporter.tell(RunEvent::Damage { step: 0, tokens: damage.clone() });
         let before = (dense.steps.len(), pruned.positions_read());
         let tell = &mut *reporter.tell;
         let generation = write_texts(&self.model, dense, pruned, settings, control, &mut |part| match part {
@@ -747,6 +747,29 @@ impl<C: Compute> Session<C> {
                 let layers = edited_transitions(decoder, stream, &outputs, step, temperature, control).await?;
                 tell(RunEvent::Layers { step, edited: true, layers });
             }
+        }
+        Ok(())
+    }
+
+    /// Tells at every further step of a run's texts which tokens' Δz does the damage; the run itself tells the first.
+    /// Does nothing if the run is not cached.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], or a failing device.
+    pub async fn measure_damage_along(
+        &self,
+        settings: &RunSettings,
+        control: &Control,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<(), ExperimentError> {
+        let key = self.dense_key(settings)?;
+        let pruned_key = (key.clone(), self.key(&settings.plan.unrepaired()));
+        let (Some(dense), Some(pruned)) = (self.dense.get(&key), self.pruned.get(&pruned_key)) else { return Ok(()) };
+        for step in 1..dense.steps.len().min(pruned.steps.len()).min(settings.tokens) {
+            control.checkpoint().await?;
+            let temperature = settings.analysis_temperature();
+            let tokens = token_contributions(dense, pruned, step, temperature, &self.model.tokenizer).await?;
+            tell(RunEvent::Damage { step, tokens });
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
 
 /// A request of the page to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
     /// Opens the device and loads one or two models. Sent once to a fresh worker.
@@ -76,6 +77,7 @@ pub enum Request {
 
 /// A model to load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelOrder {
     /// Its name in results; empty for the default model.
     pub source: String,
@@ -87,6 +89,7 @@ pub struct ModelOrder {
 
 /// Limit for the download of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Allowance {
     /// Most bytes from the network. If 0, only the requests that tell whether a kept model is still current.
     pub bytes: u64,
@@ -98,6 +101,7 @@ pub struct Allowance {
 
 /// How a download goes beyond its [`Allowance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Excess {
     /// The number of bytes that are still to be downloaded.
@@ -110,6 +114,7 @@ pub enum Excess {
 
 /// Where a model's files are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "at", rename_all = "snake_case")]
 pub enum ModelFiles {
     /// At an address: a GGUF file or a manifest.
@@ -135,6 +140,7 @@ pub enum ModelFiles {
 
 /// A file that the visitor picked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PickedFile {
     /// Its name.
     pub name: String,
@@ -146,6 +152,7 @@ pub struct PickedFile {
 
 /// A measurement besides the main run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "measure", rename_all = "snake_case")]
 pub enum Measurement {
     /// Each variant of the settings writes its text.
@@ -179,6 +186,7 @@ pub enum Measurement {
 
 /// Where the engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// CPU with SIMD.
@@ -199,6 +207,7 @@ impl Backend {
 
 /// Where the page wants the engine to compute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceChoice {
     /// The backend.
     pub backend: Backend,
@@ -214,6 +223,7 @@ pub struct DeviceChoice {
 
 /// What was running when something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Opening the device.
@@ -226,6 +236,7 @@ pub enum Stage {
 
 /// An event that the worker sends to the page, about itself or about a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum WorkerEvent {
     /// The worker listens; requests sent before this are lost.
@@ -329,6 +340,7 @@ pub enum WorkerEvent {
 ///
 /// Scripts of the page receive each by its name in snake case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RunEvent {
@@ -375,8 +387,11 @@ pub enum RunEvent {
         /// Every edited matrix.
         weights: Box<WeightReport>,
     },
-    /// The tokens whose Δz does the most damage after the prompt.
+    /// The tokens whose Δz does the most damage at one step of the texts.
     Damage {
+        /// The step; traces of earlier versions have the first only.
+        #[serde(default)]
+        step: usize,
         /// The largest share first.
         tokens: Vec<TokenWeight>,
     },

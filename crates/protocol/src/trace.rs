@@ -17,9 +17,11 @@ pub const KEY: &str = "prunescope_trace";
 
 /// A recorded run with its measurements, and runs of neighbouring plans.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trace {
     /// The version of this format, [`VERSION`].
     #[serde(rename = "prunescope_trace")]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
     pub version: u32,
     /// The version of the program that recorded it.
     pub program: String,
@@ -33,6 +35,7 @@ pub struct Trace {
 
 /// One recorded run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecordedRun {
     /// Its settings.
     pub settings: Settings,
@@ -65,6 +68,12 @@ pub enum TraceError {
 }
 
 impl Trace {
+    /// The JSON Schema of traces.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads a trace.
     ///
     /// # Errors

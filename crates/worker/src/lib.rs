@@ -185,7 +185,7 @@ async fn serve<C: Host>(
     }
 }
 
-/// Makes a run, then measures the band of its layer chart and works ahead. Does nothing if the run is
+/// Makes a run, then measures it at further steps and works ahead. Does nothing if the run is
 /// already superseded.
 async fn run_and_measure_more<C: Compute>(
     session: &mut Session<C>,
@@ -196,6 +196,7 @@ async fn run_and_measure_more<C: Compute>(
     control.checkpoint().await?;
     session.run(settings, control, &mut |event| tell_of_run(run, event)).await?;
     tell_usage();
+    session.measure_damage_along(settings, control, &mut |event| tell_of_run(run, event)).await?;
     session.measure_layer_band(settings, control, &mut |event| tell_of_run(run, event)).await?;
     session.work_ahead(settings, control, &mut |event| tell_of_run(run, event)).await
 }

@@ -56,7 +56,10 @@ pub(super) fn Theorems() -> impl IntoView {
             _ => Along::DenseText,
         });
     };
-    let tokens = Signal::derive(move || state.results.damage().with(|tokens| damage(tokens)));
+    let tokens = Signal::derive(move || {
+        let step = state.chosen_step.get();
+        state.results.damage().with(|damages| damages.get(&step).and_then(|tokens| damage(tokens, step)))
+    });
     view! {
         <p class="lead">
             "How well do the paper's estimates hold here? Solid: measured. Dashed: the second-order estimate from Δz. They lie on each other while Δz is small; where they part by more than half, the place is shaded."
@@ -76,7 +79,7 @@ pub(super) fn Theorems() -> impl IntoView {
             <ChartView id="chart-theorem1-z" title="Theorem 1 for the logits" figure=estimated(Estimate::Logits)/>
             <ChartView id="chart-theorem1-h" title="Theorem 1 for the hidden states" figure=estimated(Estimate::Hidden)/>
             <ChartView id="chart-parts" title="Parallel and orthogonal parts" figure=turned/>
-            <ChartView id="chart-damage" title="Which tokens' Δz does the damage, right after the prompt" figure=tokens height=330.0/>
+            <ChartView id="chart-damage" title="Which tokens' Δz does the damage at the chosen token" figure=tokens height=330.0/>
         </div>
     }
 }

@@ -54,7 +54,7 @@ static MESSAGES: LazyLock<Vec<Value>> = LazyLock::new(|| {
         json!({ "type": "too_big", "message": "m", "fits_in_eight_bits": true }),
         run(json!({ "type": "fixed_trajectory", "steps": [] })),
         run(json!({ "type": "working", "what": "w", "done": 1, "total": 2 })),
-        run(json!({ "type": "damage", "tokens": [] })),
+        run(json!({ "type": "damage", "step": 3, "tokens": [] })),
         run(json!({ "type": "judged", "advice": [] })),
         run(json!({ "type": "measured", "what": { "measure": "choice" } })),
         run(json!({ "type": "failed", "message": "m", "fatal": true })),

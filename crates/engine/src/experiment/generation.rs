@@ -425,17 +425,19 @@ pub(super) fn token_losses(logits: Tensor<2>, ids: &[u32]) -> Tensor<2> {
     log_softmax(logits, 1).gather(1, places).neg()
 }
 
-/// The `DAMAGE_TOKENS` tokens that contribute most to the weighted variances of Δz after the prompt (Theorems 2, 3).
+/// The `DAMAGE_TOKENS` tokens that contribute most to the weighted variances of Δz at a step that both texts have, each model after its own
+/// text (Theorems 2, 3).
 ///
 /// # Errors
 /// A failing device.
 pub async fn token_contributions<C: Compute>(
     dense: &DenseRun<C>,
     pruned: &PrunedRun<C>,
+    step: usize,
     temperature: f32,
     tokenizer: &ModelTokenizer,
 ) -> Result<Vec<TokenWeight>, ExperimentError> {
-    let both = [&dense.steps[0].spaces.logits, &pruned.steps[0].spaces.logits];
+    let both = [&dense.steps[step].spaces.logits, &pruned.steps[step].spaces.logits];
     let both = both.into_iter().fold(Transaction::default(), |all, logits| all.register(logits.clone()));
     let mut rows = vec![];
     for data in both.execute_async().await.map_err(ExperimentError::device)? {

@@ -139,8 +139,10 @@ pub fn parts(places: &Places<'_>) -> Option<Figure> {
     lines(series, places.x_label, "share of ‖x‖", vec![], sentence)
 }
 
-/// The tokens with the largest shares of the weighted variances of Δz.
-pub fn damage(tokens: &[TokenWeight]) -> Option<Figure> {
+/// The tokens with the largest shares of the weighted variances of Δz at one token of the texts.
+///
+/// * `step` — that token's step, from 0.
+pub fn damage(tokens: &[TokenWeight], step: usize) -> Option<Figure> {
     let first = tokens.first()?;
     let rows = tokens.iter().take(BARS).map(|token| BarRow {
         name: super::visible(&token.text),
@@ -149,7 +151,8 @@ pub fn damage(tokens: &[TokenWeight]) -> Option<Figure> {
     let rows: Vec<BarRow> = rows.collect();
     let share: f32 = tokens.iter().take(3).map(|token| token.share_p).sum();
     let sentence = format!(
-        "Three tokens of the whole vocabulary make {:.0} % of Var_p(Δz), and so of KL. The largest is “{}”: p = {:.3}, weight r = {:.3}, Δz = {:+.2} against the mean.",
+        "At token {} of the text, three tokens of the whole vocabulary make {:.0} % of Var_p(Δz), and so of KL. The largest is “{}”: p = {:.3}, weight r = {:.3}, Δz = {:+.2} against the mean.",
+        step + 1,
         100.0 * share,
         super::visible(&first.text),
         first.p,
@@ -209,8 +212,8 @@ mod tests {
             share_p,
             share_r: 0.1,
         };
-        let figure = damage(&[token("The", 0.6), token("La", 0.2), token("x", 0.1)]).unwrap();
+        let figure = damage(&[token("The", 0.6), token("La", 0.2), token("x", 0.1)], 6).unwrap();
         assert!(figure.sentence.contains("90 %") && figure.sentence.contains("“The”"), "{}", figure.sentence);
-        assert_eq!(damage(&[]), None);
+        assert_eq!(damage(&[], 0), None);
     }
 }

@@ -8,6 +8,7 @@ use super::matrix::Matrix;
 
 /// Shape and constants of a decoder. Source: GGUF specification, "LLM" keys; transformers' configuration classes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DecoderConfig {
     /// The model's own name.
     pub name: String,
@@ -58,6 +59,7 @@ impl Presence {
 
 /// The presence of parts that not every decoder has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OptionalParts {
     /// Biases of query, key and value.
     pub attention_bias: Presence,
@@ -71,6 +73,7 @@ pub struct OptionalParts {
 
 /// Rotary positions (Su et al., 2021).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rotary {
     /// Base frequency θ.
     pub base: f64,
@@ -86,6 +89,7 @@ pub struct Rotary {
 
 /// Scaling of rotary positions to a longer context. Source: transformers, `modeling_rope_utils.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RopeScaling {
     /// No scaling.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a decoder has a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// It always has the part; a missing tensor is an error.
@@ -20,6 +21,7 @@ pub enum Presence {
 
 /// A family of decoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// Llama, SmolLM2, TinyLlama. Source: Touvron et al., 2023.
@@ -47,6 +49,7 @@ pub enum Family {
 
 /// The MLP's activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// x / (1 + e⁻ˣ).

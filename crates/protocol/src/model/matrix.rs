@@ -6,6 +6,7 @@ use super::SublayerKind;
 
 /// One of the matrices of a block; families without a gate have six. Serialized by its name in GGUF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Matrix {
     /// W_q, `[heads · head_dim, hidden]`.
     #[serde(rename = "attn_q")]

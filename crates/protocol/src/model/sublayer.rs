@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which half of a block a sublayer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SublayerKind {
     /// Self-attention, the first sublayer of a block.
@@ -14,6 +15,7 @@ pub enum SublayerKind {
 
 /// One sublayer: `x ← x + f(x)` on the residual stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sublayer {
     /// The block it belongs to, counted from 0.
     pub layer: usize,

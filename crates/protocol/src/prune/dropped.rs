@@ -128,6 +128,17 @@ impl Serialize for DroppedSublayers {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for DroppedSublayers {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DroppedSublayers".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        String::json_schema(generator)
+    }
+}
+
 impl<'de> Deserialize<'de> for DroppedSublayers {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)

@@ -13,6 +13,7 @@ const STEP: f64 = 16.0;
 
 /// Memory of the matrices of all blocks. Norms, embedding and head are the same in every plan and not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Footprint {
     /// Bytes of the dense model's matrices in half precision.
     pub dense_bytes: u64,
@@ -43,6 +44,7 @@ impl Footprint {
 
 /// Bytes of the blocks' matrices as a model's files store them, by [`Sublayer::index`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoredBytes(Vec<u64>);
 
 impl StoredBytes {
@@ -67,6 +69,7 @@ impl StoredBytes {
 
 /// Memory of the matrices of all blocks under a plan against what the dense model's files store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileFootprint {
     /// Bytes of the dense model's matrices in its files; 0 if unknown.
     pub file_bytes: u64,

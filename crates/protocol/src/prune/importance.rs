@@ -26,6 +26,7 @@ pub const DEFAULT_CALIBRATION_TEXT: &str = include_str!("../../../../public/sets
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum ImportanceInput {
@@ -38,9 +39,11 @@ pub enum ImportanceInput {
 
 /// Importance of one sublayer or block.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SublayerImportance {
     /// 1 − cos of what [`ImportanceInput`] says, averaged over calibration tokens; 0 means no change of direction.
     #[serde(with = "crate::results::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::results::number::Number"))]
     pub importance: f32,
     /// Its rank among its kind; 0 is the least important, dropped first.
     pub rank: usize,
@@ -48,6 +51,7 @@ pub struct SublayerImportance {
 
 /// Importance of every attention sublayer, MLP sublayer and block of a model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Importance {
     /// What was compared.
     #[serde(default)]
@@ -64,6 +68,7 @@ pub struct Importance {
 
 /// The kind of parts that "drop the n least important" drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DropKind {
     /// Attention sublayers (the paper's Drop-nA).

@@ -43,6 +43,7 @@ pub const QUESTIONS: [&str; 32] = [
 
 /// A question with the answer of the dense model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnAnswer {
     /// The question.
     pub question: String,

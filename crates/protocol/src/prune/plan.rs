@@ -85,27 +85,34 @@ impl FromStr for LayerRange {
 /// The text form joins its parts with `_`: `a7,a26_repair-scale_head-both_wanda-0.5_awq4-g64_on-mlp_layers-4-20`; the
 /// empty plan is `dense`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct PruningPlan {
     /// The dropped sublayers.
     pub drop: DroppedSublayers,
     /// What replaces each dropped sublayer; `None` is nothing.
     #[serde(with = "optional_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub repair: Option<Repair>,
     /// What is repaired at the head, whatever is pruned; `None` is nothing.
     #[serde(with = "optional_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub head: Option<HeadRepair>,
     /// How weights within matrices are removed, if at all.
     #[serde(with = "optional_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub sparse: Option<Sparsity>,
     /// How the remaining weights are rounded, if at all.
     #[serde(with = "optional_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub quant: Option<Quantization>,
     /// The matrices that sparsity and quantization apply to.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub on: MatrixGroup,
     /// The layers that they apply to; `None` is all.
     #[serde(with = "optional_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub layers: Option<LayerRange>,
 }
 

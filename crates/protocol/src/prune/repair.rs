@@ -124,6 +124,7 @@ impl HeadRepair {
 
 /// A part of the head that is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum HeadPart {
     /// A temperature τ of the logits.

@@ -17,6 +17,7 @@ pub const SIGNIFICANT: f64 = 0.05;
 
 /// What a model can be good for, each judged by a task set of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Purpose {
     /// Ranking passages by the hidden state.
     Retrieval,
@@ -71,6 +72,7 @@ impl Purpose {
 
 /// The verdict that a measurement supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// At most [`SAFE_LOSS`] is lost.
@@ -98,6 +100,7 @@ pub struct PairedScores {
 
 /// How many items each model got right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counts {
     /// The dense model.
     pub dense: Proportion,
@@ -110,6 +113,7 @@ pub struct Counts {
 
 /// What a repair does to a score, by [`mcnemar`] on the same items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RepairEffect {
     /// Significantly more items are right.
@@ -122,6 +126,7 @@ pub enum RepairEffect {
 
 /// A verdict with the numbers it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Advice {
     /// The purpose.
     pub purpose: Purpose,

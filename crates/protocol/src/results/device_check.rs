@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How far a GPU's results on a short probe text agree with the CPU's, and how fast both are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceCheck {
     /// Tokens of the probe text.
     pub tokens: usize,

@@ -6,6 +6,7 @@ use super::Metrics;
 
 /// A token with its text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenText {
     /// The token's id.
     pub id: u32,
@@ -15,6 +16,7 @@ pub struct TokenText {
 
 /// A likely token with its text, its probability in both models, and what pruning did to its logit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopTokenText {
     /// The token's id.
     pub id: u32,
@@ -22,23 +24,29 @@ pub struct TopTokenText {
     pub text: String,
     /// Its probability in the dense model.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub dense: f32,
     /// Its probability in the pruned model.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub pruned: f32,
     /// z, its logit in the dense model.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub z: f32,
     /// Its entry of Δz∥ = α z, with α over the whole vocabulary.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub delta_z_parallel: f32,
     /// Its entry of Δz⊥ = Δz − Δz∥.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub delta_z_orthogonal: f32,
 }
 
 /// The likeliest tokens of both models at one position.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopTokens {
     /// The dense model's, likeliest first.
     pub dense: Vec<TopTokenText>,
@@ -48,6 +56,7 @@ pub struct TopTokens {
 
 /// Both models compared at one position.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComparedPosition {
     /// Every metric.
     #[serde(flatten)]
@@ -65,6 +74,7 @@ pub fn written_ids(steps: &[GenerationStep]) -> (Vec<u32>, Vec<u32>) {
 
 /// One step of generation. A model whose text has ended has no token; the comparison exists while both texts go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GenerationStep {
     /// Index of the step; 0 is the first token after the prompt.
     pub step: usize,

@@ -8,6 +8,7 @@ use crate::prune::{FileFootprint, PruningPlan, Repair};
 
 /// A judged plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Judgement {
     /// The plan in text form.

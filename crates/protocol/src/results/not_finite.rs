@@ -8,6 +8,7 @@ use crate::model::{Sublayer, SublayerKind};
 
 /// One of the two models that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ComparedModel {
     /// The model as stored in its files.
@@ -18,6 +19,7 @@ pub enum ComparedModel {
 
 /// A place in a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// After the embedding.
@@ -60,6 +62,7 @@ impl fmt::Display for Place {
 
 /// The first place where the numbers of the prompt's last position are not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotFinite {
     /// The model.
     pub model: ComparedModel,

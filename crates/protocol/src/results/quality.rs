@@ -6,21 +6,27 @@ use serde::{Deserialize, Serialize};
 
 /// Measures of collapse of one text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TextQuality {
     /// Number of different tokens over the number of tokens (distinct-1, Li et al., 2016).
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub distinct_1: f32,
     /// Number of different pairs of neighbours over the number of pairs (distinct-2).
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub distinct_2: f32,
     /// Share of 3-grams that repeat an earlier one.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub repeated_3: f32,
     /// Mean of `dense_losses`; `None` for an empty text.
     #[serde(with = "super::number::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::number::Number>"))]
     pub dense_loss: Option<f32>,
     /// −log p(token) of each token in the dense model, reading this text after the prompt, in nats at T = 1.
     #[serde(with = "super::number::list")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::number::Number>"))]
     pub dense_losses: Vec<f32>,
     /// Whether it holds the answer; `None` where the prompt is not one of the built-in set of exact answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

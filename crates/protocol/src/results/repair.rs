@@ -8,6 +8,7 @@ use crate::prune::HeadPart;
 
 /// A repair and its effect on the part of the calibration text that was kept out of the fit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepairReport {
     /// The form of the maps, in text form: `bias`, `scale`, `rank32`, `full`; empty if only the head is repaired.
     pub repair: String,
@@ -22,9 +23,11 @@ pub struct RepairReport {
     pub numbers: usize,
     /// Mean KL(p ‖ p̃) of the pruned model on the tokens kept out, in nats.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_pruned: f32,
     /// The same with the maps; of the pruned model if there are none.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_repaired: f32,
     /// Whether the maps are applied: only if they lower that KL.
     pub applied: bool,
@@ -35,19 +38,23 @@ pub struct RepairReport {
 
 /// One part of the head's repair, and its effect on the tokens that were kept out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeadStep {
     /// The part.
     pub part: HeadPart,
     /// The temperature τ of the logits, or the length of the offset of h in lengths of the pruned model's mean h.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub value: f32,
     /// Numbers that are kept for it; 0 if it is not applied.
     pub numbers: usize,
     /// Mean KL(p ‖ p̃) on the tokens kept out, without it.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_before: f32,
     /// The same with it.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_after: f32,
     /// Whether it is applied: only if it lowers that KL.
     pub applied: bool,
@@ -55,14 +62,17 @@ pub struct HeadStep {
 
 /// The full map in place of a smaller repair: what each leaves of the divergence on tokens that neither fit has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FullRepair {
     /// Number of those tokens.
     pub tokens: usize,
     /// Mean KL(p ‖ p̃) with the plan's repair, in nats.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_present: f32,
     /// The same with the full map.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_full: f32,
 }
 
@@ -94,6 +104,7 @@ impl RepairReport {
 /// The repaired model beside the dense one, at a prompt. In `next_token` and `generation`, "pruned" is the repaired
 /// model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepairedResult {
     /// The repair.
     #[serde(flatten)]

@@ -15,6 +15,7 @@ pub const DEFAULT_MODEL_NAME: &str = "SmolLM2-135M-Instruct";
 
 /// The model that a result is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelInfo {
     /// Where it came from: an address or a path; empty for the default model.
     pub source: String,
@@ -51,6 +52,7 @@ impl ModelInfo {
 
 /// A second model, compared with the first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OtherModel {
     /// Where it came from.
     pub source: String,
@@ -65,6 +67,7 @@ pub struct OtherModel {
 
 /// A text that one model wrote.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Written {
     /// Its tokens, including the one that ended it.
     pub ids: Vec<u32>,
@@ -74,6 +77,7 @@ pub struct Written {
 
 /// What both models wrote, and how they compare on the way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Generation {
     /// The dense model's text.
     pub dense: Written,
@@ -91,6 +95,7 @@ pub struct Generation {
 
 /// Measures of collapse of each text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quality {
     /// The dense model's text.
     pub dense: TextQuality,
@@ -106,6 +111,7 @@ pub fn first_divergence(dense: &[u32], pruned: &[u32]) -> Option<usize> {
 
 /// The effect of one sublayer alone (dropped, or pruned as in the plan) at the last position.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LayerTransition {
     /// The block.
     pub layer: usize,
@@ -121,6 +127,7 @@ pub struct LayerTransition {
 /// What flipping one switch would do at the first position after the prompt: the plan with that sublayer dropped, or
 /// restored, compared with the dense model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SwitchEffect {
     /// The block.
     pub layer: usize,
@@ -130,14 +137,17 @@ pub struct SwitchEffect {
     pub drops: bool,
     /// cos(p, p̃) afterwards.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub cos_p: f32,
     /// KL(p ‖ p̃) afterwards, in nats.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_dense_pruned: f32,
 }
 
 /// The text of one variant compared with the dense model's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VariantResult {
     /// Its name.
     pub name: String,
@@ -151,6 +161,7 @@ pub struct VariantResult {
 
 /// The settings and all results of one run: the documented JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// The settings.
     pub settings: Settings,
@@ -161,6 +172,7 @@ pub struct Report {
 
 /// All results of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunReport {
     /// The model.
     pub model: ModelInfo,

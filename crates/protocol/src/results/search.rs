@@ -6,6 +6,7 @@ use crate::prune::MatrixGroup;
 
 /// How the sublayers to drop are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SearchMethod {
     /// The least important ones, ranked once: attention or MLP sublayers; of both, whole blocks (ShortGPT).
@@ -54,6 +55,7 @@ impl SearchMethod {
 
 /// A plan that a search has found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchPoint {
     /// The search.
     pub method: SearchMethod,
@@ -63,8 +65,10 @@ pub struct SearchPoint {
     pub plan: String,
     /// Mean KL(p ‖ p̃) of the pruned model on a text that neither search nor fit has seen, in nats.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl: f32,
     /// The same of the model repaired by scale.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_repaired: f32,
 }

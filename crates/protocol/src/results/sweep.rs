@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A number of right items out of all items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Proportion {
     /// Right items.
     pub right: usize,
@@ -52,6 +53,7 @@ impl Proportion {
 
 /// The quantity that varies along one line of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SweepLine {
     /// Attention sublayers dropped, the least important first.
@@ -105,6 +107,7 @@ impl SweepLine {
 
 /// One measured point of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SweepPoint {
     /// The line it is on.
     pub line: SweepLine,

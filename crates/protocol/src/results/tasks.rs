@@ -8,26 +8,33 @@ use crate::tasks::GenerativeSet;
 
 /// Similarity of two models on a subset of the vocabulary; p is renormalised on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubspaceMetrics {
     /// cos(z, z̃).
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub cos_z: f32,
     /// cos(p, p̃).
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub cos_p: f32,
     /// KL(p ‖ p̃) in nats.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_dense_pruned: f32,
 }
 
 /// One model's answer to a multiple-choice question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChoiceAnswer {
     /// Probability of each option's letter, renormalised on the letters.
     #[serde(with = "super::number::list")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::number::Number>"))]
     pub letters: Vec<f32>,
     /// Mean log-probability of each option's own tokens after the question without options.
     #[serde(with = "super::number::list")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::number::Number>"))]
     pub cloze: Vec<f32>,
 }
 
@@ -44,6 +51,7 @@ pub fn best(scores: &[f32]) -> (usize, f32) {
 
 /// One question answered by both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChoiceResult {
     /// Its index in the set.
     pub index: usize,
@@ -64,6 +72,7 @@ pub struct ChoiceResult {
 
 /// How a query and a passage become one vector from the final hidden states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
     /// The mean over all tokens except the first, whose state is an attention sink.
@@ -74,6 +83,7 @@ pub enum Pooling {
 
 /// One model's retrieval with one pooling.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ranking {
     /// By query, the rank of the passage that answers it; 1 is the best.
     pub ranks: Vec<usize>,
@@ -85,6 +95,7 @@ pub struct Ranking {
 
 /// Dense against pruned with one pooling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PoolingReport {
     /// The pooling.
     pub pooling: Pooling,
@@ -97,14 +108,17 @@ pub struct PoolingReport {
     pub repaired: Option<Ranking>,
     /// Kendall's τ between both models' orders of all passages, averaged over queries; 1 is the same order.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kendall_tau: f32,
     /// Mean cosine between a text's vectors in both models.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub cosine: f32,
 }
 
 /// Retrieval by both models.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetrievalReport {
     /// Passages in the set.
     pub passages: usize,
@@ -114,6 +128,7 @@ pub struct RetrievalReport {
 
 /// One generative task done by both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GenerativeResult {
     /// Its set.
     #[serde(default)]

@@ -8,6 +8,7 @@ use crate::prune::Footprint;
 
 /// How one matrix was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MatrixReport {
     /// The block.
     pub layer: usize,
@@ -15,14 +16,17 @@ pub struct MatrixReport {
     pub matrix: Matrix,
     /// Share of zeros, 0 to 1.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub sparsity: f32,
     /// Relative change ‖W̃ − W‖ / ‖W‖.
     #[serde(with = "super::number")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub change: f32,
 }
 
 /// How a plan changed all weights.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WeightReport {
     /// Every matrix that the plan edits, in the order of the forward pass.
     pub matrices: Vec<MatrixReport>,
@@ -37,6 +41,7 @@ pub struct WeightReport {
 
 /// The upper left corner of one matrix's weights under a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MaskPicture {
     /// The block.
     pub layer: usize,

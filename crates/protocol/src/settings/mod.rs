@@ -34,6 +34,7 @@ pub const EXAMPLE_PLAN: &str = "b13,b14,b17,b25";
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum BackendChoice {
@@ -50,6 +51,7 @@ pub enum BackendChoice {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Precision {
@@ -66,6 +68,7 @@ pub enum Precision {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum View {
@@ -96,6 +99,7 @@ pub enum View {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SweepAxis {
@@ -110,6 +114,7 @@ pub enum SweepAxis {
 
 /// A named plan to compare.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Variant {
     /// Its name.
     pub name: String,
@@ -122,6 +127,7 @@ pub struct Variant {
 ///
 /// A change of `models` loads models, one of `run` starts a new run; the other parts only measure or redraw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Settings {
     /// The models.
     #[serde(flatten)]
@@ -155,6 +161,7 @@ pub enum Change {
 
 /// The models and how they are held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ModelChoice {
     /// The model, in the form that [`ModelSource`](crate::model::ModelSource) parses; empty is the default model.
@@ -179,6 +186,7 @@ impl ModelChoice {
 
 /// Settings of the main run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RunSettings {
     /// The prompt.
@@ -241,6 +249,7 @@ impl RunSettings {
 
 /// Settings of the measurements besides the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct MeasureSettings {
     /// Plans to compare with, at most [`MAX_VARIANTS`].
@@ -251,6 +260,7 @@ pub struct MeasureSettings {
     pub sample: usize,
     /// The kinds of sublayers that a search may drop.
     #[serde(with = "crate::prune::plan::text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub search: MatrixGroup,
     /// How many sublayers a search drops at most, 1 to [`MAX_BUDGET`].
     pub budget: usize,

@@ -9,6 +9,7 @@ pub const MAX_NEW_TOKENS: usize = 24;
 
 /// The built-in sets, written for this project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum GenerativeSet {
     /// Short questions and orders, asked through the chat template.
@@ -139,6 +140,7 @@ impl GenerativeSet {
 
 /// A prompt with its exact answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GenerativeTask {
     /// The prompt.
     pub prompt: String,
@@ -149,6 +151,7 @@ pub struct GenerativeTask {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Line {
     #[serde(alias = "question", alias = "input")]
     prompt: String,
@@ -159,6 +162,7 @@ struct Line {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Answers {
     One(String),
