@@ -44,11 +44,11 @@ test-scripts: ## Run the tests of the site's own scripts, in node
 	@command -v node >/dev/null || { echo "prunescope: «node» is missing: install Node.js 20 or newer from https://nodejs.org, then run make again." >&2; exit 1; }
 	node --test --test-reporter=spec tests/scripts/*.test.mjs
 
-# Suites that need the machine for themselves: they ask whether the page freezes, or how fast a device is.
-ALONE := $(addprefix tests/e2e/,$(addsuffix .test.mjs,endurance page threads webgpu))
+# The suite that needs the machine for itself: it asks whether the page freezes.
+ALONE := tests/e2e/page.test.mjs
 test-page: build reference ## Run the page's tests in Chromium, and in Firefox and WebKit what concerns every browser
 	@scripts/setup-browsers.sh
-	node --test --test-reporter=spec --test-concurrency=2 $(filter-out $(ALONE),$(wildcard tests/e2e/*.test.mjs))
+	node --test --test-reporter=spec --test-concurrency=3 $(filter-out $(ALONE),$(wildcard tests/e2e/*.test.mjs))
 	node --test --test-reporter=spec --test-concurrency=1 $(ALONE)
 
 test-kernels: model reference ## Hold the GPU's path to the CPU's and the reference, natively on a GPU in software

@@ -25,7 +25,8 @@ if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bind
 fi
 if [ "$("$TOOLS/bin/trunk" --version 2>/dev/null)" != "trunk $TRUNK" ]; then
     say "Installing Trunk $TRUNK…"
-    (cd / && quietly trunk cargo install --force --locked --root "$TOOLS" --version "=$TRUNK" trunk) \
+    # Without what it would fetch tools with, which are installed here; it only waits for other programs, so nothing of it is optimised.
+    (cd / && CARGO_PROFILE_RELEASE_OPT_LEVEL=0 quietly trunk cargo install --force --locked --root "$TOOLS" --version "=$TRUNK" --no-default-features trunk) \
         || die "Trunk $TRUNK could not be installed: $network."
 fi
 if ! "$TOOLS/bin/wasm-opt" --version 2>/dev/null | grep -q "version ${BINARYEN%%.*}"; then

@@ -1,5 +1,6 @@
 //! The address bar: the link to the settings, the browser's history, and the clipboard.
 
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use url::Url;
 use wasm_bindgen::JsValue;
@@ -18,6 +19,16 @@ pub(super) enum HistoryEntry {
     Same,
     /// The change came from the address bar.
     None,
+}
+
+/// Handles clicks on a link to another state of this page, which needs no new page. With a key, the browser opens the link elsewhere.
+pub(super) fn here(act: impl Fn() + 'static) -> impl Fn(MouseEvent) + 'static {
+    move |event| {
+        if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
+            event.prevent_default();
+            act();
+        }
+    }
 }
 
 /// The query of the address bar, including its question mark.

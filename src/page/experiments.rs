@@ -1,9 +1,8 @@
 //! Experiments to try with the open view.
 
-use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
-use super::address::{HistoryEntry, link_to};
+use super::address::{HistoryEntry, here, link_to};
 use super::site_text::SiteText;
 use super::state::AppState;
 use crate::explained::Experiment;
@@ -24,13 +23,7 @@ pub(super) fn Experiments(experiments: SiteText<Vec<Experiment>>) -> impl IntoVi
     };
     let one = move |Experiment { name, look, link, .. }: Experiment| {
         let href = link_to(&link::from_query(&link).0);
-        let follow = move |event: MouseEvent| {
-            // With a key, the browser opens the link elsewhere.
-            if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
-                event.prevent_default();
-                state.follow(&link, HistoryEntry::New);
-            }
-        };
+        let follow = here(move || state.follow(&link, HistoryEntry::New));
         view! { <li><a href=href on:click=follow>{name}</a>": "{look}</li> }
     };
     move || {

@@ -11,8 +11,10 @@ use prunescope_figures::figure::{text_change, verdict};
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::{ComparedPosition, Metrics};
 
-/// Most characters that are shown of what stands before the chosen token.
+/// Most characters that are shown of what stands before the chosen token, beside the slider.
 const MOST_CONTEXT: usize = 48;
+/// The same in the strip at the top of a small screen, so that the chosen token is on it.
+const MOST_CONTEXT_IN_STRIP: usize = 14;
 
 /// The headline on the text, and the pipeline with its three similarities at the chosen token.
 #[component]
@@ -108,9 +110,12 @@ pub(super) fn Strip() -> impl IntoView {
         metrics.with(|metrics| metrics.as_ref().map_or("…".into(), |it| format!("{:.2}", of(it))))
     };
     let text = move || {
-        let steps = state.results.steps();
-        steps.with(|steps| {
-            steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.text.as_str())).collect::<String>()
+        let at = state.chosen_step.get();
+        state.results.steps().with(|steps| {
+            let tokens: Vec<&str> =
+                steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.text.as_str())).collect();
+            let (before, rest) = tokens.split_at(at.min(tokens.len()));
+            format!("{}{}", tail(&before.concat(), MOST_CONTEXT_IN_STRIP), rest.concat())
         })
     };
     view! {
@@ -234,7 +239,7 @@ fn ChosenToken() -> impl IntoView {
         match parts {
             Some(parts) if at > parts => "where each model has read its own text".to_string(),
             _ if at == 0 => "right after the prompt".to_string(),
-            _ => format!("after “{}”", tail(before.trim())),
+            _ => format!("after “{}”", tail(before.trim(), MOST_CONTEXT)),
         }
     };
     let what = move || match state.first_divergence() == Some(step.get()) {
@@ -267,9 +272,9 @@ impl AppState {
     }
 }
 
-/// The end of a text, from a word on.
-fn tail(text: &str) -> String {
-    let Some((cut, _)) = text.char_indices().rev().nth(MOST_CONTEXT) else { return text.into() };
+/// The last `most` characters of a text, from a word on.
+fn tail(text: &str, most: usize) -> String {
+    let Some((cut, _)) = text.char_indices().rev().nth(most) else { return text.into() };
     let end = &text[cut..];
     format!("…{}", end.split_once(' ').map_or(end, |(_, rest)| rest))
 }

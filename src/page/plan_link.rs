@@ -1,9 +1,8 @@
 //! A link that sets a plan and leaves the other settings as they are.
 
-use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
-use super::address::{HistoryEntry, link_to};
+use super::address::{HistoryEntry, here, link_to};
 use super::state::AppState;
 use prunescope_protocol::prune::PruningPlan;
 
@@ -28,12 +27,6 @@ pub(super) fn PlanLink(
         settings.run.plan = linked.clone();
         link_to(&settings)
     };
-    let set = move |event: MouseEvent| {
-        // With a key, the browser opens the link elsewhere.
-        if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
-            event.prevent_default();
-            state.change(HistoryEntry::New, |settings| settings.run.plan = plan.clone());
-        }
-    };
+    let set = here(move || state.change(HistoryEntry::New, |settings| settings.run.plan = plan.clone()));
     view! { <a href=href aria-label=label title=title on:click=set>{text}</a> }
 }

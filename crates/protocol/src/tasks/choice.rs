@@ -233,7 +233,7 @@ fn place(answer: &Value, choices: &[String], labels: Option<&[String]>) -> Resul
         return Ok(labels.iter().position(|label| *label == written).map(Answer::Place));
     }
     let letter = match written.as_bytes() {
-        [letter @ (b'a'..=b'h' | b'A'..=b'H')] => within(usize::from(letter.to_ascii_lowercase() - b'a')),
+        [letter] if letter.is_ascii_alphabetic() => within(usize::from(letter.to_ascii_lowercase() - b'a')),
         _ => None,
     };
     let number: Option<usize> = written.parse().ok();
@@ -254,6 +254,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn every_option_has_a_letter() {
+        let choices: Vec<String> = (0..MAX_OPTIONS).map(|option| format!("option {option}")).collect();
+        for (option, letter) in ('a'..).take(MAX_OPTIONS).enumerate() {
+            for letter in [letter, letter.to_ascii_uppercase()] {
+                let answer = place(&Value::String(letter.into()), &choices, None);
+                assert!(matches!(answer, Ok(Some(Answer::Place(place))) if place == option), "{letter}");
+            }
+        }
+        let none = place(&Value::String("k".into()), &choices, None);
+        assert!(matches!(none, Ok(None)), "an eleventh letter is no option");
+    }
 
     #[test]
     fn the_built_in_set_is_whole() {
