@@ -13,7 +13,7 @@ export HOST PORT MODEL
 WITH_GPU := --features prunescope-engine/webgpu
 export WITH_GPU
 
-.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site audit audit-registries licences clean model reference fuzz screenshots gallery traces schema
+.PHONY: help serve build build-tests test test-native test-scripts test-page test-kernels test-webgpu bench bench-native fmt lint lint-source clippy clippy-native clippy-site clippy-benches audit audit-registries licences clean model reference fuzz screenshots gallery traces schema
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -110,8 +110,11 @@ clippy-native:
 	cargo clippy --workspace --profile tests --all-targets -- -D warnings
 	cargo clippy --workspace --profile tests --all-targets $(WITH_GPU) -- -D warnings
 
-# With what the site's build has compiled of the dependencies.
-CHECK := RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/check-with-clippy.sh scripts/with-wasm.sh cargo build --target wasm32-unknown-unknown
+# With what other builds have compiled of the dependencies: the native tests', the site's.
+LINTED := RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/check-with-clippy.sh
+CHECK := $(LINTED) scripts/with-wasm.sh cargo build --target wasm32-unknown-unknown
+clippy-benches:
+	@$(LINTED) cargo build --profile tests --workspace --bench native $(WITH_GPU)
 clippy-site:
 	@$(CHECK) --profile small -p prunescope --lib --bin page
 	@$(CHECK) --profile web -p prunescope-worker --lib --bin worker

@@ -30,13 +30,14 @@ test("Firefox's WebGPU finds the paper's numbers on the default model, and the C
     await page.until(() => window.prunescope);
     return page;
   };
-  const page = await open("backend=webgpu&drop=a7,a26&tokens=16");
-  const row = paperTable().find(({ drop }) => drop === "a7,a26");
+  // As many tokens as the paper's text has: each takes seconds.
+  const page = await open("backend=webgpu&drop=m17,m16&tokens=10");
+  const row = paperTable().find(({ drop }) => drop === "m17,m16");
   const found = await results(page, {});
   assert.equal(found.backend, "webgpu");
   assert.equal(await page.attribute("#device", "data-backend"), "webgpu");
   holdsToRow(found, row);
-  holdsToReference(await results(page, { drop: "m17,m16", tokens: 1 }), reference("smollm2", "m17,m16"));
+  holdsToReference(found, reference("smollm2", "m17,m16"));
   assert.deepEqual(await page.problems(), []);
   await page.close();
 
