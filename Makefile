@@ -48,7 +48,7 @@ test-scripts: ## Run the tests of the site's own scripts, in node
 ALONE := tests/e2e/page.test.mjs
 test-page: build reference ## Run the page's tests in Chromium, and in Firefox and WebKit what concerns every browser
 	@scripts/setup-browsers.sh
-	node --test --test-reporter=spec --test-concurrency=3 $(filter-out $(ALONE),$(wildcard tests/e2e/*.test.mjs))
+	node --test --test-reporter=spec --test-concurrency=2 $(filter-out $(ALONE),$(wildcard tests/e2e/*.test.mjs))
 	node --test --test-reporter=spec --test-concurrency=1 $(ALONE)
 
 test-kernels: model reference ## Hold the GPU's path to the CPU's and the reference, natively on a GPU in software

@@ -13,8 +13,10 @@ const NAME = "Some-Organisation-With-A-Long-Name/An-Extraordinarily-Long-Model-N
 const DEEP = stretched(fs.readFileSync(path.join(ROOT, "tests/fixtures/tiny.gguf")), 80, NAME);
 server.faults.set("/fixtures/deep.gguf", (request, response) => (response.writeHead(200, { "Content-Length": DEEP.length }).end(DEEP), true));
 const VIEWS = ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "search", "weights"];
-// The page and the embedded page are looked at alternately, each every 40 pixels, at both ends and at 640.
-const widths = (embed) => Array.from({ length: 57 }, (_, at) => 280 + 20 * at).filter((width, at) => at % 2 === Number(embed) || [280, 640, 1400].includes(width));
+// The page and the embedded page are looked at alternately, each every 40 pixels, at both ends and at 640: the whole page with the first view
+// open, each other view at every second of these widths, so that neighbouring views share them.
+const widths = (embed, view) => Array.from({ length: 57 }, (_, at) => 280 + 20 * at).filter((width, at) => [280, 640, 1400].includes(width)
+  || (at % 2 === Number(embed) && (view === 0 || ((at - Number(embed)) / 2) % 2 === view % 2)));
 const link = (rest = "") => `${server.site}?model=${server.origin}/fixtures/deep.gguf&backend=cpu&tokens=4&sample=1&prompt=Donaudampfschifffahrtsgesellschaft+${"x".repeat(60)}`
   + `&drop=a1,m2,b40,a79&sparse=magnitude-0.5&quant=awq4-g64&on=mlp&layers=4-70&compare=${"An+unbroken+name".replaceAll("+", "")}ForAPlan*a1,a2,a3_wanda-0.5_on-mlp_layers-4-20&compare=Two*awq4-g64&compare=Three*m3${rest}`;
 
@@ -147,7 +149,7 @@ for (const embed of [false, true]) {
         await page.waitForFunction(() => document.querySelector("#stop").disabled);
       }
       await crowd(page);
-      await look(page, view, faults, widths(embed), view === VIEWS[0]);
+      await look(page, view, faults, widths(embed, VIEWS.indexOf(view)), view === VIEWS[0]);
     }
     none(faults);
     await page.context().close();
