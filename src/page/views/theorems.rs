@@ -57,8 +57,12 @@ pub(super) fn Theorems() -> impl IntoView {
         });
     };
     let tokens = Signal::derive(move || {
-        let step = state.chosen_step.get();
-        state.results.damage().with(|damages| damages.get(&step).and_then(|tokens| damage(tokens, step)))
+        let chosen = state.chosen_step.get();
+        state.results.damage().with(|damages| {
+            // A recorded run may know the first token's only; the sentence says whose it is.
+            let step = if damages.contains_key(&chosen) { chosen } else { 0 };
+            damage(damages.get(&step)?, step)
+        })
     });
     view! {
         <p class="lead">
