@@ -4,10 +4,10 @@
 set -euo pipefail
 shift
 arguments=()
-name=
+previous=
 for argument in "$@"; do
-    [ "$name" != --crate-name ] || crate=$argument
-    name=$argument
+    [ "$previous" != --crate-name ] || crate=$argument
+    previous=$argument
     case $argument in
         --emit=*link*) arguments+=("--emit=dep-info,metadata") ;;
         # Of this workspace's crates there are only descriptions.

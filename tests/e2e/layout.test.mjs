@@ -42,7 +42,7 @@ function misplaced(everywhere) {
   };
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > window.innerWidth) found.add(`the page is ${document.documentElement.scrollWidth} wide`);
-  const around = document.querySelector(everywhere ? "body" : "#view").parentElement;
+  const around = everywhere ? document.body : document.querySelector("#view").parentElement;
   const all = [...around.querySelectorAll("*")].filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("svg, select, noscript"));
   for (const element of all) {
     const box = element.getBoundingClientRect();

@@ -293,6 +293,16 @@ impl<C: Compute> Session<C> {
         Ok(DenseKey { prompt_ids: self.prompt_ids(settings)?, sampling: settings.sampling() })
     }
 
+    /// The cache keys of the dense run and of the unrepaired pruned run for some settings.
+    ///
+    /// # Errors
+    /// As [`Session::prompt_ids`].
+    fn run_keys(&self, settings: &RunSettings) -> Result<(DenseKey, (DenseKey, VariantKey)), ExperimentError> {
+        let dense = self.dense_key(settings)?;
+        let pruned = (dense.clone(), self.key(&settings.plan.unrepaired()));
+        Ok((dense, pruned))
+    }
+
     /// The prompt of some settings as token ids.
     ///
     /// # Errors
@@ -725,8 +735,7 @@ impl<C: Compute> Session<C> {
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
-        let key = self.dense_key(settings)?;
-        let pruned_key = (key.clone(), self.key(&settings.plan.unrepaired()));
+        let (key, pruned_key) = self.run_keys(settings)?;
         let (Some(dense), Some(pruned)) = (self.dense.get(&key), self.pruned.get(&pruned_key)) else { return Ok(()) };
         let (decoder, temperature) = (&self.model.decoder, settings.analysis_temperature());
         let known = self.layers.entry(AnalysisKey { dense: key, temperature });
@@ -762,12 +771,11 @@ impl<C: Compute> Session<C> {
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
-        let key = self.dense_key(settings)?;
-        let pruned_key = (key.clone(), self.key(&settings.plan.unrepaired()));
+        let (key, pruned_key) = self.run_keys(settings)?;
         let (Some(dense), Some(pruned)) = (self.dense.get(&key), self.pruned.get(&pruned_key)) else { return Ok(()) };
+        let temperature = settings.analysis_temperature();
         for step in 1..dense.steps.len().min(pruned.steps.len()).min(settings.tokens) {
             control.checkpoint().await?;
-            let temperature = settings.analysis_temperature();
             let tokens = token_contributions(dense, pruned, step, temperature, &self.model.tokenizer).await?;
             tell(RunEvent::Damage { step, tokens });
         }

@@ -21,7 +21,6 @@ pub const TAB_HOLDS_BYTES: u64 = 3_200_000_000;
 
 /// A request of the page to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
     /// Opens the device and loads one or two models. Sent once to a fresh worker.
@@ -77,7 +76,6 @@ pub enum Request {
 
 /// A model to load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelOrder {
     /// Its name in results; empty for the default model.
     pub source: String,
@@ -89,7 +87,6 @@ pub struct ModelOrder {
 
 /// Limit for the download of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Allowance {
     /// Most bytes from the network. If 0, only the requests that tell whether a kept model is still current.
     pub bytes: u64,
@@ -101,7 +98,6 @@ pub struct Allowance {
 
 /// How a download goes beyond its [`Allowance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Excess {
     /// The number of bytes that are still to be downloaded.
@@ -114,7 +110,6 @@ pub enum Excess {
 
 /// Where a model's files are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "at", rename_all = "snake_case")]
 pub enum ModelFiles {
     /// At an address: a GGUF file or a manifest.
@@ -140,7 +135,6 @@ pub enum ModelFiles {
 
 /// A file that the visitor picked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PickedFile {
     /// Its name.
     pub name: String,
@@ -186,7 +180,6 @@ pub enum Measurement {
 
 /// Where the engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// CPU with SIMD.
@@ -207,7 +200,6 @@ impl Backend {
 
 /// Where the page wants the engine to compute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceChoice {
     /// The backend.
     pub backend: Backend,
@@ -223,7 +215,6 @@ pub struct DeviceChoice {
 
 /// What was running when something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Opening the device.
@@ -236,7 +227,6 @@ pub enum Stage {
 
 /// An event that the worker sends to the page, about itself or about a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum WorkerEvent {
     /// The worker listens; requests sent before this are lost.

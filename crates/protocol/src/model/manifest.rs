@@ -14,7 +14,6 @@ const LONGEST_NAME: usize = 200;
 
 /// A model in parts, in the order of its bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Manifest {
     /// The model's name.
     pub name: String,
@@ -33,7 +32,6 @@ pub struct Manifest {
 
 /// One part of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Part {
     /// Its file name, in the manifest's folder.
     pub file: String,

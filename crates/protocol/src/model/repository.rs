@@ -126,7 +126,6 @@ impl Repository {
     /// An index that cannot be parsed.
     pub fn tensor_files(&self) -> Result<BTreeMap<String, String>, DescriptionError> {
         #[derive(Deserialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         struct Index {
             #[serde(default)]
             weight_map: BTreeMap<String, String>,
@@ -192,7 +191,6 @@ impl Repository {
 
 /// A file of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepositoryFile {
     /// Its path in the repository.
     pub path: String,
@@ -289,7 +287,6 @@ const PREFERRED: [&str; 12] =
 /// [`SelectionError::Listing`].
 pub fn parse_listing(text: &str) -> Result<Vec<RepositoryFile>, SelectionError> {
     #[derive(Deserialize)]
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     struct Entry {
         #[serde(rename = "type")]
         kind: String,
@@ -299,7 +296,6 @@ pub fn parse_listing(text: &str) -> Result<Vec<RepositoryFile>, SelectionError> 
         lfs: Option<Lfs>,
     }
     #[derive(Deserialize)]
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     struct Lfs {
         oid: String,
         size: u64,

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sampling {
     /// 0 is greedy; otherwise the softmax temperature.
     pub temperature: f32,

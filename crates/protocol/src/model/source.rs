@@ -35,7 +35,6 @@ pub enum ModelSource {
 
 /// A repository of a hub, written `owner/name@revision:file`; revision and file are optional.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RepositoryName {
     /// `owner/name`.
     pub id: String,

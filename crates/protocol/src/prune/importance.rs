@@ -68,7 +68,6 @@ pub struct Importance {
 
 /// The kind of parts that "drop the n least important" drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DropKind {
     /// Attention sublayers (the paper's Drop-nA).

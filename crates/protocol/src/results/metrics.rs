@@ -72,8 +72,12 @@ macro_rules! define_metrics {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct Metrics {
-            $($(#[$doc])* #[serde(with = "super::number")]
-    #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))] pub $name: f32,)+
+            $(
+                $(#[$doc])*
+                #[serde(with = "super::number")]
+                #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
+                pub $name: f32,
+            )+
         }
 
         impl Metrics {

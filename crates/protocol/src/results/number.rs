@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A number in JSON.
 #[derive(Clone, Copy)]
-pub struct Number(f32);
+pub(crate) struct Number(f32);
 
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Number {

@@ -161,7 +161,6 @@ pub struct VariantResult {
 
 /// The settings and all results of one run: the documented JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// The settings.
     pub settings: Settings,

@@ -12,7 +12,6 @@ pub const MAX_OPTIONS: usize = 10;
 
 /// A question with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Question {
     /// The question.
     pub question: String,
@@ -46,7 +45,6 @@ impl Question {
 
 /// A line of a public set, as JSON fields. Field names differ between sets; the lists below name the known ones.
 #[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Line(Map<String, Value>);
 
 /// Field names of the question. RTE and BoolQ are handled separately: their texts come first.

@@ -140,7 +140,6 @@ impl GenerativeSet {
 
 /// A prompt with its exact answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GenerativeTask {
     /// The prompt.
     pub prompt: String,
@@ -151,7 +150,6 @@ pub struct GenerativeTask {
 }
 
 #[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Line {
     #[serde(alias = "question", alias = "input")]
     prompt: String,
@@ -162,7 +160,6 @@ struct Line {
 }
 
 #[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Answers {
     One(String),

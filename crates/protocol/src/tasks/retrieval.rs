@@ -12,7 +12,6 @@ pub const BUILT_IN: &str = include_str!("../../../../public/sets/retrieval.jsonl
 
 /// Passages and queries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetrievalSet {
     /// The passages.
     pub passages: Vec<String>,
@@ -25,7 +24,6 @@ pub struct RetrievalSet {
 /// file of their own, look like passages. Its judgements (`query-id`, `corpus-id`, `score`), one per line as JSON or
 /// TSV, tell them apart.
 #[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Line {
     #[serde(alias = "_id", alias = "doc_id", alias = "docid", alias = "pid")]
     id: Option<Value>,
