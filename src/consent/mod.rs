@@ -91,7 +91,7 @@ pub fn check(address: &Url) -> Result<(), String> {
         ));
     }
     if !address.username().is_empty() || address.password().is_some() {
-        return Err("The model's address holds a name or password, which browsers do not send: take it out.".into());
+        return Err("The address holds a name or password, which browsers do not send: take it out.".into());
     }
     Ok(())
 }

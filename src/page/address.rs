@@ -56,10 +56,9 @@ pub(super) fn says_nothing_else(query: &str) -> bool {
     parts(query).all(|(key, _)| link::OTHER_PARAMETERS.contains(&key.as_ref()))
 }
 
-/// The absolute form of an address that may be relative to the page, if it is on the page's own host.
-pub(super) fn on_own_host(address: &str) -> Option<String> {
-    let base = base()?;
-    base.join(address).ok().filter(|url| url.origin() == base.origin()).map(Into::into)
+/// Whether an address is on another host than the page's.
+pub(super) fn is_elsewhere(url: &Url) -> bool {
+    url.has_host() && base().is_none_or(|base| base.origin() != url.origin())
 }
 
 /// Whether a query names the view to show.
@@ -90,16 +89,19 @@ pub(super) fn base() -> Option<Url> {
     Url::parse(&document().base_uri().ok().flatten()?).ok()
 }
 
-/// Resolves a model's address that may be relative to the page; the worker has a different base address.
+/// Resolves an address that may be relative to the page.
 ///
 /// The error is a sentence for the visitor.
-pub(super) fn absolute(address: &str) -> Result<String, String> {
+pub(super) fn absolute_url(address: &str) -> Result<Url, String> {
     let url = base().map_or_else(|| Url::parse(address), |base| base.join(address));
-    let url = url.map_err(|error| {
-        format!("{} is not an address ({error}): give the address of a .gguf file.", shown(address))
-    })?;
+    let url = url.map_err(|error| format!("{} is not an address ({error}): give one that begins with https:.", shown(address)))?;
     consent::check(&url)?;
-    Ok(url.into())
+    Ok(url)
+}
+
+/// The same as a text, for the worker, which has another base address.
+pub(super) fn absolute(address: &str) -> Result<String, String> {
+    absolute_url(address).map(Into::into)
 }
 
 /// Writes settings into the address bar.

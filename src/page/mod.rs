@@ -103,6 +103,7 @@ fn App() -> impl IntoView {
             <main id="main">
                 <status::Asking/>
                 <status::LoadingOrFailure/>
+                <status::AskingForTrace/>
                 <status::RecordedOnly/>
                 <status::Stopped/>
                 <section class="ask" aria-label="Prompt and settings">

@@ -75,14 +75,29 @@ impl AppState {
         }
     }
 
-    /// Opens the trace at an address that the link gives. Returns whether it is shown; otherwise a notice says why.
+    /// Opens the trace at an address that the link gives. Returns whether it is shown; otherwise a notice says why, or the visitor is asked:
+    /// a link alone makes the page fetch nothing from other hosts.
     pub(super) async fn open_trace_at(self, address: String) -> bool {
-        // A link alone makes the page fetch nothing from other hosts.
-        let read = match address::on_own_host(&address) {
-            Some(absolute) => fetched(&absolute).await,
-            None => Err("it is not on this host, so download it and drop the file on the page".into()),
+        let read = match address::absolute_url(&address) {
+            Err(why) => Err(why.trim_end_matches('.').to_string()),
+            Ok(url) if address::is_elsewhere(&url) => {
+                self.trace_question.set(Some(url));
+                return false;
+            }
+            Ok(url) => fetched(url.as_str()).await,
         };
         self.open_trace(&address, read)
+    }
+
+    /// Answers the question about a trace on another host.
+    pub(super) async fn answer_trace_question(self, agrees: bool) {
+        let Some(url) = self.trace_question.get_untracked() else { return };
+        self.trace_question.set(None);
+        if agrees {
+            let read = fetched(url.as_str()).await;
+            let read = read.map_err(|why| format!("{why}, and whether its host lets other pages read it (the header Access-Control-Allow-Origin)"));
+            self.open_trace(url.as_str(), read);
+        }
     }
 
     /// Opens a trace in place of the engine. Returns whether it is shown; otherwise a notice says why.

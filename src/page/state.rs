@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use reactive_stores::Store;
+use url::Url;
 
 use super::address;
 use super::client::EngineClient;
@@ -88,6 +89,8 @@ pub(super) struct AppState {
     pub failure: RwSignal<Option<Failure>>,
     /// The question that the visitor must answer before the settings' models are fetched.
     pub question: RwSignal<Option<Question>>,
+    /// The address of a trace on another host that the link wants to show, until the visitor answers.
+    pub trace_question: RwSignal<Option<Url>>,
     /// What the visitor asked for, as opposed to links.
     pub claims: RwSignal<Claims>,
     /// The number of the newest run.
@@ -158,6 +161,7 @@ impl AppState {
             model: RwSignal::new(None),
             failure: RwSignal::new(None),
             question: RwSignal::new(None),
+            trace_question: RwSignal::new(None),
             claims: RwSignal::new(Claims::default()),
             newest_run: RwSignal::new(0),
             running: RwSignal::new(false),

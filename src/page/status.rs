@@ -1,6 +1,7 @@
 //! Notices, the loading bar, failures, and the status line at the bottom.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::address;
 use super::address::HistoryEntry;
@@ -8,6 +9,7 @@ use super::state::{AppState, EngineStatus, Failure};
 use crate::consent;
 use crate::pace::Pace;
 use crate::run_results::RunResultsStoreFields;
+use prunescope_downloads::words;
 use prunescope_protocol::messages::{Backend, Stage};
 
 /// Where the default model comes from.
@@ -59,6 +61,22 @@ pub(super) fn Asking() -> impl IntoView {
                     </div>
                 </section>
             }
+        })}
+    }
+}
+
+/// The question before a recorded run is fetched from another host. The page goes on meanwhile.
+#[component]
+pub(super) fn AskingForTrace() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let answer = move |agrees: bool| move |_| spawn_local(state.answer_trace_question(agrees));
+    view! {
+        {move || state.trace_question.with(|asked| asked.as_ref().and_then(words::host)).map(|host| view! {
+            <div class="loading" id="trace-question" role="status">
+                <span>{format!("This link shows a recorded run from {host}, which then learns that you opened it.")}</span>
+                <button class="primary" id="trace-agree" on:click=answer(true)>"Show it"</button>
+                <button id="trace-decline" on:click=answer(false)>"Without it"</button>
+            </div>
         })}
     }
 }

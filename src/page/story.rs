@@ -241,6 +241,15 @@ fn OneChapter(
         }
         reading.scroll();
     });
+    // In a low window the panel scrolls, and what was found may lie below its edge.
+    let told = NodeRef::<html::P>::new();
+    Effect::new(move |_| {
+        if let Some(told) = told.get().filter(|_| reading.told().is_some()) {
+            if let Some(panel) = told.offset_parent() {
+                panel.set_scroll_top(told.offset_top());
+            }
+        }
+    });
     let paragraph = |text: String| view! { <p>{move || reading.read(|shown, _| shown.filled(&text))}</p> };
     let button = act.map(|Act { label, .. }| {
         view! { <button id="story-act" class="primary" disabled=move || acted.get() || said.with(Option::is_none) || !reading.is_ready() on:click=move |_| reading.act()>{label}</button> }
@@ -250,7 +259,7 @@ fn OneChapter(
         <h2 tabindex="-1" node_ref=heading title=title>{format!("{} of {count}: {name}", at + 1)}</h2>
         {text.into_iter().map(paragraph).collect_view()}
         {ask.map(|ask| view! { <Question ask said acted/> })}
-        <p id="story-told" aria-live="polite">{move || reading.told()}</p>
+        <p id="story-told" aria-live="polite" node_ref=told>{move || reading.told()}</p>
         <div class="row between">
             <button class="chip" id="story-back" disabled=at == 0 on:click=go(at)>"Back"</button>
             {button}

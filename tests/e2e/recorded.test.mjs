@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import Ajv from "ajv/dist/2020.js";
-import { ROOT, sitePath } from "./server.mjs";
+import { ROOT, serve, sitePath } from "./server.mjs";
 import { finished, open, stage } from "./browser.mjs";
 
 const { server, browser } = await stage({}, { isolated: true });
@@ -107,7 +107,7 @@ test("what is no trace, damaged, missing or elsewhere is named, and the page goe
     ["other.json", /no trace of Prunescope's/],
     ["later.json", /version 9, and this page reads version 1/],
     ["missing.json", /answered with the status 404/],
-    ["https://example.org/trace.json", /not on this host, so download it/],
+    ["ftp://example.org/trace.json", /begins with ftp: cannot be loaded/],
     ["led.json", /could not be fetched/],
   ]) {
     const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=3&drop=a1&trace=${encodeURIComponent(address)}`);
@@ -116,6 +116,35 @@ test("what is no trace, damaged, missing or elsewhere is named, and the page goe
     await close(page);
   }
   server.faults.clear();
+});
+
+test("a trace of another host is fetched only if the visitor agrees; the page goes on without it otherwise", async () => {
+  const elsewhere = await serve();
+  const address = `${elsewhere.site}${ours}`;
+  elsewhere.faults.set(new URL(address).pathname, (request, response, file) => Boolean(response.writeHead(200, { "Access-Control-Allow-Origin": "*" }).end(fs.readFileSync(file))));
+  const link = `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=3&drop=a1&trace=${encodeURIComponent(address)}`;
+  const page = await open(browser, link);
+  await page.waitForSelector("#trace-question");
+  assert.match(await page.textContent("#trace-question"), new RegExp(`from 127.0.0.1:${new URL(elsewhere.origin).port}`));
+  await finished(page);
+  assert.equal(elsewhere.requests.length, 0, "nothing was fetched before the answer");
+  await page.click("#trace-decline");
+  await page.waitForSelector("#trace-question", { state: "detached" });
+  assert.equal(elsewhere.requests.length, 0);
+  await close(page);
+  const agreed = await open(browser, link);
+  await agreed.click("#trace-agree");
+  await shows(agreed, TRACE.runs[0]);
+  assert.equal(elsewhere.requests.length, 1);
+  await close(agreed);
+  // A host that lets no other page read.
+  elsewhere.faults.clear();
+  const refused = await open(browser, link);
+  await refused.click("#trace-agree");
+  assert.match(await refused.textContent(".notice"), /could not be fetched.*Access-Control-Allow-Origin/);
+  await finished(refused);
+  await close(refused);
+  elsewhere.close();
 });
 
 test("the traces of the site and a saved one are what the published schema says, and a damaged one is not", async () => {

@@ -1,25 +1,11 @@
-// Takes the README's pictures of the built page with the real model. With the argument `sweep`: only the picture of a full sweep of
-// dropped sublayers, which takes half an hour on two cores; its points go to standard output as JSON lines.
+// Takes the README's pictures of the built page with the real model, but the sweep's, which shows the recorded sweep (`make traces`).
 import fs from "node:fs";
 import path from "node:path";
-import { serve, ROOT } from "./server.mjs";
+import { serve, sitePath, ROOT } from "./server.mjs";
 import { finished, launch, open } from "./browser.mjs";
 
 const server = await serve();
 const browser = await launch();
-if (process.argv[2] === "sweep") {
-  const page = await open(browser, `${server.site}?drop=&tokens=8&view=sweep&sample=20`, { timeout: 3 * 3_600_000, context: { viewport: { width: 1366, height: 900 } } });
-  await finished(page);
-  await page.exposeFunction("tell", (point) => console.log(JSON.stringify(point)));
-  await page.evaluate(() => window.prunescope.on("sweep_point", (event) => window.tell({ at: performance.now(), ...event.point })));
-  await page.click("#sweep-start");
-  await page.waitForFunction(() => /^(\d+) of \1 points/.test(document.querySelector("#sweep-progress").textContent));
-  await page.locator(".charts").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/sweep.png") });
-  console.error(page.problems, await page.textContent("#memory"));
-  await browser.close();
-  server.close();
-  process.exit();
-}
 if (process.argv[2] === "gallery") {
   // One small picture of each experiment (`make gallery`): the view, or the texts and the grid where the view is the first one.
   const experiments = JSON.parse(fs.readFileSync(path.join(ROOT, "public/texts/en/experiments.json"), "utf8"));
@@ -55,5 +41,10 @@ for (const [name, context, query, fullPage] of shots) {
 const page = await open(browser, `${server.site}?drop=&view=compare&${FIG9.map((plan) => `compare=${encodeURIComponent(plan)}`).join("&")}`, { timeout: 600_000, context: { viewport: { width: 1366, height: 768 } } });
 await page.waitForFunction(() => document.querySelectorAll("#answers tbody tr").length === 5);
 await page.locator("#view").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/compare.png") });
+// Recorded, for no engine comes.
+server.faults.set(sitePath("worker.js"), () => true);
+const sweep = await open(browser, `${server.site}?view=sweep`, { context: { viewport: { width: 1366, height: 900 } } });
+await sweep.waitForFunction(() => /^(\d+) of \1 points/.test(document.querySelector("#sweep-progress")?.textContent));
+await sweep.locator(".charts").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/sweep.png") });
 await browser.close();
 server.close();
