@@ -25,6 +25,7 @@ SHEETS = [
     "views/weights",
     "tables",
     "story",
+    "sharing",
     "gallery",
     "embedded",
 ]

@@ -9,7 +9,9 @@
 //! * [`given_files`]: recognises files that the visitor drops on the page or picks.
 //! * [`notices`]: sentences that the page shows until they are dismissed.
 //! * [`pace`]: speed of downloads and sweeps, and the time they still need.
+//! * [`presentation`]: how a link asks the page to present itself: its parts, colours and task.
 //! * [`run_results`]: the results of runs, and the one function that changes them.
+//! * [`shared_figure`]: the texts with which another page shows this one.
 //! * [`story`]: the chapters that lead through the page.
 //! * `page` (browser only): the Leptos page.
 
@@ -24,5 +26,7 @@ pub mod notices;
 pub mod pace;
 #[cfg(target_arch = "wasm32")]
 pub mod page;
+pub mod presentation;
 pub mod run_results;
+pub mod shared_figure;
 pub mod story;

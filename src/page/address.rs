@@ -7,6 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::consent;
+use crate::presentation::Presentation;
 use prunescope_protocol::model::source::shown;
 use prunescope_protocol::settings::{Settings, link};
 
@@ -34,11 +35,6 @@ pub(super) fn here(act: impl Fn() + 'static) -> impl Fn(MouseEvent) + 'static {
 /// The query of the address bar, including its question mark.
 pub(super) fn query() -> String {
     window().location().search().unwrap_or_default()
-}
-
-/// Whether a query asks for the compact embedded page.
-pub(super) fn is_embedded(query: &str) -> bool {
-    parts(query).any(|(key, value)| key == "embed" && value == "1")
 }
 
 /// The address of the trace that a query asks for.
@@ -71,17 +67,17 @@ fn parts(query: &str) -> url::form_urlencoded::Parse<'_> {
 }
 
 /// The page's address with these settings as its query.
-fn href(settings: &Settings, embedded: bool, chapter: Option<usize>) -> String {
+pub(super) fn href(settings: &Settings, presentation: &Presentation, chapter: Option<usize>) -> String {
     let location = window().location();
-    let embed = if embedded { "embed=1&" } else { "" };
+    let presented = presentation.to_query();
     let chapter = chapter.map_or(String::new(), |chapter| format!("chapter={chapter}&"));
     let path = location.pathname().unwrap_or_default();
-    format!("{}{path}?{embed}{chapter}{}", location.origin().unwrap_or_default(), link::to_query(settings))
+    format!("{}{path}?{presented}{chapter}{}", location.origin().unwrap_or_default(), link::to_query(settings))
 }
 
-/// The link to these settings, neither embedded nor in the story.
+/// The link to these settings on the whole page, neither embedded nor in the story.
 pub(super) fn link_to(settings: &Settings) -> String {
-    href(settings, false, None)
+    href(settings, &Presentation::default(), None)
 }
 
 /// The page's base address, against which relative addresses are resolved.
@@ -105,9 +101,9 @@ pub(super) fn absolute(address: &str) -> Result<String, String> {
 }
 
 /// Writes settings into the address bar.
-pub(super) fn write(settings: &Settings, embedded: bool, chapter: Option<usize>, entry: HistoryEntry) {
+pub(super) fn write(settings: &Settings, presentation: &Presentation, chapter: Option<usize>, entry: HistoryEntry) {
     let Ok(history) = window().history() else { return };
-    let href = href(settings, embedded, chapter);
+    let href = href(settings, presentation, chapter);
     // Browsers refuse very frequent writes; the next change writes again.
     let _ = match entry {
         HistoryEntry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&href)),

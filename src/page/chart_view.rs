@@ -11,6 +11,7 @@ use plotters_canvas::CanvasBackend;
 
 use super::export::{save_address, save_text};
 use super::state::{AppState, EngineStatus};
+use crate::presentation::PageTheme;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::{Chart, ChartError, Frame, Theme};
 use prunescope_figures::figure::Figure;
@@ -62,7 +63,11 @@ pub(super) fn ChartView(
         });
     });
     let height = Memo::new(move |_| aspect.map_or(height, |aspect| height.min((aspect * width.get()).max(60.0))));
-    let is_dark = use_preferred_dark();
+    let prefers_dark = use_preferred_dark();
+    let is_dark = Memo::new(move |_| match state.presentation.with(|presentation| presentation.theme) {
+        PageTheme::Auto => prefers_dark.get(),
+        theme => theme == PageTheme::Dark,
+    });
     let theme = move || if is_dark.get() { Theme::Dark } else { Theme::Light };
     let frame = RwSignal::new(Frame::default());
     let row = RwSignal::new(None::<usize>);

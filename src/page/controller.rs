@@ -15,6 +15,7 @@ use crate::consent::{self, Asker, Decision, Left, Part, Question, decide};
 use crate::engine_start::StartFailure;
 use crate::notices::Notices;
 use crate::pace::DownloadPace;
+use crate::presentation::Presentation;
 use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
 use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunEvent, Stage, WorkerEvent};
 use prunescope_protocol::results::ModelInfo;
@@ -80,12 +81,15 @@ impl AppState {
     /// Writes what is shown into the address bar.
     pub(super) fn write_address(&self, entry: HistoryEntry) {
         let chapter = self.chapter.get_untracked();
-        self.settings.with_untracked(|settings| address::write(settings, self.embedded, chapter, entry));
+        self.presentation.with_untracked(|presentation| {
+            self.settings.with_untracked(|settings| address::write(settings, presentation, chapter, entry));
+        });
     }
 
     /// Replaces the loaded models by those that the settings name, or asks the visitor first.
     pub(super) fn load_model(&self) {
         let settings = self.settings.get_untracked();
+        self.waits_for_touch.set_value(false);
         self.clear_engine();
         self.download_pace.set_value(DownloadPace::default());
         // What the switches did was this engine's model's.
@@ -287,11 +291,13 @@ impl AppState {
         self.failure.set(Some(Failure::new(stage, message)));
     }
 
-    /// Ends the engine and whatever waits for it, since a trace takes its place.
-    pub(super) fn end_engine_for_trace(&self) {
+    /// Ends the engine and whatever waits for it.
+    ///
+    /// * `why`: told to scripts that wait for a result.
+    pub(super) fn end_engine(&self, why: &str) {
         self.clear_engine();
         self.stop_measuring();
-        self.waiting.update_value(|waiting| waiting.reject("a recorded run took the engine's place"));
+        self.waiting.update_value(|waiting| waiting.reject(why));
         self.engine.set(EngineStatus::Down);
     }
 
@@ -631,7 +637,10 @@ fn sentence(message: &str) -> String {
 pub(super) fn follow_history(state: AppState) {
     EventListener::new(&window(), "popstate", move |_| {
         let query = address::query();
-        let (settings, notices) = link::from_query(&query);
+        let (settings, mut notices) = link::from_query(&query);
+        let (presentation, more) = Presentation::from_query(&query);
+        notices.extend(more);
+        state.presentation.set(presentation);
         // A link to a trace has that trace's settings.
         let settings = address::trace(&query).and_then(|_| state.settings_of_trace()).unwrap_or(settings);
         state.notices.set(notices.into());

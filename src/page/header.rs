@@ -7,6 +7,7 @@ use prunescope_protocol::results::Report;
 
 use super::address;
 use super::export::save_text;
+use super::sharing::Sharing;
 use super::state::{AppState, EngineStatus};
 
 /// The bar at the top.
@@ -14,6 +15,7 @@ use super::state::{AppState, EngineStatus};
 pub(super) fn Header() -> impl IntoView {
     let state = expect_context::<AppState>();
     let copied = RwSignal::new(None::<&'static str>);
+    let sharing = RwSignal::new(false);
     let copy_link = move |_| {
         spawn_local(async move {
             let done = address::copy(address::link_to(&state.settings.get_untracked())).await;
@@ -53,12 +55,14 @@ pub(super) fn Header() -> impl IntoView {
                             title="The run and its measurements as a file that this page shows again without a model">
                             "Save trace"
                         </button>
+                        <button id="share" on:click=move |_| sharing.set(true)>"Embed, or for a class"</button>
                         <button id="copy-link" class="primary" on:click=copy_link>
                             {move || copied.get().unwrap_or("Copy link")}
                         </button>
                     }.into_any()
                 }}
             </div>
+            <Show when=move || sharing.get()><Sharing close=move || sharing.set(false)/></Show>
         </header>
     }
 }

@@ -8,6 +8,8 @@
 //! * [`measurements`]: signals of the measurements outside the main run; [`measuring`]: when they start and stop.
 //! * [`views`]: the views below the first screen, one module each.
 //! * [`address`]: the link in the address bar, history, copying.
+//! * [`frame`]: what the page does in a frame of another page.
+//! * [`part`]: shows, locks or hides a part of the page as its link asks; [`sharing`]: makes such links, and frames for other pages.
 //! * [`recorded`]: recorded runs, shown while no engine answers; [`shown_trace`]: the one that is.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
@@ -28,6 +30,7 @@ mod device;
 mod engine_files;
 mod experiments;
 mod export;
+mod frame;
 mod given_files;
 mod header;
 mod isolation;
@@ -38,11 +41,13 @@ mod measuring;
 mod model_picker;
 mod models;
 mod offline;
+mod part;
 mod pending;
 mod pipeline;
 mod plan_link;
 mod recorded;
 mod repair;
+mod sharing;
 mod shown_trace;
 mod site_text;
 mod state;
@@ -52,10 +57,14 @@ mod terms;
 mod texts;
 mod views;
 
+use leptos::html;
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
 use prunescope_protocol::messages::Backend;
+use wasm_bindgen_futures::spawn_local;
 
+use crate::presentation::{PagePart, PartState, Presentation};
+use part::Part;
 use state::AppState;
 
 /// Starts the page.
@@ -72,11 +81,15 @@ fn App() -> impl IntoView {
     api::install(state);
     controller::follow_history(state);
     given_files::follow_drops(state);
+    frame::share_engine(state);
     let trace = address::trace(&address::query());
-    if trace.is_none() {
-        wasm_bindgen_futures::spawn_local(state.show_recorded_example());
-    }
-    wasm_bindgen_futures::spawn_local(async move {
+    spawn_local(async move {
+        if trace.is_none() && state.embedded {
+            // What is recorded may answer a frame's link, which then needs no engine yet.
+            state.show_recorded_example().await;
+        } else if trace.is_none() {
+            spawn_local(state.show_recorded_example());
+        }
         if let Some(address) = trace
             && state.open_trace_at(address).await
         {
@@ -89,14 +102,23 @@ fn App() -> impl IntoView {
             chosen.is_ok_and(|chosen| chosen.backend == Backend::Cpu)
         };
         if !isolation::reload_for_threads(on_cpu).await {
-            state.load_model();
+            state.load_or_wait();
         }
     });
     remove_placeholder();
     let embedded = state.embedded;
-    let edits = Memo::new(move |_| state.settings.with(|settings| settings.run.plan.edits_weights()));
+    // An embedded page shows what its link is about; compression controls only if the link names them or edits weights.
+    let has_weights = Memo::new(move |_| {
+        !embedded
+            || state.presentation.with(Presentation::names_parts)
+            || state.settings.with(|settings| settings.run.plan.edits_weights())
+    });
+    let hides = move |part: PagePart| state.presentation.with(|presentation| presentation.state(part) == PartState::Hidden);
+    let theme = move || state.presentation.with(|presentation| presentation.theme.to_string());
+    let page = NodeRef::<html::Div>::new();
+    frame::tell_height(state, page);
     view! {
-        <div class="page" class:embedded=embedded>
+        <div class="page" class:embedded=embedded data-theme=theme node_ref=page>
             <header::Header/>
             <status::Notices/>
             <pipeline::Strip/>
@@ -106,22 +128,23 @@ fn App() -> impl IntoView {
                 <status::AskingForTrace/>
                 <status::RecordedOnly/>
                 <status::Stopped/>
-                <section class="ask" aria-label="Prompt and settings">
-                    <controls::PromptPanel/>
-                    <pipeline::Pipeline/>
+                <part::Task/>
+                <section class="ask" aria-label="Prompt and settings" class:alone=move || hides(PagePart::Prompt) || hides(PagePart::Pipeline)
+                    hidden=move || hides(PagePart::Prompt) && hides(PagePart::Pipeline)>
+                    <Part part=PagePart::Prompt><controls::PromptPanel/></Part>
+                    <Part part=PagePart::Pipeline><pipeline::Pipeline/></Part>
                 </section>
-                <section class="panel layers" aria-labelledby="layers-title">
-                    <layer_grid::LayerGrid/>
-                    // An embedded page shows what its link is about; compression controls only if the link edits weights.
-                    <Show when=move || !embedded || edits.get()>
-                        <compression_controls::CompressionControls/>
+                <section class="panel layers" aria-labelledby="layers-title" hidden=move || hides(PagePart::Grid) && hides(PagePart::Weights)>
+                    <Part part=PagePart::Grid><layer_grid::LayerGrid/></Part>
+                    <Show when=move || has_weights.get()>
+                        <Part part=PagePart::Weights><compression_controls::CompressionControls/></Part>
                     </Show>
                 </section>
                 // An embedded page whose link names a view shows that view first.
                 {if state.view_first {
-                    view! { <views::Views/><texts::Texts/> }.into_any()
+                    view! { <Part part=PagePart::View><views::Views/></Part><Part part=PagePart::Texts><texts::Texts/></Part> }.into_any()
                 } else {
-                    view! { <texts::Texts/><views::Views/> }.into_any()
+                    view! { <Part part=PagePart::Texts><texts::Texts/></Part><Part part=PagePart::View><views::Views/></Part> }.into_any()
                 }}
             </main>
             <status::StatusLine/>

@@ -37,7 +37,7 @@ const STORY: &str = "traces/story.json.gz";
 const MAX_BYTES: usize = 64 << 20;
 
 impl AppState {
-    /// Shows the recorded example until an engine answers, if it answers these settings.
+    /// Shows the recorded example until an engine answers, if it answers these settings. A frame shows any of the site's recorded runs.
     pub(super) async fn show_recorded_example(self) {
         // It answers for the default model only.
         let is_default = |models: &ModelChoice| models.model.is_empty() && models.other.is_empty();
@@ -45,6 +45,9 @@ impl AppState {
             return;
         }
         self.add_trace(TraceOrigin::Example, EXAMPLE).await;
+        if self.embedded && self.recorded.with_untracked(Option::is_none) {
+            self.add_recorded_story().await;
+        }
     }
 
     /// Fetches the story's recorded runs, which answer beside those of the example while no engine does.
@@ -116,7 +119,7 @@ impl AppState {
             }
             Ok((trace, settings)) => {
                 let (settings, corrected) = settings.checked();
-                self.end_engine_for_trace();
+                self.end_engine("a recorded run took the engine's place");
                 self.notices.set(corrected.into());
                 let before = self.settings.get_untracked();
                 self.claims.update(|claims| claims.link_changed(&before, &settings));

@@ -13,6 +13,7 @@ use super::shown_trace::{Recorded, ShownTrace};
 use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
+use crate::presentation::Presentation;
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_figures::figure::text_change::TextChange;
 use prunescope_protocol::messages::{Backend, Stage};
@@ -115,6 +116,10 @@ pub(super) struct AppState {
     pub chapter_sets: StoredValue<bool>,
     /// Whether another page embeds this one in a frame.
     pub embedded: bool,
+    /// Whether a frame has no engine until it is touched.
+    pub waits_for_touch: StoredValue<bool>,
+    /// Which parts of the page are shown, and how.
+    pub presentation: RwSignal<Presentation>,
     /// Whether the view is shown above the texts.
     pub view_first: bool,
     /// The form of repair that the visitor, or the link that opened the page, chose. `None` leaves it to the page.
@@ -143,8 +148,10 @@ impl AppState {
     /// The state for the link in the address bar.
     pub(super) fn new() -> Self {
         let query = address::query();
-        let (settings, notices) = link::from_query(&query);
-        let embedded = address::is_embedded(&query);
+        let (settings, mut notices) = link::from_query(&query);
+        let (presentation, more) = Presentation::from_query(&query);
+        notices.extend(more);
+        let embedded = presentation.embedded;
         let repair_form = settings.run.plan.repair;
         let (settings, results) = (RwSignal::new(settings), Store::new(RunResults::default()));
         let chosen_step = Memo::new(move |_| {
@@ -174,6 +181,8 @@ impl AppState {
             chapter: RwSignal::new(address::chapter(&query).filter(|_| !embedded)),
             chapter_sets: StoredValue::new(address::says_nothing_else(&query)),
             embedded,
+            waits_for_touch: StoredValue::new(false),
+            presentation: RwSignal::new(presentation),
             view_first: embedded && address::names_view(&query),
             repair_form: RwSignal::new(repair_form),
             page_chooses_form: RwSignal::new(false),

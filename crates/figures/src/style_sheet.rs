@@ -1,20 +1,20 @@
 //! The page's style sheet of colours, `styles/colours.css`, as the charts' table of colours says it.
 
 use crate::chart::Ink;
-use crate::colours::{PAGE, Rgb};
+use crate::colours::{Colour, PAGE, Rgb};
 
 /// The text of `styles/colours.css`: a custom property for each colour of the page, and a class for each [`Ink`].
 pub fn colours() -> String {
-    let property = |name: &str, [r, g, b]: Rgb| format!("--{name}: #{r:02x}{g:02x}{b:02x};");
-    let light = PAGE.map(|colour| format!("  {} /* {} */\n", property(colour.name, colour.light), colour.purpose));
-    let dark = PAGE.map(|colour| format!("    {}\n", property(colour.name, colour.dark)));
+    let number = |[r, g, b]: Rgb| format!("#{r:02x}{g:02x}{b:02x}");
+    let colours = PAGE.map(|Colour { name, light, dark, purpose }| {
+        format!("  --{name}: light-dark({}, {}); /* {purpose} */\n", number(light), number(dark))
+    });
     let ink = |ink: Ink| format!("\n.{} {{\n  --ink: var(--{});\n}}\n", ink.class(), ink.name());
     let inks: Vec<String> = Ink::every().into_iter().map(ink).collect();
     format!(
         "/* The colours of page and charts, written from the table in crates/figures/src/colours.rs: change them there. */\n\n\
-         :root {{\n{}}}\n\n@media (prefers-color-scheme: dark) {{\n  :root {{\n{}  }}\n}}\n{}",
-        light.concat(),
-        dark.concat(),
+         :root {{\n{}}}\n{}",
+        colours.concat(),
         inks.concat()
     )
 }

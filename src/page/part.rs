@@ -1,0 +1,25 @@
+//! Parts of the page as its link presents them ([`crate::presentation`]).
+
+use leptos::prelude::*;
+
+use super::state::AppState;
+use crate::presentation::{PagePart, PartState};
+
+/// A part of the page, which may be hidden, or shown so that it cannot be used.
+#[component]
+pub(super) fn Part(part: PagePart, children: Children) -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let shown = Memo::new(move |_| state.presentation.with(|presentation| presentation.state(part)));
+    view! {
+        <div class="part" data-part=part.to_string() hidden=move || shown.get() == PartState::Hidden
+            inert=move || shown.get() == PartState::Locked>{children()}</div>
+    }
+}
+
+/// The task that the link sets.
+#[component]
+pub(super) fn Task() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let task = Memo::new(move |_| state.presentation.with(|presentation| presentation.task.clone()));
+    view! { <Show when=move || task.with(|task| !task.is_empty())><p class="panel task" id="task">{task}</p></Show> }
+}
