@@ -27,7 +27,7 @@ serve: ## Install what is missing, build, and serve the page on http://$(HOST):$
 build: model dist/index.html ## Make the static site in dist/, for any host and sub-path
 
 # The sources of the site, so that it is rebuilt only after a change.
-SITE_SOURCES := $(shell find src crates public styles .cargo -type f) Cargo.toml Cargo.lock Trunk.toml index.html scripts/join-styles.py scripts/finish-site.py
+SITE_SOURCES := $(shell find src crates public styles .cargo -type f) Cargo.toml Cargo.lock Trunk.toml index.html scripts/join-styles.py scripts/finish-site.py scripts/gallery.py
 dist/index.html: $(SITE_SOURCES) | model
 	@scripts/setup-tools.sh
 	@scripts/with-wasm.sh trunk build

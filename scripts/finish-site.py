@@ -4,18 +4,19 @@
 * The engines move into a folder that is named after their content, and the page learns its name: no two versions ever mix.
 * The page's Content-Security-Policy gets the checksum of its inline script. index.html is the one place where the policy is written;
   from there it goes into public/opening.js and into the headers.
-* The gallery is written: every experiment with its picture.
+* The gallery is written: every experiment and chapter with its picture (gallery.py).
 * The recorded runs are compressed, since not every host compresses what it sends.
 * `_headers` tells hosts that read such a file (Netlify, Cloudflare Pages) what to send; scripts/serve.py sends the same.
 """
 import base64
 import gzip
 import hashlib
-import html
 import json
 import os
 import pathlib
 import re
+
+import gallery
 
 ENGINES = ["worker", "worker_webgpu"]
 # For every file: pages and their workers may share memory between threads, and pages of other sites may show this one in a frame,
@@ -88,40 +89,11 @@ def compress_traces(site: pathlib.Path) -> None:
         trace.unlink()
 
 
-def gallery(site: pathlib.Path, source: pathlib.Path) -> None:
-    """Writes the page of all experiments, each with its picture (`make gallery`)."""
-    texts = json.loads((source / "public/texts/en/experiments.json").read_text())
-    (site / "gallery").mkdir(exist_ok=True)
-    [style] = site.glob("style-*.css")
-    cards = []
-    for number, experiment in enumerate(texts):
-        name, look, link = (html.escape(experiment[part]) for part in ("name", "look", "link"))
-        picture = f'<img src="{number:02}.jpg" width="384" height="240" alt="" loading="lazy" />'
-        cards.append(f'<li class="panel"><a href="../?{link}">{picture}<b>{name}</b></a><p>{look}</p></li>')
-    title = "Experiments with Prunescope"
-    (site / "gallery/index.html").write_text(f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8" />
-<meta name="viewport" content="width=device-width, initial-scale=1" />
-<meta name="color-scheme" content="light dark" />
-<title>{title}</title>
-<link rel="stylesheet" href="../{style.name}" />
-<body class="gallery">
-<h1>{title}</h1>
-<p>Each opens the page with its settings, and says what to look for. <a href="../">The page</a>, <a href="../?chapter=1">its story</a>.</p>
-<ul>
-{chr(10).join(cards)}
-</ul>
-</body>
-</html>
-""")
-
-
 def main() -> None:
     site = pathlib.Path(os.environ["TRUNK_STAGING_DIR"])
     source = pathlib.Path(os.environ["TRUNK_SOURCE_DIR"])
     compress_traces(site)
-    gallery(site, source)
+    gallery.write(site, source, os.environ.get("SITE_ADDRESS", ""))
     folder = move_engines(site, without_comments((source / "crates/worker/src/start.js").read_text()))
     opening = (source / "public/opening.js").read_text()
     page = replaced((site / "index.html").read_text(), opening, without_comments(opening))

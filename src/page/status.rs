@@ -274,7 +274,7 @@ pub(super) fn StatusLine() -> impl IntoView {
                         " Engine memory, peak: "{format!("{:.0} MB", megabytes(memory))}"."
                     </span>
                 })}
-                " "{leaves}" After "
+                " "{leaves}" Prunescope "{env!("CARGO_PKG_VERSION")}", after "
                 <a href="https://arxiv.org/abs/2603.24652">"He et al. 2026"</a>"."
             </p>
         </footer>

@@ -19,6 +19,16 @@ if (process.argv[2] === "gallery") {
     await page.screenshot({ path: file, type: "jpeg", quality: 70, clip: { x: 0, y: 0, width: 1280, height: 800 } });
     await page.context().close();
   }
+  // Chapters show what is recorded: no engine comes.
+  server.faults.set(sitePath("worker.js"), () => true);
+  const { chapters } = JSON.parse(fs.readFileSync(path.join(ROOT, "public/texts/en/story.json"), "utf8"));
+  for (const number of chapters.keys()) {
+    const context = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.3 };
+    const page = await open(browser, `${server.site}?chapter=${number + 1}`, { context });
+    await page.waitForFunction(() => document.querySelector("#story h2") && document.querySelector("#cos-p")?.dataset.value);
+    await page.screenshot({ path: path.join(ROOT, `public/gallery/chapter-${number + 1}.jpg`), type: "jpeg", quality: 70 });
+    await page.context().close();
+  }
   await browser.close();
   server.close();
   process.exit();

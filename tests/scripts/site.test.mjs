@@ -13,7 +13,7 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..")
 const MODULE = "\nimport init from './page-0123456789abcdef.js';\nconst wasm = await init({ module_or_path: './page-0123456789abcdef_bg.wasm' });\n";
 
 /** Finishes a site as Trunk leaves it; returns its folder. */
-function built(files = {}, change = (page) => page) {
+function built(files = {}, change = (page) => page, environment = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "prunescope-site-"));
   const page = fs.readFileSync(path.join(ROOT, "index.html"), "utf8")
     .replace(/<link data-trunk rel="inline"[^>]*>/, () => `<script>${fs.readFileSync(path.join(ROOT, "public/opening.js"), "utf8")}</script>`)
@@ -21,7 +21,7 @@ function built(files = {}, change = (page) => page) {
     .replace(/<link data-trunk [^>]*>/g, "");
   const all = { "index.html": change(page), "worker.js": "let wasm_bindgen = 1;", "worker_bg.wasm": "cpu", "worker_webgpu.js": "let wasm_bindgen = 2;", "worker_webgpu_bg.wasm": "webgpu", "style-123456789abcdef.css": "p{}", "page-0123456789abcdef_bg.wasm": "page", "sw.js": "", ...files };
   for (const [name, text] of Object.entries(all)) fs.writeFileSync(path.join(folder, name), text);
-  execFileSync("python3", [path.join(ROOT, "scripts/finish-site.py")], { stdio: "pipe", env: { ...process.env, TRUNK_STAGING_DIR: folder, TRUNK_SOURCE_DIR: ROOT } });
+  execFileSync("python3", [path.join(ROOT, "scripts/finish-site.py")], { stdio: "pipe", env: { ...process.env, SITE_ADDRESS: "", ...environment, TRUNK_STAGING_DIR: folder, TRUNK_SOURCE_DIR: ROOT } });
   return folder;
 }
 const engines = (folder) => fs.readdirSync(folder).filter((name) => name.startsWith("engine-"));
@@ -36,6 +36,29 @@ test("the gallery links to every experiment, with its picture and the site's sty
     assert.ok(page.includes(picture) && fs.existsSync(path.join(ROOT, "public/gallery", picture)), `${picture}: run make gallery`);
   }
   assert.match(page, /href="\.\.\/style-123456789abcdef\.css"/);
+});
+
+test("every experiment and chapter has a page that other sites can show, with its picture and figure where the site's address is known", () => {
+  const address = "https://host.example/a/";
+  const plain = built();
+  const folder = built({}, undefined, { SITE_ADDRESS: address });
+  const experiments = JSON.parse(read(ROOT, "public/texts/en/experiments.json"));
+  const { chapters } = JSON.parse(read(ROOT, "public/texts/en/story.json"));
+  const all = [
+    ...experiments.map(({ link }, at) => [String(at).padStart(2, "0"), link, link]),
+    ...chapters.map(({ link, act }, at) => [`chapter-${at + 1}`, `chapter=${at + 1}`, act?.link ?? link]),
+  ];
+  for (const [name, query, shown] of all) {
+    const page = read(folder, "gallery", `${name}.html`);
+    assert.ok(page.includes(`content="0; url=../?${query.replaceAll("&", "&amp;")}"`), name);
+    assert.ok(page.includes(`property="og:image" content="${address}gallery/${name}.jpg"`), name);
+    assert.ok(fs.existsSync(path.join(ROOT, `public/gallery/${name}.jpg`)), `${name}.jpg: run make gallery`);
+    assert.ok(page.includes(`type="application/json+oembed" href="${address}gallery/${name}.json"`));
+    const figure = JSON.parse(read(folder, "gallery", `${name}.json`));
+    assert.ok(figure.version === "1.0" && figure.type === "rich" && figure.html.includes(`src="${address}?embed=1&amp;${shown.replaceAll("&", "&amp;")}"`), name);
+    assert.ok(!read(plain, "gallery", `${name}.html`).includes("og:image") && !fs.existsSync(path.join(plain, "gallery", `${name}.json`)));
+  }
+  assert.throws(() => built({}, undefined, { SITE_ADDRESS: "host.example" }), /begins with https/);
 });
 
 test("the engines' folder is named after all that lies in it, and the page names it", () => {
