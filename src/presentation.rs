@@ -22,11 +22,11 @@ pub enum PagePart {
     /// The switches of the layers.
     Grid,
     /// Sparsity and rounding.
-    Weights,
+    Compression,
     /// What the models write.
     Texts,
-    /// The charts.
-    View,
+    /// The views and their charts.
+    Charts,
 }
 
 impl PagePart {
@@ -36,9 +36,9 @@ impl PagePart {
             Self::Prompt => "Prompt and model",
             Self::Pipeline => "From layer to word",
             Self::Grid => "Layer switches",
-            Self::Weights => "Sparsity and rounding",
+            Self::Compression => "Sparsity and rounding",
             Self::Texts => "Texts",
-            Self::View => "Charts",
+            Self::Charts => "Charts",
         }
     }
 }
@@ -67,6 +67,28 @@ pub enum PartState {
     Locked,
     /// It is not there.
     Hidden,
+}
+
+impl PartState {
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Locked => "locked",
+            Self::Hidden => "hidden",
+        }
+    }
+}
+
+impl PageTheme {
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "as the browser",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
 }
 
 /// What a link says of the page beside its settings.
@@ -125,7 +147,7 @@ impl Presentation {
                 query.append_pair(key, &value);
             }
         }
-        let mut query = query.finish();
+        let mut query = query.finish().replace("%2C", ",");
         if !query.is_empty() {
             query.push('&');
         }
@@ -157,10 +179,10 @@ impl Presentation {
         self.shown.clear();
     }
 
-    /// Shows some parts and no others.
-    pub fn show_only(&mut self, parts: impl IntoIterator<Item = PagePart>) {
-        self.shown = parts.into_iter().collect();
-        self.hidden.clear();
+    /// The same for a frame, which shows all parts that are not hidden.
+    pub fn in_frame(&self) -> Self {
+        let shown = PagePart::iter().filter(|part| self.state(*part) != PartState::Hidden).collect();
+        Self { embedded: true, shown, hidden: BTreeSet::new(), ..self.clone() }
     }
 }
 
@@ -189,6 +211,7 @@ fn unknown<T: Display>(what: &str, key: &str, name: &str, known: impl Iterator<I
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use prunescope_protocol::settings::link;
 
     fn any_parts() -> impl Strategy<Value = BTreeSet<PagePart>> {
         proptest::sample::subsequence(PagePart::iter().collect::<Vec<_>>(), 0..=6)
@@ -228,11 +251,31 @@ mod tests {
     }
 
     #[test]
+    fn settings_leave_out_what_it_says() {
+        let query = "embed=1&show=grid&hide=texts&lock=grid&theme=dark&task=Look";
+        let (presentation, _) = Presentation::from_query(query);
+        assert_eq!(presentation.to_query(), "embed=1&show=grid&hide=texts&lock=grid&theme=dark&task=Look&");
+        assert_eq!(link::from_query(query), link::from_query(""));
+    }
+
+    #[test]
+    fn a_frame_shows_what_the_page_does() {
+        let mut presentation = Presentation::default();
+        presentation.set(PagePart::Prompt, PartState::Hidden);
+        presentation.set(PagePart::Compression, PartState::Locked);
+        let frame = presentation.in_frame();
+        assert!(frame.embedded && frame.names_parts());
+        for part in PagePart::iter() {
+            assert_eq!(frame.state(part), presentation.state(part));
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_named_with_what_there_is() {
-        let (found, notices) = Presentation::from_query("?show=grid,charts&theme=blue&drop=a1");
+        let (found, notices) = Presentation::from_query("?show=grid,graphs&theme=blue&drop=a1");
         assert_eq!(found.state(PagePart::Grid), PartState::Shown);
         assert_eq!(found.state(PagePart::Texts), PartState::Hidden);
-        assert!(notices[0].contains("no part “charts”") && notices[0].contains("prompt, pipeline, grid, weights, texts, view"));
+        assert!(notices[0].contains("no part “graphs”") && notices[0].contains("prompt, pipeline, grid, compression, texts, charts"));
         assert!(notices[1].contains("no theme “blue”") && notices[1].contains("auto, light, dark"));
         assert_eq!(notices.len(), 2);
     }

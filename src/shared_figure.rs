@@ -25,9 +25,7 @@ pub fn frame(address: &str) -> String {
 /// * `address`: of the embedded page.
 pub fn custom_element(address: &str) -> String {
     let Ok(url) = Url::parse(address) else { return String::new() };
-    let mut script = url.clone();
-    script.set_query(None);
-    let script = script.join("prune-scope.js").unwrap_or(script);
+    let Ok(script) = url.join("prune-scope.js") else { return String::new() };
     let pairs: Vec<_> = url.query_pairs().filter(|(key, _)| key != "embed").collect();
     // An element has each attribute once; what a link has more often goes into one.
     let is_repeated = |name: &str| pairs.iter().filter(|(key, _)| key == name).count() > 1;
@@ -44,7 +42,7 @@ pub fn custom_element(address: &str) -> String {
     if !query.is_empty() {
         attributes += &format!(r#" query="{}""#, attribute(&query));
     }
-    format!("<script type=\"module\" src=\"{}\"></script>\n<prune-scope{attributes}></prune-scope>", attribute(script.as_str()))
+    format!("<script async src=\"{}\"></script>\n<prune-scope{attributes}></prune-scope>", attribute(script.as_str()))
 }
 
 /// A link in Markdown, for places where neither is allowed.
@@ -65,7 +63,7 @@ mod tests {
         let figure = custom_element(ADDRESS);
         assert_eq!(
             figure,
-            "<script type=\"module\" src=\"https://host.example/a/prune-scope.js\"></script>\n<prune-scope show=\"grid,texts\" \
+            "<script async src=\"https://host.example/a/prune-scope.js\"></script>\n<prune-scope show=\"grid,texts\" \
              prompt=\"&quot;&lt;b&gt;&quot; &amp;c\" drop=\"a7\"></prune-scope>"
         );
         assert!(frame(ADDRESS).contains("src=\"https://host.example/a/?embed=1&amp;show=grid%2Ctexts&amp;"));

@@ -80,6 +80,13 @@ pub(super) fn link_to(settings: &Settings) -> String {
     href(settings, &Presentation::default(), None)
 }
 
+/// The link to the story's first chapter, which sets the page itself.
+pub(super) fn link_to_story(presentation: &Presentation) -> String {
+    let location = window().location();
+    let (origin, path) = (location.origin().unwrap_or_default(), location.pathname().unwrap_or_default());
+    format!("{origin}{path}?{}chapter=1", presentation.to_query())
+}
+
 /// The page's base address, against which relative addresses are resolved.
 pub(super) fn base() -> Option<Url> {
     Url::parse(&document().base_uri().ok().flatten()?).ok()

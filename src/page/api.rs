@@ -140,7 +140,7 @@ fn on(state: AppState, name: String, callback: Function) -> Result<JsValue, JsVa
 /// Answers `{prunescope: "run" | "settings" | "on", id, …}` from the embedding page. That page can read everything that is set and
 /// found here, prompts included. So this is done with `embed=1` only, the page says so, and no access token is used then.
 fn listen_to_parent(state: AppState, ready: Promise) {
-    let Some(parent) = window().parent().ok().flatten().filter(|parent| **parent != *window()) else { return };
+    let Some(parent) = embedding_page() else { return };
     let announce = parent.clone();
     spawn_local(async move {
         if let Ok(model) = JsFuture::from(ready).await {
@@ -190,9 +190,14 @@ fn listen_to_parent(state: AppState, ready: Promise) {
     handler.forget();
 }
 
+/// The page that shows this one in a frame.
+pub(super) fn embedding_page() -> Option<Window> {
+    window().parent().ok().flatten().filter(|parent| **parent != *window())
+}
+
 /// Sends an object to the embedding page, whatever its origin: before its first message its origin is unknown, and any page may
 /// embed this one. The README says what it can read.
-fn post(parent: &Window, members: &[(&str, JsValue)]) {
+pub(super) fn post(parent: &Window, members: &[(&str, JsValue)]) {
     let message = Object::new();
     for (key, value) in members {
         let _ = Reflect::set(&message, &(*key).into(), value);

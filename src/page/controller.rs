@@ -69,8 +69,15 @@ impl AppState {
                     self.notices.update(|notices| notices.push(sentence));
                 }
                 self.start_run();
-                if self.engine.get_untracked() != EngineStatus::Ready {
-                    self.answer_from_trace();
+                match self.engine.get_untracked() {
+                    EngineStatus::Ready => {}
+                    EngineStatus::Down if self.waits_for_touch.get_untracked() => self.answer_or_load(),
+                    EngineStatus::Down => {
+                        // What is shown belongs to other settings, and no run will take its place.
+                        self.newest_run.update(|run| *run += 1);
+                        self.answer_from_trace();
+                    }
+                    _ => self.answer_from_trace(),
                 }
             }
             Change::Explore => self.measure_after_change(&before, &settings),
@@ -89,7 +96,7 @@ impl AppState {
     /// Replaces the loaded models by those that the settings name, or asks the visitor first.
     pub(super) fn load_model(&self) {
         let settings = self.settings.get_untracked();
-        self.waits_for_touch.set_value(false);
+        self.waits_for_touch.set(false);
         self.clear_engine();
         self.download_pace.set_value(DownloadPace::default());
         // What the switches did was this engine's model's.
@@ -545,7 +552,7 @@ impl AppState {
             }
             WorkerEvent::Failed { stage, message, fatal } => {
                 self.stopping.set_value(None);
-                if fatal { self.replace_engine(stage, message) } else { self.end_engine(stage, message) }
+                if fatal { self.replace_engine(stage, message) } else { self.fail_without_engine(stage, message) }
             }
         }
     }
@@ -588,7 +595,7 @@ impl AppState {
     }
 
     /// Stops the engine and shows the failure: there is no model, or no device.
-    fn end_engine(&self, stage: Stage, message: String) {
+    fn fail_without_engine(&self, stage: Stage, message: String) {
         self.client.with_value(EngineClient::stop);
         self.end(stage, self.for_visitor(sentence(&message)));
     }

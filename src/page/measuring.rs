@@ -56,7 +56,7 @@ impl AppState {
         }
     }
 
-    fn automatic_measurement(&self) -> Option<Measurement> {
+    pub(super) fn automatic_measurement(&self) -> Option<Measurement> {
         let pictured = self.measurements.pictured.get_untracked();
         self.settings.with_untracked(|settings| automatic(settings, pictured))
     }

@@ -86,7 +86,7 @@ fn App() -> impl IntoView {
     spawn_local(async move {
         if trace.is_none() && state.embedded {
             // What is recorded may answer a frame's link, which then needs no engine yet.
-            state.show_recorded_example().await;
+            state.show_recorded_in_frame().await;
         } else if trace.is_none() {
             spawn_local(state.show_recorded_example());
         }
@@ -108,7 +108,7 @@ fn App() -> impl IntoView {
     remove_placeholder();
     let embedded = state.embedded;
     // An embedded page shows what its link is about; compression controls only if the link names them or edits weights.
-    let has_weights = Memo::new(move |_| {
+    let has_compression = Memo::new(move |_| {
         !embedded
             || state.presentation.with(Presentation::names_parts)
             || state.settings.with(|settings| settings.run.plan.edits_weights())
@@ -127,6 +127,7 @@ fn App() -> impl IntoView {
                 <status::LoadingOrFailure/>
                 <status::AskingForTrace/>
                 <status::RecordedOnly/>
+                <status::Resting/>
                 <status::Stopped/>
                 <part::Task/>
                 <section class="ask" aria-label="Prompt and settings" class:alone=move || hides(PagePart::Prompt) || hides(PagePart::Pipeline)
@@ -134,17 +135,17 @@ fn App() -> impl IntoView {
                     <Part part=PagePart::Prompt><controls::PromptPanel/></Part>
                     <Part part=PagePart::Pipeline><pipeline::Pipeline/></Part>
                 </section>
-                <section class="panel layers" aria-labelledby="layers-title" hidden=move || hides(PagePart::Grid) && hides(PagePart::Weights)>
+                <section class="panel layers" aria-labelledby="layers-title" hidden=move || hides(PagePart::Grid) && (hides(PagePart::Compression) || !has_compression.get())>
                     <Part part=PagePart::Grid><layer_grid::LayerGrid/></Part>
-                    <Show when=move || has_weights.get()>
-                        <Part part=PagePart::Weights><compression_controls::CompressionControls/></Part>
+                    <Show when=move || has_compression.get()>
+                        <Part part=PagePart::Compression><compression_controls::CompressionControls/></Part>
                     </Show>
                 </section>
                 // An embedded page whose link names a view shows that view first.
                 {if state.view_first {
-                    view! { <Part part=PagePart::View><views::Views/></Part><Part part=PagePart::Texts><texts::Texts/></Part> }.into_any()
+                    view! { <Part part=PagePart::Charts><views::Views/></Part><Part part=PagePart::Texts><texts::Texts/></Part> }.into_any()
                 } else {
-                    view! { <Part part=PagePart::Texts><texts::Texts/></Part><Part part=PagePart::View><views::Views/></Part> }.into_any()
+                    view! { <Part part=PagePart::Texts><texts::Texts/></Part><Part part=PagePart::Charts><views::Views/></Part> }.into_any()
                 }}
             </main>
             <status::StatusLine/>

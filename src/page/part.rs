@@ -21,5 +21,5 @@ pub(super) fn Part(part: PagePart, children: Children) -> impl IntoView {
 pub(super) fn Task() -> impl IntoView {
     let state = expect_context::<AppState>();
     let task = Memo::new(move |_| state.presentation.with(|presentation| presentation.task.clone()));
-    view! { <Show when=move || task.with(|task| !task.is_empty())><p class="panel task" id="task">{task}</p></Show> }
+    view! { <Show when=move || task.with(|task| !task.is_empty())><p class="panel task"><small>"Task, set by this link"</small><span id="task">{task}</span></p></Show> }
 }

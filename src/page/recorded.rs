@@ -33,7 +33,7 @@ extern "C" {
 const EXAMPLE: &str = "traces/example.json.gz";
 /// The trace of the story's other runs.
 const STORY: &str = "traces/story.json.gz";
-/// Most bytes of a trace once it is uncompressed, so that no address can fill the memory.
+/// Most bytes of a trace, as it arrives and uncompressed, so that no address can fill the memory.
 const MAX_BYTES: usize = 64 << 20;
 
 impl AppState {
@@ -213,19 +213,38 @@ impl AppState {
     }
 }
 
-/// Fetches a file of this site, such as a trace. The error says why it cannot be had.
+/// Fetches a text, such as a trace, at most [`MAX_BYTES`] of it. The error says why it cannot be had.
 pub(super) async fn fetched(address: &str) -> Result<String, String> {
     let cut = |_: JsValue| "it could not be fetched, so check the address and the network".to_string();
     let options = RequestInit::new();
-    // Another host may be where it leads.
+    // A redirect is refused: it may lead to a host that nobody agreed to.
     let _ = Reflect::set(&options, &"redirect".into(), &"error".into());
     let fetched = window().fetch_with_str_and_init(address, &options);
     let response: Response = JsFuture::from(fetched).await.map_err(cut)?.unchecked_into();
     if !response.ok() {
         return Err(format!("its host answered with the status {}", response.status()));
     }
-    let blob: Blob = JsFuture::from(response.blob().map_err(cut)?).await.map_err(cut)?.unchecked_into();
-    read(&blob).await
+    let body = match response.body() {
+        Some(body) => bytes_of(body, cut).await?,
+        None => vec![],
+    };
+    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(&body[..]));
+    read(&Blob::new_with_u8_array_sequence(&parts).map_err(cut)?).await
+}
+
+/// The bytes of a stream, unless they are more than [`MAX_BYTES`].
+///
+/// * `failed`: what to say if it breaks.
+async fn bytes_of(stream: ReadableStream, failed: impl Fn(JsValue) -> String) -> Result<Vec<u8>, String> {
+    let mut chunks = wasm_streams::ReadableStream::from_raw(stream.unchecked_into()).into_stream();
+    let mut bytes = vec![];
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend(js_sys::Uint8Array::new(&chunk.map_err(&failed)?).to_vec());
+        if bytes.len() > MAX_BYTES {
+            return Err(format!("it is larger than {} MB", MAX_BYTES >> 20));
+        }
+    }
+    Ok(bytes)
 }
 
 /// Reads a trace, which may be compressed by gzip. The error says why it cannot be read.
@@ -238,13 +257,5 @@ pub(super) async fn read(blob: &Blob) -> Result<String, String> {
         let unzip = DecompressionStream::new("gzip").map_err(wrong)?;
         stream = stream.unchecked_ref::<PipedStream>().pipe_through(&unzip);
     }
-    let mut chunks = wasm_streams::ReadableStream::from_raw(stream.unchecked_into()).into_stream();
-    let mut bytes = vec![];
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend(js_sys::Uint8Array::new(&chunk.map_err(wrong)?).to_vec());
-        if bytes.len() > MAX_BYTES {
-            return Err(format!("it is larger than {} MB", MAX_BYTES >> 20));
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "it is no text".into())
+    String::from_utf8(bytes_of(stream, wrong).await?).map_err(|_| "it is no text".into())
 }

@@ -10,15 +10,6 @@ use super::state::AppState;
 use crate::presentation::{MAX_TASK, PagePart, PageTheme, PartState, Presentation};
 use crate::shared_figure::{custom_element, frame, markdown};
 
-/// How a part is met, in words.
-const fn name_of(state: PartState) -> &'static str {
-    match state {
-        PartState::Shown => "shown",
-        PartState::Locked => "locked",
-        PartState::Hidden => "hidden",
-    }
-}
-
 /// A panel with a link for a class, which sets what is shown of the page, and with the figure for another page.
 #[component]
 pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl IntoView {
@@ -35,7 +26,7 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
         };
         let option = move |of: PartState| {
             let chosen = move || state.presentation.with(|presentation| presentation.state(part) == of);
-            view! { <option value=of.to_string() prop:selected=chosen>{name_of(of)}</option> }
+            view! { <option value=of.to_string() prop:selected=chosen>{of.name()}</option> }
         };
         view! {
             <label class="share-part">{part.name()}" "
@@ -45,12 +36,7 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
     };
     let theme = move |of: PageTheme| {
         let chosen = move || state.presentation.with(|presentation| presentation.theme == of);
-        let name = match of {
-            PageTheme::Auto => "as the browser",
-            PageTheme::Light => "light",
-            PageTheme::Dark => "dark",
-        };
-        view! { <option value=of.to_string() prop:selected=chosen>{name}</option> }
+        view! { <option value=of.to_string() prop:selected=chosen>{of.name()}</option> }
     };
     let set_theme = move |event: leptos::ev::Event| {
         if let Ok(theme) = event_target_value(&event).parse() {
@@ -62,12 +48,18 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
         change(&|presentation: &mut Presentation| presentation.task.clone_from(&task));
     };
     let story = RwSignal::new(false);
+    let seen = RwSignal::new(false);
     let class_link = move || {
-        let chapter = story.get().then_some(1);
-        state.presentation.with(|presentation| state.settings.with(|settings| address::href(settings, presentation, chapter)))
+        state.presentation.with(|presentation| {
+            if story.get() {
+                address::link_to_story(presentation)
+            } else {
+                state.settings.with(|settings| address::href(settings, presentation, None))
+            }
+        })
     };
     let in_frame = Memo::new(move |_| {
-        let presentation = state.presentation.with(|presentation| Presentation { embedded: true, ..presentation.clone() });
+        let presentation = state.presentation.with(Presentation::in_frame);
         state.settings.with(|settings| address::href(settings, &presentation, None))
     });
     let page = move || state.settings.with(address::link_to);
@@ -90,24 +82,23 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
             <label class="field">"A task above the page"
                 <input id="share-task" type="text" maxlength=MAX_TASK.to_string() prop:value=move || state.presentation.with(|presentation| presentation.task.clone()) on:change=set_task/>
             </label>
-            <label class="check"><input type="checkbox" id="share-story" on:change=move |event| story.set(event_target_checked(&event))/>"begin with the story"</label>
+            <label class="check"><input type="checkbox" id="share-story" on:change=move |event| story.set(event_target_checked(&event))/>"begin with the story instead of these settings"</label>
             <div class="row">
-                <Copy id="copy-class" label="Copy the link for a class" text=Signal::derive(class_link)/>
-                <Copy id="copy-frame" label="Copy as a frame (HTML)" text=Signal::derive(move || frame(&in_frame.get()))/>
-                <Copy id="copy-element" label="Copy as a figure (HTML, grows with its content)" text=Signal::derive(move || custom_element(&in_frame.get()))/>
-                <Copy id="copy-markdown" label="Copy as Markdown" text=Signal::derive(move || markdown(&page()))/>
+                <CopyButton id="copy-class" label="Copy the link for a class" text=Signal::derive(class_link)/>
+                <CopyButton id="copy-frame" label="Copy as a frame (HTML)" text=Signal::derive(move || frame(&in_frame.get()))/>
+                <CopyButton id="copy-element" label="Copy as a figure (HTML, grows with its content)" text=Signal::derive(move || custom_element(&in_frame.get()))/>
+                <CopyButton id="copy-markdown" label="Copy as Markdown" text=Signal::derive(move || markdown(&page()))/>
             </div>
-            <details class="more">
-                <summary>"See the figure"</summary>
-                <iframe class="share-preview" title="The figure as another page shows it" loading="lazy" src=move || in_frame.get()></iframe>
-            </details>
+            <label class="check"><input type="checkbox" id="share-see" on:change=move |event| seen.set(event_target_checked(&event))/>"see the figure"</label>
+            // A new frame for each address: another address in the same one would be an entry in the history.
+            {move || seen.get().then(|| view! { <iframe class="share-preview" title="The figure as another page shows it" src=in_frame.get()></iframe> })}
         </section>
     }
 }
 
 /// A button that copies a text, and says so.
 #[component]
-fn Copy(id: &'static str, label: &'static str, text: Signal<String>) -> impl IntoView {
+fn CopyButton(id: &'static str, label: &'static str, text: Signal<String>) -> impl IntoView {
     let said = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
         spawn_local(async move {

@@ -44,7 +44,8 @@ pub(super) enum EngineStatus {
     },
     /// The model is loaded and accepts requests.
     Ready,
-    /// There is no model; [`AppState::failure`] says why, or [`AppState::question`] asks.
+    /// There is no model: [`AppState::failure`] says why, [`AppState::question`] asks, a trace is shown in its place, or a frame
+    /// [waits for a touch](AppState::waits_for_touch).
     Down,
 }
 
@@ -117,7 +118,7 @@ pub(super) struct AppState {
     /// Whether another page embeds this one in a frame.
     pub embedded: bool,
     /// Whether a frame has no engine until it is touched.
-    pub waits_for_touch: StoredValue<bool>,
+    pub waits_for_touch: RwSignal<bool>,
     /// Which parts of the page are shown, and how.
     pub presentation: RwSignal<Presentation>,
     /// Whether the view is shown above the texts.
@@ -181,7 +182,7 @@ impl AppState {
             chapter: RwSignal::new(address::chapter(&query).filter(|_| !embedded)),
             chapter_sets: StoredValue::new(address::says_nothing_else(&query)),
             embedded,
-            waits_for_touch: StoredValue::new(false),
+            waits_for_touch: RwSignal::new(false),
             presentation: RwSignal::new(presentation),
             view_first: embedded && address::names_view(&query),
             repair_form: RwSignal::new(repair_form),

@@ -107,6 +107,20 @@ pub(super) fn RecordedOnly() -> impl IntoView {
     }
 }
 
+/// That another figure has the engine, where this one has nothing complete to show.
+#[component]
+pub(super) fn Resting() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    view! {
+        <Show when=move || state.waits_for_touch.get() && state.is_stale()>
+            <div class="loading" id="resting" role="status">
+                <span>"Another figure has the engine, so this one is not complete."</span>
+                <button class="primary">"Go on"</button>
+            </div>
+        </Show>
+    }
+}
+
 /// That the run was stopped, and a way on.
 #[component]
 pub(super) fn Stopped() -> impl IntoView {

@@ -149,3 +149,12 @@ test("`make serve` sends what `_headers` says", async () => {
     server.kill();
   }
 });
+
+test("the figure's element passes on every part of a link, and nothing of HTML's", () => {
+  const ofHtml = new RegExp(/OF_HTML = \/(.*)\/;/.exec(read(ROOT, "public/prune-scope.js"))[1]);
+  const links = /## Links\n(.*?)\n## /s.exec(read(ROOT, "README.md"))[1];
+  const names = [...links.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([a-z_0-9]+)`/g)].map(([, name]) => name));
+  assert.ok(names.length > 25 && names.includes("on") && names.includes("show"), names.join());
+  assert.deepEqual(names.filter((name) => ofHtml.test(name)), []);
+  for (const name of ["id", "class", "style", "onclick", "data-x", "aria-label", "height"]) assert.ok(ofHtml.test(name), name);
+});

@@ -6,15 +6,19 @@ use crate::colours::{Colour, PAGE, Rgb};
 /// The text of `styles/colours.css`: a custom property for each colour of the page, and a class for each [`Ink`].
 pub fn colours() -> String {
     let number = |[r, g, b]: Rgb| format!("#{r:02x}{g:02x}{b:02x}");
-    let colours = PAGE.map(|Colour { name, light, dark, purpose }| {
-        format!("  --{name}: light-dark({}, {}); /* {purpose} */\n", number(light), number(dark))
+    let light = PAGE.map(|Colour { name, light, purpose, .. }| {
+        format!("  --{name}: {}; /* {purpose} */\n", number(light))
+    });
+    let both = PAGE.map(|Colour { name, light, dark, .. }| {
+        format!("    --{name}: light-dark({}, {});\n", number(light), number(dark))
     });
     let ink = |ink: Ink| format!("\n.{} {{\n  --ink: var(--{});\n}}\n", ink.class(), ink.name());
     let inks: Vec<String> = Ink::every().into_iter().map(ink).collect();
     format!(
         "/* The colours of page and charts, written from the table in crates/figures/src/colours.rs: change them there. */\n\n\
-         :root {{\n{}}}\n{}",
-        colours.concat(),
+         :root {{\n{}}}\n\n/* Older browsers have light colours only. */\n@supports (color: light-dark(red, red)) {{\n  :root {{\n{}  }}\n}}\n{}",
+        light.concat(),
+        both.concat(),
         inks.concat()
     )
 }

@@ -12,6 +12,8 @@ use crate::settings::{ModelChoice, RunSettings, Settings};
 
 /// The version of the format that this program writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
+/// A number of layers that no model reaches.
+const MAX_LAYERS: usize = 1000;
 /// The key that every trace begins with; its value is the version.
 pub const KEY: &str = "prunescope_trace";
 
@@ -62,6 +64,12 @@ pub enum TraceError {
     /// It is damaged.
     #[error("the trace is damaged ({0}): download or record it again")]
     Damaged(#[from] serde_json::Error),
+    /// Its model has more layers than any that this program runs.
+    #[error("the trace's model has {found} layers, more than {MAX_LAYERS}: the file is damaged or made up")]
+    Layers {
+        /// Their number.
+        found: usize,
+    },
     /// It holds nothing to show.
     #[error("the trace holds no run: record it again")]
     Empty,
@@ -88,7 +96,12 @@ impl Trace {
             return Err(TraceError::Version { found });
         }
         let trace: Self = serde_json::from_str(text)?;
-        if trace.runs.is_empty() { Err(TraceError::Empty) } else { Ok(trace) }
+        // A page draws switches for each layer.
+        match trace.model.config.layers {
+            found @ MAX_LAYERS.. => Err(TraceError::Layers { found }),
+            _ if trace.runs.is_empty() => Err(TraceError::Empty),
+            _ => Ok(trace),
+        }
     }
 
     /// The settings of the run to show.
