@@ -1,4 +1,4 @@
-"""Writes the gallery: a page of all experiments, and a page for each experiment and each chapter of the story.
+"""Writes the gallery: a page of all experiments, a page for each experiment and each chapter of the story, and the story's worksheet.
 
 The page of one entry is what a link to it shows elsewhere (Open Graph, oEmbed): it has a title, a sentence, a picture, and leads on to
 Prunescope at once. Other sites need whole addresses for the picture and the figure: they are written if the site's address is known.
@@ -94,6 +94,35 @@ def embedded(entry: Entry, address: str) -> str:
     }, indent=1)
 
 
+def answers(ask: dict) -> str:
+    """Where a reader writes down the answer to a chapter's question."""
+    if ask.get("options"):
+        return "".join(f"<li>☐ {html.escape(name)}</li>" for name, _ in ask["options"])
+    return f"<li>My guess ({ask['from']:g} to {ask['to']:g}): ____________</li>"
+
+
+def worksheet(source: pathlib.Path) -> str:
+    """A page to print: every chapter with its picture, its question, and room for what was predicted and found."""
+    story = json.loads((source / "public/texts/en/story.json").read_text())
+    parts = []
+    for at, chapter in enumerate(story["chapters"], 1):
+        ask = chapter.get("ask")
+        asked = f"<p><b>{html.escape(ask['question'])}</b></p><ul>{answers(ask)}</ul><p>What we found: {'_' * 40}</p>" if ask else f"<p>{'_' * 60}</p>"
+        parts.append(f'<section><img src="chapter-{at}.jpg" width="192" height="120" alt="" /><h2>{at}. {html.escape(chapter["title"])}</h2>{asked}</section>')
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<title>Worksheet: {html.escape(story["title"])}</title>
+<link rel="stylesheet" href="worksheet.css" />
+<h1>{html.escape(story["title"])}</h1>
+<p>Name: {"_" * 30} &nbsp; Open <a href="../?chapter=1">the story</a>, and answer each question before you press its button.</p>
+{chr(10).join(parts)}
+<p>Which question surprised you, and why? {"_" * 60}</p>
+</html>
+"""
+
+
 def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
     """Writes the gallery into the site.
 
@@ -108,6 +137,7 @@ def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
         (folder / f"{entry.name}.html").write_text(page_of(entry, address))
         if address:
             (folder / f"{entry.name}.json").write_text(embedded(entry, address))
+    (folder / "worksheet.html").write_text(worksheet(source))
     cards = []
     for entry in experiments:
         picture = f'<img src="{entry.name}.jpg" width="{WIDTH}" height="{HEIGHT}" alt="" loading="lazy" />'
@@ -123,7 +153,7 @@ def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
 <link rel="stylesheet" href="../{style.name}" />
 <body class="gallery">
 <h1>{title}</h1>
-<p>Each opens the page with its settings, and says what to look for. <a href="../">The page</a>, <a href="../?chapter=1">its story</a>.</p>
+<p>Each opens the page with its settings, and says what to look for. <a href="../">The page</a>, <a href="../?chapter=1">its story</a>, <a href="worksheet.html">a worksheet</a> to print.</p>
 <ul>
 {chr(10).join(cards)}
 </ul>

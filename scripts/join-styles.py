@@ -28,6 +28,7 @@ SHEETS = [
     "sharing",
     "gallery",
     "embedded",
+    "print",
 ]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -45,6 +45,22 @@ pub fn custom_element(address: &str) -> String {
     format!("<script async src=\"{}\"></script>\n<prune-scope{attributes}></prune-scope>", attribute(script.as_str()))
 }
 
+/// How to cite the page, and the paper that it follows, in BibTeX.
+///
+/// * `address`: of the whole page.
+pub fn bibtex(address: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    // What BibTeX would take for its own is written as an address writes it.
+    let address = address.replace('{', "%7B").replace('}', "%7D").replace('\\', "%5C");
+    format!(
+        "@software{{prunescope,\n  title = {{Prunescope: prune a language model by hand, and see where the signal is lost}},\n  \
+         author = {{{{The Prunescope contributors}}}},\n  version = {{{version}}},\n  url = {{{address}}}\n}}\n\
+         @inproceedings{{he2026demystifying,\n  title = {{Demystifying When Pruning Works via Representation Hierarchies}},\n  \
+         author = {{He and Sun and Zhang and Fu and Li}},\n  booktitle = {{ICML}},\n  year = {{2026}},\n  eprint = {{2603.24652}},\n  \
+         archiveprefix = {{arXiv}}\n}}\n"
+    )
+}
+
 /// A link in Markdown, for places where neither is allowed.
 ///
 /// * `address`: of the whole page.
@@ -73,6 +89,13 @@ mod tests {
     fn what_a_link_has_more_than_once_goes_into_one_attribute() {
         let figure = custom_element("https://host.example/?view=compare&compare=A*a7&compare=B*m7");
         assert!(figure.ends_with("<prune-scope view=\"compare\" query=\"compare=A*a7&amp;compare=B*m7\"></prune-scope>"), "{figure}");
+    }
+
+    #[test]
+    fn bibtex_has_as_many_opening_as_closing_braces() {
+        let text = bibtex("https://host.example/?prompt={{\\");
+        assert_eq!(text.matches('{').count(), text.matches('}').count());
+        assert!(text.starts_with("@software{prunescope,\n") && text.contains("url = {https://host.example/?prompt=%7B%7B%5C}"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::address;
 use super::address::HistoryEntry;
 use super::state::AppState;
 use crate::presentation::{MAX_TASK, PagePart, PageTheme, PartState, Presentation};
-use crate::shared_figure::{custom_element, frame, markdown};
+use crate::shared_figure::{bibtex, custom_element, frame, markdown};
 
 /// A panel with a link for a class, which sets what is shown of the page, and with the figure for another page.
 #[component]
@@ -87,6 +87,7 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
                 <CopyButton id="copy-class" label="Copy the link for a class" text=Signal::derive(class_link)/>
                 <CopyButton id="copy-frame" label="Copy as a frame (HTML)" text=Signal::derive(move || frame(&in_frame.get()))/>
                 <CopyButton id="copy-element" label="Copy as a figure (HTML, grows with its content)" text=Signal::derive(move || custom_element(&in_frame.get()))/>
+                <CopyButton id="copy-bibtex" label="Copy BibTeX" text=Signal::derive(move || bibtex(&page()))/>
                 <CopyButton id="copy-markdown" label="Copy as Markdown" text=Signal::derive(move || markdown(&page()))/>
             </div>
             <label class="check"><input type="checkbox" id="share-see" on:change=move |event| seen.set(event_target_checked(&event))/>"see the figure"</label>

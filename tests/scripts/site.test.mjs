@@ -150,6 +150,16 @@ test("`make serve` sends what `_headers` says", async () => {
   }
 });
 
+test("the worksheet has every question of the story, and room for the answers", () => {
+  const page = read(built(), "gallery", "worksheet.html");
+  const { chapters } = JSON.parse(read(ROOT, "public/texts/en/story.json"));
+  const text = page.replaceAll("&quot;", '"').replaceAll("&#x27;", "'");
+  for (const { title, ask } of chapters) {
+    assert.ok(text.includes(title), title);
+    if (ask) assert.ok(text.includes(ask.question) && ask.options?.every(([name]) => text.includes(`☐ ${name}`)) !== false, ask.question);
+  }
+});
+
 test("the figure's element passes on every part of a link, and nothing of HTML's", () => {
   const ofHtml = new RegExp(/OF_HTML = \/(.*)\/;/.exec(read(ROOT, "public/prune-scope.js"))[1]);
   const links = /## Links\n(.*?)\n## /s.exec(read(ROOT, "README.md"))[1];
