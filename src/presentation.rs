@@ -275,7 +275,10 @@ mod tests {
         let (found, notices) = Presentation::from_query("?show=grid,graphs&theme=blue&drop=a1");
         assert_eq!(found.state(PagePart::Grid), PartState::Shown);
         assert_eq!(found.state(PagePart::Texts), PartState::Hidden);
-        assert!(notices[0].contains("no part “graphs”") && notices[0].contains("prompt, pipeline, grid, compression, texts, charts"));
+        assert!(
+            notices[0].contains("no part “graphs”")
+                && notices[0].contains("prompt, pipeline, grid, compression, texts, charts")
+        );
         assert!(notices[1].contains("no theme “blue”") && notices[1].contains("auto, light, dark"));
         assert_eq!(notices.len(), 2);
     }

@@ -88,18 +88,27 @@ mod tests {
     #[test]
     fn what_a_link_has_more_than_once_goes_into_one_attribute() {
         let figure = custom_element("https://host.example/?view=compare&compare=A*a7&compare=B*m7");
-        assert!(figure.ends_with("<prune-scope view=\"compare\" query=\"compare=A*a7&amp;compare=B*m7\"></prune-scope>"), "{figure}");
+        assert!(
+            figure.ends_with("<prune-scope view=\"compare\" query=\"compare=A*a7&amp;compare=B*m7\"></prune-scope>"),
+            "{figure}"
+        );
     }
 
     #[test]
     fn bibtex_has_as_many_opening_as_closing_braces() {
         let text = bibtex("https://host.example/?prompt={{\\");
         assert_eq!(text.matches('{').count(), text.matches('}').count());
-        assert!(text.starts_with("@software{prunescope,\n") && text.contains("url = {https://host.example/?prompt=%7B%7B%5C}"));
+        assert!(
+            text.starts_with("@software{prunescope,\n")
+                && text.contains("url = {https://host.example/?prompt=%7B%7B%5C}")
+        );
     }
 
     #[test]
     fn a_link_in_markdown_may_hold_parentheses() {
-        assert_eq!(markdown("https://host.example/?prompt=(a)"), "[Prune this language model in your browser](<https://host.example/?prompt=(a)>)");
+        assert_eq!(
+            markdown("https://host.example/?prompt=(a)"),
+            "[Prune this language model in your browser](<https://host.example/?prompt=(a)>)"
+        );
     }
 }

@@ -176,7 +176,7 @@ impl Shown<'_> {
             }
             Truth::TextChange => {
                 let (key, text) = match TextChange::of(results.quality.as_ref()?, results.first_divergence()) {
-                    TextChange::Same | TextChange::Reworded => ("reworded", "It finds back"),
+                    TextChange::Same | TextChange::Reworded => ("reworded", "It gets back"),
                     TextChange::Wrong => ("wrong", "It says something else"),
                     TextChange::Babble => ("babble", "It falls apart"),
                 };
@@ -195,7 +195,12 @@ impl Shown<'_> {
                 let alike: Vec<_> = results.variants.keys().filter(|at| is_alike(at)).collect();
                 let names = alike.iter().map(|at| results.variants[at].name.as_str()).collect::<Vec<_>>().join(", ");
                 let told = if names.is_empty() { "none of them" } else { &names };
-                Some(Found::word(&names, told))
+                let texts =
+                    results.variants.values().take(asked).map(|variant| {
+                        format!("{}: “{}”", variant.name, first_sentence(&variant.generation.pruned.text))
+                    });
+                let texts: Vec<_> = texts.collect();
+                Some(Found::word(&names, format!("{told} ({})", texts.join("; "))))
             }
             Truth::RepairedAnswer => {
                 let (key, text) = match results.repaired_quality.as_ref()?.pruned.answered? {
@@ -213,7 +218,7 @@ impl Shown<'_> {
                 let known: Option<Vec<_>> =
                     options.iter().map(|(name, key)| Some((name, key, effect(key)?.kl_dense_pruned))).collect();
                 let (name, key, kl) = known?.into_iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
-                Some(Found::word(key, format!("{name}: without it, p is {kl:.1} nats away")))
+                Some(Found::word(key, format!("Without {name} the text falls apart: its p is {kl:.1} nats away")))
             }
         }
     }
@@ -224,6 +229,13 @@ impl Shown<'_> {
             self.choice().map_or(["…".to_string(), String::new(), "…".into()], |all| all.map(|x| x.to_string()));
         text.replace("{choice_dense}", &dense).replace("{choice_total}", &of)
     }
+}
+
+/// The beginning of a text: its first line and sentence, at most 60 characters.
+fn first_sentence(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    let end = line.find(['.', '!', '?']).map_or(line.len(), |at| at + 1);
+    line[..end].chars().take(60).collect()
 }
 
 /// What the reader expected, beside what was found, in words.
@@ -336,6 +348,14 @@ mod tests {
         for (said, how) in [("0.2", "close"), ("0.3", "not far off"), ("0.8", "far off")] {
             assert_eq!(compared(&ask(&[]), said, &found), format!("You said {said}: {how}."));
         }
+    }
+
+    #[test]
+    fn a_text_is_quoted_to_the_end_of_its_first_sentence() {
+        assert_eq!(first_sentence(" Tokyo. It is large."), "Tokyo.");
+        assert_eq!(first_sentence("日本\nJapan."), "日本");
+        assert_eq!(first_sentence(""), "");
+        assert_eq!(first_sentence(&"é".repeat(90)).chars().count(), 60);
     }
 
     #[test]

@@ -97,7 +97,9 @@ pub(super) fn base() -> Option<Url> {
 /// The error is a sentence for the visitor.
 pub(super) fn absolute_url(address: &str) -> Result<Url, String> {
     let url = base().map_or_else(|| Url::parse(address), |base| base.join(address));
-    let url = url.map_err(|error| format!("{} is not an address ({error}): give one that begins with https:.", shown(address)))?;
+    let url = url.map_err(|error| {
+        format!("{} is not an address ({error}): give one that begins with https:.", shown(address))
+    })?;
     consent::check(&url)?;
     Ok(url)
 }

@@ -59,8 +59,8 @@ impl AppState {
     /// Whether a recorded run answers the settings and holds what the open view shows.
     fn is_answered(self) -> bool {
         let view = self.settings.with_untracked(|settings| settings.view);
-        let lacks_view = self.automatic_measurement().is_some()
-            && self.results.with_untracked(|results| is_missing(view, results));
+        let lacks_view =
+            self.automatic_measurement().is_some() && self.results.with_untracked(|results| is_missing(view, results));
         self.recorded.with_untracked(Option::is_some) && !untrack(|| self.is_stale()) && !lacks_view
     }
 

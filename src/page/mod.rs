@@ -113,7 +113,7 @@ fn App() -> impl IntoView {
             || state.presentation.with(Presentation::names_parts)
             || state.settings.with(|settings| settings.run.plan.edits_weights())
     });
-    let hides = move |part: PagePart| state.presentation.with(|presentation| presentation.state(part) == PartState::Hidden);
+    let hides = move |part: PagePart| state.part_state(part) == PartState::Hidden;
     let theme = move || state.presentation.with(|presentation| presentation.theme.to_string());
     let page = NodeRef::<html::Div>::new();
     frame::tell_height(state, page);

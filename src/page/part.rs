@@ -5,11 +5,21 @@ use leptos::prelude::*;
 use super::state::AppState;
 use crate::presentation::{PagePart, PartState};
 
+impl AppState {
+    /// How a part is met now. The story may need every part, whatever the link hides or locks.
+    pub(super) fn part_state(&self, part: PagePart) -> PartState {
+        if self.chapter.with(Option::is_some) {
+            return PartState::Shown;
+        }
+        self.presentation.with(|presentation| presentation.state(part))
+    }
+}
+
 /// A part of the page, which may be hidden, or shown so that it cannot be used.
 #[component]
 pub(super) fn Part(part: PagePart, children: Children) -> impl IntoView {
     let state = expect_context::<AppState>();
-    let shown = Memo::new(move |_| state.presentation.with(|presentation| presentation.state(part)));
+    let shown = Memo::new(move |_| state.part_state(part));
     view! {
         <div class="part" data-part=part.to_string() hidden=move || shown.get() == PartState::Hidden
             inert=move || shown.get() == PartState::Locked>{children()}</div>

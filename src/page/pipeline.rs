@@ -107,7 +107,7 @@ pub(super) fn Pipeline() -> impl IntoView {
 pub(super) fn Strip() -> impl IntoView {
     let state = expect_context::<AppState>();
     let metrics = Memo::new(move |_| state.position().map(|position| position.metrics));
-    let hides = move |part: PagePart| state.presentation.with(|presentation| presentation.state(part) == PartState::Hidden);
+    let hides = move |part: PagePart| state.part_state(part) == PartState::Hidden;
     let number = move |of: fn(&Metrics) -> f32| {
         metrics.with(|metrics| metrics.as_ref().map_or("…".into(), |it| format!("{:.2}", of(it))))
     };

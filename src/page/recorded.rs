@@ -98,7 +98,9 @@ impl AppState {
         self.trace_question.set(None);
         if agrees {
             let read = fetched(url.as_str()).await;
-            let read = read.map_err(|why| format!("{why}, and whether its host lets other pages read it (the header Access-Control-Allow-Origin)"));
+            let read = read.map_err(|why| {
+                format!("{why}, and whether its host lets other pages read it (the header Access-Control-Allow-Origin)")
+            });
             self.open_trace(url.as_str(), read);
         }
     }

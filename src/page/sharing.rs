@@ -80,7 +80,7 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
                 <label class="share-part">"Colours "<select id="share-theme" on:change=set_theme>{PageTheme::iter().map(theme).collect_view()}</select></label>
             </div>
             <label class="field">"A task above the page"
-                <input id="share-task" type="text" maxlength=MAX_TASK.to_string() prop:value=move || state.presentation.with(|presentation| presentation.task.clone()) on:change=set_task/>
+                <input id="share-task" type="text" maxlength=MAX_TASK.to_string() prop:value=move || state.presentation.with(|presentation| presentation.task.clone()) on:input=set_task/>
             </label>
             <label class="check"><input type="checkbox" id="share-story" on:change=move |event| story.set(event_target_checked(&event))/>"begin with the story instead of these settings"</label>
             <div class="row">
@@ -88,7 +88,7 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
                 <CopyButton id="copy-frame" label="Copy as a frame (HTML)" text=Signal::derive(move || frame(&in_frame.get()))/>
                 <CopyButton id="copy-element" label="Copy as a figure (HTML, grows with its content)" text=Signal::derive(move || custom_element(&in_frame.get()))/>
                 <CopyButton id="copy-bibtex" label="Copy BibTeX" text=Signal::derive(move || bibtex(&page()))/>
-                <CopyButton id="copy-markdown" label="Copy as Markdown" text=Signal::derive(move || markdown(&page()))/>
+                <CopyButton id="copy-markdown" label="Copy as Markdown" text=Signal::derive(move || markdown(&class_link()))/>
             </div>
             <label class="check"><input type="checkbox" id="share-see" on:change=move |event| seen.set(event_target_checked(&event))/>"see the figure"</label>
             // A new frame for each address: another address in the same one would be an entry in the history.

@@ -245,15 +245,19 @@ fn OneChapter(
     let told = NodeRef::<html::P>::new();
     Effect::new(move |_| {
         if let Some(told) = told.get().filter(|_| reading.told().is_some()) {
-            if let Some(panel) = told.offset_parent() {
-                panel.set_scroll_top(told.offset_top());
-            }
+            // Once the text is in its place.
+            request_animation_frame(move || {
+                if let Some(panel) = told.offset_parent() {
+                    panel.set_scroll_top(told.offset_top());
+                }
+            });
         }
     });
     let paragraph = |text: String| view! { <p>{move || reading.read(|shown, _| shown.filled(&text))}</p> };
     let button = act.map(|Act { label, .. }| {
         view! { <button id="story-act" class="primary" disabled=move || acted.get() || said.with(Option::is_none) || !reading.is_ready() on:click=move |_| reading.act()>{label}</button> }
     });
+    let next = Some(at + 2).filter(|next| *next <= count);
     let go = move |to: usize| move |_| state.open_chapter(Some(to));
     view! {
         <h2 tabindex="-1" node_ref=heading title=title>{format!("{} of {count}: {name}", at + 1)}</h2>
@@ -263,7 +267,7 @@ fn OneChapter(
         <div class="row between">
             <button class="chip" id="story-back" disabled=at == 0 on:click=go(at)>"Back"</button>
             {button}
-            <button id="story-next" class:primary=move || acted.get() disabled=at + 1 == count on:click=go(at + 2)>"Next"</button>
+            <button id="story-next" class:primary=move || acted.get() on:click=move |_| state.open_chapter(next)>{if next.is_some() { "Next" } else { "Finish" }}</button>
         </div>
     }
 }

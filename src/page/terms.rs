@@ -18,7 +18,8 @@ pub(super) fn Term(
     /// What is shown.
     children: Children,
 ) -> impl IntoView {
-    view! { <span class="term" data-term=term tabindex="0">{children()}</span> }
+    // A tap explains; in a label it would also go to the field, which ends the explanation.
+    view! { <span class="term" data-term=term tabindex="0" on:click=|event| event.prevent_default()>{children()}</span> }
 }
 
 /// The word that is explained now: its key, and where it stands.
@@ -79,7 +80,7 @@ pub(super) fn Explanation() -> impl IntoView {
                 asked.set(None);
                 state.open_chapter(Some(found.chapter));
             };
-            view! { <button class="chip" on:click=open>{format!("In the story, chapter {} (Enter)", found.chapter)}</button> }
+            view! { <button class="chip" on:click=open>{format!("In the story, chapter {}", found.chapter)}<span class="key">" (Enter)"</span></button> }
         });
         Some(view! {
             <div id="term" role="status" style:left=left style:top=top style:bottom=bottom>

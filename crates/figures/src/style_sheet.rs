@@ -6,9 +6,8 @@ use crate::colours::{Colour, PAGE, Rgb};
 /// The text of `styles/colours.css`: a custom property for each colour of the page, and a class for each [`Ink`].
 pub fn colours() -> String {
     let number = |[r, g, b]: Rgb| format!("#{r:02x}{g:02x}{b:02x}");
-    let light = PAGE.map(|Colour { name, light, purpose, .. }| {
-        format!("  --{name}: {}; /* {purpose} */\n", number(light))
-    });
+    let light =
+        PAGE.map(|Colour { name, light, purpose, .. }| format!("  --{name}: {}; /* {purpose} */\n", number(light)));
     let both = PAGE.map(|Colour { name, light, dark, .. }| {
         format!("    --{name}: light-dark({}, {});\n", number(light), number(dark))
     });
