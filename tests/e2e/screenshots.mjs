@@ -55,7 +55,7 @@ await page.waitForFunction(() => document.querySelectorAll("#answers tbody tr").
 await page.locator("#view").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/compare.png") });
 // Recorded, for no engine comes.
 server.faults.set(sitePath("worker.js"), () => true);
-const sweep = await open(browser, `${server.site}?view=sweep`, { context: { viewport: { width: 1366, height: 900 } } });
+const sweep = await open(browser, `${server.site}?prompt=What+is+the+opposite+of+hot%3F&drop=b13,b14,b17,b25&view=sweep`, { context: { viewport: { width: 1366, height: 900 } } });
 await sweep.waitForFunction(() => /^(\d+) of \1 points/.test(document.querySelector("#sweep-progress")?.textContent));
 await sweep.locator(".charts").screenshot({ path: path.join(ROOT, "tests/e2e/screenshots/sweep.png") });
 await browser.close();
