@@ -20,6 +20,7 @@ test("the post's figures are alive from recorded runs, as high as they need, and
   for (let at = 0; at < 4; at += 1) {
     await figures.nth(at).scrollIntoViewIfNeeded();
     const frame = await (await figures.nth(at).locator("iframe").elementHandle()).contentFrame();
+    await frame.waitForSelector("[data-part]", { state: "attached" });
     // Each shows its parts, filled from a recorded run, and no other part.
     const shown = (await figures.nth(at).getAttribute("show")).split(",");
     assert.deepEqual((await shownParts(frame)).sort(), [...shown].sort());
