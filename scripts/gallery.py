@@ -26,11 +26,8 @@ class Entry:
     figure: str
 
 
-def entries(source: pathlib.Path) -> tuple[list[Entry], list[Entry]]:
-    """The experiments and the chapters."""
-    texts = source / "public/texts/en"
-    experiments = json.loads((texts / "experiments.json").read_text())
-    story = json.loads((texts / "story.json").read_text())
+def entries(experiments: list[dict], story: dict) -> tuple[list[Entry], list[Entry]]:
+    """The experiments and the chapters, as `public/texts` has them."""
     chapters = enumerate(story["chapters"], 1)
     return (
         [Entry(f"{at:02}", it["name"], it["look"], it["link"], it["link"]) for at, it in enumerate(experiments)],
@@ -101,9 +98,8 @@ def answers(ask: dict) -> str:
     return f"<li>My guess ({ask['from']:g} to {ask['to']:g}): ____________</li>"
 
 
-def worksheet(source: pathlib.Path) -> str:
+def worksheet(story: dict) -> str:
     """A page to print: every chapter with its picture, its question, and room for what was predicted and found."""
-    story = json.loads((source / "public/texts/en/story.json").read_text())
     parts = []
     for at, chapter in enumerate(story["chapters"], 1):
         ask = chapter.get("ask")
@@ -132,12 +128,14 @@ def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
     folder = site / "gallery"
     folder.mkdir(exist_ok=True)
     [style] = site.glob("style-*.css")
-    experiments, chapters = entries(source)
+    texts = source / "public/texts/en"
+    story = json.loads((texts / "story.json").read_text())
+    experiments, chapters = entries(json.loads((texts / "experiments.json").read_text()), story)
     for entry in experiments + chapters:
         (folder / f"{entry.name}.html").write_text(page_of(entry, address))
         if address:
             (folder / f"{entry.name}.json").write_text(embedded(entry, address))
-    (folder / "worksheet.html").write_text(worksheet(source))
+    (folder / "worksheet.html").write_text(worksheet(story))
     cards = []
     for entry in experiments:
         picture = f'<img src="{entry.name}.jpg" width="{WIDTH}" height="{HEIGHT}" alt="" loading="lazy" />'

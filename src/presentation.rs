@@ -1,4 +1,4 @@
-//! How a link asks the page to present itself: in a frame or not, which parts are shown, which are fixed, in which colours, and under
+//! How a link asks the page to present itself: in a frame or not, which parts are shown, which are locked, in which colours, and under
 //! which task of a teacher's. What is computed is in the settings.
 
 use std::collections::BTreeSet;
@@ -57,11 +57,10 @@ pub enum PageTheme {
 }
 
 /// How visitors meet a part of the page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Display, EnumIter, EnumString)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumIter, EnumString)]
 #[strum(serialize_all = "kebab-case")]
 pub enum PartState {
     /// It can be seen and used.
-    #[default]
     Shown,
     /// It can be seen, but not used.
     Locked,

@@ -37,6 +37,14 @@ pub(super) fn query() -> String {
     window().location().search().unwrap_or_default()
 }
 
+/// Reads a link's query: the settings, how the page presents itself, and sentences about what was ignored or corrected.
+pub(super) fn read(query: &str) -> (Settings, Presentation, Vec<String>) {
+    let (settings, mut notices) = link::from_query(query);
+    let (presentation, more) = Presentation::from_query(query);
+    notices.extend(more);
+    (settings, presentation, notices)
+}
+
 /// The address of the trace that a query asks for.
 pub(super) fn trace(query: &str) -> Option<String> {
     parts(query).find(|(key, _)| key == "trace").map(|(_, value)| value.into_owned())
@@ -68,11 +76,14 @@ fn parts(query: &str) -> url::form_urlencoded::Parse<'_> {
 
 /// The page's address with these settings as its query.
 pub(super) fn href(settings: &Settings, presentation: &Presentation, chapter: Option<usize>) -> String {
-    let location = window().location();
-    let presented = presentation.to_query();
     let chapter = chapter.map_or(String::new(), |chapter| format!("chapter={chapter}&"));
-    let path = location.pathname().unwrap_or_default();
-    format!("{}{path}?{presented}{chapter}{}", location.origin().unwrap_or_default(), link::to_query(settings))
+    with_query(&format!("{}{chapter}{}", presentation.to_query(), link::to_query(settings)))
+}
+
+/// The page's address with a query.
+fn with_query(query: &str) -> String {
+    let location = window().location();
+    format!("{}{}?{query}", location.origin().unwrap_or_default(), location.pathname().unwrap_or_default())
 }
 
 /// The link to these settings on the whole page, neither embedded nor in the story.
@@ -82,9 +93,7 @@ pub(super) fn link_to(settings: &Settings) -> String {
 
 /// The link to the story's first chapter, which sets the page itself.
 pub(super) fn link_to_story(presentation: &Presentation) -> String {
-    let location = window().location();
-    let (origin, path) = (location.origin().unwrap_or_default(), location.pathname().unwrap_or_default());
-    format!("{origin}{path}?{}chapter=1", presentation.to_query())
+    with_query(&format!("{}chapter=1", presentation.to_query()))
 }
 
 /// The page's base address, against which relative addresses are resolved.

@@ -15,11 +15,10 @@ use crate::consent::{self, Asker, Decision, Left, Part, Question, decide};
 use crate::engine_start::StartFailure;
 use crate::notices::Notices;
 use crate::pace::DownloadPace;
-use crate::presentation::Presentation;
 use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
 use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunEvent, Stage, WorkerEvent};
 use prunescope_protocol::results::ModelInfo;
-use prunescope_protocol::settings::{BackendChoice, Change, Precision, Settings, link};
+use prunescope_protocol::settings::{BackendChoice, Change, Precision, Settings};
 
 /// How long an engine may take to stop, in milliseconds: some steps of pruning methods take seconds.
 const STOPS_WITHIN_MS: u32 = 15_000;
@@ -644,9 +643,7 @@ fn sentence(message: &str) -> String {
 pub(super) fn follow_history(state: AppState) {
     EventListener::new(&window(), "popstate", move |_| {
         let query = address::query();
-        let (settings, mut notices) = link::from_query(&query);
-        let (presentation, more) = Presentation::from_query(&query);
-        notices.extend(more);
+        let (settings, presentation, notices) = address::read(&query);
         state.presentation.set(presentation);
         // A link to a trace has that trace's settings.
         let settings = address::trace(&query).and_then(|_| state.settings_of_trace()).unwrap_or(settings);

@@ -2,10 +2,10 @@
 
 use crate::run_results::RunResultsStoreFields;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use prunescope_protocol::results::Report;
 
 use super::address;
+use super::copy_button::CopyButton;
 use super::export::save_text;
 use super::sharing::Sharing;
 use super::state::{AppState, EngineStatus};
@@ -14,16 +14,7 @@ use super::state::{AppState, EngineStatus};
 #[component]
 pub(super) fn Header() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let copied = RwSignal::new(None::<&'static str>);
     let sharing = RwSignal::new(false);
-    let copy_link = move |_| {
-        spawn_local(async move {
-            let done = address::copy(address::link_to(&state.settings.get_untracked())).await;
-            copied.set(Some(if done { "Link copied" } else { "Copy it from the address bar" }));
-            gloo::timers::future::TimeoutFuture::new(2500).await;
-            copied.set(None);
-        });
-    };
     let busy = move || {
         state.running.get()
             || state.measurements.wanted.get().is_some()
@@ -56,9 +47,8 @@ pub(super) fn Header() -> impl IntoView {
                             "Save trace"
                         </button>
                         <button id="share" on:click=move |_| sharing.set(true)>"Embed, or for a class"</button>
-                        <button id="copy-link" class="primary" on:click=copy_link>
-                            {move || copied.get().unwrap_or("Copy link")}
-                        </button>
+                        <CopyButton id="copy-link" label="Copy link" copied="Link copied" refused="Copy it from the address bar" primary=true
+                            text=Signal::derive(in_tab)/>
                     }.into_any()
                 }}
             </div>

@@ -26,6 +26,7 @@ mod client;
 mod compression_controls;
 mod controller;
 mod controls;
+mod copy_button;
 mod device;
 mod engine_files;
 mod experiments;
@@ -63,7 +64,7 @@ use leptos::prelude::*;
 use prunescope_protocol::messages::Backend;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::presentation::{PagePart, PartState, Presentation};
+use crate::presentation::{PagePart, Presentation};
 use part::Part;
 use state::AppState;
 
@@ -113,7 +114,6 @@ fn App() -> impl IntoView {
             || state.presentation.with(Presentation::names_parts)
             || state.settings.with(|settings| settings.run.plan.edits_weights())
     });
-    let hides = move |part: PagePart| state.part_state(part) == PartState::Hidden;
     let theme = move || state.presentation.with(|presentation| presentation.theme.to_string());
     let page = NodeRef::<html::Div>::new();
     frame::tell_height(state, page);
@@ -130,12 +130,12 @@ fn App() -> impl IntoView {
                 <status::Resting/>
                 <status::Stopped/>
                 <part::Task/>
-                <section class="ask" aria-label="Prompt and settings" class:alone=move || hides(PagePart::Prompt) || hides(PagePart::Pipeline)
-                    hidden=move || hides(PagePart::Prompt) && hides(PagePart::Pipeline)>
+                <section class="ask" aria-label="Prompt and settings" class:alone=move || state.hides(PagePart::Prompt) || state.hides(PagePart::Pipeline)
+                    hidden=move || state.hides(PagePart::Prompt) && state.hides(PagePart::Pipeline)>
                     <Part part=PagePart::Prompt><controls::PromptPanel/></Part>
                     <Part part=PagePart::Pipeline><pipeline::Pipeline/></Part>
                 </section>
-                <section class="panel layers" aria-labelledby="layers-title" hidden=move || hides(PagePart::Grid) && (hides(PagePart::Compression) || !has_compression.get())>
+                <section class="panel layers" aria-labelledby="layers-title" hidden=move || state.hides(PagePart::Grid) && (state.hides(PagePart::Compression) || !has_compression.get())>
                     <Part part=PagePart::Grid><layer_grid::LayerGrid/></Part>
                     <Show when=move || has_compression.get()>
                         <Part part=PagePart::Compression><compression_controls::CompressionControls/></Part>

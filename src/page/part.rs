@@ -13,6 +13,11 @@ impl AppState {
         }
         self.presentation.with(|presentation| presentation.state(part))
     }
+
+    /// Whether a part is not there now.
+    pub(super) fn hides(&self, part: PagePart) -> bool {
+        self.part_state(part) == PartState::Hidden
+    }
 }
 
 /// A part of the page, which may be hidden, or shown so that it cannot be used.

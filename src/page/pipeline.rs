@@ -6,7 +6,7 @@ use super::address::HistoryEntry;
 use super::shown_trace::Recorded;
 use super::state::AppState;
 use super::terms::Term;
-use crate::presentation::{PagePart, PartState};
+use crate::presentation::PagePart;
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_figures::figure::{text_change, verdict};
 use prunescope_protocol::model::SublayerKind;
@@ -107,7 +107,6 @@ pub(super) fn Pipeline() -> impl IntoView {
 pub(super) fn Strip() -> impl IntoView {
     let state = expect_context::<AppState>();
     let metrics = Memo::new(move |_| state.position().map(|position| position.metrics));
-    let hides = move |part: PagePart| state.part_state(part) == PartState::Hidden;
     let number = move |of: fn(&Metrics) -> f32| {
         metrics.with(|metrics| metrics.as_ref().map_or("…".into(), |it| format!("{:.2}", of(it))))
     };
@@ -122,13 +121,13 @@ pub(super) fn Strip() -> impl IntoView {
     };
     view! {
         <div class="strip" aria-hidden="true" class:stale=move || state.is_stale()
-            hidden=move || hides(PagePart::Pipeline) && hides(PagePart::Texts)>
-            <Show when=move || !hides(PagePart::Pipeline)>
-            <span class="ink-hidden">"h "<b>{move || number(|metrics| metrics.cos_h)}</b></span>
-            <span class="ink-logits">"z "<b>{move || number(|metrics| metrics.cos_z)}</b></span>
-            <span class="ink-probabilities">"p "<b>{move || number(|metrics| metrics.cos_p)}</b></span>
+            hidden=move || state.hides(PagePart::Pipeline) && state.hides(PagePart::Texts)>
+            <Show when=move || !state.hides(PagePart::Pipeline)>
+                <span class="ink-hidden">"h "<b>{move || number(|metrics| metrics.cos_h)}</b></span>
+                <span class="ink-logits">"z "<b>{move || number(|metrics| metrics.cos_z)}</b></span>
+                <span class="ink-probabilities">"p "<b>{move || number(|metrics| metrics.cos_p)}</b></span>
             </Show>
-            <span class="text-line" hidden=move || hides(PagePart::Texts)>{text}</span>
+            <span class="text-line" hidden=move || state.hides(PagePart::Texts)>{text}</span>
         </div>
     }
 }

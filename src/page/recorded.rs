@@ -226,12 +226,10 @@ pub(super) async fn fetched(address: &str) -> Result<String, String> {
     if !response.ok() {
         return Err(format!("its host answered with the status {}", response.status()));
     }
-    let body = match response.body() {
-        Some(body) => bytes_of(body, cut).await?,
-        None => vec![],
-    };
-    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(&body[..]));
-    read(&Blob::new_with_u8_array_sequence(&parts).map_err(cut)?).await
+    match response.body() {
+        Some(body) => text_of(bytes_of(body, cut).await?).await,
+        None => Ok(String::new()),
+    }
 }
 
 /// The bytes of a stream, unless they are more than [`MAX_BYTES`].
@@ -251,13 +249,21 @@ async fn bytes_of(stream: ReadableStream, failed: impl Fn(JsValue) -> String) ->
 
 /// Reads a trace, which may be compressed by gzip. The error says why it cannot be read.
 pub(super) async fn read(blob: &Blob) -> Result<String, String> {
-    let wrong = |_: JsValue| "it cannot be read".to_string();
-    let head = blob.slice_with_f64_and_f64(0.0, 2.0).map_err(wrong)?;
-    let head = JsFuture::from(head.array_buffer()).await.map_err(wrong)?;
-    let mut stream = blob.stream();
-    if js_sys::Uint8Array::new(&head).to_vec() == [0x1f, 0x8b] {
-        let unzip = DecompressionStream::new("gzip").map_err(wrong)?;
-        stream = stream.unchecked_ref::<PipedStream>().pipe_through(&unzip);
+    text_of(bytes_of(blob.stream(), unreadable).await?).await
+}
+
+/// The text that bytes are, which may be compressed by gzip.
+async fn text_of(mut bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(&bytes[..]));
+        let compressed = Blob::new_with_u8_array_sequence(&parts).map_err(unreadable)?.stream();
+        let unzip = DecompressionStream::new("gzip").map_err(unreadable)?;
+        bytes = bytes_of(compressed.unchecked_ref::<PipedStream>().pipe_through(&unzip), unreadable).await?;
     }
-    String::from_utf8(bytes_of(stream, wrong).await?).map_err(|_| "it is no text".into())
+    String::from_utf8(bytes).map_err(|_| "it is no text".into())
+}
+
+/// What is said of bytes that cannot be read.
+fn unreadable(_: JsValue) -> String {
+    "it cannot be read".into()
 }

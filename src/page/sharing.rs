@@ -1,11 +1,11 @@
 //! The panel that makes links for a class, and figures for other people's pages.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use strum::IntoEnumIterator;
 
 use super::address;
 use super::address::HistoryEntry;
+use super::copy_button::CopyButton;
 use super::state::AppState;
 use crate::presentation::{MAX_TASK, PagePart, PageTheme, PartState, Presentation};
 use crate::shared_figure::{bibtex, custom_element, frame, markdown};
@@ -95,19 +95,4 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
             {move || seen.get().then(|| view! { <iframe class="share-preview" title="The figure as another page shows it" src=in_frame.get()></iframe> })}
         </section>
     }
-}
-
-/// A button that copies a text, and says so.
-#[component]
-fn CopyButton(id: &'static str, label: &'static str, text: Signal<String>) -> impl IntoView {
-    let said = RwSignal::new(None::<&'static str>);
-    let copy = move |_| {
-        spawn_local(async move {
-            let done = address::copy(text.get_untracked()).await;
-            said.set(Some(if done { "Copied" } else { "The browser does not allow copying" }));
-            gloo::timers::future::TimeoutFuture::new(2500).await;
-            said.try_set(None);
-        });
-    };
-    view! { <button id=id data-text=text on:click=copy>{move || said.get().unwrap_or(label)}</button> }
 }

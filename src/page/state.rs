@@ -19,7 +19,7 @@ use prunescope_figures::figure::text_change::TextChange;
 use prunescope_protocol::messages::{Backend, Stage};
 use prunescope_protocol::prune::Repair;
 use prunescope_protocol::results::{ComparedPosition, ModelInfo, SwitchEffect};
-use prunescope_protocol::settings::{Settings, link};
+use prunescope_protocol::settings::Settings;
 use prunescope_protocol::trace::same_models;
 
 /// Number of layers of the default model, for the grid before a model is loaded.
@@ -149,9 +149,7 @@ impl AppState {
     /// The state for the link in the address bar.
     pub(super) fn new() -> Self {
         let query = address::query();
-        let (settings, mut notices) = link::from_query(&query);
-        let (presentation, more) = Presentation::from_query(&query);
-        notices.extend(more);
+        let (settings, presentation, notices) = address::read(&query);
         let embedded = presentation.embedded;
         let repair_form = settings.run.plan.repair;
         let (settings, results) = (RwSignal::new(settings), Store::new(RunResults::default()));

@@ -9,10 +9,10 @@ const browser = await launch();
 if (process.argv[2] === "gallery") {
   // One small picture of each experiment (`make gallery`): the view, or the texts and the grid where the view is the first one.
   const experiments = JSON.parse(fs.readFileSync(path.join(ROOT, "public/texts/en/experiments.json"), "utf8"));
+  const context = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.3 };
   // From the experiment that the next argument names: those that ask task sets take minutes.
   const from = Number(process.argv[3] ?? 0);
   for (const [number, { view, link }] of [...experiments.entries()].slice(from)) {
-    const context = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.3 };
     const page = await open(browser, `${server.site}?${link}`, { timeout: 600_000, context });
     await finished(page);
     await page.waitForFunction(() => document.querySelector("#stop").disabled);
@@ -25,7 +25,6 @@ if (process.argv[2] === "gallery") {
   server.faults.set(sitePath("worker.js"), () => true);
   const { chapters } = JSON.parse(fs.readFileSync(path.join(ROOT, "public/texts/en/story.json"), "utf8"));
   for (const number of chapters.keys()) {
-    const context = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 0.3 };
     const page = await open(browser, `${server.site}?chapter=${number + 1}`, { context });
     await page.waitForFunction(() => document.querySelector("#story h2") && document.querySelector("#cos-p")?.dataset.value);
     await page.screenshot({ path: path.join(ROOT, `public/gallery/chapter-${number + 1}.jpg`), type: "jpeg", quality: 70 });

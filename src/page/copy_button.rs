@@ -1,0 +1,39 @@
+//! A button that copies a text, and says for a moment whether it could.
+
+use gloo::timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::address;
+
+/// How long it says so, in milliseconds.
+const SAID_MS: u32 = 2500;
+
+/// The button.
+#[component]
+pub(super) fn CopyButton(
+    id: &'static str,
+    label: &'static str,
+    /// What is copied.
+    text: Signal<String>,
+    /// What it says then.
+    #[prop(default = "Copied")]
+    copied: &'static str,
+    /// What it says where the browser does not let it.
+    #[prop(default = "The browser does not allow copying")]
+    refused: &'static str,
+    /// Whether it is the main button of its place.
+    #[prop(optional)]
+    primary: bool,
+) -> impl IntoView {
+    let said = RwSignal::new(None::<&'static str>);
+    let copy = move |_| {
+        spawn_local(async move {
+            let done = address::copy(text.get_untracked()).await;
+            said.set(Some(if done { copied } else { refused }));
+            TimeoutFuture::new(SAID_MS).await;
+            said.try_set(None);
+        });
+    };
+    view! { <button id=id class:primary=primary data-text=text on:click=copy>{move || said.get().unwrap_or(label)}</button> }
+}
