@@ -76,8 +76,8 @@ HOT := prompt=What+is+the+opposite+of+hot%3F
 TRACED := cargo run --release -p prunescope-cli -- record --model public/models/SmolLM2-135M-Instruct.Q4_1.json --link "" --chat
 traces: model ## Record the runs that the page shows before a model is loaded
 	mkdir -p public/traces
-	$(TRACED) --prompt "What is the opposite of hot?" --drop b13,b14,b17,b25 --measure switches,choice,retrieval,sweep --neighbours \
-		--out public/traces/example.json
+	$(TRACED) --prompt "What is the opposite of hot?" --drop b13,b14,b17,b25 --measure switches,choice,retrieval,sweep \
+		--out public/traces/example.json --neighbours public/traces/neighbours.json
 	$(TRACED) --drop m16,m17 --also "$(HOT)&drop=b13,b14,b17,b25&analysis=2" \
 		--also "prompt=What+is+the+capital+of+Japan%3F&drop=&tokens=16&compare=8+bits*rtn8-g64&compare=half+removed*wanda-0.5&compare=2+of+4+removed*wanda-2:4#compare" \
 		--out public/traces/story.json

@@ -24,13 +24,30 @@ class Entry:
     query: str
     # The query of its figure, which has no story.
     figure: str
+    # The view that it is about; empty for a chapter.
+    view: str = ""
+
+
+# What each view of the page asks, in the order of the gallery.
+GROUPS = {
+    "layers": "Which parts matter",
+    "tokens": "From scores to chances",
+    "steps": "What a text makes of an error",
+    "theorems": "The paper's estimates",
+    "choice": "Multiple choice",
+    "retrieval": "Retrieval",
+    "compare": "Plans side by side",
+    "sweep": "What a plan is good for",
+    "search": "Which layers to drop",
+    "weights": "Weights",
+}
 
 
 def entries(experiments: list[dict], story: dict) -> tuple[list[Entry], list[Entry]]:
     """The experiments and the chapters, as `public/texts` has them."""
     chapters = enumerate(story["chapters"], 1)
     return (
-        [Entry(f"{at:02}", it["name"], it["look"], it["link"], it["link"]) for at, it in enumerate(experiments)],
+        [Entry(f"{at:02}", it["name"], it["look"], it["link"], it["link"], it["view"]) for at, it in enumerate(experiments)],
         [Entry(f"chapter-{at}", f"{it['title']} (chapter {at} of the story)", it["text"][0], f"chapter={at}", it.get("act", {}).get("link", it["link"])) for at, it in chapters],
     )
 
@@ -119,6 +136,13 @@ def worksheet(story: dict) -> str:
 """
 
 
+def card(entry: Entry) -> str:
+    """An experiment in the gallery."""
+    picture = f'<img src="{entry.name}.jpg" width="{WIDTH}" height="{HEIGHT}" alt="" loading="lazy" />'
+    title, look, query = html.escape(entry.title), html.escape(entry.look), html.escape(entry.query)
+    return f'<li class="panel"><a href="../?{query}">{picture}<b>{title}</b></a><p>{look}</p></li>'
+
+
 def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
     """Writes the gallery into the site.
 
@@ -136,11 +160,11 @@ def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
         if address:
             (folder / f"{entry.name}.json").write_text(embedded(entry, address))
     (folder / "worksheet.html").write_text(worksheet(story))
-    cards = []
-    for entry in experiments:
-        picture = f'<img src="{entry.name}.jpg" width="{WIDTH}" height="{HEIGHT}" alt="" loading="lazy" />'
-        title, look, query = html.escape(entry.title), html.escape(entry.look), html.escape(entry.query)
-        cards.append(f'<li class="panel"><a href="../?{query}">{picture}<b>{title}</b></a><p>{look}</p></li>')
+    assert {entry.view for entry in experiments} <= set(GROUPS), "an experiment's view has no group"
+    groups = []
+    for view, name in GROUPS.items():
+        cards = [card(entry) for entry in experiments if entry.view == view]
+        groups.append(f"<h2>{html.escape(name)}</h2>\n<ul>\n{chr(10).join(cards)}\n</ul>")
     title = "Experiments with Prunescope"
     (folder / "index.html").write_text(f"""<!doctype html>
 <html lang="en">
@@ -152,9 +176,7 @@ def write(site: pathlib.Path, source: pathlib.Path, address: str) -> None:
 <body class="gallery">
 <h1>{title}</h1>
 <p>Each opens the page with its settings, and says what to look for. <a href="../">The page</a>, <a href="../?chapter=1">its story</a>, <a href="worksheet.html">a worksheet</a> to print.</p>
-<ul>
-{chr(10).join(cards)}
-</ul>
+{chr(10).join(groups)}
 </body>
 </html>
 """)

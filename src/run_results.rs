@@ -613,12 +613,12 @@ mod tests {
     /// What is shown, saved as events and shown again, is the same.
     #[test]
     fn results_are_what_their_events_give() {
-        let example = include_str!("../public/traces/example.json");
-        let trace = Trace::read(example).unwrap();
+        let trace = Trace::read(include_str!("../public/traces/example.json")).unwrap();
+        let neighbours = Trace::read(include_str!("../public/traces/neighbours.json")).unwrap();
         let settings = plan("m2_repair-scale");
         let mut results = RunResults::default();
         // The pruned model's results, then those of a repair, whose events come from another recorded run.
-        let repaired = trace.runs.iter().find(|run| run.settings.run.plan.repair.is_some()).unwrap();
+        let repaired = neighbours.runs.iter().find(|run| run.settings.run.plan.repair.is_some()).unwrap();
         let of_repair = |event: &&RunEvent| event.name().starts_with("repaired");
         for event in trace.runs[0].events.iter().chain(repaired.events.iter().filter(of_repair)) {
             results.apply(1, &settings, event.clone());

@@ -15,6 +15,8 @@ use super::state::{AppState, EngineStatus};
 pub(super) fn Header() -> impl IntoView {
     let state = expect_context::<AppState>();
     let sharing = RwSignal::new(false);
+    // On a small screen the rarer actions are behind a button.
+    let more = RwSignal::new(false);
     let busy = move || {
         state.running.get()
             || state.measurements.wanted.get().is_some()
@@ -38,6 +40,10 @@ pub(super) fn Header() -> impl IntoView {
                 } else {
                     view! {
                         <button id="story-open" class="primary" on:click=move |_| state.open_chapter(Some(1))>"Tell me the story"</button>
+                        <CopyButton id="copy-link" label="Copy link" copied="Link copied" refused="Copy it from the address bar" primary=true
+                            text=Signal::derive(in_tab)/>
+                        <button id="more" aria-expanded=move || more.get().to_string() aria-controls="more-actions" on:click=move |_| more.update(|open| *open = !*open)>"More"</button>
+                        <div class="actions" id="more-actions" class:open=move || more.get()>
                         <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
                         <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
                             "Export JSON"
@@ -47,8 +53,7 @@ pub(super) fn Header() -> impl IntoView {
                             "Save trace"
                         </button>
                         <button id="share" on:click=move |_| sharing.set(true)>"Embed, or for a class"</button>
-                        <CopyButton id="copy-link" label="Copy link" copied="Link copied" refused="Copy it from the address bar" primary=true
-                            text=Signal::derive(in_tab)/>
+                        </div>
                     }.into_any()
                 }}
             </div>

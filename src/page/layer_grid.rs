@@ -190,6 +190,7 @@ pub(super) fn LayerGrid() -> impl IntoView {
                 node_ref=grid style:--layers=move || layers.get().to_string()
                 on:pointerdown=begin on:pointermove=go_on on:pointerup=end on:pointercancel=cancel
                 on:pointerleave=move |event| { end(event); pointed.set(None); }
+                on:focusout=move |_| pointed.set(None)
                 on:click=click on:keydown=key>
                 <For each=move || 0..layers.get() key=|layer| *layer children=move |layer| view! {
                     <div class="layer">{ROWS.map(|kind| switch_view(Switch { kind, layer })).collect_view()}</div>

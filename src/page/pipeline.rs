@@ -116,7 +116,8 @@ pub(super) fn Strip() -> impl IntoView {
             let tokens: Vec<&str> =
                 steps.iter().filter_map(|step| step.pruned.as_ref().map(|token| token.text.as_str())).collect();
             let (before, rest) = tokens.split_at(at.min(tokens.len()));
-            format!("{}{}", tail(&before.concat(), MOST_CONTEXT_IN_STRIP), rest.concat())
+            let chosen = rest.first().map(|token| view! { <b>{token.to_string()}</b> });
+            (tail(&before.concat(), MOST_CONTEXT_IN_STRIP), chosen, rest.get(1..).map(<[&str]>::concat))
         })
     };
     view! {

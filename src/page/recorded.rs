@@ -31,6 +31,8 @@ extern "C" {
 
 /// The trace of the first visit's example, made by `make traces`.
 const EXAMPLE: &str = "traces/example.json.gz";
+/// The trace of the plans around the example's, which are many: it comes after the first picture.
+const NEIGHBOURS: &str = "traces/neighbours.json.gz";
 /// The trace of the story's other runs.
 const STORY: &str = "traces/story.json.gz";
 /// Most bytes of a trace, as it arrives and uncompressed, so that no address can fill the memory.
@@ -45,6 +47,7 @@ impl AppState {
             return;
         }
         self.add_trace(TraceOrigin::Example, EXAMPLE).await;
+        self.add_trace(TraceOrigin::Neighbours, NEIGHBOURS).await;
         if self.embedded && self.recorded.with_untracked(Option::is_none) {
             self.add_recorded_story().await;
         }

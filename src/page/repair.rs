@@ -13,6 +13,10 @@ use prunescope_protocol::prune::{HeadRepair, Repair};
 /// The form that the button chooses: it takes seconds.
 const FIRST_FORM: Repair = Repair::Scale;
 
+/// What is said while the full map is on its way.
+const AWAITS_FULL: &str =
+    "This is the quick repair. While the page is idle it fits a larger map, which takes over if it is better.";
+
 impl AppState {
     /// Called when it is known what the full map would leave: it takes over if it is better and the form is the page's choice.
     pub(super) fn take_full_repair(&self) {
@@ -101,6 +105,12 @@ pub(super) fn RepairControls() -> impl IntoView {
     };
     let shown_form = move || state.results.settings().with(|settings| settings.plan.repair);
     let full = move || state.results.full_repair().get().zip(shown_form());
+    let awaits_full = move || {
+        state.page_chooses_form.get()
+            && shown_form() == Some(FIRST_FORM)
+            && state.results.repair().with(Option::is_some)
+            && state.recorded.with(Option::is_none)
+    };
     let is_offered = move || full().is_some_and(|(full, form)| full.is_better() && form != Repair::Full);
     let use_full = move |_| {
         state.repair_form.set(Some(Repair::Full));
@@ -120,7 +130,11 @@ pub(super) fn RepairControls() -> impl IntoView {
             {move || state.results.repair().with(|repair| repair.as_ref().map_or_else(|| "\u{a0}".into(), summary))}
         </p>
         <p class="hint" id="full-repair">
-            {move || full().map_or_else(|| "\u{a0}".into(), |(full, form)| full_map(&full, form))}
+            {move || match full() {
+                Some((full, form)) => full_map(&full, form),
+                None if awaits_full() => AWAITS_FULL.into(),
+                None => "\u{a0}".into(),
+            }}
             " "<Show when=is_offered><button id="use-full" class="chip" on:click=use_full>"Use the full map"</button></Show>
         </p>
         <Show when=move || !answers().is_empty()>

@@ -10,6 +10,8 @@ pub(super) enum TraceOrigin {
     Opened,
     /// The site's example.
     Example,
+    /// The plans around that of the example.
+    Neighbours,
     /// The site's other runs of the story.
     Story,
 }

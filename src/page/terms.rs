@@ -1,7 +1,7 @@
 //! Words and symbols explained where they stand: whatever has the attribute `data-term` tells what it means when it is pointed at, focused or
 //! tapped.
 
-use gloo::events::EventListener;
+use gloo::events::{EventListener, EventListenerOptions};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement, KeyboardEvent};
@@ -36,6 +36,15 @@ pub(super) fn Explanation() -> impl IntoView {
     let state = expect_context::<AppState>();
     let asked = RwSignal::new(None::<Asked>);
     let terms = StoredValue::new(None::<SiteText<Terms>>);
+    // A card that the keyboard asked for stays, as moving the focus may scroll.
+    let is_pointed_at = StoredValue::new(false);
+    let scrolled = move |_: &Event| {
+        if is_pointed_at.get_value() && asked.with_untracked(Option::is_some) {
+            asked.set(None);
+        }
+    };
+    EventListener::new_with_options(&document(), "scroll", EventListenerOptions::run_in_capture_phase(), scrolled)
+        .forget();
     for event in ["pointerover", "focusin", "keydown"] {
         EventListener::new(&document(), event, move |event| {
             if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
@@ -59,6 +68,7 @@ pub(super) fn Explanation() -> impl IntoView {
                 target.dyn_ref::<Element>().is_some_and(|it| it.closest("#term").is_ok_and(|found| found.is_some()))
             });
             if !is_read && asked.with_untracked(|asked| *asked != now) {
+                is_pointed_at.set_value(event.type_() == "pointerover");
                 asked.set(now);
             }
         })

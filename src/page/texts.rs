@@ -136,10 +136,12 @@ fn TextPanel(
             <p class="tokens" id=id role="group" aria-label=title on:keydown=key>
                 <For each=tokens key=|(run, step, token, _)| (*run, *step, token.id) children=move |(_, step, token, kl)| {
                     let is_control = token.text.starts_with("<|");
+                    // A text of line breaks alone would look empty.
+                    let breaks = token.text.contains('\n') && token.text.trim().is_empty();
                     let tint = kl.map_or(0.0, |kl| (kl.max(0.0) / FULL_TINT_KL).min(1.0).sqrt());
                     let label = format!("{}, KL {}", token.text, kl.map_or("not compared".into(), |kl| format!("{kl:.3}")));
                     view! {
-                        <span class="token" class:control=is_control class:diverges=move || divergence.get() == Some(step)
+                        <span class="token" class:control=is_control class:breaks=breaks class:diverges=move || divergence.get() == Some(step)
                             class:chosen=move || state.chosen_step.get() == step on:click=move |_| state.choose_token(step + 1)
                             role="img" aria-label=label data-step=step.to_string() style:--tint=format!("{tint:.3}")
                             tabindex=move || if focused.get() == step { "0" } else { "-1" }

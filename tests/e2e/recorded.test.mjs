@@ -9,6 +9,7 @@ import { finished, open, stage } from "./browser.mjs";
 
 const { server, browser } = await stage({}, { isolated: true });
 const TRACE = JSON.parse(fs.readFileSync(path.join(ROOT, "public/traces/example.json"), "utf8"));
+const AROUND = JSON.parse(fs.readFileSync(path.join(ROOT, "public/traces/neighbours.json"), "utf8"));
 const ours = "traces/example.json.gz";
 /** What a recorded run's events say of the deciding token and of the pruned text. */
 function told({ events }) {
@@ -18,7 +19,7 @@ function told({ events }) {
   const tokens = events.filter(({ type, step }) => type === "step" && step.pruned).map(({ step }) => step.pruned.text);
   return { compared, text: tokens.join("") };
 }
-const run = (drop) => TRACE.runs.find(({ settings }) => settings.drop === drop && !settings.repair);
+const run = (drop) => AROUND.runs.find(({ settings }) => settings.drop === drop && !settings.repair);
 const engine = () => server.requests.filter(({ path }) => path.includes("/engine-"));
 const close = (page) => page.context().close();
 /** Waits until the page shows a recorded run's similarity and text. */
@@ -152,7 +153,7 @@ test("the traces of the site and a saved one are what the published schema says,
   // It names the numbers' formats as Rust does, and keeps words of the sources.
   const isTrace = new Ajv({ strict: false, validateFormats: false }).compile(schema);
   const says = (trace) => isTrace(trace) || JSON.stringify(isTrace.errors.slice(0, 3));
-  for (const name of ["example", "story"]) {
+  for (const name of ["example", "neighbours", "story"]) {
     assert.equal(says(JSON.parse(fs.readFileSync(path.join(ROOT, `public/traces/${name}.json`), "utf8"))), true, name);
   }
   // Retrieval and weights that are not finite, whose numbers are texts.

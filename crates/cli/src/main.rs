@@ -92,8 +92,11 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             let (mut session, mut settings) = begin(compute, experiment)?;
             settings.models.model = link.clone().unwrap_or_else(|| experiment.model.to_string_lossy().into_owned());
             let what: Vec<Measurement> = measure.iter().copied().map(Measurement::from).collect();
-            let trace = block_on(record::record(&mut session, &settings, &what, *neighbours, also))?;
+            let trace = block_on(record::record(&mut session, &settings, &what, also))?;
             record::write(&trace, out)?;
+            if let Some(file) = neighbours {
+                record::write(&block_on(record::record_neighbours(&mut session, &settings, &trace))?, file)?;
+            }
         }
     }
     Ok(())

@@ -10,14 +10,14 @@ use prunescope_engine::session::Session;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, PruningPlan, Repair};
-use prunescope_protocol::results::{Generation, GenerationStep, RunReport, TokenText};
+use prunescope_protocol::results::{Generation, GenerationStep, TokenText};
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
 
 use crate::arguments::FurtherRun;
 use crate::error::Error;
 
-/// Runs the settings and the measurements, with `neighbours` the plans around them, and the runs of `also`, and keeps what the engine tells.
+/// Runs the settings and the measurements, and the runs of `also`, and keeps what the engine tells.
 ///
 /// # Errors
 /// As [`Session::run`].
@@ -25,36 +25,50 @@ pub(crate) async fn record<C: Compute>(
     session: &mut Session<C>,
     settings: &Settings,
     measure: &[Measurement],
-    neighbours: bool,
     also: &[FurtherRun],
 ) -> Result<Trace, ExperimentError> {
-    let (run, report) = recorded_run(session, settings, measure).await?;
-    let importance = report.importance.unwrap_or_default();
-    let mut runs = vec![run];
-    runs[0].events.push(RunEvent::Importance { importance: Box::new(importance.clone()) });
-    if neighbours {
-        let plans = plans_around(&settings.run.plan, report.model.config.layers, &importance);
-        for (at, plan) in plans.iter().enumerate() {
-            eprint!("\rNeighbouring plans: {at} of {}          ", plans.len());
-            let mut settings = settings.clone();
-            settings.run.plan = plan.clone();
-            // Whether the full map is better, by which the page's Repair button goes; and what each switch of the dense model does.
-            let further: &[_] = match plan.repair {
-                Some(Repair::Scale) => &[Measurement::OwnAnswers, Measurement::FullRepair],
-                None if plan.is_dense() => &[Measurement::Switches],
-                _ => &[],
-            };
-            let (run, _) = recorded_run(session, &settings, further).await?;
-            runs.push(RecordedRun { events: in_short(run.events), ..run });
-        }
-    }
+    let mut runs = vec![recorded_run(session, settings, measure).await?];
     for further in also {
         let settings = Settings { models: settings.models.clone(), ..further.settings.clone() };
-        runs.push(recorded_run(session, &settings, &further.measure).await?.0);
+        runs.push(recorded_run(session, &settings, &further.measure).await?);
     }
     let mut model = session.info().clone();
     model.source = settings.models.model.clone();
     Ok(Trace { version: VERSION, program: env!("CARGO_PKG_VERSION").into(), recorded: today(), model, runs })
+}
+
+/// Runs the plans around that of the settings, and keeps of what the engine tells what their numbers and their texts need, and the importance
+/// of the first.
+///
+/// * `trace`: the recorded run of the settings.
+///
+/// # Errors
+/// As [`Session::run`].
+pub(crate) async fn record_neighbours<C: Compute>(
+    session: &mut Session<C>,
+    settings: &Settings,
+    trace: &Trace,
+) -> Result<Trace, ExperimentError> {
+    let known = trace.importance();
+    let Some(RunEvent::Importance { importance }) = known else { return Ok(Trace { runs: vec![], ..trace.clone() }) };
+    let plans = plans_around(&settings.run.plan, trace.model.config.layers, importance);
+    let mut runs = vec![];
+    for (at, plan) in plans.iter().enumerate() {
+        eprint!("\rNeighbouring plans: {at} of {}          ", plans.len());
+        let mut settings = settings.clone();
+        settings.run.plan = plan.clone();
+        // Whether the full map is better, by which the page's Repair button goes; and what each switch of the dense model does.
+        let further: &[_] = match plan.repair {
+            Some(Repair::Scale) => &[Measurement::OwnAnswers, Measurement::FullRepair],
+            None if plan.is_dense() => &[Measurement::Switches],
+            _ => &[],
+        };
+        let run = recorded_run(session, &settings, further).await?;
+        let mut events = in_short(run.events);
+        events.extend(known.filter(|_| at == 0).cloned());
+        runs.push(RecordedRun { events, ..run });
+    }
+    Ok(Trace { runs, ..trace.clone() })
 }
 
 /// A run and measurements after it with all that the engine tells.
@@ -62,7 +76,7 @@ async fn recorded_run<C: Compute>(
     session: &mut Session<C>,
     settings: &Settings,
     measure: &[Measurement],
-) -> Result<(RecordedRun, RunReport), ExperimentError> {
+) -> Result<RecordedRun, ExperimentError> {
     let control = Control::unstoppable();
     let mut events = vec![];
     let mut tell = |event: RunEvent| {
@@ -70,12 +84,12 @@ async fn recorded_run<C: Compute>(
             events.push(event);
         }
     };
-    let report = session.run(&settings.run, &control, &mut tell).await?;
+    session.run(&settings.run, &control, &mut tell).await?;
     session.measure_damage_along(&settings.run, &control, &mut tell).await?;
     for what in measure {
         session.measure(&settings.run, &settings.measure, *what, &control, &mut tell).await?;
     }
-    Ok((RecordedRun { settings: settings.clone(), events }, report))
+    Ok(RecordedRun { settings: settings.clone(), events })
 }
 
 /// The plans that a visitor of the page reaches with one touch, each once: the repaired plan, the dense model, each switch flipped,

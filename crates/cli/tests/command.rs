@@ -106,7 +106,8 @@ fn recorded(path: &std::path::Path) -> (Trace, Vec<Vec<&'static str>>) {
 #[test]
 fn a_trace_holds_the_run_its_measurements_and_the_plans_around() {
     let path = std::env::temp_dir().join(format!("prunescope-trace-{}.json", std::process::id()));
-    let out = path.to_str().unwrap();
+    let around = path.with_extension("around.json");
+    let [out, around_out] = [&path, &around].map(|path| path.to_str().unwrap());
     let output = prunescope(&[
         "record",
         "--model",
@@ -120,12 +121,14 @@ fn a_trace_holds_the_run_its_measurements_and_the_plans_around() {
         "--measure",
         "switches,retrieval",
         "--neighbours",
+        around_out,
         "--out",
         out,
     ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (trace, names) = recorded(&path);
-    std::fs::remove_file(&path).unwrap();
+    let (neighbours, names_around) = recorded(&around);
+    [path, around].iter().for_each(|path| std::fs::remove_file(path).unwrap());
     assert_eq!(
         (trace.model.source.as_str(), trace.runs[0].settings.models.model.as_str()),
         ("there/tiny.gguf", "there/tiny.gguf")
@@ -136,12 +139,16 @@ fn a_trace_holds_the_run_its_measurements_and_the_plans_around() {
         assert!(first.contains(&name), "{name}: {first:?}");
     }
     assert!(!first.contains(&"working") && !first.contains(&"done"));
+    assert_eq!(names.len(), 1);
     // Every switch of the four blocks, at least; each with its number and its text.
-    assert!(names.len() > 8);
-    assert!(names[1..].iter().all(|names| names[0] == "next_token" && names.contains(&"step")), "{names:?}");
+    assert!(names_around.len() > 8);
+    let is_short =
+        |names: &Vec<&str>| names[0] == "next_token" && names.contains(&"step") && !names.contains(&"layers");
+    assert!(names_around.iter().all(is_short), "{names_around:?}");
+    assert!(neighbours.importance().is_some());
     let mut settings = trace.runs[0].settings.clone();
     settings.run.plan = "a1,m2".parse().unwrap();
-    assert!(trace.find(&settings.models, &settings.run).is_some());
+    assert!(neighbours.find(&settings.models, &settings.run).is_some());
 }
 
 #[test]
@@ -196,7 +203,9 @@ fn the_recorded_example_is_what_the_program_finds() {
     let model = root.join("public/models/SmolLM2-135M-Instruct.Q4_1.json");
     let (known, names) = recorded(&root.join("public/traces/example.json"));
     assert_eq!(known.runs[0].settings, Settings::example());
-    assert!(names[0].contains(&"choice") && names[0].contains(&"retrieval") && names.len() > 60);
+    assert!(names[0].contains(&"choice") && names[0].contains(&"retrieval"));
+    let (neighbours, _) = recorded(&root.join("public/traces/neighbours.json"));
+    assert!(neighbours.runs.len() > 60);
     let path = std::env::temp_dir().join(format!("prunescope-example-{}.json", std::process::id()));
     let record_again = |options: &[&str]| {
         let common = ["record", "--model", model.to_str().unwrap(), "--link", "", "--out", path.to_str().unwrap()];
@@ -204,8 +213,7 @@ fn the_recorded_example_is_what_the_program_finds() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         recorded(&path).0
     };
-    for at in (0..known.runs.len()).step_by(20) {
-        let run = &known.runs[at];
+    for run in known.runs.iter().chain(&neighbours.runs).step_by(20) {
         let drop = run.settings.run.plan.drop.to_string();
         let again = record_again(&["--chat", "--prompt", &run.settings.run.prompt, "--drop", &drop]);
         holds_to(run, &again.runs[0]);

@@ -98,7 +98,7 @@ impl Trace {
         let trace: Self = serde_json::from_str(text)?;
         // A page draws switches for each layer.
         match trace.model.config.layers {
-            found @ MAX_LAYERS.. => Err(TraceError::Layers { found }),
+            found if found > MAX_LAYERS => Err(TraceError::Layers { found }),
             _ if trace.runs.is_empty() => Err(TraceError::Empty),
             _ => Ok(trace),
         }

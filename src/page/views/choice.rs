@@ -12,7 +12,7 @@ use prunescope_protocol::results::Proportion;
 use prunescope_protocol::results::tasks::best;
 use prunescope_protocol::tasks::Question;
 
-/// One question in detail, and the score on all.
+/// The score on all questions, and one of them in detail.
 #[component]
 pub(super) fn Choice() -> impl IntoView {
     let state = expect_context::<AppState>();
@@ -48,7 +48,7 @@ pub(super) fn Choice() -> impl IntoView {
         Some(view! {
             <table id="choice-answers">
                 <thead><tr><th scope="col">"scored by"</th><th scope="col">"dense answers"</th><th scope="col">"pruned answers"</th>{repaired}</tr></thead>
-                <tbody>{row("letter", Scoring::Letter)}{row("cloze", Scoring::Cloze)}</tbody>
+                <tbody>{row("cloze", Scoring::Cloze)}{row("letter", Scoring::Letter)}</tbody>
             </table>
         })
     };
@@ -60,29 +60,6 @@ pub(super) fn Choice() -> impl IntoView {
         <p class="lead">
             "Does the pruned model still choose the right answer? It takes one step, and nothing is fed back: of all tokens only the options count."
         </p>
-        <div class="options">
-            <label>
-                "Question "
-                <select id="choice-question" on:change=move |event| chosen.set(event_target_value(&event).parse().unwrap_or(0))>
-                    {move || measurements.questions.get().into_iter().enumerate().map(|(at, one)| view! {
-                        <option value=at.to_string() prop:selected=move || chosen.get() == at>{format!("{}. {}", at + 1, one.question.chars().take(80).collect::<String>())}</option>
-                    }).collect_view()}
-                </select>
-            </label>
-            <span class="thin">
-                <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
-                <button class="chip" on:click=move |_| step(1)>"next"</button>
-            </span>
-        </div>
-        <p id="choice-text">{move || question().map(|question| {
-            let list = question.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}", Question::letter(at)));
-            format!("{} {}", question.question, list.collect::<Vec<_>>().join("  "))
-        })}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label="What both models answer">{answers}</div>
-        <div class="charts two">
-            <ChartView id="chart-vocabulary" title="Whole vocabulary, where the letter comes" figure=whole height=330.0/>
-            <ChartView id="chart-options" title="The options alone" figure=letters height=330.0/>
-        </div>
         <h2>"All questions"</h2>
         <div class="options">
             <label>
@@ -109,6 +86,30 @@ pub(super) fn Choice() -> impl IntoView {
                         {(row.repaired.of > 0).then(|| view! { <td>{part(row.repaired)}</td> })}<td>{part(row.agreement)}</td></tr>
                 }).collect_view()}</tbody>
             </table>
+        </div>
+        <h2>"One question"</h2>
+        <div class="options">
+            <label>
+                "Question "
+                <select id="choice-question" on:change=move |event| chosen.set(event_target_value(&event).parse().unwrap_or(0))>
+                    {move || measurements.questions.get().into_iter().enumerate().map(|(at, one)| view! {
+                        <option value=at.to_string() prop:selected=move || chosen.get() == at>{format!("{}. {}", at + 1, one.question.chars().take(80).collect::<String>())}</option>
+                    }).collect_view()}
+                </select>
+            </label>
+            <span class="thin">
+                <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
+                <button class="chip" on:click=move |_| step(1)>"next"</button>
+            </span>
+        </div>
+        <p id="choice-text">{move || question().map(|question| {
+            let list = question.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}", Question::letter(at)));
+            format!("{} {}", question.question, list.collect::<Vec<_>>().join("  "))
+        })}</p>
+        <div class="scroll" tabindex="0" role="region" aria-label="What both models answer">{answers}</div>
+        <div class="charts two">
+            <ChartView id="chart-vocabulary" title="Whole vocabulary, where the letter comes" figure=whole height=330.0/>
+            <ChartView id="chart-options" title="The options alone" figure=letters height=330.0/>
         </div>
     }
 }
