@@ -82,6 +82,16 @@ def headers(site: pathlib.Path, folder: str, policy: str) -> str:
     return "".join(f"{path}\n" + "".join(f"  {name}: {value}\n" for name, value in sent.items()) for path, sent in rules.items())
 
 
+def join_messages(site: pathlib.Path) -> None:
+    """Joins each translation's messages into one file; the English ones are in the program."""
+    for language in sorted((site / "texts").glob("*/")):
+        messages = sorted(language.glob("*.ftl"))
+        if language.name != "en":
+            (site / f"texts/{language.name}.ftl").write_text("\n".join(file.read_text() for file in messages))
+        for file in messages:
+            file.unlink()
+
+
 def compress_traces(site: pathlib.Path) -> None:
     """Writes each recorded run compressed in place of the plain one, always to the same bytes."""
     for trace in sorted((site / "traces").glob("*.json")):
@@ -93,6 +103,7 @@ def main() -> None:
     site = pathlib.Path(os.environ["TRUNK_STAGING_DIR"])
     source = pathlib.Path(os.environ["TRUNK_SOURCE_DIR"])
     compress_traces(site)
+    join_messages(site)
     gallery.write(site, source, os.environ.get("SITE_ADDRESS", ""))
     folder = move_engines(site, without_comments((source / "crates/worker/src/start.js").read_text()))
     opening = (source / "public/opening.js").read_text()

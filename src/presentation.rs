@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use prunescope_localization::{LANGUAGES, Language};
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator};
 use url::form_urlencoded;
 
@@ -105,6 +106,8 @@ pub struct Presentation {
     pub task: String,
     /// The colours.
     pub theme: PageTheme,
+    /// The language; without one, the browser's.
+    pub language: Option<Language>,
 }
 
 impl Presentation {
@@ -122,6 +125,10 @@ impl Presentation {
                     Ok(theme) => found.theme = theme,
                     Err(_) => notices.push(unknown("theme", &key, &value, PageTheme::iter())),
                 },
+                "lang" => match Language::from_tag(&value) {
+                    Some(language) => found.language = Some(language),
+                    None => notices.push(unknown("language", &key, &value, LANGUAGES.iter().map(|known| known.tag))),
+                },
                 _ => {}
             }
         }
@@ -133,6 +140,7 @@ impl Presentation {
         let list = |parts: &BTreeSet<PagePart>| parts.iter().map(PagePart::to_string).collect::<Vec<_>>().join(",");
         let theme = if self.theme == PageTheme::Auto { String::new() } else { self.theme.to_string() };
         let embedded = if self.embedded { "1".to_string() } else { String::new() };
+        let language = self.language.map_or(String::new(), |language| language.tag.into());
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (key, value) in [
             ("embed", embedded),
@@ -140,6 +148,7 @@ impl Presentation {
             ("hide", list(&self.hidden)),
             ("lock", list(&self.locked)),
             ("theme", theme),
+            ("lang", language),
             ("task", self.task.clone()),
         ] {
             if !value.is_empty() {

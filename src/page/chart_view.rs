@@ -1,10 +1,13 @@
 //! A figure on a canvas: sharp at any size, with a tooltip for pointer and keyboard, an explanation, its numbers as a table, and both
 //! as files.
 
+use std::time::Duration;
+
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_use_element_size::{UseElementSizeReturn, use_element_size};
+use leptos_use_element_visibility::use_element_visibility;
 use leptos_use_preferences::use_preferred_dark;
 use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
@@ -24,6 +27,9 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
     let css = |(from, to): (f64, f64)| (from / scale, to / scale);
     Ok(Frame { x: css(drawn.x), y: css(drawn.y) })
 }
+
+/// How long a chart that is out of sight waits for further changes before it is drawn: what is in sight comes first.
+const OUT_OF_SIGHT: Duration = Duration::from_millis(300);
 
 /// Text in place of a chart whose numbers are being computed.
 pub(super) const COMPUTING: &str = "Computing…";
@@ -72,22 +78,41 @@ pub(super) fn ChartView(
     let frame = RwSignal::new(Frame::default());
     let row = RwSignal::new(None::<usize>);
     let table_open = RwSignal::new(false);
-    Effect::new(move |_| {
-        let (Some(canvas), width, theme) = (canvas.get(), width.get(), theme()) else { return };
-        if width < 1.0 {
-            return;
-        }
+    let is_in_sight = use_element_visibility(holder);
+    let is_drawn = StoredValue::new(true);
+    let redraw = move || {
+        // A late call may come after the chart is gone.
+        let canvas = canvas.try_get_untracked().flatten()?;
+        let (width, theme) = (width.try_get_untracked().filter(|width| *width >= 1.0)?, untrack(theme));
+        is_drawn.set_value(true);
         let scale = window().device_pixel_ratio().max(1.0);
         canvas.set_width((width * scale) as u32);
-        canvas.set_height((height.get() * scale) as u32);
-        figure.with(|figure| {
-            if let Some(figure) = figure {
-                match draw(&figure.chart, canvas, theme, scale) {
-                    Ok(drawn) => frame.set(drawn),
-                    Err(error) => leptos::logging::warn!("{error}"),
-                }
-            }
-        });
+        canvas.set_height((height.get_untracked() * scale) as u32);
+        figure.with_untracked(|figure| match draw(&figure.as_ref()?.chart, canvas, theme, scale) {
+            Ok(drawn) => Some(frame.set(drawn)),
+            Err(error) => Some(leptos::logging::warn!("{error}")),
+        })
+    };
+    let mut redraw_later = debounce(OUT_OF_SIGHT, move |()| {
+        redraw();
+    });
+    Effect::new(move |_| {
+        canvas.track();
+        width.track();
+        height.track();
+        is_dark.track();
+        figure.track();
+        is_drawn.set_value(false);
+        if is_in_sight.get_untracked() {
+            redraw();
+        } else {
+            redraw_later(());
+        }
+    });
+    Effect::new(move |_| {
+        if is_in_sight.get() && !is_drawn.get_value() {
+            redraw();
+        }
     });
     let with_chart = move |then: &mut dyn FnMut(&Chart)| {
         figure.with_untracked(|figure| {

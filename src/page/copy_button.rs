@@ -3,6 +3,7 @@
 use gloo::timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use prunescope_localization::tr;
 
 use super::address;
 
@@ -13,21 +14,22 @@ const SAID_MS: u32 = 2500;
 #[component]
 pub(super) fn CopyButton(
     id: &'static str,
-    label: &'static str,
+    #[prop(into)] label: String,
     /// What is copied.
     text: Signal<String>,
     /// What it says then.
-    #[prop(default = "Copied")]
-    copied: &'static str,
+    #[prop(default = tr!(copy_done))]
+    copied: String,
     /// What it says where the browser does not let it.
-    #[prop(default = "The browser does not allow copying")]
-    refused: &'static str,
+    #[prop(default = tr!(copy_refused))]
+    refused: String,
     /// Whether it is the main button of its place.
     #[prop(optional)]
     primary: bool,
 ) -> impl IntoView {
-    let said = RwSignal::new(None::<&'static str>);
+    let said = RwSignal::new(None::<String>);
     let copy = move |_| {
+        let (copied, refused) = (copied.clone(), refused.clone());
         spawn_local(async move {
             let done = address::copy(text.get_untracked()).await;
             said.set(Some(if done { copied } else { refused }));
@@ -35,5 +37,5 @@ pub(super) fn CopyButton(
             said.try_set(None);
         });
     };
-    view! { <button id=id class:primary=primary data-text=text on:click=copy>{move || said.get().unwrap_or(label)}</button> }
+    view! { <button id=id class:primary=primary data-text=text on:click=copy>{move || said.get().unwrap_or_else(|| label.clone())}</button> }
 }

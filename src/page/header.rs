@@ -2,11 +2,13 @@
 
 use crate::run_results::RunResultsStoreFields;
 use leptos::prelude::*;
+use prunescope_localization::tr;
 use prunescope_protocol::results::Report;
 
 use super::address;
 use super::copy_button::CopyButton;
 use super::export::save_text;
+use super::language::LanguageChoice;
 use super::sharing::Sharing;
 use super::state::{AppState, EngineStatus};
 
@@ -26,33 +28,34 @@ pub(super) fn Header() -> impl IntoView {
     view! {
         <header class="top">
             {if state.embedded {
-                view! { <h1><a target="_blank" rel="noopener" href=in_tab title="Open in a tab">"Prunescope"</a></h1> }.into_any()
+                view! { <h1><a target="_blank" rel="noopener" href=in_tab title=tr!(header_open)>"Prunescope"</a></h1> }.into_any()
             } else {
                 view! {
                     <h1><a href="./" rel="home">"Prunescope"</a></h1>
-                    <p class="tagline">"Switch parts of a language model off. See where the signal breaks."</p>
+                    <p class="tagline">{tr!(header_tagline)}</p>
                 }.into_any()
             }}
             <div class="actions">
-                <button id="stop" on:click=move |_| state.stop() disabled=move || !busy() aria-label="Stop what is running">"Stop"</button>
+                <button id="stop" on:click=move |_| state.stop() disabled=move || !busy() aria-label=tr!(header_stop_hint)>{tr!(header_stop)}</button>
                 {if state.embedded {
-                    view! { <a class="button" id="open" target="_blank" rel="noopener" href=in_tab>"Open in a tab"</a> }.into_any()
+                    view! { <a class="button" id="open" target="_blank" rel="noopener" href=in_tab>{tr!(header_open)}</a> }.into_any()
                 } else {
                     view! {
-                        <button id="story-open" class="primary" on:click=move |_| state.open_chapter(Some(1))>"Tell me the story"</button>
-                        <CopyButton id="copy-link" label="Copy link" copied="Link copied" refused="Copy it from the address bar" primary=true
+                        <button id="story-open" class="primary" on:click=move |_| state.open_chapter(Some(1))>{tr!(header_story)}</button>
+                        <CopyButton id="copy-link" label=tr!(header_copy) copied=tr!(header_copied) refused=tr!(header_copy_refused) primary=true
                             text=Signal::derive(in_tab)/>
-                        <button id="more" aria-expanded=move || more.get().to_string() aria-controls="more-actions" on:click=move |_| more.update(|open| *open = !*open)>"More"</button>
+                        <button id="more" aria-expanded=move || more.get().to_string() aria-controls="more-actions" on:click=move |_| more.update(|open| *open = !*open)>{tr!(header_more)}</button>
                         <div class="actions" id="more-actions" class:open=move || more.get()>
-                        <button id="reset" on:click=move |_| state.reset()>"Reset"</button>
+                        <button id="reset" on:click=move |_| state.reset()>{tr!(header_reset)}</button>
                         <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
-                            "Export JSON"
+                            {tr!(header_export)}
                         </button>
                         <button id="save-trace" on:click=move |_| state.save_trace() disabled=move || state.is_stale() || state.results.report().with(Option::is_none)
-                            title="The run and its measurements as a file that this page shows again without a model">
-                            "Save trace"
+                            title=tr!(header_save_trace_hint)>
+                            {tr!(header_save_trace)}
                         </button>
-                        <button id="share" on:click=move |_| sharing.set(true)>"Embed, or for a class"</button>
+                        <button id="share" on:click=move |_| sharing.set(true)>{tr!(header_share)}</button>
+                        <LanguageChoice/>
                         </div>
                     }.into_any()
                 }}

@@ -10,6 +10,7 @@
 //! * [`address`]: the link in the address bar, history, copying.
 //! * [`frame`]: what the page does in a frame of another page.
 //! * [`part`]: shows, locks or hides a part of the page as its link asks; [`sharing`]: makes such links, and frames for other pages.
+//! * [`language`]: the language of the page's words.
 //! * [`recorded`]: recorded runs, shown while no engine answers; [`shown_trace`]: the one that is.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
@@ -35,6 +36,7 @@ mod frame;
 mod given_files;
 mod header;
 mod isolation;
+mod language;
 mod layer_grid;
 mod lookup;
 mod measurements;
@@ -71,13 +73,20 @@ use state::AppState;
 /// Starts the page.
 pub fn start() {
     console_error_panic_hook::set_once();
-    mount_to_body(App);
+    spawn_local(async {
+        let notice = language::choose().await;
+        mount_to_body(move || view! { <App notice/> });
+    });
 }
 
 /// The whole page.
 #[component]
-fn App() -> impl IntoView {
+fn App(
+    /// What to tell the visitor from the start.
+    notice: Option<String>,
+) -> impl IntoView {
     let state = AppState::new();
+    state.notices.update(|notices| notice.into_iter().for_each(|text| notices.push(text)));
     provide_context(state);
     api::install(state);
     controller::follow_history(state);

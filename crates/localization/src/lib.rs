@@ -1,0 +1,259 @@
+//! The words that visitors see, in their language.
+//!
+//! They stand in `public/texts`, a folder for each language, as messages of Fluent (<https://projectfluent.org>). The English ones are part of
+//! the program; another language is a file that the page fetches ([`speak`]). What a translation lacks is English.
+//!
+//! ```
+//! use prunescope_localization::tr;
+//! assert_eq!(tr!(header_stop), "Stop");
+//! ```
+//!
+//! The build fails for a message that does not exist, or other arguments than it has.
+
+#![warn(missing_docs)]
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use thiserror::Error;
+use unic_langid::LanguageIdentifier;
+
+/// What an argument of a message may be: a text, or a number, by which the message may choose its words.
+pub use fluent_bundle::FluentValue as Value;
+
+/// The messages by their names, with `_` for `-`: each a struct whose fields are the message's arguments. Used through [`tr!`].
+#[allow(missing_docs, non_camel_case_types, clippy::use_self, reason = "written by build.rs")]
+pub mod messages {
+    use super::Value;
+    include!(concat!(env!("OUT_DIR"), "/messages.rs"));
+}
+
+/// A message in the visitor's language: `tr!(name)`, or `tr!(name, argument = value, …)`.
+#[macro_export]
+macro_rules! tr {
+    ($name:ident $(,)?) => { $crate::messages::$name.text() };
+    ($name:ident, $($argument:ident = $value:expr),+ $(,)?) => {
+        $crate::messages::$name { $($argument: $crate::Value::from($value)),+ }.text()
+    };
+}
+
+/// A language that the page speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Language {
+    /// Its tag (BCP 47), which is the name of its folder in `public/texts`.
+    pub tag: &'static str,
+    /// Its name in itself.
+    pub name: &'static str,
+    /// Whether it is written from right to left.
+    pub right_to_left: bool,
+    /// Whether all is translated. Only such a language is chosen by the browser's languages alone.
+    pub complete: bool,
+}
+
+/// English, the first of [`LANGUAGES`].
+pub const ENGLISH: Language = Language { tag: "en", name: "English", right_to_left: false, complete: true };
+
+/// The languages that the page speaks.
+pub const LANGUAGES: [Language; 3] = [
+    ENGLISH,
+    Language { tag: "de", name: "Deutsch", right_to_left: false, complete: true },
+    Language { tag: "ar", name: "العربية", right_to_left: true, complete: false },
+];
+
+impl Language {
+    /// The language with a tag.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        LANGUAGES.into_iter().find(|language| language.tag == tag)
+    }
+
+    /// The language for a visitor whose browser prefers these, the dearest first ("de-AT").
+    pub fn preferred<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = |tag: &str| Self::from_tag(tag.split(['-', '_']).next().unwrap_or(tag));
+        tags.into_iter().find_map(|tag| known(tag).filter(|language| language.complete)).unwrap_or(ENGLISH)
+    }
+}
+
+/// Why a translation cannot be used.
+#[derive(Debug, Error)]
+pub enum TranslationError {
+    /// It is not written as Fluent asks for.
+    #[error("the translation has a mistake: {0}")]
+    Syntax(String),
+    /// Two messages have one name.
+    #[error("the translation has a message twice: {0}")]
+    Twice(String),
+    /// The page speaks another language already.
+    #[error("logic error: the language was chosen before")]
+    ChosenBefore,
+}
+
+/// Where an element stands in a message: the argument to give for it. See [`around`].
+pub const PLACE: &str = "\u{fffc}";
+
+type Bundle = FluentBundle<FluentResource>;
+
+/// The language that was chosen, with its messages unless it is English.
+static CHOSEN: OnceLock<(Language, Option<Bundle>)> = OnceLock::new();
+
+/// From now on messages are in this language. Called once, before any is shown.
+///
+/// * `messages`: those of the language, as Fluent writes them; nothing for English.
+///
+/// # Errors
+/// [`TranslationError`]: then all stays English.
+pub fn speak(language: Language, messages: Option<String>) -> Result<(), TranslationError> {
+    let bundle = messages.map(|text| bundle(language.tag, text)).transpose()?;
+    CHOSEN.set((language, bundle)).map_err(|_| TranslationError::ChosenBefore)
+}
+
+/// The language of the messages.
+pub fn language() -> Language {
+    CHOSEN.get().map_or(ENGLISH, |(language, _)| *language)
+}
+
+/// What stands before and behind the [`PLACE`] of a message.
+pub fn around(text: &str) -> (String, String) {
+    let (before, behind) = text.split_once(PLACE).unwrap_or((text, ""));
+    (before.into(), behind.into())
+}
+
+/// The English messages.
+fn english() -> &'static Bundle {
+    static ENGLISH_MESSAGES: OnceLock<Bundle> = OnceLock::new();
+    ENGLISH_MESSAGES.get_or_init(|| {
+        let text = include_str!(concat!(env!("OUT_DIR"), "/en.ftl"));
+        bundle(ENGLISH.tag, text.into()).unwrap_or_else(|why| panic!("logic error: build.rs has read this text: {why}"))
+    })
+}
+
+fn bundle(tag: &str, text: String) -> Result<Bundle, TranslationError> {
+    let tag: LanguageIdentifier = tag.parse().unwrap_or_default();
+    let mut bundle = Bundle::new_concurrent(vec![tag]);
+    // Invisible marks around arguments would be copied with the text. The page sets the direction of tokens and numbers itself.
+    bundle.set_use_isolating(false);
+    let resource = FluentResource::try_new(text)
+        .map_err(|(_, errors)| TranslationError::Syntax(errors.first().map(ToString::to_string).unwrap_or_default()))?;
+    bundle
+        .add_resource(resource)
+        .map_err(|errors| TranslationError::Twice(errors.first().map(ToString::to_string).unwrap_or_default()))?;
+    Ok(bundle)
+}
+
+/// A message with its arguments in the language that was chosen, else in English.
+fn message(name: &'static str, arguments: Vec<(&'static str, Value<'_>)>) -> String {
+    let arguments: FluentArgs = arguments.into_iter().collect();
+    let chosen = CHOSEN.get().and_then(|(_, bundle)| bundle.as_ref());
+    let found = chosen.and_then(|bundle| formatted(bundle, name, &arguments));
+    found.or_else(|| formatted(english(), name, &arguments)).unwrap_or_else(|| name.into())
+}
+
+/// A message of a bundle; nothing if the bundle lacks it, or it asks for what is not given.
+fn formatted(bundle: &Bundle, name: &str, arguments: &FluentArgs<'_>) -> Option<String> {
+    let pattern = bundle.get_message(name)?.value()?;
+    let mut errors = vec![];
+    let text = bundle.format_pattern(pattern, Some(arguments), &mut errors);
+    errors.is_empty().then(|| Cow::into_owned(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    /// The messages of a language, each with its arguments.
+    fn messages_of(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let folder = root().join("public/texts").join(tag);
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "ftl"));
+        let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
+        let mut found = BTreeMap::new();
+        for text in texts {
+            for entry in fluent_syntax::parser::parse(text.as_str()).unwrap().body {
+                let fluent_syntax::ast::Entry::Message(message) = &entry else { continue };
+                let written = format!("{message:?}");
+                let arguments = written.split("VariableReference { id: Identifier { name: \"").skip(1);
+                let arguments = arguments.filter_map(|rest| Some(rest.split_once('"')?.0.to_string())).collect();
+                assert!(
+                    found.insert(message.id.name.to_string(), arguments).is_none(),
+                    "{tag}: {} twice",
+                    message.id.name
+                );
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_translation_has_messages_and_arguments_of_the_english_and_a_complete_one_all_of_them() {
+        let english = messages_of("en");
+        for language in LANGUAGES {
+            let translated = messages_of(language.tag);
+            for (name, arguments) in &translated {
+                let known = english.get(name).unwrap_or_else(|| panic!("{}: {name} is not English", language.tag));
+                assert!(arguments.is_subset(known), "{}: {name} has {arguments:?}, in English {known:?}", language.tag);
+            }
+            let lacks: Vec<_> = english.keys().filter(|name| !translated.contains_key(*name)).collect();
+            assert!(!language.complete || lacks.is_empty(), "{} lacks {lacks:?}", language.tag);
+        }
+    }
+
+    /// Rust's sources of the crates that show messages.
+    fn sources(folder: &Path) -> String {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| match path.extension() {
+                Some(ending) if ending == "rs" => fs::read_to_string(path).unwrap(),
+                _ if path.is_dir() => sources(&path),
+                _ => String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_message_is_used() {
+        let sources = ["src", "crates/figures/src", "crates/protocol/src"].map(|of| sources(&root().join(of))).concat();
+        let used: BTreeSet<String> = sources
+            .split("tr!(")
+            .skip(1)
+            .map(|rest| {
+                rest.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+            })
+            .collect();
+        let unused: Vec<_> =
+            messages_of("en").into_keys().filter(|name| !used.contains(&name.replace('-', "_"))).collect();
+        assert!(unused.is_empty(), "{unused:?}");
+    }
+
+    #[test]
+    fn a_browser_gets_its_first_language_that_is_complete() {
+        let of = |tags: &[&str]| Language::preferred(tags.iter().copied()).tag;
+        assert_eq!(of(&["de-AT", "en"]), "de");
+        assert_eq!(of(&["fr", "en-GB", "de"]), "en");
+        assert_eq!((of(&["ar"]), of(&["zz"]), of(&[])), ("en", "en", "en"));
+    }
+
+    #[test]
+    fn a_place_is_found_and_arguments_are_filled_in() {
+        let bundle = bundle(
+            "en",
+            "one = { $n ->\n    [one] one token\n   *[other] { $n } tokens\n }, after { $what }.\n".into(),
+        );
+        let bundle = bundle.unwrap();
+        let of = |n: usize| {
+            formatted(&bundle, "one", &[("n", Value::from(n)), ("what", Value::from(PLACE))].into_iter().collect())
+        };
+        assert_eq!(around(&of(1).unwrap()), ("one token, after ".to_string(), ".".to_string()));
+        assert_eq!(around(&of(1200).unwrap()).0, "1200 tokens, after ");
+        assert_eq!(formatted(&bundle, "one", &FluentArgs::new()), None);
+        assert!(matches!(super::bundle("de", "= broken".into()), Err(TranslationError::Syntax(_))));
+        assert!(matches!(super::bundle("de", "a = 1\na = 2\n".into()), Err(TranslationError::Twice(_))));
+    }
+}
