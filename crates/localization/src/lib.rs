@@ -1,6 +1,7 @@
 //! The words that visitors see, in their language.
 //!
-//! They stand in `public/texts`, a folder for each language, as messages of Fluent (<https://projectfluent.org>). The English ones are part of
+//! They stand in `public/texts`, a folder for each language, as messages of Fluent (<https://projectfluent.org>): texts, arguments, and choices by
+//! a text or a plural. The English ones are part of
 //! the program; another language is a file that the page fetches ([`speak`]). What a translation lacks is English.
 //!
 //! ```
@@ -12,16 +13,12 @@
 
 #![warn(missing_docs)]
 
-use std::borrow::Cow;
+mod bundle;
+
 use std::sync::OnceLock;
 
-use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
-use thiserror::Error;
-use unic_langid::LanguageIdentifier;
-
-/// What an argument of a message may be: a text, or a number, by which the message may choose its words.
-pub use fluent_bundle::FluentValue as Value;
+pub use bundle::{TranslationError, Value};
+use bundle::Bundle;
 
 /// The messages by their names, with `_` for `-`: each a struct whose fields are the message's arguments. Used through [`tr!`].
 #[allow(missing_docs, non_camel_case_types, clippy::use_self, reason = "written by build.rs")]
@@ -40,7 +37,7 @@ macro_rules! tr {
 }
 
 /// A language that the page speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Language {
     /// Its tag (BCP 47), which is the name of its folder in `public/texts`.
     pub tag: &'static str,
@@ -48,19 +45,29 @@ pub struct Language {
     pub name: &'static str,
     /// Whether it is written from right to left.
     pub right_to_left: bool,
+    /// The plural category of a number in it.
+    plural: fn(f64) -> &'static str,
     /// Whether all is translated. Only such a language is chosen by the browser's languages alone.
     pub complete: bool,
 }
 
 /// English, the first of [`LANGUAGES`].
-pub const ENGLISH: Language = Language { tag: "en", name: "English", right_to_left: false, complete: true };
+pub const ENGLISH: Language = Language { tag: "en", name: "English", right_to_left: false, plural: bundle::one_or_other, complete: true };
 
 /// The languages that the page speaks.
 pub const LANGUAGES: [Language; 3] = [
     ENGLISH,
-    Language { tag: "de", name: "Deutsch", right_to_left: false, complete: true },
-    Language { tag: "ar", name: "العربية", right_to_left: true, complete: false },
+    Language { tag: "de", name: "Deutsch", right_to_left: false, plural: bundle::one_or_other, complete: true },
+    Language { tag: "ar", name: "العربية", right_to_left: true, plural: bundle::arabic, complete: false },
 ];
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Self) -> bool {
+        self.tag == other.tag
+    }
+}
+
+impl Eq for Language {}
 
 impl Language {
     /// The language with a tag.
@@ -75,24 +82,8 @@ impl Language {
     }
 }
 
-/// Why a translation cannot be used.
-#[derive(Debug, Error)]
-pub enum TranslationError {
-    /// It is not written as Fluent asks for.
-    #[error("the translation has a mistake: {0}")]
-    Syntax(String),
-    /// Two messages have one name.
-    #[error("the translation has a message twice: {0}")]
-    Twice(String),
-    /// The page speaks another language already.
-    #[error("logic error: the language was chosen before")]
-    ChosenBefore,
-}
-
 /// Where an element stands in a message: the argument to give for it. See [`around`].
 pub const PLACE: &str = "\u{fffc}";
-
-type Bundle = FluentBundle<FluentResource>;
 
 /// The language that was chosen, with its messages unless it is English.
 static CHOSEN: OnceLock<(Language, Option<Bundle>)> = OnceLock::new();
@@ -104,7 +95,7 @@ static CHOSEN: OnceLock<(Language, Option<Bundle>)> = OnceLock::new();
 /// # Errors
 /// [`TranslationError`]: then all stays English.
 pub fn speak(language: Language, messages: Option<String>) -> Result<(), TranslationError> {
-    let bundle = messages.map(|text| bundle(language.tag, text)).transpose()?;
+    let bundle = messages.map(|text| Bundle::read(&text, language.plural)).transpose()?;
     CHOSEN.set((language, bundle)).map_err(|_| TranslationError::ChosenBefore)
 }
 
@@ -124,37 +115,15 @@ fn english() -> &'static Bundle {
     static ENGLISH_MESSAGES: OnceLock<Bundle> = OnceLock::new();
     ENGLISH_MESSAGES.get_or_init(|| {
         let text = include_str!(concat!(env!("OUT_DIR"), "/en.ftl"));
-        bundle(ENGLISH.tag, text.into()).unwrap_or_else(|why| panic!("logic error: build.rs has read this text: {why}"))
+        Bundle::read(text, ENGLISH.plural).unwrap_or_else(|why| panic!("logic error: build.rs has read this text: {why}"))
     })
-}
-
-fn bundle(tag: &str, text: String) -> Result<Bundle, TranslationError> {
-    let tag: LanguageIdentifier = tag.parse().unwrap_or_default();
-    let mut bundle = Bundle::new_concurrent(vec![tag]);
-    // Invisible marks around arguments would be copied with the text. The page sets the direction of tokens and numbers itself.
-    bundle.set_use_isolating(false);
-    let resource = FluentResource::try_new(text)
-        .map_err(|(_, errors)| TranslationError::Syntax(errors.first().map(ToString::to_string).unwrap_or_default()))?;
-    bundle
-        .add_resource(resource)
-        .map_err(|errors| TranslationError::Twice(errors.first().map(ToString::to_string).unwrap_or_default()))?;
-    Ok(bundle)
 }
 
 /// A message with its arguments in the language that was chosen, else in English.
 fn message(name: &'static str, arguments: Vec<(&'static str, Value<'_>)>) -> String {
-    let arguments: FluentArgs = arguments.into_iter().collect();
     let chosen = CHOSEN.get().and_then(|(_, bundle)| bundle.as_ref());
-    let found = chosen.and_then(|bundle| formatted(bundle, name, &arguments));
-    found.or_else(|| formatted(english(), name, &arguments)).unwrap_or_else(|| name.into())
-}
-
-/// A message of a bundle; nothing if the bundle lacks it, or it asks for what is not given.
-fn formatted(bundle: &Bundle, name: &str, arguments: &FluentArgs<'_>) -> Option<String> {
-    let pattern = bundle.get_message(name)?.value()?;
-    let mut errors = vec![];
-    let text = bundle.format_pattern(pattern, Some(arguments), &mut errors);
-    errors.is_empty().then(|| Cow::into_owned(text))
+    let found = chosen.and_then(|bundle| bundle.formatted(name, &arguments));
+    found.or_else(|| english().formatted(name, &arguments)).unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]
@@ -241,19 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_found_and_arguments_are_filled_in() {
-        let bundle = bundle(
-            "en",
-            "one = { $n ->\n    [one] one token\n   *[other] { $n } tokens\n }, after { $what }.\n".into(),
-        );
-        let bundle = bundle.unwrap();
-        let of = |n: usize| {
-            formatted(&bundle, "one", &[("n", Value::from(n)), ("what", Value::from(PLACE))].into_iter().collect())
-        };
-        assert_eq!(around(&of(1).unwrap()), ("one token, after ".to_string(), ".".to_string()));
-        assert_eq!(around(&of(1200).unwrap()).0, "1200 tokens, after ");
-        assert_eq!(formatted(&bundle, "one", &FluentArgs::new()), None);
-        assert!(matches!(super::bundle("de", "= broken".into()), Err(TranslationError::Syntax(_))));
-        assert!(matches!(super::bundle("de", "a = 1\na = 2\n".into()), Err(TranslationError::Twice(_))));
+    fn what_stands_around_a_place_is_found() {
+        assert_eq!(around("one token, after \u{fffc}."), ("one token, after ".to_string(), ".".to_string()));
+        assert_eq!(around("nothing"), ("nothing".to_string(), String::new()));
     }
 }

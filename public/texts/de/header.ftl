@@ -1,1 +1,22 @@
+# Die Zeile am Kopf der Seite (src/page/header.rs, src/page/language.rs).
+
+header-copied = Link kopiert
+header-copy = Link kopieren
+header-copy-refused = Aus der Adresszeile kopieren
+header-export = JSON exportieren
+header-more = Mehr
+header-open = In einem Tab öffnen
+header-reset = Zurücksetzen
+header-save-trace = Aufzeichnung sichern
+header-save-trace-hint = Der Lauf mit seinen Messungen als Datei, die diese Seite ohne Modell wieder zeigt
+header-share = Einbetten, oder für eine Klasse
 header-stop = Anhalten
+header-stop-hint = Anhalten, was gerade läuft
+header-story = Die Geschichte erzählen
+header-tagline = Teile eines Sprachmodells abschalten und sehen, wo das Signal zerbricht.
+language-choice = Sprache
+language-not-read = Die Seite kann nicht auf { $language } gezeigt werden: { $why }. Sie ist auf Englisch; ein neuer Versuch: die Seite noch einmal öffnen.
+
+# Ein Knopf, der etwas kopiert (src/page/copy_button.rs): was er dann sagt.
+copy-done = Kopiert
+copy-refused = Der Browser erlaubt das Kopieren nicht
