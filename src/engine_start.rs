@@ -1,19 +1,20 @@
 //! The start of an engine, as the page sees it: how long to wait for a worker, when to ask whether it is alive, and what to say when
 //! it fails. Pure decisions, tested natively; `page::client` acts on them.
 
+use std::fmt;
+
+use prunescope_localization::tr;
 use thiserror::Error;
 
 /// Why an engine does not start, as a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartFailure {
     /// The host lacks one of the engine's files.
-    #[error("the engine could not start: the host has no {file}; try again in some minutes, or reload the page")]
     Missing {
         /// The file's name.
         file: String,
     },
     /// The host answers with an error status.
-    #[error("the engine could not start: the host answers {status} for {file}; try again in a moment")]
     Refused {
         /// The file's name.
         file: String,
@@ -21,27 +22,32 @@ pub enum StartFailure {
         status: u16,
     },
     /// A file did not arrive, or not completely.
-    #[error("the engine could not start: {file} did not come whole; check the network connection and try again")]
     Cut {
         /// The file's name.
         file: String,
     },
     /// The browser refused the program, or it failed at once.
-    #[error("the engine could not start ({why}): reload the page, and if that does not help, use a current browser")]
     Broken {
         /// The browser's message.
         why: String,
     },
     /// Nothing was heard for [`START_PATIENCE_S`]. The engine may still start later.
-    #[error(
-        "the engine has not been heard of for {START_PATIENCE_S} s: check the network connection and try again, or wait; if it starts after all, the page goes on"
-    )]
     Silent,
     /// The host has a newer version of the page, and no longer this version's engine.
-    #[error(
-        "Prunescope has been updated since this tab was opened, and this version's engine is gone from the host: reload the page to go on (the address holds all settings)"
-    )]
     Updated,
+}
+
+impl fmt::Display for StartFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self {
+            Self::Missing { file } => tr!(engine_missing, file = file),
+            Self::Refused { file, status } => tr!(engine_refused, file = file, status = status.to_string()),
+            Self::Cut { file } => tr!(engine_cut, file = file),
+            Self::Broken { why } => tr!(engine_broken, why = why),
+            Self::Silent => tr!(engine_silent, seconds = START_PATIENCE_S),
+            Self::Updated => tr!(engine_updated),
+        })
+    }
 }
 
 impl StartFailure {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use prunescope_localization::tr;
 use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
 use prunescope_protocol::prune::plan_file;
 use prunescope_protocol::tasks::{MAX_LINES, choice, retrieval};
@@ -50,8 +51,8 @@ pub enum Kind {
     Trace,
     /// A task set, as JSON lines.
     TaskSet(TaskSet),
-    /// Something else. The text completes a sentence that begins with the file's name.
-    Unknown(&'static str),
+    /// Something else: a sentence that says what.
+    Unknown(String),
 }
 
 /// Where the files of a drop go. Each file appears in exactly one place.
@@ -87,31 +88,27 @@ pub fn sort(files: &[GivenFile], expected: Option<TaskSet>) -> Sorted {
             // Beside weights it is about them; alone it says what to drop from the loaded model.
             Kind::Plan { describes: true } if has_weights => descriptions.push((at, "config.json".into())),
             Kind::Plan { .. } if sorted.plan.is_none() => sorted.plan = Some(at),
-            Kind::Plan { .. } => sorted.sentences.push(format!(
-                "{} is another plan: one is used, choose one at a time.",
-                file.name
-            )),
+            Kind::Plan { .. } => sorted.sentences.push(tr!(files_another_plan, file = &file.name)),
             Kind::Trace if sorted.trace.is_none() => sorted.trace = Some(at),
-            Kind::Trace => sorted.sentences.push(format!(
-                "{} is another recorded run: one is shown, choose one at a time.",
-                file.name
-            )),
+            Kind::Trace => sorted.sentences.push(tr!(files_another_run, file = &file.name)),
             Kind::TaskSet(TaskSet::Questions) => sorted.questions.push(at),
             Kind::TaskSet(TaskSet::Passages) => sorted.passages.push(at),
             Kind::Unknown(_) if has_weights => beside.push(file.name.as_str()),
-            Kind::Description(_) => sorted.sentences.push(format!(
-                "{} describes a model, but its weights are not among the files: choose it together with the .safetensors files. The model stays as it is.",
-                file.name
-            )),
-            Kind::Unknown(what) => sorted.sentences.push(format!("{} {what}. The model stays as it is.", file.name)),
+            Kind::Description(_) => sorted.sentences.push(model_stays(&tr!(files_no_weights, file = &file.name))),
+            Kind::Unknown(what) => sorted.sentences.push(model_stays(&what)),
         }
     }
     sorted.model.extend(descriptions);
     // Models come with files that are not needed here, such as their README.
     if !beside.is_empty() {
-        sorted.sentences.push(format!("Not needed beside the weights, and left alone: {}.", beside.join(", ")));
+        sorted.sentences.push(tr!(files_left_alone, files = beside.join(", ")));
     }
     sorted
+}
+
+/// A sentence on a file that is not used, and that it changes nothing.
+fn model_stays(sentence: &str) -> String {
+    format!("{sentence} {}", tr!(files_model_stays))
 }
 
 /// Whether a file is UTF-8 text without NUL characters.
@@ -134,7 +131,7 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     if head.starts_with(b"\x1f\x8b") && has_ending(".json.gz") {
         return Kind::Trace;
     }
-    if let Some(what) = other_format(head) {
+    if let Some(what) = other_format(file) {
         return Kind::Unknown(what);
     }
     let whole = head.len() as u64 >= file.bytes;
@@ -143,15 +140,13 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
         return if has_ending(".gguf") || has_ending(".safetensors") {
             Kind::Weights(file.name.clone())
         } else {
-            Kind::Unknown(
-                "is no file that this page can read: choose a .gguf or .safetensors file, or a set of JSON lines",
-            )
+            Kind::Unknown(tr!(files_unknown, file = &file.name))
         };
     };
-    if let Some(kind) = set(text, whole, expected) {
+    if let Some(kind) = set(&file.name, text, whole, expected) {
         return kind;
     }
-    if let Some(kind) = top_level_keys(text).and_then(|keys| of_object(&keys)) {
+    if let Some(kind) = top_level_keys(text).and_then(|keys| of_object(&file.name, &keys)) {
         return kind;
     }
     if has_ending(".jinja") && (text.contains("{%") || text.contains("{{")) {
@@ -164,10 +159,10 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
         return Kind::TaskSet(expected);
     }
     Kind::Unknown(match text.trim_start().chars().next() {
-        Some('[') => "is a JSON list: a set has one JSON object a line",
-        Some('{') => "is JSON, but neither questions nor passages: each line needs the keys that the views name",
-        Some('<') => "is a page of the web, not the file that it may be about: download that file itself",
-        _ => "is a text: to calibrate with it, drop it on the field “Calibration text”",
+        Some('[') => tr!(files_json_list, file = &file.name),
+        Some('{') => tr!(files_json, file = &file.name),
+        Some('<') => tr!(files_web_page, file = &file.name),
+        _ => tr!(files_text, file = &file.name),
     })
 }
 
@@ -178,24 +173,20 @@ fn is_safetensors(file: &GivenFile) -> bool {
     header.first() == Some(&b'{') && (2..=MAX_HEADER_BYTES.min(file.bytes.saturating_sub(8))).contains(&length)
 }
 
-/// Other formats by their first bytes, each with the text of [`Kind::Unknown`].
-fn other_format(head: &[u8]) -> Option<&'static str> {
-    const FORMATS: [(&[u8], &str); 10] = [
-        (b"PK\x03\x04", "is a zip archive or PyTorch's own format: choose the model's .safetensors or .gguf file"),
-        (b"\x80\x02", "is a Python pickle, which can hold programs: choose the model's .safetensors or .gguf file"),
-        (b"\x80\x03", "is a Python pickle, which can hold programs: choose the model's .safetensors or .gguf file"),
-        (b"\x80\x04", "is a Python pickle, which can hold programs: choose the model's .safetensors or .gguf file"),
-        (b"\x1f\x8b", "is compressed with gzip: unpack it first"),
-        (b"\x28\xb5\x2f\xfd", "is compressed with zstd: unpack it first"),
-        (b"PAR1", "is a Parquet file: save its rows as JSON lines first"),
-        (b"lmgg", "is in the format before GGUF: convert it with llama.cpp first"),
-        (b"tjgg", "is in the format before GGUF: convert it with llama.cpp first"),
-        (b"%PDF", "is a PDF"),
-    ];
-    if head.is_empty() {
-        return Some("is empty");
-    }
-    FORMATS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
+/// A sentence on a file of another format, which its first bytes tell.
+fn other_format(file: &GivenFile) -> Option<String> {
+    let name = &file.name;
+    Some(match &file.head[..] {
+        [] => tr!(files_empty, file = name),
+        [b'P', b'K', 0x03, 0x04, ..] => tr!(files_zip, file = name),
+        [0x80, 0x02..=0x04, ..] => tr!(files_pickle, file = name),
+        [0x1f, 0x8b, ..] => tr!(files_gzip, file = name),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => tr!(files_zstd, file = name),
+        [b'P', b'A', b'R', b'1', ..] => tr!(files_parquet, file = name),
+        [b'l', b'm', b'g', b'g', ..] | [b't', b'j', b'g', b'g', ..] => tr!(files_before_gguf, file = name),
+        [b'%', b'P', b'D', b'F', ..] => tr!(files_pdf, file = name),
+        _ => return None,
+    })
 }
 
 /// The beginning as text; none if it is not UTF-8 or has a NUL. A character cut off at the end is dropped.
@@ -213,7 +204,7 @@ fn as_text(head: &[u8], whole: bool) -> Option<&str> {
 
 /// Recognises a task set by parsing it: the expected kind if any line fits it; otherwise the kind that more of the complete lines fit.
 /// Ties count as questions, since a question with its passage can be read as both.
-fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
+fn set(name: &str, text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
     let lines = if whole { text } else { &text[..text.rfind('\n')? + 1] };
     let questions = choice::parse(lines).0.len();
     let (found, errors) = retrieval::parse(lines);
@@ -227,20 +218,20 @@ fn set(text: &str, whole: bool, expected: Option<TaskSet>) -> Option<Kind> {
         _ if questions > 0 && (questions >= of_passages || !ranks) => Kind::TaskSet(TaskSet::Questions),
         _ if ranks => Kind::TaskSet(TaskSet::Passages),
         _ if found.passages.is_empty() => return None,
-        _ => Kind::Unknown("has passages, but no queries with the ids of their answers: put both into one file"),
+        _ => Kind::Unknown(tr!(files_no_queries, file = name)),
     })
 }
 
 /// What a JSON object is, by its keys; none if it is not recognised.
-fn of_object(keys: &[String]) -> Option<Kind> {
+fn of_object(name: &str, keys: &[String]) -> Option<Kind> {
     let has = |key: &str| keys.iter().any(|other| other == key);
     let is_config = has("model_type") || has("architectures");
     Some(if has(trace::KEY) {
         Kind::Trace
     } else if has("prompt_ids") && has("settings") {
-        Kind::Unknown("holds results that this page saved: to see them again, open the link that they came from")
+        Kind::Unknown(tr!(files_results, file = name))
     } else if has("parts") && has("sha256") {
-        Kind::Unknown("lists the parts of a model: give its address under Model, with the parts beside it")
+        Kind::Unknown(tr!(files_parts, file = name))
     } else if has("weight_map") {
         Kind::Description("model.safetensors.index.json")
     } else if has("added_tokens") && ["model", "normalizer", "pre_tokenizer", "truncation"].into_iter().any(has) {

@@ -1,5 +1,7 @@
 //! Sentences about what was ignored or changed. The page shows each once, at most [`SHOWN`] at a time, until it is dismissed.
 
+use prunescope_localization::tr;
+
 /// Greatest number of sentences shown at once.
 pub const SHOWN: usize = 10;
 
@@ -34,8 +36,7 @@ impl Notices {
     pub fn rest(&self) -> Option<String> {
         match self.0.len().saturating_sub(SHOWN) {
             0 => None,
-            1 => Some("One more notice is not shown.".into()),
-            more => Some(format!("{more} more notices are not shown.")),
+            more => Some(tr!(notices_rest, count = more)),
         }
     }
 }

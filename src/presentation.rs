@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use prunescope_localization::{LANGUAGES, Language};
+use prunescope_localization::{LANGUAGES, Language, tr};
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator};
 use url::form_urlencoded;
 
@@ -32,14 +32,14 @@ pub enum PagePart {
 
 impl PagePart {
     /// Its name for people.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Prompt => "Prompt and model",
-            Self::Pipeline => "From layer to word",
-            Self::Grid => "Layer switches",
-            Self::Compression => "Sparsity and rounding",
-            Self::Texts => "Texts",
-            Self::Charts => "Charts",
+            Self::Prompt => tr!(part_prompt),
+            Self::Pipeline => tr!(part_pipeline),
+            Self::Grid => tr!(part_grid),
+            Self::Compression => tr!(part_compression),
+            Self::Texts => tr!(part_texts),
+            Self::Charts => tr!(part_charts),
         }
     }
 }
@@ -71,22 +71,22 @@ pub enum PartState {
 
 impl PartState {
     /// Its name for people.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Shown => "shown",
-            Self::Locked => "locked",
-            Self::Hidden => "hidden",
+            Self::Shown => tr!(part_state_shown),
+            Self::Locked => tr!(part_state_locked),
+            Self::Hidden => tr!(part_state_hidden),
         }
     }
 }
 
 impl PageTheme {
     /// Its name for people.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Auto => "as the browser",
-            Self::Light => "light",
-            Self::Dark => "dark",
+            Self::Auto => tr!(part_theme_auto),
+            Self::Light => tr!(part_theme_light),
+            Self::Dark => tr!(part_theme_dark),
         }
     }
 }
@@ -209,10 +209,12 @@ fn parts(key: &str, list: &str, notices: &mut Vec<String>) -> BTreeSet<PagePart>
 }
 
 /// What is said of a name that is not known.
+///
+/// * `what`: what it should name: `part`, `theme` or `language`.
 fn unknown<T: Display>(what: &str, key: &str, name: &str, known: impl Iterator<Item = T>) -> String {
     let known: Vec<_> = known.map(|name| name.to_string()).collect();
     let name: String = name.chars().take(40).collect();
-    format!("The link's {key} has no {what} “{name}”, which is left out: use {}.", known.join(", "))
+    tr!(part_unknown, what = what, key = key, name = name, known = known.join(", "))
 }
 
 #[cfg(test)]
@@ -231,9 +233,10 @@ mod tests {
         fn a_link_says_all_of_it(
             embedded: bool, shown in any_parts(), hidden in any_parts(), locked in any_parts(),
             task in "([a-zA-Z&=?#%+é“ ]{0,40}[a-z])?", theme in proptest::sample::select(PageTheme::iter().collect::<Vec<_>>()),
+            language in proptest::option::of(proptest::sample::select(LANGUAGES.to_vec())),
         ) {
             let task = task.trim().to_string();
-            let presentation = Presentation { embedded, shown, hidden, locked, task, theme };
+            let presentation = Presentation { embedded, shown, hidden, locked, task, theme, language };
             prop_assert_eq!(Presentation::from_query(&presentation.to_query()), (presentation, vec![]));
         }
 

@@ -3,6 +3,7 @@
 
 use prunescope_figures::figure::choice::{Scoring, scores};
 use prunescope_figures::figure::text_change::TextChange;
+use prunescope_localization::tr;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::DroppedSublayers;
 use prunescope_protocol::results::SwitchEffect;
@@ -167,18 +168,23 @@ impl Shown<'_> {
             Truth::CosPChange => {
                 results.quality.as_ref()?;
                 let (before, now) = (self.cos_p_before?, self.cos_p()?);
-                let key = if now > before { "more" } else { "less" };
-                Some(Found::word(key, format!("{key}: the cosine is {now:.2} instead of {before:.2}")))
+                let is_more = now > before;
+                let (now, before) = (format!("{now:.2}"), format!("{before:.2}"));
+                Some(if is_more {
+                    Found::word("more", tr!(story_cosine_more, now = now, before = before))
+                } else {
+                    Found::word("less", tr!(story_cosine_less, now = now, before = before))
+                })
             }
             Truth::ChoicePruned => {
                 let [dense, pruned, of] = self.choice()?;
-                Some(Found::number(pruned as f64, format!("{pruned} of {of}, where the whole model has {dense}")))
+                Some(Found::number(pruned as f64, tr!(story_choice, pruned = pruned, count = of, dense = dense)))
             }
             Truth::TextChange => {
                 let (key, text) = match TextChange::of(results.quality.as_ref()?, results.first_divergence()) {
-                    TextChange::Same | TextChange::Reworded => ("reworded", "It gets back"),
-                    TextChange::Wrong => ("wrong", "It says something else"),
-                    TextChange::Babble => ("babble", "It falls apart"),
+                    TextChange::Same | TextChange::Reworded => ("reworded", tr!(story_text_back)),
+                    TextChange::Wrong => ("wrong", tr!(story_text_wrong)),
+                    TextChange::Babble => ("babble", tr!(story_text_babble)),
                 };
                 Some(Found::word(key, text))
             }
@@ -194,18 +200,18 @@ impl Shown<'_> {
                 };
                 let alike: Vec<_> = results.variants.keys().filter(|at| is_alike(at)).collect();
                 let names = alike.iter().map(|at| results.variants[at].name.as_str()).collect::<Vec<_>>().join(", ");
-                let told = if names.is_empty() { "none of them" } else { &names };
-                let texts =
-                    results.variants.values().take(asked).map(|variant| {
-                        format!("{}: “{}”", variant.name, first_sentence(&variant.generation.pruned.text))
-                    });
+                let told = if names.is_empty() { tr!(story_none_alike) } else { names.clone() };
+                let texts = results.variants.values().take(asked).map(|variant| {
+                    let text = first_sentence(&variant.generation.pruned.text);
+                    tr!(story_quoted, name = &variant.name, text = text)
+                });
                 let texts: Vec<_> = texts.collect();
                 Some(Found::word(&names, format!("{told} ({})", texts.join("; "))))
             }
             Truth::RepairedAnswer => {
                 let (key, text) = match results.repaired_quality.as_ref()?.pruned.answered? {
-                    true => ("yes", "Yes, the answer is back"),
-                    false => ("no", "No, the answer is not back"),
+                    true => ("yes", tr!(story_answer_back)),
+                    false => ("no", tr!(story_answer_lost)),
                 };
                 Some(Found::word(key, text))
             }
@@ -218,7 +224,7 @@ impl Shown<'_> {
                 let known: Option<Vec<_>> =
                     options.iter().map(|(name, key)| Some((name, key, effect(key)?.kl_dense_pruned))).collect();
                 let (name, key, kl) = known?.into_iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
-                Some(Found::word(key, format!("Without {name} the text falls apart: its p is {kl:.1} nats away")))
+                Some(Found::word(key, tr!(story_worst_switch, name = name, kl = format!("{kl:.1}"))))
             }
         }
     }
@@ -245,18 +251,18 @@ pub fn compared(ask: &Ask, said: &str, found: &Found) -> String {
     match (found.value, said.parse::<f64>()) {
         (Some(value), Ok(said)) => {
             let off = (said - value).abs() / (ask.to - ask.from).max(f64::MIN_POSITIVE);
-            let how = if off <= 0.05 {
-                "close"
+            let said = said.to_string();
+            if off <= 0.05 {
+                tr!(story_said_close, said = said)
             } else if off <= 0.2 {
-                "not far off"
+                tr!(story_said_near, said = said)
             } else {
-                "far off"
-            };
-            format!("You said {said}: {how}.")
+                tr!(story_said_far, said = said)
+            }
         }
         _ => {
             let name = ask.options.iter().find(|(_, key)| key == said).map_or(said, |(name, _)| name);
-            format!("You said “{name}”: {}.", if said == found.key { "right" } else { "no" })
+            if said == found.key { tr!(story_said_right, answer = name) } else { tr!(story_said_wrong, answer = name) }
         }
     }
 }
@@ -280,7 +286,7 @@ mod tests {
             Trace::read(&std::fs::read_to_string(path).unwrap()).unwrap()
         };
         let mut trace = read("example");
-        trace.runs.extend(read("story").runs);
+        trace.runs.extend(["neighbours", "story"].into_iter().flat_map(|name| read(name).runs));
         trace
     }
 

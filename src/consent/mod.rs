@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-use prunescope_downloads::words::{amount, host};
+use prunescope_downloads::words::{self, host};
+use prunescope_localization::tr;
 use prunescope_protocol::messages::{Allowance, TAB_HOLDS_BYTES};
 use prunescope_protocol::model::source::{DEFAULT_HUB, ModelSource, is_usual_hub, shown};
 use prunescope_protocol::settings::Settings;
@@ -85,13 +86,10 @@ impl Place {
 /// A sentence that says why not.
 pub fn check(address: &Url) -> Result<(), String> {
     if !["http", "https", "blob", "data"].contains(&address.scheme()) {
-        let scheme = address.scheme();
-        return Err(format!(
-            "An address that begins with {scheme}: cannot be loaded by a page: give one that begins with https:."
-        ));
+        return Err(tr!(consent_scheme, scheme = address.scheme()));
     }
     if !address.username().is_empty() || address.password().is_some() {
-        return Err("The address holds a name or password, which browsers do not send: take it out.".into());
+        return Err(tr!(consent_password));
     }
     Ok(())
 }
@@ -273,30 +271,28 @@ impl Question {
     }
 
     /// The question's title.
-    pub fn title(&self) -> &'static str {
+    pub fn title(&self) -> String {
         let by_link = self.parts.iter().any(|part| part.asker == Asker::Link);
         match (by_link, self.offers_default()) {
-            (true, true) => "This link asks for a model that is not on this device",
-            (true, false) => "The model is not on this device",
-            (false, _) => "This is a large model",
+            (true, true) => tr!(consent_title_link),
+            (true, false) => tr!(consent_title_default),
+            (false, _) => tr!(consent_title_large),
         }
     }
 
     /// A line for each model that would be fetched: name, host and size.
     pub fn models(&self) -> Vec<String> {
         let of = |part: &Part| {
-            let name = if part.model.is_empty() { "the default model".into() } else { shown(&part.model) };
+            let name = if part.model.is_empty() { tr!(consent_default_model).into() } else { shown(&part.model) };
             let host = part.place.host().unwrap_or_default();
             match part.left {
-                Left::Nothing => format!("{name} from {host}"),
-                Left::Bytes(bytes) => format!("{name} from {host}: {}", amount(bytes)),
+                Left::Nothing => tr!(consent_model, model = name, host = host),
+                Left::Bytes(bytes) => tr!(consent_model_size, model = name, host = host, size = amount(bytes)),
                 Left::Unknown if matches!(part.place, Place::Elsewhere(_)) => {
-                    format!("{name} from {host}: how large it is, is not known before {host} is asked")
+                    tr!(consent_model_not_asked, model = name, host = host)
                 }
-                Left::Unknown => {
-                    format!("{name} from {host}: {host} could not be asked how large it is, or did not say")
-                }
-                Left::Redirect => format!("{name} from {host}, which redirects to another address"),
+                Left::Unknown => tr!(consent_model_not_said, model = name, host = host),
+                Left::Redirect => tr!(consent_model_redirect, model = name, host = host),
             }
         };
         self.parts.iter().map(of).collect()
@@ -307,31 +303,15 @@ impl Question {
         let usual = Place::UsualHub;
         let usual = usual.host().unwrap_or_default();
         let of = |reason: &Reason| match reason {
-            Reason::Hosts(hosts) => match &hosts[..] {
-                [one] => format!("{one} is neither this site nor {usual}; nothing has been asked of it yet."),
-                several => format!(
-                    "{} are neither this site nor {usual}; nothing has been asked of them yet.",
-                    joined(several)
-                ),
-            },
-            Reason::Bytes(bytes, 1) => {
-                format!("{} is more than a link may fetch unasked ({}).", amount(*bytes), amount(UNASKED_BYTES))
+            Reason::Hosts(hosts) => tr!(consent_hosts, count = hosts.len(), hosts = joined(hosts), usual = usual),
+            Reason::Bytes(bytes, count) => {
+                tr!(consent_bytes, count = *count, size = amount(*bytes), most = amount(UNASKED_BYTES))
             }
-            Reason::Bytes(bytes, _) => {
-                let most = amount(UNASKED_BYTES);
-                format!("Together that is {}, more than a link may fetch unasked ({most}).", amount(*bytes))
-            }
-            Reason::UnknownBytes => "It may be large.".into(),
-            Reason::Redirect(host) => {
-                format!(
-                    "Where {host} redirects to, and how large the model is there, is not known before that is followed."
-                )
-            }
-            Reason::More => "That is more than this link was found to need before anything was loaded.".into(),
-            Reason::SavesData => "This browser asks pages to save data.".into(),
-            Reason::MoreThanATabHolds => {
-                format!("That is more than a tab can hold on the CPU ({}): loading may fail.", amount(TAB_HOLDS_BYTES))
-            }
+            Reason::UnknownBytes => tr!(consent_bytes_unknown),
+            Reason::Redirect(host) => tr!(consent_redirect, host = host.as_str()),
+            Reason::More => tr!(consent_more),
+            Reason::SavesData => tr!(consent_saves_data),
+            Reason::MoreThanATabHolds => tr!(consent_more_than_a_tab_holds, most = amount(TAB_HOLDS_BYTES)),
         };
         self.reasons.iter().map(of).collect()
     }
@@ -340,9 +320,12 @@ impl Question {
     pub fn button(&self) -> String {
         let hosts: BTreeSet<&str> = self.parts.iter().filter_map(|part| part.place.host()).collect();
         let hosts: Vec<String> = hosts.into_iter().map(String::from).collect();
-        let known = self.parts.iter().all(|part| matches!(part.left, Left::Bytes(_)));
-        let size = if known { format!(" {}", amount(bytes(self.parts.iter()))) } else { String::new() };
-        format!("Load{size} from {}", joined(&hosts))
+        let hosts = joined(&hosts);
+        if self.parts.iter().all(|part| matches!(part.left, Left::Bytes(_))) {
+            tr!(consent_load_size, size = amount(bytes(self.parts.iter())), hosts = hosts)
+        } else {
+            tr!(consent_load, hosts = hosts)
+        }
     }
 
     /// Whether the default model is offered instead.
@@ -357,22 +340,17 @@ impl Question {
 /// * `embedded`: whether another page embeds this one and can read it.
 pub fn leaves(settings: &Settings, page: &Url, has_token: bool, embedded: bool) -> String {
     let mut sentences = if embedded {
-        vec!["Everything is computed in this frame; the page around it can read your prompt and the results.".into()]
+        vec![tr!(consent_computed_in_frame)]
     } else {
-        vec![
-            "Everything is computed in this tab.".to_string(),
-            "The link in the address bar holds your prompt, and this site receives it when the link is opened or loaded anew.".into(),
-        ]
+        vec![tr!(consent_computed_in_tab), tr!(consent_link_holds_prompt)]
     };
     for model in claims::models(settings) {
         let place = Place::of(model, settings.models.hub(), page);
         let on_hub = matches!(ModelSource::parse(model), ModelSource::Repository(_));
         let sentence = match (&place, place.host()) {
             (Place::Device | Place::Site(_), _) | (_, None) => continue,
-            (_, Some(host)) if on_hub && has_token => {
-                format!("{host} learns which model you load, with your access token.")
-            }
-            (_, Some(host)) => format!("{host} learns which model you load."),
+            (_, Some(host)) if on_hub && has_token => tr!(consent_host_learns_with_token, host = host),
+            (_, Some(host)) => tr!(consent_host_learns, host = host),
         };
         if !sentences.contains(&sentence) {
             sentences.push(sentence);
@@ -381,12 +359,17 @@ pub fn leaves(settings: &Settings, page: &Url, has_token: bool, embedded: bool) 
     sentences.join(" ")
 }
 
-/// Joins texts into an English list.
+/// The same as [`words::amount`], in the visitor's language.
+fn amount(bytes: u64) -> String {
+    if bytes < 1_000_000 { tr!(consent_less_than_a_megabyte) } else { words::amount(bytes) }
+}
+
+/// Joins texts into a list.
 fn joined(texts: &[String]) -> String {
     match texts {
         [] => String::new(),
         [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => tr!(consent_and, first = first.join(", "), last = last.as_str()),
     }
 }
 

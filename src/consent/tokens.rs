@@ -6,17 +6,20 @@ use thiserror::Error;
 use url::Url;
 
 use prunescope_downloads::words::host_of;
+use prunescope_localization::tr;
 
 use super::is_loopback;
 
-/// Error: a hub that may not be given a token.
+/// Error: a hub that may not be given a token. Shown as a sentence.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error(
-    "{host} gets no access token, since its address does not begin with https: anyone on the way could read the token"
-)]
+#[error("{}", no_token(.host))]
 pub struct NoToken {
     /// Its host.
     host: String,
+}
+
+fn no_token(host: &str) -> String {
+    tr!(consent_no_token, host = host)
 }
 
 /// The key under which a hub's token is stored: its address, normalised by the URL standard. A token is for one hub only, not for

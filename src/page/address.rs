@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::consent;
 use crate::presentation::Presentation;
+use prunescope_localization::tr;
 use prunescope_protocol::model::source::shown;
 use prunescope_protocol::settings::{Settings, link};
 
@@ -106,9 +107,7 @@ pub(super) fn base() -> Option<Url> {
 /// The error is a sentence for the visitor.
 pub(super) fn absolute_url(address: &str) -> Result<Url, String> {
     let url = base().map_or_else(|| Url::parse(address), |base| base.join(address));
-    let url = url.map_err(|error| {
-        format!("{} is not an address ({error}): give one that begins with https:.", shown(address))
-    })?;
+    let url = url.map_err(|error| tr!(address_wrong, address = shown(address), why = error.to_string()))?;
     consent::check(&url)?;
     Ok(url)
 }

@@ -102,9 +102,9 @@ fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String
     let text = js_sys::JSON::stringify(given).ok().and_then(|text| text.as_string()).unwrap_or_else(|| "{}".into());
     let given: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&text).map_err(|_| "settings must be an object or a link".to_string())?;
-    let Ok(serde_json::Value::Object(mut merged)) = serde_json::to_value(current) else {
-        return Err("no settings".into());
-    };
+    // Through a text, as everything else: other ways to read and write settings would make the page larger.
+    let text = serde_json::to_string(current).unwrap_or_default();
+    let mut merged: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
     if let Some(unknown) = given.keys().find(|key| !merged.contains_key(*key)) {
         return Err(format!(
             "there is no setting {unknown}: use some of {}",
@@ -112,8 +112,9 @@ fn settings_from(current: &Settings, given: &JsValue) -> Result<Settings, String
         ));
     }
     merged.extend(given);
+    let text = serde_json::Value::from(merged).to_string();
     let settings: Settings =
-        serde_json::from_value(merged.into()).map_err(|error| format!("these settings cannot be used: {error}"))?;
+        serde_json::from_str(&text).map_err(|error| format!("these settings cannot be used: {error}"))?;
     let (settings, notices) = settings.checked();
     if notices.is_empty() { Ok(settings) } else { Err(notices.join("; ")) }
 }

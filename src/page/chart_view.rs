@@ -18,6 +18,7 @@ use crate::presentation::PageTheme;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::{Chart, ChartError, Frame, Theme};
 use prunescope_figures::figure::Figure;
+use prunescope_localization::tr;
 
 /// Draws a chart on a canvas; the frame is in CSS pixels.
 fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: f64) -> Result<Frame, ChartError> {
@@ -31,16 +32,14 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
 /// How long a chart that is out of sight waits for further changes before it is drawn: what is in sight comes first.
 const OUT_OF_SIGHT: Duration = Duration::from_millis(300);
 
-/// Text in place of a chart whose numbers are being computed.
-pub(super) const COMPUTING: &str = "Computing…";
-
 /// A figure with its title, legend, tooltip, explanation, table and files.
 #[component]
 pub(super) fn ChartView(
     /// Id of the figure, and the name of its files.
     id: &'static str,
     /// Its title.
-    title: &'static str,
+    #[prop(into)]
+    title: String,
     /// The figure, once there is something to draw.
     #[prop(into)]
     figure: Signal<Option<Figure>>,
@@ -50,9 +49,9 @@ pub(super) fn ChartView(
     /// Greatest height as a share of the width, for figures that need no more.
     #[prop(optional)]
     aspect: Option<f64>,
-    /// Text shown while there is no figure.
-    #[prop(into, default = Signal::stored(COMPUTING.to_string()))]
-    waiting: Signal<String>,
+    /// Text shown while there is no figure, if its numbers are not simply being computed.
+    #[prop(into, default = Signal::stored(None::<String>))]
+    waiting: Signal<Option<String>>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
     // A memo, so that events that do not change this figure do not redraw it.
@@ -177,25 +176,27 @@ pub(super) fn ChartView(
     };
     let none = move || figure.with(Option::is_none);
     let waiting = move || {
-        let said = waiting.get();
-        if said != COMPUTING {
+        if let Some(said) = waiting.get() {
             said
         } else if state.recorded.with(Option::is_some) {
-            "Not recorded: it is computed once the model is loaded.".into()
+            tr!(chart_not_recorded)
         } else if state.engine.get() == EngineStatus::Down {
-            "No model is loaded.".into()
+            tr!(chart_no_model)
         } else if state.failure.with(Option::is_some) {
-            "Not computed: see what went wrong above.".into()
+            tr!(chart_not_computed)
         } else {
-            said
+            tr!(chart_computing)
         }
     };
     let sentence = move || {
         if state.results.not_finite().with(Option::is_some) {
-            return Some("Some numbers are not finite (NaN or infinite), so these say nothing.".to_string());
+            return Some(tr!(chart_not_finite));
         }
         figure.with(|figure| figure.as_ref().map(|figure| figure.sentence.clone()))
     };
+    let canvas_name = tr!(chart_canvas, title = title.as_str());
+    let table_name = tr!(chart_as_table, title = title.as_str());
+    let save_name = tr!(chart_save, title = title.as_str());
     view! {
         <figure class="chart" id=id>
             <figcaption>
@@ -208,7 +209,7 @@ pub(super) fn ChartView(
             </figcaption>
             <div class="canvas" node_ref=holder style:height=move || format!("{}px", height.get())>
                 <canvas node_ref=canvas style:height=move || format!("{}px", height.get()) tabindex="0" role="img"
-                    aria-label=format!("Chart: {title}. Arrow keys read its values; a table follows.")
+                    aria-label=canvas_name
                     on:pointermove=point on:pointerleave=move |_| row.set(None) on:keydown=key on:blur=move |_| row.set(None)></canvas>
                 {tooltip}
                 <Show when=none><p class="waiting">{waiting}</p></Show>
@@ -216,11 +217,11 @@ pub(super) fn ChartView(
             <p class="sentence">{sentence}</p>
             <div class="row">
                 <details class="table" on:toggle=move |event| table_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"))>
-                    <summary>"Numbers as a table"</summary>
+                    <summary>{tr!(chart_table)}</summary>
                     {move || table_open.get().then(|| figure.get()).flatten().map(|figure| {
                         let (head, body) = figure.chart.table();
                         view! {
-                            <div class="scroll" tabindex="0" role="region" aria-label=format!("{title}, as a table")>
+                            <div class="scroll" tabindex="0" role="region" aria-label=table_name.clone()>
                                 <table>
                                     <thead><tr>{head.into_iter().map(|cell| view! { <th scope="col">{cell}</th> }).collect_view()}</tr></thead>
                                     <tbody>{body.into_iter().map(|cells| view! {
@@ -232,7 +233,7 @@ pub(super) fn ChartView(
                     })}
                 </details>
                 <Show when=move || !state.embedded>
-                    <span class="save" role="group" aria-label=format!("Save: {title}")>
+                    <span class="save" role="group" aria-label=save_name.clone()>
                         <button data-save="png" disabled=none on:click=save_png>"PNG"</button>
                         <button data-save="svg" disabled=none on:click=save_svg>"SVG"</button>
                         <button data-save="csv" disabled=none on:click=save_csv>"CSV"</button>

@@ -12,6 +12,7 @@ use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
 use super::engine_files::EngineFiles;
 use crate::engine_start::{Due, StartFailure, Watch};
+use prunescope_localization::tr;
 use prunescope_protocol::messages::{Backend, Request, Stage, WorkerEvent};
 
 /// What the page hears from an engine.
@@ -168,9 +169,7 @@ impl EngineClient {
                 }
                 Ok(event) => tell(Word::Event(event)),
                 Err(error) if client.has_begun() => {
-                    let message = format!(
-                        "an error of Prunescope itself: the page cannot read what its engine says ({error}); reload the page, and report it if it comes again"
-                    );
+                    let message = tr!(client_unreadable, why = error.to_string());
                     tell(Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true }));
                 }
                 Err(error) => tell(Word::NotStarted(StartFailure::Broken { why: error.to_string() })),
@@ -197,10 +196,9 @@ impl EngineClient {
                 return;
             }
             tell(if client.has_begun() {
-                ended(&cause_of_end(&why))
+                ended(cause_of_end(&why))
             } else {
-                let refused = "the browser, or the host's own policy, refuses its worker".to_string();
-                Word::NotStarted(StartFailure::Broken { why: if why.is_empty() { refused } else { why } })
+                Word::NotStarted(StartFailure::Broken { why: if why.is_empty() { tr!(client_refused) } else { why } })
             });
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -254,7 +252,7 @@ impl EngineClient {
             Due::Wait => {}
             Due::Ping => self.send(Request::Ping),
             Due::GiveUpStart => receive(Word::NotStarted(StartFailure::Silent)),
-            Due::Dead => receive(ended("the engine does not answer any more; the browser may have ended it")),
+            Due::Dead => receive(ended(tr!(client_silent))),
         }
     }
 
@@ -305,20 +303,18 @@ async fn data_address(script: &Blob) -> Result<String, StartFailure> {
 fn cause_of_end(why: &str) -> String {
     let says = |words: &[&str]| words.iter().any(|word| why.to_ascii_lowercase().contains(word));
     if says(&["call stack", "recursion"]) {
-        format!("the engine stopped ({why}), since something in the model's files or in the prompt nests too deep")
+        tr!(client_stopped_nested, why = why)
     } else if says(&["memory", "allocation", "unreachable"]) {
         // A crash is reported before the program ends; a program that ends without a report got no memory.
-        format!("the engine stopped ({why}); it has probably run out of memory")
+        tr!(client_stopped_memory, why = why)
     } else {
-        format!("the engine stopped ({why})")
+        tr!(client_stopped, why = why)
     }
 }
 
 /// The event for a worker that has ended.
-fn ended(what: &str) -> Word {
-    let message = format!(
-        "{what}: press Try again; if it stops again, choose a smaller model or another one under Model, or round its weights to 8 bits there"
-    );
+fn ended(what: String) -> Word {
+    let message = tr!(client_ended, what = what);
     Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true })
 }
 

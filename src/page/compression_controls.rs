@@ -10,6 +10,7 @@ use super::state::AppState;
 use super::status::Progress;
 use super::terms::Term;
 use prunescope_figures::figure::weights::memory;
+use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::prune::quantization::{BITS, GROUPS};
 use prunescope_protocol::prune::sparsity::MAX_PERCENT;
 use prunescope_protocol::prune::{
@@ -26,7 +27,7 @@ fn Menu(
     /// Its id.
     id: &'static str,
     /// Its name.
-    label: &'static str,
+    label: String,
     /// Value and text of each entry.
     options: Vec<(String, String)>,
     /// The current value.
@@ -62,12 +63,18 @@ pub(super) fn CompressionControls() -> impl IntoView {
     let sparse = plan_part(state, |plan| plan.sparse);
     let quant = plan_part(state, |plan| plan.quant);
     let edits = move || sparse().is_some() || quant().is_some();
-    let entries = |none: &str, all: &[(&str, &str)]| {
-        let rest = all.iter().map(|(value, text)| (value.to_string(), text.to_string()));
-        std::iter::once((String::new(), none.to_string())).chain(rest).collect::<Vec<_>>()
+    let entries = |all: [(String, String); 3]| {
+        std::iter::once((String::new(), tr!(compression_none))).chain(all).collect::<Vec<_>>()
     };
-    let methods = SparsityMethod::ALL.map(|(_, key, name)| (key, name));
-    let roundings = QuantizationMethod::ALL.map(|(_, key, name)| (key, name));
+    let methods = SparsityMethod::ALL.map(|(method, key, name)| {
+        (key.to_string(), if method == SparsityMethod::Magnitude { tr!(compression_magnitude) } else { name.into() })
+    });
+    let roundings = QuantizationMethod::ALL.map(|(method, key, name)| {
+        (
+            key.to_string(),
+            if method == QuantizationMethod::RoundToNearest { tr!(compression_nearest) } else { name.into() },
+        )
+    });
     let set_method = choose(state, |plan, key| {
         let pattern = plan.sparse.map_or(FIRST_PATTERN, |sparse| sparse.pattern);
         let method = SparsityMethod::ALL.into_iter().find(|(_, other, _)| *other == key).map(|(method, ..)| method);
@@ -127,43 +134,46 @@ pub(super) fn CompressionControls() -> impl IntoView {
         });
     };
     let own = |key: &'static str| (key.to_string(), key.to_string());
+    let patterns = vec![(String::new(), tr!(compression_ratio)), own("2:4"), own("4:8")];
+    let bits = BITS.iter().map(|bits| (bits.to_string(), tr!(compression_bits, count = *bits))).collect();
+    let groups = GROUPS.iter().map(|size| (size.to_string(), tr!(compression_group, size = *size))).collect();
     // Updates while a slider is dragged: it needs the plan and the model's shape, but no run.
     let footprint = move || {
         let plan = state.settings.with(|settings| settings.run.plan.clone());
         state.model.with(|model| model.as_ref().map(|model| Footprint::of(&plan, &model.config)).unwrap_or_default())
     };
     view! {
-        <div class="thinning" role="group" aria-label="Sparsity and quantization">
+        <div class="thinning" role="group" aria-label=tr!(compression_title)>
             <span class="thin">
-                <b><Term term="removed">"Remove weights"</Term></b>
-                <Menu id="sparse-method" label="How weights are chosen for removal" options=entries("none", &methods)
+                <b><Term term="removed">{tr!(compression_remove)}</Term></b>
+                <Menu id="sparse-method" label=tr!(compression_remove_method) options=entries(methods)
                     chosen=Signal::derive(move || sparse().map_or(String::new(), |sparse| sparse.method.key().into())) choose=set_method/>
-                <Menu id="sparse-pattern" label="Which share of the weights" options=vec![(String::new(), "ratio".into()), own("2:4"), own("4:8")]
+                <Menu id="sparse-pattern" label=tr!(compression_pattern) options=patterns
                     chosen=pattern choose=set_pattern disabled=Signal::derive(move || sparse().is_none())/>
-                <input id="sparse-ratio" type="range" min="0" max=MAX_PERCENT.to_string() aria-label="Share of the weights to remove, in percent"
+                <input id="sparse-ratio" type="range" min="0" max=MAX_PERCENT.to_string() aria-label=tr!(compression_percent)
                     prop:value=move || percent().unwrap_or(50).to_string() disabled=move || percent().is_none()
                     on:input=slide on:change=move |_| dragging.set_value(false)/>
                 <output for="sparse-ratio">{move || percent().map_or("–".into(), |percent| format!("{percent} %"))}</output>
-                <label class="check" title="Layers with many outliers keep more of their weights; the ratio is the mean over the layers">
+                <label class="check" title=tr!(compression_uneven_hint)>
                     <input type="checkbox" id="sparse-uneven" prop:checked=uneven disabled=move || percent().is_none() on:change=set_uneven/>
-                    "uneven over layers (OWL)"
+                    {tr!(compression_uneven)}
                 </label>
             </span>
             <span class="thin">
-                <b><Term term="rounded">"Round weights"</Term></b>
-                <Menu id="quant-method" label="How weights are rounded" options=entries("none", &roundings)
+                <b><Term term="rounded">{tr!(compression_round)}</Term></b>
+                <Menu id="quant-method" label=tr!(compression_round_method) options=entries(roundings)
                     chosen=Signal::derive(move || quant().map_or(String::new(), |quant| quant.method.key().into())) choose=set_rounding/>
-                <Menu id="quant-bits" label="Bits of a weight" options=BITS.iter().map(|bits| (bits.to_string(), format!("{bits} bits"))).collect()
+                <Menu id="quant-bits" label=tr!(compression_bits_label) options=bits
                     chosen=Signal::derive(move || quant().map_or(4, |quant| quant.bits).to_string()) choose=set_bits
                     disabled=Signal::derive(move || quant().is_none())/>
-                <Menu id="quant-group" label="Weights that share a scale" options=GROUPS.iter().map(|group| (group.to_string(), format!("group {group}"))).collect()
+                <Menu id="quant-group" label=tr!(compression_group_label) options=groups
                     chosen=Signal::derive(move || quant().map_or(64, |quant| quant.group).to_string()) choose=set_group
                     disabled=Signal::derive(move || quant().is_none())/>
             </span>
             <Show when=edits>
                 <span class="thin">
-                    <b>"in"</b>
-                    <Menu id="plan-on" label="Which matrices" options=MatrixGroup::ALL.iter().map(|(_, key, name)| (key.to_string(), name.to_string())).collect()
+                    <b>{tr!(compression_in)}</b>
+                    <Menu id="plan-on" label=tr!(compression_matrices) options=MatrixGroup::ALL.map(|(group, key, _)| (key.to_string(), group_name(group))).into()
                         chosen=Signal::derive(move || plan_part(state, |plan| plan.on)().to_string()) choose=set_on/>
                     <Range/>
                     <small id="plan-memory">{move || memory(&footprint())}</small>
@@ -172,6 +182,15 @@ pub(super) fn CompressionControls() -> impl IntoView {
             </Show>
             <Progress of_run=true id="run-progress"/>
         </div>
+    }
+}
+
+/// A group of matrices in words.
+fn group_name(group: MatrixGroup) -> String {
+    match group {
+        MatrixGroup::All => tr!(compression_matrices_all),
+        MatrixGroup::Attention => tr!(compression_matrices_attention),
+        MatrixGroup::Mlp => tr!(compression_matrices_mlp),
     }
 }
 
@@ -196,13 +215,16 @@ fn Range() -> impl IntoView {
         // Shows the value in use in place of one that was refused.
         input.set_value(&if is_first { range().first } else { range().last }.to_string());
     };
+    let (before, rest) = around(&tr!(compression_layers, first = PLACE, last = PLACE));
+    let (between, behind) = around(&rest);
     view! {
-        "layers"
-        <input id="layers-first" class="layer-number" type="number" min="0" max=move || last_layer().to_string() aria-label="First layer"
+        {before}
+        <input id="layers-first" class="layer-number" type="number" min="0" max=move || last_layer().to_string() aria-label=tr!(compression_first)
             prop:value=move || range().first.to_string() on:change=move |event| change(true, event)/>
-        "to"
-        <input id="layers-last" class="layer-number" type="number" min="0" max=move || last_layer().to_string() aria-label="Last layer"
+        {between}
+        <input id="layers-last" class="layer-number" type="number" min="0" max=move || last_layer().to_string() aria-label=tr!(compression_last)
             prop:value=move || range().last.to_string() on:change=move |event| change(false, event)/>
+        {behind}
     }
 }
 
@@ -220,11 +242,11 @@ fn CalibrationText() -> impl IntoView {
     };
     view! {
         <details class="more">
-            <summary>{move || if text.with(String::is_empty) { "Calibration text: built in" } else { "Calibration text: your own" }}</summary>
-            <p class="hint">"Wanda, SparseGPT, OWL, AWQ and GPTQ choose by what the dense model does with this text. Empty: the built-in text of some 2,100 tokens. At most 4,096 tokens are read. A link does not carry your own."</p>
-            <textarea id="calibration" rows="3" node_ref=area prop:value=move || text.get() placeholder="Paste a text like those your model will read"
-                aria-label="Calibration text"></textarea>
-            <button on:click=take>"Use this text"</button>
+            <summary>{move || if text.with(String::is_empty) { tr!(compression_text_built_in) } else { tr!(compression_text_own) }}</summary>
+            <p class="hint">{tr!(compression_text_hint)}</p>
+            <textarea id="calibration" rows="3" node_ref=area prop:value=move || text.get() placeholder=tr!(compression_text_placeholder)
+                aria-label=tr!(compression_text)></textarea>
+            <button on:click=take>{tr!(compression_text_use)}</button>
         </details>
     }
 }

@@ -16,6 +16,7 @@ use crate::engine_start::StartFailure;
 use crate::notices::Notices;
 use crate::pace::DownloadPace;
 use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
+use prunescope_localization::tr;
 use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunEvent, Stage, WorkerEvent};
 use prunescope_protocol::results::ModelInfo;
 use prunescope_protocol::settings::{BackendChoice, Change, Precision, Settings};
@@ -62,8 +63,7 @@ impl AppState {
             }
             Change::Run => {
                 if self.failure.with_untracked(|failure| failure.as_ref().is_some_and(|it| it.stage == Stage::Load)) {
-                    let sentence =
-                        "No model is loaded, so this changes no number yet: see above what went wrong.".to_string();
+                    let sentence = tr!(controller_no_model);
                     self.of_model.update_value(|known| known.push(sentence.clone()));
                     self.notices.update(|notices| notices.push(sentence));
                 }
@@ -230,7 +230,7 @@ impl AppState {
             self.end_unless_it_stops();
         } else if self.engine.get_untracked() != EngineStatus::Down {
             self.client.with_value(EngineClient::stop);
-            self.fail(Stage::Load, "Loading was stopped. Press Try again to go on where it was.".into());
+            self.fail(Stage::Load, tr!(controller_loading_stopped));
         }
         self.stop_measuring();
         self.waiting.update_value(|waiting| waiting.reject("it was stopped"));
@@ -249,13 +249,7 @@ impl AppState {
             if state.stopping.get_value() == Some(number) {
                 state.stopping.set_value(None);
                 state.client.with_value(EngineClient::stop);
-                state.fail(
-                    Stage::Run,
-                    format!(
-                        "The engine did not stop within {} seconds, so it was ended. Change what it was computing, or choose another model, then press Try again.",
-                        STOPS_WITHIN_MS / 1000
-                    ),
-                );
+                state.fail(Stage::Run, tr!(controller_did_not_stop, seconds = STOPS_WITHIN_MS / 1000));
             }
         })
         .forget();
@@ -567,11 +561,9 @@ impl AppState {
 
     /// Completes a message for an embedded page, which has no place to choose a model.
     fn for_visitor(&self, message: String) -> String {
-        if self.embedded && message.contains("under Model") {
-            format!("{message} This frame has no Model: open it in a tab for that.")
-        } else {
-            message
-        }
+        // The engine's own messages are English.
+        let names_model = ["under Model", &tr!(controller_under_model)].iter().any(|words| message.contains(words));
+        if self.embedded && names_model { format!("{message} {}", tr!(controller_no_model_in_frame)) } else { message }
     }
 
     /// Handles a fatal failure: on a GPU that the visitor did not ask for, the CPU takes over; otherwise the failure is shown.
@@ -580,17 +572,18 @@ impl AppState {
         let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
         let may_choose = self.settings.with_untracked(|settings| settings.models.backend == BackendChoice::Auto);
         if on_gpu && may_choose {
-            self.notices
-                .update(|notices| notices.push(format!("{} Prunescope went on with the CPU.", sentence(&message))));
-            self.use_cpu("The GPU failed in this visit.");
+            let notice = format!("{} {}", sentence(&message), tr!(controller_went_on_with_cpu));
+            self.notices.update(|notices| notices.push(notice));
+            self.use_cpu(&tr!(controller_gpu_failed));
             return;
         }
-        let advice = if stage == Stage::Run && !message.contains("again") {
-            " Press Try again; if it happens again, choose another model or device under Model."
-        } else {
-            ""
+        // The engine's own messages are English.
+        let has_advice = ["again", &tr!(controller_again)].iter().any(|word| message.to_lowercase().contains(word));
+        let message = match stage {
+            Stage::Run if !has_advice => format!("{} {}", sentence(&message), tr!(controller_advice)),
+            _ => sentence(&message),
         };
-        self.end(stage, self.for_visitor(sentence(&message) + advice));
+        self.end(stage, self.for_visitor(message));
     }
 
     /// Stops the engine and shows the failure: there is no model, or no device.
@@ -603,8 +596,8 @@ impl AppState {
     fn keep_chat_possible(&self, model: &ModelInfo) {
         if !model.has_chat_template && self.settings.with_untracked(|settings| settings.run.chat) {
             let notice = match &model.chat_template_fault {
-                None => "This model has no chat template, so the prompt is read as plain text.".into(),
-                Some(fault) => format!("{} It is off now, so the prompt is read as plain text.", sentence(fault)),
+                None => tr!(controller_no_template),
+                Some(fault) => format!("{} {}", sentence(fault), tr!(controller_template_off)),
             };
             self.notices.update(|notices| notices.push(notice));
             self.change(HistoryEntry::Same, |settings| settings.run.chat = false);

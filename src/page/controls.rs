@@ -10,19 +10,25 @@ use web_sys::HtmlInputElement;
 use super::address::HistoryEntry;
 use super::model_picker::ModelPicker;
 use super::state::AppState;
+use prunescope_localization::tr;
 use prunescope_protocol::settings::{DEFAULT_PROMPT, EXAMPLE_PROMPT, MAX_TEMPERATURE, MAX_TOKENS, Settings};
 
 /// How long the visitor must stop typing before the prompt runs, in milliseconds.
 const TYPING_RESTS_MS: u32 = 500;
 
-/// Example prompts: a short name and the text.
-const EXAMPLES: [(&str, &str); 5] = [
-    ("Opposite", EXAMPLE_PROMPT),
-    ("Capital", DEFAULT_PROMPT),
-    ("Sums", "What is 12 plus 30? Answer with the number."),
-    ("Story", "Write two sentences about a fox who learns to swim."),
-    ("Choice", "Which of these is a fruit? a) stone b) apple c) chair d) river. Answer with one letter."),
-];
+/// Example prompts: a short name, and the text, which is English like the default model.
+fn examples() -> [(String, &'static str); 5] {
+    [
+        (tr!(controls_example_opposite), EXAMPLE_PROMPT),
+        (tr!(controls_example_capital), DEFAULT_PROMPT),
+        (tr!(controls_example_sums), "What is 12 plus 30? Answer with the number."),
+        (tr!(controls_example_story), "Write two sentences about a fox who learns to swim."),
+        (
+            tr!(controls_example_choice),
+            "Which of these is a fruit? a) stone b) apple c) chair d) river. Answer with one letter.",
+        ),
+    ]
+}
 
 /// The prompt and everything about how it is run.
 #[component]
@@ -48,7 +54,7 @@ pub(super) fn PromptPanel() -> impl IntoView {
     };
     view! {
         <div class="panel prompt">
-            <h2><label for="prompt">"Ask the model"</label></h2>
+            <h2><label for="prompt">{tr!(controls_ask)}</label></h2>
             <textarea id="prompt" rows="2" node_ref=area prop:value=move || prompt.get() on:input=typed on:keydown=key
                 on:change=move |_| commit_prompt(HistoryEntry::New) spellcheck="false"></textarea>
             // An embedded page has the prompt and the model of its link.
@@ -66,12 +72,13 @@ fn PromptChoices(
     timer: StoredValue<Option<Timeout>, LocalStorage>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
-    let model_name =
-        move || state.model.with(|model| model.as_ref().map_or("…".into(), |model| model.shown_name().to_string()));
+    let model = move || {
+        state.model.with(|model| tr!(controls_model, name = model.as_ref().map_or("…", |model| model.shown_name())))
+    };
     let has_template = move || state.model.with(|model| model.as_ref().is_none_or(|model| model.has_chat_template));
     view! {
-        <div class="examples" role="group" aria-label="Example prompts">
-            {EXAMPLES.into_iter().map(|(name, text)| view! {
+        <div class="examples" role="group" aria-label=tr!(controls_examples)>
+            {examples().into_iter().map(|(name, text)| view! {
                 <button class="chip" title=text aria-pressed=move || (prompt.get() == text).to_string()
                     on:click=move |_| {
                         timer.set_value(None);
@@ -84,19 +91,19 @@ fn PromptChoices(
                         let on = event_target_checked(&event);
                         state.change(HistoryEntry::New, |settings| settings.run.chat = on);
                     }/>
-                "as a chat"
+                {tr!(controls_chat)}
             </label>
         </div>
         <Show when=move || !has_template() && state.settings.with(|settings| settings.run.chat)>
-            <p class="hint">"This model brings no chat template: untick “as a chat”."</p>
+            <p class="hint">{tr!(controls_no_template)}</p>
         </Show>
         <div class="mores">
             <details class="more model-choice">
-                <summary>"Model: "{model_name}</summary>
+                <summary>{model}</summary>
                 <ModelPicker/>
             </details>
             <details class="more sampling">
-                <summary>"Sampling"</summary>
+                <summary>{tr!(controls_sampling)}</summary>
                 <Sampling/>
             </details>
         </div>
@@ -109,7 +116,7 @@ fn Number<T>(
     /// Its id.
     id: &'static str,
     /// Its label.
-    label: &'static str,
+    label: String,
     /// Lowest and highest value, and the step.
     range: (f64, f64, f64),
     /// Reads the setting.
@@ -146,15 +153,15 @@ where
 fn Sampling() -> impl IntoView {
     view! {
         <div class="fields">
-            <Number id="tokens" label="Tokens to write" range=(1.0, MAX_TOKENS as f64, 1.0)
+            <Number id="tokens" label=tr!(controls_tokens) range=(1.0, MAX_TOKENS as f64, 1.0)
                 get=|settings| settings.run.tokens set=|settings, value| settings.run.tokens = value/>
-            <Number id="temp" label="Temperature (0 is greedy)" range=(0.0, f64::from(MAX_TEMPERATURE), 0.1)
+            <Number id="temp" label=tr!(controls_temperature) range=(0.0, f64::from(MAX_TEMPERATURE), 0.1)
                 get=|settings| settings.run.temp set=|settings, value| settings.run.temp = value/>
-            <Number id="top-k" label="Top-k (0 is all)" range=(0.0, 1e6, 1.0)
+            <Number id="top-k" label=tr!(controls_top_k) range=(0.0, 1e6, 1.0)
                 get=|settings| settings.run.top_k set=|settings, value| settings.run.top_k = value/>
-            <Number id="top-p" label="Top-p" range=(0.0, 1.0, 0.05)
+            <Number id="top-p" label=tr!(controls_top_p) range=(0.0, 1.0, 0.05)
                 get=|settings| settings.run.top_p set=|settings, value| settings.run.top_p = value/>
-            <Number id="seed" label="Seed" range=(0.0, 9e15, 1.0)
+            <Number id="seed" label=tr!(controls_seed) range=(0.0, 9e15, 1.0)
                 get=|settings| settings.run.seed set=|settings, value| settings.run.seed = value/>
         </div>
     }

@@ -10,13 +10,14 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use super::isolation;
+use prunescope_localization::tr;
 use prunescope_protocol::messages::{Backend, DeviceChoice};
 use prunescope_protocol::settings::BackendChoice;
 
 /// Longest wait for a GPU adapter, in milliseconds.
 const PATIENCE_MS: u32 = 10_000;
 
-/// The adapter that the browser offers.
+/// The adapter that the browser offers; or `why` there is none, as the messages call it.
 enum Adapter {
     None { why: &'static str },
     Software(Described),
@@ -77,32 +78,24 @@ pub(super) async fn choose(choice: BackendChoice, model: &str) -> Result<DeviceC
     let threads = isolation::threads();
     let cpu = |reason: String| Ok(cpu(reason));
     if choice == BackendChoice::Cpu {
-        return cpu("The link or the menu asks for the CPU.".into());
+        return cpu(tr!(device_cpu_asked));
     }
     let required = choice == BackendChoice::WebGpu;
     let (reason, largest_binding) = match adapter().await {
-        Adapter::None { why } if required => {
-            return Err(format!(
-                "WebGPU was asked for, but {why}: use a current browser with a GPU, or switch to the CPU."
-            ));
-        }
-        Adapter::None { why } => return cpu(format!("No WebGPU: {why}.")),
-        Adapter::Software(_) if !required => {
-            return cpu("This browser's WebGPU is only software, slower than the CPU engine.".into());
-        }
-        Adapter::Software(limits) => ("WebGPU was asked for; this adapter is only software.", limits.largest_binding),
-        Adapter::Real(limits) if required => ("WebGPU was asked for.", limits.largest_binding),
+        Adapter::None { why } if required => return Err(tr!(device_no_webgpu_but_asked, why = why)),
+        Adapter::None { why } => return cpu(tr!(device_no_webgpu, why = why)),
+        Adapter::Software(_) if !required => return cpu(tr!(device_webgpu_software)),
+        Adapter::Software(limits) => (tr!(device_webgpu_asked_software), limits.largest_binding),
+        Adapter::Real(limits) if required => (tr!(device_webgpu_asked), limits.largest_binding),
         Adapter::Real(limits) => {
             let known = slower().into_iter().find(|known| known.adapter == limits.name && known.model == model);
             if let Some(Slower { reason, .. }) = known {
-                return cpu(format!(
-                    "{reason} That was measured at an earlier visit; under Model, WebGPU can be chosen."
-                ));
+                return cpu(format!("{reason} {}", tr!(device_measured_earlier)));
             }
-            ("This browser has a real WebGPU adapter.", limits.largest_binding)
+            (tr!(device_webgpu_found), limits.largest_binding)
         }
     };
-    Ok(DeviceChoice { backend: Backend::WebGpu, reason: reason.into(), required, largest_binding, threads })
+    Ok(DeviceChoice { backend: Backend::WebGpu, reason, required, largest_binding, threads })
 }
 
 /// Asks the browser for an adapter, through untyped JavaScript values: `web-sys` has WebGPU only behind an unstable flag.
@@ -110,11 +103,9 @@ async fn adapter() -> Adapter {
     let get = |of: &JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED);
     let gpu = get(&window().navigator(), "gpu");
     if !gpu.is_object() {
-        return Adapter::None {
-            why: "this browser has no WebGPU, or the page is not served over https or from localhost",
-        };
+        return Adapter::None { why: "unsupported" };
     }
-    let none = Adapter::None { why: "this browser finds no graphics adapter" };
+    let none = Adapter::None { why: "none" };
     let options = Object::new();
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
     let Ok(request) = get(&gpu, "requestAdapter").dyn_into::<Function>() else { return none };
@@ -122,9 +113,7 @@ async fn adapter() -> Adapter {
     let adapter = match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MS)).await {
         Either::Left((Ok(adapter), _)) => adapter,
         Either::Left((Err(_), _)) => return none,
-        Either::Right(_) => {
-            return Adapter::None { why: "this browser does not answer when asked for a graphics adapter" };
-        }
+        Either::Right(_) => return Adapter::None { why: "silent" },
     };
     if !adapter.is_object() {
         return none;

@@ -16,6 +16,7 @@ use web_sys::{RequestCache, RequestInit, Response};
 
 use super::address;
 use crate::engine_start::{StartFailure, engine_folder, is_engine_folder};
+use prunescope_localization::tr;
 use prunescope_protocol::messages::Backend;
 
 /// Longest wait for the answer whether the page has been updated, in milliseconds.
@@ -36,7 +37,7 @@ impl EngineFiles {
         };
         let meta = document().query_selector("meta[name=engine]").ok().flatten();
         let folder = meta.and_then(|meta| meta.get_attribute("content")).filter(|folder| is_engine_folder(folder));
-        let folder = folder.ok_or(StartFailure::Broken { why: "the page does not say where it lies".into() })?;
+        let folder = folder.ok_or_else(|| StartFailure::Broken { why: tr!(engine_no_folder) })?;
         Ok(Self { folder, name })
     }
 

@@ -1,6 +1,7 @@
 //! Experiments to try with the open view.
 
 use leptos::prelude::*;
+use prunescope_localization::tr;
 
 use super::address::{HistoryEntry, here, link_to};
 use super::site_text::SiteText;
@@ -30,9 +31,9 @@ pub(super) fn Experiments(experiments: SiteText<Vec<Experiment>>) -> impl IntoVi
         of_view().map(|all| {
             view! {
                 <section class="experiments" id="experiments">
-                    <h3>"Try"</h3>
+                    <h3>{tr!(experiments_title)}</h3>
                     <ul>{all.into_iter().map(one).collect_view()}</ul>
-                    <p><a href="gallery/">"All experiments"</a></p>
+                    <p><a href="gallery/">{tr!(experiments_all)}</a></p>
                 </section>
             }
         })

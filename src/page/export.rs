@@ -2,6 +2,7 @@
 
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use prunescope_localization::tr;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement};
 
@@ -45,5 +46,5 @@ pub(super) fn save_address(state: &AppState, name: &str, address: &str) {
 }
 
 fn refused(state: &AppState) {
-    state.notices.update(|notices| notices.push("This browser did not let the page save a file.".into()));
+    state.notices.update(|notices| notices.push(tr!(export_refused)));
 }

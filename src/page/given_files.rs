@@ -11,6 +11,7 @@ use super::address::HistoryEntry;
 use super::recorded;
 use super::state::AppState;
 use crate::given_files::{GivenFile, HEAD_BYTES, Sorted, TaskSet, is_text, sort};
+use prunescope_localization::tr;
 use prunescope_protocol::messages::PickedFile;
 use prunescope_protocol::model::repository::{RepositoryFile, select};
 use prunescope_protocol::prune::PlanFile;
@@ -122,9 +123,10 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
         let Some(text) = text(file).await else { return unreadable(state, &file.name()) };
         match PlanFile::read(&text) {
             Ok(read) => dropping = Some(read),
-            Err(error) => state
-                .notices
-                .update(|notices| notices.push(format!("{}: {error}. The plan stays as it is.", file.name()))),
+            Err(error) => {
+                let sentence = tr!(files_plan_not_read, file = file.name(), why = error.to_string());
+                state.notices.update(|notices| notices.push(sentence));
+            }
         }
     }
     // The weights that are loaded give the model its name; the visitor is told about other weights.
@@ -138,8 +140,7 @@ async fn take(state: AppState, files: Vec<File>, expected: Option<TaskSet>) {
     let chosen = loaded.first().or(listed.first()).map(|file| file.path.clone());
     let left_out = listed.iter().filter(|file| is_gguf(&file.path) && !loaded.contains(file));
     if let Some(chosen) = chosen.as_ref().filter(|_| !loaded.is_empty()) {
-        let sentences =
-            left_out.map(|file| format!("{} is not loaded, {chosen} is: drop one model at a time.", file.path));
+        let sentences = left_out.map(|file| tr!(files_not_loaded, file = &file.path, loaded = chosen));
         state.notices.update(|notices| notices.extend(sentences));
     }
     let place = model.iter().find(|(_, name)| Some(name) == chosen.as_ref()).map(|(at, _)| *at);
@@ -202,17 +203,17 @@ async fn text(file: &File) -> Option<String> {
 }
 
 fn unreadable(state: AppState, name: &str) {
-    state.notices.update(|notices| notices.push(format!("The file {name} could not be read: choose it again.")));
+    state.notices.update(|notices| notices.push(tr!(files_not_read, file = name)));
 }
 
 /// Reports the lines of a file that were skipped.
 fn tell_lines(state: &AppState, name: &str, errors: &[LineError], read: usize) {
     let mut told: Vec<String> = errors.iter().take(NAMED_LINES).map(|error| format!("{name}: {error}.")).collect();
     if errors.len() > NAMED_LINES {
-        told.push(format!("{name}: {} more lines are skipped.", errors.len() - NAMED_LINES));
+        told.push(tr!(files_more_lines, file = name, count = errors.len() - NAMED_LINES));
     }
     if read == 0 {
-        told.push(format!("{name} holds nothing that can be used; what was there before stays."));
+        told.push(tr!(files_nothing_usable, file = name));
     }
     state.notices.update(|notices| notices.extend(told));
 }

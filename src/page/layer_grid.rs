@@ -13,6 +13,8 @@ use super::export::save_text;
 use super::state::AppState;
 use super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::chart::short_number;
+use prunescope_localization::tr;
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, plan_file};
 use prunescope_protocol::settings::Settings;
@@ -39,12 +41,11 @@ impl Switch {
     }
 
     fn name(self) -> String {
-        let kind = match self.kind {
-            DropKind::Attention => "Attention",
-            DropKind::Mlp => "MLP",
-            DropKind::Block => "Layer",
-        };
-        format!("{kind} {}", self.layer)
+        match self.kind {
+            DropKind::Attention => tr!(grid_attention, layer = self.layer),
+            DropKind::Mlp => tr!(grid_mlp, layer = self.layer),
+            DropKind::Block => tr!(grid_layer, layer = self.layer),
+        }
     }
 
     /// Its value in the attribute `data-switch`.
@@ -182,11 +183,11 @@ pub(super) fn LayerGrid() -> impl IntoView {
     };
     view! {
             <div class="row">
-                <h2 id="layers-title">"Switch layers off"</h2>
+                <h2 id="layers-title">{tr!(grid_title)}</h2>
                 // These sliders need more room than an embedded page has.
                 <Show when=move || !state.embedded><DropLeast/></Show>
             </div>
-            <div class="grid" id="layer-grid" role="group" aria-label="Layers: arrow keys move, space switches, shift with an arrow key switches along"
+            <div class="grid" id="layer-grid" role="group" aria-label=tr!(grid_keys)
                 node_ref=grid style:--layers=move || layers.get().to_string()
                 on:pointerdown=begin on:pointermove=go_on on:pointerup=end on:pointercancel=cancel
                 on:pointerleave=move |event| { end(event); pointed.set(None); }
@@ -199,24 +200,24 @@ pub(super) fn LayerGrid() -> impl IntoView {
             <p class="hint" id="layer-hint">
                 {move || match pointed.get() {
                     Some(switch) => describe(state, switch, &plan.get()),
-                    None if by_effect.get() => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more switching it off changes the next word here.".into(),
-                    None => "Click or drag. The number is the whole layer, A its attention, M its MLP; the stronger the colour, the more it does.".into(),
+                    None if by_effect.get() => tr!(grid_hint_effect),
+                    None => tr!(grid_hint),
                 }}
             </p>
             <Show when=move || !state.embedded>
                 <div class="row">
                     <label class="check">
                         <input type="checkbox" id="shade-here" prop:checked=move || by_effect.get() on:change=move |event| by_effect.set(event_target_checked(&event))/>
-                        {move || format!("Colour by what switching off does to this prompt ({} of {} measured)", state.results.switches().with(BTreeMap::len), 2 * layers.get())}
+                        {move || tr!(grid_shade_effect, measured = state.results.switches().with(BTreeMap::len), all = 2 * layers.get())}
                     </label>
                     <label class="options">
-                        <Term term="importance">"Importance "</Term>
+                        <Term term="importance">{tr!(grid_importance)}" "</Term>
                         <select id="importance" on:change=compare prop:value=move || state.settings.with(|settings| settings.run.importance.to_string())>
-                            <option value="residual">"before the norm: x with x + f(x)"</option>
-                            <option value="normed">"after the norm: N(x) with f(N(x))"</option>
+                            <option value="residual">{tr!(grid_importance_residual)}</option>
+                            <option value="normed">{tr!(grid_importance_normed)}</option>
                         </select>
                     </label>
-                    <button class="chip" id="save-plan" on:click=save title="As a JSON file with drop_attn_list and drop_mlp_list; drop such a file anywhere on the page to use it">"Save plan file"</button>
+                    <button class="chip" id="save-plan" on:click=save title=tr!(grid_save_hint)>{tr!(grid_save)}</button>
                 </div>
             </Show>
     }
@@ -229,20 +230,20 @@ fn under(event: &PointerEvent) -> Option<Switch> {
 }
 
 /// What flipping a switch would do at this prompt, in words; nothing unless it is measured.
-fn effect(state: AppState, switch: Switch) -> String {
+fn effect(state: AppState, switch: Switch) -> Option<String> {
     let kind = match switch.kind {
         DropKind::Attention => SublayerKind::Attention,
         DropKind::Mlp => SublayerKind::Mlp,
-        DropKind::Block => return String::new(),
+        DropKind::Block => return None,
     };
     // Those of an older run are of another plan or prompt.
     if state.is_stale() {
-        return String::new();
+        return None;
     }
     let known = state.results.switches().with(|known| known.get(&Sublayer { layer: switch.layer, kind }).copied());
-    known.map_or(String::new(), |known| {
-        let how = if known.drops { "Switched off" } else { "Switched on" };
-        format!(". {how} here: cos p {:.3}, KL(dense ‖ pruned) {:.3} nats", known.cos_p, known.kl_dense_pruned)
+    known.map(|known| {
+        let to = if known.drops { "off" } else { "on" };
+        tr!(grid_effect, to = to, cos = format!("{:.3}", known.cos_p), kl = format!("{:.3}", known.kl_dense_pruned))
     })
 }
 
@@ -262,25 +263,21 @@ fn effect_shade(state: AppState, switch: Switch) -> String {
 
 /// A switch's state in words, and what flipping it would do.
 fn describe(state: AppState, switch: Switch, plan: &DroppedSublayers) -> String {
-    let off = if switch.is_off(plan) { "off" } else { "on" };
+    let is = if switch.is_off(plan) { "off" } else { "on" };
     let importance = state.results.importance().get();
     let measured = importance.as_ref().and_then(|importance| importance.of(switch.kind).get(switch.layer));
+    let name = switch.name();
     let of_state = match measured {
         Some(of) => {
-            let place = if of.rank == 0 {
-                "the least important".into()
-            } else {
-                format!("number {} from the least important", of.rank + 1)
-            };
-            format!(
-                "{}: {off}, importance {}, {place}",
-                switch.name(),
-                prunescope_figures::chart::short_number(f64::from(of.importance))
-            )
+            let importance = short_number(f64::from(of.importance));
+            match of.rank {
+                0 => tr!(grid_state_least, is = is, switch = name, importance = importance),
+                rank => tr!(grid_state_ranked, is = is, switch = name, importance = importance, rank = rank + 1),
+            }
         }
-        None => format!("{}: {off}", switch.name()),
+        None => tr!(grid_state, is = is, switch = name),
     };
-    of_state + &effect(state, switch)
+    [of_state].into_iter().chain(effect(state, switch)).collect::<Vec<_>>().join(". ")
 }
 
 /// Shade of a switch: 0 for the least important of its kind, 1 for the most important.
@@ -296,7 +293,7 @@ fn shade(switch: Switch, importance: Option<&Importance>) -> String {
 fn DropLeast() -> impl IntoView {
     let state = expect_context::<AppState>();
     let dragging = StoredValue::new(false);
-    let slider = move |kind: DropKind, label: &'static str, id: &'static str| {
+    let slider = move |kind: DropKind, label: String, id: &'static str| {
         let count = move || {
             let layers = state.layer_count();
             state.settings.with(|settings| {
@@ -325,10 +322,10 @@ fn DropLeast() -> impl IntoView {
     };
     view! {
         <fieldset class="drop-least">
-            <legend>"Drop the least important"</legend>
-            {slider(DropKind::Attention, "attention", "drop-attention")}
-            {slider(DropKind::Mlp, "MLP", "drop-mlp")}
-            {slider(DropKind::Block, "blocks", "drop-block")}
+            <legend>{tr!(grid_drop_least)}</legend>
+            {slider(DropKind::Attention, tr!(grid_drop_attention), "drop-attention")}
+            {slider(DropKind::Mlp, tr!(grid_drop_mlp), "drop-mlp")}
+            {slider(DropKind::Block, tr!(grid_drop_blocks), "drop-block")}
         </fieldset>
     }
 }

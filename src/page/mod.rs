@@ -63,6 +63,7 @@ mod views;
 use leptos::html;
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
+use prunescope_localization::tr;
 use prunescope_protocol::messages::Backend;
 use wasm_bindgen_futures::spawn_local;
 
@@ -139,7 +140,7 @@ fn App(
                 <status::Resting/>
                 <status::Stopped/>
                 <part::Task/>
-                <section class="ask" aria-label="Prompt and settings" class:alone=move || state.hides(PagePart::Prompt) || state.hides(PagePart::Pipeline)
+                <section class="ask" aria-label=tr!(page_ask) class:alone=move || state.hides(PagePart::Prompt) || state.hides(PagePart::Pipeline)
                     hidden=move || state.hides(PagePart::Prompt) && state.hides(PagePart::Pipeline)>
                     <Part part=PagePart::Prompt><controls::PromptPanel/></Part>
                     <Part part=PagePart::Pipeline><pipeline::Pipeline/></Part>

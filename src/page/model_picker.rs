@@ -10,6 +10,7 @@ use super::state::AppState;
 use super::status::megabytes;
 use crate::consent::tokens;
 use prunescope_downloads::words::host_of;
+use prunescope_localization::tr;
 use prunescope_protocol::model::source::{DEFAULT_HUB, PICKED};
 use prunescope_protocol::settings::{Precision, Settings};
 
@@ -19,9 +20,10 @@ fn ModelField(
     /// Its id.
     id: &'static str,
     /// Its label.
-    label: &'static str,
+    label: String,
     /// Text shown while it is empty.
-    placeholder: &'static str,
+    #[prop(into)]
+    placeholder: String,
     /// Reads the setting.
     get: fn(&Settings) -> &String,
     /// Changes the setting.
@@ -42,7 +44,7 @@ fn ModelField(
             <div class="row">
                 <input id=id type="text" inputmode="url" spellcheck="false" autocapitalize="off" placeholder=placeholder
                     node_ref=field prop:value=move || shown.get()/>
-                <button type="submit">"Load"</button>
+                <button type="submit">{tr!(picker_load)}</button>
             </div>
         </form>
     }
@@ -66,17 +68,17 @@ pub(super) fn ModelPicker() -> impl IntoView {
     let is_picked = move || state.settings.with(|settings| settings.models.model.starts_with(PICKED));
     view! {
         <div class="fields models">
-            <ModelField id="model-address" label="Model: a Hugging Face repository, or the address of a GGUF file" placeholder="SmolLM2-135M-Instruct"
+            <ModelField id="model-address" label=tr!(picker_model) placeholder="SmolLM2-135M-Instruct"
                 get=|settings| &settings.models.model set=|settings, value| settings.models.model = value/>
             <Suggestions/>
             <label class="file">
-                "or files on this computer (or drop them on the page)"
+                {tr!(picker_files)}
                 <input id="model-file" type="file" multiple accept=".gguf,.safetensors,.json,.jinja" on:change=pick/>
             </label>
             <Show when=is_picked>
-                <p class="hint">"A link cannot carry a file: whoever opens it must have the file too."</p>
+                <p class="hint">{tr!(picker_files_in_links)}</p>
             </Show>
-            <ModelField id="other-address" label="Compare with a second model, such as a pruned version of the first" placeholder="none"
+            <ModelField id="other-address" label=tr!(picker_other) placeholder=tr!(picker_other_none)
                 get=|settings| &settings.models.other set=|settings, value| settings.models.other = value/>
             <Device/>
             <Hub/>
@@ -90,17 +92,20 @@ pub(super) fn ModelPicker() -> impl IntoView {
 fn Suggestions() -> impl IntoView {
     let state = expect_context::<AppState>();
     view! {
-        <div class="examples suggestions" role="group" aria-label="Models to try">
+        <div class="examples suggestions" role="group" aria-label=tr!(picker_suggestions)>
             {SUGGESTIONS.into_iter().map(|suggestion| {
                 let model = suggestion.model;
-                let title = format!(
-                    "{model}: {} MB to download, about {} MB of memory, {}",
-                    suggestion.megabytes, suggestion.memory, suggestion.licence
+                let title = tr!(
+                    picker_suggestion_hint,
+                    model = model,
+                    megabytes = suggestion.megabytes,
+                    memory = suggestion.memory,
+                    licence = suggestion.licence
                 );
                 view! {
                     <button class="chip" title=title aria-pressed=move || state.settings.with(|settings| settings.models.model == model).to_string()
                         on:click=move |_| choose(&state, |settings| &settings.models.model, |settings, value| settings.models.model = value, model.into())>
-                        {suggestion.name}" "<small>{format!("{} MB", suggestion.megabytes)}</small>
+                        {suggestion.name}" "<small>{tr!(picker_megabytes, megabytes = suggestion.megabytes)}</small>
                     </button>
                 }
             }).collect_view()}
@@ -122,10 +127,10 @@ fn Device() -> impl IntoView {
     };
     view! {
         <label class="number">
-            "Device"
+            {tr!(picker_device)}
             <select id="backend" on:change=choose_backend
                 prop:value=move || state.settings.with(|settings| settings.models.backend.to_string())>
-                <option value="auto">"best"</option>
+                <option value="auto">{tr!(picker_device_best)}</option>
                 <option value="cpu">"CPU"</option>
                 <option value="webgpu">"WebGPU"</option>
             </select>
@@ -133,7 +138,7 @@ fn Device() -> impl IntoView {
         <label class="check">
             <input type="checkbox" id="precision" prop:checked=move || state.settings.with(|settings| settings.models.precision == Precision::Eight)
                 on:change=choose_precision/>
-            "round unquantized weights to 8 bits, to save memory"
+            {tr!(picker_precision)}
         </label>
     }
 }
@@ -151,9 +156,9 @@ fn Hub() -> impl IntoView {
     let address = Memo::new(move |_| state.settings.with(|settings| settings.models.hub().to_string()));
     view! {
         <details class="hub">
-            <summary>"Private models, other hubs"</summary>
+            <summary>{tr!(picker_hubs)}</summary>
             <label class="number">
-                "Hub"
+                {tr!(picker_hub)}
                 <input id="hub" type="url" placeholder=DEFAULT_HUB prop:value=move || hub.get() on:change=set_hub/>
             </label>
             {move || view! { <Token hub=address.get()/> }}
@@ -170,10 +175,10 @@ fn Token(
     let state = expect_context::<AppState>();
     let host = host_of(&hub);
     if state.embedded {
-        return view! { <p class="hint">"A frame in another page takes no access token, since that page can read the results: open it in a tab."</p> }.into_any();
+        return view! { <p class="hint">{tr!(picker_no_token_in_frame)}</p> }.into_any();
     }
     if let Err(why) = tokens::key(&hub) {
-        return view! { <p class="hint" id="no-token">{format!("{why}.")}</p> }.into_any();
+        return view! { <p class="hint" id="no-token">{why.to_string()}</p> }.into_any();
     }
     let is_trusted = {
         let hub = hub.clone();
@@ -189,17 +194,17 @@ fn Token(
     let ask = move || {
         let host = host.get_value();
         view! {
-            <p class="hint">{format!("{host} was named by the link, not by you. Whoever runs it can use the access token that you give it: give it one only if it is yours or you know it, and never one for another hub.")}</p>
-            <button id="trust-hub" on:click=trust>{format!("Give {host} an access token")}</button>
+            <p class="hint">{tr!(picker_hub_of_link, host = host.as_str())}</p>
+            <button id="trust-hub" on:click=trust>{tr!(picker_trust_hub, host = host)}</button>
         }
     };
     view! {
         <Show when=move || is_trusted.get() fallback=ask>
             <label class="number">
-                {format!("Access token for {}", host.get_value())}
+                {tr!(picker_token, host = host.get_value())}
                 <input id="token" type="password" autocomplete="off" prop:value=token on:change=set_token/>
             </label>
-            <p class="hint">{format!("Kept in this tab only, and sent to {} only.", host.get_value())}</p>
+            <p class="hint">{tr!(picker_token_stays, host = host.get_value())}</p>
         </Show>
     }
     .into_any()
@@ -213,24 +218,23 @@ fn KeptModels() -> impl IntoView {
     view! {
         <Show when=move || kept.with(|kept| !kept.is_empty())>
             <div class="kept">
-                <h3>"Kept on this device, for visits without network"</h3>
+                <h3>{tr!(picker_kept)}</h3>
                 <ul id="kept">
                     {move || kept.get().into_iter().map(|model| {
-                        let label = format!("Delete {}", model.name);
+                        let label = tr!(picker_delete_hint, model = model.name.as_str());
+                        let size = format!("{:.0}", megabytes(model.bytes).max(1.0));
                         view! {
                             <li>
                                 <span>{model.name.clone()}</span>
-                                <span class="size">{format!("{:.0} MB", megabytes(model.bytes).max(1.0))}</span>
-                                <button class="chip" aria-label=label on:click=move |_| state.models.delete(&model)>"Delete"</button>
+                                <span class="size">{tr!(picker_megabytes, megabytes = size)}</span>
+                                <button class="chip" aria-label=label on:click=move |_| state.models.delete(&model)>{tr!(picker_delete)}</button>
                             </li>
                         }
                     }).collect_view()}
                 </ul>
                 {move || undeleted.get().map(|why| view! { <p class="hint" id="undeleted" role="status">{why}</p> })}
                 <Show when=move || evictable.get()>
-                    <p class="hint" id="evictable">
-                        "This browser may delete these files when it needs room, or after a while without a visit; they are then downloaded again."
-                    </p>
+                    <p class="hint" id="evictable">{tr!(picker_evictable)}</p>
                 </Show>
             </div>
         </Show>

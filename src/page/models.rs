@@ -13,6 +13,7 @@ use super::address;
 use crate::consent::Tokens;
 use prunescope_downloads::kept_models;
 use prunescope_downloads::names;
+use prunescope_localization::tr;
 use prunescope_protocol::messages::{Allowance, ModelFiles, ModelOrder, PickedFile};
 use prunescope_protocol::model::source::{ModelSource, PICKED};
 use prunescope_protocol::settings::Settings;
@@ -32,7 +33,7 @@ pub(super) struct Suggestion {
     pub megabytes: u32,
     /// Memory that its weights take, in megabytes.
     pub memory: u32,
-    /// Its licence.
+    /// Its licence: the name, or `gemma` for Google's terms.
     pub licence: &'static str,
 }
 
@@ -64,7 +65,7 @@ pub(super) const SUGGESTIONS: [Suggestion; 6] = [
         name: "Gemma 3 270M Instruct",
         megabytes: 292,
         memory: 310,
-        licence: "Gemma terms",
+        licence: "gemma",
     },
     Suggestion {
         model: "EleutherAI/pythia-160m",
@@ -168,11 +169,7 @@ impl Models {
             ModelSource::Address(address) => ModelFiles::Address { address: address::absolute(&address)? },
             ModelSource::Picked(name) => match self.picked.with_value(|known| known.get(&name).cloned()) {
                 Some(files) => ModelFiles::Picked { files },
-                None => {
-                    return Err(format!(
-                        "The model is the file {name} on the computer of whoever made this link: choose that file under Model, or use the default model."
-                    ));
-                }
+                None => return Err(tr!(models_file_of_link, name = name)),
             },
             ModelSource::Repository(repository) => ModelFiles::Repository {
                 repository,
@@ -222,15 +219,13 @@ impl Models {
 /// Why a stored model was not deleted; none if it was gone already.
 fn undeleted(name: &str, error: &JsValue) -> Option<String> {
     let Some(error) = error.dyn_ref::<DomException>() else {
-        return Some(format!("{name} could not be deleted ({error:?}): reload the page and try again."));
+        return Some(tr!(models_undeleted, model = name, why = format!("{error:?}")));
     };
     match error.name().as_str() {
         "NotFoundError" => None,
         // Its files are open while they are read.
-        "NoModificationAllowedError" => Some(format!(
-            "{name} is being read just now, here or in another tab: delete it when it has loaded, or close that tab."
-        )),
-        _ => Some(format!("{name} could not be deleted ({}): reload the page and try again.", error.message())),
+        "NoModificationAllowedError" => Some(tr!(models_undeleted_while_read, model = name)),
+        _ => Some(tr!(models_undeleted, model = name, why = error.message())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Parts of the page as its link presents them ([`crate::presentation`]).
 
 use leptos::prelude::*;
+use prunescope_localization::tr;
 
 use super::state::AppState;
 use crate::presentation::{PagePart, PartState};
@@ -36,5 +37,5 @@ pub(super) fn Part(part: PagePart, children: Children) -> impl IntoView {
 pub(super) fn Task() -> impl IntoView {
     let state = expect_context::<AppState>();
     let task = Memo::new(move |_| state.presentation.with(|presentation| presentation.task.clone()));
-    view! { <Show when=move || task.with(|task| !task.is_empty())><p class="panel task"><small>"Task, set by this link"</small><span id="task">{task}</span></p></Show> }
+    view! { <Show when=move || task.with(|task| !task.is_empty())><p class="panel task"><small>{tr!(part_task)}</small><span id="task">{task}</span></p></Show> }
 }

@@ -9,6 +9,7 @@ use super::terms::Term;
 use crate::presentation::PagePart;
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_figures::figure::{text_change, verdict};
+use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::{ComparedPosition, Metrics};
 
@@ -37,7 +38,7 @@ pub(super) fn Pipeline() -> impl IntoView {
     let repaired_token = move || {
         repaired_position.with(|position| {
             let top = position.as_ref()?.top.pruned.first()?;
-            Some(view! { <span id="repaired-token">"repaired "{token(top.text.clone(), top.pruned)}</span> })
+            Some(view! { <span id="repaired-token">{tr!(pipeline_repaired)}" "{token(top.text.clone(), top.pruned)}</span> })
         })
     };
     let next = move |pruned: bool| {
@@ -53,47 +54,53 @@ pub(super) fn Pipeline() -> impl IntoView {
         });
         (dropped, 2 * state.layer_count())
     };
+    // What stands before and behind the word that is explained.
+    let sublayers_on = move || around(&tr!(pipeline_sublayers_on, total = kept().1, sublayers = PLACE));
     let thinned = move || {
         state
             .settings
             .with(|settings| settings.run.plan.edits_weights().then(|| settings.run.plan.weights_only().name()))
     };
+    let previewed = move || {
+        preview.get().map(|_| match state.chosen_step.get() {
+            0 => tr!(pipeline_previewed),
+            _ => tr!(pipeline_previewed_first),
+        })
+    };
     let recorded = move || {
         state.recorded.get().map(|recorded| {
             let Recorded { model, day, program, .. } = recorded;
-            let title = format!(
-                "Recorded on {day} by Prunescope {program} on the model {model}; an engine's own numbers take its place"
-            );
-            view! { " "<span class="badge" id="recorded" title=title>{format!("recorded {day}")}</span> }
+            let title = tr!(pipeline_recorded_hint, day = day.as_str(), program = program, model = model);
+            view! { " "<span class="badge" id="recorded" title=title>{tr!(pipeline_recorded, day = day)}</span> }
         })
     };
     view! {
         <div class="panel pipeline" class:stale=move || state.is_stale() class:previews=move || preview.get().is_some()>
-            <h2>"How much survives, from layer to word"{recorded}</h2>
+            <h2>{tr!(pipeline_title)}{recorded}</h2>
             <p class="headline" id="headline" aria-live="polite">{move || headline(state)}</p>
             <ChosenToken/>
             <div class="flow" id="pipeline">
                 <div class="stage">
                     <b>{move || kept().1 - kept().0}</b>
-                    <span>"of "{move || kept().1}" "<Term term="sublayer">"sublayers"</Term>" on"</span>
+                    <span>{move || sublayers_on().0}<Term term="sublayer">{tr!(pipeline_sublayers)}</Term>{move || sublayers_on().1}</span>
                     <small>{thinned}</small>
                 </div>
-                <Arrow label="layers"/>
-                <Space term="hidden" name="Hidden state" symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h) repaired=repaired(|metrics| metrics.cos_h)
+                <Arrow label=tr!(pipeline_layers)/>
+                <Space term="hidden" name=tr!(pipeline_hidden) symbol="h" ink="ink-hidden" id="cos-h" value=metric(|metrics| metrics.cos_h) repaired=repaired(|metrics| metrics.cos_h)
                     detail=Signal::derive(move || metric(|metrics| metrics.cos_h).get().and_then(verdict::angle))/>
-                <Arrow label="LM head" term="head"/>
-                <Space term="logits" name="Logits" symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
+                <Arrow label=tr!(pipeline_head) term="head"/>
+                <Space term="logits" name=tr!(pipeline_logits) symbol="z" ink="ink-logits" id="cos-z" value=metric(|metrics| metrics.cos_z) repaired=repaired(|metrics| metrics.cos_z)
                     detail=Signal::derive(move || metric(|metrics| metrics.cos_z).get().and_then(verdict::angle))/>
-                <Arrow label="softmax" term="softmax"/>
-                <Space term="probabilities" name="Probabilities" symbol="p" ink="ink-probabilities" id="cos-p" value=cos_p repaired=repaired(|metrics| metrics.cos_p)
-                    detail_term="kl" detail=Signal::derive(move || kl().map(|x| format!("KL {x:.3} nats")))
-                    previewed=Signal::derive(move || preview.get().map(|_| if state.chosen_step.get() == 0 { "as previewed" } else { "first token, as previewed" }))/>
-                <Arrow label="pick"/>
+                <Arrow label=tr!(pipeline_softmax) term="softmax"/>
+                <Space term="probabilities" name=tr!(pipeline_probabilities) symbol="p" ink="ink-probabilities" id="cos-p" value=cos_p repaired=repaired(|metrics| metrics.cos_p)
+                    detail_term="kl" detail=Signal::derive(move || kl().map(|x| tr!(pipeline_kl, kl = format!("{x:.3}"))))
+                    previewed=Signal::derive(previewed)/>
+                <Arrow label=tr!(pipeline_pick)/>
                 <div class="stage next" id="next-token">
-                    <span>"dense "{move || next(false)}</span>
-                    <span>"pruned "{move || next(true)}</span>
+                    <span>{tr!(pipeline_dense)}" "{move || next(false)}</span>
+                    <span>{tr!(pipeline_pruned)}" "{move || next(true)}</span>
                     {repaired_token}
-                    <small title="The chosen token is appended to the input; so errors feed back">"↺ back to the input"</small>
+                    <small title=tr!(pipeline_back_hint)>{tr!(pipeline_back)}</small>
                 </div>
             </div>
             <p class="verdict" id="verdict">{move || verdict(state, position.get(), repaired_position.get())}</p>
@@ -141,7 +148,7 @@ fn token(text: String, probability: f32) -> impl IntoView {
 #[component]
 fn Arrow(
     /// The operation between two spaces.
-    label: &'static str,
+    label: String,
     /// Its key among the explained words, if it is one.
     #[prop(optional)]
     term: Option<&'static str>,
@@ -155,7 +162,7 @@ fn Space(
     /// Its key among the explained words.
     term: &'static str,
     /// Its name.
-    name: &'static str,
+    name: String,
     /// The letter of the space in the paper.
     symbol: &'static str,
     /// CSS class of its colour.
@@ -173,23 +180,23 @@ fn Space(
     detail_term: Option<&'static str>,
     /// That both numbers are what the switch's preview says, while the others wait for the run.
     #[prop(into, default = Signal::stored(None))]
-    previewed: Signal<Option<&'static str>>,
+    previewed: Signal<Option<String>>,
 ) -> impl IntoView {
     let number = move || value.get().map_or_else(|| "…".to_string(), |x| format!("{x:.3}"));
     view! {
         <div class=format!("space {ink}") class:previewed=move || previewed.get().is_some()>
             <span class="name"><Term term=term>{name}" "<i>{symbol}</i></Term></span>
             <b id=id data-term="cosine" data-value=move || value.get().map(|x| x.to_string()) style:--letters=move || number().chars().count().to_string()
-                title="Cosine similarity of the dense and the pruned model; 1 is the same">{number}</b>
+                title=tr!(pipeline_cosine_hint)>{number}</b>
             <span class="bar" aria-hidden="true"><span style:width=move || format!("{:.1}%", 100.0 * value.get().unwrap_or(0.0).clamp(0.0, 1.0))></span></span>
             {move || repaired.get().map(|x| view! {
                 <span class="repaired" id=format!("repaired-{id}") data-value=x.to_string()
-                    title="Cosine similarity of the dense and the repaired model">{format!("repaired {x:.3}")}</span>
+                    title=tr!(pipeline_cosine_repaired_hint)>{tr!(pipeline_cosine_repaired, cosine = format!("{x:.3}"))}</span>
                 <span class="bar repaired-bar" aria-hidden="true"><span style:width=format!("{:.1}%", 100.0 * x.clamp(0.0, 1.0))></span></span>
             })}
             <small><span class:term=detail_term.is_some() data-term=detail_term tabindex=detail_term.map(|_| "0")>{move || detail.get().unwrap_or_else(|| "\u{a0}".into())}</span></small>
             {move || previewed.get().map(|what| view! {
-                <small class="preview" id=format!("preview-{id}") title="Measured before the switch was flipped; the run that confirms it is under way">{what}</small>
+                <small class="preview" id=format!("preview-{id}") title=tr!(pipeline_previewed_hint)>{what}</small>
             })}
         </div>
     }
@@ -202,13 +209,13 @@ fn headline(state: AppState) -> String {
         return "\u{a0}".into();
     }
     if is_dense(state) {
-        return "Nothing is switched off: both models are the same. Switch a layer off below.".into();
+        return tr!(pipeline_nothing_off);
     }
     let divergence = state.first_divergence();
     let told = results.steps().with(|steps| match results.quality().get() {
         Some(quality) => text_change::headline(&quality, steps, divergence),
         None => {
-            divergence.map_or("…".into(), |step| format!("The texts part {}…", text_change::parting(steps, step)))
+            divergence.map_or("…".into(), |step| tr!(pipeline_parting, place = text_change::parting(steps, step)))
         }
     });
     let repaired = results.repaired_quality().with(|quality| {
@@ -234,7 +241,7 @@ fn ChosenToken() -> impl IntoView {
     });
     let chosen = move || state.settings.with(|settings| settings.token > 0);
     // What both models have read before it, as long as their texts are the same.
-    let context = move || {
+    let place = move || {
         let at = step.get();
         let parts = state.first_divergence();
         let before = state.results.steps().with(|steps| {
@@ -242,29 +249,32 @@ fn ChosenToken() -> impl IntoView {
             read.collect::<String>()
         });
         match parts {
-            Some(parts) if at > parts => "where each model has read its own text".to_string(),
-            _ if at == 0 => "right after the prompt".to_string(),
-            _ => format!("after “{}”", tail(before.trim(), MOST_CONTEXT)),
+            Some(parts) if at > parts => tr!(pipeline_place_own),
+            _ if at == 0 => tr!(pipeline_place_prompt),
+            _ => tr!(pipeline_place_after, text = tail(before.trim(), MOST_CONTEXT)),
         }
     };
-    let what = move || match state.first_divergence() == Some(step.get()) {
-        true => ", where the texts part",
-        false if state.position().is_none() && state.recorded.with(Option::is_some) => ": not recorded",
-        false => "",
+    let context = move || match state.first_divergence() == Some(step.get()) {
+        true => tr!(pipeline_place_parting, place = place()),
+        false if state.position().is_none() && state.recorded.with(Option::is_some) => {
+            tr!(pipeline_place_not_recorded, place = place())
+        }
+        false => place(),
     };
     let slide = move |event: leptos::ev::Event| {
         if let Ok(token) = event_target_value(&event).parse::<usize>() {
             state.choose_token(token);
         }
     };
+    let (before_number, behind_number) = around(&tr!(pipeline_token, number = PLACE));
     view! {
         <div class="chosen-token">
-            <label for="chosen-token"><Term term="deciding">"Token "</Term><b id="token-number">{move || step.get() + 1}</b></label>
+            <label for="chosen-token"><Term term="deciding">{before_number}</Term><b id="token-number">{move || step.get() + 1}</b>{behind_number}</label>
             <input id="chosen-token" type="range" min="1" step="1" max=move || count.get().max(1).to_string() prop:value=move || (step.get() + 1).to_string()
-                disabled=move || count.get() < 2 on:input=slide aria-valuetext=move || format!("token {}, {}{}", step.get() + 1, context(), what())/>
-            <span id="token-context">{context}{what}</span>
+                disabled=move || count.get() < 2 on:input=slide aria-valuetext=move || tr!(pipeline_token_said, number = step.get() + 1, place = context())/>
+            <span id="token-context">{context}</span>
             <Show when=chosen>
-                <button id="deciding-token" class="chip" title="Back to the first token at which the texts differ" on:click=move |_| state.choose_token(0)>"the deciding one"</button>
+                <button id="deciding-token" class="chip" title=tr!(pipeline_deciding_hint) on:click=move |_| state.choose_token(0)>{tr!(pipeline_deciding)}</button>
             </Show>
         </div>
     }
@@ -293,7 +303,7 @@ fn verdict(state: AppState, position: Option<ComparedPosition>, repaired: Option
     let step = state.chosen_step.get();
     let is_behind = |parting: Option<usize>| parting.is_some_and(|parting| step > parting);
     if is_behind(state.first_divergence()) {
-        return "Here each model has read its own text, so these numbers compare two contexts.".into();
+        return tr!(pipeline_two_contexts);
     }
     let numbers = verdict::at_token(&metrics, step);
     let changes = state.results.repair().with(|repair| repair.as_ref().is_some_and(|it| it.changes_the_model()));

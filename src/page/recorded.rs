@@ -13,6 +13,7 @@ use super::export::save_text;
 use super::shown_trace::{Recorded, ShownTrace, TraceOrigin};
 use super::state::{AppState, EngineStatus};
 use crate::run_results::RunResults;
+use prunescope_localization::tr;
 use prunescope_protocol::settings::{ModelChoice, Settings};
 use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
 
@@ -101,10 +102,7 @@ impl AppState {
         self.trace_question.set(None);
         if agrees {
             let read = fetched(url.as_str()).await;
-            let read = read.map_err(|why| {
-                format!("{why}, and whether its host lets other pages read it (the header Access-Control-Allow-Origin)")
-            });
-            self.open_trace(url.as_str(), read);
+            self.open_trace(url.as_str(), read.map_err(|why| tr!(recorded_elsewhere, why = why)));
         }
     }
 
@@ -117,9 +115,7 @@ impl AppState {
         let trace = trace.and_then(|trace| trace.settings().cloned().map(|of| (trace, of)).ok_or_else(String::new));
         match trace {
             Err(why) => {
-                self.notices.update(|notices| {
-                    notices.push(format!("The trace {name} is not shown: {why}. The page goes on without it."));
-                });
+                self.notices.update(|notices| notices.push(tr!(recorded_not_shown, name = name, why = why)));
                 false
             }
             Ok((trace, settings)) => {
@@ -195,7 +191,7 @@ impl AppState {
         };
         match serde_json::to_string(&trace) {
             Ok(text) => save_text(self, "prunescope-trace.json", "application/json", &text),
-            Err(why) => self.notices.update(|notices| notices.push(format!("The trace cannot be written: {why}."))),
+            Err(why) => self.notices.update(|notices| notices.push(tr!(recorded_not_written, why = why.to_string()))),
         }
     }
 
@@ -220,14 +216,14 @@ impl AppState {
 
 /// Fetches a text, such as a trace, at most [`MAX_BYTES`] of it. The error says why it cannot be had.
 pub(super) async fn fetched(address: &str) -> Result<String, String> {
-    let cut = |_: JsValue| "it could not be fetched, so check the address and the network".to_string();
+    let cut = |_: JsValue| tr!(recorded_not_fetched);
     let options = RequestInit::new();
     // A redirect is refused: it may lead to a host that nobody agreed to.
     let _ = Reflect::set(&options, &"redirect".into(), &"error".into());
     let fetched = window().fetch_with_str_and_init(address, &options);
     let response: Response = JsFuture::from(fetched).await.map_err(cut)?.unchecked_into();
     if !response.ok() {
-        return Err(format!("its host answered with the status {}", response.status()));
+        return Err(tr!(recorded_status, status = response.status().to_string()));
     }
     match response.body() {
         Some(body) => text_of(bytes_of(body, cut).await?).await,
@@ -244,7 +240,7 @@ async fn bytes_of(stream: ReadableStream, failed: impl Fn(JsValue) -> String) ->
     while let Some(chunk) = chunks.next().await {
         bytes.extend(js_sys::Uint8Array::new(&chunk.map_err(&failed)?).to_vec());
         if bytes.len() > MAX_BYTES {
-            return Err(format!("it is larger than {} MB", MAX_BYTES >> 20));
+            return Err(tr!(recorded_too_large, megabytes = MAX_BYTES >> 20));
         }
     }
     Ok(bytes)
@@ -263,10 +259,10 @@ async fn text_of(mut bytes: Vec<u8>) -> Result<String, String> {
         let unzip = DecompressionStream::new("gzip").map_err(unreadable)?;
         bytes = bytes_of(compressed.unchecked_ref::<PipedStream>().pipe_through(&unzip), unreadable).await?;
     }
-    String::from_utf8(bytes).map_err(|_| "it is no text".into())
+    String::from_utf8(bytes).map_err(|_| tr!(recorded_no_text))
 }
 
 /// What is said of bytes that cannot be read.
 fn unreadable(_: JsValue) -> String {
-    "it cannot be read".into()
+    tr!(recorded_unreadable)
 }

@@ -8,14 +8,12 @@ use super::status::Progress;
 use super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::repair::{full_map, summary};
+use prunescope_figures::names;
+use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::prune::{HeadRepair, Repair};
 
 /// The form that the button chooses: it takes seconds.
 const FIRST_FORM: Repair = Repair::Scale;
-
-/// What is said while the full map is on its way.
-const AWAITS_FULL: &str =
-    "This is the quick repair. While the page is idle it fits a larger map, which takes over if it is better.";
 
 impl AppState {
     /// Called when it is known what the full map would leave: it takes over if it is better and the form is the page's choice.
@@ -51,17 +49,19 @@ pub(super) fn OfferRepair() -> impl IntoView {
         // What the full map leaves may be known already.
         state.take_full_repair();
     };
+    // What stands before and behind the form.
+    let offer = || around(&tr!(repair_offer, form = PLACE));
     view! {
         <Show when=move || is_offered.get()>
             <p class="offer">
-                <button id="repair" class="primary" on:click=repair>"Repair"</button>
-                <span>"puts "<Term term="repair">{move || form.get().unwrap_or(FIRST_FORM).name()}</Term>" in place of each sublayer that is switched off. It takes seconds, no training."</span>
+                <button id="repair" class="primary" on:click=repair>{tr!(repair_sublayers)}</button>
+                <span>{offer().0}<Term term="repair">{move || names::repair(form.get().unwrap_or(FIRST_FORM))}</Term>{offer().1}</span>
             </p>
         </Show>
         <Show when=move || offers_head.get()>
             <p class="offer">
-                <button id="repair-head" on:click=repair_head>"Calibrate the head"</button>
-                <span>"fits an offset of h and one temperature of the logits. It takes seconds, no training."</span>
+                <button id="repair-head" on:click=repair_head>{tr!(repair_head)}</button>
+                <span>{tr!(repair_offer_head)}</span>
             </p>
         </Show>
     }
@@ -84,20 +84,20 @@ pub(super) fn RepairControls() -> impl IntoView {
         state.change(HistoryEntry::New, |settings| settings.run.plan.head = head);
     };
     let heads = move || {
-        let options = HeadRepair::ALL.into_iter().map(|(offered, key, text)| {
-            view! { <option value=key selected=head() == Some(offered)>{format!("head: {text}")}</option> }
+        let options = HeadRepair::ALL.into_iter().map(|(offered, key, _)| {
+            view! { <option value=key selected=head() == Some(offered)>{tr!(repair_head_form, form = names::head(offered))}</option> }
         });
-        let as_it_is = view! { <option value="" selected=head().is_none()>"head as it is"</option> };
+        let as_it_is = view! { <option value="" selected=head().is_none()>{tr!(repair_head_as_it_is)}</option> };
         (as_it_is, options.collect_view())
     };
     let forms = move || {
         // A form that came with a link may be none of those that are offered.
         let own = form().filter(|form| !Repair::OFFERED.contains(form));
         let options = Repair::OFFERED.into_iter().chain(own).map(|offered| {
-            view! { <option value=offered.to_string() selected=form() == Some(offered)>{offered.name()}</option> }
+            view! { <option value=offered.to_string() selected=form() == Some(offered)>{names::repair(offered)}</option> }
         });
         // With a repair of the head alone, dropped sublayers stay out.
-        let nothing = form().is_none().then(|| view! { <option value="" selected=true>"nothing"</option> });
+        let nothing = form().is_none().then(|| view! { <option value="" selected=true>{tr!(repair_nothing)}</option> });
         (nothing, options.collect_view())
     };
     let undo = move |_| {
@@ -120,10 +120,10 @@ pub(super) fn RepairControls() -> impl IntoView {
     view! {
         <p class="repair-controls">
             <Show when=move || drops.get()>
-                <select id="repair-form" aria-label="What replaces each dropped sublayer" on:change=choose>{forms}</select>
+                <select id="repair-form" aria-label=tr!(repair_forms) on:change=choose>{forms}</select>
             </Show>
-            <select id="head-form" aria-label="What is repaired at the head" on:change=choose_head>{heads}</select>
-            <button id="no-repair" class="chip" on:click=undo>"Without repair"</button>
+            <select id="head-form" aria-label=tr!(repair_head_forms) on:change=choose_head>{heads}</select>
+            <button id="no-repair" class="chip" on:click=undo>{tr!(repair_undo)}</button>
             <Progress of_run=true id="repair-progress"/>
         </p>
         <p class="hint" id="repair-summary">
@@ -132,15 +132,15 @@ pub(super) fn RepairControls() -> impl IntoView {
         <p class="hint" id="full-repair">
             {move || match full() {
                 Some((full, form)) => full_map(&full, form),
-                None if awaits_full() => AWAITS_FULL.into(),
+                None if awaits_full() => tr!(repair_awaits_full),
                 None => "\u{a0}".into(),
             }}
-            " "<Show when=is_offered><button id="use-full" class="chip" on:click=use_full>"Use the full map"</button></Show>
+            " "<Show when=is_offered><button id="use-full" class="chip" on:click=use_full>{tr!(repair_use_full)}</button></Show>
         </p>
         <Show when=move || !answers().is_empty()>
             <details id="own-answers">
-                <summary>{move || format!("The dense model's own answers ({})", answers().len())}</summary>
-                <p class="hint">"A full map is fitted on these, too: the dense model wrote them itself."</p>
+                <summary>{move || tr!(repair_own_answers, count = answers().len())}</summary>
+                <p class="hint">{tr!(repair_own_answers_hint)}</p>
                 <dl>{move || answers().into_iter().map(|own| view! { <dt>{own.question}</dt><dd>{own.answer}</dd> }).collect_view()}</dl>
             </details>
         </Show>

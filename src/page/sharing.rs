@@ -1,6 +1,7 @@
 //! The panel that makes links for a class, and figures for other people's pages.
 
 use leptos::prelude::*;
+use prunescope_localization::tr;
 use strum::IntoEnumIterator;
 
 use super::address;
@@ -69,30 +70,30 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
         }
     };
     view! {
-        <section class="panel share" id="sharing" aria-label="Share this page" on:keydown=key>
+        <section class="panel share" id="sharing" aria-label=tr!(sharing_label) on:keydown=key>
             <div class="row between">
-                <h2>"For a class, or in another page"</h2>
-                <button id="share-close" class="chip" aria-label="Close" on:click=move |_| close()>"×"</button>
+                <h2>{tr!(sharing_title)}</h2>
+                <button id="share-close" class="chip" aria-label=tr!(sharing_close) on:click=move |_| close()>"×"</button>
             </div>
-            <p class="hint">"Choose what readers see. The page shows it at once; “locked” can be seen but not used."</p>
+            <p class="hint">{tr!(sharing_hint)}</p>
             <div class="row share-parts">
                 {PagePart::iter().map(row).collect_view()}
-                <label class="share-part">"Colours "<select id="share-theme" on:change=set_theme>{PageTheme::iter().map(theme).collect_view()}</select></label>
+                <label class="share-part">{tr!(sharing_colours)}" "<select id="share-theme" on:change=set_theme>{PageTheme::iter().map(theme).collect_view()}</select></label>
             </div>
-            <label class="field">"A task above the page"
+            <label class="field">{tr!(sharing_task)}
                 <input id="share-task" type="text" maxlength=MAX_TASK.to_string() prop:value=move || state.presentation.with(|presentation| presentation.task.clone()) on:input=set_task/>
             </label>
-            <label class="check"><input type="checkbox" id="share-story" on:change=move |event| story.set(event_target_checked(&event))/>"begin with the story instead of these settings"</label>
+            <label class="check"><input type="checkbox" id="share-story" on:change=move |event| story.set(event_target_checked(&event))/>{tr!(sharing_story)}</label>
             <div class="row">
-                <CopyButton id="copy-class" label="Copy the link for a class" text=Signal::derive(class_link)/>
-                <CopyButton id="copy-frame" label="Copy as a frame (HTML)" text=Signal::derive(move || frame(&in_frame.get()))/>
-                <CopyButton id="copy-element" label="Copy as a figure (HTML, grows with its content)" text=Signal::derive(move || custom_element(&in_frame.get()))/>
-                <CopyButton id="copy-bibtex" label="Copy BibTeX" text=Signal::derive(move || bibtex(&page()))/>
-                <CopyButton id="copy-markdown" label="Copy as Markdown" text=Signal::derive(move || markdown(&class_link()))/>
+                <CopyButton id="copy-class" label=tr!(sharing_copy_link) text=Signal::derive(class_link)/>
+                <CopyButton id="copy-frame" label=tr!(sharing_copy_frame) text=Signal::derive(move || frame(&in_frame.get()))/>
+                <CopyButton id="copy-element" label=tr!(sharing_copy_element) text=Signal::derive(move || custom_element(&in_frame.get()))/>
+                <CopyButton id="copy-bibtex" label=tr!(sharing_copy_bibtex) text=Signal::derive(move || bibtex(&page()))/>
+                <CopyButton id="copy-markdown" label=tr!(sharing_copy_markdown) text=Signal::derive(move || markdown(&class_link()))/>
             </div>
-            <label class="check"><input type="checkbox" id="share-see" on:change=move |event| seen.set(event_target_checked(&event))/>"see the figure"</label>
+            <label class="check"><input type="checkbox" id="share-see" on:change=move |event| seen.set(event_target_checked(&event))/>{tr!(sharing_see)}</label>
             // A new frame for each address: another address in the same one would be an entry in the history.
-            {move || seen.get().then(|| view! { <iframe class="share-preview" title="The figure as another page shows it" src=in_frame.get()></iframe> })}
+            {move || seen.get().then(|| view! { <iframe class="share-preview" title=tr!(sharing_preview) src=in_frame.get()></iframe> })}
         </section>
     }
 }

@@ -10,7 +10,10 @@ use crate::consent;
 use crate::pace::Pace;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_downloads::words;
+use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::messages::{Backend, Stage};
+use prunescope_protocol::results::DeviceCheck;
+use prunescope_protocol::results::device_check::milliseconds;
 
 /// Where the default model comes from.
 const DEFAULT_ORIGIN: &str = "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct";
@@ -24,7 +27,7 @@ pub(super) fn Notices() -> impl IntoView {
         view! {
             <p class="notice">
                 <span>{text}</span>
-                <button aria-label="Dismiss this notice" on:click=move |_| state.notices.update(|all| all.dismiss(&sentence))>"×"</button>
+                <button aria-label=tr!(status_dismiss) on:click=move |_| state.notices.update(|all| all.dismiss(&sentence))>"×"</button>
             </p>
         }
     };
@@ -34,7 +37,7 @@ pub(super) fn Notices() -> impl IntoView {
             {move || state.notices.with(|all| all.rest()).map(|sentence| view! {
                 <p class="notice rest">
                     <span>{sentence}</span>
-                    <button aria-label="Dismiss these notices" on:click=move |_| state.notices.update(|all| all.dismiss_rest())>"×"</button>
+                    <button aria-label=tr!(status_dismiss_rest) on:click=move |_| state.notices.update(|all| all.dismiss_rest())>"×"</button>
                 </p>
             })}
         </div>
@@ -56,7 +59,7 @@ pub(super) fn Asking() -> impl IntoView {
                     <div class="actions">
                         <button class="primary" id="agree" on:click=move |_| state.agree()>{question.button()}</button>
                         <Show when=move || offers_default>
-                            <button id="decline" on:click=move |_| state.use_default()>"Use the default model"</button>
+                            <button id="decline" on:click=move |_| state.use_default()>{tr!(status_use_default)}</button>
                         </Show>
                     </div>
                 </section>
@@ -73,9 +76,9 @@ pub(super) fn AskingForTrace() -> impl IntoView {
     view! {
         {move || state.trace_question.with(|asked| asked.as_ref().and_then(words::host)).map(|host| view! {
             <div class="loading" id="trace-question" role="status">
-                <span>{format!("This link shows a recorded run from {host}, which then learns that you opened it.")}</span>
-                <button class="primary" id="trace-agree" on:click=answer(true)>"Show it"</button>
-                <button id="trace-decline" on:click=answer(false)>"Without it"</button>
+                <span>{tr!(status_trace_question, host = host)}</span>
+                <button class="primary" id="trace-agree" on:click=answer(true)>{tr!(status_trace_show)}</button>
+                <button id="trace-decline" on:click=answer(false)>{tr!(status_trace_without)}</button>
             </div>
         })}
     }
@@ -89,9 +92,9 @@ pub(super) fn RecordedOnly() -> impl IntoView {
     let sentence = move || {
         let opened = opened()?;
         match (state.is_stale(), opened) {
-            (true, true) => Some("This is not recorded: load the model to compute it."),
-            (true, false) => Some("This is not recorded: it is computed as soon as the model is loaded."),
-            (false, true) => Some("This is a recorded run. What it does not hold needs the model."),
+            (true, true) => Some(tr!(status_not_recorded)),
+            (true, false) => Some(tr!(status_not_recorded_yet)),
+            (false, true) => Some(tr!(status_recorded)),
             (false, false) => None,
         }
     };
@@ -100,7 +103,7 @@ pub(super) fn RecordedOnly() -> impl IntoView {
             <div class="loading" id="recorded-only" role="status">
                 <span>{sentence}</span>
                 <Show when=move || opened() == Some(true)>
-                    <button class="primary" id="load-live" on:click=move |_| state.load_for_trace()>"Load the model"</button>
+                    <button class="primary" id="load-live" on:click=move |_| state.load_for_trace()>{tr!(status_load_model)}</button>
                 </Show>
             </div>
         })}
@@ -114,8 +117,8 @@ pub(super) fn Resting() -> impl IntoView {
     view! {
         <Show when=move || state.waits_for_touch.get() && state.is_stale()>
             <div class="loading" id="resting" role="status">
-                <span>"Another figure has the engine, so this one is not complete."</span>
-                <button class="primary">"Go on"</button>
+                <span>{tr!(status_resting)}</span>
+                <button class="primary">{tr!(status_go_on)}</button>
             </div>
         </Show>
     }
@@ -136,8 +139,8 @@ pub(super) fn Stopped() -> impl IntoView {
     view! {
         <Show when=move || stopped.get()>
             <div class="loading" id="stopped" role="status">
-                <span>"Stopped: what is shown is not complete."</span>
-                <button class="primary" id="go-on" on:click=move |_| state.start_run()>"Go on"</button>
+                <span>{tr!(status_stopped)}</span>
+                <button class="primary" id="go-on" on:click=move |_| state.start_run()>{tr!(status_go_on)}</button>
             </div>
         </Show>
     }
@@ -148,21 +151,26 @@ pub(super) fn Stopped() -> impl IntoView {
 pub(super) fn LoadingOrFailure() -> impl IntoView {
     let state = expect_context::<AppState>();
     let loading = move || match state.engine.get() {
-        EngineStatus::Looking => Some(("Looking how large the model is…".to_string(), None)),
+        EngineStatus::Looking => Some((tr!(status_looking), None)),
         EngineStatus::Starting => Some(match state.program.get() {
             Some((received, total)) if received < total => {
-                let text = format!("Starting the engine, {:.1} of {:.1} MB", megabytes(received), megabytes(total));
+                let (had, all) = (megabytes(received), megabytes(total));
+                let text = tr!(status_starting_part, had = format!("{had:.1}"), all = format!("{all:.1}"));
                 (text, Some(received as f64 / total as f64))
             }
-            _ => ("Starting the engine…".to_string(), None),
+            _ => (tr!(status_starting), None),
         }),
         EngineStatus::Loading { received, total, file, pace } => {
-            let pace = pace.map_or(String::new(), |Pace { speed, left }| {
-                format!(", {:.0} MB/s, {} left", (speed / 1e6).max(1.0), duration(left))
-            });
             let digits = if total < 10_000_000 { 2 } else { 0 };
             let (had, all) = (megabytes(received), megabytes(total));
-            let text = format!("Loading {file}, {had:.digits$} of {all:.digits$} MB{pace}");
+            let (had, all) = (format!("{had:.digits$}"), format!("{all:.digits$}"));
+            let text = match pace {
+                Some(Pace { speed, left }) => {
+                    let speed = format!("{:.0}", (speed / 1e6).max(1.0));
+                    tr!(status_loading_pace, file = file, had = had, all = all, speed = speed, left = duration(left))
+                }
+                None => tr!(status_loading, file = file, had = had, all = all),
+            };
             Some((text, Some(received as f64 / (total as f64).max(1.0))))
         }
         EngineStatus::Ready | EngineStatus::Down => None,
@@ -172,7 +180,7 @@ pub(super) fn LoadingOrFailure() -> impl IntoView {
             <div class="loading" role="status">
                 <label for="model-progress">{text}</label>
                 <progress id="model-progress" max="1" value=part></progress>
-                <button class="chip" id="pause" on:click=move |_| state.stop()>"Pause"</button>
+                <button class="chip" id="pause" on:click=move |_| state.stop()>{tr!(status_pause)}</button>
             </div>
         })}
         {move || state.failure.get().map(|failure| {
@@ -186,24 +194,24 @@ pub(super) fn LoadingOrFailure() -> impl IntoView {
                     <p>{failure.message}</p>
                     <div class="actions">
                         <button class="primary" id="retry" on:click=move |_| if down() { state.load_model() } else { state.start_run() }>
-                            "Try again"
+                            {tr!(status_try_again)}
                         </button>
                         <Show when=move || offers_reload>
-                            <button id="reload" on:click=move |_| { let _ = window().location().reload(); }>"Reload"</button>
+                            <button id="reload" on:click=move |_| { let _ = window().location().reload(); }>{tr!(status_reload)}</button>
                         </Show>
                         <Show when=move || offers_cpu>
-                            <button id="use-cpu" on:click=move |_| state.use_cpu("You chose the CPU.")>"Use the CPU"</button>
+                            <button id="use-cpu" on:click=move |_| state.use_cpu(&tr!(status_chose_cpu))>{tr!(status_use_cpu)}</button>
                         </Show>
                         <Show when=move || offers_eight_bits>
-                            <button id="use-eight-bits" on:click=move |_| state.round_to_eight_bits()>"Load it in 8 bits"</button>
+                            <button id="use-eight-bits" on:click=move |_| state.round_to_eight_bits()>{tr!(status_use_eight_bits)}</button>
                         </Show>
                         <Show when=move || second_model>
                             <button id="use-one" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.models.other.clear())>
-                                "Without the second model"
+                                {tr!(status_use_one)}
                             </button>
                         </Show>
                         <Show when=move || other_model>
-                            <button id="use-default" on:click=move |_| state.use_default()>"Use the default model"</button>
+                            <button id="use-default" on:click=move |_| state.use_default()>{tr!(status_use_default)}</button>
                         </Show>
                     </div>
                 </div>
@@ -225,9 +233,9 @@ pub(super) fn Progress(
     view! {
         <span class="working" role="status">
             {move || working().map(|work| view! {
-                <label for=id>{format!("{}, {} of {}", work.what, work.done, work.total)}</label>
+                <label for=id>{tr!(status_working, what = work.what, done = work.done, total = work.total)}</label>
                 <progress id=id max=work.total.to_string() value=work.done.to_string()></progress>
-                <button class="chip" on:click=move |_| state.stop()>"Stop"</button>
+                <button class="chip" on:click=move |_| state.stop()>{tr!(header_stop)}</button>
             })}
         </span>
     }
@@ -240,23 +248,20 @@ pub(super) fn StatusLine() -> impl IntoView {
     let is_default = move || state.settings.with(|settings| settings.models.model.is_empty());
     let model = move || {
         state.model.get().map(|model| {
-            let config = &model.config;
-            let other = model.other.as_ref().map_or(String::new(), |other| {
-                format!(" In place of the pruned model: {}, stored as {}.", other.name, other.stored_as)
-            });
-            format!(
-                "{}: {} layers, stored as {}. “Dense” means these stored weights, dequantized.{other}",
-                model.shown_name(),
-                config.layers,
-                model.stored_as
-            )
+            let (name, layers, stored) = (model.shown_name(), model.config.layers, model.stored_as.as_str());
+            let text = tr!(status_model, name = name, layers = layers, stored = stored);
+            let other = model.other.as_ref();
+            let other =
+                other.map(|it| tr!(status_other_model, name = it.name.as_str(), stored = it.stored_as.as_str()));
+            [text].into_iter().chain(other).collect::<Vec<_>>().join(" ")
         })
     };
     let on_cpu = move || state.device.with(|device| matches!(device, Some((Backend::Cpu, _))));
     let device = move || {
         state.device.get().map(|(backend, reason)| {
-            let name = if backend == Backend::Cpu { "CPU with SIMD" } else { "WebGPU" };
-            let check = state.model.with(|model| model.as_ref().and_then(|model| model.device_check.clone()));
+            let name = if backend == Backend::Cpu { tr!(status_cpu) } else { "WebGPU".into() };
+            let check =
+                state.model.with(|model| model.as_ref().and_then(|model| model.device_check.as_ref().map(checked)));
             view! {
                 <span id="device" data-backend=backend.name()>
                     <b>{name}</b>". "{reason}{check.map(|check| format!(" {check}"))}
@@ -271,28 +276,50 @@ pub(super) fn StatusLine() -> impl IntoView {
             Some(consent::leaves(settings, &page, has_token, state.embedded))
         })
     };
+    let version = tr!(status_version, version = env!("CARGO_PKG_VERSION"), paper = PLACE);
+    let (before_paper, behind_paper) = around(&version);
     view! {
         <footer class="status">
             <p>
                 {model}" "
-                <Show when=is_default>
-                    <a href=DEFAULT_ORIGIN>"SmolLM2-135M-Instruct"</a>" by Hugging Face, Apache-2.0 ("
-                    <a href="models/LICENSE">"licence"</a>")."
-                </Show>
+                <Show when=is_default><DefaultModel/></Show>
             </p>
             <p>
                 {device}
                 {move || state.usage.get().map(|(memory, threads)| view! {
                     <span id="memory" data-threads=threads>
-                        {(threads > 1 && on_cpu()).then(|| format!(" {threads} threads."))}
-                        " Engine memory, peak: "{format!("{:.0} MB", megabytes(memory))}"."
+                        {(threads > 1 && on_cpu()).then(|| format!(" {}", tr!(status_threads, count = threads)))}
+                        " "{tr!(status_memory, memory = format!("{:.0}", megabytes(memory)))}
                     </span>
                 })}
-                " "{leaves}" Prunescope "{env!("CARGO_PKG_VERSION")}", after "
-                <a href="https://arxiv.org/abs/2603.24652">"He et al. 2026"</a>"."
+                " "{leaves}" "{before_paper}<a href="https://arxiv.org/abs/2603.24652">"He et al. 2026"</a>{behind_paper}
             </p>
         </footer>
     }
+}
+
+/// Where the default model comes from, and its licence.
+#[component]
+fn DefaultModel() -> impl IntoView {
+    let (before, rest) = around(&tr!(status_default_model, model = PLACE, licence = PLACE));
+    let (between, behind) = around(&rest);
+    view! {
+        {before}<a href=DEFAULT_ORIGIN>"SmolLM2-135M-Instruct"</a>{between}
+        <a href="models/LICENSE">{tr!(status_licence)}</a>{behind}
+    }
+}
+
+/// The comparison of a GPU with the CPU in words.
+fn checked(check: &DeviceCheck) -> String {
+    let DeviceCheck { tokens, largest_error, kl, gpu_ms, cpu_ms, .. } = check;
+    tr!(
+        status_device_check,
+        tokens = *tokens,
+        error = format!("{largest_error:.0e}"),
+        kl = format!("{kl:.0e}"),
+        gpu = milliseconds(*gpu_ms),
+        cpu = milliseconds(*cpu_ms),
+    )
 }
 
 /// Seconds as a readable duration.

@@ -11,6 +11,7 @@ use super::site_text::{self, SiteText};
 use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use crate::story::{self, Act, Ask, Chapter, Found, Shown};
+use prunescope_localization::tr;
 use prunescope_protocol::settings::link;
 
 // web-sys counts these as unstable; every browser that the page runs in has them.
@@ -81,7 +82,7 @@ pub(super) fn Story() -> impl IntoView {
     let failed = move || {
         story.with(|story| {
             let why = story.as_ref()?.as_ref().err()?;
-            Some(view! { <p>{format!("The story's text could not be read: {why}. Open this link again.")}</p> })
+            Some(view! { <p>{tr!(story_not_read, why = why)}</p> })
         })
     };
     let is_default = Memo::new(move |_| {
@@ -93,16 +94,16 @@ pub(super) fn Story() -> impl IntoView {
         }
     };
     view! {
-        <aside id="story" aria-label="The story" on:keydown=key>
+        <aside id="story" aria-label=tr!(story_label) on:keydown=key>
             <Show when=move || !is_default.get()>
                 <p class="row">
-                    "The story is about the default model, so its numbers are not those of this one. "
-                    <button class="chip" id="story-default" on:click=move |_| state.use_default()>"Use the default model"</button>
+                    {tr!(story_other_model)}" "
+                    <button class="chip" id="story-default" on:click=move |_| state.use_default()>{tr!(story_use_default)}</button>
                 </p>
             </Show>
             {shown}
             {failed}
-            <button id="story-leave" class="chip" aria-label="Leave the story" on:click=move |_| state.open_chapter(None)>"×"</button>
+            <button id="story-leave" class="chip" aria-label=tr!(story_leave) on:click=move |_| state.open_chapter(None)>"×"</button>
         </aside>
     }
 }
@@ -260,14 +261,14 @@ fn OneChapter(
     let next = Some(at + 2).filter(|next| *next <= count);
     let go = move |to: usize| move |_| state.open_chapter(Some(to));
     view! {
-        <h2 tabindex="-1" node_ref=heading title=title>{format!("{} of {count}: {name}", at + 1)}</h2>
+        <h2 tabindex="-1" node_ref=heading title=title>{tr!(story_chapter, number = at + 1, count = count, title = name)}</h2>
         {text.into_iter().map(paragraph).collect_view()}
         {ask.map(|ask| view! { <Question ask said acted/> })}
         <p id="story-told" aria-live="polite" node_ref=told>{move || reading.told()}</p>
         <div class="row between">
-            <button class="chip" id="story-back" disabled=at == 0 on:click=go(at)>"Back"</button>
+            <button class="chip" id="story-back" disabled=at == 0 on:click=go(at)>{tr!(story_back)}</button>
             {button}
-            <button id="story-next" class:primary=move || acted.get() on:click=move |_| state.open_chapter(next)>{if next.is_some() { "Next" } else { "Finish" }}</button>
+            <button id="story-next" class:primary=move || acted.get() on:click=move |_| state.open_chapter(next)>{if next.is_some() { tr!(story_next) } else { tr!(story_finish) }}</button>
         </div>
     }
 }

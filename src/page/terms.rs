@@ -3,6 +3,7 @@
 
 use gloo::events::{EventListener, EventListenerOptions};
 use leptos::prelude::*;
+use prunescope_localization::tr;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement, KeyboardEvent};
 
@@ -90,7 +91,7 @@ pub(super) fn Explanation() -> impl IntoView {
                 asked.set(None);
                 state.open_chapter(Some(found.chapter));
             };
-            view! { <button class="chip" on:click=open>{format!("In the story, chapter {}", found.chapter)}<span class="key">" (Enter)"</span></button> }
+            view! { <button class="chip" on:click=open>{tr!(terms_in_story, chapter = found.chapter)}<span class="key">" "{tr!(terms_key)}</span></button> }
         });
         Some(view! {
             <div id="term" role="status" style:left=left style:top=top style:bottom=bottom>

@@ -10,6 +10,7 @@ use super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::text_change::collapsed;
 use prunescope_figures::figure::visible;
+use prunescope_localization::tr;
 use prunescope_protocol::results::{GenerationStep, TokenText, TopTokenText};
 
 /// KL in nats at which a token's tint is strongest.
@@ -68,11 +69,11 @@ pub(super) fn Texts() -> impl IntoView {
     // Shown as soon as it is asked for, with the progress of the fit.
     let repairs = Memo::new(move |_| state.settings.with(|settings| settings.run.plan.repairs().is_some()));
     view! {
-        <section class="texts" class:three=move || repairs.get() aria-label="What the models write" class:stale=move || state.is_stale()>
-            <TextPanel side=Side::Dense title="Dense model writes" id="dense-text" inspected/>
-            <TextPanel side=Side::Pruned title="Pruned model writes" id="pruned-text" inspected/>
+        <section class="texts" class:three=move || repairs.get() aria-label=tr!(texts_title) class:stale=move || state.is_stale()>
+            <TextPanel side=Side::Dense title=tr!(texts_dense_writes) id="dense-text" inspected/>
+            <TextPanel side=Side::Pruned title=tr!(texts_pruned_writes) id="pruned-text" inspected/>
             <Show when=move || repairs.get()>
-                <TextPanel side=Side::Repaired title="Repaired model writes" id="repaired-text" inspected/>
+                <TextPanel side=Side::Repaired title=tr!(texts_repaired_writes) id="repaired-text" inspected/>
             </Show>
             <Details inspected/>
         </section>
@@ -81,12 +82,7 @@ pub(super) fn Texts() -> impl IntoView {
 
 /// One text.
 #[component]
-fn TextPanel(
-    side: Side,
-    title: &'static str,
-    id: &'static str,
-    inspected: RwSignal<Option<Inspected>>,
-) -> impl IntoView {
+fn TextPanel(side: Side, title: String, id: &'static str, inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
     let state = expect_context::<AppState>();
     let divergence = Memo::new(move |_| side.divergence(state));
     let focused = RwSignal::new(0);
@@ -132,14 +128,18 @@ fn TextPanel(
     };
     view! {
         <div class="panel text" data-side=id>
-            <h2>{title}</h2>
+            <h2>{title.clone()}</h2>
             <p class="tokens" id=id role="group" aria-label=title on:keydown=key>
                 <For each=tokens key=|(run, step, token, _)| (*run, *step, token.id) children=move |(_, step, token, kl)| {
                     let is_control = token.text.starts_with("<|");
                     // A text of line breaks alone would look empty.
                     let breaks = token.text.contains('\n') && token.text.trim().is_empty();
                     let tint = kl.map_or(0.0, |kl| (kl.max(0.0) / FULL_TINT_KL).min(1.0).sqrt());
-                    let label = format!("{}, KL {}", token.text, kl.map_or("not compared".into(), |kl| format!("{kl:.3}")));
+                    let text = token.text.as_str();
+                    let label = match kl {
+                        Some(kl) => tr!(texts_token_said, token = text, kl = format!("{kl:.3}")),
+                        None => tr!(texts_token_not_compared, token = text),
+                    };
                     view! {
                         <span class="token" class:control=is_control class:breaks=breaks class:diverges=move || divergence.get() == Some(step)
                             class:chosen=move || state.chosen_step.get() == step on:click=move |_| state.choose_token(step + 1)
@@ -158,8 +158,8 @@ fn TextPanel(
             {(side == Side::Pruned).then(|| view! { <Collapse/><OfferRepair/> })}
             <p class="hint">
                 {move || match (side, divergence.get()) {
-                    (Side::Dense, _) => "Tint: KL of the two models' probabilities at each token. Point at one for its alternatives, press it for its numbers above.".to_string(),
-                    (Side::Pruned | Side::Repaired, Some(step)) => format!("First difference: token {}.", step + 1),
+                    (Side::Dense, _) => tr!(texts_tint),
+                    (Side::Pruned | Side::Repaired, Some(step)) => tr!(texts_first_difference, token = step + 1),
                     (Side::Pruned | Side::Repaired, None) => "\u{a0}".into(),
                 }}
             </p>
@@ -199,7 +199,13 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
         let body = match step.compared {
             Some(compared) => {
                 let metrics = compared.metrics;
-                let list = |name: &'static str, tokens: Vec<TopTokenText>, pruned: bool| {
+                let numbers = tr!(
+                    texts_token_numbers,
+                    token = at.step + 1,
+                    cosine = format!("{:.3}", metrics.cos_p),
+                    kl = format!("{:.3}", metrics.kl_dense_pruned),
+                );
+                let list = |name: String, tokens: Vec<TopTokenText>, pruned: bool| {
                     view! {
                         <div>
                             <b>{name}</b>
@@ -211,14 +217,14 @@ fn Details(inspected: RwSignal<Option<Inspected>>) -> impl IntoView {
                     }
                 };
                 view! {
-                    <p>{format!("Token {}: cos p {:.3}, KL {:.3} nats", at.step + 1, metrics.cos_p, metrics.kl_dense_pruned)}</p>
+                    <p>{numbers}</p>
                     <div class="alternatives">
-                        {list("Dense", compared.top.dense, false)}
-                        {list(if at.side == Side::Repaired { "Repaired" } else { "Pruned" }, compared.top.pruned, true)}
+                        {list(tr!(texts_dense), compared.top.dense, false)}
+                        {list(if at.side == Side::Repaired { tr!(texts_repaired) } else { tr!(texts_pruned) }, compared.top.pruned, true)}
                     </div>
                 }.into_any()
             }
-            None => view! { <p>"The other model has ended its text; nothing is compared here."</p> }.into_any(),
+            None => view! { <p>{tr!(texts_ended)}</p> }.into_any(),
         };
         Some(
             view! { <div class="details" role="tooltip" id="token-details" style:left=format!("{left:.0}px") style:top=top style:bottom=bottom>{body}</div> },

@@ -2,6 +2,7 @@
 //!
 //! * [`chart`]: charts as plain data, drawn by plotters.
 //! * [`figure`]: makes a chart and an explanation from results.
+//! * [`names`]: what the protocol's kinds are called in the visitor's language.
 //! * [`style_sheet`]: the charts' colours as CSS for the page, from the table in `colours`.
 
 #![warn(missing_docs)]
@@ -9,4 +10,5 @@
 pub mod chart;
 mod colours;
 pub mod figure;
+pub mod names;
 pub mod style_sheet;

@@ -44,41 +44,29 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
+impl<'a> From<Cow<'a, str>> for Value<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<usize> for Value<'_> {
-    fn from(number: usize) -> Self {
-        Self::Number(number as f64)
-    }
+macro_rules! numbers {
+    ($($number:ty),+) => {
+        $(impl From<$number> for Value<'_> {
+            fn from(number: $number) -> Self {
+                Self::Number(number as f64)
+            }
+        })+
+    };
 }
 
-impl From<u64> for Value<'_> {
-    fn from(number: u64) -> Self {
-        Self::Number(number as f64)
-    }
-}
-
-impl From<u32> for Value<'_> {
-    fn from(number: u32) -> Self {
-        Self::Number(number.into())
-    }
-}
-
-impl From<i32> for Value<'_> {
-    fn from(number: i32) -> Self {
-        Self::Number(number.into())
-    }
-}
-
-impl From<f64> for Value<'_> {
-    fn from(number: f64) -> Self {
-        Self::Number(number)
-    }
-}
+numbers!(u8, u16, u32, u64, usize, i32, f64);
 
 /// The arguments of a message.
 type Arguments<'a> = [(&'static str, Value<'a>)];
@@ -119,7 +107,9 @@ impl Bundle {
         for element in &pattern.elements {
             match element {
                 PatternElement::TextElement { value } => to.push_str(value),
-                PatternElement::Placeable { expression: Expression::Inline(inline) } => write_inline(inline, arguments, to)?,
+                PatternElement::Placeable { expression: Expression::Inline(inline) } => {
+                    write_inline(inline, arguments, to)?
+                }
                 PatternElement::Placeable { expression: Expression::Select { selector, variants } } => {
                     let by = of_argument(selector, arguments)?;
                     let chosen = variants.iter().find(|variant| self.is_for(variant, by));
@@ -187,17 +177,29 @@ mod tests {
             kind = { $kind ->\n    [mlp] an MLP\n   *[attention] an attention\n }{\"\\u00A0\"}off\nwrong = { NUMBER($n) }\n";
         let bundle = Bundle::read(text, one_or_other).unwrap();
         let one = |n: usize| bundle.formatted("one", &[("n", n.into()), ("what", "a".into())]);
-        assert_eq!((one(1).unwrap(), one(1200).unwrap()), ("one token, after a.".into(), "1200 tokens, after a.".into()));
+        assert_eq!(
+            (one(1).unwrap(), one(1200).unwrap()),
+            ("one token, after a.".into(), "1200 tokens, after a.".into())
+        );
         let kind = |kind: &str| bundle.formatted("kind", &[("kind", kind.into())]).unwrap();
         assert_eq!((kind("mlp"), kind("other")), ("an MLP\u{a0}off".into(), "an attention\u{a0}off".into()));
         // What is not there, lacks an argument, or is not understood.
-        assert_eq!((bundle.formatted("two", &[]), bundle.formatted("one", &[]), bundle.formatted("wrong", &[("n", 1usize.into())])), (None, None, None));
+        assert_eq!(
+            (
+                bundle.formatted("two", &[]),
+                bundle.formatted("one", &[]),
+                bundle.formatted("wrong", &[("n", 1usize.into())])
+            ),
+            (None, None, None)
+        );
     }
 
     #[test]
     fn damaged_and_double_messages_are_refused() {
         assert!(matches!(Bundle::read("= broken", one_or_other), Err(TranslationError::Syntax(_))));
-        assert!(matches!(Bundle::read("a = 1\na = 2\n", one_or_other), Err(TranslationError::Twice(name)) if name == "a"));
+        assert!(
+            matches!(Bundle::read("a = 1\na = 2\n", one_or_other), Err(TranslationError::Twice(name)) if name == "a")
+        );
     }
 
     #[test]

@@ -17,8 +17,8 @@ mod bundle;
 
 use std::sync::OnceLock;
 
-pub use bundle::{TranslationError, Value};
 use bundle::Bundle;
+pub use bundle::{TranslationError, Value};
 
 /// The messages by their names, with `_` for `-`: each a struct whose fields are the message's arguments. Used through [`tr!`].
 #[allow(missing_docs, non_camel_case_types, clippy::use_self, reason = "written by build.rs")]
@@ -52,7 +52,8 @@ pub struct Language {
 }
 
 /// English, the first of [`LANGUAGES`].
-pub const ENGLISH: Language = Language { tag: "en", name: "English", right_to_left: false, plural: bundle::one_or_other, complete: true };
+pub const ENGLISH: Language =
+    Language { tag: "en", name: "English", right_to_left: false, plural: bundle::one_or_other, complete: true };
 
 /// The languages that the page speaks.
 pub const LANGUAGES: [Language; 3] = [
@@ -115,7 +116,8 @@ fn english() -> &'static Bundle {
     static ENGLISH_MESSAGES: OnceLock<Bundle> = OnceLock::new();
     ENGLISH_MESSAGES.get_or_init(|| {
         let text = include_str!(concat!(env!("OUT_DIR"), "/en.ftl"));
-        Bundle::read(text, ENGLISH.plural).unwrap_or_else(|why| panic!("logic error: build.rs has read this text: {why}"))
+        Bundle::read(text, ENGLISH.plural)
+            .unwrap_or_else(|why| panic!("logic error: build.rs has read this text: {why}"))
     })
 }
 

@@ -8,6 +8,7 @@ use super::super::state::AppState;
 use crate::given_files::TaskSet;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::choice::{Scoring, options, scores, summary, vocabulary};
+use prunescope_localization::tr;
 use prunescope_protocol::results::Proportion;
 use prunescope_protocol::results::tasks::best;
 use prunescope_protocol::tasks::Question;
@@ -38,17 +39,18 @@ pub(super) fn Choice() -> impl IntoView {
         let answer = |scores: &[f32]| {
             let (at, margin) = best(scores);
             let mark = if at == question.answer { "right" } else { "wrong" };
-            format!("{} ({mark}, margin {margin:.2})", question.choices.get(at).cloned().unwrap_or_default())
+            let choice = question.choices.get(at).cloned().unwrap_or_default();
+            tr!(choice_answer, choice = choice, mark = mark, margin = format!("{margin:.2}"))
         };
-        let row = |name: &'static str, scoring: Scoring| {
+        let row = |name: String, scoring: Scoring| {
             let repaired = result.repaired.as_ref().map(|repaired| view! { <td>{answer(scoring.of(repaired))}</td> });
             view! { <tr><th scope="row">{name}</th><td>{answer(scoring.of(&result.dense))}</td><td>{answer(scoring.of(&result.pruned))}</td>{repaired}</tr> }
         };
-        let repaired = result.repaired.as_ref().map(|_| view! { <th scope="col">"repaired answers"</th> });
+        let repaired = result.repaired.as_ref().map(|_| view! { <th scope="col">{tr!(choice_repaired_answers)}</th> });
         Some(view! {
             <table id="choice-answers">
-                <thead><tr><th scope="col">"scored by"</th><th scope="col">"dense answers"</th><th scope="col">"pruned answers"</th>{repaired}</tr></thead>
-                <tbody>{row("cloze", Scoring::Cloze)}{row("letter", Scoring::Letter)}</tbody>
+                <thead><tr><th scope="col">{tr!(choice_scored)}</th><th scope="col">{tr!(choice_dense_answers)}</th><th scope="col">{tr!(choice_pruned_answers)}</th>{repaired}</tr></thead>
+                <tbody>{row(tr!(choice_cloze), Scoring::Cloze)}{row(tr!(choice_letter), Scoring::Letter)}</tbody>
             </table>
         })
     };
@@ -57,40 +59,38 @@ pub(super) fn Choice() -> impl IntoView {
         chosen.update(|at| *at = (*at + by) % all);
     };
     view! {
-        <p class="lead">
-            "Does the pruned model still choose the right answer? It takes one step, and nothing is fed back: of all tokens only the options count."
-        </p>
-        <h2>"All questions"</h2>
+        <p class="lead">{tr!(choice_lead)}</p>
+        <h2>{tr!(choice_all)}</h2>
         <div class="options">
             <label>
-                "Scored by "
+                {tr!(choice_scoring)}" "
                 <select id="choice-scoring" on:change=move |event| scoring.set(if event_target_value(&event) == "letter" { Scoring::Letter } else { Scoring::Cloze })>
-                    <option value="cloze">"cloze: the likeliest option text"</option>
-                    <option value="letter">"letter: the likeliest letter"</option>
+                    <option value="cloze">{tr!(choice_by_cloze)}</option>
+                    <option value="letter">{tr!(choice_by_letter)}</option>
                 </select>
             </label>
             <label class="own-file">
-                "Your own questions (JSON lines with question, choices, answer) "
+                {tr!(choice_own)}" "
                 <input id="choice-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
             </label>
-            <button class="chip" on:click=move |_| state.use_questions(vec![])>"built-in questions"</button>
+            <button class="chip" on:click=move |_| state.use_questions(vec![])>{tr!(choice_built_in)}</button>
         </div>
         <p class="sentence" id="choice-summary">{move || table.with(|table| measurements.questions.with(|questions| summary(table, questions)))}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label="Score by topic">
+        <div class="scroll" tabindex="0" role="region" aria-label=tr!(choice_scores)>
             <table id="choice-scores">
-                <thead><tr><th scope="col">"topic"</th><th scope="col">"dense right"</th><th scope="col">"pruned right"</th>
-                    <Show when=repairs><th scope="col">"repaired right"</th></Show>
-                    <th scope="col">"same choice"</th></tr></thead>
+                <thead><tr><th scope="col">{tr!(choice_topic)}</th><th scope="col">{tr!(choice_dense_right)}</th><th scope="col">{tr!(choice_pruned_right)}</th>
+                    <Show when=repairs><th scope="col">{tr!(choice_repaired_right)}</th></Show>
+                    <th scope="col">{tr!(choice_same)}</th></tr></thead>
                 <tbody>{move || table.get().into_iter().map(|row| view! {
                     <tr><th scope="row">{if row.topic.is_empty() { "–".to_string() } else { row.topic }}</th><td>{part(row.dense)}</td><td>{part(row.pruned)}</td>
                         {(row.repaired.of > 0).then(|| view! { <td>{part(row.repaired)}</td> })}<td>{part(row.agreement)}</td></tr>
                 }).collect_view()}</tbody>
             </table>
         </div>
-        <h2>"One question"</h2>
+        <h2>{tr!(choice_one)}</h2>
         <div class="options">
             <label>
-                "Question "
+                {tr!(choice_question)}" "
                 <select id="choice-question" on:change=move |event| chosen.set(event_target_value(&event).parse().unwrap_or(0))>
                     {move || measurements.questions.get().into_iter().enumerate().map(|(at, one)| view! {
                         <option value=at.to_string() prop:selected=move || chosen.get() == at>{format!("{}. {}", at + 1, one.question.chars().take(80).collect::<String>())}</option>
@@ -98,23 +98,23 @@ pub(super) fn Choice() -> impl IntoView {
                 </select>
             </label>
             <span class="thin">
-                <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>"previous"</button>
-                <button class="chip" on:click=move |_| step(1)>"next"</button>
+                <button class="chip" on:click=move |_| step(measurements.questions.with_untracked(Vec::len).saturating_sub(1))>{tr!(choice_previous)}</button>
+                <button class="chip" on:click=move |_| step(1)>{tr!(choice_next)}</button>
             </span>
         </div>
         <p id="choice-text">{move || question().map(|question| {
             let list = question.choices.iter().enumerate().map(|(at, text)| format!("{}) {text}", Question::letter(at)));
             format!("{} {}", question.question, list.collect::<Vec<_>>().join("  "))
         })}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label="What both models answer">{answers}</div>
+        <div class="scroll" tabindex="0" role="region" aria-label=tr!(choice_answers)>{answers}</div>
         <div class="charts two">
-            <ChartView id="chart-vocabulary" title="Whole vocabulary, where the letter comes" figure=whole height=330.0/>
-            <ChartView id="chart-options" title="The options alone" figure=letters height=330.0/>
+            <ChartView id="chart-vocabulary" title=tr!(choice_vocabulary) figure=whole height=330.0/>
+            <ChartView id="chart-options" title=tr!(choice_options) figure=letters height=330.0/>
         </div>
     }
 }
 
 /// A proportion as "right of total", or a dash where there were no questions.
 pub(super) fn part(proportion: Proportion) -> String {
-    if proportion.of == 0 { "–".into() } else { format!("{} of {}", proportion.right, proportion.of) }
+    if proportion.of == 0 { "–".into() } else { tr!(choice_part, right = proportion.right, of = proportion.of) }
 }

@@ -4,11 +4,12 @@ use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
 use super::super::address::HistoryEntry;
-use super::super::chart_view::{COMPUTING, ChartView};
+use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::{Ink, short_number};
 use prunescope_figures::figure::compare::{MORE, PANELS, Panel, panel_of};
+use prunescope_localization::tr;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Footprint, PruningPlan};
 use prunescope_protocol::settings::{MAX_VARIANTS, Variant};
 
@@ -47,24 +48,24 @@ pub(super) fn Compare() -> impl IntoView {
         preset(wanted.into_iter().filter_map(|(kind, count)| drop_least(kind, count)).collect());
     };
     let none = move || variants.with(Vec::is_empty);
-    let waiting = Signal::derive(move || if none() { "Add a plan to compare." } else { COMPUTING }.to_string());
+    let waiting = Signal::derive(move || none().then(|| tr!(compare_waiting)));
     let more = RwSignal::new(false);
     let panels = move |some: &'static [Panel]| {
         let view = |panel: &'static Panel| {
             let figure = Signal::derive(move || {
                 state.results.variants().with(|known| panel_of(panel, known.iter().map(|(at, variant)| (*at, variant))))
             });
-            view! { <ChartView id=panel.id title=panel.title figure waiting height=200.0/> }
+            view! { <ChartView id=panel.id title=panel.title() figure waiting height=200.0/> }
         };
         some.iter().map(view).collect_view()
     };
     let unmeasured = move || state.results.importance().with(Option::is_none);
     view! {
-        <p class="lead">"Up to four plans answer the same question; all lines are against the dense model. The plans are in the link."</p>
+        <p class="lead">{tr!(compare_lead)}</p>
         <div class="options">
-            <button id="compare-add" disabled=full on:click=add>"Add the current plan"</button>
-            <button id="compare-methods" disabled=unmeasured on:click=methods>"Drop-8A, 4-bit, 50 %, 4:8"</button>
-            <button id="compare-drops" disabled=unmeasured on:click=drops>"Drop-4A, 8A, 4M, 8M"</button>
+            <button id="compare-add" disabled=full on:click=add>{tr!(compare_add)}</button>
+            <button id="compare-methods" disabled=unmeasured on:click=methods>{tr!(compare_methods)}</button>
+            <button id="compare-drops" disabled=unmeasured on:click=drops>{tr!(compare_drops)}</button>
         </div>
         <div class="variants" id="variants">
             {move || variants.get().into_iter().enumerate().map(|(at, variant)| view! { <Chip at variant/> }).collect_view()}
@@ -72,10 +73,10 @@ pub(super) fn Compare() -> impl IntoView {
         <div class="charts three">{panels(&PANELS)}</div>
         <label class="check">
             <input type="checkbox" id="compare-more" prop:checked=move || more.get() on:change=move |event| more.set(event_target_checked(&event))/>
-            "more: on the dense text, the theorems' estimates, how far the vectors turn"
+            {tr!(compare_more)}
         </label>
         <Show when=move || more.get()><div class="charts three">{panels(&MORE)}</div></Show>
-        <h2>"The same question, answered by each"</h2>
+        <h2>{tr!(compare_texts)}</h2>
         <Answers/>
     }
 }
@@ -104,10 +105,10 @@ fn Chip(at: usize, variant: Variant) -> impl IntoView {
     };
     view! {
         <span class=format!("variant {}", Ink::Variant(at).class())>
-            <input class="key" type="text" aria-label="Name of the variant" prop:value=variant.name on:change=rename/>
+            <input class="key" type="text" aria-label=tr!(compare_name) prop:value=variant.name on:change=rename/>
             <code title=shown.clone()>{shown.clone()}</code>
-            <button class="chip" on:click=edit>"edit"</button>
-            <button class="chip" aria-label="Remove this variant" on:click=remove>"×"</button>
+            <button class="chip" on:click=edit>{tr!(compare_edit)}</button>
+            <button class="chip" aria-label=tr!(compare_remove) on:click=remove>"×"</button>
         </span>
     }
 }
@@ -121,7 +122,7 @@ fn Answers() -> impl IntoView {
         let config = state.model.get().map(|model| model.config);
         let compare = state.settings.with(|settings| settings.measure.compare.clone());
         let dense = known.values().next().map(|variant| {
-            view! { <tr><th scope="row">"Dense"</th><td class="answer">{variant.generation.dense.text.clone()}</td><td>"1"</td><td>"0"</td><td>"0 %"</td></tr> }
+            view! { <tr><th scope="row">{tr!(compare_dense)}</th><td class="answer">{variant.generation.dense.text.clone()}</td><td>"1"</td><td>"0"</td><td>"0 %"</td></tr> }
         });
         let of_variant = known.into_iter().filter_map(|(at, variant)| {
             let footprint = Footprint::of(&compare.get(at)?.plan, config.as_ref()?);
@@ -140,9 +141,9 @@ fn Answers() -> impl IntoView {
         view! { {dense}{of_variant.collect_view()} }
     };
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="What each plan writes">
+        <div class="scroll" tabindex="0" role="region" aria-label=tr!(compare_answers)>
             <table class="answers" id="answers">
-                <thead><tr><th scope="col">"plan"</th><th scope="col" class="answer">"writes"</th><th scope="col">"cos p, first token"</th><th scope="col">"KL, first token"</th><th scope="col">"memory saved"</th></tr></thead>
+                <thead><tr><th scope="col">{tr!(compare_plan)}</th><th scope="col" class="answer">{tr!(compare_writes)}</th><th scope="col">{tr!(compare_cosine)}</th><th scope="col">{tr!(compare_kl)}</th><th scope="col">{tr!(compare_saved)}</th></tr></thead>
                 <tbody>{rows}</tbody>
             </table>
         </div>

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::fidelity::{COLUMNS, rows, summary};
+use prunescope_figures::figure::fidelity::{columns, rows, summary};
+use prunescope_localization::tr;
 use prunescope_protocol::messages::Measurement;
 
 /// The button, the table and what it is of.
@@ -20,9 +21,9 @@ pub(super) fn Fidelity() -> impl IntoView {
             });
             Some(view! {
                 <p class="sentence" id="fidelity-summary">{summary(report)}</p>
-                <div class="scroll" tabindex="0" role="region" aria-label="Distance from the dense model">
+                <div class="scroll" tabindex="0" role="region" aria-label=tr!(fidelity_table)>
                     <table id="fidelity-table">
-                        <thead><tr>{COLUMNS.map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
+                        <thead><tr>{columns().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
                         <tbody>{body.collect_view()}</tbody>
                     </table>
                 </div>
@@ -32,9 +33,9 @@ pub(super) fn Fidelity() -> impl IntoView {
     view! {
         <div class="options">
             <button id="fidelity" disabled=running on:click=move |_| state.start_measurement(Measurement::Fidelity)>
-                "Compare on a text"
+                {tr!(fidelity_start)}
             </button>
-            <span class="hint">"How far the pruned and, if there is one, the repaired model are from the dense one at every word of a text, whatever the prompt."</span>
+            <span class="hint">{tr!(fidelity_hint)}</span>
         </div>
         {table}
     }

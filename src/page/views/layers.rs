@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::super::chart_view::{COMPUTING, ChartView};
+use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::figure::layers::cosines;
+use prunescope_figures::figure::layers::{Change, cosines};
+use prunescope_localization::tr;
 use prunescope_protocol::model::SublayerKind;
 
 /// Two charts: attention and MLP.
@@ -19,34 +20,29 @@ pub(super) fn Layers() -> impl IntoView {
     let shown = move || if edited() { state.results.edited_layers() } else { state.results.layers() };
     let figure = move |kind: SublayerKind| {
         Signal::derive(move || {
-            let action = if edited() { "Pruning the weights of" } else { "Dropping" };
-            shown().with(|steps| cosines(steps, kind, with_norm.get(), action))
+            let change = if edited() { Change::Weights } else { Change::Drop };
+            shown().with(|steps| cosines(steps, kind, with_norm.get(), change))
         })
     };
-    let untouched = Signal::derive(move || {
-        if edited() { "The plan edits no such matrices, or they are being computed." } else { COMPUTING }.to_string()
-    });
+    let untouched = Signal::derive(move || edited().then(|| tr!(layers_waiting)));
     let measured = move || shown().with(|layers| layers.len());
     view! {
-        <p class="lead">
-            "If this one sublayer alone were pruned, how similar would the dense model stay right there? Logits hardly notice; probabilities do. "
-            {move || format!("Lines: mean over {} generated token(s); bands: lowest to highest.", measured())}
-        </p>
+        <p class="lead">{tr!(layers_lead)}" "{move || tr!(layers_lines, count = measured())}</p>
         <div class="options">
             <Show when=move || can_edit.get()>
                 <label class="check">
                     <input type="checkbox" id="layers-drop" prop:checked=move || drops.get() on:change=move |event| drops.set(event_target_checked(&event))/>
-                    "drop the sublayer in place of pruning its weights as the plan does"
+                    {tr!(layers_drop)}
                 </label>
             </Show>
             <label class="check">
                 <input type="checkbox" id="with-norm" prop:checked=move || with_norm.get() on:change=move |event| with_norm.set(event_target_checked(&event))/>
-                "with the final norm before the LM head (“logit lens”); the paper's script leaves it out"
+                {tr!(layers_with_norm)}
             </label>
         </div>
         <div class="charts two">
-            <ChartView id="chart-attention" title="One attention sublayer" figure=figure(SublayerKind::Attention) waiting=untouched/>
-            <ChartView id="chart-mlp" title="One MLP sublayer" figure=figure(SublayerKind::Mlp) waiting=untouched/>
+            <ChartView id="chart-attention" title=tr!(layers_attention) figure=figure(SublayerKind::Attention) waiting=untouched/>
+            <ChartView id="chart-mlp" title=tr!(layers_mlp) figure=figure(SublayerKind::Mlp) waiting=untouched/>
         </div>
     }
 }

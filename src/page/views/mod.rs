@@ -21,39 +21,58 @@ use super::experiments::Experiments;
 use super::site_text;
 use super::state::AppState;
 use super::status::{Progress, duration};
+use prunescope_localization::tr;
 use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
 
-/// The views with their names.
-const VIEWS: [(View, &str); 10] = [
-    (View::Layers, "Layer by layer"),
-    (View::Steps, "Token by token"),
-    (View::Theorems, "Theorems"),
-    (View::Tokens, "Top tokens"),
-    (View::Choice, "Multiple choice"),
-    (View::Retrieval, "Retrieval"),
-    (View::Compare, "Compare"),
-    (View::Sweep, "Sweep and advice"),
-    (View::Search, "Search"),
-    (View::Weights, "Weights"),
+/// The views in the order of their tabs.
+const VIEWS: [View; 10] = [
+    View::Layers,
+    View::Steps,
+    View::Theorems,
+    View::Tokens,
+    View::Choice,
+    View::Retrieval,
+    View::Compare,
+    View::Sweep,
+    View::Search,
+    View::Weights,
 ];
+
+/// The name of a view.
+fn name_of(view: View) -> String {
+    match view {
+        View::Layers => tr!(views_layers),
+        View::Steps => tr!(views_steps),
+        View::Theorems => tr!(views_theorems),
+        View::Tokens => tr!(views_tokens),
+        View::Choice => tr!(views_choice),
+        View::Retrieval => tr!(views_retrieval),
+        View::Compare => tr!(views_compare),
+        View::Sweep => tr!(views_sweep),
+        View::Search => tr!(views_search),
+        View::Weights => tr!(views_weights),
+    }
+}
 
 /// How far a measurement of many points is, in words; `None` before it is started.
 ///
-/// * `things`: what its points are called.
+/// * `things`: what its points are, `plans` or `points`.
 /// * `left`: estimated seconds that it still needs, while it runs.
 fn progress_of((done, total): (usize, usize), things: &str, left: Option<f64>) -> Option<String> {
-    let left = left.filter(|_| done < total).map_or(String::new(), |left| format!(", about {} left", duration(left)));
-    (total > 0).then(|| format!("{done} of {total} {things}{left}"))
+    (total > 0).then(|| match left.filter(|_| done < total) {
+        Some(left) => tr!(views_progress_left, things = things, done = done, total = total, left = duration(left)),
+        None => tr!(views_progress, things = things, done = done, total = total),
+    })
 }
 
 /// The label of the button that starts it.
 ///
 /// * `first`: the label before it is started.
-fn start_label((done, total): (usize, usize), first: &'static str) -> &'static str {
+fn start_label((done, total): (usize, usize), first: String) -> String {
     match done {
         0 => first,
-        _ if done < total => "Go on",
-        _ => "Show again",
+        _ if done < total => tr!(views_go_on),
+        _ => tr!(views_show_again),
     }
 }
 
@@ -64,29 +83,29 @@ pub(super) fn Views() -> impl IntoView {
     let open = Memo::new(move |_| state.settings.with(|settings| settings.view));
     let choose = move |view: View| state.change(HistoryEntry::New, |settings| settings.view = view);
     let key = move |event: KeyboardEvent| {
-        let at = VIEWS.iter().position(|(view, _)| *view == open.get_untracked()).unwrap_or(0);
+        let at = VIEWS.iter().position(|view| *view == open.get_untracked()).unwrap_or(0);
         let next = match event.key().as_str() {
             "ArrowRight" => (at + 1) % VIEWS.len(),
             "ArrowLeft" => (at + VIEWS.len() - 1) % VIEWS.len(),
             _ => return,
         };
         event.prevent_default();
-        choose(VIEWS[next].0);
-        let tab = document().get_element_by_id(&format!("tab-{}", VIEWS[next].0));
+        choose(VIEWS[next]);
+        let tab = document().get_element_by_id(&format!("tab-{}", VIEWS[next]));
         if let Some(tab) = tab {
             let _ = tab.unchecked_into::<web_sys::HtmlElement>().focus();
         }
     };
     let tabs = move || {
-        let tab = move |(view, name): (View, &'static str)| {
+        let tab = move |view: View| {
             view! {
                 <button role="tab" id=format!("tab-{view}") aria-controls="view"
                     aria-selected=move || (open.get() == view).to_string() tabindex=move || if open.get() == view { "0" } else { "-1" }
-                    on:click=move |_| choose(view)>{name}</button>
+                    on:click=move |_| choose(view)>{name_of(view)}</button>
             }
         };
         view! {
-            <div class="tabs" role="tablist" aria-label="Charts" on:keydown=key>{VIEWS.map(tab).collect_view()}</div>
+            <div class="tabs" role="tablist" aria-label=tr!(views_charts) on:keydown=key>{VIEWS.map(tab).collect_view()}</div>
             <div class="row between">
                 <Temperature/>
                 <Progress of_run=false id="measure-progress"/>
@@ -103,10 +122,10 @@ pub(super) fn Views() -> impl IntoView {
         view! {
             <div class="row">
                 <label class="view-menu">
-                    "View "
+                    {tr!(views_menu)}" "
                     <select id="view-menu" on:change=pick>
-                        {VIEWS.map(|(view, name)| view! {
-                            <option value=view.to_string() prop:selected=move || open.get() == view>{name}</option>
+                        {VIEWS.map(|view| view! {
+                            <option value=view.to_string() prop:selected=move || open.get() == view>{name_of(view)}</option>
                         }).collect_view()}
                     </select>
                 </label>
@@ -114,13 +133,13 @@ pub(super) fn Views() -> impl IntoView {
             </div>
         }
     };
-    let name = move || VIEWS.into_iter().find(|(view, _)| *view == open.get()).map(|(_, name)| name);
+    let name = move || state.embedded.then(|| name_of(open.get()));
     let role = if state.embedded { "region" } else { "tabpanel" };
     let tab = move || (!state.embedded).then(|| format!("tab-{}", open.get()));
     view! {
-        <section class="panel explore" aria-label="Charts" class:stale=move || state.is_stale()>
+        <section class="panel explore" aria-label=tr!(views_charts) class:stale=move || state.is_stale()>
             {if state.embedded { menu().into_any() } else { tabs().into_any() }}
-            <div id="view" role=role aria-labelledby=tab aria-label=move || name().filter(|_| state.embedded)>
+            <div id="view" role=role aria-labelledby=tab aria-label=name>
                 {move || match open.get() {
                     View::Layers => view! { <layers::Layers/> }.into_any(),
                     View::Steps => view! { <steps::Steps/> }.into_any(),
@@ -154,12 +173,12 @@ fn Temperature() -> impl IntoView {
     let is_set = move || state.settings.with(|settings| settings.run.analysis > 0.0);
     view! {
         <span class="slider">
-            <label for="analysis">"Temperature of the analysis"</label>
+            <label for="analysis">{tr!(views_temperature)}</label>
             <input id="analysis" type="range" min=ANALYSIS_RANGE.0.to_string() max="3" step="0.1" prop:value=move || value().to_string()
                 on:input=slide on:change=move |_| dragging.set_value(false)/>
             <output for="analysis">{move || format!("{:.1}", value())}</output>
             <Show when=is_set>
-                <button class="chip" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.run.analysis = 0.0)>"as decoding"</button>
+                <button class="chip" on:click=move |_| state.change(HistoryEntry::New, |settings| settings.run.analysis = 0.0)>{tr!(views_as_decoding)}</button>
             </Show>
         </span>
     }

@@ -8,6 +8,7 @@ use super::super::state::AppState;
 use crate::given_files::TaskSet;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::retrieval::ranks;
+use prunescope_localization::tr;
 use prunescope_protocol::results::tasks::Pooling;
 use prunescope_protocol::tasks::RetrievalSet;
 
@@ -26,25 +27,21 @@ pub(super) fn Retrieval() -> impl IntoView {
     };
     let pick = move |event| given_files::pick(state, &event, Some(TaskSet::Passages));
     let size = move || {
-        measurements.retrieval_set.with(|set| {
-            format!("{} passages and {} queries, each answered by one passage.", set.passages.len(), set.queries.len())
-        })
+        let (passages, queries) = measurements.retrieval_set.with(|set| (set.passages.len(), set.queries.len()));
+        tr!(retrieval_size, passages = passages, queries = queries)
     };
     view! {
-        <p class="lead">
-            "Passages and queries become vectors from the final hidden states, less the mean of all passages, and are ranked by cosine. Nothing goes through softmax and nothing is fed back. "
-            {size}
-        </p>
+        <p class="lead">{tr!(retrieval_lead)}" "{size}</p>
         <div class="options">
             <label class="own-file">
-                "Your own set (JSON lines: id and passage, or query and answer) "
+                {tr!(retrieval_own)}" "
                 <input id="retrieval-file" type="file" accept=".jsonl,.json,.txt" on:change=pick/>
             </label>
-            <button class="chip" on:click=move |_| state.use_retrieval_set(RetrievalSet::default())>"built-in set"</button>
+            <button class="chip" on:click=move |_| state.use_retrieval_set(RetrievalSet::default())>{tr!(retrieval_built_in)}</button>
         </div>
         <div class="charts two">
-            <ChartView id="chart-mean" title="Rank of the right passage, mean of the tokens" figure=figure(Pooling::Mean) height=330.0/>
-            <ChartView id="chart-last" title="Rank of the right passage, last token" figure=figure(Pooling::Last) height=330.0/>
+            <ChartView id="chart-mean" title=tr!(retrieval_mean) figure=figure(Pooling::Mean) height=330.0/>
+            <ChartView id="chart-last" title=tr!(retrieval_last) figure=figure(Pooling::Last) height=330.0/>
         </div>
     }
 }

@@ -11,6 +11,8 @@ use super::{progress_of, start_label};
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::short_number;
 use prunescope_figures::figure::search::{distances, plans};
+use prunescope_figures::names;
+use prunescope_localization::tr;
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::{MatrixGroup, PruningPlan, Repair};
 use prunescope_protocol::results::SearchPoint;
@@ -40,32 +42,30 @@ pub(super) fn Search() -> impl IntoView {
         let left = measurements.time_left.get().filter(|_| running());
         progress_of(state.results.search_progress().get(), "plans", left)
     };
-    let begin = move || start_label(state.results.search_progress().get(), "Start the search");
-    let waiting = Signal::stored("Press Start the search.".to_string());
-    let among_name = |group: MatrixGroup, name: &'static str| {
+    let begin = move || start_label(state.results.search_progress().get(), tr!(search_start));
+    let waiting = Signal::stored(Some(tr!(search_waiting)));
+    let among_name = |group: MatrixGroup, name: String| {
         view! { <option value=group.to_string() prop:selected=move || among() == group>{name}</option> }
     };
     view! {
-        <p class="lead">
-            "Which sublayers can go? Ranked once by importance, ranked in one list, ranked again after each drop, one contiguous stretch of blocks, or greedily by what each drop does to the probabilities on the calibration text; the last of these also with a repair in mind. Every plan is then compared with the dense model on a text that neither search nor repair has seen. This takes minutes; plans appear one by one, and a stopped search goes on where it was."
-        </p>
+        <p class="lead">{tr!(search_lead)}</p>
         <div class="options">
             <label>
-                "Drop "
+                {tr!(search_drop)}" "
                 <select id="search-among" on:change=choose>
-                    {among_name(MatrixGroup::All, "attention and MLP")}
-                    {among_name(MatrixGroup::Attention, "attention")}
-                    {among_name(MatrixGroup::Mlp, "MLP")}
+                    {among_name(MatrixGroup::All, tr!(search_among_both))}
+                    {among_name(MatrixGroup::Attention, tr!(search_among_attention))}
+                    {among_name(MatrixGroup::Mlp, tr!(search_among_mlp))}
                 </select>
             </label>
             <label>
-                "sublayers at most "
+                {tr!(search_budget)}" "
                 <input id="budget" class="layer-number" type="number" min="1" max=MAX_BUDGET.to_string() prop:value=move || state.settings.with(|settings| settings.measure.budget.to_string()) on:change=set_budget/>
             </label>
             <button id="search-start" class="primary" disabled=running on:click=move |_| state.start_measurement(Measurement::Search)>{begin}</button>
             <span id="search-progress" role="status">{progress}</span>
         </div>
-        <ChartView id="chart-search" title="Distance from the dense model" figure waiting height=330.0/>
+        <ChartView id="chart-search" title=tr!(search_distance) figure waiting height=330.0/>
         <Show when=move || state.results.search().with(|found| !found.is_empty())><Plans/></Show>
     }
 }
@@ -81,12 +81,12 @@ fn Plans() -> impl IntoView {
             .with(|found| plans(found).into_iter().cloned().map(|point| view! { <Plan point/> }).collect_view())
     };
     view! {
-        <h2>"The plans, of each number the closest first"</h2>
-        <p class="hint">"Each KL, in nats, is a link that sets its plan. “Judge” measures what the plan is good for, with and without repair, in Sweep and advice."</p>
-        <div class="scroll" tabindex="0" role="region" aria-label="Plans that the search found">
+        <h2>{tr!(search_plans)}</h2>
+        <p class="hint">{tr!(search_hint)}</p>
+        <div class="scroll" tabindex="0" role="region" aria-label=tr!(search_found)>
             <table class="answers" id="plans">
-                <thead><tr><th scope="col">"search"</th><th scope="col">"dropped"</th><th scope="col" class="answer">"plan"</th>
-                    <th scope="col">"KL"</th><th scope="col">"KL, repaired"</th><th scope="col">"scores"</th></tr></thead>
+                <thead><tr><th scope="col">{tr!(search_method)}</th><th scope="col">{tr!(search_dropped)}</th><th scope="col" class="answer">{tr!(search_plan)}</th>
+                    <th scope="col">{tr!(search_kl)}</th><th scope="col">{tr!(search_kl_repaired)}</th><th scope="col">{tr!(search_scores)}</th></tr></thead>
                 <tbody>{rows}</tbody>
             </table>
         </div>
@@ -109,17 +109,17 @@ fn Plan(point: SearchPoint) -> impl IntoView {
     };
     let linked = |plan: PruningPlan, kl: f32| {
         let text = short_number(kl.into());
-        let label = format!("KL {text}: set the plan {plan}");
+        let label = tr!(search_set, kl = text.as_str(), plan = plan.to_string());
         view! { <PlanLink plan text label/> }
     };
     view! {
         <tr>
-            <th scope="row">{point.method.name()}</th>
+            <th scope="row">{names::search(point.method)}</th>
             <td>{point.dropped}</td>
             <td class="answer"><code>{point.plan}</code></td>
             <td>{linked(plan, point.kl)}</td>
             <td>{linked(repaired, point.kl_repaired)}</td>
-            <td><button class="chip" on:click=judge>"judge"</button></td>
+            <td><button class="chip" on:click=judge>{tr!(search_judge)}</button></td>
         </tr>
     }
 }

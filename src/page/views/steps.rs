@@ -9,6 +9,7 @@ use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::steps::Course;
 use prunescope_figures::figure::text_change::TextChange;
 use prunescope_figures::figure::{Figure, Pick, of_variant, overlaid, steps};
+use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::results::VariantResult;
 
 /// Four charts over generation steps.
@@ -41,16 +42,14 @@ pub(super) fn Steps() -> impl IntoView {
         let line = |variant: &VariantResult| steps::losses(&variant.generation.quality.pruned);
         variants.with(|known| overlaid(own, known.iter().map(|(at, variant)| (*at, variant)), line))
     });
+    let (before, behind) = around(&tr!(steps_lead, surprise = PLACE));
     view! {
-        <p class="lead">
-            "Solid: each model reads its own text, so errors feed back. Dashed: both read the dense model's text. The area between the two is what the feedback adds. The repaired model has lines in a colour of its own. Variants of “Compare” lie over it by name (in the first chart their h). The last chart shows the dense model's "
-            <Term term="loss">"surprise"</Term>" at each word."
-        </p>
+        <p class="lead">{before}<Term term="loss">{tr!(steps_surprise)}</Term>{behind}</p>
         <div class="charts two">
-            <ChartView id="chart-hidden-logits" title="Hidden state and logits" figure=figure(|pruned, repaired, _| steps::hidden_and_logits(pruned, repaired), |metrics| metrics.cos_h.into())/>
-            <ChartView id="chart-probabilities" title="Probabilities" figure=figure(|pruned, repaired, _| steps::probabilities(pruned, repaired), |metrics| metrics.cos_p.into())/>
-            <ChartView id="chart-kl" title="KL(dense ‖ pruned)" figure=figure(steps::kl, |metrics| metrics.kl_dense_pruned.into())/>
-            <ChartView id="chart-collapse" title="Collapse of the text" figure=collapse/>
+            <ChartView id="chart-hidden-logits" title=tr!(steps_hidden_logits) figure=figure(|pruned, repaired, _| steps::hidden_and_logits(pruned, repaired), |metrics| metrics.cos_h.into())/>
+            <ChartView id="chart-probabilities" title=tr!(steps_probabilities) figure=figure(|pruned, repaired, _| steps::probabilities(pruned, repaired), |metrics| metrics.cos_p.into())/>
+            <ChartView id="chart-kl" title=tr!(steps_kl) figure=figure(steps::kl, |metrics| metrics.kl_dense_pruned.into())/>
+            <ChartView id="chart-collapse" title=tr!(steps_collapse) figure=collapse/>
         </div>
     }
 }

@@ -14,6 +14,8 @@ use super::{progress_of, start_label};
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::judged::{self, JudgedRow};
 use prunescope_figures::figure::sweep::{Score, panel};
+use prunescope_figures::names;
+use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{Advice, GenerativeResult};
@@ -43,34 +45,32 @@ pub(super) fn Sweep() -> impl IntoView {
         let left = measurements.time_left.get().filter(|_| running());
         progress_of(state.results.sweep_progress().get(), "points", left)
     };
-    let begin = move || start_label(state.results.sweep_progress().get(), "Start the sweep");
-    let waiting = Signal::stored("Press Start the sweep.".to_string());
+    let begin = move || start_label(state.results.sweep_progress().get(), tr!(sweep_start));
+    let waiting = Signal::stored(Some(tr!(sweep_waiting)));
     view! {
-        <p class="lead">
-            "How do task scores fall as more is removed? Each point puts a sample of multiple-choice questions, retrieval queries and prompts with exact answers to the pruned model. This takes minutes; points appear one by one, and a stopped sweep goes on where it was."
-        </p>
+        <p class="lead">{tr!(sweep_lead)}</p>
         <div class="options">
             <label>
-                "Vary "
+                {tr!(sweep_vary)}" "
                 <select id="sweep-axis" on:change=choose prop:value=move || axis.get().to_string()>
-                    <option value="layers">"dropped sublayers and blocks"</option>
-                    <option value="sparsity">"sparsity: magnitude and Wanda"</option>
-                    <option value="bits">"bits: round to nearest, AWQ and GPTQ"</option>
+                    <option value="layers">{tr!(sweep_by_layers)}</option>
+                    <option value="sparsity">{tr!(sweep_by_sparsity)}</option>
+                    <option value="bits">{tr!(sweep_by_bits)}</option>
                 </select>
             </label>
             <label>
-                "items of each set (0: all) "
+                {tr!(sweep_sample)}" "
                 <input id="sample" class="layer-number" type="number" min="0" max="2000" prop:value=move || state.settings.with(|settings| settings.measure.sample.to_string()) on:change=set_sample/>
             </label>
             <button id="sweep-start" class="primary" disabled=running on:click=move |_| state.start_measurement(Measurement::Sweep)>{begin}</button>
             <span id="sweep-progress" role="status">{progress}</span>
         </div>
         <div class="charts three">
-            <ChartView id="sweep-choice" title="Multiple choice (one step)" figure=figure(Score::Choice) waiting/>
-            <ChartView id="sweep-retrieval" title="Retrieval (reads h)" figure=figure(Score::Retrieval) waiting/>
-            <ChartView id="sweep-generation" title="Generation (fed back)" figure=figure(Score::Generation) waiting/>
+            <ChartView id="sweep-choice" title=tr!(sweep_choice) figure=figure(Score::Choice) waiting/>
+            <ChartView id="sweep-retrieval" title=tr!(sweep_retrieval) figure=figure(Score::Retrieval) waiting/>
+            <ChartView id="sweep-generation" title=tr!(sweep_generation) figure=figure(Score::Generation) waiting/>
         </div>
-        <h2>"What is the current plan good for?"</h2>
+        <h2>{tr!(sweep_verdicts)}</h2>
         <Verdicts/>
         <JudgedPlans/>
         <Fidelity/>
@@ -87,9 +87,11 @@ fn Verdicts() -> impl IntoView {
     let advice = move || {
         let advice = state.results.judgement().get().map(|judgement| judgement.advice).unwrap_or_default();
         let item = |advice: Advice| {
+            let (before, behind) =
+                around(&tr!(sweep_verdict, purpose = names::purpose(advice.purpose), verdict = PLACE));
             view! {
                 <li class="panel" data-verdict=advice.verdict.name()>
-                    <b>{advice.purpose.name()}": "<span class="verdict-word">{advice.verdict.name()}</span></b>
+                    <b>{before}<span class="verdict-word">{names::verdict(advice.verdict)}</span>{behind}</b>
                     <p>{advice.because}</p>
                 </li>
             }
@@ -103,14 +105,14 @@ fn Verdicts() -> impl IntoView {
             .results
             .judgement()
             .with(Option::is_some)
-            .then(|| view! { <h3>"What to do next"</h3><ul id="next">{steps}</ul> })
+            .then(|| view! { <h3>{tr!(sweep_next)}</h3><ul id="next">{steps}</ul> })
     };
     view! {
         <div class="options">
             <button id="judge" disabled=running on:click=move |_| state.start_measurement(Measurement::Judge)>
-                {move || format!("Judge “{}”", name())}
+                {move || tr!(sweep_judge, plan = name())}
             </button>
-            <span class="hint">"The dense, the pruned and, if there is one, the repaired model do the same sample of every set; arithmetic and structure are asked here only, not in the sweep."</span>
+            <span class="hint">{tr!(sweep_judge_hint)}</span>
         </div>
         <ul class="advice" id="advice">{advice}</ul>
         {next}
@@ -143,12 +145,12 @@ fn Written() -> impl IntoView {
     view! {
         <Show when=move || !none()>
             <details class="table">
-                <summary>"Prompts with exact answers, and what the models wrote"</summary>
-                <p class="hint">"Prompts of arithmetic and structure follow worked examples, and the models end the line."</p>
-                <div class="scroll" tabindex="0" role="region" aria-label="Exact answers">
+                <summary>{tr!(sweep_written)}</summary>
+                <p class="hint">{tr!(sweep_written_hint)}</p>
+                <div class="scroll" tabindex="0" role="region" aria-label=tr!(sweep_exact)>
                     <table class="answers">
-                        <thead><tr><th scope="col">"prompt"</th><th scope="col" class="answer">"dense"</th><th scope="col" class="answer">"pruned"</th>
-                            <Show when=repairs><th scope="col" class="answer">"repaired"</th></Show></tr></thead>
+                        <thead><tr><th scope="col">{tr!(sweep_prompt)}</th><th scope="col" class="answer">{tr!(sweep_dense)}</th><th scope="col" class="answer">{tr!(sweep_pruned)}</th>
+                            <Show when=repairs><th scope="col" class="answer">{tr!(sweep_repaired)}</th></Show></tr></thead>
                         <tbody>{tasks}</tbody>
                     </table>
                 </div>
@@ -182,9 +184,9 @@ fn JudgedPlans() -> impl IntoView {
     };
     view! {
         <Show when=move || state.results.judged().with(|judged| !judged.is_empty())>
-            <h2>"Plans judged so far"</h2>
-            <p class="hint">"Items right in the dense, the pruned and the repaired model. Memory: matrices that a plan leaves alone count as the file stores them, weights that are kept but not rounded in half precision."</p>
-            <div class="scroll" tabindex="0" role="region" aria-label="Plans judged so far">
+            <h2>{tr!(sweep_judged)}</h2>
+            <p class="hint">{tr!(sweep_judged_hint)}</p>
+            <div class="scroll" tabindex="0" role="region" aria-label=tr!(sweep_judged)>
                 <table id="judged">
                     <thead><tr>{judged::head().into_iter().map(|name| view! { <th scope="col">{name}</th> }).collect_view()}</tr></thead>
                     <tbody>{rows}</tbody>
@@ -192,7 +194,7 @@ fn JudgedPlans() -> impl IntoView {
             </div>
             <p class="sentence" id="judged-bytes">{move || state.results.judged().with(|judged| judged::better_at_equal_bytes(judged))}</p>
             <Show when=move || !state.embedded>
-                <span class="save" role="group" aria-label="Save: plans judged so far"><button data-save="csv" on:click=save>"CSV"</button></span>
+                <span class="save" role="group" aria-label=tr!(sweep_judged_save)><button data-save="csv" on:click=save>"CSV"</button></span>
             </Show>
         </Show>
     }

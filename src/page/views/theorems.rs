@@ -9,6 +9,7 @@ use prunescope_figures::figure::theorems::{
     Estimate, Places, along_dense_text, along_layers, along_steps, damage, estimate, parts,
 };
 use prunescope_figures::figure::{Figure, of_variant, of_variant_on_dense_text, overlaid};
+use prunescope_localization::tr;
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::VariantResult;
 
@@ -65,25 +66,23 @@ pub(super) fn Theorems() -> impl IntoView {
         })
     });
     view! {
-        <p class="lead">
-            "How well do the paper's estimates hold here? Solid: measured. Dashed: the second-order estimate from Δz. They lie on each other while Δz is small; where they part by more than half, the place is shaded."
-        </p>
+        <p class="lead">{tr!(theorems_lead)}</p>
         <label class="options">
-            "Along "
+            {tr!(theorems_along)}" "
             <select id="theorems-along" on:change=choose>
-                <option value="dense">"the dense text, which both models read"</option>
-                <option value="own">"the texts that each model writes"</option>
-                <option value="attention">"the layers: each attention sublayer alone"</option>
-                <option value="mlp">"the layers: each MLP sublayer alone"</option>
+                <option value="dense">{tr!(theorems_along_dense)}</option>
+                <option value="own">{tr!(theorems_along_own)}</option>
+                <option value="attention">{tr!(theorems_along_attention)}</option>
+                <option value="mlp">{tr!(theorems_along_mlp)}</option>
             </select>
         </label>
         <div class="charts two">
-            <ChartView id="chart-theorem3" title="Theorem 3: KL ≈ Var_p(Δz) / 2T²" figure=estimated(Estimate::Divergence)/>
-            <ChartView id="chart-theorem2" title="Theorem 2: 1 − cos p ≈ Var_r(Δz) / 2T²" figure=estimated(Estimate::Probabilities)/>
-            <ChartView id="chart-theorem1-z" title="Theorem 1 for the logits" figure=estimated(Estimate::Logits)/>
-            <ChartView id="chart-theorem1-h" title="Theorem 1 for the hidden states" figure=estimated(Estimate::Hidden)/>
-            <ChartView id="chart-parts" title="Parallel and orthogonal parts" figure=turned/>
-            <ChartView id="chart-damage" title="Which tokens' Δz does the damage at the chosen token" figure=tokens height=330.0/>
+            <ChartView id="chart-theorem3" title=tr!(theorems_divergence) figure=estimated(Estimate::Divergence)/>
+            <ChartView id="chart-theorem2" title=tr!(theorems_probabilities) figure=estimated(Estimate::Probabilities)/>
+            <ChartView id="chart-theorem1-z" title=tr!(theorems_logits) figure=estimated(Estimate::Logits)/>
+            <ChartView id="chart-theorem1-h" title=tr!(theorems_hidden) figure=estimated(Estimate::Hidden)/>
+            <ChartView id="chart-parts" title=tr!(theorems_parts) figure=turned/>
+            <ChartView id="chart-damage" title=tr!(theorems_damage) figure=tokens height=330.0/>
         </div>
     }
 }

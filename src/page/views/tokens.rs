@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use prunescope_figures::figure::tokens::{next, parts};
+use prunescope_localization::tr;
 
 /// Bars of the models' most likely tokens.
 #[component]
@@ -23,7 +24,7 @@ pub(super) fn Tokens() -> impl IntoView {
                 view! { <tr><th scope="row"><code>{token}</code></th>{cells.map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr> }
             };
             view! {
-                <div class="scroll" tabindex="0" role="region" aria-label="What pruning did to the logits">
+                <div class="scroll" tabindex="0" role="region" aria-label=tr!(tokens_parts)>
                     <table id="token-parts">
                         <thead><tr>{columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
                         <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
@@ -34,9 +35,9 @@ pub(super) fn Tokens() -> impl IntoView {
         })
     };
     view! {
-        <p class="lead">{move || format!("The tokens that any of the models finds likeliest at token {}, with the probability that each gives them. The slider above chooses the token.", state.chosen_step.get() + 1)}</p>
-        <ChartView id="chart-tokens" title="Next token in each model" figure height=380.0/>
-        <h2>"What pruning did to their logits"</h2>
+        <p class="lead">{move || tr!(tokens_lead, token = state.chosen_step.get() + 1)}</p>
+        <ChartView id="chart-tokens" title=tr!(tokens_next) figure height=380.0/>
+        <h2>{tr!(tokens_logits)}</h2>
         {changes}
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
-use super::super::chart_view::{COMPUTING, ChartView};
+use super::super::chart_view::ChartView;
 use super::super::state::AppState;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::weights::{mask, summary};
+use prunescope_figures::names;
+use prunescope_localization::tr;
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::results::MatrixReport;
@@ -35,7 +37,7 @@ pub(super) fn Weights() -> impl IntoView {
                     view! {
                         <td>{report.map(|report| view! {
                             <button class="cell" style:--tint=format!("{:.2}", report.sparsity) data-matrix=format!("{layer}-{}", matrix.name())
-                                title=format!("relative change {:.3}; click for its picture", report.change)
+                                title=tr!(weights_change, change = format!("{:.3}", report.change))
                                 aria-pressed=move || (measurements.pictured.get() == (layer, matrix)).to_string()
                                 on:click=move |_| look(layer, matrix)>{format!("{:.1} %", 100.0 * report.sparsity)}</button>
                         })}</td>
@@ -46,21 +48,19 @@ pub(super) fn Weights() -> impl IntoView {
             .collect_view()
     };
     let none = move || state.results.weights().with(|weights| weights.matrices.is_empty());
-    let waiting = Signal::derive(move || {
-        if none() { "Choose a method under “Remove weights” or “Round weights” above." } else { COMPUTING }.to_string()
-    });
+    let waiting = Signal::derive(move || none().then(|| tr!(weights_waiting)));
     view! {
         <p class="lead" id="weights-summary">{move || state.results.weights().with(summary)}</p>
         <div class="charts two">
-            <Show when=move || !none() fallback=|| view! { <p class="hint">"Nothing is edited, so there is no table."</p> }>
-                <div class="scroll tall" tabindex="0" role="region" aria-label="Zeros of each matrix">
+            <Show when=move || !none() fallback=|| view! { <p class="hint">{tr!(weights_none)}</p> }>
+                <div class="scroll tall" tabindex="0" role="region" aria-label=tr!(weights_zeros)>
                     <table id="matrices">
-                        <thead><tr><th scope="col">"layer"</th>{Matrix::ALL.map(|matrix| view! { <th scope="col">{matrix.name()}</th> }).collect_view()}</tr></thead>
+                        <thead><tr><th scope="col">{tr!(weights_layer)}</th>{Matrix::ALL.map(|matrix| view! { <th scope="col">{names::matrix(matrix)}</th> }).collect_view()}</tr></thead>
                         <tbody>{rows}</tbody>
                     </table>
                 </div>
             </Show>
-            <ChartView id="chart-mask" title="Corner of a matrix" figure waiting height=300.0 aspect=0.5/>
+            <ChartView id="chart-mask" title=tr!(weights_corner) figure waiting height=300.0 aspect=0.5/>
         </div>
     }
 }

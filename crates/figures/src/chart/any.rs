@@ -2,6 +2,7 @@
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use prunescope_localization::tr;
 
 use super::{BarChart, ChartError, Frame, HeatMap, Ink, LineChart, SlopeChart, Theme, short_number};
 
@@ -28,9 +29,9 @@ impl Chart {
             Self::Lines(chart) => chart.series.iter().map(|line| (line.name.clone(), line.ink, line.dashed)).collect(),
             Self::Bars(chart) => chart.bars.iter().map(|(name, ink)| (name.clone(), *ink, false)).collect(),
             Self::Slopes(_) => {
-                vec![("as good or better".into(), Ink::Dense, false), ("worse".into(), Ink::Pruned, false)]
+                vec![(tr!(figure_slope_better), Ink::Dense, false), (tr!(figure_slope_worse), Ink::Pruned, false)]
             }
-            Self::Heat(_) => vec![("kept, the larger the stronger".into(), Ink::Hidden, false)],
+            Self::Heat(_) => vec![(tr!(figure_heat_kept), Ink::Hidden, false)],
         }
     }
 
@@ -42,7 +43,8 @@ impl Chart {
                 for line in &chart.series {
                     head.push(line.name.clone());
                     if line.band.is_some() {
-                        head.extend([format!("{} lowest", line.name), format!("{} highest", line.name)]);
+                        let name = line.name.as_str();
+                        head.extend([tr!(figure_lowest, name = name), tr!(figure_highest, name = name)]);
                     }
                 }
                 head
@@ -50,7 +52,7 @@ impl Chart {
             Self::Bars(chart) => {
                 std::iter::once(chart.x_label.clone()).chain(chart.bars.iter().map(|(name, _)| name.clone())).collect()
             }
-            Self::Slopes(chart) => vec!["query".into(), chart.sides[0].clone(), chart.sides[1].clone()],
+            Self::Slopes(chart) => vec![tr!(figure_slope_query), chart.sides[0].clone(), chart.sides[1].clone()],
             Self::Heat(chart) => (0..chart.columns).map(|column| column.to_string()).collect(),
         }
     }

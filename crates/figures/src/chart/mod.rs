@@ -20,6 +20,7 @@ pub use theme::{Ink, Theme};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use prunescope_localization::tr;
 use thiserror::Error;
 
 /// Font size of all texts, in CSS pixels.
@@ -29,7 +30,7 @@ const LETTER: f64 = 7.0;
 
 /// A chart that could not be drawn.
 #[derive(Debug, Error)]
-#[error("the chart could not be drawn: {why}")]
+#[error("{}", not_drawn(.why))]
 pub struct ChartError {
     /// The drawing backend's message.
     pub why: String,
@@ -39,6 +40,10 @@ impl ChartError {
     fn new(error: impl std::fmt::Display) -> Self {
         Self { why: error.to_string() }
     }
+}
+
+fn not_drawn(why: &str) -> String {
+    tr!(figure_not_drawn, why = why)
 }
 
 /// Position of the plot within its drawing, in pixels of the drawing.

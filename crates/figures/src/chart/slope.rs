@@ -3,6 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use prunescope_localization::tr;
 
 use super::{ChartError, FONT, Frame, Ink, Theme};
 
@@ -66,7 +67,7 @@ impl SlopeChart {
                 .map_err(ChartError::new)?;
         }
         for rank in [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000].into_iter().filter(|rank| *rank <= self.worst()) {
-            let label = if is_narrow { rank.to_string() } else { format!("rank {rank}") };
+            let label = if is_narrow { rank.to_string() } else { tr!(figure_slope_rank, rank = rank) };
             let style = font.clone().pos(Pos::new(HPos::Right, VPos::Center));
             area.draw(&Text::new(label.clone(), point(left - px(10.0), y(rank)), style)).map_err(ChartError::new)?;
             let style = font.clone().pos(Pos::new(HPos::Left, VPos::Center));

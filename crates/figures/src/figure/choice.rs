@@ -1,5 +1,6 @@
 //! Multiple choice: the options' categorical distribution against the whole vocabulary (fig. 7), and the score by topic.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::tasks::best;
 use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Proportion};
 use prunescope_protocol::tasks::Question;
@@ -29,14 +30,14 @@ impl Scoring {
 
 /// The most likely tokens at the position of the letter.
 pub fn vocabulary(result: &ChoiceResult) -> Figure {
-    let sentence = format!(
-        "Whole vocabulary: {} of 6 likeliest tokens shared; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
-        tokens::shared(&result.top),
-        result.global.cos_z,
-        result.global.cos_p,
-        result.global.kl_dense_pruned
+    let sentence = tr!(
+        figure_choice_vocabulary,
+        shared = tokens::shared(&result.top),
+        cos_z = format!("{:.3}", result.global.cos_z),
+        cos_p = format!("{:.3}", result.global.cos_p),
+        kl = format!("{:.3}", result.global.kl_dense_pruned)
     );
-    Figure { chart: tokens::bars(&result.top, None, "probability of the next token"), sentence }
+    Figure { chart: tokens::bars(&result.top, None, tr!(figure_axis_next_token)), sentence }
 }
 
 /// The options' letters only, renormalised.
@@ -47,20 +48,23 @@ pub fn options(result: &ChoiceResult, question: &Question) -> Figure {
         values: models().map(|model| model.letters.get(at).copied().unwrap_or(0.0).into()).collect(),
     });
     let (dense, pruned) = (best(&result.dense.letters), best(&result.pruned.letters));
-    let chosen = if dense.0 == pruned.0 {
-        format!("both choose {}", Question::letter(dense.0))
-    } else {
-        format!("dense chooses {}, pruned {}", Question::letter(dense.0), Question::letter(pruned.0))
-    };
     let repaired = result.repaired.as_ref().map(|answer| best(&answer.letters));
-    let repaired = repaired.map_or(String::new(), |(at, margin)| {
-        format!("; repaired chooses {}, with margin {margin:.2}", Question::letter(at))
-    });
-    let sentence = format!(
-        "Letters alone: {chosen}, with margins {:.2} and {:.2}{repaired}; cos z {:.3}, cos p {:.3}, KL(dense ‖ pruned) {:.3} nats.",
-        dense.1, pruned.1, result.categorical.cos_z, result.categorical.cos_p, result.categorical.kl_dense_pruned
+    let letter = |(at, _): (usize, f32)| Question::letter(at).to_string();
+    let margin = |(_, margin): (usize, f32)| format!("{margin:.2}");
+    let sentence = tr!(
+        figure_choice_options,
+        agreement = if dense.0 == pruned.0 { "same" } else { "other" },
+        dense = letter(dense),
+        pruned = letter(pruned),
+        repaired = repaired.map_or("none".into(), letter),
+        dense_margin = margin(dense),
+        pruned_margin = margin(pruned),
+        repaired_margin = repaired.map_or(String::new(), margin),
+        cos_z = format!("{:.3}", result.categorical.cos_z),
+        cos_p = format!("{:.3}", result.categorical.cos_p),
+        kl = format!("{:.3}", result.categorical.kl_dense_pruned)
     );
-    Figure { chart: tokens::by_model(rows.collect(), "probability among the letters"), sentence }
+    Figure { chart: tokens::by_model(rows.collect(), tr!(figure_choice_axis)), sentence }
 }
 
 /// Scores on a group of questions.
@@ -114,7 +118,7 @@ pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], s
         agreement: Proportion::of(marks.iter().map(|marks| marks.agreement)),
     };
     let mut rows: Vec<_> = topics.iter().map(|(topic, flags)| row(topic, flags)).collect();
-    rows.push(row("all", &all));
+    rows.push(row(&tr!(figure_choice_all), &all));
     rows
 }
 
@@ -124,26 +128,26 @@ pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], s
 pub fn summary(scores: &[TopicScore], questions: &[Question]) -> Option<String> {
     let all = scores.last().filter(|all| all.dense.of > 0)?;
     let chance: f64 = questions.iter().map(|question| 1.0 / question.choices.len().max(1) as f64).sum();
-    let asked = match all.dense.of {
-        of if of < questions.len() => format!("So far, {of} of {} questions: ", questions.len()),
-        _ => String::new(),
-    };
     let (low, high) = all.pruned.interval();
-    let repaired = match all.repaired.of {
-        0 => String::new(),
-        of => format!(" Repaired {} of {of}.", all.repaired.right),
+    let right = tr!(
+        figure_choice_right,
+        dense = all.dense.right,
+        dense_of = all.dense.of,
+        pruned = all.pruned.right,
+        pruned_of = all.pruned.of,
+        low = format!("{:.0}", 100.0 * low),
+        high = format!("{:.0}", 100.0 * high),
+        agreement = all.agreement.right
+    );
+    let right = match all.dense.of {
+        of if of < questions.len() => tr!(figure_choice_so_far, of = of, all = questions.len(), right = right),
+        _ => right,
     };
-    Some(format!(
-        "{asked}Dense {} of {}, pruned {} of {} right (95 % interval {:.0} to {:.0} %); the same choice on {}.{repaired} Guessing would give {:.0} %.",
-        all.dense.right,
-        all.dense.of,
-        all.pruned.right,
-        all.pruned.of,
-        100.0 * low,
-        100.0 * high,
-        all.agreement.right,
-        100.0 * chance / questions.len().max(1) as f64,
-    ))
+    let repaired =
+        (all.repaired.of > 0).then(|| tr!(figure_choice_repaired, right = all.repaired.right, of = all.repaired.of));
+    let guessing =
+        tr!(figure_choice_guessing, percent = format!("{:.0}", 100.0 * chance / questions.len().max(1) as f64));
+    Some([right].into_iter().chain(repaired).chain([guessing]).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Fig. 9: metrics over generation steps, one line a variant.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::VariantResult;
 
 use super::{Figure, Pick, line, mean, over_steps, x_range};
@@ -9,43 +10,87 @@ use crate::chart::{Chart, Ink, LineChart, Series, short_number};
 pub struct Panel {
     /// Id of the figure.
     pub id: &'static str,
-    /// Its title.
-    pub title: &'static str,
-    unit: &'static str,
+    title: fn() -> String,
+    unit: fn() -> String,
     at_least: (f64, f64),
     pick: Pick,
     /// Whether both models read the dense text (teacher-forced).
     fixed: bool,
 }
 
+impl Panel {
+    /// Its title.
+    pub fn title(&self) -> String {
+        (self.title)()
+    }
+}
+
 /// The six panels of the paper's figure.
 pub const PANELS: [Panel; 6] = [
-    panel("compare-h", "Cosine of hidden states", "cosine", (0.0, 1.0), |m| m.cos_h as f64),
-    panel("compare-z", "Cosine of logits", "cosine", (0.0, 1.0), |m| m.cos_z as f64),
-    panel("compare-p", "Cosine of probabilities", "cosine", (0.0, 1.0), |m| m.cos_p as f64),
-    panel("compare-dz", "√mean(Δz²)", "logits", (0.0, 0.5), |m| m.delta_l2 as f64),
-    panel("compare-var", "Var(Δz)", "logits²", (0.0, 0.5), |m| m.variance_uniform as f64),
-    panel("compare-kl", "KL(dense ‖ pruned)", "nats", (0.0, 0.1), |m| m.kl_dense_pruned as f64),
+    panel("compare-h", || tr!(figure_compare_h), cosine, (0.0, 1.0), |m| m.cos_h as f64),
+    panel("compare-z", || tr!(figure_compare_z), cosine, (0.0, 1.0), |m| m.cos_z as f64),
+    panel("compare-p", || tr!(figure_compare_p), cosine, (0.0, 1.0), |m| m.cos_p as f64),
+    panel("compare-dz", || tr!(figure_compare_dz), || tr!(figure_unit_logits), (0.0, 0.5), |m| m.delta_l2 as f64),
+    panel(
+        "compare-var",
+        || "Var(Δz)".into(),
+        || tr!(figure_unit_logits_squared),
+        (0.0, 0.5),
+        |m| m.variance_uniform as f64,
+    ),
+    panel("compare-kl", || tr!(figure_compare_kl), nats, (0.0, 0.1), |m| m.kl_dense_pruned as f64),
 ];
 
 /// Six further panels: teacher-forced metrics, the theorems' estimates, and how far vectors turn.
 pub const MORE: [Panel; 6] = [
     Panel {
         fixed: true,
-        ..panel("compare-fixed-p", "Cosine of p on the dense text", "cosine", (0.0, 1.0), |m| m.cos_p as f64)
+        ..panel("compare-fixed-p", || tr!(figure_compare_fixed_p), cosine, (0.0, 1.0), |m| m.cos_p as f64)
     },
     Panel {
         fixed: true,
-        ..panel("compare-fixed-kl", "KL on the dense text", "nats", (0.0, 0.1), |m| m.kl_dense_pruned as f64)
+        ..panel("compare-fixed-kl", || tr!(figure_compare_fixed_kl), nats, (0.0, 0.1), |m| m.kl_dense_pruned as f64)
     },
-    panel("compare-theorem3", "Theorem 3's estimate of KL", "nats", (0.0, 0.1), |m| m.theorem3 as f64),
-    panel("compare-theorem2", "Theorem 2's estimate of 1 − cos p", "1 − cos p", (0.0, 0.1), |m| m.theorem2 as f64),
-    panel("compare-turn-h", "Δh⊥: how far h turns", "share of ‖h‖", (0.0, 0.5), |m| m.orthogonal_h as f64),
-    panel("compare-turn-z", "Δz⊥: how far z turns", "share of ‖z‖", (0.0, 0.5), |m| m.orthogonal_z as f64),
+    panel("compare-theorem3", || tr!(figure_compare_theorem_3), nats, (0.0, 0.1), |m| m.theorem3 as f64),
+    panel(
+        "compare-theorem2",
+        || tr!(figure_compare_theorem_2),
+        || "1 − cos p".into(),
+        (0.0, 0.1),
+        |m| m.theorem2 as f64,
+    ),
+    panel(
+        "compare-turn-h",
+        || tr!(figure_compare_turn_h),
+        || tr!(figure_unit_share_of_h),
+        (0.0, 0.5),
+        |m| m.orthogonal_h as f64,
+    ),
+    panel(
+        "compare-turn-z",
+        || tr!(figure_compare_turn_z),
+        || tr!(figure_unit_share_of_z),
+        (0.0, 0.5),
+        |m| m.orthogonal_z as f64,
+    ),
 ];
 
-const fn panel(id: &'static str, title: &'static str, unit: &'static str, at_least: (f64, f64), pick: Pick) -> Panel {
+const fn panel(
+    id: &'static str,
+    title: fn() -> String,
+    unit: fn() -> String,
+    at_least: (f64, f64),
+    pick: Pick,
+) -> Panel {
     Panel { id, title, unit, at_least, pick, fixed: false }
+}
+
+fn cosine() -> String {
+    tr!(figure_unit_cosine)
+}
+
+fn nats() -> String {
+    tr!(figure_unit_nats)
 }
 
 /// One panel with a line for each variant, in its colour.
@@ -64,10 +109,10 @@ pub fn panel_of<'a>(panel: &Panel, variants: impl Iterator<Item = (usize, &'a Va
         .collect();
     let x = x_range(&series)?;
     let means = series.iter().filter_map(|line| Some(format!("{} {}", line.name, short_number(mean(&line.points)?))));
-    let sentence = format!("Mean: {}.", means.collect::<Vec<_>>().join(", "));
+    let sentence = tr!(figure_compare_mean, means = means.collect::<Vec<_>>().join(", "));
     let chart = LineChart {
-        x_label: "generated token".into(),
-        y_label: panel.unit.into(),
+        x_label: tr!(figure_axis_generated_token),
+        y_label: (panel.unit)(),
         x,
         y: LineChart::range_of(&series, panel.at_least),
         series,

@@ -1,15 +1,24 @@
 //! How far the pruned and the repaired model are from the dense one on a text, as a table.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::{Fidelity, FidelityReport};
 
 /// Names of the table's columns.
-pub const COLUMNS: [&str; 5] = ["model", "KL, mean", "KL, median", "same top token", "loss"];
+pub fn columns() -> [String; 5] {
+    [
+        tr!(figure_fidelity_model),
+        tr!(figure_fidelity_mean),
+        tr!(figure_fidelity_median),
+        tr!(figure_fidelity_same_top),
+        tr!(figure_fidelity_loss),
+    ]
+}
 
 /// The table's rows: one for each model.
 pub fn rows(report: &FidelityReport) -> Vec<[String; 5]> {
-    let row = |name: &str, of: &Fidelity| {
+    let row = |name: String, of: &Fidelity| {
         [
-            name.into(),
+            name,
             format!("{:.3}", of.kl_mean),
             format!("{:.3}", of.kl_median),
             format!("{:.0} %", 100.0 * of.same_top),
@@ -17,29 +26,22 @@ pub fn rows(report: &FidelityReport) -> Vec<[String; 5]> {
         ]
     };
     let dense = Fidelity { kl_mean: 0.0, kl_median: 0.0, same_top: 1.0, loss: report.dense_loss };
-    let repaired = report.repaired.as_ref().map(|of| row("repaired", of));
-    [row("dense", &dense), row("pruned", &report.pruned)].into_iter().chain(repaired).collect()
+    let repaired = report.repaired.as_ref().map(|of| row(tr!(figure_repaired), of));
+    [row(tr!(figure_dense), &dense), row(tr!(figure_pruned), &report.pruned)].into_iter().chain(repaired).collect()
 }
 
 /// What the numbers are of, and what they say.
 pub fn summary(report: &FidelityReport) -> String {
-    let text = format!(
-        "On {} tokens of the retrieval set's passages, which no fit has seen (KL(dense ‖ model) in nats at each position, loss −log p of the next token, T = 1)",
-        report.tokens
-    );
     let not_applied = report.repair.as_ref().is_some_and(|repair| !repair.applied);
     let pruned = report.pruned.kl_mean;
-    match &report.repaired {
-        Some(_) if not_applied => {
-            format!("{text}: the repair is not applied, since it did not help on the tokens kept out of its fit.")
-        }
-        Some(repaired) if repaired.kl_mean < pruned => {
-            let share = 100.0 * (1.0 - f64::from(repaired.kl_mean) / f64::from(pruned));
-            format!("{text}: the repair takes away {share:.0} % of the mean KL.")
-        }
-        Some(_) => format!("{text}: the repair does not lower the mean KL."),
-        None => format!("{text}."),
-    }
+    let repair = match &report.repaired {
+        Some(_) if not_applied => "not-applied",
+        Some(repaired) if repaired.kl_mean < pruned => "gain",
+        Some(_) => "no-gain",
+        None => "none",
+    };
+    let share = report.repaired.as_ref().map_or(0.0, |of| 100.0 * (1.0 - f64::from(of.kl_mean) / f64::from(pruned)));
+    tr!(figure_fidelity_summary, tokens = report.tokens, repair = repair, share = format!("{share:.0}"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The plans that were judged, as a table: memory against the model's file, the repair, and each purpose's scores.
 
+use prunescope_localization::tr;
 use prunescope_protocol::prune::{FileFootprint, PruningPlan};
 use prunescope_protocol::results::advice::Counts;
 use prunescope_protocol::results::{Advice, Judgement, Proportion, Purpose};
 
 use super::weights::megabytes;
 use crate::chart::csv;
+use crate::names;
 
 /// A judged plan in words.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,14 +34,24 @@ pub fn row(judgement: &Judgement) -> JudgedRow {
     let plan = judgement.plan.parse::<PruningPlan>();
     let repair = match &judgement.repair {
         None => "–".into(),
-        Some(repair) if !repair.changes_the_model() => "not applied".into(),
-        Some(repair) => format!("{} numbers", repair.bytes() / 2),
+        Some(repair) if !repair.changes_the_model() => tr!(figure_judged_not_applied),
+        Some(repair) => tr!(figure_judged_numbers, count = repair.bytes() / 2),
     };
     let score = |purpose: Purpose| {
         advice_on(judgement, purpose).map_or("–".into(), |advice| {
             let Counts { dense, pruned, repaired } = advice.counts;
-            let repaired = repaired.map_or(String::new(), |score| format!(" → {}", score.right));
-            format!("{} → {}{repaired} of {}: {}", dense.right, pruned.right, dense.of, advice.verdict.name())
+            let (of, dense, pruned, verdict) = (dense.of, dense.right, pruned.right, names::verdict(advice.verdict));
+            match repaired.map(|score| score.right) {
+                None => tr!(figure_judged_score, dense = dense, pruned = pruned, of = of, verdict = verdict),
+                Some(repaired) => tr!(
+                    figure_judged_score_repaired,
+                    dense = dense,
+                    pruned = pruned,
+                    repaired = repaired,
+                    of = of,
+                    verdict = verdict
+                ),
+            }
         })
     };
     JudgedRow {
@@ -58,18 +70,23 @@ fn memory(footprint: FileFootprint) -> String {
         return "–".into();
     }
     let change = 100.0 * (plan_bytes as f64 / file_bytes as f64 - 1.0);
-    let change = match change {
-        0.0 => "nothing saved".into(),
-        more if more > 0.0 => format!("{more:.0} % more"),
-        less => format!("{:.0} % less", -less),
-    };
-    format!("{} → {} MB: {change}", megabytes(file_bytes), megabytes(plan_bytes))
+    tr!(
+        figure_judged_memory,
+        file = megabytes(file_bytes),
+        plan = megabytes(plan_bytes),
+        change = match change {
+            0.0 => "none",
+            more if more > 0.0 => "more",
+            _ => "less",
+        },
+        percent = format!("{:.0}", change.abs())
+    )
 }
 
 /// The columns' names for [`row`].
 pub fn head() -> Vec<String> {
-    let columns = ["plan", "blocks' matrices, file → plan", "repair keeps"].map(String::from);
-    columns.into_iter().chain(Purpose::ALL.map(|purpose| purpose.name().to_string())).collect()
+    let columns = [tr!(figure_judged_plan), tr!(figure_judged_matrices), tr!(figure_judged_repair)];
+    columns.into_iter().chain(Purpose::ALL.map(names::purpose)).collect()
 }
 
 /// The table as comma-separated values, one column per number.
@@ -117,10 +134,7 @@ pub fn better_at_equal_bytes(judged: &[Judgement]) -> Option<String> {
             && (other.memory.plan_bytes < latest.memory.plan_bytes || pairs().any(|(a, b)| a.right > b.right))
     };
     let other = row(others.iter().find(is_better)?);
-    Some(format!(
-        "“{}” ({}) takes no more memory than the plan judged last, and has at least as many right on every set.",
-        other.name, other.plan
-    ))
+    Some(tr!(figure_judged_better, name = other.name, plan = other.plan))
 }
 
 #[cfg(test)]

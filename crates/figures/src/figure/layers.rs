@@ -1,5 +1,6 @@
 //! Fig. 2: cosine by layer in the three spaces, with each sublayer alone dropped or its weights pruned.
 
+use prunescope_localization::tr;
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::{LayerTransition, Metrics};
 use std::collections::BTreeMap;
@@ -7,15 +8,23 @@ use std::collections::BTreeMap;
 use super::Figure;
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
 
+/// What is done to each sublayer alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is dropped.
+    Drop,
+    /// Its weights are pruned.
+    Weights,
+}
+
 /// Three lines with bands (lowest to highest over generation steps); none if there are no results.
 ///
 /// * `with_norm` — whether the final norm is applied before the LM head.
-/// * `action` — the verb for the explanation, such as "Dropping".
 pub fn cosines(
     steps: &BTreeMap<usize, Vec<LayerTransition>>,
     kind: SublayerKind,
     with_norm: bool,
-    action: &str,
+    change: Change,
 ) -> Option<Figure> {
     // Metrics by layer, one entry a step.
     let mut by_layer = BTreeMap::<usize, Vec<&Metrics>>::new();
@@ -46,14 +55,16 @@ pub fn cosines(
     let lowest = |line: &Series| line.points.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
     let (at, p) = lowest(&series[0]);
     let (_, z) = lowest(&series[2]);
-    let name = if kind == SublayerKind::Attention { "attention" } else { "MLP" };
-    let sentence = format!(
-        "{action} one {name} sublayer alone leaves the logits at {z:.2} or better; the probabilities fall to {p:.2}, at layer {at:.0}."
-    );
+    let change = if change == Change::Drop { "drop" } else { "weights" };
+    let (z, p, layer) = (format!("{z:.2}"), format!("{p:.2}"), format!("{at:.0}"));
+    let sentence = match kind {
+        SublayerKind::Attention => tr!(figure_layers_attention, change = change, z = z, p = p, layer = layer),
+        SublayerKind::Mlp => tr!(figure_layers_mlp, change = change, z = z, p = p, layer = layer),
+    };
     let y = LineChart::range_of(&series, (0.0, 1.0));
     let chart = LineChart {
-        x_label: "layer".into(),
-        y_label: "cosine similarity".into(),
+        x_label: tr!(figure_layers_axis),
+        y_label: tr!(figure_layers_cosine),
         x: (first as f64, last as f64),
         y,
         series,
@@ -78,7 +89,7 @@ mod tests {
             (0, vec![transition(3, 0.5), transition(4, 0.9)]),
             (2, vec![transition(3, 0.7), transition(4, 0.9)]),
         ]);
-        let figure = cosines(&steps, SublayerKind::Mlp, false, "Dropping").unwrap();
+        let figure = cosines(&steps, SublayerKind::Mlp, false, Change::Drop).unwrap();
         let Chart::Lines(chart) = &figure.chart else { panic!("lines") };
         assert_eq!(chart.x, (3.0, 4.0));
         assert!((chart.series[0].points[0].1 - 0.6).abs() < 1e-6);
@@ -89,6 +100,6 @@ mod tests {
             "{}",
             figure.sentence
         );
-        assert_eq!(cosines(&steps, SublayerKind::Attention, false, "Dropping"), None);
+        assert_eq!(cosines(&steps, SublayerKind::Attention, false, Change::Drop), None);
     }
 }

@@ -35,12 +35,12 @@ pub struct Figure {
 pub type Pick = fn(&Metrics) -> f64;
 
 /// A solid line without a band.
-fn line(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
+fn line(name: impl Into<String>, ink: Ink, points: Vec<(f64, f64)>) -> Series {
     Series { name: name.into(), ink, dashed: false, points, band: None }
 }
 
 /// A dashed line without a band.
-fn dashed(name: &str, ink: Ink, points: Vec<(f64, f64)>) -> Series {
+fn dashed(name: impl Into<String>, ink: Ink, points: Vec<(f64, f64)>) -> Series {
     Series { dashed: true, ..line(name, ink, points) }
 }
 

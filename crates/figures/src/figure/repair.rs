@@ -1,7 +1,10 @@
 //! The repair of a pruned model in words.
 
+use prunescope_localization::tr;
 use prunescope_protocol::prune::{HeadPart, Repair};
 use prunescope_protocol::results::{FullRepair, HeadStep, RepairReport};
+
+use crate::names;
 
 /// What the repair is and gains, as sentences.
 pub fn summary(report: &RepairReport) -> String {
@@ -13,54 +16,55 @@ pub fn summary(report: &RepairReport) -> String {
         sentences.push(of_head(report));
     }
     if !report.changes_the_model() {
-        sentences.push("The model below is the pruned one.".into());
+        sentences.push(tr!(figure_repair_is_pruned));
     }
     sentences.join(" ")
 }
 
 /// What the maps in place of dropped sublayers gain.
 fn of_sublayers(report: &RepairReport) -> String {
-    let form = report.repair.parse::<Repair>().map_or_else(|_| report.repair.clone(), Repair::name);
-    let numbers = format!(
-        "on {} tokens that the fit had not seen, KL(dense ‖ pruned) is {:.3} nats without it and {:.3} with it",
-        report.held_out_tokens, report.kl_pruned, report.kl_repaired
-    );
-    if report.applied {
-        format!(
-            "Each dropped sublayer is replaced by {form}, fitted on {} tokens of the calibration text{}; {numbers}. {} numbers are kept ({}).",
-            grouped(report.fit_tokens),
-            if report.fit_answers > 0 {
-                format!(" and of {} answers of the dense model", report.fit_answers)
-            } else {
-                String::new()
-            },
-            grouped(report.numbers),
-            size(report.bytes())
-        )
-    } else {
-        format!("Not applied, because it does not help: with {form}, {numbers}.")
+    let form = report.repair.parse::<Repair>().map_or_else(|_| report.repair.clone(), names::repair);
+    let (without, with) = (format!("{:.3}", report.kl_pruned), format!("{:.3}", report.kl_repaired));
+    let held_out = report.held_out_tokens;
+    if !report.applied {
+        return tr!(figure_repair_not_applied, form = form, held_out = held_out, without = without, with = with);
     }
+    let fitted = tr!(
+        figure_repair_fitted,
+        form = form,
+        tokens = grouped(report.fit_tokens),
+        answers = report.fit_answers,
+        held_out = held_out,
+        without = without,
+        with = with
+    );
+    let kept = tr!(figure_repair_kept, numbers = grouped(report.numbers), size = size(report.bytes()));
+    format!("{fitted} {kept}")
 }
 
 /// What each part of the head's repair gains.
 fn of_head(report: &RepairReport) -> String {
-    let parts: Vec<String> = report.head.iter().map(of_part).collect();
-    let (fit, kept_out) = (report.fit_tokens, report.held_out_tokens);
-    let on = if report.repair.is_empty() {
-        format!("fitted on {fit} tokens of the calibration text and checked on {kept_out} others")
+    let parts = report.head.iter().map(of_part).collect::<Vec<_>>().join("; ");
+    if report.repair.is_empty() {
+        tr!(figure_repair_head_fitted, tokens = report.fit_tokens, held_out = report.held_out_tokens, parts = parts)
     } else {
-        "on the same tokens".into()
-    };
-    format!("At the head, {on}: {}.", parts.join("; "))
+        tr!(figure_repair_head, parts = parts)
+    }
 }
 
 fn of_part(step: &HeadStep) -> String {
-    let what = match step.part {
-        HeadPart::Bias => format!("an offset of h, {:.2} of its length,", step.value),
-        HeadPart::Temperature => format!("dividing the logits by {:.3}", step.value),
-    };
-    let gain = format!("takes KL from {:.3} to {:.3} nats", step.kl_before, step.kl_after);
-    if step.applied { format!("{what} {gain}") } else { format!("{what} {gain}, so it is not applied") }
+    let (before, after) = (format!("{:.3}", step.kl_before), format!("{:.3}", step.kl_after));
+    let applied = if step.applied { "yes" } else { "no" };
+    match step.part {
+        HeadPart::Bias => {
+            let length = format!("{:.2}", step.value);
+            tr!(figure_repair_bias, length = length, before = before, after = after, applied = applied)
+        }
+        HeadPart::Temperature => {
+            let divisor = format!("{:.3}", step.value);
+            tr!(figure_repair_temperature, divisor = divisor, before = before, after = after, applied = applied)
+        }
+    }
 }
 
 /// How the full map compares with the smaller repair, as a sentence.
@@ -68,26 +72,28 @@ fn of_part(step: &HeadStep) -> String {
 /// * `form`: the form in use.
 pub fn full_map(full: &FullRepair, form: Repair) -> String {
     let verdict = match (form == Repair::Full, full.is_better()) {
-        (true, true) => "so it is used",
-        (true, false) => "though it is used",
-        (false, true) => "so it would be better",
-        (false, false) => "so it is not used",
+        (true, true) => "used",
+        (true, false) => "used-though-worse",
+        (false, true) => "better",
+        (false, false) => "not-used",
     };
-    format!(
-        "The full map leaves {:.3} nats where the smaller repair leaves {:.3}, on {} tokens that neither fit had seen, {verdict}.",
-        full.kl_full,
-        full.kl_present,
-        grouped(full.tokens)
+    tr!(
+        figure_repair_full,
+        full = format!("{:.3}", full.kl_full),
+        smaller = format!("{:.3}", full.kl_present),
+        tokens = grouped(full.tokens),
+        verdict = verdict
     )
 }
 
 /// A number with its thousands apart.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
+    let separator = tr!(figure_repair_thousands);
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
+            out += &separator;
         }
         out.push(digit);
     }
@@ -97,8 +103,8 @@ fn grouped(number: usize) -> String {
 /// Bytes in words.
 fn size(bytes: u64) -> String {
     match bytes as f64 / 1e6 {
-        small if small < 1.0 => format!("{:.0} kB in half precision", 1e3 * small),
-        large => format!("{large:.1} MB in half precision"),
+        small if small < 1.0 => tr!(figure_repair_kilobytes, size = format!("{:.0}", 1e3 * small)),
+        large => tr!(figure_repair_megabytes, size = format!("{large:.1}")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Retrieval: the right passage's rank in both models.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::tasks::{Pooling, PoolingReport};
 
 use super::Figure;
@@ -13,23 +14,27 @@ pub fn ranks(report: &PoolingReport, queries: &[String]) -> Figure {
         left: *left,
         right: *right,
     });
-    let pooling = match report.pooling {
-        Pooling::Mean => "mean of the tokens",
-        Pooling::Last => "last token",
-    };
-    let repaired = report.repaired.as_ref().map_or(String::new(), |ranking| {
-        format!(" Repaired: first for {}, among five for {}.", ranking.recall_1.right, ranking.recall_5.right)
-    });
-    let sentence = format!(
-        "Vectors from the {pooling}: the right passage is first for {} of {} queries (dense {}), among five for {} (dense {}). Kendall's τ of both orders is {:.2}; the vectors keep a cosine of {:.3}.{repaired}",
-        report.pruned.recall_1.right,
-        report.pruned.recall_1.of,
-        report.dense.recall_1.right,
-        report.pruned.recall_5.right,
-        report.dense.recall_5.right,
-        report.kendall_tau,
-        report.cosine
+    let ranked = tr!(
+        figure_retrieval_ranked,
+        pooling = match report.pooling {
+            Pooling::Mean => "mean",
+            Pooling::Last => "last",
+        },
+        of = report.pruned.recall_1.of,
+        first = report.pruned.recall_1.right,
+        dense_first = report.dense.recall_1.right,
+        among_five = report.pruned.recall_5.right,
+        dense_among_five = report.dense.recall_5.right,
+        tau = format!("{:.2}", report.kendall_tau),
+        cosine = format!("{:.3}", report.cosine)
     );
-    let sides = ["dense".to_string(), "pruned".into()];
+    let sentence = match &report.repaired {
+        None => ranked,
+        Some(ranking) => {
+            let (first, among_five) = (ranking.recall_1.right, ranking.recall_5.right);
+            format!("{ranked} {}", tr!(figure_retrieval_repaired, first = first, among_five = among_five))
+        }
+    };
+    let sides = [tr!(figure_dense), tr!(figure_pruned)];
     Figure { chart: Chart::Slopes(SlopeChart { sides, slopes: slopes.collect() }), sentence }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::{SearchMethod, SearchPoint};
 
 use super::{Figure, dashed, line, x_range};
 use crate::chart::{Chart, Ink, LineChart, Series};
+use crate::names;
 
 /// The plans found, by method and number of dropped sublayers.
 pub type Points = BTreeMap<(SearchMethod, usize), SearchPoint>;
@@ -27,15 +29,16 @@ pub fn distances(points: &Points) -> Option<Figure> {
         let repaired = of_method(|point| point.kl_repaired);
         if method == SearchMethod::GreedyRepaired {
             // It looks for plans to be repaired.
-            series.push(dashed(method.name(), ink(method), repaired));
+            series.push(dashed(names::search(method), ink(method), repaired));
         } else {
-            series.push(line(method.name(), ink(method), of_method(|point| point.kl)));
-            series.push(dashed(&format!("{}, then repaired", method.name()), ink(method), repaired));
+            series.push(line(names::search(method), ink(method), of_method(|point| point.kl)));
+            let name = tr!(figure_search_then_repaired, method = names::search(method));
+            series.push(dashed(name, ink(method), repaired));
         }
     }
     let chart = LineChart {
-        x_label: "sublayers dropped".into(),
-        y_label: "KL(dense ‖ pruned), nats".into(),
+        x_label: tr!(figure_search_axis),
+        y_label: tr!(figure_axis_kl),
         x: x_range(&series)?,
         y: LineChart::range_of(&series, (0.0, 0.1)),
         series,
@@ -64,22 +67,26 @@ fn sentence(points: &Points) -> String {
     let of = |count: usize| points.values().filter(move |point| point.dropped == count);
     let counts = points.keys().map(|(_, count)| *count);
     let Some(count) = counts.filter(|count| of(*count).count() > 1).max() else {
-        return "A lower line is closer to the dense model, on text that neither search nor repair has seen.".into();
+        return tr!(figure_search_lower);
     };
-    let told = |pick: Pick| {
-        let mut found: Vec<_> = of(count).map(|point| (pick(point), point.method.name())).collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let tell = |(kl, name): &(f32, &str)| format!("{name} ({kl:.3} nats)");
-        match &found[..] {
-            [first, second, ..] => format!("{}, before {}", tell(first), tell(second)),
-            few => few.iter().map(tell).collect(),
-        }
+    let closest = |pick: Pick| {
+        let mut found: Vec<_> = of(count).collect();
+        found.sort_by(|a, b| pick(a).total_cmp(&pick(b)));
+        let tell = |point: &SearchPoint| {
+            let kl = format!("{:.3}", pick(point));
+            tr!(figure_search_found, method = names::search(point.method), kl = kl)
+        };
+        (tell(found[0]), tell(found[1]))
     };
-    format!(
-        "With {count} {} dropped, the closest to the dense model is {}; repaired, {}. KL on text that neither search nor repair has seen.",
-        if count == 1 { "sublayer" } else { "sublayers" },
-        told(|point| point.kl),
-        told(|point| point.kl_repaired)
+    let (first, second) = closest(|point| point.kl);
+    let (first_repaired, second_repaired) = closest(|point| point.kl_repaired);
+    tr!(
+        figure_search_closest,
+        count = count,
+        first = first,
+        second = second,
+        first_repaired = first_repaired,
+        second_repaired = second_repaired
     )
 }
 

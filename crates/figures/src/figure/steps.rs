@@ -1,5 +1,6 @@
 //! Fig. 8: metrics over generation steps, free-running and teacher-forced on the dense text, and how far the texts collapse.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::{GenerationStep, Metrics, Quality, TextQuality};
 
 use super::text_change::TextChange;
@@ -26,7 +27,7 @@ impl Course<'_> {
         let mut out = vec![self.own(name, ink, pick)];
         if !self.fixed.is_empty() {
             let points = self.fixed.iter().enumerate().map(|(step, metrics)| (step as f64, pick(metrics))).collect();
-            out.push(dashed(&format!("{name} on the dense text"), ink, points));
+            out.push(dashed(tr!(figure_steps_on_dense_text, name = name), ink, points));
         }
         out
     }
@@ -40,20 +41,30 @@ impl Course<'_> {
 /// A sentence on the repaired model's mean of one metric, with a space before it; empty if there is no such model.
 ///
 /// * `series` — its lines, from [`Course::both`].
+/// * `unit` — the metric's, by which the messages choose their words: "nats" or "none".
 fn of_repaired(series: &[Series], unit: &str) -> String {
     let means: Vec<f64> = series.iter().filter_map(|line| mean(&line.points)).collect();
-    match means[..] {
-        [own, fixed, ..] => format!(" Repaired: {own:.2}{unit} on its own text, {fixed:.2} on the dense text."),
-        [own] => format!(" Repaired: {own:.2}{unit} so far."),
-        [] => String::new(),
-    }
+    let number = |value: f64| format!("{value:.2}");
+    let told = match means[..] {
+        [own, fixed, ..] => {
+            tr!(figure_steps_repaired_means, unit = unit, own = number(own), fixed = number(fixed))
+        }
+        [own] => tr!(figure_steps_repaired_so_far, unit = unit, own = number(own)),
+        [] => return String::new(),
+    };
+    format!(" {told}")
 }
 
-fn figure(series: Vec<Series>, y_label: &str, at_least: (f64, f64), sentence: String) -> Option<Figure> {
+/// The name of a line of the repaired model.
+fn name_of_repaired(symbol: &str) -> String {
+    tr!(figure_steps_repaired_name, name = symbol)
+}
+
+fn figure(series: Vec<Series>, y_label: String, at_least: (f64, f64), sentence: String) -> Option<Figure> {
     let x = x_range(&series)?;
     let chart = LineChart {
-        x_label: "generated token".into(),
-        y_label: y_label.into(),
+        x_label: tr!(figure_axis_generated_token),
+        y_label,
         x,
         y: LineChart::range_of(&series, at_least),
         series,
@@ -68,32 +79,30 @@ pub fn hidden_and_logits(pruned: Course<'_>, repaired: Course<'_>) -> Option<Fig
     let hidden = pruned.both("h", Ink::Hidden, picks[0]);
     let logits = pruned.both("z", Ink::Logits, picks[1]);
     let (h, z) = (mean(&hidden[0].points)?, mean(&logits[0].points)?);
-    let mut sentence =
-        format!("Over the text the hidden states keep a cosine of {h:.2} on average, the logits {z:.2}.");
-    let own =
-        [repaired.own("h, repaired", Ink::Repaired, picks[0]), repaired.own("z, repaired", Ink::Repaired, picks[1])];
+    let mut sentence = tr!(figure_steps_hidden_and_logits, h = format!("{h:.2}"), z = format!("{z:.2}"));
+    let own = [("h", picks[0]), ("z", picks[1])]
+        .map(|(symbol, pick)| repaired.own(&name_of_repaired(symbol), Ink::Repaired, pick));
     let own = own.into_iter().filter(|line| !line.points.is_empty()).collect::<Vec<_>>();
     if let [Some(h), Some(z)] = [own.first(), own.get(1)].map(|line| mean(&line?.points)) {
-        sentence += &format!(" Repaired: {h:.2} and {z:.2}.");
+        sentence.push(' ');
+        sentence += &tr!(figure_steps_hidden_and_logits_repaired, h = format!("{h:.2}"), z = format!("{z:.2}"));
     }
-    figure([hidden, logits, own].concat(), "cosine similarity", (0.0, 1.0), sentence)
+    figure([hidden, logits, own].concat(), tr!(figure_steps_cosine), (0.0, 1.0), sentence)
 }
 
 /// Cosine of probabilities.
 pub fn probabilities(pruned: Course<'_>, repaired: Course<'_>) -> Option<Figure> {
     let pick: Pick = |metrics| metrics.cos_p.into();
     let mut series = pruned.both("p", Ink::Probabilities, pick);
-    let p = mean(&series[0].points)?;
+    let p = format!("{:.2}", mean(&series[0].points)?);
     let sentence = match series.get(1).and_then(|fixed| mean(&fixed.points)) {
-        Some(fixed) => format!(
-            "The probabilities keep {p:.2} on average on the pruned model's own text, {fixed:.2} when it reads the dense text."
-        ),
-        None => format!("The probabilities keep {p:.2} on average so far."),
+        Some(fixed) => tr!(figure_steps_probabilities, own = p, fixed = format!("{fixed:.2}")),
+        None => tr!(figure_steps_probabilities_so_far, own = p),
     };
-    let own = repaired.lines("p, repaired", pick);
-    let sentence = sentence + &of_repaired(&own, "");
+    let own = repaired.lines(&name_of_repaired("p"), pick);
+    let sentence = sentence + &of_repaired(&own, "none");
     series.extend(own);
-    figure(series, "cosine similarity", (0.0, 1.0), sentence)
+    figure(series, tr!(figure_steps_cosine), (0.0, 1.0), sentence)
 }
 
 /// KL with both models free-running; what exceeds the dashed teacher-forced line is added by the feedback.
@@ -121,27 +130,22 @@ pub fn kl(pruned: Course<'_>, repaired: Course<'_>, change: Option<TextChange>) 
             if !is_reworded {
                 series[0].band = Some(Band { low: edge(f64::min), high: edge(f64::max) });
             }
+            let (own, fixed) = (format!("{own_mean:.2}"), format!("{fixed_mean:.2}"));
             if is_reworded {
-                format!(
-                    "Mean KL is {fixed_mean:.2} nats on the dense text. On its own text it is {own_mean:.2}, but that text is only worded in another way: place by place the two models read different words there, which is no damage."
-                )
+                tr!(figure_steps_kl_reworded, own = own, fixed = fixed)
             } else if own_mean > fixed_mean {
                 let share = 100.0 * (own_mean - fixed_mean) / own_mean.max(f64::MIN_POSITIVE);
-                format!(
-                    "Mean KL is {own_mean:.2} nats on its own text, {fixed_mean:.2} on the dense text: the shaded feedback is {share:.0} % of it."
-                )
+                tr!(figure_steps_kl_feedback, own = own, fixed = fixed, share = format!("{share:.0}"))
             } else {
-                format!(
-                    "Mean KL is {own_mean:.2} nats on its own text and {fixed_mean:.2} on the dense text: here the feedback adds nothing."
-                )
+                tr!(figure_steps_kl_no_feedback, own = own, fixed = fixed)
             }
         }
-        None => format!("Mean KL is {own:.2} nats so far."),
+        None => tr!(figure_steps_kl_so_far, own = format!("{own:.2}")),
     };
-    let own = repaired.lines("KL, repaired", pick);
-    let sentence = sentence + &of_repaired(&own, " nats");
+    let own = repaired.lines(&name_of_repaired("KL"), pick);
+    let sentence = sentence + &of_repaired(&own, "nats");
     series.extend(own);
-    figure(series, "nats", (0.0, 0.1), sentence)
+    figure(series, tr!(figure_unit_nats), (0.0, 0.1), sentence)
 }
 
 /// The dense model's loss −log p at each token of one text, in nats.
@@ -154,26 +158,31 @@ pub fn losses(text: &TextQuality) -> Vec<(f64, f64)> {
 /// * `repaired` — that of the repaired model's text in place of the pruned one's, if there is one.
 pub fn collapse(quality: &Quality, repaired: Option<&Quality>) -> Option<Figure> {
     let mut series = vec![
-        line("dense text", Ink::Dense, losses(&quality.dense)),
-        line("pruned text", Ink::Pruned, losses(&quality.pruned)),
+        line(tr!(figure_steps_dense_text), Ink::Dense, losses(&quality.dense)),
+        line(tr!(figure_steps_pruned_text), Ink::Pruned, losses(&quality.pruned)),
     ];
     let (dense, pruned) = (quality.dense.dense_loss?, quality.pruned.dense_loss?);
-    let mut sentence = format!(
-        "The dense model is surprised by {dense:.2} nats a token of its own text and by {pruned:.2} of the pruned text, of whose token pairs {:.0} % are different (dense {:.0} %) and whose runs of three repeat in {:.0} % (dense {:.0} %).",
-        100.0 * quality.pruned.distinct_2,
-        100.0 * quality.dense.distinct_2,
-        100.0 * quality.pruned.repeated_3,
-        100.0 * quality.dense.repeated_3,
+    let percent = |share: f32| format!("{:.0}", 100.0 * share);
+    let mut sentence = tr!(
+        figure_steps_collapse,
+        dense = format!("{dense:.2}"),
+        pruned = format!("{pruned:.2}"),
+        pairs = percent(quality.pruned.distinct_2),
+        dense_pairs = percent(quality.dense.distinct_2),
+        runs = percent(quality.pruned.repeated_3),
+        dense_runs = percent(quality.dense.repeated_3),
     );
     if let Some((text, loss)) = repaired.and_then(|quality| Some((&quality.pruned, quality.pruned.dense_loss?))) {
-        series.push(line("repaired text", Ink::Repaired, losses(text)));
-        sentence += &format!(
-            " Of the repaired text it is surprised by {loss:.2}; {:.0} % of the pairs are different, {:.0} % of the runs repeat.",
-            100.0 * text.distinct_2,
-            100.0 * text.repeated_3
+        series.push(line(tr!(figure_steps_repaired_text), Ink::Repaired, losses(text)));
+        sentence.push(' ');
+        sentence += &tr!(
+            figure_steps_collapse_repaired,
+            loss = format!("{loss:.2}"),
+            pairs = percent(text.distinct_2),
+            runs = percent(text.repeated_3),
         );
     }
-    figure(series, "−log p of the dense model", (0.0, 1.0), sentence)
+    figure(series, tr!(figure_steps_loss), (0.0, 1.0), sentence)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Figs. 3 and 4: non-generative and generative scores against the amount of pruning.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::{Proportion, SweepLine, SweepPoint};
 use prunescope_protocol::settings::SweepAxis;
 use std::collections::BTreeMap;
@@ -28,12 +29,27 @@ impl Score {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name at the beginning of a sentence.
+    fn name(self) -> String {
         match self {
-            Self::Choice => "multiple choice",
-            Self::Retrieval => "retrieval",
-            Self::Generation => "exact answers",
+            Self::Choice => tr!(figure_sweep_choice),
+            Self::Retrieval => tr!(figure_sweep_retrieval),
+            Self::Generation => tr!(figure_sweep_generation),
         }
+    }
+}
+
+/// The name of a line in the visitor's language.
+fn line_name(line: SweepLine) -> String {
+    match line {
+        SweepLine::Attention => tr!(figure_sweep_attention),
+        SweepLine::Block => tr!(figure_sweep_blocks),
+        SweepLine::Magnitude => tr!(figure_sweep_magnitude),
+        SweepLine::RoundToNearest => tr!(figure_sweep_round_to_nearest),
+        SweepLine::RepairedAttention => tr!(figure_sweep_attention_repaired),
+        SweepLine::RepairedMlp => tr!(figure_sweep_mlp_repaired),
+        // The same in every language.
+        SweepLine::Mlp | SweepLine::Wanda | SweepLine::ActivationAware | SweepLine::Gptq => line.name().into(),
     }
 }
 
@@ -53,7 +69,7 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
         .map(|(at, (line, points))| {
             let interval = |point: &&SweepPoint| score.of(point).interval();
             Series {
-                name: line.name().into(),
+                name: line_name(*line),
                 // A repaired line is dashed, in the colour of the one without repair.
                 ink: Ink::Variant(line.unrepaired().and_then(place).unwrap_or(at)),
                 dashed: line.unrepaired().is_some(),
@@ -73,29 +89,26 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
             SweepAxis::Layers | SweepAxis::Sparsity => (points.first()?, points.last()?),
         };
         let (from, to) = (score.of(first).share(), score.of(last).share());
-        (points.len() > 1)
-            .then(|| format!("{} from {:.0} to {:.0} % at {}", line.name(), 100.0 * from, 100.0 * to, last.x))
+        let percent = |share: f64| format!("{:.0}", 100.0 * share);
+        (points.len() > 1).then(|| {
+            tr!(figure_sweep_line, line = line_name(*line), from = percent(from), to = percent(to), at = last.x)
+        })
     });
     let told: Vec<String> = told.collect();
     let items = points.values().map(|point| score.of(point).of).max().unwrap_or(0);
     let sentence = if told.is_empty() {
-        format!("{} items a point; the bands are 95 % intervals.", items)
+        tr!(figure_sweep_items, items = items)
     } else {
-        format!("{}: {}; {items} items a point, the bands are 95 % intervals.", capital(score.name()), told.join(", "))
+        tr!(figure_sweep_told, score = score.name(), lines = told.join(", "), items = items)
     };
     let x_label = match axis {
-        SweepAxis::Layers => "sublayers or blocks dropped, the least important first",
-        SweepAxis::Sparsity => "weights removed, percent",
-        SweepAxis::Bits => "bits of a weight (16: not rounded)",
+        SweepAxis::Layers => tr!(figure_sweep_axis_layers),
+        SweepAxis::Sparsity => tr!(figure_sweep_axis_sparsity),
+        SweepAxis::Bits => tr!(figure_sweep_axis_bits),
     };
-    let chart =
-        LineChart { x_label: x_label.into(), y_label: "right".into(), x, y: (0.0, 1.0), series, shaded: vec![] };
+    let y_label = tr!(figure_sweep_right);
+    let chart = LineChart { x_label, y_label, x, y: (0.0, 1.0), series, shaded: vec![] };
     Some(Figure { chart: Chart::Lines(chart), sentence })
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }
 
 #[cfg(test)]

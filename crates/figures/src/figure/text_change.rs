@@ -1,6 +1,7 @@
 //! What became of the text that a pruned model writes, judged by the dense model.
 
-use prunescope_protocol::results::{GenerationStep, Quality, TextQuality};
+use prunescope_localization::tr;
+use prunescope_protocol::results::{GenerationStep, Quality, TextQuality, TokenText};
 
 use super::visible;
 
@@ -68,48 +69,53 @@ pub fn headline(quality: &Quality, steps: &[GenerationStep], divergence: Option<
     let parts = divergence.map(|step| parting(steps, step)).unwrap_or_default();
     let Quality { dense, pruned } = quality;
     match change {
-        TextChange::Same => "Same: the pruned model writes the dense model’s text.".into(),
-        TextChange::Reworded if pruned.answered == Some(true) => {
-            format!("Reworded: other words, but the answer is still there ({parts}).")
-        }
-        TextChange::Reworded => {
-            format!("Reworded: other words, which the dense model finds as likely as its own ({parts}).")
-        }
+        TextChange::Same => tr!(figure_text_change_same),
+        TextChange::Reworded if pruned.answered == Some(true) => tr!(figure_text_change_answered, parting = parts),
+        TextChange::Reworded => tr!(figure_text_change_reworded, parting = parts),
         TextChange::Wrong if dense.answered == Some(true) && pruned.answered == Some(false) => {
-            format!("Wrong: {parts}, and the answer is lost.")
+            tr!(figure_text_change_wrong, parting = parts)
         }
-        TextChange::Wrong => format!("Off course: {parts}, and the dense model would hardly write the rest."),
-        TextChange::Babble => format!("Babble: {parts}, and then the text falls apart."),
+        TextChange::Wrong => tr!(figure_text_change_off_course, parting = parts),
+        TextChange::Babble => tr!(figure_text_change_babble, parting = parts),
     }
 }
 
 /// What became of the repaired text, after [`headline`]; its first words say whose text it is.
-pub fn repaired_headline(quality: &Quality, divergence: Option<usize>) -> &'static str {
+pub fn repaired_headline(quality: &Quality, divergence: Option<usize>) -> String {
     match TextChange::of(quality, divergence) {
-        TextChange::Same => "Repaired: the dense model’s text again.",
-        TextChange::Reworded if quality.pruned.answered == Some(true) => {
-            "Repaired: other words, and the answer is there."
-        }
-        TextChange::Reworded => "Repaired: other words, as likely to the dense model as its own.",
-        TextChange::Wrong => "Repaired: still off course.",
-        TextChange::Babble => "Repaired: still babble.",
+        TextChange::Same => tr!(figure_text_change_repaired_same),
+        TextChange::Reworded if quality.pruned.answered == Some(true) => tr!(figure_text_change_repaired_answered),
+        TextChange::Reworded => tr!(figure_text_change_repaired_reworded),
+        TextChange::Wrong => tr!(figure_text_change_repaired_off_course),
+        TextChange::Babble => tr!(figure_text_change_repaired_babble),
     }
 }
 
 /// Where the texts part, and with which words.
 pub fn parting(steps: &[GenerationStep], step: usize) -> String {
-    let at = format!("at token {}", step + 1);
-    let Some(found) = steps.get(step) else { return at };
-    let word = |text: &str| match text.starts_with("<|") {
-        true => "the end".to_string(),
-        false if text.trim().is_empty() => format!("“{}”", visible(text)),
-        false => format!("“{}”", text.trim()),
-    };
-    match (&found.dense, &found.pruned) {
-        (Some(dense), Some(pruned)) => format!("{at} {} instead of {}", word(&pruned.text), word(&dense.text)),
-        (Some(dense), None) => format!("{at} nothing instead of {}", word(&dense.text)),
-        (None, Some(pruned)) => format!("{at} {} instead of the end", word(&pruned.text)),
-        (None, None) => at,
+    let token = step + 1;
+    let (dense, pruned) = steps.get(step).map_or((None, None), |step| (step.dense.as_ref(), step.pruned.as_ref()));
+    match (pruned.map(word), dense.map(word)) {
+        (None, None) => tr!(figure_text_change_parting, token = token),
+        (Some(Some(pruned)), Some(Some(dense))) => {
+            tr!(figure_text_change_word_for_word, token = token, pruned = pruned, dense = dense)
+        }
+        (Some(Some(pruned)), Some(None) | None) => {
+            tr!(figure_text_change_word_for_end, token = token, pruned = pruned)
+        }
+        (Some(None), Some(Some(dense))) => tr!(figure_text_change_end_for_word, token = token, dense = dense),
+        (Some(None), Some(None) | None) => tr!(figure_text_change_end_for_end, token = token),
+        (None, Some(Some(dense))) => tr!(figure_text_change_nothing_for_word, token = token, dense = dense),
+        (None, Some(None)) => tr!(figure_text_change_nothing_for_end, token = token),
+    }
+}
+
+/// A token's text for a sentence; `None` for one that ends the text.
+fn word(token: &TokenText) -> Option<String> {
+    match token.text.trim() {
+        _ if token.text.starts_with("<|") => None,
+        "" => Some(visible(&token.text)),
+        text => Some(text.into()),
     }
 }
 
@@ -121,24 +127,28 @@ pub fn collapsed(quality: &Quality) -> Option<String> {
     let (dense, pruned) = (&quality.dense, &quality.pruned);
     let repeats = pruned.repeated_3 - dense.repeated_3 >= COLLAPSED_REPEATS;
     let losses = dense.dense_loss.zip(pruned.dense_loss).filter(|(dense, pruned)| pruned - dense >= COLLAPSED_LOSS);
-    let repeats = repeats.then(|| {
-        format!(
-            "{:.0} % of its runs of three tokens repeat (dense {:.0} %)",
-            100.0 * pruned.repeated_3,
-            100.0 * dense.repeated_3
-        )
-    });
-    let surprises = losses.map(|(dense, pruned)| {
-        format!("it surprises the dense model by {pruned:.1} nats a token (its own text by {dense:.1})")
-    });
-    let told: Vec<String> = repeats.into_iter().chain(surprises).collect();
-    (!told.is_empty()).then(|| format!("The text has collapsed: {}.", told.join(", and ")))
+    let percent = |share: f32| format!("{:.0}", 100.0 * share);
+    let (runs, dense_runs) = (percent(pruned.repeated_3), percent(dense.repeated_3));
+    let losses = losses.map(|(dense, pruned)| (format!("{dense:.1}"), format!("{pruned:.1}")));
+    match (repeats, losses) {
+        (true, Some((dense_loss, loss))) => Some(tr!(
+            figure_text_change_collapsed_both,
+            runs = runs,
+            dense_runs = dense_runs,
+            loss = loss,
+            dense_loss = dense_loss,
+        )),
+        (true, None) => Some(tr!(figure_text_change_collapsed_repeats, runs = runs, dense_runs = dense_runs)),
+        (false, Some((dense_loss, loss))) => {
+            Some(tr!(figure_text_change_collapsed_surprises, loss = loss, dense_loss = dense_loss))
+        }
+        (false, None) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prunescope_protocol::results::TokenText;
 
     fn text(repeated_3: f32, loss: f32) -> TextQuality {
         TextQuality {

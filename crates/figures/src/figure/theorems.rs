@@ -1,5 +1,6 @@
 //! Fig. 6: ground truth against the second-order estimates, where they break down, and which tokens' Δz contributes most.
 
+use prunescope_localization::tr;
 use prunescope_protocol::model::SublayerKind;
 use prunescope_protocol::results::{GenerationStep, LayerTransition, Metrics, TokenWeight};
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ impl Estimate {
 /// Metrics at points along an axis.
 pub struct Places<'a> {
     /// Name of the axis.
-    pub x_label: &'static str,
+    pub x_label: String,
     /// Position on the axis, and metrics there.
     pub at: Vec<(f64, &'a Metrics)>,
 }
@@ -56,20 +57,21 @@ pub struct Places<'a> {
 /// Generation steps as the axis.
 pub fn along_steps(steps: &[GenerationStep]) -> Places<'_> {
     let at = steps.iter().filter_map(|step| Some((step.step as f64, &step.compared.as_ref()?.metrics))).collect();
-    Places { x_label: "generated token", at }
+    Places { x_label: tr!(figure_axis_generated_token), at }
 }
 
 /// Generation steps as the axis, with both models on the dense text, so that they differ by the plan alone.
 pub fn along_dense_text(fixed: &[Metrics]) -> Places<'_> {
     let at = fixed.iter().enumerate().map(|(step, metrics)| (step as f64, metrics)).collect();
-    Places { x_label: "token of the dense text", at }
+    Places { x_label: tr!(figure_theorems_axis_dense_text), at }
 }
 
 /// Layers as the axis: each sublayer alone, at the end of the prompt.
 pub fn along_layers(layers: &BTreeMap<usize, Vec<LayerTransition>>, kind: SublayerKind) -> Places<'_> {
     let first = layers.get(&0).map_or(&[][..], Vec::as_slice);
     let of_kind = first.iter().filter(|transition| transition.sublayer == kind);
-    Places { x_label: "layer", at: of_kind.map(|transition| (transition.layer as f64, &transition.raw)).collect() }
+    let at = of_kind.map(|transition| (transition.layer as f64, &transition.raw)).collect();
+    Places { x_label: tr!(figure_theorems_axis_layer), at }
 }
 
 /// Truth (solid) and estimate (dashed), shaded where the relative error exceeds [`OFF`].
@@ -85,29 +87,27 @@ pub fn estimate(places: &Places<'_>, which: Estimate) -> Option<Figure> {
         .collect();
     let failing = truths.iter().filter(|(x, _)| off.contains(x)).map(|(_, truth)| *truth);
     let smallest = failing.fold(f64::INFINITY, f64::min);
+    let percent = format!("{:.0}", 100.0 * OFF);
     let sentence = match (off.len(), truths.len()) {
-        (0, _) => format!("The estimate stays within {:.0} % of the truth everywhere here.", 100.0 * OFF),
-        (n, all) if n == all => {
-            format!(
-                "Δz is too large for the second-order estimate: it is more than {:.0} % off everywhere here.",
-                100.0 * OFF
-            )
-        }
-        (n, all) => format!(
-            "The estimate is more than {:.0} % off at the {n} of {all} shaded places, where the truth is {} or more.",
-            100.0 * OFF,
-            short_number(smallest)
+        (0, _) => tr!(figure_theorems_holds, percent = percent),
+        (n, all) if n == all => tr!(figure_theorems_fails, percent = percent),
+        (n, all) => tr!(
+            figure_theorems_fails_in_places,
+            percent = percent,
+            places = n,
+            all = all,
+            smallest = short_number(smallest),
         ),
     };
-    let series = vec![line(name, ink, truths), dashed(&format!("estimate of {name}"), ink, estimates)];
-    lines(series, places.x_label, name, off, sentence)
+    let series = vec![line(name, ink, truths), dashed(tr!(figure_theorems_estimate, name = name), ink, estimates)];
+    lines(series, places, name.into(), off, sentence)
 }
 
-fn lines(series: Vec<Series>, x_label: &str, y_label: &str, off: Vec<f64>, sentence: String) -> Option<Figure> {
+fn lines(series: Vec<Series>, places: &Places<'_>, y_label: String, off: Vec<f64>, sentence: String) -> Option<Figure> {
     let x = x_range(&series)?;
     let chart = LineChart {
-        x_label: x_label.into(),
-        y_label: y_label.into(),
+        x_label: places.x_label.clone(),
+        y_label,
         x,
         y: LineChart::range_of(&series, (0.0, 0.01)),
         series,
@@ -129,14 +129,22 @@ pub fn parts(places: &Places<'_>) -> Option<Figure> {
     let mean = |pick: Pick| super::mean(&points(pick));
     let h = mean(|m| m.orthogonal_h.into())? / mean(|m| m.parallel_h.into())?.max(1e-9);
     let z = mean(|m| m.orthogonal_z.into())? / mean(|m| m.parallel_z.into())?.max(1e-9);
-    let along =
-        |alpha: f64| format!("{} by {:.1} %", if alpha < 0.0 { "shrinks" } else { "grows" }, 100.0 * alpha.abs());
-    let sentence = format!(
-        "Only the orthogonal part turns a vector. On average it is {h:.1} times the parallel part in h and {z:.1} times in z; along itself h {} and z {}.",
-        along(mean(|m| m.alpha_h.into())?),
-        along(mean(|m| m.alpha_z.into())?)
+    let (along_h, along_z) = (mean(|m| m.alpha_h.into())?, mean(|m| m.alpha_z.into())?);
+    let change = match (along_h < 0.0, along_z < 0.0) {
+        (true, true) => "shrink",
+        (true, false) => "h-shrinks",
+        (false, true) => "z-shrinks",
+        (false, false) => "grow",
+    };
+    let sentence = tr!(
+        figure_theorems_parts,
+        change = change,
+        h = format!("{h:.1}"),
+        z = format!("{z:.1}"),
+        along_h = format!("{:.1}", 100.0 * along_h.abs()),
+        along_z = format!("{:.1}", 100.0 * along_z.abs()),
     );
-    lines(series, places.x_label, "share of ‖x‖", vec![], sentence)
+    lines(series, places, tr!(figure_theorems_axis_share), vec![], sentence)
 }
 
 /// The tokens with the largest shares of the weighted variances of Δz at one token of the texts.
@@ -150,17 +158,18 @@ pub fn damage(tokens: &[TokenWeight], step: usize) -> Option<Figure> {
     });
     let rows: Vec<BarRow> = rows.collect();
     let share: f32 = tokens.iter().take(3).map(|token| token.share_p).sum();
-    let sentence = format!(
-        "At token {} of the text, three tokens of the whole vocabulary make {:.0} % of Var_p(Δz), and so of KL. The largest is “{}”: p = {:.3}, weight r = {:.3}, Δz = {:+.2} against the mean.",
-        step + 1,
-        100.0 * share,
-        super::visible(&first.text),
-        first.p,
-        first.r,
-        first.delta_z
+    let sentence = tr!(
+        figure_theorems_damage,
+        token = step + 1,
+        percent = format!("{:.0}", 100.0 * share),
+        largest = super::visible(&first.text),
+        p = format!("{:.3}", first.p),
+        r = format!("{:.3}", first.r),
+        delta = format!("{:+.2}", first.delta_z),
     );
-    let bars = vec![("share of Var_p(Δz), KL".into(), Ink::Hidden), ("share of Var_r(Δz), cos p".into(), Ink::Pruned)];
-    Some(Figure { chart: Chart::Bars(BarChart { x_label: "share of the variance".into(), bars, rows }), sentence })
+    let bars = vec![(tr!(figure_theorems_share_p), Ink::Hidden), (tr!(figure_theorems_share_r), Ink::Pruned)];
+    let x_label = tr!(figure_theorems_axis_variance);
+    Some(Figure { chart: Chart::Bars(BarChart { x_label, bars, rows }), sentence })
 }
 
 #[cfg(test)]

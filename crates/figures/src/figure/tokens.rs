@@ -1,5 +1,6 @@
 //! Fig. 7: the most likely tokens of the models.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::{ComparedPosition, TopTokenText, TopTokens};
 
 use super::{Figure, visible};
@@ -9,11 +10,12 @@ use crate::chart::{BarChart, BarRow, Chart, Ink};
 const BARS: usize = 6;
 
 /// A bar chart with the dense model's bar above the pruned model's, and the repaired model's below if the rows have it.
-pub(super) fn by_model(rows: Vec<BarRow>, x_label: &str) -> Chart {
-    let models = [("dense", Ink::Dense), ("pruned", Ink::Pruned), ("repaired", Ink::Repaired)];
+pub(super) fn by_model(rows: Vec<BarRow>, x_label: String) -> Chart {
+    let models =
+        [(tr!(figure_dense), Ink::Dense), (tr!(figure_pruned), Ink::Pruned), (tr!(figure_repaired), Ink::Repaired)];
     let count = rows.iter().map(|row| row.values.len()).max().unwrap_or(0).max(2);
-    let bars = models.into_iter().take(count).map(|(name, ink)| (name.into(), ink)).collect();
-    Chart::Bars(BarChart { x_label: x_label.into(), bars, rows })
+    let bars = models.into_iter().take(count).collect();
+    Chart::Bars(BarChart { x_label, bars, rows })
 }
 
 /// A token among the most likely of either model.
@@ -37,7 +39,7 @@ fn likeliest<'a>(top: &'a TopTokens, repaired: Option<&'a TopTokens>) -> Vec<&'a
 ///
 /// * `repaired` — the dense model's and the repaired model's most likely tokens, if there is a repaired model. A
 ///   probability is not known where a token is neither among the dense model's nor among that model's most likely.
-pub(super) fn bars(top: &TopTokens, repaired: Option<&TopTokens>, x_label: &str) -> Chart {
+pub(super) fn bars(top: &TopTokens, repaired: Option<&TopTokens>, x_label: String) -> Chart {
     let row = |token: &TopTokenText| {
         let of = |top: &TopTokens| find(top, token.id).map_or(f64::NAN, |token| token.pruned.into());
         let values = [f64::from(token.dense), of(top)].into_iter().chain(repaired.map(of)).collect();
@@ -58,29 +60,35 @@ pub(super) fn shared(top: &TopTokens) -> usize {
 pub fn next(pruned: &ComparedPosition, repaired: Option<&ComparedPosition>) -> Option<Figure> {
     let first = pruned.top.dense.first()?;
     let name = visible(&first.text);
-    let mut sentence = format!(
-        "Of the dense model's {} likeliest tokens {} are still among the pruned model's. “{name}” goes from {:.1} to {:.1} %; the logits' cosine is {:.3}, the probabilities' {:.3}.",
-        BARS.min(pruned.top.dense.len()),
-        shared(&pruned.top),
-        100.0 * first.dense,
-        100.0 * first.pruned,
-        pruned.metrics.cos_z,
-        pruned.metrics.cos_p
+    let percent = |share: f32| format!("{:.1}", 100.0 * share);
+    let cosine = |cosine: f32| format!("{cosine:.3}");
+    let mut sentence = tr!(
+        figure_tokens_next,
+        count = BARS.min(pruned.top.dense.len()),
+        shared = shared(&pruned.top),
+        name = name.as_str(),
+        from = percent(first.dense),
+        to = percent(first.pruned),
+        cos_z = cosine(pruned.metrics.cos_z),
+        cos_p = cosine(pruned.metrics.cos_p),
     );
     if let Some(repaired) = repaired {
         let probability = find(&repaired.top, first.id).map_or(f32::NAN, |token| token.pruned);
-        sentence += &format!(
-            " Repaired, {} are, “{name}” has {:.1} %, and the cosines are {:.3} and {:.3}.",
-            shared(&repaired.top),
-            100.0 * probability,
-            repaired.metrics.cos_z,
-            repaired.metrics.cos_p
+        sentence.push(' ');
+        sentence += &tr!(
+            figure_tokens_next_repaired,
+            shared = shared(&repaired.top),
+            name = name,
+            probability = percent(probability),
+            cos_z = cosine(repaired.metrics.cos_z),
+            cos_p = cosine(repaired.metrics.cos_p),
         );
     }
-    let chart = bars(&pruned.top, repaired.map(|repaired| &repaired.top), "probability of the next token");
+    let chart = bars(&pruned.top, repaired.map(|repaired| &repaired.top), tr!(figure_axis_next_token));
     let Chart::Bars(BarChart { rows, .. }) = &chart else { return None };
     if rows.iter().any(|row| row.values.iter().any(|value| value.is_nan())) {
-        sentence += " A bar is missing where a token is not among that model's ten likeliest.";
+        sentence.push(' ');
+        sentence += &tr!(figure_tokens_bar_missing);
     }
     Some(Figure { chart, sentence })
 }
@@ -91,10 +99,14 @@ pub fn next(pruned: &ComparedPosition, repaired: Option<&ComparedPosition>) -> O
 pub fn parts(
     pruned: &ComparedPosition,
     repaired: Option<&ComparedPosition>,
-) -> (Vec<&'static str>, Vec<Vec<String>>, String) {
+) -> (Vec<String>, Vec<Vec<String>>, String) {
     let models = || std::iter::once(pruned).chain(repaired);
-    let mut columns = vec!["token", "z", "Δz∥", "Δz⊥"];
-    columns.extend(repaired.iter().flat_map(|_| ["repaired Δz∥", "repaired Δz⊥"]));
+    let changes = ["Δz∥", "Δz⊥"];
+    let mut columns = vec![tr!(figure_tokens_column_token), "z".into()];
+    columns.extend(changes.map(String::from));
+    if repaired.is_some() {
+        columns.extend(changes.map(|change| tr!(figure_tokens_column_repaired, change = change)));
+    }
     let row = |token: &TopTokenText| {
         let of = |model: &ComparedPosition| match find(&model.top, token.id) {
             Some(found) => [found.delta_z_parallel, found.delta_z_orthogonal].map(|part| format!("{part:+.2}")),
@@ -104,11 +116,11 @@ pub fn parts(
         [visible(&token.text), format!("{:.2}", token.z)].into_iter().chain(parts).collect()
     };
     let rows = likeliest(&pruned.top, repaired.map(|repaired| &repaired.top)).into_iter().map(row).collect();
-    let alphas: Vec<String> = models().map(|model| format!("{:+.3}", model.metrics.alpha_z)).collect();
-    let sentence = format!(
-        "Δz∥ = α z with α = {}: it scales all logits alike, as another temperature would. Only Δz⊥ changes their order.",
-        alphas.join(", repaired ")
-    );
+    let alpha = |model: &ComparedPosition| format!("{:+.3}", model.metrics.alpha_z);
+    let sentence = match repaired {
+        Some(repaired) => tr!(figure_tokens_parts_repaired, alpha = alpha(pruned), repaired = alpha(repaired)),
+        None => tr!(figure_tokens_parts, alpha = alpha(pruned)),
+    };
     (columns, rows, sentence)
 }
 

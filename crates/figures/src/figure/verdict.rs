@@ -1,5 +1,6 @@
 //! A verdict in words on one token's similarities.
 
+use prunescope_localization::tr;
 use prunescope_protocol::results::Metrics;
 
 /// Least similarity at which probabilities are said to hardly change.
@@ -11,42 +12,36 @@ const CLOSE_PROBABILITIES: f32 = 0.8;
 
 /// The angle between two vectors by their cosine, in words; `None` if it is not known.
 pub fn angle(cosine: f32) -> Option<String> {
-    cosine.is_finite().then(|| format!("an angle of {:.0}°", cosine.clamp(-1.0, 1.0).acos().to_degrees()))
-}
-
-/// A token's place in words, for the middle of a sentence: "the first token", "token 6".
-fn place(step: usize) -> String {
-    if step == 0 { "the first token".into() } else { format!("token {}", step + 1) }
+    let degrees = || format!("{:.0}", cosine.clamp(-1.0, 1.0).acos().to_degrees());
+    cosine.is_finite().then(|| tr!(figure_verdict_angle, degrees = degrees()))
 }
 
 /// How closely the pruned model follows the dense one at a step, as text without a full stop.
 pub fn at_token(metrics: &Metrics, step: usize) -> String {
-    let at = place(step);
+    let token = step + 1;
     let Metrics { cos_h, cos_z, cos_p, .. } = *metrics;
     if ![cos_h, cos_z, cos_p].iter().all(|x| x.is_finite()) {
-        return "Some numbers are not finite (NaN or infinite), so the models cannot be compared".into();
+        return tr!(figure_verdict_not_finite);
     }
-    let what = match (cos_z > CLOSE, cos_p) {
-        (true, ALIKE..) => "the probabilities hardly change",
-        (true, CLOSE_PROBABILITIES..) if cos_h > CLOSE => {
-            "hidden state and logits stay close, while the probabilities start to slip"
-        }
-        (true, CLOSE_PROBABILITIES..) => "the logits stay close, while the probabilities start to slip",
-        (true, _) => "the logits still look similar, but the probabilities have come apart",
-        (false, CLOSE_PROBABILITIES..) => "the logits have moved, though the probabilities still agree",
-        (false, _) => "the signal is lost before the logits",
-    };
-    format!("At {at} {what}")
+    match (cos_z > CLOSE, cos_p) {
+        (true, ALIKE..) => tr!(figure_verdict_alike, token = token),
+        (true, CLOSE_PROBABILITIES..) if cos_h > CLOSE => tr!(figure_verdict_slips, token = token),
+        (true, CLOSE_PROBABILITIES..) => tr!(figure_verdict_slips_behind_logits, token = token),
+        (true, _) => tr!(figure_verdict_apart, token = token),
+        (false, CLOSE_PROBABILITIES..) => tr!(figure_verdict_logits_moved, token = token),
+        (false, _) => tr!(figure_verdict_lost, token = token),
+    }
 }
 
 /// What a repair does to the probabilities at a step, as text without a full stop.
 pub fn repaired(pruned: &Metrics, repaired: &Metrics, step: usize) -> String {
-    let how = match (repaired.cos_p, repaired.kl_dense_pruned < pruned.kl_dense_pruned) {
-        (ALIKE.., _) => "the repair brings them back",
-        (_, true) => "the repair brings part of them back",
-        (_, false) => "the repair does not help",
-    };
-    format!("At {} {how} (cos p {:.3} instead of {:.3})", place(step), repaired.cos_p, pruned.cos_p)
+    let token = step + 1;
+    let (now, before) = (format!("{:.3}", repaired.cos_p), format!("{:.3}", pruned.cos_p));
+    match (repaired.cos_p, repaired.kl_dense_pruned < pruned.kl_dense_pruned) {
+        (ALIKE.., _) => tr!(figure_verdict_repaired, token = token, now = now, before = before),
+        (_, true) => tr!(figure_verdict_repaired_in_part, token = token, now = now, before = before),
+        (_, false) => tr!(figure_verdict_repaired_not, token = token, now = now, before = before),
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,23 @@
 //! What a plan did to the weights: a picture of one matrix, and memory in words.
 
+use prunescope_localization::tr;
 use prunescope_protocol::prune::Footprint;
 use prunescope_protocol::results::{MaskPicture, WeightReport};
 
 use super::Figure;
 use crate::chart::{Chart, HeatMap};
+use crate::names;
 
 /// The top left corner of a matrix as a figure.
 pub fn mask(picture: &MaskPicture) -> Figure {
     let zeros = picture.cells.iter().filter(|cell| **cell == 0).count();
-    let sentence = format!(
-        "The first {} rows and {} columns of the {} matrix of layer {}: {:.1} % of these weights are zero (white).",
-        picture.rows,
-        picture.columns,
-        picture.matrix.name(),
-        picture.layer,
-        100.0 * zeros as f64 / picture.cells.len().max(1) as f64
+    let sentence = tr!(
+        figure_weights_mask,
+        rows = picture.rows,
+        columns = picture.columns,
+        matrix = names::matrix(picture.matrix),
+        layer = picture.layer,
+        zeros = format!("{:.1}", 100.0 * zeros as f64 / picture.cells.len().max(1) as f64),
     );
     Figure { chart: Chart::Heat(HeatMap { columns: picture.columns, cells: picture.cells.clone() }), sentence }
 }
@@ -31,10 +33,11 @@ pub(super) fn megabytes(bytes: u64) -> String {
 /// Memory of the matrices before and under the plan, in words.
 pub fn memory(footprint: &Footprint) -> String {
     let saved = 100.0 * (1.0 - footprint.plan_bytes as f64 / footprint.dense_bytes.max(1) as f64);
-    format!(
-        "The blocks' matrices would take {} MB in place of {} MB in half precision: {saved:.0} % saved.",
-        megabytes(footprint.plan_bytes),
-        megabytes(footprint.dense_bytes)
+    tr!(
+        figure_weights_memory,
+        plan = megabytes(footprint.plan_bytes),
+        dense = megabytes(footprint.dense_bytes),
+        saved = format!("{saved:.0}"),
     )
 }
 
@@ -42,23 +45,22 @@ pub fn memory(footprint: &Footprint) -> String {
 pub fn summary(report: &WeightReport) -> String {
     let memory = memory(&report.footprint);
     if report.matrices.is_empty() {
-        return format!("No weights are edited. {memory}");
+        return format!("{} {memory}", tr!(figure_weights_not_edited));
     }
     let count = report.matrices.len() as f32;
     let mean = |of: fn(&prunescope_protocol::results::MatrixReport) -> f32| {
         report.matrices.iter().map(of).sum::<f32>() / count
     };
-    let text = if report.calibration_tokens > 0 {
-        format!(" chosen on {} calibration tokens,", report.calibration_tokens)
-    } else {
-        String::new()
+    let matrices = report.matrices.len();
+    let zeros = format!("{:.1}", 100.0 * mean(|matrix| matrix.sparsity));
+    let change = format!("{:.3}", mean(|matrix| matrix.change));
+    let edited = match report.calibration_tokens {
+        0 => tr!(figure_weights_edited, matrices = matrices, zeros = zeros, change = change),
+        tokens => {
+            tr!(figure_weights_edited_calibrated, matrices = matrices, tokens = tokens, zeros = zeros, change = change)
+        }
     };
-    format!(
-        "{} matrices edited,{text} on average {:.1} % zeros and a relative change of {:.3}. {memory}",
-        report.matrices.len(),
-        100.0 * mean(|matrix| matrix.sparsity),
-        mean(|matrix| matrix.change)
-    )
+    format!("{edited} {memory}")
 }
 
 #[cfg(test)]

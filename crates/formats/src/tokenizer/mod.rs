@@ -216,9 +216,38 @@ impl ModelTokenizer {
             // Decoding a single piece would drop its leading space.
             name.replace(SPACE, " ")
         } else {
-            self.tokenizer.decode(&[id], false).unwrap_or_default()
+            let text = self.tokenizer.decode(&[id], false).unwrap_or_default();
+            if text.contains(char::REPLACEMENT_CHARACTER) { bytes_shown(&name).unwrap_or(text) } else { text }
         }
     }
+}
+
+/// A token that is a part of a character, as readers see it: what is no whole character as its bytes, such as `<0xE2>`. Nothing if the name is
+/// not that of bytes.
+///
+/// * `name`: the token's, with a letter for each byte (byte-level BPE, as in GPT-2), or `<0xE2>` itself (byte fallback).
+fn bytes_shown(name: &str) -> Option<String> {
+    if name.starts_with("<0x") && name.ends_with('>') {
+        return Some(name.into());
+    }
+    let bytes: Vec<u8> = name.chars().map(byte_of).collect::<Option<_>>()?;
+    let shown = bytes.utf8_chunks().map(|chunk| {
+        let rest: String = chunk.invalid().iter().map(|byte| format!("<0x{byte:02X}>")).collect();
+        format!("{}{rest}", chunk.valid())
+    });
+    Some(shown.collect())
+}
+
+/// The byte that a letter stands for in byte-level BPE: printable ones for themselves, the others by the letters from U+0100 on, in order.
+fn byte_of(letter: char) -> Option<u8> {
+    let byte = match u32::from(letter) {
+        code @ (0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) => code,
+        code @ 0x100..=0x120 => code - 0x100,
+        code @ 0x121..=0x142 => code - 0x121 + 0x7f,
+        0x143 => 0xad,
+        _ => return None,
+    };
+    u8::try_from(byte).ok()
 }
 
 /// The tokens that `tokenizer_config.json` lists, by id.
@@ -241,4 +270,31 @@ fn listed_tokens(settings: &Json) -> Result<Vec<AddedToken>, LoadError> {
 /// The notice that the token which the model's files add after every text is left out.
 fn ends_with(token: &str) -> String {
     format!("The model's files put {token} after every text; it is left out, since the model is to write on.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+
+    use super::*;
+
+    #[test]
+    fn every_letter_of_byte_level_bpe_is_another_byte() {
+        let bytes: BTreeSet<u8> = ByteLevel::alphabet().into_iter().map(|letter| byte_of(letter).unwrap()).collect();
+        assert_eq!(bytes.len(), 256);
+        assert_eq!(
+            (byte_of('Ġ'), byte_of('A'), byte_of('Ń'), byte_of('ń'), byte_of('日')),
+            (Some(32), Some(65), Some(0xad), None, None)
+        );
+    }
+
+    #[test]
+    fn parts_of_characters_are_shown_as_their_bytes() {
+        // " a" and the first two of the three bytes of “日”.
+        assert_eq!(bytes_shown("ĠaæĹ").as_deref(), Some(" a<0xE6><0x97>"));
+        assert_eq!(bytes_shown("<0xE2>").as_deref(), Some("<0xE2>"));
+        assert_eq!(bytes_shown("日"), None);
+    }
 }
