@@ -38,6 +38,7 @@ pub struct Experiment {
 mod tests {
     use super::*;
     use crate::story::Story;
+    use prunescope_localization::{ENGLISH, LANGUAGES};
     use prunescope_protocol::settings::link;
     use std::fs;
     use std::path::Path;
@@ -85,6 +86,45 @@ mod tests {
         }
         for view in "layers steps theorems tokens choice retrieval compare sweep search weights".split(' ') {
             assert!(experiments.iter().any(|experiment| experiment.view == view), "{view}");
+        }
+    }
+
+    /// The text with its keys, links, numbers and placeholders, but without its words.
+    fn without_words(value: &serde_json::Value, key: &str) -> serde_json::Value {
+        use serde_json::Value;
+        let is_placeholder = |part: &&str| part.starts_with('{');
+        match value {
+            Value::Object(fields) => {
+                fields.iter().map(|(key, value)| (key.clone(), without_words(value, key))).collect()
+            }
+            // An answer's words, and its key.
+            Value::Array(pair) if key == "options" && pair.iter().all(Value::is_string) => pair[1..].into(),
+            Value::Array(values) => values.iter().map(|value| without_words(value, key)).collect(),
+            Value::String(words)
+                if ["title", "text", "question", "label", "told", "name", "says", "look"].contains(&key) =>
+            {
+                let mut placeholders: Vec<&str> =
+                    words.split_inclusive('}').filter_map(|part| part.find('{').map(|at| &part[at..])).collect();
+                placeholders.retain(is_placeholder);
+                placeholders.sort_unstable();
+                placeholders.into()
+            }
+            value => value.clone(),
+        }
+    }
+
+    #[test]
+    fn translations_differ_from_the_english_texts_by_their_words_alone() {
+        for language in LANGUAGES {
+            for name in ["story.json", "terms.json", "experiments.json"] {
+                let read = |tag: &str| -> serde_json::Value {
+                    let path = root().join("public/texts").join(tag).join(name);
+                    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+                };
+                let (english, translated) = (read("en"), read(language.tag));
+                assert_eq!(without_words(&english, ""), without_words(&translated, ""), "{}: {name}", language.tag);
+                assert_eq!(english == translated, language == ENGLISH, "{}: {name} is not translated", language.tag);
+            }
         }
     }
 }
