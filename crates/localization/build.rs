@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             let mut arguments = BTreeSet::new();
             of_pattern(value, &mut arguments);
-            write_message(&mut messages, id, &arguments)?;
+            write_message(&mut messages, id, ids.len() - 1, &arguments)?;
         }
         text += &serializer::serialize(&resource);
     }
@@ -45,9 +45,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes a message's struct.
-fn write_message(to: &mut String, id: &str, arguments: &BTreeSet<String>) -> Result<(), Box<dyn Error>> {
+///
+/// * `at`: its place among the English messages.
+fn write_message(to: &mut String, id: &str, at: usize, arguments: &BTreeSet<String>) -> Result<(), Box<dyn Error>> {
     let name = id.replace('-', "_");
-    let fields: String = arguments.iter().map(|it| format!("pub {it}: Value<'a>, ")).collect();
+    let fields: String = arguments.iter().map(|it| format!("pub {it}: &'a dyn Argument, ")).collect();
     let pairs: String = arguments.iter().map(|it| format!("({it:?}, self.{it}), ")).collect();
     let (definition, lifetime) = match arguments.is_empty() {
         true => (format!("pub struct {name};"), ""),
@@ -55,7 +57,7 @@ fn write_message(to: &mut String, id: &str, arguments: &BTreeSet<String>) -> Res
     };
     writeln!(
         to,
-        "{definition}\nimpl {name}{lifetime} {{ pub fn text(self) -> String {{ super::message({id:?}, vec![{pairs}]) }} }}"
+        "{definition}\nimpl {name}{lifetime} {{ pub fn text(self) -> String {{ super::message({at}, &[{pairs}]) }} }}"
     )?;
     Ok(())
 }

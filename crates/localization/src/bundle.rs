@@ -23,44 +23,54 @@ pub enum TranslationError {
     ChosenBefore,
 }
 
-/// What an argument of a message may be.
-#[derive(Clone, Debug)]
-pub enum Value<'a> {
-    /// A text, by which a message may choose its words.
-    Text(Cow<'a, str>),
-    /// A number, by whose plural a message may choose its words.
-    Number(f64),
-}
+/// What an argument of a message may be: a text or a number, by which a message may also choose its words.
+pub trait Argument {
+    /// Writes it.
+    fn write(&self, to: &mut String);
 
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text.into())
+    /// The number that it is, for its plural.
+    fn number(&self) -> Option<f64> {
+        None
     }
 }
 
-impl<'a> From<&'a String> for Value<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Text(text.as_str().into())
+impl Argument for str {
+    fn write(&self, to: &mut String) {
+        to.push_str(self);
     }
 }
 
-impl<'a> From<Cow<'a, str>> for Value<'a> {
-    fn from(text: Cow<'a, str>) -> Self {
-        Self::Text(text)
+impl Argument for String {
+    fn write(&self, to: &mut String) {
+        to.push_str(self);
     }
 }
 
-impl From<String> for Value<'_> {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
+impl Argument for Cow<'_, str> {
+    fn write(&self, to: &mut String) {
+        to.push_str(self);
+    }
+}
+
+impl<T: Argument + ?Sized> Argument for &T {
+    fn write(&self, to: &mut String) {
+        (**self).write(to);
+    }
+
+    fn number(&self) -> Option<f64> {
+        (**self).number()
     }
 }
 
 macro_rules! numbers {
     ($($number:ty),+) => {
-        $(impl From<$number> for Value<'_> {
-            fn from(number: $number) -> Self {
-                Self::Number(number as f64)
+        $(impl Argument for $number {
+            fn write(&self, to: &mut String) {
+                to.push_str(&self.to_string());
+            }
+
+            fn number(&self) -> Option<f64> {
+                Some(*self as f64)
             }
         })+
     };
@@ -68,12 +78,15 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, usize, i32, f64);
 
-/// The arguments of a message.
-type Arguments<'a> = [(&'static str, Value<'a>)];
+/// The arguments of a message with their names.
+type Arguments<'a> = [(&'a str, &'a dyn Argument)];
 
 /// The messages of one language.
 pub(crate) struct Bundle {
-    messages: BTreeMap<String, Pattern<String>>,
+    /// Each with its name, in the order of the file.
+    messages: Vec<(String, Pattern<String>)>,
+    /// The places of the messages by their names.
+    places: BTreeMap<String, usize>,
     /// The plural category of a number.
     plural: fn(f64) -> &'static str,
 }
@@ -84,22 +97,30 @@ impl Bundle {
         let resource = parser::parse_runtime(text.to_string()).map_err(|(_, errors)| {
             TranslationError::Syntax(errors.first().map(ToString::to_string).unwrap_or_default())
         })?;
-        let mut messages = BTreeMap::new();
+        let (mut messages, mut places) = (vec![], BTreeMap::new());
         for entry in resource.body {
             if let Entry::Message(message) = entry
                 && let Some(pattern) = message.value
-                && messages.insert(message.id.name.clone(), pattern).is_some()
             {
-                return Err(TranslationError::Twice(message.id.name));
+                if places.insert(message.id.name.clone(), messages.len()).is_some() {
+                    return Err(TranslationError::Twice(message.id.name));
+                }
+                messages.push((message.id.name, pattern));
             }
         }
-        Ok(Self { messages, plural })
+        Ok(Self { messages, places, plural })
+    }
+
+    /// The name of the message at a place.
+    pub(crate) fn name(&self, at: usize) -> &str {
+        self.messages.get(at).map_or("", |(name, _)| name)
     }
 
     /// A message with its arguments; nothing if there is none, or it asks for what is not given or not understood.
     pub(crate) fn formatted(&self, name: &str, arguments: &Arguments<'_>) -> Option<String> {
         let mut text = String::new();
-        self.write(self.messages.get(name)?, arguments, &mut text)?;
+        let (_, pattern) = self.messages.get(*self.places.get(name)?)?;
+        self.write(pattern, arguments, &mut text)?;
         Some(text)
     }
 
@@ -122,12 +143,14 @@ impl Bundle {
     }
 
     /// Whether a choice's variant is for a value: its text, its number, or its plural.
-    fn is_for(&self, variant: &Variant<String>, value: &Value<'_>) -> bool {
-        match (&variant.key, value) {
-            (VariantKey::Identifier { name }, Value::Text(text)) => name == text,
-            (VariantKey::Identifier { name }, Value::Number(number)) => name == (self.plural)(*number),
-            (VariantKey::NumberLiteral { value }, Value::Number(number)) => value.parse() == Ok(*number),
-            (VariantKey::NumberLiteral { value }, Value::Text(text)) => value == text,
+    fn is_for(&self, variant: &Variant<String>, value: &dyn Argument) -> bool {
+        match (&variant.key, value.number()) {
+            (VariantKey::Identifier { name }, Some(number)) => name == (self.plural)(number),
+            (VariantKey::Identifier { name: key } | VariantKey::NumberLiteral { value: key }, _) => {
+                let mut text = String::new();
+                value.write(&mut text);
+                *key == text
+            }
         }
     }
 }
@@ -135,18 +158,15 @@ impl Bundle {
 fn write_inline(inline: &InlineExpression<String>, arguments: &Arguments<'_>, to: &mut String) -> Option<()> {
     match inline {
         InlineExpression::StringLiteral { value } => to.push_str(&unescape_unicode_to_string(value)),
-        inline => match of_argument(inline, arguments)? {
-            Value::Text(text) => to.push_str(text),
-            Value::Number(number) => to.push_str(&number.to_string()),
-        },
+        inline => of_argument(inline, arguments)?.write(to),
     }
     Some(())
 }
 
 /// The value of the argument that is asked for.
-fn of_argument<'a, 'b>(inline: &InlineExpression<String>, arguments: &'a Arguments<'b>) -> Option<&'a Value<'b>> {
+fn of_argument<'a>(inline: &InlineExpression<String>, arguments: &Arguments<'a>) -> Option<&'a dyn Argument> {
     let InlineExpression::VariableReference { id } = inline else { return None };
-    arguments.iter().find(|(name, _)| *name == id.name).map(|(_, value)| value)
+    arguments.iter().find(|(name, _)| *name == id.name).map(|(_, value)| *value)
 }
 
 /// Plurals of English and German (CLDR), for whole numbers.
@@ -176,20 +196,16 @@ mod tests {
         let text = "one = { $n ->\n    [one] one token\n   *[other] { $n } tokens\n }, after { $what }.\n\
             kind = { $kind ->\n    [mlp] an MLP\n   *[attention] an attention\n }{\"\\u00A0\"}off\nwrong = { NUMBER($n) }\n";
         let bundle = Bundle::read(text, one_or_other).unwrap();
-        let one = |n: usize| bundle.formatted("one", &[("n", n.into()), ("what", "a".into())]);
+        let one = |n: usize| bundle.formatted("one", &[("n", &n), ("what", &"a")]);
         assert_eq!(
             (one(1).unwrap(), one(1200).unwrap()),
             ("one token, after a.".into(), "1200 tokens, after a.".into())
         );
-        let kind = |kind: &str| bundle.formatted("kind", &[("kind", kind.into())]).unwrap();
+        let kind = |kind: &str| bundle.formatted("kind", &[("kind", &kind)]).unwrap();
         assert_eq!((kind("mlp"), kind("other")), ("an MLP\u{a0}off".into(), "an attention\u{a0}off".into()));
         // What is not there, lacks an argument, or is not understood.
         assert_eq!(
-            (
-                bundle.formatted("two", &[]),
-                bundle.formatted("one", &[]),
-                bundle.formatted("wrong", &[("n", 1usize.into())])
-            ),
+            (bundle.formatted("two", &[]), bundle.formatted("one", &[]), bundle.formatted("wrong", &[("n", &1usize)])),
             (None, None, None)
         );
     }

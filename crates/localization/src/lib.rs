@@ -18,12 +18,12 @@ mod bundle;
 use std::sync::OnceLock;
 
 use bundle::Bundle;
-pub use bundle::{TranslationError, Value};
+pub use bundle::{Argument, TranslationError};
 
 /// The messages by their names, with `_` for `-`: each a struct whose fields are the message's arguments. Used through [`tr!`].
 #[allow(missing_docs, non_camel_case_types, clippy::use_self, reason = "written by build.rs")]
 pub mod messages {
-    use super::Value;
+    use super::Argument;
     include!(concat!(env!("OUT_DIR"), "/messages.rs"));
 }
 
@@ -32,7 +32,7 @@ pub mod messages {
 macro_rules! tr {
     ($name:ident $(,)?) => { $crate::messages::$name.text() };
     ($name:ident, $($argument:ident = $value:expr),+ $(,)?) => {
-        $crate::messages::$name { $($argument: $crate::Value::from($value)),+ }.text()
+        $crate::messages::$name { $($argument: &$value),+ }.text()
     };
 }
 
@@ -122,10 +122,14 @@ fn english() -> &'static Bundle {
 }
 
 /// A message with its arguments in the language that was chosen, else in English.
-fn message(name: &'static str, arguments: Vec<(&'static str, Value<'_>)>) -> String {
+///
+/// * `at`: its place among the English messages.
+fn message(at: usize, arguments: &[(&str, &dyn Argument)]) -> String {
+    let english = english();
+    let name = english.name(at);
     let chosen = CHOSEN.get().and_then(|(_, bundle)| bundle.as_ref());
-    let found = chosen.and_then(|bundle| bundle.formatted(name, &arguments));
-    found.or_else(|| english().formatted(name, &arguments)).unwrap_or_else(|| name.into())
+    let found = chosen.and_then(|bundle| bundle.formatted(name, arguments));
+    found.or_else(|| english.formatted(name, arguments)).unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]
