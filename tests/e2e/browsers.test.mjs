@@ -240,6 +240,40 @@ function suite(driver) {
     await clean(parent);
   });
 
+  test("a post with four figures, from recorded runs, at every width; the one that is pressed starts one engine", async () => {
+    const site = await newSite();
+    const post = new Page(await browser.open());
+    opened.push(post);
+    const engines = () => site.requests.filter(({ path }) => /\/worker(_webgpu)?\.js$/.test(path)).length;
+    for (const width of [360, 700, 1200]) {
+      await post.resize(width, 800);
+      await post.goto(`${site.site}post/index.html`);
+      for (const at of [0, 1, 2, 3]) {
+        await post.evaluate((at) => document.querySelectorAll("prune-scope")[at].scrollIntoView(), at);
+        await post.until((at) => {
+          const page = document.querySelectorAll("prune-scope")[at].querySelector("iframe")?.contentDocument;
+          return page?.querySelector("#recorded, [data-part=texts] .token, canvas");
+        }, at);
+      }
+      // No figure is wider than its place, nor the post than the window.
+      await post.until(() => [document, ...[...document.querySelectorAll("prune-scope iframe")].map((frame) => frame.contentDocument)].every(({ documentElement: it }) => it.scrollWidth <= it.clientWidth));
+    }
+    assert.equal(engines(), 0, "before a figure is touched");
+    await post.evaluate(() => document.querySelector("prune-scope iframe").contentDocument.querySelector(".tokens").click());
+    await poll(() => engines() === 1, async () => `${engines()} engines`);
+    await clean(post);
+  });
+
+  test("German and Arabic", async () => {
+    for (const [language, direction] of [["de", "ltr"], ["ar", "rtl"]]) {
+      const page = await tiny(`lang=${language}&drop=a1`);
+      await page.until((language, direction) => document.documentElement.lang === language && document.documentElement.dir === direction, language, direction);
+      assert.ok(!/^(Stop|Reset)$/.test(await page.evaluate(() => document.querySelector("#stop").textContent)));
+      await page.until(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+      await clean(page);
+    }
+  });
+
   test("files of the visitor's own, picked together", async () => {
     const page = await tiny("drop=m0");
     await page.click(".more summary");
