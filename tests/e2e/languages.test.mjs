@@ -14,14 +14,14 @@ const TINY = `model=${server.origin}/fixtures/tiny.gguf&tokens=3&drop=m1&repair=
 function marked() {
   const folder = path.join(ROOT, "public/texts/en");
   const files = fs.readdirSync(folder).filter((name) => name.endsWith(".ftl"));
-  const lines = files.flatMap((name) => fs.readFileSync(path.join(folder, name), "utf8").split("\n"));
-  // A message in one line, or a case of one that chooses.
-  return lines.map((line) => line.replace(/^([a-z][\w-]* = |\s+\*?\[\w+\] )(?!\{ \$\w+ ->$)(.*)$/, "$1⟦$2⟧")).join("\n");
+  const text = files.map((name) => fs.readFileSync(path.join(folder, name), "utf8")).join("\n");
+  // A message goes on in lines that begin with a blank or with the end of a choice.
+  return text.replace(/^([a-z][\w-]* = )(.*(?:\n[ }].*)*)$/gm, "$1⟦$2⟧");
 }
 
 /** What is shown outside the marks, and names that only assistive technology reads; without what is data: tokens, names of models, numbers. */
 const unmarked = () => {
-  const data = "script, style, textarea, code, .tokens, .text-line, [data-words], option[lang], #own-answers dl, .experiments, #story, h1";
+  const data = "script, style, textarea, code, .tokens, .text-line, option[lang], #own-answers dl, #choice-question, #choice-text, #choice-answers td, #choice-scores th, .experiments, #story, h1";
   const words = (text) => text.match(/\p{L}{3,}/gu) ?? [];
   const found = [];
   let depth = 0;
@@ -38,6 +38,7 @@ const unmarked = () => {
     outside = outside.replace(/[⟦⟧]/g, " ");
     if (words(outside).length) found.push(`${node.parentElement.tagName.toLowerCase()}#${node.parentElement.closest("[id]")?.id}: ${outside.trim()}`);
   }
+  if (depth) found.push(`page#marks: ${depth} marks are open`);
   for (const name of ["aria-label", "title", "placeholder", "alt"]) {
     for (const element of document.querySelectorAll(`.page [${name}]`)) {
       if (element.closest(data)) continue;
@@ -47,8 +48,8 @@ const unmarked = () => {
   }
   return found;
 };
-/** Names and abbreviations that no language translates. */
-const NAMES = /\b(Prunescope|MLP|KL|JSON|SVG|PNG|CSV|CPU|WebGPU|GPU|Wanda|SparseGPT|AWQ|GPTQ|RTN|OWL|cos|exp|tiny|Tiny|BibTeX|Markdown|HTML|MathML|nats|softmax|gguf|GGUF)\b/g;
+/** Names and abbreviations that no language translates, and what the examples' prompts ask. */
+const NAMES = /\b(What is the .*\?|What is 12 plus 30\? .*|Write two sentences about .*|Which of these is a fruit\? .*|https:\/\/huggingface.co|SmolLM2[ -]\w+[ -]Instruct|Qwen\S* \S+( Instruct)?|Gemma 3 270M Instruct|Pythia 160M|GPT-2|Prunescope|MLP|KL|JSON|SVG|PNG|CSV|CPU|WebGPU|GPU|Wanda|SparseGPT|AWQ|GPTQ|RTN|OWL|Var|cos|exp|tiny|Tiny|BibTeX|Markdown|HTML|MathML|nats|softmax|gguf|GGUF)(\b|$)/g;
 
 for (const view of ["layers", "steps", "theorems", "tokens", "choice", "retrieval", "compare", "sweep", "search", "weights"]) {
   test(`every word of the page with the view ${view} can be translated`, async () => {
