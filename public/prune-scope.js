@@ -3,7 +3,7 @@
 // the figure is near the screen. (No module: another host's module loads only with a header of that host's.)
 (() => {
   const SITE = new URL(".", document.currentScript.src);
-  const OF_HTML = /^(id|class|style|title|lang|dir|slot|hidden|height|role|tabindex|part|inert|translate|draggable|nonce|is|data-.*|aria-.*|on.+)$/;
+  const OF_HTML = /^(id|class|style|title|dir|slot|hidden|height|role|tabindex|part|inert|translate|draggable|nonce|is|data-.*|aria-.*|on.+)$/;
 
   class PruneScope extends HTMLElement {
     connectedCallback() {

@@ -90,4 +90,4 @@ export async function eventually(page, what, argument) {
 export const results = (page, settings = {}) => page.evaluate((settings) => window.prunescope.run(settings), settings);
 
 /** Waits until the shown run has all its results, started by whatever was done before. */
-export const finished = (page) => page.waitForSelector("#export:enabled");
+export const finished = (page) => page.waitForSelector("#export:enabled", { state: "attached" });

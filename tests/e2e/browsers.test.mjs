@@ -245,9 +245,10 @@ function suite(driver) {
     const post = new Page(await browser.open());
     opened.push(post);
     const engines = () => site.requests.filter(({ path }) => /\/worker(_webgpu)?\.js$/.test(path)).length;
-    for (const width of [360, 700, 1200]) {
-      await post.resize(width, 800);
-      await post.goto(`${site.site}post/index.html`);
+    await post.resize(1366, 768);
+    await post.goto(`${site.site}post/index.html`);
+    for (const width of [280, 360, 700, 1200]) {
+      await post.evaluate((width) => document.querySelectorAll("prune-scope").forEach((figure) => (figure.style.width = `${width}px`)), width);
       for (const at of [0, 1, 2, 3]) {
         await post.evaluate((at) => document.querySelectorAll("prune-scope")[at].scrollIntoView(), at);
         await post.until((at) => {
@@ -255,8 +256,11 @@ function suite(driver) {
           return page?.querySelector("#recorded, [data-part=texts] .token, canvas");
         }, at);
       }
-      // No figure is wider than its place, nor the post than the window.
-      await post.until(() => [document, ...[...document.querySelectorAll("prune-scope iframe")].map((frame) => frame.contentDocument)].every(({ documentElement: it }) => it.scrollWidth <= it.clientWidth));
+      // In none is anything wider than it is, and each is as high as its content.
+      await post.until((width) => [...document.querySelectorAll("prune-scope iframe")].every((frame) => {
+        const { documentElement: page } = frame.contentDocument;
+        return frame.clientWidth === width && page.scrollWidth <= width && Math.abs(frame.clientHeight - page.querySelector(".page").offsetHeight) <= 1;
+      }), width);
     }
     assert.equal(engines(), 0, "before a figure is touched");
     await post.evaluate(() => document.querySelector("prune-scope iframe").contentDocument.querySelector(".tokens").click());

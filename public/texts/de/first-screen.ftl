@@ -16,7 +16,7 @@ pipeline-pick = Auswahl
 # Namen der drei Räume; ihre Symbole h, z und p folgen.
 pipeline-hidden = Verborgener Zustand
 pipeline-logits = Logits
-pipeline-probabilities = Wahrscheinlichkeiten
+pipeline-probabilities = Wahrschein­lich­keiten
 pipeline-cosine-hint = Kosinusähnlichkeit des dichten und des ausgedünnten Modells; 1 heißt gleich
 pipeline-cosine-repaired = repariert { $cosine }
 pipeline-cosine-repaired-hint = Kosinusähnlichkeit des dichten und des reparierten Modells
