@@ -99,7 +99,14 @@ function misplaced(everywhere) {
 /** Sets the window's width and waits until the charts have adapted. */
 async function resize(page, width) {
   await page.setViewportSize({ width, height: 720 });
-  await page.waitForFunction((width) => innerWidth === width && [...document.querySelectorAll(".canvas")].every((holder) => Math.abs(holder.querySelector("canvas").width / devicePixelRatio - holder.clientWidth) < 2), width);
+  // The charts that are drawn for another width than their room's.
+  await page.evaluate(() => {
+    window.late = () => [...document.querySelectorAll(".canvas")].map((holder) => [holder.closest("figure").id, holder.querySelector("canvas").width / devicePixelRatio, holder.clientWidth]).filter(([, drawn, room]) => Math.abs(drawn - room) >= 2);
+  });
+  await page.waitForFunction((width) => innerWidth === width && !window.late().length, width).catch(async (error) => {
+    const found = await page.evaluate(() => [innerWidth, window.late()]);
+    throw new Error(`at ${width}: the window's width, and charts with what they are drawn for and have: ${JSON.stringify(found)}`, { cause: error });
+  });
 }
 
 /** Records the faults at each width. */
