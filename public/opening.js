@@ -15,6 +15,16 @@
     document.write('<meta http-equiv="Content-Security-Policy" content="' + policy + '"><!--');
   }
 
+  // The recorded example, which the page shows first, unless its link is about something else.
+  if (!/[?&](model|other|trace)=/.test(location.search)) {
+    var ahead = document.createElement("link");
+    ahead.rel = "preload";
+    ahead.as = "fetch";
+    ahead.crossOrigin = "anonymous";
+    ahead.href = "traces/example.json.gz";
+    document.head.appendChild(ahead);
+  }
+
   function hasSimd() {
     try {
       return WebAssembly.validate(new Uint8Array(SIMD));

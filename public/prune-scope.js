@@ -5,6 +5,8 @@
   const SITE = new URL(".", document.currentScript.src);
   const OF_HTML = /^(id|class|style|title|dir|slot|hidden|height|role|tabindex|part|inert|translate|draggable|nonce|is|data-.*|aria-.*|on.+)$/;
 
+  const SPOKEN = /^(en|de|ar)\b/i;
+
   class PruneScope extends HTMLElement {
     connectedCallback() {
       this.style.display ||= "block";
@@ -33,7 +35,8 @@
       add("embed", "1");
       for (const { name, value } of this.attributes) {
         if (name === "query") new URLSearchParams(value).forEach((value, name) => add(name, value));
-        else if (!OF_HTML.test(name)) add(name, value);
+        // HTML's attribute, too: only what Prunescope speaks.
+        else if (name === "lang" ? SPOKEN.test(value) : !OF_HTML.test(name)) add(name, value);
       }
       return address.href;
     }

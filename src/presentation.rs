@@ -162,6 +162,11 @@ impl Presentation {
         query
     }
 
+    /// The same in a language.
+    pub fn spoken(self, language: Option<Language>) -> Self {
+        Self { language, ..self }
+    }
+
     /// How visitors meet a part.
     pub fn state(&self, part: PagePart) -> PartState {
         if self.hidden.contains(&part) || !self.shown.is_empty() && !self.shown.contains(&part) {

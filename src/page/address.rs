@@ -87,9 +87,17 @@ fn with_query(query: &str) -> String {
     format!("{}{}?{query}", location.origin().unwrap_or_default(), location.pathname().unwrap_or_default())
 }
 
-/// The link to these settings on the whole page, neither embedded nor in the story.
+/// The link to these settings on the whole page, neither embedded nor in the story, in the language that this page's link asks for.
 pub(super) fn link_to(settings: &Settings) -> String {
-    href(settings, &Presentation::default(), None)
+    let (Presentation { language, .. }, _) = Presentation::from_query(&query());
+    href(settings, &Presentation::default().spoken(language), None)
+}
+
+/// An address with the recorded run that it shows, if there is one.
+pub(super) fn with_trace(address: &str, trace: Option<&str>) -> String {
+    let Some((mut url, trace)) = Url::parse(address).ok().zip(trace) else { return address.into() };
+    url.query_pairs_mut().append_pair("trace", trace);
+    url.into()
 }
 
 /// The link to the story's first chapter, which sets the page itself.

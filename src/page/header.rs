@@ -24,6 +24,9 @@ pub(super) fn Header() -> impl IntoView {
             || state.measurements.wanted.get().is_some()
             || !matches!(state.engine.get(), EngineStatus::Ready | EngineStatus::Down)
     };
+    let home = state.presentation.with_untracked(|presentation| {
+        presentation.language.map_or("./".to_string(), |language| format!("./?lang={}", language.tag))
+    });
     let in_tab = move || state.settings.with(address::link_to);
     view! {
         <header class="top">
@@ -31,7 +34,7 @@ pub(super) fn Header() -> impl IntoView {
                 view! { <h1><a target="_blank" rel="noopener" href=in_tab title=tr!(header_open)>"Prunescope"</a></h1> }.into_any()
             } else {
                 view! {
-                    <h1><a href="./" rel="home">"Prunescope"</a></h1>
+                    <h1><a href=home rel="home">"Prunescope"</a></h1>
                     <p class="tagline">{tr!(header_tagline)}</p>
                 }.into_any()
             }}

@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ServiceWorkerContainer, ServiceWorkerRegistration};
 
 use super::engine_files::EngineFiles;
+use super::language;
 use prunescope_protocol::messages::Backend;
 
 /// Longest wait for the service worker, in milliseconds: it must not delay visits in older browsers.
@@ -36,6 +37,10 @@ pub(super) async fn keep(backend: Backend) {
     if Reflect::set(&message, &"engine".into(), &engine).is_ok() {
         // A service worker that has ended stores nothing; the page continues.
         let _ = worker.post_message(&message);
+    }
+    // The words were fetched before the service worker was there; fetched again, they pass through it and are kept.
+    if let Some(address) = language::address(prunescope_localization::language()) {
+        let _ = window().fetch_with_str(&address);
     }
 }
 

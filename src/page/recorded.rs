@@ -3,6 +3,7 @@
 use futures::StreamExt;
 use js_sys::Reflect;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -48,7 +49,12 @@ impl AppState {
             return;
         }
         self.add_trace(TraceOrigin::Example, EXAMPLE).await;
-        self.add_trace(TraceOrigin::Neighbours, NEIGHBOURS).await;
+        let around = self.add_trace(TraceOrigin::Neighbours, NEIGHBOURS);
+        if self.recorded.with_untracked(Option::is_some) {
+            // What is asked for is shown; the rest may take its time.
+            return spawn_local(around);
+        }
+        around.await;
         if self.embedded && self.recorded.with_untracked(Option::is_none) {
             self.add_recorded_story().await;
         }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use prunescope_localization::{ENGLISH, language};
+use prunescope_localization::{ENGLISH, Language, language};
 use serde::de::DeserializeOwned;
 
 use super::address;
@@ -17,17 +17,16 @@ pub(super) type SiteText<T> = RwSignal<Option<Result<T, String>>>;
 pub(super) fn fetch<T: DeserializeOwned + Send + Sync + 'static>(name: &'static str) -> SiteText<T> {
     let text = RwSignal::new(None);
     spawn_local(async move {
-        let mut found = Err(String::new());
-        // What is not translated is English.
-        for language in [language(), ENGLISH] {
-            if found.is_err() {
-                found = match address::absolute(&format!("texts/{}/{name}", language.tag)) {
-                    Ok(address) => fetched(&address).await,
-                    Err(why) => Err(why),
-                };
-            }
+        let of = async |language: Language| {
+            let address = address::absolute(&format!("texts/{}/{name}", language.tag))?;
+            serde_json::from_str(&fetched(&address).await?).map_err(|why| why.to_string())
+        };
+        let mut found = of(language()).await;
+        if found.is_err() && language() != ENGLISH {
+            // What is not translated is English.
+            found = of(ENGLISH).await;
         }
-        text.set(Some(found.and_then(|found| serde_json::from_str(&found).map_err(|why| why.to_string()))));
+        text.set(Some(found));
     });
     text
 }

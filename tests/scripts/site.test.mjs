@@ -166,5 +166,7 @@ test("the figure's element passes on every part of a link, and nothing of HTML's
   const names = [...links.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([a-z_0-9]+)`/g)].map(([, name]) => name));
   assert.ok(names.length > 25 && names.includes("on") && names.includes("show"), names.join());
   assert.deepEqual(names.filter((name) => ofHtml.test(name)), []);
+  const spoken = /SPOKEN = \/\^\((.*)\)/.exec(read(ROOT, "public/prune-scope.js"))[1].split("|");
+  assert.deepEqual(spoken.sort(), fs.readdirSync(path.join(ROOT, "public/texts")).sort(), "the languages that the element passes on");
   for (const name of ["id", "class", "style", "onclick", "data-x", "aria-label", "height"]) assert.ok(ofHtml.test(name), name);
 });

@@ -64,10 +64,10 @@ pub(crate) enum Computation {
         /// Measurements to record after the run, joined by commas.
         #[arg(long, value_name = "NAMES", value_delimiter = ',')]
         measure: Vec<MeasurementName>,
-        /// Record the texts of neighbouring plans, too, as a second trace in this file: each switch flipped, and the least important
-        /// sublayers dropped.
-        #[arg(long, value_name = "FILE")]
-        neighbours: Option<PathBuf>,
+        /// Record the texts of neighbouring plans, too: each switch flipped, and the least important sublayers dropped. With a file they
+        /// become a trace of their own there.
+        #[arg(long, value_name = "FILE", num_args = 0..=1)]
+        neighbours: Option<Option<PathBuf>>,
         /// A further run on the same model: a link's query, and behind # its measurements ("drop=m17&tokens=8#choice,retrieval"). Several
         /// times for several runs.
         #[arg(long, value_name = "LINK")]

@@ -92,11 +92,15 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             let (mut session, mut settings) = begin(compute, experiment)?;
             settings.models.model = link.clone().unwrap_or_else(|| experiment.model.to_string_lossy().into_owned());
             let what: Vec<Measurement> = measure.iter().copied().map(Measurement::from).collect();
-            let trace = block_on(record::record(&mut session, &settings, &what, also))?;
-            record::write(&trace, out)?;
+            let mut trace = block_on(record::record(&mut session, &settings, &what, also))?;
             if let Some(file) = neighbours {
-                record::write(&block_on(record::record_neighbours(&mut session, &settings, &trace))?, file)?;
+                let around = block_on(record::record_neighbours(&mut session, &settings, &trace))?;
+                match file {
+                    Some(file) => record::write(&around, file)?,
+                    None => trace.runs.extend(around.runs),
+                }
             }
+            record::write(&trace, out)?;
         }
     }
     Ok(())

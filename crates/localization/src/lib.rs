@@ -72,31 +72,33 @@ impl Eq for Language {}
 
 impl Language {
     /// The language with a tag.
+    ///
+    /// * `tag`: BCP 47; only its language counts ("de-AT").
     pub fn from_tag(tag: &str) -> Option<Self> {
-        LANGUAGES.into_iter().find(|language| language.tag == tag)
+        let primary = tag.split(['-', '_']).next().unwrap_or(tag);
+        LANGUAGES.into_iter().find(|language| language.tag.eq_ignore_ascii_case(primary))
     }
 
     /// The language for a visitor whose browser prefers these, the dearest first ("de-AT").
     pub fn preferred<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
-        let known = |tag: &str| Self::from_tag(tag.split(['-', '_']).next().unwrap_or(tag));
-        tags.into_iter().find_map(|tag| known(tag).filter(|language| language.complete)).unwrap_or(ENGLISH)
+        tags.into_iter().find_map(|tag| Self::from_tag(tag).filter(|language| language.complete)).unwrap_or(ENGLISH)
     }
 }
 
 /// Where an element stands in a message: the argument to give for it. See [`around`].
 pub const PLACE: &str = "\u{fffc}";
 
-/// The language that was chosen, with its messages unless it is English.
-static CHOSEN: OnceLock<(Language, Option<Bundle>)> = OnceLock::new();
+/// The language that was chosen, with its messages; English unless one is.
+static CHOSEN: OnceLock<(Language, Bundle)> = OnceLock::new();
 
 /// From now on messages are in this language. Called once, before any is shown.
 ///
-/// * `messages`: those of the language, as Fluent writes them; nothing for English.
+/// * `messages`: those of the language, as Fluent writes them.
 ///
 /// # Errors
 /// [`TranslationError`]: then all stays English.
-pub fn speak(language: Language, messages: Option<String>) -> Result<(), TranslationError> {
-    let bundle = messages.map(|text| Bundle::read(&text, language.plural)).transpose()?;
+pub fn speak(language: Language, messages: &str) -> Result<(), TranslationError> {
+    let bundle = Bundle::read(messages, language.plural)?;
     CHOSEN.set((language, bundle)).map_err(|_| TranslationError::ChosenBefore)
 }
 
@@ -127,8 +129,7 @@ fn english() -> &'static Bundle {
 fn message(at: usize, arguments: &[(&str, &dyn Argument)]) -> String {
     let english = english();
     let name = english.name(at);
-    let chosen = CHOSEN.get().and_then(|(_, bundle)| bundle.as_ref());
-    let found = chosen.and_then(|bundle| bundle.formatted(name, arguments));
+    let found = CHOSEN.get().and_then(|(_, bundle)| bundle.formatted(name, arguments));
     found.or_else(|| english.formatted(name, arguments)).unwrap_or_else(|| name.into())
 }
 
@@ -192,9 +193,41 @@ mod tests {
             .collect()
     }
 
+    /// Whatever a message is asked with, it is filled in: nothing in it is beyond [`Bundle`].
+    #[test]
+    fn every_message_of_every_language_can_be_filled_in() {
+        let english = messages_of("en");
+        for language in LANGUAGES {
+            let folder = root().join("public/texts").join(language.tag);
+            for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if file.extension().is_none_or(|ending| ending != "ftl") {
+                    continue;
+                }
+                let text = fs::read_to_string(&file).unwrap();
+                let bundle = Bundle::read(&text, language.plural).unwrap();
+                let names =
+                    fluent_syntax::parser::parse_runtime(text.as_str()).unwrap().body.into_iter().map(|entry| {
+                        match entry {
+                            fluent_syntax::ast::Entry::Message(message) => message.id.name,
+                            other => panic!("{}: {other:?} is no message", file.display()),
+                        }
+                    });
+                for name in names {
+                    let numbers: Vec<(&str, &dyn Argument)> =
+                        english[name].iter().map(|it| (it.as_str(), &2usize as &dyn Argument)).collect();
+                    let texts: Vec<(&str, &dyn Argument)> =
+                        english[name].iter().map(|it| (it.as_str(), &"x" as &dyn Argument)).collect();
+                    for arguments in [numbers, texts] {
+                        assert!(bundle.formatted(name, &arguments).is_some(), "{}: {name}", file.display());
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn every_message_is_used() {
-        let sources = ["src", "crates/figures/src", "crates/protocol/src"].map(|of| sources(&root().join(of))).concat();
+        let sources = ["src", "crates/figures/src"].map(|of| sources(&root().join(of))).concat();
         let used: BTreeSet<String> = sources
             .split("tr!(")
             .skip(1)

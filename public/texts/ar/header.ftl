@@ -17,6 +17,7 @@ header-stop-hint = إيقاف ما يجري الآن
 header-story = لنقرأ الحكاية
 header-tagline = نوقف أجزاءً من نموذج لغوي، ونرى أين تضيع الإشارة.
 language-choice = اللغة
+language-late = لم تصل في الوقت المناسب
 language-not-read = لا يمكن عرض الصفحة باللغة «⁨{ $language }⁩»: ⁨{ $why }⁩. هي الآن بالإنجليزية؛ ويمكن فتحها من جديد لمحاولة أخرى.
 
 # زر ينسخ شيئًا (src/page/copy_button.rs): ما يقوله بعد ذلك.

@@ -15,6 +15,7 @@ header-stop-hint = Anhalten, was gerade läuft
 header-story = Die Geschichte
 header-tagline = Teile eines Sprachmodells abschalten und sehen, wo das Signal zerbricht.
 language-choice = Sprache
+language-late = sie kam nicht rechtzeitig
 language-not-read = Die Seite kann nicht auf { $language } gezeigt werden: { $why }. Sie ist auf Englisch; ein neuer Versuch: die Seite noch einmal öffnen.
 
 # Ein Knopf, der etwas kopiert (src/page/copy_button.rs): was er dann sagt.

@@ -15,6 +15,7 @@ header-stop-hint = Stop what is running
 header-story = Tell me the story
 header-tagline = Switch parts of a language model off. See where the signal breaks.
 language-choice = Language
+language-late = it did not come in time
 # $language is the name of a language in itself.
 language-not-read = The page cannot be shown in { $language }: { $why }. It is in English; open it again to try once more.
 

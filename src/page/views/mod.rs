@@ -21,7 +21,7 @@ use super::experiments::Experiments;
 use super::site_text;
 use super::state::AppState;
 use super::status::{Progress, duration};
-use prunescope_localization::tr;
+use prunescope_localization::{language, tr};
 use prunescope_protocol::settings::{ANALYSIS_RANGE, View};
 
 /// The views in the order of their tabs.
@@ -84,9 +84,13 @@ pub(super) fn Views() -> impl IntoView {
     let choose = move |view: View| state.change(HistoryEntry::New, |settings| settings.view = view);
     let key = move |event: KeyboardEvent| {
         let at = VIEWS.iter().position(|view| *view == open.get_untracked()).unwrap_or(0);
-        let next = match event.key().as_str() {
-            "ArrowRight" => (at + 1) % VIEWS.len(),
-            "ArrowLeft" => (at + VIEWS.len() - 1) % VIEWS.len(),
+        let (forward, back) = match language().right_to_left {
+            false => ("ArrowRight", "ArrowLeft"),
+            true => ("ArrowLeft", "ArrowRight"),
+        };
+        let next = match event.key() {
+            key if key == forward => (at + 1) % VIEWS.len(),
+            key if key == back => (at + VIEWS.len() - 1) % VIEWS.len(),
             _ => return,
         };
         event.prevent_default();
