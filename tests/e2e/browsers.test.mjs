@@ -265,7 +265,8 @@ function suite(driver) {
     assert.equal(engines(), 0, "before a figure is touched");
     await post.evaluate(() => document.querySelector("prune-scope iframe").contentDocument.querySelector(".tokens").click());
     await poll(() => engines() === 1, async () => `${engines()} engines`);
-    await clean(post);
+    // Where a figure's width jumps, WebKit may report that it tells some sizes a frame later, which it then does.
+    assert.deepEqual((await post.problems()).filter((problem) => problem !== "ResizeObserver loop completed with undelivered notifications."), []);
   });
 
   test("German and Arabic", async () => {
