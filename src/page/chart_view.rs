@@ -87,10 +87,11 @@ pub(super) fn ChartView(
         let scale = window().device_pixel_ratio().max(1.0);
         canvas.set_width((width * scale) as u32);
         canvas.set_height((height.get_untracked() * scale) as u32);
-        figure.with_untracked(|figure| match draw(&figure.as_ref()?.chart, canvas, theme, scale) {
-            Ok(drawn) => Some(frame.set(drawn)),
-            Err(error) => Some(leptos::logging::warn!("{error}")),
-        })
+        match figure.with_untracked(|figure| Some(draw(&figure.as_ref()?.chart, canvas, theme, scale)))? {
+            Ok(drawn) => frame.set(drawn),
+            Err(error) => leptos::logging::warn!("{error}"),
+        }
+        Some(())
     };
     let mut redraw_later = debounce(OUT_OF_SIGHT, move |()| {
         redraw();
