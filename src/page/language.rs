@@ -55,7 +55,7 @@ pub(super) fn LanguageChoice() -> impl IntoView {
             address::with_trace(&link, trace.as_deref())
         };
         let current = (language == now).then_some("true");
-        view! { <a href=link lang=language.tag hreflang=language.tag title=language.name aria-label=language.name aria-current=current>{language.tag}</a> }
+        view! { <a href=link lang=language.tag hreflang=language.tag title=language.name aria-current=current>{language.tag}</a> }
     });
     view! { <nav id="language" aria-label=tr!(language_choice)>{links.into_iter().collect_view()}</nav> }
 }
