@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let source = fs::read_to_string(&file)?;
         let mut resource =
             parser::parse(source.as_str()).map_err(|(_, errors)| format!("{}: {}", file.display(), errors[0]))?;
-        resource.body.retain(|entry| matches!(entry, Entry::Message(_) | Entry::Term(_)));
+        resource.body.retain(|entry| matches!(entry, Entry::Message(_)));
         for entry in &mut resource.body {
             let Entry::Message(message) = entry else { continue };
             message.comment = None;
@@ -82,11 +82,7 @@ fn of_expression(expression: &Expression<&str>, arguments: &mut BTreeSet<String>
 }
 
 fn of_inline(inline: &InlineExpression<&str>, arguments: &mut BTreeSet<String>) {
-    match inline {
-        InlineExpression::VariableReference { id } => {
-            arguments.insert(id.name.to_string());
-        }
-        InlineExpression::Placeable { expression } => of_expression(expression, arguments),
-        _ => {}
+    if let InlineExpression::VariableReference { id } = inline {
+        arguments.insert(id.name.to_string());
     }
 }

@@ -3,7 +3,7 @@
 use prunescope_localization::tr;
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::prune::{HeadRepair, Repair};
-use prunescope_protocol::results::{Purpose, SearchMethod, Verdict};
+use prunescope_protocol::results::{Purpose, SearchMethod, SweepLine, Verdict};
 
 /// A form of repair, as what stands in the place of a dropped sublayer.
 pub fn repair(form: Repair) -> String {
@@ -68,5 +68,19 @@ pub fn matrix(matrix: Matrix) -> String {
         Matrix::Gate => tr!(name_gate),
         Matrix::Up => tr!(name_up),
         Matrix::Down => tr!(name_down),
+    }
+}
+
+/// A line of a sweep, as in a legend.
+pub fn sweep_line(line: SweepLine) -> String {
+    match line {
+        SweepLine::Attention => tr!(figure_sweep_attention),
+        SweepLine::Block => tr!(figure_sweep_blocks),
+        SweepLine::Magnitude => tr!(figure_sweep_magnitude),
+        SweepLine::RoundToNearest => tr!(figure_sweep_round_to_nearest),
+        SweepLine::RepairedAttention => tr!(figure_sweep_attention_repaired),
+        SweepLine::RepairedMlp => tr!(figure_sweep_mlp_repaired),
+        // The same in every language.
+        SweepLine::Mlp | SweepLine::Wanda | SweepLine::ActivationAware | SweepLine::Gptq => line.name().into(),
     }
 }

@@ -118,8 +118,13 @@ impl Bundle {
 
     /// A message with its arguments; nothing if there is none, or it asks for what is not given or not understood.
     pub(crate) fn formatted(&self, name: &str, arguments: &Arguments<'_>) -> Option<String> {
+        self.formatted_at(*self.places.get(name)?, arguments)
+    }
+
+    /// The same of the message at a place.
+    pub(crate) fn formatted_at(&self, at: usize, arguments: &Arguments<'_>) -> Option<String> {
         let mut text = String::new();
-        let (_, pattern) = self.messages.get(*self.places.get(name)?)?;
+        let (_, pattern) = self.messages.get(at)?;
         self.write(pattern, arguments, &mut text)?;
         Some(text)
     }

@@ -130,7 +130,7 @@ fn message(at: usize, arguments: &[(&str, &dyn Argument)]) -> String {
     let english = english();
     let name = english.name(at);
     let found = CHOSEN.get().and_then(|(_, bundle)| bundle.formatted(name, arguments));
-    found.or_else(|| english.formatted(name, arguments)).unwrap_or_else(|| name.into())
+    found.or_else(|| english.formatted_at(at, arguments)).unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]

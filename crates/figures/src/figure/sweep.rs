@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Figure, x_range};
 use crate::chart::{Band, Chart, Ink, LineChart, Series};
+use crate::names;
 
 /// The score that a panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,20 +40,6 @@ impl Score {
     }
 }
 
-/// The name of a line in the visitor's language.
-fn line_name(line: SweepLine) -> String {
-    match line {
-        SweepLine::Attention => tr!(figure_sweep_attention),
-        SweepLine::Block => tr!(figure_sweep_blocks),
-        SweepLine::Magnitude => tr!(figure_sweep_magnitude),
-        SweepLine::RoundToNearest => tr!(figure_sweep_round_to_nearest),
-        SweepLine::RepairedAttention => tr!(figure_sweep_attention_repaired),
-        SweepLine::RepairedMlp => tr!(figure_sweep_mlp_repaired),
-        // The same in every language.
-        SweepLine::Mlp | SweepLine::Wanda | SweepLine::ActivationAware | SweepLine::Gptq => line.name().into(),
-    }
-}
-
 /// Sweep points by line and index.
 pub type Points = BTreeMap<(SweepLine, usize), SweepPoint>;
 
@@ -69,7 +56,7 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
         .map(|(at, (line, points))| {
             let interval = |point: &&SweepPoint| score.of(point).interval();
             Series {
-                name: line_name(*line),
+                name: names::sweep_line(*line),
                 // A repaired line is dashed, in the colour of the one without repair.
                 ink: Ink::Variant(line.unrepaired().and_then(place).unwrap_or(at)),
                 dashed: line.unrepaired().is_some(),
@@ -91,7 +78,7 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
         let (from, to) = (score.of(first).share(), score.of(last).share());
         let percent = |share: f64| format!("{:.0}", 100.0 * share);
         (points.len() > 1).then(|| {
-            tr!(figure_sweep_line, line = line_name(*line), from = percent(from), to = percent(to), at = last.x)
+            tr!(figure_sweep_line, line = names::sweep_line(*line), from = percent(from), to = percent(to), at = last.x)
         })
     });
     let told: Vec<String> = told.collect();
