@@ -7,7 +7,7 @@ import vm from "node:vm";
 const SOURCE = fs.readFileSync(new URL("../../public/opening.js", import.meta.url), "utf8");
 
 /** Runs the script in a page whose program has not arrived; returns what it does and shows. */
-function open({ origin = "https://host.example", protocol = "https:", wasm = WebAssembly, fetch } = {}) {
+function open({ origin = "https://host.example", protocol = "https:", search = "?embed=1", wasm = WebAssembly, fetch } = {}) {
   const listeners = {};
   const place = {
     attributes: {}, textContent: "Opening…", children: [],
@@ -18,13 +18,15 @@ function open({ origin = "https://host.example", protocol = "https:", wasm = Web
   let isThere = true;
   const timers = [];
   const written = [];
+  const ahead = [];
   let reloads = 0;
   const context = vm.createContext({
-    location: { origin: "https://host.example", protocol, href: "https://host.example/?embed=1", reload: () => reloads++ },
+    location: { origin: "https://host.example", protocol, search, href: `https://host.example/${search}`, reload: () => reloads++ },
     document: {
       write: (text) => written.push(text),
       querySelector: (selector) => (assert.equal(selector, "#starting p"), isThere ? place : null),
       createElement: () => ({ addEventListener(kind, listener) { this[kind] = listener; } }),
+      head: { appendChild: (link) => ahead.push(link) },
     },
     addEventListener: (kind, listener) => (listeners[kind] = listener),
     setTimeout: (then, after) => timers.push([then, after]),
@@ -33,7 +35,7 @@ function open({ origin = "https://host.example", protocol = "https:", wasm = Web
   context.self = { origin };
   vm.runInContext(SOURCE, context);
   return {
-    listeners, place, timers, written,
+    listeners, place, timers, written, ahead,
     reloads: () => reloads,
     text: () => place.textContent.trim(),
     /** The page's program arrives and removes the placeholder. */
@@ -95,7 +97,7 @@ test("a sandboxed frame gets a policy that names the site, in place of index.htm
   assert.deepEqual(open().written, []);
   const policy = "default-src 'none'; script-src 'self' 'sha256-x'; worker-src 'self' blob:";
   assert.equal(SOURCE.split('"POLICY"').length, 2, "the build has one place to fill");
-  const context = vm.createContext({ self: { origin: "null" }, location: { origin: "https://host.example" }, document: { write: (text) => (context.written = text) }, addEventListener() {}, setTimeout() {} });
+  const context = vm.createContext({ self: { origin: "null" }, location: { origin: "https://host.example", search: "?trace=x" }, document: { write: (text) => (context.written = text) }, addEventListener() {}, setTimeout() {} });
   vm.runInContext(SOURCE.replace('"POLICY"', JSON.stringify(policy)), context);
   assert.equal(context.written, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src https://host.example 'sha256-x'; worker-src blob: data:\"><!--");
 });
@@ -109,4 +111,12 @@ test("“Opening…” does not stand alone for long, and a failure stays", () =
   scriptFails(page);
   then();
   assert.match(page.text(), /did not load whole/);
+});
+
+test("the recorded example is asked for ahead, unless the link is about something else", () => {
+  for (const search of ["", "?drop=a7", "?view=choice&lang=de"]) {
+    const [link] = open({ search }).ahead;
+    assert.deepEqual([link.rel, link.as, link.crossOrigin, link.href], ["preload", "fetch", "anonymous", "traces/example.json.gz"], search);
+  }
+  for (const search of ["?model=other.gguf", "?drop=a7&trace=run.json", "?other=x"]) assert.deepEqual(open({ search }).ahead, [], search);
 });
