@@ -6,6 +6,9 @@
   /** The smallest program with an instruction of SIMD. */
   var SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
   var isOpaque = self.origin === "null";
+  /** Session storage key: set once this tab was loaded anew to become isolated. */
+  var TRIED = "prunescope-isolated";
+  var isLeaving = false;
 
   // In a frame whose origin is opaque, WebKit finds 'self' nowhere: there the policy names the site's address in its place. What
   // follows in index.html, its own policy, becomes a comment. POLICY is put in by scripts/finish-site.py. Workers may also be made of
@@ -23,6 +26,30 @@
     ahead.crossOrigin = "anonymous";
     ahead.href = "traces/example.json.gz";
     document.head.appendChild(ahead);
+  }
+
+  // Only a page isolated from others may share memory between threads. Where the host sends no headers for that, the service worker adds
+  // them (public/sw.js), from the next load on. That load comes at once, while there is nothing to lose; if the page is there before it
+  // can (src/page/isolation.rs waits a moment), it is left to the next visit. A frame is only as isolated as the page around it.
+  function isolate() {
+    var workers = navigator.serviceWorker;
+    if (self.crossOriginIsolated !== false || self !== top || !workers || workers.controller) return;
+    if (!(navigator.hardwareConcurrency > 1) || sessionStorage.getItem(TRIED)) return;
+    self.isolating = workers.register("sw.js").then(function () {
+      return workers.controller || new Promise(function (done) { workers.addEventListener("controllerchange", done); });
+    }).then(function () {
+      if (document.querySelector(".page")) return;
+      sessionStorage.setItem(TRIED, "1");
+      isLeaving = true;
+      location.reload();
+      // The page need not start any more.
+      return new Promise(function () {});
+    }).catch(function () {});
+  }
+  try {
+    isolate();
+  } catch (error) {
+    // Storage or service workers are forbidden here: one thread.
   }
 
   function hasSimd() {
@@ -46,6 +73,7 @@
   }
 
   function failed(event) {
+    if (isLeaving) return;
     var of = event.target;
     // Also a picture or a style sheet tells here that it did not load: the page does without.
     if (of && of.tagName && of.tagName !== "SCRIPT") return;

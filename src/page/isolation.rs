@@ -1,14 +1,17 @@
 //! Cross-origin isolation: browsers let only a page isolated from other origins share memory between threads. A host isolates it with
 //! two headers; where the host does not send them, the service worker adds them (`public/sw.js`).
 
-use js_sys::Reflect;
+use futures::future::select;
+use gloo::timers::future::TimeoutFuture;
+use js_sys::{Promise, Reflect};
 use leptos::prelude::window;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 
 /// Greatest useful number of threads: more of them wait for each other and for memory.
 const MOST_THREADS: usize = 8;
-/// Session storage key: set once this tab was reloaded to become isolated.
-const TRIED: &str = "prunescope-isolated";
+/// Longest wait for the load that isolates the page, in milliseconds.
+const PATIENCE_MS: u32 = 1000;
 
 /// Number of threads that may compute on the CPU.
 pub(super) fn threads() -> usize {
@@ -24,30 +27,13 @@ fn worthwhile_threads() -> usize {
 }
 
 fn is_isolated() -> bool {
-    has(&window(), "crossOriginIsolated")
+    Reflect::get(&window(), &"crossOriginIsolated".into()).is_ok_and(|value| value.is_truthy())
 }
 
-fn has(of: &JsValue, key: &str) -> bool {
-    Reflect::get(of, &key.into()).is_ok_and(|value| value.is_truthy())
-}
-
-/// Reloads the page once, if that would isolate it and make it faster; returns whether it does.
-///
-/// This gives a first visit to a host without the headers its threads: the service worker controls the page only after a reload.
-///
-/// * `on_cpu` — whether the CPU computes; awaited last, since it takes time.
-pub(super) async fn reload_for_threads(on_cpu: impl Future<Output = bool>) -> bool {
-    let window = window();
-    let in_frame = window.parent().ok().flatten().is_none_or(|parent| parent != window);
-    // A frame is only as isolated as the page around it.
-    if is_isolated() || in_frame || worthwhile_threads() == 1 {
-        return false;
+/// Waits while the page may be loaded anew to become isolated, which the first script does (`public/opening.js`), but not for long.
+pub(super) async fn settled() {
+    let isolating = Reflect::get(&window(), &"isolating".into()).ok().and_then(|value| value.dyn_into::<Promise>().ok());
+    if let Some(isolating) = isolating {
+        select(JsFuture::from(isolating), TimeoutFuture::new(PATIENCE_MS)).await;
     }
-    let navigator: JsValue = window.navigator().into();
-    let watched = Reflect::get(&navigator, &"serviceWorker".into()).is_ok_and(|workers| has(&workers, "controller"));
-    let Ok(Some(tab)) = window.session_storage() else { return false };
-    if !watched || tab.get_item(TRIED).ok().flatten().is_some() {
-        return false;
-    }
-    on_cpu.await && tab.set_item(TRIED, "1").is_ok() && window.location().reload().is_ok()
 }

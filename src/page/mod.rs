@@ -60,11 +60,11 @@ mod terms;
 mod texts;
 mod views;
 
+use futures::future::join;
 use leptos::html;
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
 use prunescope_localization::tr;
-use prunescope_protocol::messages::Backend;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::presentation::{PagePart, Presentation};
@@ -75,7 +75,7 @@ use state::AppState;
 pub fn start() {
     console_error_panic_hook::set_once();
     spawn_local(async {
-        let notice = language::choose().await;
+        let (notice, ()) = join(language::choose(), isolation::settled()).await;
         mount_to_body(move || view! { <App notice/> });
     });
 }
@@ -107,14 +107,7 @@ fn App(
             return;
         }
         offline::prepare().await;
-        let models = state.settings.with_untracked(|settings| settings.models.clone());
-        let on_cpu = async {
-            let chosen = device::choose(models.backend, &models.model).await;
-            chosen.is_ok_and(|chosen| chosen.backend == Backend::Cpu)
-        };
-        if !isolation::reload_for_threads(on_cpu).await {
-            state.load_or_wait();
-        }
+        state.load_or_wait();
     });
     remove_placeholder();
     let embedded = state.embedded;

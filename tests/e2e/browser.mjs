@@ -65,7 +65,8 @@ export async function open(browser, address, options = {}) {
   page.on("pageerror", (error) => page.problems.push(String(error)));
   page.setDefaultTimeout(options.timeout ?? 120_000);
   if (options.before) await options.before(page);
-  await page.goto(address);
+  // On a host that does not isolate it, the page may be loaded anew before it is whole.
+  await page.goto(address, { waitUntil: "commit" });
   await page.waitForFunction(() => window.prunescope);
   if (options.agree) await page.click("#agree");
   return page;

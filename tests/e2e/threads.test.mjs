@@ -37,17 +37,21 @@ test("several threads find the very numbers of one", async () => {
   }
 });
 
-test("a first visit to a host without the headers is loaded anew, once, and then has threads", async () => {
+test("a first visit to a host without the headers is loaded anew before anything is there, once, and then has threads", async () => {
   let loads = 0;
   const before = async (page) => {
     await cores(2)(page);
-    page.on("load", () => loads++);
+    page.on("request", (request) => request.isNavigationRequest() && loads++);
+    await page.addInitScript(() => new MutationObserver(() => {
+      if (!crossOriginIsolated && document.querySelector(".page")) sessionStorage.setItem("flash", "1");
+    }).observe(document, { childList: true, subtree: true }));
   };
   const page = await open(browser, link(plain), { before, context: { serviceWorkers: "allow" } });
   await page.waitForFunction(() => crossOriginIsolated && window.prunescope);
   await results(page);
   assert.equal(await threads(page), 2);
   assert.equal(loads, 2);
+  assert.equal(await page.evaluate(() => sessionStorage.getItem("flash")), null, "the page was there, and went");
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

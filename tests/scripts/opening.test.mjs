@@ -7,7 +7,7 @@ import vm from "node:vm";
 const SOURCE = fs.readFileSync(new URL("../../public/opening.js", import.meta.url), "utf8");
 
 /** Runs the script in a page whose program has not arrived; returns what it does and shows. */
-function open({ origin = "https://host.example", protocol = "https:", search = "?embed=1", wasm = WebAssembly, fetch } = {}) {
+function open({ origin = "https://host.example", protocol = "https:", search = "?embed=1", wasm = WebAssembly, fetch, self = {}, navigator } = {}) {
   const listeners = {};
   const place = {
     attributes: {}, textContent: "Opening…", children: [],
@@ -19,23 +19,30 @@ function open({ origin = "https://host.example", protocol = "https:", search = "
   const timers = [];
   const written = [];
   const ahead = [];
+  const storage = {};
   let reloads = 0;
   const context = vm.createContext({
     location: { origin: "https://host.example", protocol, search, href: `https://host.example/${search}`, reload: () => reloads++ },
     document: {
       write: (text) => written.push(text),
-      querySelector: (selector) => (assert.equal(selector, "#starting p"), isThere ? place : null),
+      querySelector: (selector) => {
+        assert.ok(["#starting p", ".page"].includes(selector), selector);
+        return (selector === ".page") === isThere ? null : place;
+      },
       createElement: () => ({ addEventListener(kind, listener) { this[kind] = listener; } }),
       head: { appendChild: (link) => ahead.push(link) },
     },
     addEventListener: (kind, listener) => (listeners[kind] = listener),
     setTimeout: (then, after) => timers.push([then, after]),
-    WebAssembly: wasm, Uint8Array, fetch,
+    WebAssembly: wasm, Uint8Array, fetch, navigator,
+    sessionStorage: { getItem: (key) => storage[key] ?? null, setItem: (key, value) => (storage[key] = value) },
   });
-  context.self = { origin };
+  context.self = { origin, ...self };
+  context.top = context.self;
   vm.runInContext(SOURCE, context);
   return {
-    listeners, place, timers, written, ahead,
+    listeners, place, timers, written, ahead, storage,
+    isolating: () => context.self.isolating,
     reloads: () => reloads,
     text: () => place.textContent.trim(),
     /** The page's program arrives and removes the placeholder. */
@@ -119,4 +126,45 @@ test("the recorded example is asked for ahead, unless the link is about somethin
     assert.deepEqual([link.rel, link.as, link.crossOrigin, link.href], ["preload", "fetch", "anonymous", "traces/example.json.gz"], search);
   }
   for (const search of ["?model=other.gguf", "?drop=a7&trace=run.json", "?other=x"]) assert.deepEqual(open({ search }).ahead, [], search);
+});
+
+test("a page that its host does not isolate is loaded anew as soon as the service worker can, once, and never when it is there", async () => {
+  const browser = () => {
+    const workers = { controller: null, register: async (script) => (workers.script = script), addEventListener: (kind, then) => (workers[kind] = then) };
+    return { self: { crossOriginIsolated: false }, navigator: { hardwareConcurrency: 4, serviceWorker: workers } };
+  };
+  const turn = () => new Promise((done) => setImmediate(done));
+  for (const isThere of [false, true]) {
+    const options = browser();
+    const page = open(options);
+    await turn();
+    assert.equal(options.navigator.serviceWorker.script, "sw.js");
+    assert.equal(page.reloads(), 0, "not before it controls the page");
+    if (isThere) page.arrive();
+    options.navigator.serviceWorker.controllerchange();
+    await turn();
+    assert.equal(page.reloads(), isThere ? 0 : 1);
+    if (isThere) await page.isolating();
+    scriptFails(page);
+    assert.equal(page.text(), "Opening…", "a load that ends is no failure");
+    assert.deepEqual(page.storage, isThere ? {} : { "prunescope-isolated": "1" });
+  }
+  const refusals = [
+    (options) => (options.self.crossOriginIsolated = true),
+    (options) => (options.self.crossOriginIsolated = undefined),
+    (options) => (options.navigator.hardwareConcurrency = 1),
+    (options) => (options.navigator.serviceWorker.controller = {}),
+    (options) => (options.navigator.serviceWorker = undefined),
+    (options) => Object.defineProperty(options.navigator, "serviceWorker", { get() { throw new Error("a sandboxed frame"); } }),
+  ];
+  for (const refuse of refusals) {
+    const options = browser();
+    refuse(options);
+    assert.equal(open(options).isolating(), undefined);
+  }
+  const forbidden = browser();
+  forbidden.navigator.serviceWorker.register = async () => { throw new Error("a private window"); };
+  const page = open(forbidden);
+  await page.isolating();
+  assert.equal(page.text(), "Opening…");
 });
