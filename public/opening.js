@@ -30,15 +30,16 @@
 
   // Only a page isolated from others may share memory between threads. Where the host sends no headers for that, the service worker adds
   // them (public/sw.js), from the next load on. That load comes at once, while there is nothing to lose; if the page is there before it
-  // can (src/page/isolation.rs waits a moment), it is left to the next visit. A frame is only as isolated as the page around it.
+  // can (src/page/isolation.rs waits a moment), it is left to the next visit. A frame is isolated by its next load.
   function isolate() {
     var workers = navigator.serviceWorker;
     if (self.crossOriginIsolated !== false || self !== top || !workers || workers.controller) return;
     if (!(navigator.hardwareConcurrency > 1) || sessionStorage.getItem(TRIED)) return;
-    self.isolating = workers.register("sw.js").then(function () {
-      return workers.controller || new Promise(function (done) { workers.addEventListener("controllerchange", done); });
+    self.isolating = workers.register("sw.js").then(function (registered) {
+      // Some browsers give nothing where service workers are blocked.
+      return !registered || workers.controller || new Promise(function (done) { workers.addEventListener("controllerchange", done); });
     }).then(function () {
-      if (document.querySelector(".page")) return;
+      if (!workers.controller || document.querySelector(".page")) return;
       sessionStorage.setItem(TRIED, "1");
       isLeaving = true;
       location.reload();

@@ -7,9 +7,9 @@
 const CACHE = "prunescope";
 /** Longest wait for the network where there is a copy, in milliseconds. */
 const PATIENCE_MS = 3000;
-/** Answers that say whether a page, and its workers, may share memory between threads. */
+/** Answers that say whether a page, and its workers, may share memory between threads; by the first of these headers, also in a frame. */
 const DOCUMENTS = ["document", "iframe"];
-const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
+const ISOLATION = { "Document-Isolation-Policy": "isolate-and-require-corp", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
 /** The header of the kept page that lists the files it was kept with. */
 const NEEDS = "Prunescope-Needs";
 const SCOPE = new URL(self.registration.scope);

@@ -48,7 +48,9 @@ test("sandbox=\"allow-scripts\" on a host that sends what `make serve` sends: it
   await done(frame, 60_000);
   assert.equal((await frame.evaluate(() => window.prunescope.settings())).drop, "a1,m2");
   assert.notEqual(await frame.evaluate(() => getComputedStyle(document.querySelector(".page")).display), "inline", "it has its style");
-  assert.equal(page.workers().length, 1);
+  // With threads, by Document-Isolation-Policy, although the page around it is not isolated.
+  assert.equal(await frame.evaluate(() => crossOriginIsolated), true);
+  assert.equal(await frame.getAttribute("#memory", "data-threads"), String(page.workers().length));
   // Its workers have the policy, too.
   assert.deepEqual(await page.workers()[0].evaluate(FORBIDDEN), REFUSED);
   const policy = /Content Security Policy|Refused to|violates/;
@@ -77,8 +79,12 @@ test("sandbox=\"allow-scripts\" on a host that sends nothing: a sentence says wh
   await page.context().close();
 });
 
-test("sandbox=\"allow-scripts allow-same-origin\" works on any host", async () => {
+test("sandbox=\"allow-scripts allow-same-origin\" works on any host, and has threads from the second visit on", async () => {
   const { page, frame } = await framed(plain, "allow-scripts allow-same-origin");
+  await done(frame);
+  assert.equal(await frame.evaluate(() => crossOriginIsolated), false);
+  await page.evaluate(() => (document.querySelector("iframe").src += "&again"));
+  await frame.waitForFunction(() => crossOriginIsolated);
   await done(frame);
   assert.equal(await frame.locator(".failure").count(), 0);
   await page.context().close();

@@ -385,12 +385,12 @@ test("a first visit, whose page came before the service worker", async () => {
 
 test("documents are isolated, other answers and failures stay as they are", async () => {
   const visitor = await visited(new Host(1));
-  const isolation = ["Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy", "Cross-Origin-Resource-Policy"];
+  const isolation = ["Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy", "Cross-Origin-Resource-Policy", "Document-Isolation-Policy"];
   for (const network of [visitor.network, down]) {
     visitor.network = network;
     for (const destination of ["document", "iframe"]) {
       const page = await visitor.fetch("?drop=a1", { mode: "navigate", destination });
-      assert.deepEqual(isolation.map((name) => page.headers.get(name)), ["same-origin", "require-corp", "cross-origin"]);
+      assert.deepEqual(isolation.map((name) => page.headers.get(name)), ["same-origin", "require-corp", "cross-origin", "isolate-and-require-corp"]);
       assert.match(page.headers.get("Content-Type"), /text\/html/);
     }
   }

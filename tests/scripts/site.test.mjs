@@ -134,8 +134,8 @@ test("`make serve` sends what `_headers` says", async () => {
       const { headers, status: found } = await get(name);
       assert.equal(found, status, name);
       assert.deepEqual(
-        ["Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy", "Cross-Origin-Resource-Policy", "Access-Control-Allow-Origin"].map((header) => headers.get(header)),
-        ["same-origin", "require-corp", "cross-origin", "*"],
+        ["Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy", "Document-Isolation-Policy", "Cross-Origin-Resource-Policy", "Access-Control-Allow-Origin"].map((header) => headers.get(header)),
+        ["same-origin", "require-corp", "isolate-and-require-corp", "cross-origin", "*"],
         name,
       );
     }
