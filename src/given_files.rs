@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::session_file;
 use prunescope_localization::tr;
 use prunescope_protocol::model::repository::MAX_SAFETENSORS_HEADER_BYTES as MAX_HEADER_BYTES;
 use prunescope_protocol::prune::plan_file;
@@ -129,6 +130,9 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     }
     // Whether it is one shows when it is uncompressed.
     if head.starts_with(b"\x1f\x8b") && has_ending(".json.gz") {
+        return Kind::Trace;
+    }
+    if head.starts_with(session_file::BEGIN.as_bytes()) {
         return Kind::Trace;
     }
     if let Some(what) = other_format(file) {
@@ -421,6 +425,7 @@ mod tests {
         let text = r#"{"prunescope_trace": 1, "program": "0.1.0", "model": {"model_type": "llama"}"#;
         assert_eq!(told(&file("x.json", text)), Kind::Trace);
         assert_eq!(told(&file("x.json.gz", b"\x1f\x8b\x08")), Kind::Trace);
+        assert_eq!(told(&file("saved page.html", format!("{}{text}", session_file::BEGIN))), Kind::Trace);
         assert!(matches!(told(&file("x.tar.gz", b"\x1f\x8b\x08")), Kind::Unknown(_)));
         let sorted = sort(&[file("a.json", text), file("b.json", text)], None);
         assert_eq!((sorted.trace, sorted.sentences.len()), (Some(0), 1));

@@ -11,6 +11,7 @@
 //! * [`pace`]: speed of downloads and sweeps, and the time they still need.
 //! * [`presentation`]: how a link asks the page to present itself: its parts, colours and task.
 //! * [`run_results`]: the results of runs, and the one function that changes them.
+//! * [`session_file`]: what the page showed, as one HTML file that it opens again.
 //! * [`shared_figure`]: the texts with which another page shows this one.
 //! * [`story`]: the chapters that lead through the page.
 //! * `page` (browser only): the Leptos page.
@@ -28,5 +29,6 @@ pub mod pace;
 pub mod page;
 pub mod presentation;
 pub mod run_results;
+pub mod session_file;
 pub mod shared_figure;
 pub mod story;

@@ -13,10 +13,11 @@ use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 
 use super::export::{save_address, save_text};
+use super::session::OnPaper;
 use super::state::{AppState, EngineStatus};
 use crate::presentation::PageTheme;
 use crate::run_results::RunResultsStoreFields;
-use prunescope_figures::chart::{Chart, ChartError, Frame, Theme};
+use prunescope_figures::chart::{Chart, ChartError, Frame, Ink, Theme};
 use prunescope_figures::figure::Figure;
 use prunescope_localization::tr;
 
@@ -31,6 +32,49 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
 
 /// How long a chart that is out of sight waits for further changes before it is drawn: what is in sight comes first.
 const OUT_OF_SIGHT: Duration = Duration::from_millis(300);
+
+/// Width of a chart on paper, in CSS pixels.
+const PAPER_WIDTH: u32 = 560;
+
+/// A figure as a picture with its numbers; nothing where there is none.
+fn on_paper(
+    id: &'static str,
+    title: String,
+    figure: Option<Figure>,
+    height: f64,
+    aspect: Option<f64>,
+) -> Option<impl IntoView> {
+    let Figure { chart, sentence, .. } = figure?;
+    let height = aspect.map_or(height, |aspect| height.min(aspect * f64::from(PAPER_WIDTH)));
+    let picture = chart.svg(Theme::Light, PAPER_WIDTH, height as u32).ok()?;
+    Some(view! {
+        <figure class="chart" id=id>
+            <figcaption><b>{title.clone()}</b><span class="legend">{legend(&chart)}</span></figcaption>
+            <div role="img" aria-label=title inner_html=picture></div>
+            <p class="sentence">{sentence}</p>
+            <details class="table"><summary>{tr!(chart_table)}</summary><div class="scroll">{numbers(&chart)}</div></details>
+        </figure>
+    })
+}
+
+/// The names of a chart's lines or bars, in their colours.
+fn legend(chart: &Chart) -> impl IntoView + use<> {
+    let key = |(name, ink, dashed): (String, Ink, bool)| view! { <span class=format!("key {}", ink.class()) class:dashed=dashed>{name}</span> };
+    chart.legend().into_iter().map(key).collect_view()
+}
+
+/// A chart's numbers as a table.
+fn numbers(chart: &Chart) -> impl IntoView + use<> {
+    let (head, body) = chart.table();
+    view! {
+        <table>
+            <thead><tr>{head.into_iter().map(|cell| view! { <th scope="col">{cell}</th> }).collect_view()}</tr></thead>
+            <tbody>{body.into_iter().map(|cells| view! {
+                <tr>{cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr>
+            }).collect_view()}</tbody>
+        </table>
+    }
+}
 
 /// A figure with its title, legend, tooltip, explanation, table and files.
 #[component]
@@ -53,6 +97,9 @@ pub(super) fn ChartView(
     #[prop(into, default = Signal::stored(None::<String>))]
     waiting: Signal<Option<String>>,
 ) -> impl IntoView {
+    if use_context::<OnPaper>().is_some() {
+        return on_paper(id, title, figure.get_untracked(), height, aspect).into_any();
+    }
     let state = expect_context::<AppState>();
     // A memo, so that events that do not change this figure do not redraw it.
     let figure = Memo::new(move |_| figure.get());
@@ -203,9 +250,7 @@ pub(super) fn ChartView(
             <figcaption>
                 <b>{title}</b>
                 <span class="legend">
-                    {move || figure.get().map(|figure| figure.chart.legend().into_iter().map(|(name, ink, dashed)| view! {
-                        <span class=format!("key {}", ink.class()) class:dashed=dashed>{name}</span>
-                    }).collect_view())}
+                    {move || figure.with(|figure| figure.as_ref().map(|figure| legend(&figure.chart)))}
                 </span>
             </figcaption>
             <div class="canvas" node_ref=holder style:height=move || format!("{}px", height.get())>
@@ -219,18 +264,8 @@ pub(super) fn ChartView(
             <div class="row">
                 <details class="table" on:toggle=move |event| table_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"))>
                     <summary>{tr!(chart_table)}</summary>
-                    {move || table_open.get().then(|| figure.get()).flatten().map(|figure| {
-                        let (head, body) = figure.chart.table();
-                        view! {
-                            <div class="scroll" tabindex="0" role="region" aria-label=table_name.clone()>
-                                <table>
-                                    <thead><tr>{head.into_iter().map(|cell| view! { <th scope="col">{cell}</th> }).collect_view()}</tr></thead>
-                                    <tbody>{body.into_iter().map(|cells| view! {
-                                        <tr>{cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr>
-                                    }).collect_view()}</tbody>
-                                </table>
-                            </div>
-                        }
+                    {move || table_open.get().then(|| figure.get()).flatten().map(|figure| view! {
+                        <div class="scroll" tabindex="0" role="region" aria-label=table_name.clone()>{numbers(&figure.chart)}</div>
                     })}
                 </details>
                 <Show when=move || !state.embedded>
@@ -243,4 +278,5 @@ pub(super) fn ChartView(
             </div>
         </figure>
     }
+    .into_any()
 }

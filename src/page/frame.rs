@@ -6,17 +6,25 @@ use gloo::events::EventListener;
 use gloo::timers::future::TimeoutFuture;
 use leptos::html::Div;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_use_element_size::{UseElementSizeReturn, use_element_size};
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, MessageEvent};
 
 use super::api::{embedding_page, post};
 use super::state::{AppState, EngineStatus};
+use super::turn::turn;
 use crate::automatic::is_missing;
 use crate::run_results::RunResultsStoreFields;
 
-/// The channel on which a frame says that it takes the engine.
-const CHANNEL: &str = "prunescope-engine";
+thread_local! {
+    /// The channel on which a frame says what it does about the engine. None if the browser has none.
+    static CHANNEL: Option<BroadcastChannel> = BroadcastChannel::new("prunescope-engine").ok();
+}
+/// Said by a frame that was touched: it takes the engine.
+const TAKES: &str = "takes";
+/// Said by a frame that nobody has touched, and that needs an engine for its first picture: it waits for its turn.
+const WAITS: &str = "waits";
 /// How long a frame waits for recorded runs before it loads its model, in milliseconds.
 const PATIENCE_MS: u32 = 2000;
 
@@ -38,14 +46,26 @@ impl AppState {
         select(shown, TimeoutFuture::new(PATIENCE_MS)).await;
     }
 
-    /// Loads the model of a frame, unless a recorded run answers all that it shows and no script waits: then the first touch does.
+    /// Loads the model. A frame that no script waits for loads it when it is touched; before that in its turn, if no recorded run answers
+    /// all that it shows.
     pub(super) fn load_or_wait(self) {
-        if self.embedded && self.is_answered() && self.waiting.with_value(|waiting| waiting.results.is_empty()) {
-            self.engine.set(EngineStatus::Down);
-            self.waits_for_touch.set(true);
-        } else {
-            self.load_model();
+        if !self.embedded || !self.waiting.with_value(|waiting| waiting.results.is_empty()) {
+            return self.load_model();
         }
+        self.engine.set(EngineStatus::Down);
+        self.waits_for_touch.set(true);
+        if self.is_answered() {
+            return;
+        }
+        say(WAITS);
+        spawn_local(async move {
+            let turn = turn(false).await;
+            // Not if it was touched meanwhile.
+            if self.waits_for_touch.get_untracked() {
+                self.turn.set_value(turn);
+                self.load_model();
+            }
+        });
     }
 
     /// Answers changed settings from a recorded run, or loads the model.
@@ -58,10 +78,23 @@ impl AppState {
 
     /// Whether a recorded run answers the settings and holds what the open view shows.
     fn is_answered(self) -> bool {
+        self.recorded.with_untracked(Option::is_some) && !untrack(|| self.is_stale()) && !self.lacks_view()
+    }
+
+    /// Whether the open view shows a measurement that is still to come.
+    fn lacks_view(self) -> bool {
         let view = self.settings.with_untracked(|settings| settings.view);
-        let lacks_view =
-            self.automatic_measurement().is_some() && self.results.with_untracked(|results| is_missing(view, results));
-        self.recorded.with_untracked(Option::is_some) && !untrack(|| self.is_stale()) && !lacks_view
+        self.automatic_measurement().is_some() && self.results.with_untracked(|results| is_missing(view, results))
+    }
+
+    /// Whether the engine has done all that is shown, or cannot.
+    fn is_idle(self) -> bool {
+        let has_failed = self.failure.with(Option::is_some) || self.question.with(Option::is_some);
+        let has_done = self.results.report().with(Option::is_some)
+            && !self.is_stale()
+            && !self.running.get()
+            && self.measurements.wanted.get().is_none();
+        has_failed || has_done && !self.lacks_view()
     }
 
     /// Ends the engine for another frame's. What is shown stays, and the next touch starts the engine again.
@@ -73,7 +106,17 @@ impl AppState {
             self.results.run().set(self.newest_run.get_untracked());
         }
         self.waits_for_touch.set(true);
+        self.turn.set_value(None);
     }
+}
+
+/// Says something to the other frames of the site on the same page, and in other tabs.
+fn say(what: &str) {
+    CHANNEL.with(|channel| {
+        if let Some(channel) = channel {
+            let _ = channel.post_message(&what.into());
+        }
+    });
 }
 
 /// Follows touches of this frame, and what other frames say.
@@ -81,26 +124,39 @@ pub(super) fn share_engine(state: AppState) {
     if !state.embedded {
         return;
     }
-    // Whether the other frames have heard that this one has the engine.
+    // Whether the other frames have heard that this one was touched.
     let has_told = StoredValue::new(false);
-    let channel = BroadcastChannel::new(CHANNEL).ok();
-    if let Some(channel) = &channel {
-        let taken = Closure::<dyn FnMut(MessageEvent)>::new(move |_| {
+    let others_wait = RwSignal::new(false);
+    if let Some(channel) = CHANNEL.with(Option::clone) {
+        let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            if event.data() == WAITS {
+                return others_wait.set(true);
+            }
             has_told.set_value(false);
             if state.engine.get_untracked() != EngineStatus::Down {
                 state.rest();
             }
         });
-        channel.set_onmessage(Some(taken.as_ref().unchecked_ref()));
-        taken.forget();
+        channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        heard.forget();
     }
+    // A frame that has its picture, and that nobody has touched, lets others have theirs.
+    Effect::new(move |_| {
+        if others_wait.get() && state.is_idle() && !has_told.get_value() && state.turn.with_value(Option::is_some) {
+            others_wait.set(false);
+            match state.engine.get_untracked() {
+                EngineStatus::Down => state.turn.set_value(None),
+                _ => state.rest(),
+            }
+        }
+    });
     // Not the beginning of a touch, which may be one that scrolls; keys arrive as one of these, too.
     for touch in ["click", "input"] {
-        let channel = channel.clone();
         EventListener::new(&window(), touch, move |_| {
-            if let Some(channel) = channel.as_ref().filter(|_| !has_told.get_value()) {
-                let _ = channel.post_message(&JsValue::TRUE);
+            if !has_told.get_value() {
+                say(TAKES);
                 has_told.set_value(true);
+                spawn_local(async move { state.turn.set_value(turn(true).await) });
             }
             if state.waits_for_touch.get_untracked() {
                 state.load_model();

@@ -32,7 +32,8 @@ fn is_isolated() -> bool {
 
 /// Waits while the page may be loaded anew to become isolated, which the first script does (`public/opening.js`), but not for long.
 pub(super) async fn settled() {
-    let isolating = Reflect::get(&window(), &"isolating".into()).ok().and_then(|value| value.dyn_into::<Promise>().ok());
+    let isolating =
+        Reflect::get(&window(), &"isolating".into()).ok().and_then(|value| value.dyn_into::<Promise>().ok());
     if let Some(isolating) = isolating {
         select(JsFuture::from(isolating), TimeoutFuture::new(PATIENCE_MS)).await;
     }

@@ -8,10 +8,11 @@
 //! * [`measurements`]: signals of the measurements outside the main run; [`measuring`]: when they start and stop.
 //! * [`views`]: the views below the first screen, one module each.
 //! * [`address`]: the link in the address bar, history, copying.
-//! * [`frame`]: what the page does in a frame of another page.
+//! * [`frame`]: what the page does in a frame of another page; [`turn`]: which of several frames may have an engine.
 //! * [`part`]: shows, locks or hides a part of the page as its link asks; [`sharing`]: makes such links, and frames for other pages.
 //! * [`language`]: the language of the page's words.
 //! * [`recorded`]: recorded runs, shown while no engine answers; [`shown_trace`]: the one that is.
+//! * [`session`]: what is shown, as one HTML file.
 //! * [`offline`]: visits without a network.
 //! * [`api`]: `window.prunescope` and `postMessage`; [`pending`]: what scripts wait for.
 //! * [`story`]: the chapters that lead through the page; [`terms`]: words explained where they stand; [`experiments`]: what to try;
@@ -50,6 +51,7 @@ mod pipeline;
 mod plan_link;
 mod recorded;
 mod repair;
+mod session;
 mod sharing;
 mod shown_trace;
 mod site_text;
@@ -58,6 +60,7 @@ mod status;
 mod story;
 mod terms;
 mod texts;
+mod turn;
 mod views;
 
 use futures::future::join;

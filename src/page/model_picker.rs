@@ -73,7 +73,7 @@ pub(super) fn ModelPicker() -> impl IntoView {
             <Suggestions/>
             <label class="file">
                 {tr!(picker_files)}
-                <input id="model-file" type="file" multiple accept=".gguf,.safetensors,.json,.jinja" on:change=pick/>
+                <input id="model-file" type="file" multiple accept=".gguf,.safetensors,.json,.jinja,.html" on:change=pick/>
             </label>
             <Show when=is_picked>
                 <p class="hint">{tr!(picker_files_in_links)}</p>

@@ -28,7 +28,7 @@ pub(super) fn Part(part: PagePart, children: Children) -> impl IntoView {
     let shown = Memo::new(move |_| state.part_state(part));
     view! {
         <div class="part" data-part=part.to_string() hidden=move || shown.get() == PartState::Hidden
-            inert=move || shown.get() == PartState::Locked>{children()}</div>
+            inert=move || shown.get() == PartState::Locked style:--locked=format!("\"{}\"", PartState::Locked.name())>{children()}</div>
     }
 }
 

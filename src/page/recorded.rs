@@ -14,6 +14,7 @@ use super::export::save_text;
 use super::shown_trace::{Recorded, ShownTrace, TraceOrigin};
 use super::state::{AppState, EngineStatus};
 use crate::run_results::RunResults;
+use crate::session_file::trace_in;
 use prunescope_localization::tr;
 use prunescope_protocol::settings::{ModelChoice, Settings};
 use prunescope_protocol::trace::{RecordedRun, Trace, VERSION};
@@ -117,7 +118,7 @@ impl AppState {
     /// * `name`: of the file or address.
     /// * `read`: its text, or why it could not be read.
     pub(super) fn open_trace(self, name: &str, read: Result<String, String>) -> bool {
-        let trace = read.and_then(|text| Trace::read(&text).map_err(|error| error.to_string()));
+        let trace = read.and_then(|text| Trace::read(trace_in(&text)).map_err(|error| error.to_string()));
         let trace = trace.and_then(|trace| trace.settings().cloned().map(|of| (trace, of)).ok_or_else(String::new));
         match trace {
             Err(why) => {
@@ -183,18 +184,23 @@ impl AppState {
         }
     }
 
-    /// Saves the newest run and its measurements as a trace.
-    pub(super) fn save_trace(&self) {
-        let (Some(model), settings) = (self.model.get_untracked(), self.settings.get_untracked()) else { return };
+    /// The newest run and its measurements as a trace, once there is a model.
+    pub(super) fn trace(&self) -> Option<Trace> {
+        let (model, settings) = (self.model.get_untracked()?, self.settings.get_untracked());
         let day = js_sys::Date::new_0().to_iso_string().as_string().unwrap_or_default();
         let events = self.results.with_untracked(RunResults::events);
-        let trace = Trace {
+        Some(Trace {
             version: VERSION,
             program: env!("CARGO_PKG_VERSION").into(),
             recorded: day.chars().take_while(|letter| *letter != 'T').collect(),
             model,
             runs: vec![RecordedRun { settings, events }],
-        };
+        })
+    }
+
+    /// Saves the newest run and its measurements as a trace.
+    pub(super) fn save_trace(&self) {
+        let Some(trace) = self.trace() else { return };
         match serde_json::to_string(&trace) {
             Ok(text) => save_text(self, "prunescope-trace.json", "application/json", &text),
             Err(why) => self.notices.update(|notices| notices.push(tr!(recorded_not_written, why = why.to_string()))),

@@ -10,6 +10,7 @@ use super::measurements::Measurements;
 use super::models::Models;
 use super::pending::Pending;
 use super::shown_trace::{Recorded, ShownTrace};
+use super::turn::Turn;
 use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
@@ -119,6 +120,8 @@ pub(super) struct AppState {
     pub embedded: bool,
     /// Whether a frame has no engine until it is touched.
     pub waits_for_touch: RwSignal<bool>,
+    /// A frame's turn to have the engine, while it has one.
+    pub turn: StoredValue<Option<Turn>, LocalStorage>,
     /// Which parts of the page are shown, and how.
     pub presentation: RwSignal<Presentation>,
     /// Whether the view is shown above the texts.
@@ -181,6 +184,7 @@ impl AppState {
             chapter_sets: StoredValue::new(address::says_nothing_else(&query)),
             embedded,
             waits_for_touch: RwSignal::new(false),
+            turn: StoredValue::new_local(None),
             presentation: RwSignal::new(presentation),
             view_first: embedded && address::names_view(&query),
             repair_form: RwSignal::new(repair_form),

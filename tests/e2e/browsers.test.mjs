@@ -220,12 +220,12 @@ function suite(driver) {
     await clean(again);
   });
 
-  test("another site embeds it and talks to it", async () => {
-    const [site, host] = [await newSite(), await newSite({ isolated: false })];
+  for (const sandbox of [null, "allow-scripts"]) test(`another site embeds it${sandbox ? ` with sandbox="${sandbox}"` : ""} and talks to it`, async () => {
+    const [site, host] = [await newSite({ shipped: Boolean(sandbox) }), await newSite({ isolated: false })];
     const parent = new Page(await browser.open());
     opened.push(parent);
     await parent.goto(`${host.origin}/fixtures/embed.html`);
-    await parent.evaluate(frameOn, `${site.site}?embed=1&drop=a1&tokens=4&model=${site.loadable("tiny.gguf")}`);
+    await parent.evaluate(frameOn, `${site.site}?embed=1&drop=a1&tokens=4&model=${site.loadable("tiny.gguf")}`, sandbox);
     const heard = (name) => parent.until((name) => window.heard.find((data) => data.prunescope === name), name);
     const tell = (message) => parent.evaluate((message) => document.querySelector("iframe").contentWindow.postMessage(message, "*"), message);
     assert.equal((await heard("ready")).detail.layers, 4);

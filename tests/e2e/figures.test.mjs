@@ -55,7 +55,9 @@ test("of several figures the one that was touched last has the engine; the other
   }, { site: server.site, query: tiny });
   const [one, two] = await Promise.all(["one", "two"].map(async (id) => (await page.waitForSelector(`#${id}`)).contentFrame()));
   const done = (frame) => frame.waitForFunction(() => document.querySelector("#device") && document.querySelector("#pruned-text")?.textContent);
-  await Promise.all([done(one), done(two)]);
+  // Before a touch they have the engine in turns, until each has its picture.
+  await Promise.all([one, two].map((frame) => frame.waitForFunction(() => document.querySelector("#pruned-text")?.textContent && !document.querySelector("#resting"))));
+  assert.equal((await one.locator("#device").count()) + (await two.locator("#device").count()), 1, "engines");
   const text = await one.textContent("#pruned-text");
   await two.click("#pruned-text");
   await one.waitForSelector("#device", { state: "detached" });

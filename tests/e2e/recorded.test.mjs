@@ -174,6 +174,38 @@ test("the traces of the site and a saved one are what the published schema says,
   await close(page);
 });
 
+test("a saved page needs nothing else, shows every view that has something, and is opened again", async () => {
+  const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=4&drop=a1&sparse=wanda-0.5&view=retrieval&prompt=%3C/script%3E%3Cimg+src=x+onerror=alert(1)%3E`);
+  await finished(page);
+  const [cosine, text] = [await page.textContent("#cos-p"), await page.textContent("#pruned-text")];
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-session")]);
+  const html = fs.readFileSync(await download.path(), "utf8");
+  const alone = await (await browser.newContext({ offline: true, acceptDownloads: false })).newPage();
+  const requests = [];
+  alone.on("request", ({ url }) => requests.push(url()));
+  await alone.setContent(html);
+  assert.deepEqual(requests, []);
+  assert.equal(await alone.textContent("#cos-p"), cosine);
+  assert.equal(await alone.textContent("#pruned-text"), text);
+  assert.match(await alone.textContent(".facts"), /<\/script><img src=x/);
+  const charts = await alone.locator("figure.chart").evaluateAll((charts) => charts.map(({ id }) => id));
+  for (const id of ["chart-attention", "chart-probabilities", "chart-theorem3", "chart-tokens", "chart-mean", "chart-mask"]) assert.ok(charts.includes(id), id);
+  // What was not measured leaves no place, and nothing is left to press.
+  assert.ok(!charts.includes("sweep-choice") && !charts.includes("chart-vocabulary"), charts.join());
+  assert.equal(await alone.locator("figure.chart svg text").count() > 50, true);
+  assert.equal(await alone.locator("button, input, select, textarea, canvas, img, script:not([type='application/json'])").count(), 0);
+  // A number under its chart is the number of the page.
+  const kl = await alone.locator("#chart-kl tbody tr").first().locator("td").allTextContents();
+  assert.ok(kl.length >= 2 && kl.every((cell) => cell.trim()), kl.join());
+  assert.ok(await alone.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+  await alone.context().close();
+  await page.setInputFiles("#model-file", { name: "saved.html", mimeType: "text/html", buffer: Buffer.from(html) });
+  await page.waitForSelector("#recorded");
+  assert.deepEqual([await page.textContent("#cos-p"), await page.textContent("#pruned-text")], [cosine, text]);
+  assert.deepEqual(page.problems, []);
+  await close(page);
+});
+
 test("a saved trace is opened again as a file, plain or compressed", async () => {
   const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=4&drop=a1&view=retrieval`);
   await finished(page);

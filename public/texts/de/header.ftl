@@ -7,6 +7,8 @@ header-export = JSON-Export
 header-more = Mehr
 header-open = In einem Tab öffnen
 header-reset = Zurücksetzen
+header-save-session = Seite sichern
+header-save-session-hint = Was zu sehen ist, mit den Diagrammen aller Ansichten und ihren Zahlen, als eine HTML-Datei, die nichts sonst braucht; diese Seite öffnet sie wieder
 header-save-trace = Aufzeichnung sichern
 header-save-trace-hint = Der Lauf mit seinen Messungen als Datei, die diese Seite ohne Modell wieder zeigt
 header-share = Teilen
@@ -21,3 +23,9 @@ language-not-read = Die Seite kann nicht auf { $language } gezeigt werden: { $wh
 # Ein Knopf, der etwas kopiert (src/page/copy_button.rs): was er dann sagt.
 copy-done = Kopiert
 copy-refused = Der Browser erlaubt das Kopieren nicht
+
+# Der Kopf einer gesicherten Seite (src/page/session.rs).
+session-model = Modell
+session-plan = Plan
+session-prompt = Prompt
+session-saved = Gesichert am { $day } von Version { $program }. Weiter geht es, indem diese Datei auf der Seite geöffnet wird.

@@ -7,6 +7,8 @@ header-export = Export JSON
 header-more = More
 header-open = Open in a tab
 header-reset = Reset
+header-save-session = Save page
+header-save-session-hint = What is shown, with the charts of every view and their numbers, as one HTML file that needs nothing else; this page opens it again
 header-save-trace = Save trace
 header-save-trace-hint = The run and its measurements as a file that this page shows again without a model
 header-share = Share
@@ -22,3 +24,10 @@ language-not-read = The page cannot be shown in { $language }: { $why }. It is i
 # A button that copies something (src/page/copy_button.rs): what it says then.
 copy-done = Copied
 copy-refused = The browser does not allow copying
+
+# The head of a saved page (src/page/session.rs).
+session-model = Model
+session-plan = Plan
+session-prompt = Prompt
+# $day is a date as YYYY-MM-DD, $program the program's version.
+session-saved = Saved on { $day } by version { $program }. To go on, open this file on the page.

@@ -76,6 +76,30 @@ fn start_label((done, total): (usize, usize), first: String) -> String {
     }
 }
 
+/// What a view shows.
+fn content(view: View) -> AnyView {
+    match view {
+        View::Layers => view! { <layers::Layers/> }.into_any(),
+        View::Steps => view! { <steps::Steps/> }.into_any(),
+        View::Theorems => view! { <theorems::Theorems/> }.into_any(),
+        View::Tokens => view! { <tokens::Tokens/> }.into_any(),
+        View::Choice => view! { <choice::Choice/> }.into_any(),
+        View::Retrieval => view! { <retrieval::Retrieval/> }.into_any(),
+        View::Compare => view! { <compare::Compare/> }.into_any(),
+        View::Sweep => view! { <sweep::Sweep/> }.into_any(),
+        View::Search => view! { <search::Search/> }.into_any(),
+        View::Weights => view! { <weights::Weights/> }.into_any(),
+    }
+}
+
+/// Every view, one below the other, for a file.
+#[component]
+pub(super) fn AllViews() -> impl IntoView {
+    VIEWS
+        .map(|view| view! { <section class="panel explore"><h2>{name_of(view)}</h2>{content(view)}</section> })
+        .collect_view()
+}
+
 /// The tabs and the open view.
 #[component]
 pub(super) fn Views() -> impl IntoView {
@@ -144,18 +168,7 @@ pub(super) fn Views() -> impl IntoView {
         <section class="panel explore" aria-label=tr!(views_charts) class:stale=move || state.is_stale()>
             {if state.embedded { menu().into_any() } else { tabs().into_any() }}
             <div id="view" role=role aria-labelledby=tab aria-label=name>
-                {move || match open.get() {
-                    View::Layers => view! { <layers::Layers/> }.into_any(),
-                    View::Steps => view! { <steps::Steps/> }.into_any(),
-                    View::Theorems => view! { <theorems::Theorems/> }.into_any(),
-                    View::Tokens => view! { <tokens::Tokens/> }.into_any(),
-                    View::Choice => view! { <choice::Choice/> }.into_any(),
-                    View::Retrieval => view! { <retrieval::Retrieval/> }.into_any(),
-                    View::Compare => view! { <compare::Compare/> }.into_any(),
-                    View::Sweep => view! { <sweep::Sweep/> }.into_any(),
-                    View::Search => view! { <search::Search/> }.into_any(),
-                    View::Weights => view! { <weights::Weights/> }.into_any(),
-                }}
+                {move || content(open.get())}
             </div>
             {(!state.embedded).then(|| view! { <Experiments experiments=site_text::fetch("experiments.json")/> })}
         </section>
