@@ -15,6 +15,7 @@ use super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::short_number;
 use prunescope_localization::tr;
+use prunescope_protocol::messages::Request;
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, plan_file};
 use prunescope_protocol::settings::Settings;
@@ -38,6 +39,16 @@ impl Switch {
 
     fn set(self, settings: &mut Settings, off: bool) {
         self.kind.sublayers(self.layer).for_each(|sublayer| settings.run.plan.drop.set(sublayer, off));
+    }
+
+    /// The sublayer that it switches; none if it switches two.
+    fn sublayer(self) -> Option<Sublayer> {
+        let kind = match self.kind {
+            DropKind::Attention => SublayerKind::Attention,
+            DropKind::Mlp => SublayerKind::Mlp,
+            DropKind::Block => return None,
+        };
+        Some(Sublayer { layer: self.layer, kind })
     }
 
     fn name(self) -> String {
@@ -153,6 +164,14 @@ pub(super) fn LayerGrid() -> impl IntoView {
             let _ = button.unchecked_into::<HtmlElement>().focus();
         }
     };
+    // A hand at a switch is likely to press it: what it would do is measured first.
+    Effect::new(move |_| {
+        let at = pointed.get().and_then(Switch::sublayer);
+        let is_known = |at| state.results.switches().with_untracked(|known| known.contains_key(&at));
+        if let Some(sublayer) = at.filter(|at| !is_known(*at)) {
+            state.client.with_value(|client| client.send(Request::Announce { sublayer }));
+        }
+    });
     let compare = move |event| {
         let input = event_target_value(&event).parse().unwrap_or_default();
         state.change(HistoryEntry::New, |settings| settings.run.importance = input);
@@ -231,16 +250,12 @@ fn under(event: &PointerEvent) -> Option<Switch> {
 
 /// What flipping a switch would do at this prompt, in words; nothing unless it is measured.
 fn effect(state: AppState, switch: Switch) -> Option<String> {
-    let kind = match switch.kind {
-        DropKind::Attention => SublayerKind::Attention,
-        DropKind::Mlp => SublayerKind::Mlp,
-        DropKind::Block => return None,
-    };
+    let at = switch.sublayer()?;
     // Those of an older run are of another plan or prompt.
     if state.is_stale() {
         return None;
     }
-    let known = state.results.switches().with(|known| known.get(&Sublayer { layer: switch.layer, kind }).copied());
+    let known = state.results.switches().with(|known| known.get(&at).copied());
     known.map(|known| {
         let to = if known.drops { "off" } else { "on" };
         tr!(grid_effect, to = to, cos = format!("{:.3}", known.cos_p), kl = format!("{:.3}", known.kl_dense_pruned))

@@ -64,6 +64,46 @@ const change = (page, settings) => page.evaluate((settings) => new Promise((done
   window.prunescope.run(settings).catch(() => {});
 }), settings);
 
+/**
+ * Time from a hand's press on a switch to the paint of the new number, in milliseconds: the median of five, each pressed twice, so that
+ * every press starts from the same plan. `known`: once the page knows what the switch does; else as soon as the run before is done.
+ */
+async function touch(page, name, { known = false } = {}) {
+  const times = [];
+  const at = page.locator(`[data-switch="${name}"]`);
+  const settled = () => page.waitForSelector("#export:enabled", { state: "attached" });
+  for (let press = 0; press < 6; press++) {
+    await settled();
+    if (known) await page.waitForFunction((name) => / KL /.test(document.querySelector(`[data-switch="${name}"]`).ariaLabel), name);
+    const painted = page.evaluate(() => new Promise((done) => {
+      const value = () => document.querySelector("#cos-p")?.dataset.value;
+      const before = value();
+      let pressed;
+      addEventListener("pointerdown", ({ timeStamp }) => (pressed = timeStamp), { once: true, capture: true });
+      const watch = new MutationObserver(() => {
+        if (pressed === undefined || value() === before) return;
+        watch.disconnect();
+        // A message is handled after the frame with the new number.
+        requestAnimationFrame(() => {
+          const { port1, port2 } = new MessageChannel();
+          port1.onmessage = () => done(performance.now() - pressed);
+          port2.postMessage(0);
+        });
+      });
+      watch.observe(document.querySelector("#pipeline"), { subtree: true, attributes: true, childList: true, characterData: true });
+    }));
+    // Without a pause between pointing and pressing.
+    await at.click();
+    times.push(await painted);
+    await settled();
+    await page.mouse.move(0, 0);
+    await at.click();
+  }
+  await settled();
+  // The first is a warm-up.
+  return median(times.slice(1));
+}
+
 /** With more than two cores, the page leaves one free. */
 const withThreads = (threads) => cores(threads > 2 ? threads + 1 : threads);
 
@@ -111,6 +151,10 @@ async function ours(server, { threads, webgpu, salt }) {
     out["pair, tokens/s"] = (await written(page, { prompt: "Tell me a long story about the moon and a cow.", drop: "a12,m17" })).rate;
     await results(page, { chat: false, prompt: text(40, salt), tokens: 1, drop: "m20" });
     for (const [name, drop] of Object.entries(TOGGLES)) out[`toggle ${name}, ms`] = await change(page, { drop });
+    await page.evaluate(() => scrollTo(0, 0));
+    await results(page, { drop: "m20" });
+    for (const [name, drop] of Object.entries(TOGGLES)) out[`touch to paint ${name}, ms`] = await touch(page, drop);
+    for (const [name, drop] of Object.entries(TOGGLES)) out[`touch to paint ${name}, known, ms`] = await touch(page, drop, { known: true });
     if (!QUICK) {
       out["memory before Wanda, MB"] = browser.peakMemory() / 1e6;
       await results(page, { drop: "", sparse: "wanda-0.4" });

@@ -44,9 +44,49 @@ impl<K: PartialEq, V> Cached<K, V> {
     }
 }
 
+/// A cache of the values that were last stored, with the keys they were computed from.
+#[derive(Clone, Debug)]
+pub(crate) struct Recent<K, V> {
+    /// The latest last.
+    entries: Vec<(K, V)>,
+    limit: usize,
+}
+
+impl<K: PartialEq, V> Recent<K, V> {
+    /// An empty cache of at most `limit` values.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { entries: vec![], limit }
+    }
+
+    /// Removes and returns the value of a key.
+    pub(crate) fn take(&mut self, key: &K) -> Option<V> {
+        let at = self.entries.iter().position(|(known, _)| known == key)?;
+        Some(self.entries.remove(at).1)
+    }
+
+    /// Stores a value; the oldest goes where there are too many.
+    pub(crate) fn set(&mut self, key: K, value: V) {
+        self.take(&key);
+        self.entries.push((key, value));
+        if self.entries.len() > self.limit {
+            self.entries.remove(0);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_value_goes() {
+        let mut recent = Recent::new(2);
+        for (key, value) in [(1, "one"), (2, "two"), (1, "one again"), (3, "three")] {
+            recent.set(key, value);
+        }
+        assert_eq!((recent.take(&2), recent.take(&1), recent.take(&1)), (None, Some("one again"), None));
+        assert_eq!(recent.take(&3), Some("three"));
+    }
 
     #[test]
     fn a_value_is_found_by_its_key_alone() {

@@ -348,22 +348,26 @@ impl<C: Compute> Session<C> {
         let dense_key = self.dense_key(settings)?;
         let temperature = settings.analysis_temperature();
         let key = (AnalysisKey { dense: dense_key.clone(), temperature }, self.key(&plan));
-        if let Some(effects) = self.switches.get(&key) {
+        let mut effects = self.switches.take(&key).unwrap_or_default();
+        if !effects.is_empty() {
             tell(RunEvent::Switches { effects: effects.clone() });
+        }
+        let known: Vec<_> = effects.iter().map(SwitchEffect::at).collect();
+        if known.len() == self.model.decoder.config.sublayers() {
+            self.switches.set(key, effects);
             return Ok(());
         }
         let model = self.prune(&plan, control, tell).await?;
         let (dense, _) = self.dense_run(&dense_key, control).await?;
-        let mut effects = vec![];
         let mut each = |effect| {
             effects.push(effect);
             tell(RunEvent::Switches { effects: vec![effect] });
         };
-        let done = switch_effects(&model, &dense, temperature, control, &mut each).await;
+        let done = switch_effects(&model, &dense, temperature, &known, control, &mut each).await;
         self.keep_dense(dense_key, dense);
-        done?;
+        // Those that were measured before it was stopped, too.
         self.switches.set(key, effects);
-        Ok(())
+        done
     }
 
     async fn draw(&mut self, layer: usize, matrix: Matrix, job: &mut Job<'_>) -> Result<(), ExperimentError> {

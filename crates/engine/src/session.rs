@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::cached::Cached;
+use crate::cached::{Cached, Recent};
 use crate::compute::Compute;
 use crate::evaluation_cache::EvaluationCache;
 use crate::experiment::cross_check::{CrossCheckError, cross_check};
@@ -44,6 +44,8 @@ pub const MAX_CALIBRATION_TOKENS: usize = 4096;
 const BAND_STEPS: usize = 8;
 /// Most fits that are kept; one in full form takes 1.3 MB per dropped sublayer of the default model.
 const MAX_REPAIRS: usize = 8;
+/// Number of plans for which it is kept what each switch would do.
+const PLANS_WITH_SWITCHES: usize = 16;
 /// Longest context of one run, in tokens; bounded because the residual streams of all its tokens are kept in memory.
 const MAX_CONTEXT: usize = 1024;
 
@@ -117,7 +119,7 @@ pub struct Session<C: Compute> {
     /// Results of variants on the dense run's prompt.
     pub(crate) variants: Cached<AnalysisKey, Vec<CachedVariant>>,
     /// What flipping each switch does, for the latest prompt and plan.
-    pub(crate) switches: Cached<(AnalysisKey, VariantKey), Vec<SwitchEffect>>,
+    pub(crate) switches: Recent<(AnalysisKey, VariantKey), Vec<SwitchEffect>>,
     /// Numbers of tokens that searches read.
     search_tokens: SearchTokens,
     /// What searches have measured, by calibration text and tokens.
@@ -214,7 +216,7 @@ impl<C: Compute> Session<C> {
             full_repair: Cached::default(),
             layers: Cached::default(),
             variants: Cached::default(),
-            switches: Cached::default(),
+            switches: Recent::new(PLANS_WITH_SWITCHES),
             search_tokens: SearchTokens::default(),
             searches: Cached::default(),
             importance: None,

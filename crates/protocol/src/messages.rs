@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
-use crate::model::{Matrix, RepositoryName};
+use crate::model::{Matrix, RepositoryName, Sublayer};
 use crate::prune::{Importance, OwnAnswer};
 use crate::results::{
     ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult, Judgement,
@@ -67,6 +67,11 @@ pub enum Request {
     UseRetrievalSet {
         /// The set; an empty one is the built-in set.
         set: RetrievalSet,
+    },
+    /// A hand is at a switch: what flipping it would do is measured before that of the others. Stops nothing.
+    Announce {
+        /// The switch's sublayer.
+        sublayer: Sublayer,
     },
     /// Stops what is running.
     Stop,

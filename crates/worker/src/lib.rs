@@ -34,6 +34,7 @@ use prunescope_engine::experiment::{Control, ExperimentError, LocalFuture};
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{ModelOrder, Request, RunEvent, Stage, WorkerEvent};
+use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::settings::{Precision, RunSettings};
 use relaxed_simd::RelaxedSimdProgram;
 use wasm_bindgen::prelude::*;
@@ -100,19 +101,20 @@ pub fn start<C: Host>() {
         tell_failure(Stage::Run, "the engine stopped, since a thread that helps it failed: try again".into(), true);
     });
     let relaxed_simd = relaxed_simd::install();
-    let newest = Rc::new(Cell::new(0));
+    let (newest, announced) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(None)));
     let (sender, receiver) = unbounded();
-    listen(newest.clone(), sender);
-    spawn_local(serve::<C>(newest, receiver, relaxed_simd));
+    listen(newest.clone(), announced.clone(), sender);
+    spawn_local(serve::<C>(newest, announced, receiver, relaxed_simd));
     tell(&WorkerEvent::Hello);
 }
 
 /// Numbers every request on arrival, so that running work notices at once that it is superseded.
-fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
+fn listen(newest: Rc<Cell<u64>>, announced: Rc<Cell<Option<Sublayer>>>, sender: UnboundedSender<Job>) {
     let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
         let text = message.data().as_string().unwrap_or_default();
         match serde_json::from_str(&text) {
             Ok(Request::Ping) => tell(&WorkerEvent::Pong),
+            Ok(Request::Announce { sublayer }) => announced.set(Some(sublayer)),
             Ok(request) => {
                 newest.set(newest.get() + 1);
                 // The receiver lives as long as the worker.
@@ -129,16 +131,17 @@ fn listen(newest: Rc<Cell<u64>>, sender: UnboundedSender<Job>) {
 
 async fn serve<C: Host>(
     newest: Rc<Cell<u64>>,
+    announced: Rc<Cell<Option<Sublayer>>>,
     mut jobs: UnboundedReceiver<Job>,
     relaxed_simd: Option<RelaxedSimdProgram>,
 ) {
     let mut session: Option<Session<C>> = None;
     while let Some(Job { number, request }) = jobs.next().await {
-        let control = Control::new(newest.clone(), number, Rc::new(pause));
+        let control = Control::new(newest.clone(), number, Rc::new(pause)).with_announced(announced.clone());
         match (request, &mut session) {
             (Request::Stop, _) => tell(&WorkerEvent::Stopped),
-            // Already answered on arrival.
-            (Request::Ping, _) => {}
+            // Heard on arrival.
+            (Request::Ping | Request::Announce { .. }, _) => {}
             (Request::Load { model, other, precision, device }, _) => {
                 helpers::start(device.threads, relaxed_simd.as_ref());
                 let Some(compute) = C::open(&device).await else { continue };

@@ -30,6 +30,7 @@ use thiserror::Error;
 
 use prunescope_formats::chat::ChatError;
 use prunescope_formats::tokenizer::TokenizerError;
+use prunescope_protocol::model::Sublayer;
 
 /// Why an experiment ended without a result.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -111,19 +112,30 @@ pub struct Control {
     newest: Rc<Cell<u64>>,
     mine: u64,
     pause: Rc<dyn Fn() -> LocalFuture>,
+    announced: Rc<Cell<Option<Sublayer>>>,
 }
 
 impl Control {
     /// A control that never stops and does not yield, for native programs and checks.
     pub fn unstoppable() -> Self {
-        Self { newest: Rc::default(), mine: 0, pause: Rc::new(|| Box::pin(async {})) }
+        Self::new(Rc::default(), 0, Rc::new(|| Box::pin(async {})))
     }
 
     /// A control for job number `mine`, which stops once `newest` holds another number.
     ///
     /// * `pause`: yields to other work on this thread, such as incoming messages.
     pub fn new(newest: Rc<Cell<u64>>, mine: u64, pause: Rc<dyn Fn() -> LocalFuture>) -> Self {
-        Self { newest, mine, pause }
+        Self { newest, mine, pause, announced: Rc::default() }
+    }
+
+    /// The same control, which knows of a switch that a hand is about to flip, whenever `announced` holds one.
+    pub fn with_announced(self, announced: Rc<Cell<Option<Sublayer>>>) -> Self {
+        Self { announced, ..self }
+    }
+
+    /// The switch that a hand is about to flip, if there is one since this was last asked.
+    pub(crate) fn announced(&self) -> Option<Sublayer> {
+        self.announced.take()
     }
 
     /// Yields to other work, then checks whether the job was superseded.

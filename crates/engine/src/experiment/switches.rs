@@ -48,10 +48,11 @@ impl<'a, C: Compute> KeptStream<'a, C> {
     }
 }
 
-/// Measures, for every sublayer, the plan with that sublayer flipped, at the end of the prompt. The last sublayers come
-/// first, since they take the shortest pass.
+/// Measures, for every sublayer, the plan with that sublayer flipped, at the end of the prompt. One that a hand announces comes first, then
+/// the last sublayers, since they take the shortest pass.
 ///
 /// * `model`: the pruned decoder, without replacements.
+/// * `known`: sublayers that need not be measured.
 /// * `each`: gets each result once it is complete.
 ///
 /// # Errors
@@ -60,13 +61,15 @@ pub async fn switch_effects<C: Compute>(
     model: &PrunedDecoder<C>,
     dense: &DenseRun<C>,
     temperature: f32,
+    known: &[Sublayer],
     control: &Control,
     each: &mut dyn FnMut(SwitchEffect),
 ) -> Result<(), ExperimentError> {
     let decoder = &model.decoder;
+    let all = (0..decoder.config.sublayers()).map(Sublayer::from_index);
+    let mut left: Vec<Sublayer> = all.filter(|at| !known.contains(at)).collect();
     let kept = KeptStream::read(model, &dense.prompt_ids, control).await?;
-    for index in (0..decoder.config.sublayers()).rev() {
-        let at = Sublayer::from_index(index);
+    while let Some(at) = take_next(&mut left, control.announced()) {
         let (drops, last) = kept.flipped(at, control).await?;
         let outputs = last_outputs(decoder, &last);
         let pending = C::compare(&dense.steps[0].spaces, &outputs, temperature, false);
@@ -81,4 +84,28 @@ pub async fn switch_effects<C: Compute>(
         });
     }
     Ok(())
+}
+
+/// Takes the sublayer to measure next: the announced one if it is left, else the last.
+fn take_next(left: &mut Vec<Sublayer>, announced: Option<Sublayer>) -> Option<Sublayer> {
+    let place = announced.and_then(|at| left.iter().position(|one| *one == at));
+    match place {
+        Some(place) => Some(left.remove(place)),
+        None => left.pop(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announced_switch_comes_first_and_each_once() {
+        let of = |indices: &[usize]| indices.iter().map(|index| Sublayer::from_index(*index)).collect::<Vec<_>>();
+        let mut left = of(&[0, 1, 2, 3, 4]);
+        let announced = [None, Some(1), Some(1), Some(9), Some(0), None];
+        let next = |at: Option<usize>| take_next(&mut left, at.map(Sublayer::from_index));
+        let order: Vec<_> = announced.into_iter().map_while(next).collect();
+        assert_eq!(order, of(&[4, 1, 3, 2, 0]));
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generation::{ComparedPosition, GenerationStep};
 use super::{DeviceCheck, Metrics, NotFinite, RepairedResult, TextQuality, TokenWeight, WeightReport};
-use crate::model::{DecoderConfig, SublayerKind};
+use crate::model::{DecoderConfig, Sublayer, SublayerKind};
 use crate::prune::{Importance, StoredBytes};
 use crate::settings::Settings;
 
@@ -143,6 +143,13 @@ pub struct SwitchEffect {
     #[serde(with = "super::number")]
     #[cfg_attr(feature = "schema", schemars(with = "super::number::Number"))]
     pub kl_dense_pruned: f32,
+}
+
+impl SwitchEffect {
+    /// The switch's sublayer.
+    pub fn at(&self) -> Sublayer {
+        Sublayer { layer: self.layer, kind: self.sublayer }
+    }
 }
 
 /// The text of one variant compared with the dense model's.
