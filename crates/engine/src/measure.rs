@@ -352,7 +352,7 @@ impl<C: Compute> Session<C> {
         if !effects.is_empty() {
             tell(RunEvent::Switches { effects: effects.clone() });
         }
-        let known: Vec<_> = effects.iter().map(SwitchEffect::at).collect();
+        let known: Vec<_> = effects.iter().map(|effect| effect.at()).collect();
         if known.len() == self.model.decoder.config.sublayers() {
             self.switches.set(key, effects);
             return Ok(());

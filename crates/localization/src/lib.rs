@@ -59,7 +59,7 @@ pub const ENGLISH: Language =
 pub const LANGUAGES: [Language; 3] = [
     ENGLISH,
     Language { tag: "de", name: "Deutsch", right_to_left: false, plural: bundle::one_or_other, complete: true },
-    Language { tag: "ar", name: "العربية", right_to_left: true, plural: bundle::arabic, complete: false },
+    Language { tag: "ar", name: "العربية", right_to_left: true, plural: bundle::arabic, complete: true },
 ];
 
 impl PartialEq for Language {
@@ -245,7 +245,7 @@ mod tests {
         let of = |tags: &[&str]| Language::preferred(tags.iter().copied()).tag;
         assert_eq!(of(&["de-AT", "en"]), "de");
         assert_eq!(of(&["fr", "en-GB", "de"]), "en");
-        assert_eq!((of(&["ar"]), of(&["zz"]), of(&[])), ("en", "en", "en"));
+        assert_eq!((of(&["ar-EG"]), of(&["zz"]), of(&[])), ("ar", "en", "en"));
     }
 
     #[test]

@@ -25,3 +25,9 @@ language-not-read = لا يمكن عرض الصفحة باللغة «⁨{ $langu
 # زر ينسخ شيئًا (src/page/copy_button.rs): ما يقوله بعد ذلك.
 copy-done = تم النسخ
 copy-refused = المتصفح لا يسمح بالنسخ
+
+# رأس صفحة محفوظة (src/page/session.rs).
+session-model = النموذج
+session-plan = الخطة
+session-prompt = المُدخل
+session-saved = حُفظت هذه الصفحة في ⁨{ $day }⁩ بالإصدار ⁨{ $program }⁩. وللمتابعة يُفتح هذا الملف في الصفحة.

@@ -1,4 +1,61 @@
-# الصفحة كلها: التشغيلات المُسجَّلة والملفات والمشاركة والحكاية (src/page/*.rs, src/*.rs). The other messages of this file are not translated yet.
+# الصفحة كلها: المحرّك والملفات والروابط والتشغيلات المُسجَّلة والحكاية والمشاركة (src/page/*.rs beside the areas of its own, src/*.rs).
+
+page-ask = المُدخل والإعدادات
+
+# التحميل والتشغيل، وما يتعذّر منهما (src/page/controller.rs).
+
+controller-no-model = لم يُحمَّل أي نموذج، فلا يغيّر هذا أي عدد بعد: السبب مذكور في الأعلى.
+controller-loading-stopped = توقف التحميل. وزر «إعادة المحاولة» يتابعه من حيث توقف.
+controller-did-not-stop = لم يتوقف المحرّك خلال { $seconds ->
+    [one] ثانية واحدة
+    [two] ثانيتين
+    [few] { $seconds } ثوانٍ
+   *[other] { $seconds } ثانية
+ }، فأُنهي. يُرجى تغيير ما كان يحسبه، أو اختيار نموذج آخر، ثم الضغط على «إعادة المحاولة».
+controller-went-on-with-cpu = تابع Prunescope العمل على CPU.
+controller-gpu-failed = تعطّل GPU في هذه الزيارة.
+controller-advice = يُرجى الضغط على «إعادة المحاولة»؛ وإذا حدث ذلك من جديد فيمكن اختيار نموذج آخر أو جهاز حساب آخر تحت «النموذج».
+# client-ended and client-unreadable must contain these words.
+controller-again = من جديد
+# All messages that name the field «النموذج» do it with these words.
+controller-under-model = تحت «النموذج»
+controller-no-model-in-frame = لا يظهر «النموذج» في هذا الإطار: يُرجى لذلك فتحه في علامة تبويب.
+controller-no-template = ليس لهذا النموذج قالب محادثة، فيُقرأ المُدخل نصًّا عاديًّا.
+controller-template-off = أُلغي القالب الآن، فيُقرأ المُدخل نصًّا عاديًّا.
+
+# العامل (worker) الذي يشغّل المحرّك (src/page/client.rs). بلا نقطة في آخرها، فالصفحة تضيفها.
+
+client-unreadable = خطأ في Prunescope نفسه: لا تستطيع الصفحة قراءة ما يقوله محرّكها (⁨{ $why }⁩)؛ يُرجى إعادة تحميل الصفحة، والإبلاغ عن الخطأ إذا ظهر من جديد
+client-refused = المتصفح، أو سياسة المضيف نفسه، يمنع العامل (worker) الذي يعمل فيه
+client-ended = { $what }: يُرجى الضغط على «إعادة المحاولة»؛ وإذا توقف من جديد فيمكن اختيار نموذج أصغر أو نموذج آخر تحت «النموذج»، أو تقريب أوزانه هناك إلى 8 بتات
+client-silent = لم يعد المحرّك يجيب؛ ربما أنهاه المتصفح
+client-stopped = توقف المحرّك (⁨{ $why }⁩)
+client-stopped-nested = توقف المحرّك (⁨{ $why }⁩)، لأن في ملفات النموذج أو في المُدخل شيئًا متداخلًا إلى عمق كبير
+client-stopped-memory = توقف المحرّك (⁨{ $why }⁩)؛ والأرجح أن الذاكرة لم تكفِه
+
+# لماذا لا يبدأ المحرّك (src/engine_start.rs, src/page/engine_files.rs): بلا نقطة مثل تلك.
+
+engine-missing = تعذّر تشغيل المحرّك: الملف ⁨{ $file }⁩ ليس على المضيف؛ يُرجى المحاولة من جديد بعد دقائق، أو إعادة تحميل الصفحة
+engine-refused = تعذّر تشغيل المحرّك: أجاب المضيف عن طلب ⁨{ $file }⁩ بالحالة { $status }؛ يُرجى المحاولة من جديد بعد قليل
+engine-cut = تعذّر تشغيل المحرّك: لم يصل ⁨{ $file }⁩ كاملًا؛ يُرجى التحقق من اتصال الشبكة والمحاولة من جديد
+engine-broken = تعذّر تشغيل المحرّك (⁨{ $why }⁩): يُرجى إعادة تحميل الصفحة، وإن لم ينفع ذلك فيُرجى استعمال متصفح حديث
+engine-no-folder = لا تذكر الصفحة أين يقع
+engine-silent = لم يصل شيء من المحرّك منذ { $seconds ->
+    [one] ثانية واحدة
+    [two] ثانيتين
+    [few] { $seconds } ثوانٍ
+   *[other] { $seconds } ثانية
+ }: يُرجى التحقق من اتصال الشبكة والمحاولة من جديد، أو الانتظار؛ وإذا بدأ بعد ذلك تابعت الصفحة عملها
+engine-updated = حُدِّث Prunescope بعد فتح علامة التبويب هذه، ولم يعد محرّك هذا الإصدار على المضيف: يُرجى إعادة تحميل الصفحة للمتابعة (العنوان يحمل كل الإعدادات)
+
+# قائمة الإشعارات (src/notices.rs).
+notices-rest = { $count ->
+    [one] وهناك إشعار آخر لا يظهر.
+    [two] وهناك إشعاران آخران لا يظهران.
+    [few] وهناك { $count } إشعارات أخرى لا تظهر.
+    [many] وهناك { $count } إشعارًا آخر لا يظهر.
+   *[other] وهناك { $count } إشعار آخر لا يظهر.
+ }
 
 # التشغيلات المُسجَّلة (src/page/recorded.rs).
 
@@ -46,6 +103,12 @@ files-more-lines = ⁨{ $file }⁩: { $count ->
    *[other] وأُهمل { $count } سطر آخر.
  }
 files-nothing-usable = ليس في ⁨{ $file }⁩ ما يمكن استعماله؛ ويبقى ما كان قبله.
+
+# حفظ ملف (src/page/export.rs).
+export-refused = لم يسمح هذا المتصفح للصفحة بحفظ ملف.
+
+# عنوان يعطيه الزائر أو رابط (src/page/address.rs).
+address-wrong = ⁨{ $address }⁩ ليس عنوانًا (⁨{ $why }⁩): المطلوب عنوان يبدأ بـ ⁨https:⁩.
 
 # اللوحة التي فيها روابط لصف دراسي ورسوم لصفحات أخرى (src/page/sharing.rs).
 
@@ -98,3 +161,7 @@ story-said-near = كان التوقع ⁨{ $said }⁩: ليس بعيدًا.
 story-said-far = كان التوقع ⁨{ $said }⁩: بعيد.
 story-said-right = كان التوقع «⁨{ $answer }⁩»: صحيح.
 story-said-wrong = كان التوقع «⁨{ $answer }⁩»: غير صحيح.
+
+# تجارب تحت عرض (src/page/experiments.rs).
+experiments-title = للتجربة
+experiments-all = كل التجارب
