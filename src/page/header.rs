@@ -27,6 +27,11 @@ pub(super) fn Header() -> impl IntoView {
     let home = state.presentation.with_untracked(|presentation| {
         presentation.language.map_or("./".to_string(), |language| format!("./?lang={}", language.tag))
     });
+    let fold = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Escape" {
+            more.set(false);
+        }
+    };
     let in_tab = move || state.settings.with(address::link_to);
     view! {
         <header class="top">
@@ -38,7 +43,7 @@ pub(super) fn Header() -> impl IntoView {
                     <p class="tagline">{tr!(header_tagline)}</p>
                 }.into_any()
             }}
-            <div class="actions">
+            <div class="actions" on:keydown=fold>
                 <button id="stop" on:click=move |_| state.stop() disabled=move || !busy() aria-label=tr!(header_stop_hint)>{tr!(header_stop)}</button>
                 {if state.embedded {
                     view! { <a class="button" id="open" target="_blank" rel="noopener" href=in_tab>{tr!(header_open)}</a> }.into_any()
