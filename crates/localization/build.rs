@@ -1,4 +1,4 @@
-//! Reads the English messages (`public/texts/en/*.ftl`) and writes what the crate includes: their text without comments, and one struct for
+//! Reads the English messages (`public/texts/en/*.ftl`) and writes what the crate includes: each one's name and text, and one struct for
 //! each message, whose fields are its arguments. So a message or an argument that does not exist is an error of the compiler.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
+use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement, Resource};
 use fluent_syntax::{parser, serializer};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,15 +17,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files: Vec<_> = fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "ftl"));
     files.sort();
-    let (mut messages, mut text, mut ids) = (String::new(), String::new(), BTreeSet::new());
+    let (mut messages, mut texts, mut ids) = (String::new(), String::new(), BTreeSet::new());
     for file in files {
         println!("cargo::rerun-if-changed={}", file.display());
         let source = fs::read_to_string(&file)?;
-        let mut resource =
+        let resource =
             parser::parse(source.as_str()).map_err(|(_, errors)| format!("{}: {}", file.display(), errors[0]))?;
-        resource.body.retain(|entry| matches!(entry, Entry::Message(_)));
-        for entry in &mut resource.body {
-            let Entry::Message(message) = entry else { continue };
+        for entry in resource.body {
+            let Entry::Message(mut message) = entry else { continue };
             message.comment = None;
             let id = message.id.name;
             let value = message.value.as_ref().ok_or_else(|| format!("{}: {id} has no value", file.display()))?;
@@ -35,12 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut arguments = BTreeSet::new();
             of_pattern(value, &mut arguments);
             write_message(&mut messages, id, ids.len() - 1, &arguments)?;
+            let text = serializer::serialize(&Resource { body: vec![Entry::Message(message)] });
+            writeln!(texts, "({id:?}, {text:?}),")?;
         }
-        text += &serializer::serialize(&resource);
     }
     let out = env::var("OUT_DIR")?;
     fs::write(Path::new(&out).join("messages.rs"), messages)?;
-    fs::write(Path::new(&out).join("en.ftl"), text)?;
+    fs::write(Path::new(&out).join("english.rs"), format!("&[{texts}]"))?;
     Ok(())
 }
 

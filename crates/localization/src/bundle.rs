@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement, Variant, VariantKey};
 use fluent_syntax::parser;
@@ -81,81 +82,105 @@ numbers!(u8, u16, u32, u64, usize, i32, f64);
 /// The arguments of a message with their names.
 type Arguments<'a> = [(&'a str, &'a dyn Argument)];
 
-/// The messages of one language.
+/// The plural category of a number in a language.
+type Plural = fn(f64) -> &'static str;
+
+/// The English messages, each of which is read when it is first shown: a page shows few of them at first, and then every millisecond counts.
+pub(crate) struct English {
+    /// Each one's name, and the message as Fluent writes it.
+    texts: &'static [(&'static str, &'static str)],
+    read: Vec<OnceLock<Option<Pattern<String>>>>,
+    plural: Plural,
+}
+
+impl English {
+    pub(crate) fn new(texts: &'static [(&'static str, &'static str)], plural: Plural) -> Self {
+        Self { texts, read: texts.iter().map(|_| OnceLock::new()).collect(), plural }
+    }
+
+    /// The name of the message at a place.
+    pub(crate) fn name(&self, at: usize) -> &'static str {
+        self.texts.get(at).map_or("", |(name, _)| name)
+    }
+
+    /// The message at a place with its arguments; nothing if there is none, or it asks for what is not given or not understood.
+    pub(crate) fn formatted(&self, at: usize, arguments: &Arguments<'_>) -> Option<String> {
+        let pattern = self.read.get(at)?.get_or_init(|| {
+            let resource = parser::parse_runtime(self.texts[at].1.to_string()).ok()?;
+            resource.body.into_iter().find_map(|entry| match entry {
+                Entry::Message(message) => message.value,
+                _ => None,
+            })
+        });
+        filled(pattern.as_ref()?, arguments, self.plural)
+    }
+}
+
+/// The messages of a translation.
 pub(crate) struct Bundle {
-    /// Each with its name, in the order of the file.
-    messages: Vec<(String, Pattern<String>)>,
-    /// The places of the messages by their names.
-    places: BTreeMap<String, usize>,
-    /// The plural category of a number.
-    plural: fn(f64) -> &'static str,
+    messages: BTreeMap<String, Pattern<String>>,
+    plural: Plural,
 }
 
 impl Bundle {
     /// Reads the messages of a language.
-    pub(crate) fn read(text: &str, plural: fn(f64) -> &'static str) -> Result<Self, TranslationError> {
+    pub(crate) fn read(text: &str, plural: Plural) -> Result<Self, TranslationError> {
         let resource = parser::parse_runtime(text.to_string()).map_err(|(_, errors)| {
             TranslationError::Syntax(errors.first().map(ToString::to_string).unwrap_or_default())
         })?;
-        let (mut messages, mut places) = (vec![], BTreeMap::new());
+        let mut messages = BTreeMap::new();
         for entry in resource.body {
             if let Entry::Message(message) = entry
                 && let Some(pattern) = message.value
             {
-                if places.insert(message.id.name.clone(), messages.len()).is_some() {
+                if messages.contains_key(&message.id.name) {
                     return Err(TranslationError::Twice(message.id.name));
                 }
-                messages.push((message.id.name, pattern));
+                messages.insert(message.id.name, pattern);
             }
         }
-        Ok(Self { messages, places, plural })
-    }
-
-    /// The name of the message at a place.
-    pub(crate) fn name(&self, at: usize) -> &str {
-        self.messages.get(at).map_or("", |(name, _)| name)
+        Ok(Self { messages, plural })
     }
 
     /// A message with its arguments; nothing if there is none, or it asks for what is not given or not understood.
     pub(crate) fn formatted(&self, name: &str, arguments: &Arguments<'_>) -> Option<String> {
-        self.formatted_at(*self.places.get(name)?, arguments)
+        filled(self.messages.get(name)?, arguments, self.plural)
     }
+}
 
-    /// The same of the message at a place.
-    pub(crate) fn formatted_at(&self, at: usize, arguments: &Arguments<'_>) -> Option<String> {
-        let mut text = String::new();
-        let (_, pattern) = self.messages.get(at)?;
-        self.write(pattern, arguments, &mut text)?;
-        Some(text)
-    }
+/// A pattern with its arguments; nothing if it asks for what is not given or not understood.
+fn filled(pattern: &Pattern<String>, arguments: &Arguments<'_>, plural: Plural) -> Option<String> {
+    let mut text = String::new();
+    write(pattern, arguments, plural, &mut text)?;
+    Some(text)
+}
 
-    fn write(&self, pattern: &Pattern<String>, arguments: &Arguments<'_>, to: &mut String) -> Option<()> {
-        for element in &pattern.elements {
-            match element {
-                PatternElement::TextElement { value } => to.push_str(value),
-                PatternElement::Placeable { expression: Expression::Inline(inline) } => {
-                    write_inline(inline, arguments, to)?
-                }
-                PatternElement::Placeable { expression: Expression::Select { selector, variants } } => {
-                    let by = of_argument(selector, arguments)?;
-                    let chosen = variants.iter().find(|variant| self.is_for(variant, by));
-                    let chosen = chosen.or_else(|| variants.iter().find(|variant| variant.default))?;
-                    self.write(&chosen.value, arguments, to)?;
-                }
+fn write(pattern: &Pattern<String>, arguments: &Arguments<'_>, plural: Plural, to: &mut String) -> Option<()> {
+    for element in &pattern.elements {
+        match element {
+            PatternElement::TextElement { value } => to.push_str(value),
+            PatternElement::Placeable { expression: Expression::Inline(inline) } => {
+                write_inline(inline, arguments, to)?
+            }
+            PatternElement::Placeable { expression: Expression::Select { selector, variants } } => {
+                let by = of_argument(selector, arguments)?;
+                let chosen = variants.iter().find(|variant| is_for(variant, by, plural));
+                let chosen = chosen.or_else(|| variants.iter().find(|variant| variant.default))?;
+                write(&chosen.value, arguments, plural, to)?;
             }
         }
-        Some(())
     }
+    Some(())
+}
 
-    /// Whether a choice's variant is for a value: its text, its number, or its plural.
-    fn is_for(&self, variant: &Variant<String>, value: &dyn Argument) -> bool {
-        match (&variant.key, value.number()) {
-            (VariantKey::Identifier { name }, Some(number)) => name == (self.plural)(number),
-            (VariantKey::Identifier { name: key } | VariantKey::NumberLiteral { value: key }, _) => {
-                let mut text = String::new();
-                value.write(&mut text);
-                *key == text
-            }
+/// Whether a choice's variant is for a value: its text, its number, or its plural.
+fn is_for(variant: &Variant<String>, value: &dyn Argument, plural: Plural) -> bool {
+    match (&variant.key, value.number()) {
+        (VariantKey::Identifier { name }, Some(number)) => name == plural(number),
+        (VariantKey::Identifier { name: key } | VariantKey::NumberLiteral { value: key }, _) => {
+            let mut text = String::new();
+            value.write(&mut text);
+            *key == text
         }
     }
 }
@@ -213,6 +238,14 @@ mod tests {
             (bundle.formatted("two", &[]), bundle.formatted("one", &[]), bundle.formatted("wrong", &[("n", &1usize)])),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn english_is_read_when_it_is_shown() {
+        let english = English::new(&[("a", "a = one\n"), ("b", "b = { $n } two\n"), ("c", "= broken")], one_or_other);
+        let of = |at| english.formatted(at, &[("n", &2usize)]);
+        assert_eq!((of(1), of(1), of(0)), (Some("2 two".into()), Some("2 two".into()), Some("one".into())));
+        assert_eq!((of(2), of(3), english.name(2), english.name(3)), (None, None, "c", ""));
     }
 
     #[test]

@@ -17,8 +17,8 @@ mod bundle;
 
 use std::sync::OnceLock;
 
-use bundle::Bundle;
 pub use bundle::{Argument, TranslationError};
+use bundle::{Bundle, English};
 
 /// The messages by their names, with `_` for `-`: each a struct whose fields are the message's arguments. Used through [`tr!`].
 #[allow(missing_docs, non_camel_case_types, clippy::use_self, reason = "written by build.rs")]
@@ -114,13 +114,9 @@ pub fn around(text: &str) -> (String, String) {
 }
 
 /// The English messages.
-fn english() -> &'static Bundle {
-    static ENGLISH_MESSAGES: OnceLock<Bundle> = OnceLock::new();
-    ENGLISH_MESSAGES.get_or_init(|| {
-        let text = include_str!(concat!(env!("OUT_DIR"), "/en.ftl"));
-        Bundle::read(text, ENGLISH.plural)
-            .unwrap_or_else(|why| panic!("logic error: build.rs has read this text: {why}"))
-    })
+fn english() -> &'static English {
+    static MESSAGES: OnceLock<English> = OnceLock::new();
+    MESSAGES.get_or_init(|| English::new(include!(concat!(env!("OUT_DIR"), "/english.rs")), ENGLISH.plural))
 }
 
 /// A message with its arguments in the language that was chosen, else in English.
@@ -130,7 +126,7 @@ fn message(at: usize, arguments: &[(&str, &dyn Argument)]) -> String {
     let english = english();
     let name = english.name(at);
     let found = CHOSEN.get().and_then(|(_, bundle)| bundle.formatted(name, arguments));
-    found.or_else(|| english.formatted_at(at, arguments)).unwrap_or_else(|| name.into())
+    found.or_else(|| english.formatted(at, arguments)).unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]
