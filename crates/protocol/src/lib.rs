@@ -8,5 +8,6 @@ pub mod model;
 pub mod prune;
 pub mod results;
 pub mod settings;
+mod tagged;
 pub mod tasks;
 pub mod trace;
