@@ -63,6 +63,8 @@ mod texts;
 mod turn;
 mod views;
 
+use std::time::Duration;
+
 use futures::future::join;
 use leptos::html;
 use leptos::mount::mount_to_body;
@@ -97,6 +99,17 @@ fn App(
     given_files::follow_drops(state);
     frame::share_engine(state);
     let trace = address::trace(&address::query());
+    // What is below the first screen is made once that is painted, unless the link is about it.
+    let has_views = RwSignal::new(state.embedded || trace.is_some() || state.chapter.with_untracked(Option::is_some));
+    let show_views = move || {
+        has_views.try_set(true);
+    };
+    set_timeout(show_views, FIRST_SCREEN);
+    Effect::new(move |_| {
+        if state.results.next_token().with(Option::is_some) {
+            after_paint(show_views);
+        }
+    });
     spawn_local(async move {
         if trace.is_none() && state.embedded {
             // What is recorded may answer a frame's link, which then needs no engine yet.
@@ -151,7 +164,8 @@ fn App(
                 {if state.view_first {
                     view! { <Part part=PagePart::Charts><views::Views/></Part><Part part=PagePart::Texts><texts::Texts/></Part> }.into_any()
                 } else {
-                    view! { <Part part=PagePart::Texts><texts::Texts/></Part><Part part=PagePart::Charts><views::Views/></Part> }.into_any()
+                    let views = move || has_views.get().then(|| view! { <views::Views/> });
+                    view! { <Part part=PagePart::Texts><texts::Texts/></Part><Part part=PagePart::Charts>{views}</Part> }.into_any()
                 }}
             </main>
             <status::StatusLine/>
@@ -159,6 +173,15 @@ fn App(
             <terms::Explanation/>
         </div>
     }
+}
+
+/// Longest wait of what is below the first screen for what is on it.
+const FIRST_SCREEN: Duration = Duration::from_millis(400);
+
+/// Does something once what has changed is painted. (A page in the background is not.)
+fn after_paint(then: impl FnOnce() + 'static) {
+    // The frame is painted before the next task.
+    request_animation_frame(move || set_timeout(then, Duration::ZERO));
 }
 
 /// Removes the placeholder of `index.html`.

@@ -9,10 +9,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, ReadableStream, RequestInit, Response};
 
-use super::address;
 use super::export::save_text;
 use super::shown_trace::{Recorded, ShownTrace, TraceOrigin};
 use super::state::{AppState, EngineStatus};
+use super::{address, after_paint};
 use crate::run_results::RunResults;
 use crate::session_file::trace_in;
 use prunescope_localization::tr;
@@ -52,8 +52,8 @@ impl AppState {
         self.add_trace(TraceOrigin::Example, EXAMPLE).await;
         let around = self.add_trace(TraceOrigin::Neighbours, NEIGHBOURS);
         if self.recorded.with_untracked(Option::is_some) {
-            // What is asked for is shown; the rest may take its time.
-            return spawn_local(around);
+            // What is asked for is shown, and painted before the rest is read.
+            return after_paint(move || spawn_local(around));
         }
         around.await;
         if self.embedded && self.recorded.with_untracked(Option::is_none) {
