@@ -73,6 +73,7 @@ use prunescope_localization::tr;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::presentation::{PagePart, Presentation};
+use crate::run_results::RunResultsStoreFields;
 use part::Part;
 use state::AppState;
 
