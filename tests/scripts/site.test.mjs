@@ -150,6 +150,16 @@ test("`make serve` sends what `_headers` says", async () => {
   }
 });
 
+test("every host's file sends the same headers, and Caddy's compresses the programs", () => {
+  const sent = read(built(), "_headers").split(/^(?=\/)/m)[0].trim().split("\n").slice(1).map((line) => line.trim().split(": "));
+  assert.ok(sent.length >= 5);
+  const [caddy, space] = ["deploy/Caddyfile", "deploy/space.md"].map((file) => read(ROOT, file));
+  for (const [name, value] of sent) assert.match(caddy, new RegExp(`^\\s*${name} ${value.replace("*", "\\*")}$`, "m"), name);
+  assert.match(caddy, /header Content-Type application\/wasm/);
+  // A Space may set no others.
+  for (const [name, value] of sent.filter(([name]) => /^Cross-Origin/.test(name))) assert.ok(space.includes(`  ${name.toLowerCase()}: ${value}\n`), name);
+});
+
 test("the worksheet has every question of the story, and room for the answers", () => {
   const page = read(built(), "gallery", "worksheet.html");
   const { chapters } = JSON.parse(read(ROOT, "public/texts/en/story.json"));
