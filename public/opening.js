@@ -18,14 +18,12 @@
     document.write('<meta http-equiv="Content-Security-Policy" content="' + policy + '"><!--');
   }
 
-  // The recorded example, which the page shows first, unless its link is about something else.
-  if (!/[?&](model|other|trace)=/.test(location.search)) {
-    var ahead = document.createElement("link");
-    ahead.rel = "preload";
-    ahead.as = "fetch";
-    ahead.crossOrigin = "anonymous";
-    ahead.href = "traces/example.json.gz";
-    document.head.appendChild(ahead);
+  // The text of the recorded example, which the page shows first (src/page/recorded.rs), unless its link is about something else. It is
+  // there before the program is; undefined where it is not to be had.
+  if (!/[?&](model|other|trace)=/.test(location.search) && self.DecompressionStream) {
+    self.example = fetch("traces/example.json.gz").then(function (answer) {
+      return answer.ok ? new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).text() : undefined;
+    }).catch(function () {});
   }
 
   // Only a page isolated from others may share memory between threads. Where the host sends no headers for that, the service worker adds

@@ -65,7 +65,7 @@ mod views;
 
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::join3;
 use leptos::html;
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
@@ -75,14 +75,15 @@ use wasm_bindgen_futures::spawn_local;
 use crate::presentation::{PagePart, Presentation};
 use crate::run_results::RunResultsStoreFields;
 use part::Part;
+use shown_trace::TraceOrigin;
 use state::AppState;
 
 /// Starts the page.
 pub fn start() {
     console_error_panic_hook::set_once();
     spawn_local(async {
-        let (notice, ()) = join(language::choose(), isolation::settled()).await;
-        mount_to_body(move || view! { <App notice/> });
+        let (notice, example, ()) = join3(language::choose(), recorded::example_ahead(), isolation::settled()).await;
+        mount_to_body(move || view! { <App notice example/> });
     });
 }
 
@@ -91,6 +92,8 @@ pub fn start() {
 fn App(
     /// What to tell the visitor from the start.
     notice: Option<String>,
+    /// The trace of the recorded example, if it is there already: then it is on the first picture.
+    example: Option<String>,
 ) -> impl IntoView {
     let state = AppState::new();
     state.notices.update(|notices| notice.into_iter().for_each(|text| notices.push(text)));
@@ -100,6 +103,9 @@ fn App(
     given_files::follow_drops(state);
     frame::share_engine(state);
     let trace = address::trace(&address::query());
+    if let Some(text) = example.filter(|_| trace.is_none()) {
+        state.add_trace_text(TraceOrigin::Example, &text);
+    }
     // What is below the first screen is made once that is painted, unless the link is about it.
     let has_views = RwSignal::new(state.embedded || trace.is_some() || state.chapter.with_untracked(Option::is_some));
     let show_views = move || {

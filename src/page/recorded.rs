@@ -1,7 +1,9 @@
 //! Recorded runs ([`Trace`]): fetched from the site, from a link's address, or from a file, and shown in place of an engine's results.
 
 use futures::StreamExt;
-use js_sys::Reflect;
+use futures::future::{Either, select};
+use gloo::timers::future::TimeoutFuture;
+use js_sys::{Promise, Reflect};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -38,6 +40,8 @@ const EXAMPLE: &str = "traces/example.json.gz";
 const NEIGHBOURS: &str = "traces/neighbours.json.gz";
 /// The trace of the story's other runs.
 const STORY: &str = "traces/story.json.gz";
+/// Longest wait of the page for the recorded example, in milliseconds.
+const PATIENCE_MS: u32 = 300;
 /// Most bytes of a trace, as it arrives and uncompressed, so that no address can fill the memory.
 const MAX_BYTES: usize = 64 << 20;
 
@@ -75,11 +79,15 @@ impl AppState {
         }
         let Ok(address) = address::absolute(address) else { return };
         let Ok(text) = fetched(&address).await else { return };
-        let Ok(trace) = Trace::read(&text) else { return };
         // It may have been asked for twice meanwhile.
-        if is_known() {
-            return;
+        if !is_known() {
+            self.add_trace_text(origin, &text);
         }
+    }
+
+    /// Shows from one of the site's traces what no engine has shown.
+    pub(super) fn add_trace_text(self, origin: TraceOrigin, text: &str) {
+        let Ok(trace) = Trace::read(text) else { return };
         self.traces.update_value(|traces| traces.push(ShownTrace { origin, trace, opened: false }));
         let has_live_results = self.recorded.with_untracked(Option::is_none)
             && self.results.with_untracked(|results| results.next_token.is_some());
@@ -223,6 +231,15 @@ impl AppState {
             }
         });
         self.load_model();
+    }
+}
+
+/// The text of the recorded example, which the first script has asked for (`public/opening.js`), if it comes in time.
+pub(super) async fn example_ahead() -> Option<String> {
+    let example = Reflect::get(&window(), &"example".into()).ok()?.dyn_into::<Promise>().ok()?;
+    match select(JsFuture::from(example), TimeoutFuture::new(PATIENCE_MS)).await {
+        Either::Left((text, _)) => text.ok()?.as_string(),
+        Either::Right(_) => None,
     }
 }
 

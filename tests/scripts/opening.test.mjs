@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import test from "node:test";
 import vm from "node:vm";
+import zlib from "node:zlib";
 
 const SOURCE = fs.readFileSync(new URL("../../public/opening.js", import.meta.url), "utf8");
 
@@ -18,7 +19,6 @@ function open({ origin = "https://host.example", protocol = "https:", search = "
   let isThere = true;
   const timers = [];
   const written = [];
-  const ahead = [];
   const storage = {};
   let reloads = 0;
   const context = vm.createContext({
@@ -30,19 +30,19 @@ function open({ origin = "https://host.example", protocol = "https:", search = "
         return (selector === ".page") === isThere ? null : place;
       },
       createElement: () => ({ addEventListener(kind, listener) { this[kind] = listener; } }),
-      head: { appendChild: (link) => ahead.push(link) },
     },
     addEventListener: (kind, listener) => (listeners[kind] = listener),
     setTimeout: (then, after) => timers.push([then, after]),
-    WebAssembly: wasm, Uint8Array, fetch, navigator,
+    WebAssembly: wasm, Uint8Array, fetch, navigator, Response, DecompressionStream,
     sessionStorage: { getItem: (key) => storage[key] ?? null, setItem: (key, value) => (storage[key] = value) },
   });
   context.self = { origin, ...self };
   context.top = context.self;
   vm.runInContext(SOURCE, context);
   return {
-    listeners, place, timers, written, ahead, storage,
+    listeners, place, timers, written, storage,
     isolating: () => context.self.isolating,
+    example: () => context.self.example,
     reloads: () => reloads,
     text: () => place.textContent.trim(),
     /** The page's program arrives and removes the placeholder. */
@@ -120,12 +120,18 @@ test("“Opening…” does not stand alone for long, and a failure stays", () =
   assert.match(page.text(), /did not load whole/);
 });
 
-test("the recorded example is asked for ahead, unless the link is about something else", () => {
-  for (const search of ["", "?drop=a7", "?view=choice&lang=de"]) {
-    const [link] = open({ search }).ahead;
-    assert.deepEqual([link.rel, link.as, link.crossOrigin, link.href], ["preload", "fetch", "anonymous", "traces/example.json.gz"], search);
-  }
-  for (const search of ["?model=other.gguf", "?drop=a7&trace=run.json", "?other=x"]) assert.deepEqual(open({ search }).ahead, [], search);
+test("the recorded example is asked for ahead, unless the link is about something else, and missed by nobody", async () => {
+  const asked = [];
+  const text = "the run";
+  const open_ = (search, answer) => open({ search, self: { DecompressionStream }, fetch: async (address) => (asked.push(address), answer()) });
+  const compressed = () => new Response(new Blob([zlib.gzipSync(text)]).stream());
+  for (const search of ["", "?drop=a7", "?view=choice&lang=de"]) assert.equal(await open_(search, compressed).example(), text, search);
+  assert.deepEqual(asked, Array(3).fill("traces/example.json.gz"));
+  for (const search of ["?model=other.gguf", "?drop=a7&trace=run.json", "?other=x"]) assert.equal(open_(search, compressed).example(), undefined, search);
+  assert.equal(asked.length, 3);
+  const failures = [() => new Response("", { status: 404 }), () => new Response("no gzip"), () => { throw new TypeError("no network"); }];
+  for (const failure of failures) assert.equal(await open_("", failure).example(), undefined);
+  assert.equal(open({ search: "" }).example(), undefined, "an old browser");
 });
 
 test("a page that its host does not isolate is loaded anew as soon as the service worker can, once, and never when it is there", async () => {
