@@ -8,7 +8,6 @@
   var isOpaque = self.origin === "null";
   /** Session storage key: set once this tab was loaded anew to become isolated. */
   var TRIED = "prunescope-isolated";
-  var isLeaving = false;
 
   // In a frame whose origin is opaque, WebKit finds 'self' nowhere: there the policy names the site's address in its place. What
   // follows in index.html, its own policy, becomes a comment. POLICY is put in by scripts/finish-site.py. Workers may also be made of
@@ -19,7 +18,7 @@
   }
 
   // The text of the recorded example, which the page shows first (src/page/recorded.rs), unless its link is about something else. It is
-  // there before the program is; undefined where it is not to be had.
+  // mostly there before the program is; undefined where it is not to be had.
   if (!/[?&](model|other|trace)=/.test(location.search) && self.DecompressionStream) {
     self.example = fetch("traces/example.json.gz").then(function (answer) {
       return answer.ok ? new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).text() : undefined;
@@ -39,7 +38,7 @@
     }).then(function () {
       if (!workers.controller || document.querySelector(".page")) return;
       sessionStorage.setItem(TRIED, "1");
-      isLeaving = true;
+      self.isLeaving = true;
       location.reload();
       // The page need not start any more.
       return new Promise(function () {});
@@ -72,7 +71,7 @@
   }
 
   function failed(event) {
-    if (isLeaving) return;
+    if (self.isLeaving) return;
     var of = event.target;
     // Also a picture or a style sheet tells here that it did not load: the page does without.
     if (of && of.tagName && of.tagName !== "SCRIPT") return;

@@ -7,7 +7,7 @@
 const CACHE = "prunescope";
 /** Longest wait for the network where there is a copy, in milliseconds. */
 const PATIENCE_MS = 3000;
-/** Answers that say whether a page, and its workers, may share memory between threads; by the first of these headers, also in a frame. */
+/** Kinds of requests whose answers get these headers: pages and frames. */
 const DOCUMENTS = ["document", "iframe"];
 const ISOLATION = { "Document-Isolation-Policy": "isolate-and-require-corp", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
 /** The header of the kept page that lists the files it was kept with. */

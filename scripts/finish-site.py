@@ -19,8 +19,8 @@ import re
 import gallery
 
 ENGINES = ["worker", "worker_webgpu"]
-# For every file: pages and their workers may share memory between threads (by Document-Isolation-Policy also in frames), and pages of other sites may show this one in a frame,
-# even a sandboxed one, all of whose requests come from another origin.
+# For every file: pages and their workers may share memory between threads, in frames by Document-Isolation-Policy; and pages of other sites
+# may show this one in a frame, even a sandboxed one, all of whose requests come from another origin.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",

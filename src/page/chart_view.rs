@@ -13,7 +13,7 @@ use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 
 use super::export::{save_address, save_text};
-use super::session::OnPaper;
+use super::session::InSavedPage;
 use super::state::{AppState, EngineStatus};
 use crate::presentation::PageTheme;
 use crate::run_results::RunResultsStoreFields;
@@ -33,11 +33,11 @@ fn draw(chart: &Chart, canvas: web_sys::HtmlCanvasElement, theme: Theme, scale: 
 /// How long a chart that is out of sight waits for further changes before it is drawn: what is in sight comes first.
 const OUT_OF_SIGHT: Duration = Duration::from_millis(300);
 
-/// Width of a chart on paper, in CSS pixels.
-const PAPER_WIDTH: u32 = 560;
+/// Width of a chart in a saved page, in CSS pixels.
+const SAVED_WIDTH: u32 = 560;
 
 /// A figure as a picture with its numbers; nothing where there is none.
-fn on_paper(
+fn saved_chart(
     id: &'static str,
     title: String,
     figure: Option<Figure>,
@@ -45,8 +45,8 @@ fn on_paper(
     aspect: Option<f64>,
 ) -> Option<impl IntoView> {
     let Figure { chart, sentence, .. } = figure?;
-    let height = aspect.map_or(height, |aspect| height.min(aspect * f64::from(PAPER_WIDTH)));
-    let picture = chart.svg(Theme::Light, PAPER_WIDTH, height as u32).ok()?;
+    let height = aspect.map_or(height, |aspect| height.min(aspect * f64::from(SAVED_WIDTH)));
+    let picture = chart.svg(Theme::Light, SAVED_WIDTH, height as u32).ok()?;
     Some(view! {
         <figure class="chart" id=id>
             <figcaption><b>{title.clone()}</b><span class="legend">{legend(&chart)}</span></figcaption>
@@ -97,8 +97,8 @@ pub(super) fn ChartView(
     #[prop(into, default = Signal::stored(None::<String>))]
     waiting: Signal<Option<String>>,
 ) -> impl IntoView {
-    if use_context::<OnPaper>().is_some() {
-        return on_paper(id, title, figure.get_untracked(), height, aspect).into_any();
+    if use_context::<InSavedPage>().is_some() {
+        return saved_chart(id, title, figure.get_untracked(), height, aspect).into_any();
     }
     let state = expect_context::<AppState>();
     // A memo, so that events that do not change this figure do not redraw it.

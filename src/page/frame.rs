@@ -12,8 +12,9 @@ use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, MessageEvent};
 
 use super::api::{embedding_page, post};
+use super::pending::Pending;
 use super::state::{AppState, EngineStatus};
-use super::turn::turn;
+use super::turn::{is_awaited, turn};
 use crate::automatic::is_missing;
 use crate::run_results::RunResultsStoreFields;
 
@@ -60,8 +61,8 @@ impl AppState {
         say(WAITS);
         spawn_local(async move {
             let turn = turn(false).await;
-            // Not if it was touched meanwhile.
-            if self.waits_for_touch.get_untracked() {
+            // Not if it was touched meanwhile, which started its engine.
+            if self.waits_for_touch.get_untracked() && self.newest_run.get_untracked() == 0 {
                 self.turn.set_value(turn);
                 self.load_model();
             }
@@ -87,8 +88,11 @@ impl AppState {
         self.automatic_measurement().is_some() && self.results.with_untracked(|results| is_missing(view, results))
     }
 
-    /// Whether the engine has done all that is shown, or cannot.
+    /// Whether nobody needs the engine: it has done all that is shown, or cannot, and no script listens to it.
     fn is_idle(self) -> bool {
+        if self.waiting.with_value(Pending::is_listened_to) {
+            return false;
+        }
         let has_failed = self.failure.with(Option::is_some) || self.question.with(Option::is_some);
         let has_done = self.results.report().with(Option::is_some)
             && !self.is_stale()
@@ -126,11 +130,11 @@ pub(super) fn share_engine(state: AppState) {
     }
     // Whether the other frames have heard that this one was touched.
     let has_told = StoredValue::new(false);
-    let others_wait = RwSignal::new(false);
+    let heard_waiting = Trigger::new();
     if let Some(channel) = CHANNEL.with(Option::clone) {
         let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if event.data() == WAITS {
-                return others_wait.set(true);
+                return heard_waiting.notify();
             }
             has_told.set_value(false);
             if state.engine.get_untracked() != EngineStatus::Down {
@@ -141,13 +145,18 @@ pub(super) fn share_engine(state: AppState) {
         heard.forget();
     }
     // A frame that has its picture, and that nobody has touched, lets others have theirs.
+    let is_free = move || state.is_idle() && !has_told.get_value() && state.turn.with_value(Option::is_some);
     Effect::new(move |_| {
-        if others_wait.get() && state.is_idle() && !has_told.get_value() && state.turn.with_value(Option::is_some) {
-            others_wait.set(false);
-            match state.engine.get_untracked() {
-                EngineStatus::Down => state.turn.set_value(None),
-                _ => state.rest(),
-            }
+        heard_waiting.track();
+        if is_free() {
+            spawn_local(async move {
+                if is_awaited().await && untrack(is_free) {
+                    match state.engine.get_untracked() {
+                        EngineStatus::Down => state.turn.set_value(None),
+                        _ => state.rest(),
+                    }
+                }
+            });
         }
     });
     // Not the beginning of a touch, which may be one that scrolls; keys arrive as one of these, too.

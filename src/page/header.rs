@@ -27,6 +27,7 @@ pub(super) fn Header() -> impl IntoView {
     let home = state.presentation.with_untracked(|presentation| {
         presentation.language.map_or("./".to_string(), |language| format!("./?lang={}", language.tag))
     });
+    let lacks_results = move || state.is_stale() || state.results.report().with(Option::is_none);
     let fold = move |event: leptos::ev::KeyboardEvent| {
         if event.key() == "Escape" {
             more.set(false);
@@ -55,14 +56,14 @@ pub(super) fn Header() -> impl IntoView {
                         <button id="more" aria-expanded=move || more.get().to_string() aria-controls="more-actions" on:click=move |_| more.update(|open| *open = !*open)>{tr!(header_more)}</button>
                         <div class="actions" id="more-actions" class:open=move || more.get()>
                         <button id="reset" on:click=move |_| state.reset()>{tr!(header_reset)}</button>
-                        <button id="export" on:click=move |_| export(state) disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
+                        <button id="export" on:click=move |_| export(state) disabled=lacks_results>
                             {tr!(header_export)}
                         </button>
-                        <button id="save-trace" on:click=move |_| state.save_trace() disabled=move || state.is_stale() || state.results.report().with(Option::is_none)
+                        <button id="save-trace" on:click=move |_| state.save_trace() disabled=lacks_results
                             title=tr!(header_save_trace_hint)>
                             {tr!(header_save_trace)}
                         </button>
-                        <button id="save-session" on:click=move |_| state.save_session() disabled=move || state.is_stale() || state.results.report().with(Option::is_none)
+                        <button id="save-session" on:click=move |_| state.save_session() disabled=lacks_results
                             title=tr!(header_save_session_hint)>
                             {tr!(header_save_session)}
                         </button>

@@ -1,7 +1,7 @@
 //! Cross-origin isolation: browsers let only a page isolated from other origins share memory between threads. A host isolates it with
-//! two headers; where the host does not send them, the service worker adds them (`public/sw.js`).
+//! headers (`scripts/finish-site.py`); where it does not send them, the service worker adds them (`public/sw.js`).
 
-use futures::future::select;
+use futures::future::{pending, select};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Promise, Reflect};
 use leptos::prelude::window;
@@ -36,5 +36,9 @@ pub(super) async fn settled() {
         Reflect::get(&window(), &"isolating".into()).ok().and_then(|value| value.dyn_into::<Promise>().ok());
     if let Some(isolating) = isolating {
         select(JsFuture::from(isolating), TimeoutFuture::new(PATIENCE_MS)).await;
+        if Reflect::get(&window(), &"isLeaving".into()).is_ok_and(|value| value.is_truthy()) {
+            // The new load ends this page.
+            pending::<()>().await;
+        }
     }
 }

@@ -10,7 +10,7 @@ use web_sys::{Element, HtmlElement};
 
 use super::address::HistoryEntry;
 use super::export::save_text;
-use super::state::AppState;
+use super::state::{AppState, EngineStatus};
 use super::terms::Term;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::chart::short_number;
@@ -164,12 +164,15 @@ pub(super) fn LayerGrid() -> impl IntoView {
             let _ = button.unchecked_into::<HtmlElement>().focus();
         }
     };
-    // A hand at a switch is likely to press it: what it would do is measured first.
+    // A switch under the pointer is likely to be pressed: what it would do is measured first, for each run anew.
+    let awaited = Memo::new(move |_| {
+        let at = pointed.get().and_then(Switch::sublayer)?;
+        let is_known = !state.is_stale() && state.results.switches().with(|known| known.contains_key(&at));
+        (!is_known && state.engine.get() == EngineStatus::Ready).then(|| (state.newest_run.get(), at))
+    });
     Effect::new(move |_| {
-        let at = pointed.get().and_then(Switch::sublayer);
-        let is_known = |at| state.results.switches().with_untracked(|known| known.contains_key(&at));
-        if let Some(sublayer) = at.filter(|at| !is_known(*at)) {
-            state.client.with_value(|client| client.send(Request::Announce { sublayer }));
+        if let Some((_, sublayer)) = awaited.get() {
+            state.send(Request::MeasureFirst { sublayer });
         }
     });
     let compare = move |event| {

@@ -113,7 +113,7 @@ fn App(
     };
     set_timeout(show_views, FIRST_SCREEN);
     Effect::new(move |_| {
-        if state.results.next_token().with(Option::is_some) {
+        if state.results.next_token().with(Option::is_some) && !has_views.get_untracked() {
             after_paint(show_views);
         }
     });
@@ -171,8 +171,10 @@ fn App(
                 {if state.view_first {
                     view! { <Part part=PagePart::Charts><views::Views/></Part><Part part=PagePart::Texts><texts::Texts/></Part> }.into_any()
                 } else {
-                    let views = move || has_views.get().then(|| view! { <views::Views/> });
-                    view! { <Part part=PagePart::Texts><texts::Texts/></Part><Part part=PagePart::Charts>{views}</Part> }.into_any()
+                    view! {
+                        <Part part=PagePart::Texts><texts::Texts/></Part>
+                        <Part part=PagePart::Charts><Show when=move || has_views.get()><views::Views/></Show></Part>
+                    }.into_any()
                 }}
             </main>
             <status::StatusLine/>
@@ -182,10 +184,10 @@ fn App(
     }
 }
 
-/// Longest wait of what is below the first screen for what is on it.
+/// Longest time that the views wait for the first numbers.
 const FIRST_SCREEN: Duration = Duration::from_millis(400);
 
-/// Does something once what has changed is painted. (A page in the background is not.)
+/// Does something once what has changed is painted. In a tab in the background, where nothing is, it waits for that.
 fn after_paint(then: impl FnOnce() + 'static) {
     // The frame is painted before the next task.
     request_animation_frame(move || set_timeout(then, Duration::ZERO));

@@ -26,6 +26,11 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// Whether a script waits for results, or for events.
+    pub(super) fn is_listened_to(&self) -> bool {
+        !self.results.is_empty() || !self.callbacks.borrow().is_empty()
+    }
+
     /// Settles the promises that a worker's event answers. Returns the callbacks; call them once nothing is borrowed.
     pub(super) fn tell_of_worker(&mut self, event: &WorkerEvent) -> Calls {
         match event {

@@ -77,8 +77,15 @@ impl AppState {
         if is_known() {
             return;
         }
-        let Ok(address) = address::absolute(address) else { return };
-        let Ok(text) = fetched(&address).await else { return };
+        let ahead = ahead().filter(|_| origin == TraceOrigin::Example);
+        let text = match ahead {
+            Some(ahead) => text_ahead(ahead).await,
+            None => match address::absolute(address) {
+                Ok(address) => fetched(&address).await.ok(),
+                Err(_) => None,
+            },
+        };
+        let Some(text) = text else { return };
         // It may have been asked for twice meanwhile.
         if !is_known() {
             self.add_trace_text(origin, &text);
@@ -236,11 +243,20 @@ impl AppState {
 
 /// The text of the recorded example, which the first script has asked for (`public/opening.js`), if it comes in time.
 pub(super) async fn example_ahead() -> Option<String> {
-    let example = Reflect::get(&window(), &"example".into()).ok()?.dyn_into::<Promise>().ok()?;
-    match select(JsFuture::from(example), TimeoutFuture::new(PATIENCE_MS)).await {
-        Either::Left((text, _)) => text.ok()?.as_string(),
+    match select(Box::pin(text_ahead(ahead()?)), TimeoutFuture::new(PATIENCE_MS)).await {
+        Either::Left((text, _)) => text,
         Either::Right(_) => None,
     }
+}
+
+/// What the first script has asked for, if it has.
+fn ahead() -> Option<Promise> {
+    Reflect::get(&window(), &"example".into()).ok()?.dyn_into().ok()
+}
+
+/// The text that it is; none if it is not to be had.
+async fn text_ahead(ahead: Promise) -> Option<String> {
+    JsFuture::from(ahead).await.ok()?.as_string()
 }
 
 /// Fetches a text, such as a trace, at most [`MAX_BYTES`] of it. The error says why it cannot be had.

@@ -21,17 +21,20 @@ use prunescope_protocol::trace::{RecordedRun, Trace};
 const CONTROLS: &str =
     "button, input, select, textarea, label, canvas, .experiments, .progress, [hidden], [role=tooltip]";
 
-/// In a context: what is drawn is read on paper or in a file. Charts are pictures with their numbers.
+/// In a context: the page is drawn for a saved file, in which charts are pictures with their numbers.
 #[derive(Clone, Copy)]
-pub(super) struct OnPaper;
+pub(super) struct InSavedPage;
 
 impl AppState {
     /// Saves the session.
     pub(super) fn save_session(self) {
         let Some(trace) = self.trace() else { return };
         spawn_local(async move {
-            let (Ok(text), Some(body)) = (serde_json::to_string(&trace), shown(self, &trace)) else { return };
-            let style = style().await.unwrap_or_default();
+            let (Ok(text), Some(body), Some(style)) =
+                (serde_json::to_string(&trace), shown(self, &trace), style().await)
+            else {
+                return self.notices.update(|notices| notices.push(tr!(session_not_saved)));
+            };
             let (language, model) = (language(), trace.model.shown_name());
             let title = format!("Prunescope: {model}, {}", trace.runs.first().map(plan_of).unwrap_or_default());
             let direction = if language.right_to_left { "rtl" } else { "ltr" };
@@ -78,7 +81,7 @@ fn shown(state: AppState, trace: &Trace) -> Option<String> {
     let saved = tr!(session_saved, day = trace.recorded.as_str(), program = trace.program.as_str());
     let shown = mount_to(place.clone(), move || {
         provide_context(state);
-        provide_context(OnPaper);
+        provide_context(InSavedPage);
         view! {
             <div class="page" data-theme="light">
                 <header class="top"><h1><a href=link rel="home">"Prunescope"</a></h1><p class="tagline">{saved}</p></header>
@@ -94,10 +97,10 @@ fn shown(state: AppState, trace: &Trace) -> Option<String> {
         }
     });
     for control in all(&place, CONTROLS) {
-        // A number that is pressed is still a number.
-        match control.closest("td") {
-            Ok(Some(_)) => control.set_outer_html(&control.inner_html()),
-            _ => control.remove(),
+        // A button whose label is a result stays as a text.
+        match control.class_list().contains("cell") {
+            true => control.set_outer_html(&control.inner_html()),
+            false => control.remove(),
         }
     }
     for view in all(&place, "main > .explore") {

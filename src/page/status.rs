@@ -114,10 +114,12 @@ pub(super) fn RecordedOnly() -> impl IntoView {
 #[component]
 pub(super) fn Resting() -> impl IntoView {
     let state = expect_context::<AppState>();
+    // Before it had an engine for the first time.
+    let waits_first = move || state.results.next_token().with(Option::is_none);
     view! {
-        <Show when=move || state.waits_for_touch.get() && state.is_stale()>
+        <Show when=move || state.waits_for_touch.get() && (state.is_stale() || waits_first())>
             <div class="loading" id="resting" role="status">
-                <span>{tr!(status_resting)}</span>
+                <span>{move || if waits_first() { tr!(status_waiting) } else { tr!(status_resting) }}</span>
                 <button class="primary">{tr!(status_go_on)}</button>
             </div>
         </Show>

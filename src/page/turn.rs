@@ -3,7 +3,7 @@
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -14,6 +14,8 @@ extern "C" {
     type LockManager;
     #[wasm_bindgen(method, catch)]
     fn request(this: &LockManager, name: &str, options: &Object, granted: &Function) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn query(this: &LockManager) -> Result<Promise, JsValue>;
 }
 
 /// The lock of the figure that has the engine.
@@ -30,11 +32,26 @@ impl Drop for Turn {
     }
 }
 
+/// The browser's locks for this page.
+fn locks() -> Option<LockManager> {
+    let locks = Reflect::get(&window().navigator(), &"locks".into()).ok()?;
+    locks.is_object().then(|| locks.unchecked_into())
+}
+
+/// Whether another figure waits for its turn.
+pub(super) async fn is_awaited() -> bool {
+    let Some(Ok(query)) = locks().map(|locks| locks.query()) else { return false };
+    let Ok(state) = JsFuture::from(query).await else { return false };
+    let waiting = Reflect::get(&state, &"pending".into()).map(|waiting| Array::from(&waiting));
+    let name = |lock: JsValue| Reflect::get(&lock, &"name".into()).ok()?.as_string();
+    waiting.is_ok_and(|waiting| waiting.iter().any(|lock| name(lock).as_deref() == Some(LOCK)))
+}
+
 /// Waits for this figure's turn. None if the browser has no locks for this page, so that nobody waits.
 ///
 /// * `takes`: takes it from the figure that has it, which must end its engine when it hears so.
 pub(super) async fn turn(takes: bool) -> Option<Turn> {
-    let locks = Reflect::get(&window().navigator(), &"locks".into()).ok().filter(JsValue::is_object)?;
+    let locks = locks()?;
     let (tell, told) = oneshot::channel();
     let granted = Closure::once_into_js(move |_: JsValue| {
         let mut tell = Some(tell);
@@ -47,7 +64,7 @@ pub(super) async fn turn(takes: bool) -> Option<Turn> {
     });
     let options = Object::new();
     let _ = Reflect::set(&options, &"steal".into(), &takes.into());
-    let request = locks.unchecked_ref::<LockManager>().request(LOCK, &options, granted.unchecked_ref()).ok()?;
+    let request = locks.request(LOCK, &options, granted.unchecked_ref()).ok()?;
     match select(told, JsFuture::from(request)).await {
         Either::Left((turn, _)) => turn.ok(),
         // Refused: in a sandboxed frame, for example.

@@ -58,6 +58,11 @@ impl<K: PartialEq, V> Recent<K, V> {
         Self { entries: vec![], limit }
     }
 
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
     /// Removes and returns the value of a key.
     pub(crate) fn take(&mut self, key: &K) -> Option<V> {
         let at = self.entries.iter().position(|(known, _)| known == key)?;
@@ -84,6 +89,7 @@ mod tests {
         for (key, value) in [(1, "one"), (2, "two"), (1, "one again"), (3, "three")] {
             recent.set(key, value);
         }
+        assert_eq!((recent.get(&1), recent.get(&2)), (Some(&"one again"), None));
         assert_eq!((recent.take(&2), recent.take(&1), recent.take(&1)), (None, Some("one again"), None));
         assert_eq!(recent.take(&3), Some("three"));
     }

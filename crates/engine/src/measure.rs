@@ -348,13 +348,12 @@ impl<C: Compute> Session<C> {
         let dense_key = self.dense_key(settings)?;
         let temperature = settings.analysis_temperature();
         let key = (AnalysisKey { dense: dense_key.clone(), temperature }, self.key(&plan));
-        let mut effects = self.switches.take(&key).unwrap_or_default();
+        let mut effects = self.switches.get(&key).cloned().unwrap_or_default();
         if !effects.is_empty() {
             tell(RunEvent::Switches { effects: effects.clone() });
         }
         let known: Vec<_> = effects.iter().map(|effect| effect.at()).collect();
         if known.len() == self.model.decoder.config.sublayers() {
-            self.switches.set(key, effects);
             return Ok(());
         }
         let model = self.prune(&plan, control, tell).await?;

@@ -110,15 +110,15 @@ pub struct Session<C: Compute> {
     /// The texts of a fit, with the dense model's residual stream, keyed by the calibration text and the numbers of its
     /// tokens and of own answers.
     fit_text: Cached<FitTextKey, FitText>,
-    /// The latest fits, the newest last.
-    repairs: Vec<(VariantKey, Replacements<C>, RepairReport)>,
+    /// The latest fits.
+    repairs: Recent<VariantKey, (Replacements<C>, RepairReport)>,
     /// The full map in place of the latest plan's smaller repair.
     pub(crate) full_repair: Cached<VariantKey, FullRepair>,
     /// Measurement 1 (layerwise transition) by step of the dense text.
     layers: Cached<AnalysisKey, BTreeMap<usize, Vec<LayerTransition>>>,
     /// Results of variants on the dense run's prompt.
     pub(crate) variants: Cached<AnalysisKey, Vec<CachedVariant>>,
-    /// What flipping each switch does, for the latest prompt and plan.
+    /// What flipping each switch does, for the latest prompts and plans.
     pub(crate) switches: Recent<(AnalysisKey, VariantKey), Vec<SwitchEffect>>,
     /// Numbers of tokens that searches read.
     search_tokens: SearchTokens,
@@ -212,7 +212,7 @@ impl<C: Compute> Session<C> {
             fit_size: FitSize::default(),
             own_chats: Some(vec![]),
             fit_text: Cached::default(),
-            repairs: vec![],
+            repairs: Recent::new(MAX_REPAIRS),
             full_repair: Cached::default(),
             layers: Cached::default(),
             variants: Cached::default(),
@@ -407,7 +407,7 @@ impl<C: Compute> Session<C> {
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<PrunedDecoder<C>, ExperimentError> {
-        if let Some((_, replacements, report)) = self.repairs.iter().find(|(key, ..)| *key == pruned.key) {
+        if let Some((replacements, report)) = self.repairs.get(&pruned.key) {
             return Ok(pruned.with_replacements(replacements.clone(), report.clone()));
         }
         let text_key = self.fit_text_key(repairs);
@@ -419,10 +419,7 @@ impl<C: Compute> Session<C> {
             self.fit_text.set(text_key, fit_text);
         }
         let (replacements, report) = fitted?;
-        if self.repairs.len() == MAX_REPAIRS {
-            self.repairs.remove(0);
-        }
-        self.repairs.push((pruned.key.clone(), replacements.clone(), report.clone()));
+        self.repairs.set(pruned.key.clone(), (replacements.clone(), report.clone()));
         Ok(pruned.with_replacements(replacements, report))
     }
 

@@ -70,8 +70,8 @@ tagged! {
             /// The set; an empty one is the built-in set.
             set: RetrievalSet,
         },
-        /// A hand is at a switch: what flipping it would do is measured before that of the others. Stops nothing.
-        Announce {
+        /// The pointer or the focus is on a switch: what flipping it would do is measured before that of the others. Stops nothing.
+        MeasureFirst {
             /// The switch's sublayer.
             sublayer: Sublayer,
         },

@@ -6,17 +6,19 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::value::RawValue;
 
-/// Defines an enum of variants with named fields, or none, that is written and read as such an object.
+/// Defines an enum that is written and read as such an object.
+///
+/// Its variants have named fields, or none; others fail when they are read. (rustfmt leaves the enum in it as it is.)
 ///
 /// * the key;
-/// * the enum's name, as text and as a name for its reader.
+/// * the enum's name as a text, and a name for the type that reads it.
 macro_rules! tagged {
     ($key:literal, $text:literal, $reader:ident, $(#[$meta:meta])* $visible:vis enum $name:ident { $($body:tt)* }) => {
         $(#[$meta])*
@@ -132,8 +134,9 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Object<A> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _: S) -> Result<S::Value, A::Error> {
-        Err(A::Error::custom("logic error: a variant without named fields"))
+    /// A variant with a flattened field, which serde reads from the whole object.
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        seed.deserialize(MapAccessDeserializer::new(self.0))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, A::Error> {
@@ -162,6 +165,31 @@ mod tests {
                 #[serde(default)]
                 inner: Option<Box<Shape>>,
             },
+            /// A square.
+            Square {
+                /// Its place.
+                #[serde(flatten)]
+                place: Place,
+                /// Its side.
+                side: u8,
+            },
+        }
+    }
+
+    /// Where something is.
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Place {
+        x: u8,
+        y: u8,
+    }
+
+    #[test]
+    fn flattened_fields_are_read() {
+        let square = Shape::Square { place: Place { x: 1, y: 2 }, side: 3 };
+        let text = serde_json::to_string(&square).unwrap();
+        assert_eq!(text, r#"{"kind":"square","x":1,"y":2,"side":3}"#);
+        for text in [&text, r#"{"side":3,"y":2,"x":1,"kind":"square"}"#] {
+            assert_eq!(serde_json::from_str::<Shape>(text).unwrap(), square, "{text}");
         }
     }
 
@@ -186,8 +214,9 @@ mod tests {
         for (text, why) in [
             ("{}", "missing field `kind`"),
             (r#"{"radius":1}"#, "missing field `kind`"),
-            (r#"{"kind":"square"}"#, "unknown variant `square`"),
-            (r#"{"a":1,"kind":"square"}"#, "unknown variant `square`"),
+            (r#"{"kind":"cube"}"#, "unknown variant `cube`"),
+            (r#"{"a":1,"kind":"cube"}"#, "unknown variant `cube`"),
+            (r#"{"kind":"square","x":1,"side":1}"#, "missing field `y`"),
             (r#"{"kind":"great_circle"}"#, "missing field `radius`"),
             (r#"{"kind":"great_circle","radius":"x"}"#, "invalid type: string \"x\""),
             (r#"{"kind":3}"#, "invalid type: integer `3`, expected a string"),

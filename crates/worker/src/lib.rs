@@ -108,13 +108,13 @@ pub fn start<C: Host>() {
     tell(&WorkerEvent::Hello);
 }
 
-/// Numbers every request on arrival, so that running work notices at once that it is superseded.
+/// Numbers requests on arrival, except those that stop nothing, so that running work notices at once that it is superseded.
 fn listen(newest: Rc<Cell<u64>>, announced: Rc<Cell<Option<Sublayer>>>, sender: UnboundedSender<Job>) {
     let handler = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
         let text = message.data().as_string().unwrap_or_default();
         match serde_json::from_str(&text) {
             Ok(Request::Ping) => tell(&WorkerEvent::Pong),
-            Ok(Request::Announce { sublayer }) => announced.set(Some(sublayer)),
+            Ok(Request::MeasureFirst { sublayer }) => announced.set(Some(sublayer)),
             Ok(request) => {
                 newest.set(newest.get() + 1);
                 // The receiver lives as long as the worker.
@@ -141,7 +141,7 @@ async fn serve<C: Host>(
         match (request, &mut session) {
             (Request::Stop, _) => tell(&WorkerEvent::Stopped),
             // Heard on arrival.
-            (Request::Ping | Request::Announce { .. }, _) => {}
+            (Request::Ping | Request::MeasureFirst { .. }, _) => {}
             (Request::Load { model, other, precision, device }, _) => {
                 helpers::start(device.threads, relaxed_simd.as_ref());
                 let Some(compute) = C::open(&device).await else { continue };

@@ -103,6 +103,7 @@ status-not-recorded-yet = هذا غير مُسجَّل: سيُحسب فور تح
 status-recorded = هذا تشغيل مُسجَّل. وما ليس فيه يحتاج إلى النموذج.
 status-load-model = تحميل النموذج
 status-resting = المحرّك عند رسم آخر الآن، فهذا الرسم غير مكتمل.
+status-waiting = شكل آخر يُحسب الآن، ويليه هذا. المسه ليتقدّم.
 status-stopped = توقف التشغيل: ما يظهر هنا غير مكتمل.
 status-go-on = متابعة
 status-looking = جارٍ تحديد حجم النموذج…

@@ -28,6 +28,7 @@ copy-refused = المتصفح لا يسمح بالنسخ
 
 # رأس صفحة محفوظة (src/page/session.rs).
 session-model = النموذج
+session-not-saved = تعذّر حفظ الصفحة: تحقّق من الاتصال بالشبكة ثم حاول من جديد.
 session-plan = الخطة
 session-prompt = المُدخل
 session-saved = حُفظت هذه الصفحة في ⁨{ $day }⁩ بالإصدار ⁨{ $program }⁩. وللمتابعة يُفتح هذا الملف في الصفحة.

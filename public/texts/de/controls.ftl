@@ -98,6 +98,7 @@ status-not-recorded-yet = Das ist nicht aufgezeichnet: Es wird berechnet, sobald
 status-recorded = Das ist ein aufgezeichneter Lauf. Was er nicht enthält, braucht das Modell.
 status-load-model = Modell laden
 status-resting = Eine andere Abbildung belegt die Engine, daher ist diese nicht vollständig.
+status-waiting = Eine andere Abbildung wird gerade berechnet, danach diese. Eine Berührung zieht sie vor.
 status-stopped = Angehalten: Das Gezeigte ist nicht vollständig.
 status-go-on = Weiter
 status-looking = Größe des Modells wird ermittelt …

@@ -26,6 +26,7 @@ copy-refused = Der Browser erlaubt das Kopieren nicht
 
 # Der Kopf einer gesicherten Seite (src/page/session.rs).
 session-model = Modell
+session-not-saved = Die Seite ließ sich nicht sichern: die Netzverbindung prüfen und noch einmal versuchen.
 session-plan = Plan
 session-prompt = Prompt
 session-saved = Gesichert am { $day } von Version { $program }. Weiter geht es, indem diese Datei auf der Seite geöffnet wird.

@@ -120,6 +120,7 @@ status-not-recorded-yet = This is not recorded: it is computed as soon as the mo
 status-recorded = This is a recorded run. What it does not hold needs the model.
 status-load-model = Load the model
 status-resting = Another figure has the engine, so this one is not complete.
+status-waiting = Another figure is being computed, and this one follows. Touch it to go first.
 status-stopped = Stopped: what is shown is not complete.
 status-go-on = Go on
 status-looking = Looking how large the model is…

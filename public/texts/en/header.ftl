@@ -27,6 +27,7 @@ copy-refused = The browser does not allow copying
 
 # The head of a saved page (src/page/session.rs).
 session-model = Model
+session-not-saved = The page could not be saved: check the network connection, and try again.
 session-plan = Plan
 session-prompt = Prompt
 # $day is a date as YYYY-MM-DD, $program the program's version.

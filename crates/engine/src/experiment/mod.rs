@@ -128,13 +128,13 @@ impl Control {
         Self { newest, mine, pause, announced: Rc::default() }
     }
 
-    /// The same control, which knows of a switch that a hand is about to flip, whenever `announced` holds one.
+    /// The same control, which measures the effect of the switch in `announced` before that of others.
     pub fn with_announced(self, announced: Rc<Cell<Option<Sublayer>>>) -> Self {
         Self { announced, ..self }
     }
 
-    /// The switch that a hand is about to flip, if there is one since this was last asked.
-    pub(crate) fn announced(&self) -> Option<Sublayer> {
+    /// Takes the switch that the page announced since the last call, if any.
+    pub(crate) fn take_announced(&self) -> Option<Sublayer> {
         self.announced.take()
     }
 

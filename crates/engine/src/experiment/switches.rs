@@ -48,7 +48,7 @@ impl<'a, C: Compute> KeptStream<'a, C> {
     }
 }
 
-/// Measures, for every sublayer, the plan with that sublayer flipped, at the end of the prompt. One that a hand announces comes first, then
+/// Measures, for every sublayer, the plan with that sublayer flipped, at the end of the prompt. One that the page announces comes first, then
 /// the last sublayers, since they take the shortest pass.
 ///
 /// * `model`: the pruned decoder, without replacements.
@@ -69,7 +69,7 @@ pub async fn switch_effects<C: Compute>(
     let all = (0..decoder.config.sublayers()).map(Sublayer::from_index);
     let mut left: Vec<Sublayer> = all.filter(|at| !known.contains(at)).collect();
     let kept = KeptStream::read(model, &dense.prompt_ids, control).await?;
-    while let Some(at) = take_next(&mut left, control.announced()) {
+    while let Some(at) = take_next(&mut left, control.take_announced()) {
         let (drops, last) = kept.flipped(at, control).await?;
         let outputs = last_outputs(decoder, &last);
         let pending = C::compare(&dense.steps[0].spaces, &outputs, temperature, false);
