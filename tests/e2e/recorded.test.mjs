@@ -190,6 +190,7 @@ test("a saved page needs nothing else, shows every view that has something, and 
   assert.match(await alone.textContent(".facts"), /<\/script><img src=x/);
   const charts = await alone.locator("figure.chart").evaluateAll((charts) => charts.map(({ id }) => id));
   for (const id of ["chart-attention", "chart-probabilities", "chart-theorem3", "chart-tokens", "chart-mean", "chart-mask"]) assert.ok(charts.includes(id), id);
+  assert.notEqual(await alone.evaluate(() => getComputedStyle(document.querySelector(".panel")).borderTopWidth), "0px", "it has its style");
   // What was not measured leaves no place, and nothing is left to press.
   assert.ok(!charts.includes("sweep-choice") && !charts.includes("chart-vocabulary"), charts.join());
   assert.equal(await alone.locator("figure.chart svg text").count() > 50, true);
@@ -203,6 +204,18 @@ test("a saved page needs nothing else, shows every view that has something, and 
   await page.waitForSelector("#recorded");
   assert.deepEqual([await page.textContent("#cos-p"), await page.textContent("#pruned-text")], [cosine, text]);
   assert.deepEqual(page.problems, []);
+  await close(page);
+});
+
+test("a view stays as it is through further runs", async () => {
+  const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=4&drop=a1&view=steps`);
+  await finished(page);
+  await page.click("#chart-kl summary");
+  await page.evaluate(() => (document.querySelector("#chart-kl").isTheSame = true));
+  await page.click('[data-switch="m2"]');
+  await finished(page);
+  assert.equal(await page.evaluate(() => document.querySelector("#chart-kl").isTheSame), true);
+  assert.ok((await page.locator("#chart-kl tbody tr").count()) > 0, "its table is still open");
   await close(page);
 });
 

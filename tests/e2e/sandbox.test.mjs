@@ -83,9 +83,11 @@ test("sandbox=\"allow-scripts allow-same-origin\" works on any host, and has thr
   const { page, frame } = await framed(plain, "allow-scripts allow-same-origin");
   await done(frame);
   assert.equal(await frame.evaluate(() => crossOriginIsolated), false);
+  await frame.waitForFunction(() => navigator.serviceWorker.controller);
   await page.evaluate(() => (document.querySelector("iframe").src += "&again"));
   await frame.waitForFunction(() => crossOriginIsolated);
   await done(frame);
+  assert.ok(Number(await frame.getAttribute("#memory", "data-threads")) > 1);
   assert.equal(await frame.locator(".failure").count(), 0);
   await page.context().close();
 });
