@@ -19,7 +19,7 @@ use prunescope_protocol::trace::{RecordedRun, Trace};
 
 /// What is pressed, which a file cannot answer.
 const CONTROLS: &str =
-    "button, input, select, textarea, label, canvas, .experiments, .progress, [hidden], [role=tooltip]";
+    "button, input, select, textarea, label, canvas, .offer, .experiments, .progress, [hidden], [role=tooltip]";
 
 /// In a context: the page is drawn for a saved file, in which charts are pictures with their numbers.
 #[derive(Clone, Copy)]
@@ -104,7 +104,10 @@ fn shown(state: AppState, trace: &Trace) -> Option<String> {
         }
     }
     for view in all(&place, "main > .explore") {
-        if view.query_selector("svg, tbody tr").ok().flatten().is_none() {
+        let has_numbers = |cell: Element| {
+            cell.text_content().is_some_and(|text| text.contains(|letter: char| letter.is_ascii_digit()))
+        };
+        if all(&view, "svg").is_empty() && !all(&view, "tbody td").into_iter().any(has_numbers) {
             view.remove();
         }
     }
