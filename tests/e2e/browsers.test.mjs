@@ -241,7 +241,8 @@ function suite(driver) {
   });
 
   test("a post with four figures, from recorded runs, at every width; the one that is pressed starts one engine", async () => {
-    const site = await newSite();
+    // With Document-Isolation-Policy on the post, too: otherwise this test could not look into the frames.
+    const site = await newSite({ shipped: true });
     const post = new Page(await browser.open());
     opened.push(post);
     const engines = () => site.requests.filter(({ path }) => /\/worker(_webgpu)?\.js$/.test(path)).length;

@@ -16,5 +16,6 @@ mod paper_table;
 mod parity;
 mod real_models;
 mod repair;
+mod save;
 mod search;
 mod session;

@@ -33,6 +33,7 @@ Examples:
   prunescope report --model model.gguf --plan config.json --repair scale --save-plan plan.json
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
   prunescope record --model model.gguf --drop m17,m16 --chat --measure choice,retrieval --out trace.json
+  prunescope save --model model.gguf --drop b13,b14 --out smaller.gguf
   prunescope measure compare --model model.gguf --compare \"half of the weights*wanda-0.5\"
 
 MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.";
@@ -42,6 +43,23 @@ MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hug
 pub(crate) enum Command {
     #[command(flatten)]
     Compute(Box<Computation>),
+    /// Save the model without the sublayers of --drop, as a GGUF file that other programs read.
+    ///
+    /// A block that is dropped whole is left out. A single attention or MLP becomes zero: the file is as large as before.
+    Save {
+        /// The model: a .gguf file, or a manifest next to its parts.
+        #[arg(long, value_name = "PATH")]
+        model: PathBuf,
+        /// A file with the plan: JSON with drop_attn_list and drop_mlp_list.
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
+        /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
+        #[arg(long, value_name = "LIST")]
+        drop: Option<DroppedSublayers>,
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Print the JSON Schema of what `record` writes.
     Schema,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use prunescope_engine::experiment::ExperimentError;
 use prunescope_engine::model::file::FileError;
+use prunescope_engine::model::save::SaveModelError;
 use prunescope_protocol::prune::PlanFileError;
 use thiserror::Error;
 
@@ -46,6 +47,9 @@ pub(crate) enum Error {
     /// The model cannot be loaded.
     #[error(transparent)]
     Load(#[from] FileError),
+    /// The model cannot be saved.
+    #[error(transparent)]
+    Save(#[from] SaveModelError),
     /// The measurement failed.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),

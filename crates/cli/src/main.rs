@@ -19,10 +19,11 @@ use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
 use prunescope_engine::model::file::load;
+use prunescope_engine::model::save::save_pruned;
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Measurement, RunEvent};
-use prunescope_protocol::prune::{PlanFile, PruningPlan, plan_file};
+use prunescope_protocol::prune::{DroppedSublayers, PlanFile, PruningPlan, plan_file};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks;
@@ -44,6 +45,17 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Compute(computation) => compute(computation),
+        Command::Save { model, plan: file, drop, out } => {
+            let mut plan = file.as_deref().map(plan).transpose()?.unwrap_or_default();
+            plan.drop = drop.clone().unwrap_or(plan.drop);
+            let saved = save_pruned(model, &plan, out)?;
+            let zeroed = DroppedSublayers::of(saved.zeroed);
+            eprintln!("{}: blocks left out: {}", out.display(), saved.removed.len());
+            if !zeroed.is_empty() {
+                eprintln!("sublayers that add nothing, but take their place: {zeroed}");
+            }
+            Ok(())
+        }
         Command::Schema => {
             println!("{}", serde_json::to_string_pretty(&Trace::schema())?);
             Ok(())

@@ -87,6 +87,24 @@ fn what_is_wrong_is_a_sentence_and_no_result() {
 }
 
 #[test]
+fn a_model_is_saved_without_what_is_dropped() {
+    let out = std::env::temp_dir().join(format!("prunescope-{}-saved.gguf", std::process::id()));
+    let out = out.to_str().unwrap();
+    let saved = prunescope(&["save", "--model", TINY, "--drop", "b1,a3", "--out", out]);
+    let said = String::from_utf8_lossy(&saved.stderr).into_owned();
+    assert!(
+        saved.status.success() && said.contains("blocks left out: 1") && said.contains("take their place: a3"),
+        "{said}"
+    );
+    let report = prunescope(&["report", "--model", out, "--tokens", "2"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["model"]["config"]["layers"], 3);
+    std::fs::remove_file(out).unwrap();
+    let refused = prunescope(&["save", "--model", TINY, "--drop", "b9", "--out", out]);
+    assert!(!refused.status.success() && !std::path::Path::new(out).exists());
+}
+
+#[test]
 fn the_help_teaches() {
     let help = String::from_utf8(prunescope(&["report", "--help"]).stdout).unwrap();
     for option in ["--model", "--drop", "--sparse", "--threads", "a7 attention"] {

@@ -16,7 +16,7 @@ use prunescope_quant::TensorType;
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
 /// Tensor data starts at a multiple of this many bytes, unless the file states `general.alignment`.
-const DEFAULT_ALIGNMENT: u64 = 32;
+pub(crate) const DEFAULT_ALIGNMENT: u64 = 32;
 /// Largest alignment that is accepted, in bytes.
 const MAX_ALIGNMENT: u64 = 1 << 20;
 /// Most dimensions of a tensor that are accepted.
@@ -134,7 +134,7 @@ impl Gguf {
     /// # Errors
     /// [`GgufError::Truncated`] if `bytes` ends inside the header; any other error is final.
     pub fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, GgufError> {
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = Reader::new(bytes, 0);
         let magic = reader.take(4)?;
         if magic != MAGIC {
             return Err(GgufError::Magic { found: [magic[0], magic[1], magic[2], magic[3]] });
@@ -231,12 +231,18 @@ impl Gguf {
 }
 
 /// A cursor that never reads beyond its bytes.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    /// The place of the next byte.
+    pub(crate) at: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// * `at`: where it begins.
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
     fn take(&mut self, count: usize) -> Result<&'a [u8], GgufError> {
         let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len());
         let Some(end) = end else { return Err(GgufError::Truncated { at: self.bytes.len() as u64 }) };
@@ -251,7 +257,7 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
-    fn u32(&mut self) -> Result<u32, GgufError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, GgufError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
@@ -260,7 +266,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string; invalid UTF-8 becomes U+FFFD, since the tokens of a vocabulary may be any bytes.
-    fn text(&mut self, file_bytes: u64) -> Result<String, GgufError> {
+    pub(crate) fn text(&mut self, file_bytes: u64) -> Result<String, GgufError> {
         let at = self.at as u64;
         let length = self.u64()?;
         if length > file_bytes {
@@ -270,7 +276,7 @@ impl<'a> Reader<'a> {
         Ok(String::from_utf8_lossy(bytes).into_owned())
     }
 
-    fn value(&mut self, key: &str, kind: u32, file_bytes: u64, depth: usize) -> Result<Value, GgufError> {
+    pub(crate) fn value(&mut self, key: &str, kind: u32, file_bytes: u64, depth: usize) -> Result<Value, GgufError> {
         Ok(match kind {
             0 => Value::Unsigned(u8::from_le_bytes(self.array()?).into()),
             1 => Value::Signed(i8::from_le_bytes(self.array()?).into()),
@@ -328,7 +334,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One entry of the tensor directory; the offset is still relative to the tensor data.
-    fn tensor(&mut self, file_bytes: u64) -> Result<TensorInfo, GgufError> {
+    pub(crate) fn tensor(&mut self, file_bytes: u64) -> Result<TensorInfo, GgufError> {
         let name = self.text(file_bytes)?;
         let dimensions = self.u32()?;
         if dimensions == 0 || dimensions > MAX_DIMENSIONS {

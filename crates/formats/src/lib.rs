@@ -9,6 +9,7 @@ pub mod gguf;
 pub mod layout;
 pub mod load_error;
 pub mod metadata;
+pub mod pruned_gguf;
 pub mod safetensors;
 pub mod tensor;
 pub mod tensor_names;

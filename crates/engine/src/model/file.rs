@@ -69,13 +69,26 @@ pub enum FileError {
 }
 
 /// One model file, which may be split into parts on disk: each part's path, and its SHA-256 if known.
-struct Pieces {
+pub(super) struct Pieces {
     name: String,
-    bytes: u64,
-    paths: Vec<(PathBuf, Option<String>)>,
+    /// The size of all parts.
+    pub(super) bytes: u64,
+    /// The parts, in order.
+    pub(super) paths: Vec<(PathBuf, Option<String>)>,
 }
 
 impl Pieces {
+    /// The file at a path: a manifest with its parts beside it, or the file itself.
+    pub(super) fn at(path: &Path) -> Result<Self, FileError> {
+        if path.extension().is_none_or(|extension| extension != "json") {
+            return Self::new(vec![(path.into(), None)]);
+        }
+        let text = fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why })?;
+        let manifest = Manifest::parse(&text).map_err(|why| FileError::Manifest { path: path.into(), why })?;
+        let parts = manifest.parts.into_iter().map(|part| (path.with_file_name(part.file), part.sha256));
+        Self::new(parts.collect())
+    }
+
     fn new(paths: Vec<(PathBuf, Option<String>)>) -> Result<Self, FileError> {
         let mut bytes = 0;
         for (path, _) in &paths {
@@ -118,12 +131,8 @@ pub fn load_within<C: Compute>(path: &Path, compute: C, limits: Limits) -> Resul
         }
         let file = |file: &RepositoryFile| Pieces::new(vec![(path.join(&file.path), None)]);
         selection.weights.iter().map(file).collect::<Result<Vec<_>, _>>()?
-    } else if path.extension().is_some_and(|extension| extension == "json") {
-        let manifest = Manifest::parse(&read(path)?).map_err(|why| FileError::Manifest { path: path.into(), why })?;
-        let parts = manifest.parts.into_iter().map(|part| (path.with_file_name(part.file), part.sha256));
-        vec![Pieces::new(parts.collect())?]
     } else {
-        vec![Pieces::new(vec![(path.into(), None)])?]
+        vec![Pieces::at(path)?]
     };
     let mut loader = ModelLoader::new(files.len(), compute).within(limits);
     if let Some(repository) = repository {
