@@ -331,7 +331,8 @@ impl AppState {
                     self.failure.set(None);
                     self.engine.set(EngineStatus::Starting);
                 }
-                spawn_local(offline::keep(backend));
+                let manifest = self.settings.with_untracked(|settings| Models::manifest(&settings.models.model));
+                spawn_local(offline::keep(backend, manifest));
             }
             Word::NotStarted(failure) => {
                 if failure != StartFailure::Silent {

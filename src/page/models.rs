@@ -153,6 +153,17 @@ impl Models {
         model
     }
 
+    /// The address of a model's manifest, if it has one on this site.
+    pub(super) fn manifest(model: &str) -> Option<String> {
+        let address = match ModelSource::parse(model) {
+            ModelSource::Default => DEFAULT_MODEL.to_string(),
+            ModelSource::Address(address) if address.ends_with(".json") => address,
+            _ => return None,
+        };
+        let url = address::absolute_url(&address).ok()?;
+        (!address::is_elsewhere(&url)).then(|| url.into())
+    }
+
     /// The worker's source for a model that settings name.
     ///
     /// * `allowance`: limits on what may be fetched, if there are any.

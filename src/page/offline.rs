@@ -27,7 +27,9 @@ pub(super) async fn prepare() {
 }
 
 /// Asks the service worker to store this page with all its files, now that its engine for a backend runs.
-pub(super) async fn keep(backend: Backend) {
+///
+/// * `manifest`: the address of the model's manifest, if it has one on this site.
+pub(super) async fn keep(backend: Backend, manifest: Option<String>) {
     let Some(ready) = container().and_then(|container| container.ready().ok()) else { return };
     let Ok(Ok(addresses)) = EngineFiles::of(backend).map(|files| files.addresses()) else { return };
     let Ok(registration) = JsFuture::from(ready).await else { return };
@@ -38,8 +40,9 @@ pub(super) async fn keep(backend: Backend) {
         // A service worker that has ended stores nothing; the page continues.
         let _ = worker.post_message(&message);
     }
-    // The words were fetched before the service worker was there; fetched again, they pass through it and are kept.
-    if let Some(address) = language::address(prunescope_localization::language()) {
+    // The words, and on a slow machine the manifest, were fetched before the service worker was there; fetched again, they pass through it
+    // and are kept.
+    for address in [language::address(prunescope_localization::language()), manifest].into_iter().flatten() {
         let _ = window().fetch_with_str(&address);
     }
 }
