@@ -9,6 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::address::{self, HistoryEntry};
 use super::client::{EngineClient, Word};
+use super::models::Models;
 use super::state::{AppState, EngineStatus, Failure};
 use super::{device, lookup, offline};
 use crate::consent::{self, Asker, Decision, Left, Part, Question, decide};
