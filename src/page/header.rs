@@ -63,10 +63,6 @@ pub(super) fn Header() -> impl IntoView {
                             title=tr!(header_save_trace_hint)>
                             {tr!(header_save_trace)}
                         </button>
-                        <button id="save-session" on:click=move |_| state.save_session() disabled=lacks_results
-                            title=tr!(header_save_session_hint)>
-                            {tr!(header_save_session)}
-                        </button>
                         <button id="share" on:click=move |_| sharing.set(true)>{tr!(header_share)}</button>
                         <LanguageChoice/>
                         </div>

@@ -177,7 +177,10 @@ test("the traces of the site and a saved one are what the published schema says,
 test("a saved page needs nothing else, shows every view that has something, and is opened again", async () => {
   const page = await open(browser, `${server.site}?model=${server.origin}/fixtures/tiny.gguf&tokens=4&drop=a1&sparse=wanda-0.5&view=retrieval&prompt=%3C/script%3E%3Cimg+src=x+onerror=alert(1)%3E`);
   await finished(page);
+  // Until retrieval is measured, too.
+  await page.waitForSelector("#stop:disabled");
   const [cosine, text] = [await page.textContent("#cos-p"), await page.textContent("#pruned-text")];
+  await page.click("#share");
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-session")]);
   const html = fs.readFileSync(await download.path(), "utf8");
   const alone = await (await browser.newContext({ offline: true, acceptDownloads: false })).newPage();

@@ -124,6 +124,8 @@ sharing-copy-frame = نسخ على شكل إطار (HTML)
 sharing-copy-element = نسخ على شكل رسم (HTML، يكبر مع محتواه)
 sharing-copy-bibtex = نسخ BibTeX
 sharing-copy-markdown = نسخ بصيغة Markdown
+sharing-save = حفظ الصفحة
+sharing-save-hint = ما يظهر الآن مع رسوم كل العروض وأرقامها في ملف HTML واحد لا يحتاج إلى شيء آخر؛ تفتحه هذه الصفحة من جديد
 sharing-see = عرض الرسم
 sharing-preview = الرسم كما تعرضه صفحة أخرى
 

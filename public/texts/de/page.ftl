@@ -105,6 +105,8 @@ sharing-copy-frame = Als Rahmen kopieren (HTML)
 sharing-copy-element = Als Abbildung kopieren (HTML, wächst mit ihrem Inhalt)
 sharing-copy-bibtex = BibTeX kopieren
 sharing-copy-markdown = Als Markdown kopieren
+sharing-save = Seite sichern
+sharing-save-hint = Was zu sehen ist, mit den Diagrammen aller Ansichten und ihren Zahlen, als eine HTML-Datei, die nichts sonst braucht; diese Seite öffnet sie wieder
 sharing-see = Abbildung ansehen
 sharing-preview = Die Abbildung, wie eine andere Seite sie zeigt
 

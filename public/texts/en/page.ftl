@@ -127,6 +127,8 @@ sharing-copy-frame = Copy as a frame (HTML)
 sharing-copy-element = Copy as a figure (HTML, grows with its content)
 sharing-copy-bibtex = Copy BibTeX
 sharing-copy-markdown = Copy as Markdown
+sharing-save = Save page
+sharing-save-hint = What is shown, with the charts of every view and their numbers, as one HTML file that needs nothing else; this page opens it again
 sharing-see = see the figure
 sharing-preview = The figure as another page shows it
 
