@@ -98,7 +98,7 @@ fn a_model_is_saved_without_what_is_dropped() {
     );
     let report = prunescope(&["report", "--model", out, "--tokens", "2"]);
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();
-    assert_eq!(report["model"]["config"]["layers"], 3);
+    assert_eq!(report["model"]["layers"], 3);
     std::fs::remove_file(out).unwrap();
     let refused = prunescope(&["save", "--model", TINY, "--drop", "b9", "--out", out]);
     assert!(!refused.status.success() && !std::path::Path::new(out).exists());
