@@ -53,7 +53,9 @@ pub fn save_pruned(model: &Path, plan: &PruningPlan, out: &Path) -> Result<Prune
     let planned = plan_file(&file, plan)?;
     let unfinished = out.with_extension("unfinished");
     let failed = |why| SaveModelError::Write { path: out.into(), why };
-    let written = write(&file, &planned, &unfinished).and_then(|()| fs::rename(&unfinished, out).map_err(failed));
+    let written = File::create(&unfinished).map_err(failed);
+    let written = written.and_then(|to| write(&file, &planned, to, failed));
+    let written = written.and_then(|()| fs::rename(&unfinished, out).map_err(failed));
     if written.is_err() {
         // What is left of it is of no use.
         let _ = fs::remove_file(&unfinished);
@@ -89,18 +91,22 @@ fn unreadable(file: &Pieces, why: io::Error) -> SaveModelError {
     FileError::Read { path, why }.into()
 }
 
-fn write(file: &Pieces, planned: &PrunedGguf, to: &Path) -> Result<(), SaveModelError> {
-    let failed = |why| SaveModelError::Write { path: to.into(), why };
-    let mut out = BufWriter::new(File::create(to).map_err(failed)?);
-    out.write_all(&planned.header).map_err(failed)?;
+fn write(
+    file: &Pieces,
+    planned: &PrunedGguf,
+    to: File,
+    failed: impl Fn(io::Error) -> SaveModelError,
+) -> Result<(), SaveModelError> {
+    let mut out = BufWriter::new(to);
+    out.write_all(&planned.header).map_err(&failed)?;
     let (mut from, mut at) = (read(file)?, 0);
     for piece in &planned.pieces {
         match *piece {
-            Piece::Zeros { bytes } => drop(io::copy(&mut io::repeat(0).take(bytes), &mut out).map_err(failed)?),
+            Piece::Zeros { bytes } => drop(io::copy(&mut io::repeat(0).take(bytes), &mut out).map_err(&failed)?),
             Piece::Copied { offset, bytes } => {
                 let skipped = io::copy(&mut from.by_ref().take(offset - at), &mut io::sink());
                 skipped.map_err(|why| unreadable(file, why))?;
-                let copied = io::copy(&mut from.by_ref().take(bytes), &mut out).map_err(failed)?;
+                let copied = io::copy(&mut from.by_ref().take(bytes), &mut out).map_err(&failed)?;
                 if copied < bytes {
                     return Err(unreadable(file, io::ErrorKind::UnexpectedEof.into()));
                 }
