@@ -132,9 +132,6 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
     if head.starts_with(b"\x1f\x8b") && has_ending(".json.gz") {
         return Kind::Trace;
     }
-    if head.starts_with(session_file::BEGIN.as_bytes()) {
-        return Kind::Trace;
-    }
     if let Some(what) = other_format(file) {
         return Kind::Unknown(what);
     }
@@ -147,6 +144,9 @@ fn kind(file: &GivenFile, expected: Option<TaskSet>) -> Kind {
             Kind::Unknown(tr!(files_unknown, file = &file.name))
         };
     };
+    if session_file::is_session(text) {
+        return Kind::Trace;
+    }
     if let Some(kind) = set(&file.name, text, whole, expected) {
         return kind;
     }
@@ -425,7 +425,10 @@ mod tests {
         let text = r#"{"prunescope_trace": 1, "program": "0.1.0", "model": {"model_type": "llama"}"#;
         assert_eq!(told(&file("x.json", text)), Kind::Trace);
         assert_eq!(told(&file("x.json.gz", b"\x1f\x8b\x08")), Kind::Trace);
-        assert_eq!(told(&file("saved page.html", format!("{}{text}", session_file::BEGIN))), Kind::Trace);
+        assert_eq!(
+            told(&file("saved page.html", format!("<!doctype html><script id=\"prunescope-trace\">{text}"))),
+            Kind::Trace
+        );
         assert!(matches!(told(&file("x.tar.gz", b"\x1f\x8b\x08")), Kind::Unknown(_)));
         let sorted = sort(&[file("a.json", text), file("b.json", text)], None);
         assert_eq!((sorted.trace, sorted.sentences.len()), (Some(0), 1));

@@ -2,12 +2,16 @@
 //! opens it again.
 
 /// What every such file begins with, up to its trace.
-pub const BEGIN: &str =
-    "<!doctype html><meta charset=\"utf-8\"><script type=\"application/json\" id=\"prunescope-trace\">";
+const BEGIN: &str = "<!doctype html><meta charset=\"utf-8\"><script type=\"application/json\" id=\"prunescope-trace\">";
+/// What its trace comes after, also in a copy that a browser has written anew.
+const MARK: &str = "id=\"prunescope-trace\">";
 /// What ends the trace. No trace contains it: it is written without "<".
 const END: &str = "</script>";
 /// The file runs and fetches nothing, whatever the texts in it say.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/// Nothing moves in it.
+const STILL: &str = "*{animation:none!important;transition:none!important}";
 
 /// The parts of a session's file.
 #[derive(Clone, Debug)]
@@ -38,15 +42,23 @@ impl SessionFile<'_> {
             "{BEGIN}{trace}{END}\n<html lang=\"{language}\" dir=\"{direction}\"><head>\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title}</title>\n<style>{style}</style></head>\n<body>{body}</body></html>\n"
+             <title>{title}</title>\n<style>{style}{STILL}</style></head>\n<body>{body}</body></html>\n"
         )
     }
 }
 
-/// The trace in a file's text: that of a session's file, or the whole text of any other.
+/// Whether a text begins like such a file, or a copy of it.
+pub fn is_session(text: &str) -> bool {
+    text.trim_start_matches(['\u{feff}', ' ', '\n']).starts_with('<') && text.contains(MARK)
+}
+
+/// The trace in a file's text: that of a session's file, which may be cut off, or the whole text of any other.
 pub fn trace_in(text: &str) -> &str {
-    let trace = text.strip_prefix(BEGIN).and_then(|rest| rest.split_once(END));
-    trace.map_or(text, |(trace, _)| trace)
+    if !is_session(text) {
+        return text;
+    }
+    let trace = text.split_once(MARK).map_or(text, |(_, rest)| rest);
+    trace.split_once(END).map_or(trace, |(trace, _)| trace)
 }
 
 #[cfg(test)]
@@ -71,8 +83,18 @@ mod tests {
 
     #[test]
     fn other_texts_are_whole() {
-        for text in ["", "{}", "<!doctype html>", BEGIN] {
+        for text in ["", "{}", "<!doctype html>", MARK] {
             assert_eq!(trace_in(text), text);
         }
+    }
+
+    #[test]
+    fn a_copy_and_a_part_of_a_file_have_its_trace() {
+        let whole = format!("{BEGIN}{{\"a\":1}}{END}<html>");
+        let copy = whole.replace("<meta charset=\"utf-8\">", "<html><head><meta charset=\"utf-8\">\n");
+        for text in [format!("\u{feff}{whole}"), copy, whole] {
+            assert_eq!(trace_in(&text), "{\"a\":1}", "{text}");
+        }
+        assert_eq!(trace_in(&format!("{BEGIN}{{\"a")), "{\"a");
     }
 }

@@ -1,6 +1,8 @@
 //! What the page does in a frame of another page: it tells its height, starts its engine when it is touched, and gives it back when another
 //! frame of the same site is touched, so that several on one page take the memory of one.
 
+use std::time::Duration;
+
 use futures::future::select;
 use gloo::events::EventListener;
 use gloo::timers::future::TimeoutFuture;
@@ -26,6 +28,8 @@ thread_local! {
 const TAKES: &str = "takes";
 /// Said by a frame that nobody has touched, and that needs an engine for its first picture: it waits for its turn.
 const WAITS: &str = "waits";
+/// How long a frame without progress keeps its turn.
+const STALLED: Duration = Duration::from_secs(10);
 /// How long a frame waits for recorded runs before it loads its model, in milliseconds.
 const PATIENCE_MS: u32 = 2000;
 
@@ -145,6 +149,16 @@ pub(super) fn share_engine(state: AppState) {
         heard.forget();
     }
     // A frame that has its picture, and that nobody has touched, lets others have theirs.
+    // One whose download stands still lets others go first.
+    let mut stalled = debounce(STALLED, move |()| {
+        if state.engine.get_untracked() != EngineStatus::Ready {
+            state.turn.set_value(None);
+        }
+    });
+    Effect::new(move |_| {
+        state.engine.track();
+        stalled(());
+    });
     let is_free = move || state.is_idle() && !has_told.get_value() && state.turn.with_value(Option::is_some);
     Effect::new(move |_| {
         heard_waiting.track();

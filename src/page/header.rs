@@ -59,7 +59,7 @@ pub(super) fn Header() -> impl IntoView {
                         <button id="export" on:click=move |_| export(state) disabled=lacks_results>
                             {tr!(header_export)}
                         </button>
-                        <button id="save-trace" on:click=move |_| state.save_trace() disabled=lacks_results
+                        <button id="save-trace" on:click=move |_| state.save_trace() disabled=move || state.lacks_run()
                             title=tr!(header_save_trace_hint)>
                             {tr!(header_save_trace)}
                         </button>

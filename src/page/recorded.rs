@@ -15,7 +15,7 @@ use super::export::save_text;
 use super::shown_trace::{Recorded, ShownTrace, TraceOrigin};
 use super::state::{AppState, EngineStatus};
 use super::{address, after_paint};
-use crate::run_results::RunResults;
+use crate::run_results::{RunResults, RunResultsStoreFields};
 use crate::session_file::trace_in;
 use prunescope_localization::tr;
 use prunescope_protocol::settings::{ModelChoice, Settings};
@@ -199,18 +199,21 @@ impl AppState {
         }
     }
 
+    /// Whether there is no run with its results that could be saved.
+    pub(super) fn lacks_run(&self) -> bool {
+        self.is_stale() || self.results.report().with(Option::is_none) && self.recorded.with(Option::is_none)
+    }
+
     /// The newest run and its measurements as a trace, once there is a model.
     pub(super) fn trace(&self) -> Option<Trace> {
         let (model, settings) = (self.model.get_untracked()?, self.settings.get_untracked());
-        let day = js_sys::Date::new_0().to_iso_string().as_string().unwrap_or_default();
+        let now = js_sys::Date::new_0().to_iso_string().as_string().unwrap_or_default();
         let events = self.results.with_untracked(RunResults::events);
-        Some(Trace {
-            version: VERSION,
-            program: env!("CARGO_PKG_VERSION").into(),
-            recorded: day.chars().take_while(|letter| *letter != 'T').collect(),
-            model,
-            runs: vec![RecordedRun { settings, events }],
-        })
+        let now = (env!("CARGO_PKG_VERSION").into(), now.chars().take_while(|letter| *letter != 'T').collect());
+        // What was recorded stays as old as it is.
+        let recorded = self.recorded.get_untracked().map(|recorded| (recorded.program, recorded.day));
+        let (program, recorded) = recorded.unwrap_or(now);
+        Some(Trace { version: VERSION, program, recorded, model, runs: vec![RecordedRun { settings, events }] })
     }
 
     /// Saves the newest run and its measurements as a trace.

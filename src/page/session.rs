@@ -18,8 +18,7 @@ use crate::session_file::SessionFile;
 use prunescope_protocol::trace::{RecordedRun, Trace};
 
 /// What is pressed, which a file cannot answer.
-const CONTROLS: &str =
-    "button, input, select, textarea, label, canvas, .offer, .experiments, .progress, [hidden], [role=tooltip]";
+const CONTROLS: &str = "button, input, select, textarea, label, canvas, .offer, [data-side=dense-text] .hint, .experiments, .progress, [hidden], [role=tooltip]";
 
 /// In a context: the page is drawn for a saved file, in which charts are pictures with their numbers.
 #[derive(Clone, Copy)]
@@ -84,10 +83,11 @@ fn shown(state: AppState, trace: &Trace) -> Option<String> {
         provide_context(InSavedPage);
         view! {
             <div class="page" data-theme="light">
-                <header class="top"><h1><a href=link rel="home">"Prunescope"</a></h1><p class="tagline">{saved}</p></header>
+                <header class="top"><h1><a href=link.clone() rel="home">"Prunescope"</a></h1><p class="tagline">{saved}</p></header>
                 <main>
                     <section class="panel"><dl class="facts">
                         {facts.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view()}
+                        <div><dt>{tr!(session_link)}</dt><dd><a href=link.clone()>{link.clone()}</a></dd></div>
                     </dl></section>
                     <Pipeline/>
                     <Texts/>

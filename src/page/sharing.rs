@@ -9,7 +9,6 @@ use super::address::HistoryEntry;
 use super::copy_button::CopyButton;
 use super::state::AppState;
 use crate::presentation::{MAX_TASK, PagePart, PageTheme, PartState, Presentation};
-use crate::run_results::RunResultsStoreFields;
 use crate::shared_figure::{bibtex, custom_element, frame, markdown};
 
 /// A panel with a link for a class, which sets what is shown of the page, and with the figure for another page.
@@ -92,7 +91,7 @@ pub(super) fn Sharing(close: impl Fn() + Copy + Send + Sync + 'static) -> impl I
                 <CopyButton id="copy-bibtex" label=tr!(sharing_copy_bibtex) text=Signal::derive(move || bibtex(&page()))/>
                 <CopyButton id="copy-markdown" label=tr!(sharing_copy_markdown) text=Signal::derive(move || markdown(&class_link()))/>
                 <button id="save-session" title=tr!(sharing_save_hint) on:click=move |_| state.save_session()
-                    disabled=move || state.is_stale() || state.results.report().with(Option::is_none)>
+                    disabled=move || state.lacks_run()>
                     {tr!(sharing_save)}
                 </button>
             </div>

@@ -207,6 +207,8 @@ test("a saved page needs nothing else, shows every view that has something, and 
   await page.setInputFiles("#model-file", { name: "saved.html", mimeType: "text/html", buffer: Buffer.from(html) });
   await page.waitForSelector("#recorded");
   assert.deepEqual([await page.textContent("#cos-p"), await page.textContent("#pruned-text")], [cosine, text]);
+  // What is recorded can be saved again.
+  await page.waitForSelector("#save-trace:enabled");
   assert.deepEqual(page.problems, []);
   await close(page);
 });

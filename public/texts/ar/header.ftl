@@ -25,6 +25,7 @@ copy-done = تم النسخ
 copy-refused = المتصفح لا يسمح بالنسخ
 
 # رأس صفحة محفوظة (src/page/session.rs).
+session-link = الرابط
 session-model = النموذج
 session-not-saved = تعذّر حفظ الصفحة: تحقّق من الاتصال بالشبكة ثم حاول من جديد.
 session-plan = الخطة

@@ -23,6 +23,7 @@ copy-done = Kopiert
 copy-refused = Der Browser erlaubt das Kopieren nicht
 
 # Der Kopf einer gesicherten Seite (src/page/session.rs).
+session-link = Link
 session-model = Modell
 session-not-saved = Die Seite ließ sich nicht sichern: die Netzverbindung prüfen und noch einmal versuchen.
 session-plan = Plan

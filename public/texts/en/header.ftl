@@ -24,6 +24,7 @@ copy-done = Copied
 copy-refused = The browser does not allow copying
 
 # The head of a saved page (src/page/session.rs).
+session-link = Link
 session-model = Model
 session-not-saved = The page could not be saved: check the network connection, and try again.
 session-plan = Plan
