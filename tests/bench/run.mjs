@@ -74,7 +74,9 @@ async function touch(page, name, { known = false } = {}) {
   const settled = () => page.waitForSelector("#export:enabled", { state: "attached" });
   for (let press = 0; press < 6; press++) {
     await settled();
-    if (known) await page.waitForFunction((name) => / KL /.test(document.querySelector(`[data-switch="${name}"]`).ariaLabel), name);
+    // Pointing at it has it measured first.
+    if (known) await at.hover();
+    if (known) await page.waitForFunction((name) => /KL/.test(document.querySelector(`[data-switch="${name}"]`).getAttribute("aria-label")), name);
     const painted = page.evaluate(() => new Promise((done) => {
       const value = () => document.querySelector("#cos-p")?.dataset.value;
       const before = value();
