@@ -158,12 +158,12 @@ pub fn pruned(header: &[u8], file_bytes: u64, plan: &PruningPlan) -> Result<Prun
         });
     }
     let alignment: u64 = file.get("general.alignment")?.unwrap_or(DEFAULT_ALIGNMENT);
-    let (metadata, entries) = Raw::read(header, &file)?;
+    let (metadata, directory) = entries(header, &file)?;
 
     let mut out = header[..PREAMBLE].to_vec();
     out[16..24].copy_from_slice(&(metadata.len() as u64).to_le_bytes());
     for (key, bytes) in &metadata {
-        let prefix = &bytes[..8 + key.len()];
+        let prefix = &bytes[..text_end(bytes)];
         let of_layers = key.strip_prefix(architecture).is_some_and(|rest| rest.starts_with('.'));
         match file.metadata.get(key) {
             Some(_) if *key == count_key => {
@@ -189,7 +189,7 @@ pub fn pruned(header: &[u8], file_bytes: u64, plan: &PruningPlan) -> Result<Prun
     let (mut pieces, mut count, mut at) = (vec![], 0u64, 0u64);
     for tensor in &file.tensors {
         let Some(name) = moved(&tensor.name, &removed) else { continue };
-        let Some(middle) = entries.get(&tensor.name) else { continue };
+        let Some(middle) = directory.get(&tensor.name) else { continue };
         out.extend((name.len() as u64).to_le_bytes());
         out.extend(name.as_bytes());
         out.extend(*middle);
@@ -228,31 +228,33 @@ fn moved(name: &str, removed: &BTreeSet<usize>) -> Option<String> {
     (!removed.contains(&layer)).then(|| format!("blk.{}.{rest}", layer - before))
 }
 
-/// The header's entries as they are written.
-struct Raw;
+/// Where the text with which bytes begin ends, as it is stored: invalid UTF-8 has another length once it is read.
+fn text_end(bytes: &[u8]) -> usize {
+    let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    8 + length as usize
+}
 
 /// Each metadata entry's key and bytes, in order; each tensor's bytes between its name and its offset.
 type Entries<'a> = (Vec<(String, &'a [u8])>, BTreeMap<String, &'a [u8]>);
 
-impl Raw {
-    fn read<'a>(header: &'a [u8], file: &Gguf) -> Result<Entries<'a>, GgufError> {
-        let mut reader = Reader::new(header, PREAMBLE);
-        let limit = header.len() as u64;
-        let mut metadata = vec![];
-        for _ in 0..file.metadata.len() {
-            let begin = reader.at;
-            let key = reader.text(limit)?;
-            let kind = reader.u32()?;
-            reader.value(&key, kind, limit, 0)?;
-            metadata.push((key, &header[begin..reader.at]));
-        }
-        let mut tensors = BTreeMap::new();
-        for _ in 0..file.tensors.len() {
-            let begin = reader.at;
-            let tensor = reader.tensor(limit)?;
-            // Before the name its length, at the end the offset: 8 bytes each.
-            tensors.insert(tensor.name.clone(), &header[begin + 8 + tensor.name.len()..reader.at - 8]);
-        }
-        Ok((metadata, tensors))
+/// The header's entries as they are written.
+fn entries<'a>(header: &'a [u8], file: &Gguf) -> Result<Entries<'a>, GgufError> {
+    let mut reader = Reader::new(header, PREAMBLE);
+    let limit = header.len() as u64;
+    let mut metadata = vec![];
+    for _ in 0..file.metadata.len() {
+        let begin = reader.at;
+        let key = reader.text(limit)?;
+        let kind = reader.u32()?;
+        reader.value(&key, kind, limit, 0)?;
+        metadata.push((key, &header[begin..reader.at]));
     }
+    let mut tensors = BTreeMap::new();
+    for _ in 0..file.tensors.len() {
+        let begin = reader.at;
+        let tensor = reader.tensor(limit)?;
+        // At the end is the offset, of 8 bytes.
+        tensors.insert(tensor.name, &header[begin + text_end(&header[begin..])..reader.at - 8]);
+    }
+    Ok((metadata, tensors))
 }
