@@ -2,12 +2,8 @@
 
 mod common;
 mod edit;
-#[expect(unreachable_pub, reason = "it is the library of the fuzz targets too")]
-#[path = "../fuzz/src/lib.rs"]
-mod targets;
 
 mod bad_files;
-mod corpus;
 mod families;
 mod foreign_models;
 mod measurements;

@@ -1033,7 +1033,7 @@ mod tests {
         assert_eq!(world.files.borrow().keys().filter(|(folder, _)| folder == "d").count(), before);
     }
 
-    /// Plays the fuzzer's corpus; `tests/engine/corpus.rs` plays the other targets' inputs.
+    /// Plays the fuzzer's corpus; `tests/fuzz/corpus.rs` plays the other targets' inputs.
     #[test]
     fn promises_are_kept_in_every_world_that_is_kept() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/kept");

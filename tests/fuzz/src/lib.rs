@@ -1,4 +1,4 @@
-//! The fuzz targets without the fuzzer: `tests/engine/corpus.rs` runs them on every input of the corpus.
+//! The fuzz targets without the fuzzer: `tests/fuzz/corpus.rs` runs them on every input of the corpus.
 
 pub mod bytes;
 pub mod dequantize;
