@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the build tools into .tools/bin: Trunk, the wasm-bindgen CLI in the version of Cargo.lock, and wasm-opt.
+# Installs the build tools into .tools/bin: Trunk, the wasm-bindgen CLI in the version of Cargo.lock, and wasm-opt. Trunk and the CLI are
+# taken from the machine if it has just these versions: to compile them takes minutes.
 . "$(dirname "$0")/common.sh"
 TRUNK=0.21.14
 BINARYEN=$(sed -n 's/.*"binaryen": "\(.*\)".*/\1/p' "$(dirname "$0")/binaryen/package.json")
@@ -14,7 +15,7 @@ unset CARGO_TARGET_DIR RUSTFLAGS RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
 
 bindgen=$(locked_version wasm-bindgen)
 [ -n "$bindgen" ] || die "Cargo.lock names no wasm-bindgen: restore it with «git checkout Cargo.lock»."
-if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
+if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
     say "Installing the wasm-bindgen CLI $bindgen…"
     grep -q "^wasm-bindgen-cli = \"=$bindgen\"" "$ROOT/scripts/wasm-bindgen/Cargo.toml" \
         || die "scripts/wasm-bindgen/Cargo.toml names another wasm-bindgen-cli than Cargo.lock, $bindgen: make both the same and run «cargo generate-lockfile» there."
@@ -23,7 +24,7 @@ if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $bind
         || die "the wasm-bindgen CLI $bindgen could not be installed: $network."
     ln -sf wasm-bindgen-tool "$TOOLS/bin/wasm-bindgen"
 fi
-if [ "$("$TOOLS/bin/trunk" --version 2>/dev/null)" != "trunk $TRUNK" ]; then
+if [ "$(trunk --version 2>/dev/null)" != "trunk $TRUNK" ]; then
     say "Installing Trunk $TRUNK…"
     # Without what it would fetch tools with, which are installed here; it only waits for other programs, so nothing of it is optimised.
     (cd / && CARGO_PROFILE_RELEASE_OPT_LEVEL=0 quietly trunk cargo install --force --locked --root "$TOOLS" --version "=$TRUNK" --no-default-features trunk) \

@@ -33,6 +33,11 @@ pub enum StartFailure {
     },
     /// Nothing was heard for [`START_PATIENCE_S`]. The engine may still start later.
     Silent,
+    /// There is no answer from an engine outside the browser, or it refuses this page.
+    Unreachable {
+        /// Its address.
+        address: String,
+    },
     /// The host has a newer version of the page, and no longer this version's engine.
     Updated,
 }
@@ -45,6 +50,7 @@ impl fmt::Display for StartFailure {
             Self::Cut { file } => tr!(engine_cut, file = file),
             Self::Broken { why } => tr!(engine_broken, why = why),
             Self::Silent => tr!(engine_silent, seconds = START_PATIENCE_S),
+            Self::Unreachable { address } => tr!(attached_unreachable, address = address),
             Self::Updated => tr!(engine_updated),
         })
     }

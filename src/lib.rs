@@ -2,6 +2,7 @@
 //!
 //! Decisions that need no browser are plain Rust, tested natively:
 //!
+//! * [`attached_engine`]: which engines outside the browser a link may name.
 //! * [`automatic`]: the measurement that an open view starts by itself.
 //! * [`consent`]: what the page may fetch without asking, and which hub gets which access token.
 //! * [`engine_start`]: how long the page waits for a worker to start, and what it says when one does not.
@@ -18,6 +19,7 @@
 
 #![warn(missing_docs)]
 
+pub mod attached_engine;
 pub mod automatic;
 pub mod consent;
 pub mod engine_start;

@@ -10,7 +10,8 @@ use prunescope_protocol::prune::{DroppedSublayers, Importance, OwnAnswer, Prunin
 use prunescope_protocol::results::{
     ChoiceResult, ComparedPosition, FidelityReport, FullRepair, Generation, GenerationStep, GenerativeResult,
     Judgement, LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RepairedResult,
-    RetrievalReport, RunReport, SwitchEffect, TokenWeight, VariantResult, WeightReport, first_divergence, written_ids,
+    RetrievalReport, RunReport, SwitchEffect, TextFidelity, TokenWeight, VariantResult, WeightReport, first_divergence,
+    written_ids,
 };
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::GenerativeSet;
@@ -73,6 +74,10 @@ pub struct RunResults {
     pub own_answers: BTreeMap<usize, OwnAnswer>,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     pub fidelity: Option<FidelityReport>,
+    /// The same on texts of several kinds.
+    pub text_fidelity: Option<TextFidelity>,
+    /// The comparisons on the same texts that are complete, one for each plan; they belong to the model.
+    pub compared_plans: Vec<TextFidelity>,
     /// What flipping each switch would do at this prompt, by sublayer.
     pub switches: BTreeMap<Sublayer, SwitchEffect>,
     /// Results of compared variants, by their index.
@@ -140,6 +145,8 @@ pub enum Changed {
     OwnAnswers,
     /// [`RunResults::fidelity`].
     Fidelity,
+    /// [`RunResults::text_fidelity`].
+    TextFidelity,
     /// [`RunResults::switches`].
     Switches,
     /// [`RunResults::variants`].
@@ -238,6 +245,16 @@ impl RunResults {
                 self.fidelity = Some(*report);
                 Changed::Fidelity
             }
+            RunEvent::TextFidelity { report } => {
+                if report.done == report.total {
+                    self.compared_plans.retain(|other| other.plan != report.plan);
+                    self.compared_plans.push((*report).clone());
+                }
+                if report.plan == self.settings.plan.to_string() {
+                    self.text_fidelity = Some(*report);
+                }
+                Changed::TextFidelity
+            }
             RunEvent::Switches { effects } => {
                 let by_sublayer =
                     |effect: SwitchEffect| (Sublayer { layer: effect.layer, kind: effect.sublayer }, effect);
@@ -333,6 +350,9 @@ impl RunResults {
         let answers = self.own_answers.iter();
         answers.for_each(|(at, answer)| tell(Some(RunEvent::OwnAnswer { at: *at, answer: answer.clone() })));
         tell(self.fidelity.clone().map(|report| RunEvent::Fidelity { report: Box::new(report) }));
+        let unfinished = self.text_fidelity.iter().filter(|report| report.done < report.total);
+        let texts = self.compared_plans.iter().chain(unfinished);
+        texts.for_each(|report| tell(Some(RunEvent::TextFidelity { report: Box::new(report.clone()) })));
         tell(Some(RunEvent::Switches { effects: self.switches.values().copied().collect() }));
         let variants = self.variants.iter();
         variants.for_each(|(at, result)| tell(Some(RunEvent::Variant { at: *at, result: Box::new(result.clone()) })));
@@ -374,6 +394,8 @@ impl RunResults {
             judged: before.judged,
             picture: before.picture,
             fidelity: before.fidelity,
+            text_fidelity: before.text_fidelity,
+            compared_plans: before.compared_plans,
             full_repair,
             own_answers: before.own_answers,
             sweep: before.sweep,
@@ -394,6 +416,7 @@ impl RunResults {
         self.judgement = None;
         self.picture = None;
         self.fidelity = None;
+        self.text_fidelity = None;
     }
 
     /// Discards the points of the sweep.
@@ -420,6 +443,7 @@ impl RunResults {
         self.forget_sweep();
         self.forget_search();
         self.forget_judged();
+        self.compared_plans.clear();
         self.variants.clear();
         self.full_repair = None;
         self.switches.clear();

@@ -51,6 +51,11 @@ pub(super) fn trace(query: &str) -> Option<String> {
     parts(query).find(|(key, _)| key == "trace").map(|(_, value)| value.into_owned())
 }
 
+/// The engine outside the browser that a query names.
+pub(super) fn engine(query: &str) -> Option<String> {
+    parts(query).find(|(key, _)| key == "engine").map(|(_, value)| value.into_owned())
+}
+
 /// The chapter of the story that a query opens, counted from 1.
 pub(super) fn chapter(query: &str) -> Option<usize> {
     parts(query).find(|(key, _)| key == "chapter")?.1.parse().ok().filter(|chapter| *chapter > 0)
@@ -128,7 +133,12 @@ pub(super) fn absolute(address: &str) -> Result<String, String> {
 /// Writes settings into the address bar.
 pub(super) fn write(settings: &Settings, presentation: &Presentation, chapter: Option<usize>, entry: HistoryEntry) {
     let Ok(history) = window().history() else { return };
-    let href = href(settings, presentation, chapter);
+    let mut href = href(settings, presentation, chapter);
+    // An engine that the visitor started stays in the address bar, for a reload; links to send on do not have it.
+    if let Some(engine) = engine(&query()) {
+        let engine: String = url::form_urlencoded::byte_serialize(engine.as_bytes()).collect();
+        href.push_str(&format!("&engine={engine}"));
+    }
     // Browsers refuse very frequent writes; the next change writes again.
     let _ = match entry {
         HistoryEntry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&href)),

@@ -1,4 +1,4 @@
-//! Starts, talks to and replaces the worker that runs the engine.
+//! Starts, talks to and replaces the worker that runs the engine, or the connection to an engine outside the browser.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,9 +8,10 @@ use js_sys::Reflect;
 use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
+use web_sys::{Blob, BlobPropertyBag, CloseEvent, ErrorEvent, MessageEvent, Url, WebSocket, Worker};
 
 use super::engine_files::EngineFiles;
+use crate::attached_engine;
 use crate::engine_start::{Due, StartFailure, Watch};
 use prunescope_localization::tr;
 use prunescope_protocol::messages::{Backend, Request, Stage, WorkerEvent};
@@ -25,7 +26,26 @@ pub(super) enum Word {
     NotStarted(StartFailure),
 }
 
-/// The page's end of the protocol. At most one worker runs.
+/// Where an engine runs.
+#[derive(Clone)]
+pub(super) enum EnginePlace {
+    /// In a worker of this page, on a backend.
+    Worker(Backend),
+    /// Outside the browser, at this address of a WebSocket.
+    Attached(url::Url),
+}
+
+impl EnginePlace {
+    /// The backend of the worker.
+    pub(super) fn backend(&self) -> Option<Backend> {
+        match self {
+            Self::Worker(backend) => Some(*backend),
+            Self::Attached(_) => None,
+        }
+    }
+}
+
+/// The page's end of the protocol. At most one worker or connection is there.
 #[derive(Clone, Default)]
 pub(super) struct EngineClient {
     running: Rc<RefCell<Option<Running>>>,
@@ -38,8 +58,8 @@ struct Running {
     _seconds: Interval,
     /// Requests that wait until the engine is ready.
     waiting: Option<Vec<Request>>,
-    /// None while its script is fetched.
-    worker: Option<Made>,
+    /// None while a worker's script is fetched.
+    line: Option<Line>,
     /// Threads that the engine asked for.
     helpers: Vec<Worker>,
 }
@@ -62,15 +82,51 @@ impl Made {
     }
 }
 
+/// A connection to an engine outside the browser, with its event listeners.
+struct Attached {
+    socket: WebSocket,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_close: Closure<dyn FnMut(CloseEvent)>,
+}
+
+/// What requests are sent through.
+enum Line {
+    Worker(Made),
+    Attached(Attached),
+}
+
+impl Line {
+    fn end(&self) {
+        match self {
+            Self::Worker(made) => made.end(),
+            Self::Attached(Attached { socket, .. }) => {
+                socket.set_onmessage(None);
+                socket.set_onclose(None);
+                // Only a code that is not allowed would be an error.
+                let _ = socket.close();
+            }
+        }
+    }
+
+    fn post(&self, request: &Request) {
+        let Ok(text) = serde_json::to_string(request) else { return };
+        // Neither fails while it is alive; if it is not, that is heard otherwise.
+        let _ = match self {
+            Self::Worker(made) => made.worker.post_message(&JsValue::from_str(&text)),
+            Self::Attached(attached) => attached.socket.send_with_str(&text),
+        };
+    }
+}
+
 /// Called with everything that is heard.
 type Receive = Rc<dyn Fn(Word)>;
 
 impl EngineClient {
-    /// Replaces the worker, if any, by a new one with a first request.
+    /// Replaces the engine, if any, by a new one with a first request.
     ///
-    /// * `backend` — the device to compute on.
+    /// * `place` — where it runs.
     /// * `receive` — is called with everything that is heard from it.
-    pub(super) fn start(&self, backend: Backend, first: Request, receive: impl Fn(Word) + 'static) {
+    pub(super) fn start(&self, place: EnginePlace, first: Request, receive: impl Fn(Word) + 'static) {
         thread_local! {
             static STARTS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
         }
@@ -85,9 +141,18 @@ impl EngineClient {
             watch: Watch::default(),
             _seconds: seconds,
             waiting: Some(vec![first]),
-            worker: None,
+            line: None,
             helpers: vec![],
         }));
+        let backend = match place {
+            EnginePlace::Worker(backend) => backend,
+            EnginePlace::Attached(address) => {
+                if let Err(failure) = self.attach(&address, number, &receive) {
+                    receive(Word::NotStarted(failure));
+                }
+                return;
+            }
+        };
         let client = self.clone();
         spawn_local(async move {
             if let Err(failure) = client.make(backend, number, &receive).await {
@@ -99,9 +164,9 @@ impl EngineClient {
     /// Sends a request; it is dropped if there is no worker.
     pub(super) fn send(&self, request: Request) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
-            match (&mut running.waiting, &running.worker) {
+            match (&mut running.waiting, &running.line) {
                 (Some(waiting), _) => waiting.push(request),
-                (None, Some(made)) => post(&made.worker, &request),
+                (None, Some(line)) => line.post(&request),
                 (None, None) => {}
             }
         }
@@ -111,8 +176,8 @@ impl EngineClient {
     pub(super) fn stop(&self) {
         let ended = self.running.take();
         if let Some(running) = ended {
-            if let Some(made) = &running.worker {
-                made.end();
+            if let Some(line) = &running.line {
+                line.end();
             }
             running.helpers.iter().for_each(Worker::terminate);
             // One of its closures may be the caller, and must outlive the call.
@@ -205,9 +270,47 @@ impl EngineClient {
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         if let Some(running) = self.running.borrow_mut().as_mut() {
             let made = Made { worker, address, _on_message: on_message, _on_error: on_error };
-            if let Some(refused) = running.worker.replace(made) {
+            if let Some(refused) = running.line.replace(Line::Worker(made)) {
                 refused.end();
             }
+        }
+        Ok(())
+    }
+
+    /// Connects to an engine outside the browser.
+    fn attach(&self, address: &url::Url, number: u32, receive: &Receive) -> Result<(), StartFailure> {
+        let socket = WebSocket::new(address.as_str()).map_err(broken)?;
+        let (client, tell) = (self.clone(), receive.clone());
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+            client.hear(number);
+            match serde_json::from_str(&message.data().as_string().unwrap_or_default()) {
+                Ok(WorkerEvent::Hello) => {
+                    client.listens();
+                    tell(Word::Listens);
+                }
+                Ok(WorkerEvent::Pong) => {}
+                Ok(event) => tell(Word::Event(event)),
+                Err(error) => {
+                    let message = tr!(attached_unreadable, why = error.to_string());
+                    tell(Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true }));
+                }
+            }
+        });
+        let (client, tell, shown) = (self.clone(), receive.clone(), attached_engine::shown(address));
+        // Browsers do not say why; it follows every error.
+        let on_close = Closure::<dyn FnMut(CloseEvent)>::new(move |_| {
+            tell(if client.has_begun() {
+                let message = tr!(attached_lost, address = shown);
+                Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true })
+            } else {
+                Word::NotStarted(StartFailure::Unreachable { address: shown.clone() })
+            });
+        });
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            let attached = Attached { socket, _on_message: on_message, _on_close: on_close };
+            running.line = Some(Line::Attached(attached));
         }
         Ok(())
     }
@@ -276,8 +379,8 @@ impl EngineClient {
         if let Some(running) = self.running.borrow_mut().as_mut() {
             running.watch.listens();
             let waiting = running.waiting.take();
-            if let Some(made) = &running.worker {
-                waiting.iter().flatten().for_each(|request| post(&made.worker, request));
+            if let Some(line) = &running.line {
+                waiting.iter().flatten().for_each(|request| line.post(request));
             }
         }
     }
@@ -316,11 +419,4 @@ fn cause_of_end(why: &str) -> String {
 fn ended(what: String) -> Word {
     let message = tr!(client_ended, what = what);
     Word::Event(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true })
-}
-
-fn post(worker: &Worker, request: &Request) {
-    if let Ok(text) = serde_json::to_string(request) {
-        // Posting text to a live worker cannot fail.
-        let _ = worker.post_message(&JsValue::from_str(&text));
-    }
 }

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::address::{self, HistoryEntry};
-use super::client::{EngineClient, Word};
+use super::client::{EngineClient, EnginePlace, Word};
 use super::models::Models;
 use super::state::{AppState, EngineStatus, Failure};
 use super::{device, lookup, offline};
@@ -103,7 +103,8 @@ impl AppState {
         if self.recorded.with_untracked(Option::is_none) || untrack(|| self.is_stale()) {
             self.results.switches().set(BTreeMap::new());
         }
-        if lookup::is_plain(&settings) {
+        // An engine outside the browser fetches nothing for a page.
+        if lookup::is_plain(&settings) || self.attached.with_value(Option::is_some) {
             return self.fetch_model(&[]);
         }
         self.engine.set(EngineStatus::Looking);
@@ -179,6 +180,13 @@ impl AppState {
     /// Starts the worker for the chosen device, unless the visitor has changed the request by the time the device is known.
     async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, settings: Settings) {
         let load = self.newest_run.get_untracked();
+        if let Some(address) = self.attached.get_value() {
+            let place = EnginePlace::Attached(address);
+            let request = request(device::cpu(String::new()));
+            return self
+                .client
+                .with_value(|client| client.start(place.clone(), request, move |word| self.hear(&place, word)));
+        }
         let device = match self.cpu_reason.get_untracked() {
             Some(reason) => Ok(device::cpu(reason)),
             None => device::choose(settings.models.backend, &settings.models.model).await,
@@ -188,8 +196,8 @@ impl AppState {
         }
         match device {
             Ok(device) => self.client.with_value(|client| {
-                let backend = device.backend;
-                client.start(backend, request(device), move |word| self.hear(backend, word));
+                let place = EnginePlace::Worker(device.backend);
+                client.start(place.clone(), request(device), move |word| self.hear(&place, word));
             }),
             Err(message) => self.fail(Stage::Device, message),
         }
@@ -321,8 +329,8 @@ impl AppState {
         self.change(HistoryEntry::New, |settings| settings.models.precision = Precision::Eight);
     }
 
-    /// Handles what is heard from the engine of a backend.
-    fn hear(&self, backend: Backend, word: Word) {
+    /// Handles what is heard from the engine at a place.
+    fn hear(&self, place: &EnginePlace, word: Word) {
         match word {
             Word::Event(event) => self.receive(event),
             Word::Listens => {
@@ -332,8 +340,10 @@ impl AppState {
                     self.failure.set(None);
                     self.engine.set(EngineStatus::Starting);
                 }
-                let manifest = self.settings.with_untracked(|settings| Models::manifest(&settings.models.model));
-                spawn_local(offline::keep(backend, manifest));
+                if let Some(backend) = place.backend() {
+                    let manifest = self.settings.with_untracked(|settings| Models::manifest(&settings.models.model));
+                    spawn_local(offline::keep(backend, manifest));
+                }
             }
             Word::NotStarted(failure) => {
                 if failure != StartFailure::Silent {
@@ -342,7 +352,7 @@ impl AppState {
                 self.fail(Stage::Device, sentence(&failure.to_string()));
                 self.failure.update(|known| {
                     if let Some(known) = known {
-                        known.offers_cpu = backend == Backend::WebGpu;
+                        known.offers_cpu = place.backend() == Some(Backend::WebGpu);
                         known.offers_reload = failure == StartFailure::Updated;
                     }
                 });
@@ -458,6 +468,10 @@ impl AppState {
                 results.repaired_quality().notify();
             }
             Changed::Fidelity => results.fidelity().notify(),
+            Changed::TextFidelity => {
+                results.text_fidelity().notify();
+                results.compared_plans().notify();
+            }
             Changed::Switches => results.switches().notify(),
             Changed::Variants => results.variants().notify(),
             Changed::Choice => results.choice().notify(),

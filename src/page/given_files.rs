@@ -16,7 +16,7 @@ use prunescope_protocol::messages::PickedFile;
 use prunescope_protocol::model::repository::{RepositoryFile, select};
 use prunescope_protocol::prune::PlanFile;
 use prunescope_protocol::settings::View;
-use prunescope_protocol::tasks::{LineError, choice, retrieval};
+use prunescope_protocol::tasks::{KindText, LineError, choice, retrieval};
 
 /// Bytes of a file that are read as a task set or calibration text; the rest is ignored.
 const MAX_SET_BYTES: f64 = 67_108_864.0;
@@ -72,6 +72,25 @@ pub(super) fn pick(state: AppState, event: &leptos::ev::Event, expected: Option<
     // Lets the visitor pick the same file again after correcting it.
     input.set_value("");
     spawn_local(take(state, files, expected));
+}
+
+/// Accepts the texts of a picker, on which models are compared.
+pub(super) fn pick_texts(state: AppState, event: &leptos::ev::Event) {
+    let input = event_target::<web_sys::HtmlInputElement>(event);
+    let files = listed(input.files());
+    input.set_value("");
+    spawn_local(async move {
+        let mut texts = vec![];
+        for file in files {
+            match text(&file).await {
+                Some(text) if !text.trim().is_empty() => texts.push(KindText { kind: file.name(), text }),
+                _ => return unreadable(state, &file.name()),
+            }
+        }
+        if !texts.is_empty() {
+            state.use_texts(texts);
+        }
+    });
 }
 
 fn listed(list: Option<FileList>) -> Vec<File> {

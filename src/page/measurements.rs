@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use crate::pace::SweepPace;
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::model::Matrix;
-use prunescope_protocol::tasks::{self, GenerativeSet, GenerativeTask, Question, RetrievalSet};
+use prunescope_protocol::tasks::{self, GenerativeSet, GenerativeTask, KindText, Question, RetrievalSet};
 
 /// Signals of everything that is measured outside the main run.
 #[derive(Clone, Copy)]
@@ -29,6 +29,8 @@ pub(super) struct Measurements {
     pub pace: StoredValue<SweepPace>,
     /// Layer and matrix whose picture is shown.
     pub pictured: RwSignal<(usize, Matrix)>,
+    /// The visitor's texts of the comparison by kind; none means the built-in ones.
+    pub texts: RwSignal<Vec<KindText>>,
     /// The visitor's calibration text; empty means the built-in one.
     pub calibration: RwSignal<String>,
     /// Whether the sets of questions and of passages are the visitor's own.
@@ -46,6 +48,7 @@ impl Measurements {
             time_left: RwSignal::new(None),
             pace: StoredValue::new(SweepPace::default()),
             pictured: RwSignal::new((0, Matrix::Query)),
+            texts: RwSignal::new(vec![]),
             calibration: RwSignal::new(String::new()),
             own_sets: StoredValue::new((false, false)),
         }

@@ -10,7 +10,7 @@ use crate::pace::SweepPace;
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_protocol::messages::{Measurement, Request};
 use prunescope_protocol::settings::Settings;
-use prunescope_protocol::tasks::{self, Question, RetrievalSet};
+use prunescope_protocol::tasks::{self, KindText, Question, RetrievalSet};
 
 impl AppState {
     /// Requests a measurement: at once, or after the main run.
@@ -98,6 +98,10 @@ impl AppState {
         if own_retrieval {
             self.send(Request::UseRetrievalSet { set: self.measurements.retrieval_set.get_untracked() });
         }
+        let texts = self.measurements.texts.get_untracked();
+        if !texts.is_empty() {
+            self.send(Request::UseTexts { texts });
+        }
         let text = self.measurements.calibration.get_untracked();
         if !text.is_empty() {
             self.send(Request::Calibrate { text });
@@ -123,6 +127,15 @@ impl AppState {
         self.results.retrieval().set(None);
         self.results.update(RunResults::forget_judged);
         self.start_after_message(Measurement::Retrieval);
+    }
+
+    /// Uses other texts for the comparison by kind; none means the built-in ones.
+    pub(super) fn use_texts(&self, texts: Vec<KindText>) {
+        self.send(Request::UseTexts { texts: texts.clone() });
+        self.measurements.texts.set(texts);
+        self.results.text_fidelity().set(None);
+        self.results.compared_plans().set(vec![]);
+        self.start_after_message(Measurement::TextFidelity);
     }
 
     /// Starts a measurement after a request that stopped the current one.

@@ -11,6 +11,7 @@ use super::models::Models;
 use super::pending::Pending;
 use super::shown_trace::{Recorded, ShownTrace};
 use super::turn::Turn;
+use crate::attached_engine;
 use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
@@ -118,6 +119,8 @@ pub(super) struct AppState {
     pub chapter_sets: StoredValue<bool>,
     /// Whether another page embeds this one in a frame.
     pub embedded: bool,
+    /// The engine outside the browser that the page is attached to.
+    pub attached: StoredValue<Option<Url>>,
     /// Whether a frame has no engine until it is touched.
     pub waits_for_touch: RwSignal<bool>,
     /// A frame's turn to have the engine, while it has one.
@@ -155,6 +158,13 @@ impl AppState {
         let (settings, presentation, notices) = address::read(&query);
         let embedded = presentation.embedded;
         let repair_form = settings.run.plan.repair;
+        let mut notices = notices;
+        let engine = address::engine(&query).filter(|_| !embedded);
+        let attached = engine.map(|engine| attached_engine::address(&engine, address::base().as_ref())).transpose();
+        let attached = attached.unwrap_or_else(|sentence| {
+            notices.push(sentence);
+            None
+        });
         let (settings, results) = (RwSignal::new(settings), Store::new(RunResults::default()));
         let chosen_step = Memo::new(move |_| {
             results.steps().track();
@@ -183,6 +193,7 @@ impl AppState {
             chapter: RwSignal::new(address::chapter(&query).filter(|_| !embedded)),
             chapter_sets: StoredValue::new(address::says_nothing_else(&query)),
             embedded,
+            attached: StoredValue::new(attached),
             waits_for_touch: RwSignal::new(false),
             turn: StoredValue::new_local(None),
             presentation: RwSignal::new(presentation),

@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 use super::address;
 use super::address::HistoryEntry;
 use super::state::{AppState, EngineStatus, Failure};
+use crate::attached_engine;
 use crate::consent;
 use crate::pace::Pace;
 use crate::run_results::RunResultsStoreFields;
@@ -247,7 +248,9 @@ pub(super) fn Progress(
 #[component]
 pub(super) fn StatusLine() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let is_default = move || state.settings.with(|settings| settings.models.model.is_empty());
+    let attached = state.attached.with_value(|address| address.as_ref().map(attached_engine::shown));
+    let is_attached = attached.is_some();
+    let is_default = move || !is_attached && state.settings.with(|settings| settings.models.model.is_empty());
     let model = move || {
         state.model.get().map(|model| {
             let (name, layers, stored) = (model.shown_name(), model.config.layers, model.stored_as.as_str());
@@ -272,6 +275,9 @@ pub(super) fn StatusLine() -> impl IntoView {
         })
     };
     let leaves = move || {
+        if let Some(address) = &attached {
+            return Some(tr!(status_attached, address = address));
+        }
         let page = address::base()?;
         state.settings.with(|settings| {
             let has_token = state.models.token(settings.models.hub()).is_some();

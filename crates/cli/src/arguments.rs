@@ -1,5 +1,6 @@
 //! The command-line arguments, and their conversion to settings.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -7,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_engine::experiment::repair::MIN_TOKENS;
 use prunescope_protocol::messages::Measurement;
+use prunescope_protocol::prune::recipe::Program;
 use prunescope_protocol::prune::{
     DroppedSublayers, HeadRepair, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
 };
@@ -32,8 +34,11 @@ Examples:
   prunescope report --model model.gguf --sparse wanda-0.5 --quant awq4-g64 --on mlp --tokens 32
   prunescope report --model model.gguf --plan config.json --repair scale --save-plan plan.json
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
+  prunescope fidelity --model model.gguf --drop m17,m16 --repair scale
   prunescope record --model model.gguf --drop m17,m16 --chat --measure choice,retrieval --out trace.json
   prunescope save --model model.gguf --drop b13,b14 --out smaller.gguf
+  prunescope serve --model model.gguf --site dist
+  prunescope recipe mergekit --parts b13,b14 --layers 30 --model HuggingFaceTB/SmolLM2-135M-Instruct
   prunescope measure compare --model model.gguf --compare \"half of the weights*wanda-0.5\"
 
 MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.";
@@ -60,8 +65,61 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Compute for pages: they attach by ?engine=ws://…, as printed.
+    ///
+    /// Only this machine's pages can attach, and those of --allow-origin. At another address than this machine's own a token is asked for.
+    Serve(ServeArguments),
+    /// Write a plan as another program's recipe: a command of llama-quantize, or YAML for mergekit or LLM Compressor.
+    Recipe {
+        /// The program: llama-quantize, mergekit or llm-compressor.
+        program: Program,
+        /// A file with the plan: JSON with drop_attn_list and drop_mlp_list.
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
+        /// The plan as a link writes it, its parts joined by _ (b3,b7 or wanda-0.5_gptq4-g64).
+        #[arg(long, value_name = "PLAN", default_value_t, conflicts_with = "plan")]
+        parts: PruningPlan,
+        /// Number of the model's layers.
+        #[arg(long, value_name = "N")]
+        layers: usize,
+        /// What the recipe calls the model.
+        #[arg(long, value_name = "NAME", default_value = "model")]
+        model: String,
+    },
     /// Print the JSON Schema of what `record` writes.
     Schema,
+}
+
+/// The options of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArguments {
+    /// The model: a .gguf file, a manifest next to its parts, or a folder with the files of a Hugging Face repository.
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+    /// The address to listen at; 0.0.0.0 for all of this machine's.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// The port; 0 for a free one.
+    #[arg(long, value_name = "N", default_value_t = 8765)]
+    pub port: u16,
+    /// Serve the page, too: the folder of the built site (dist).
+    #[arg(long, value_name = "DIR")]
+    pub site: Option<PathBuf>,
+    /// Let pages of this origin attach, such as https://you.github.io; several times for several origins.
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+    /// The token that pages must give; a random one if the address is not this machine's own.
+    #[arg(long, value_name = "TEXT", value_parser = token)]
+    pub token: Option<String>,
+    /// Largest number of pages at once.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub visitors: usize,
+    /// The device to compute on.
+    #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
+    pub backend: BackendName,
+    /// Number of CPU threads; all cores by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
 }
 
 /// What the engine computes.
@@ -77,6 +135,10 @@ pub(crate) enum Computation {
         #[command(flatten)]
         experiment: Experiment,
     },
+    /// Compare the pruned and the repaired model with the dense one on texts of six kinds; print a table in Markdown.
+    ///
+    /// The numbers are defined as those of `llama-perplexity --kl-divergence`. `measure text-fidelity` prints them as JSON.
+    Fidelity(Experiment),
     /// Record a run, and measurements after it, as a trace that the page shows without a model.
     Record {
         /// Measurements to record after the run, joined by commas.
@@ -141,6 +203,8 @@ pub enum MeasurementName {
     Switches,
     /// Measure how far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     Fidelity,
+    /// The same on texts of several kinds, with what quantizers report: percentiles of KL, the change of the right token's probability, perplexities.
+    TextFidelity,
     /// Let the dense model write its own answers to everyday questions, on which larger repairs are fitted.
     OwnAnswers,
     /// Measure whether the full map would repair the plan better than its smaller repair.
@@ -159,6 +223,7 @@ impl From<MeasurementName> for Measurement {
             MeasurementName::Retrieval => Self::Retrieval,
             MeasurementName::Judge => Self::Judge,
             MeasurementName::Fidelity => Self::Fidelity,
+            MeasurementName::TextFidelity => Self::TextFidelity,
             MeasurementName::Switches => Self::Switches,
             MeasurementName::OwnAnswers => Self::OwnAnswers,
             MeasurementName::FullRepair => Self::FullRepair,
@@ -233,6 +298,9 @@ pub(crate) struct Experiment {
     /// Passages and queries as JSON lines, instead of the built-in set.
     #[arg(long, value_name = "FILE")]
     pub retrieval_set: Option<PathBuf>,
+    /// A text to compare the models on, instead of the built-in ones; several times for several texts.
+    #[arg(long, value_name = "FILE")]
+    pub text: Vec<PathBuf>,
     /// Number of tokens that each model writes.
     #[arg(long, value_name = "N")]
     tokens: Option<usize>,
@@ -329,11 +397,19 @@ impl Experiment {
 
     /// Number of CPU threads.
     pub(crate) fn threads(&self) -> usize {
-        match self.threads {
-            Some(threads) => usize::from(threads),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        }
+        threads(self.threads)
     }
+}
+
+/// The number of CPU threads; all cores if none is given.
+pub(crate) fn threads(given: Option<u16>) -> usize {
+    given.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// Parses a token, which stands in addresses.
+fn token(text: &str) -> Result<String, String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_plain && text.len() >= 8 { Ok(text.into()) } else { Err("give at least 8 letters and digits".into()) }
 }
 
 /// Parser for the names of a choice.

@@ -1,11 +1,13 @@
 //! Errors of the command line, as messages for the user.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use prunescope_engine::experiment::ExperimentError;
 use prunescope_engine::model::file::FileError;
 use prunescope_engine::model::save::SaveModelError;
 use prunescope_protocol::prune::PlanFileError;
+use prunescope_protocol::prune::recipe::RecipeError;
 use thiserror::Error;
 
 /// Why the program failed.
@@ -53,6 +55,29 @@ pub(crate) enum Error {
     /// The measurement failed.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
+    /// A plan has no recipe for a program.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The engine cannot be served.
+    #[error("the engine cannot listen at {address} ({why}): choose another --host or --port")]
+    NotServed {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        why: std::io::Error,
+    },
+    /// There is no site to serve.
+    #[error("{} holds no index.html: build the site with make build, and give its folder dist", path.display())]
+    NoSite {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No random token can be made.
+    #[error("the system gives no random numbers ({why}): choose a --token")]
+    NoToken {
+        /// The system's error.
+        why: String,
+    },
     /// The results cannot be written.
     #[error("the results cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -3,9 +3,10 @@
 mod arguments;
 mod error;
 mod record;
+mod serve;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -18,19 +19,22 @@ use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
+use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::save::save_pruned;
 use prunescope_engine::session::Session;
+use prunescope_figures::figure::text_fidelity;
 use prunescope_kernels::threads::{self, POOL};
-use prunescope_protocol::messages::{Measurement, RunEvent};
-use prunescope_protocol::prune::{DroppedSublayers, PlanFile, PruningPlan, plan_file};
+use prunescope_protocol::messages::{Backend, Measurement, RunEvent};
+use prunescope_protocol::prune::{DroppedSublayers, PlanFile, PruningPlan, plan_file, recipe};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
-use prunescope_protocol::tasks;
+use prunescope_protocol::tasks::{self, KindText};
 use prunescope_protocol::trace::Trace;
 
-use arguments::{Arguments, BackendName, Command, Computation, Experiment};
+use arguments::{Arguments, BackendName, Command, Computation, Experiment, ServeArguments};
 use error::Error;
+use serve::ServeOptions;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse().command) {
@@ -56,6 +60,12 @@ fn run(command: &Command) -> Result<(), Error> {
             }
             Ok(())
         }
+        Command::Serve(arguments) => begin_serving(arguments),
+        Command::Recipe { program, plan: file, parts, layers, model } => {
+            let plan = file.as_deref().map(plan).transpose()?.unwrap_or_else(|| parts.clone());
+            print!("{}", recipe::write(&plan, *program, *layers, model)?);
+            Ok(())
+        }
         Command::Schema => {
             println!("{}", serde_json::to_string_pretty(&Trace::schema())?);
             Ok(())
@@ -65,6 +75,7 @@ fn run(command: &Command) -> Result<(), Error> {
 
 fn compute(computation: &Computation) -> Result<(), Error> {
     let (Computation::Report(experiment)
+    | Computation::Fidelity(experiment)
     | Computation::Measure { experiment, .. }
     | Computation::Record { experiment, .. }) = computation;
     match experiment.backend {
@@ -80,6 +91,50 @@ fn compute(computation: &Computation) -> Result<(), Error> {
         #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
         BackendName::Gpu => Err(Error::BuiltWithoutGpu),
     }
+}
+
+/// Loads a model and serves it.
+fn begin_serving(arguments: &ServeArguments) -> Result<(), Error> {
+    threads::start_helpers(&POOL, arguments::threads(arguments.threads));
+    match arguments.backend {
+        BackendName::Cpu => serve_on(Cpu, Backend::Cpu, arguments),
+        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
+        BackendName::Gpu => {
+            let device = burn::tensor::Device::wgpu_options().init();
+            let gpu = Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?);
+            serve_on(gpu, Backend::WebGpu, arguments)
+        }
+        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
+        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
+    }
+}
+
+fn serve_on<C: Compute>(compute: C, backend: Backend, arguments: &ServeArguments) -> Result<(), Error>
+where
+    LoadedModel<C>: Send + Sync,
+{
+    let model = load(&arguments.model, compute)?;
+    let name = arguments.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let device = match backend {
+        Backend::Cpu => format!("an engine outside the browser, {} threads of {}", POOL.threads(), processor()),
+        Backend::WebGpu => "an engine outside the browser, on its machine's GPU".into(),
+    };
+    let options = ServeOptions {
+        host: arguments.host,
+        port: arguments.port,
+        site: arguments.site.clone(),
+        origins: arguments.allow_origin.clone(),
+        token: arguments.token.clone(),
+        visitors: arguments.visitors,
+    };
+    serve::serve(model, name, backend, device, &options)
+}
+
+/// The processor's name, where the system tells it.
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or_else(|| std::env::consts::ARCH.into(), |(_, name)| name.trim().into())
 }
 
 fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error> {
@@ -99,6 +154,19 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
                 event => println!("{}", serde_json::to_string(event).unwrap_or_default()),
             };
             block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
+        }
+        Computation::Fidelity(experiment) => {
+            let (mut session, settings) = begin(compute, experiment)?;
+            let mut report = None;
+            let mut tell = |event: RunEvent| match event {
+                RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
+                RunEvent::TextFidelity { report: found } => report = Some(found),
+                _ => {}
+            };
+            let what = Measurement::TextFidelity;
+            block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
+            eprintln!();
+            report.iter().for_each(|report| print!("{}", text_fidelity::table_markdown(report)));
         }
         Computation::Record { measure, neighbours, also, out, link, experiment } => {
             let (mut session, mut settings) = begin(compute, experiment)?;
@@ -139,6 +207,8 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
     session.search_on(SearchTokens { judged: experiment.search_tokens.unwrap_or_default(), held_out: 0 });
     session.use_questions(questions.unwrap_or_default());
     session.use_retrieval_set(retrieval.unwrap_or_default());
+    let text = |path: &PathBuf| Ok(KindText::new(&path.to_string_lossy(), &read(path)?));
+    session.use_texts(experiment.text.iter().map(text).collect::<Result<_, Error>>()?);
     Ok((session, settings))
 }
 

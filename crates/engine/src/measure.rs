@@ -8,6 +8,7 @@ use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::switches::switch_effects;
 use crate::experiment::task_runner::TaskRunner;
+use crate::experiment::text_fidelity::{self, windows};
 use crate::experiment::weights::picture;
 use crate::experiment::{Control, ExperimentError};
 use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
@@ -19,11 +20,11 @@ use prunescope_protocol::prune::{
     Repair, Sparsity, SparsityMethod,
 };
 use prunescope_protocol::results::{
-    Advice, FidelityReport, Judgement, PairedScores, Proportion, Purpose, RepairReport, SweepLine, SweepPoint,
-    VariantResult,
+    Advice, FidelityReport, Judgement, KindFidelity, PairedScores, Proportion, Purpose, RepairReport, SweepLine,
+    SweepPoint, TextFidelity, VariantResult,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
-use prunescope_protocol::tasks::{GenerativeSet, retrieval};
+use prunescope_protocol::tasks::{GenerativeSet, KindText, retrieval, texts};
 
 /// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
@@ -116,6 +117,7 @@ impl<C: Compute> Session<C> {
             Measurement::Sweep => self.sweep(&mut job).await?,
             Measurement::Search => self.search(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
+            Measurement::TextFidelity => self.measure_text_fidelity(&mut job).await?,
             Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
             Measurement::OwnAnswers => self.tell_own_answers(job.control, job.tell).await?,
             Measurement::FullRepair => self.measure_full_repair(job.settings, job.control, job.tell).await?,
@@ -331,6 +333,50 @@ impl<C: Compute> Session<C> {
             }
         }
         (job.tell)(RunEvent::Fidelity { report: Box::new(report) });
+        Ok(())
+    }
+
+    /// Compares the pruned and the repaired model with the dense one on texts of several kinds; sends what is known after each window.
+    async fn measure_text_fidelity(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let built_in = self.texts.is_empty().then(texts::built_in);
+        let texts = built_in.unwrap_or_else(|| self.texts.clone());
+        let begin = self.model.tokenizer.encode("", false)?;
+        let mut ids = vec![];
+        for text in &texts {
+            ids.push(self.model.tokenizer.encode(&text.text, false)?.split_off(begin.len()));
+        }
+        let windows = windows(&ids, &begin, self.model.decoder.config.context);
+        if windows.is_empty() {
+            return Err(ExperimentError::TextTooShort);
+        }
+        let (_, models) = self.models(job).await?;
+        let repair = models.last().and_then(|model| model.report.repair.clone());
+        let mut report = TextFidelity {
+            plan: job.settings.plan.to_string(),
+            window: windows.iter().map(|window| window.ids.len()).max().unwrap_or(0),
+            total: windows.len(),
+            memory: self.file_footprint(&job.settings.plan, repair.as_ref()),
+            repair,
+            ..TextFidelity::default()
+        };
+        // The positions of each kind and model.
+        let mut scored = vec![vec![vec![]; models.len() - 1]; texts.len()];
+        let models: Vec<_> = models.iter().collect();
+        for (at, window) in windows.iter().enumerate() {
+            job.working("Reading texts".into(), at, windows.len());
+            let found = text_fidelity::score(&models, window, job.control).await?;
+            scored[window.kind].iter_mut().zip(found).for_each(|(all, found)| all.extend(found));
+            report.done = at + 1;
+            let of_kind = |(text, scored): (&KindText, &Vec<Vec<_>>)| -> KindFidelity {
+                text_fidelity::summary(&text.kind, scored.iter().map(Vec::as_slice))
+            };
+            report.kinds = texts.iter().zip(&scored).map(of_kind).filter(|kind| kind.tokens > 0).collect();
+            let all: Vec<Vec<_>> = (0..models.len() - 1)
+                .map(|model| scored.iter().flat_map(|kind| kind[model].clone()).collect())
+                .collect();
+            report.all = text_fidelity::summary("", all.iter().map(Vec::as_slice));
+            (job.tell)(RunEvent::TextFidelity { report: Box::new(report.clone()) });
+        }
         Ok(())
     }
 

@@ -36,7 +36,7 @@ use prunescope_protocol::results::{
     RepairReport, RepairedResult, RunReport, SwitchEffect, VariantResult,
 };
 use prunescope_protocol::settings::RunSettings;
-use prunescope_protocol::tasks::{Question, RetrievalSet};
+use prunescope_protocol::tasks::{KindText, Question, RetrievalSet};
 
 /// Largest number of calibration tokens; a longer text is truncated.
 pub const MAX_CALIBRATION_TOKENS: usize = 4096;
@@ -126,6 +126,8 @@ pub struct Session<C: Compute> {
     pub(crate) searches: Cached<SearchKey, Measured>,
     pub(crate) importance: Option<Importance>,
     pub(crate) tasks: EvaluationCache,
+    /// The visitor's texts of the comparison by kind; empty for the built-in ones.
+    pub(crate) texts: Vec<KindText>,
 }
 
 /// The calibration text, the number of its tokens to fit on, and the number of own answers.
@@ -221,6 +223,7 @@ impl<C: Compute> Session<C> {
             searches: Cached::default(),
             importance: None,
             tasks: EvaluationCache::default(),
+            texts: vec![],
         }
     }
 
@@ -789,6 +792,11 @@ impl<C: Compute> Session<C> {
     /// Replaces the retrieval set; an empty one restores the built-in set.
     pub fn use_retrieval_set(&mut self, set: RetrievalSet) {
         self.tasks.use_retrieval_set(set);
+    }
+
+    /// Replaces the texts of the comparison by kind; an empty list restores the built-in ones.
+    pub fn use_texts(&mut self, texts: Vec<KindText>) {
+        self.texts = texts;
     }
 
     /// The event that reports an error which ended a run.

@@ -10,11 +10,12 @@ use crate::prune::{Importance, OwnAnswer};
 use crate::results::{
     ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult, Judgement,
     LayerTransition, MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult,
-    RetrievalReport, RunReport, SearchPoint, SweepPoint, SwitchEffect, TokenWeight, VariantResult, WeightReport,
+    RetrievalReport, RunReport, SearchPoint, SweepPoint, SwitchEffect, TextFidelity, TokenWeight, VariantResult,
+    WeightReport,
 };
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tagged::tagged;
-use crate::tasks::{Question, RetrievalSet};
+use crate::tasks::{KindText, Question, RetrievalSet};
 
 /// Most bytes of weights that the engine loads on the CPU: the 4 GiB of a 32-bit WebAssembly memory less room for
 /// activations, caches and a second copy of a matrix.
@@ -69,6 +70,11 @@ tagged! {
         UseRetrievalSet {
             /// The set; an empty one is the built-in set.
             set: RetrievalSet,
+        },
+        /// Uses other texts for the comparison by kind.
+        UseTexts {
+            /// The texts; an empty list is the built-in ones.
+            texts: Vec<KindText>,
         },
         /// The pointer or the focus is on a switch: what flipping it would do is measured before that of the others. Stops nothing.
         MeasureFirst {
@@ -171,6 +177,8 @@ pub enum Measurement {
     Search,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     Fidelity,
+    /// The same on texts of several kinds, with what quantizers report.
+    TextFidelity,
     /// What flipping each switch would do at the prompt.
     Switches,
     /// The dense model's own answers to everyday questions, on which larger repairs are fitted.
@@ -444,6 +452,11 @@ tagged! {
         Fidelity {
             /// The distances.
             report: Box<FidelityReport>,
+        },
+        /// The same on texts of several kinds, so far as they are read.
+        TextFidelity {
+            /// The distances.
+            report: Box<TextFidelity>,
         },
         /// What flipping some switches would do.
         Switches {

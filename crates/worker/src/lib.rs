@@ -181,8 +181,15 @@ async fn serve<C: Host>(
             (Request::Calibrate { text }, Some(session)) => session.calibrate(&text),
             (Request::UseQuestions { questions }, Some(session)) => session.use_questions(questions),
             (Request::UseRetrievalSet { set }, Some(session)) => session.use_retrieval_set(set),
+            (Request::UseTexts { texts }, Some(session)) => session.use_texts(texts),
             // The page sends these again once a model is loaded.
-            (Request::Calibrate { .. } | Request::UseQuestions { .. } | Request::UseRetrievalSet { .. }, None) => {}
+            (
+                Request::Calibrate { .. }
+                | Request::UseQuestions { .. }
+                | Request::UseRetrievalSet { .. }
+                | Request::UseTexts { .. },
+                None,
+            ) => {}
         }
         tell_usage();
     }

@@ -129,6 +129,7 @@ status-model = ⁨{ $name }⁩: { $layers ->
 status-other-model = بدل النموذج المقلَّم: ⁨{ $name }⁩، مخزَّن بصيغة ⁨{ $stored }⁩.
 status-default-model = { $model } من Hugging Face، بترخيص Apache-2.0 ({ $licence }).
 status-licence = الترخيص
+status-attached = تنتقل النصوص والنتائج بين هذه الصفحة والمحرّك على { $address }، وهو الذي يحسب.
 status-cpu = CPU مع SIMD
 status-device-check = يتفق GPU هنا مع CPU على { $tokens ->
     [one] رمز واحد

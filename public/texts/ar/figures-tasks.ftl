@@ -71,6 +71,29 @@ figure-fidelity-summary = القياس على { $tokens } من رموز مقاط
    *[none] {"."}
  }
 
+# البُعد عن النموذج الكامل على نصوص من أنواع مختلفة: أسماء النصوص، وأعمدة الجدولين، والجملة التي فوقهما.
+figure-texts-all = كل النصوص
+figure-texts-prose = نثر
+figure-texts-dialogue = حوار
+figure-texts-code = شيفرة
+figure-texts-lists = قوائم
+figure-texts-numbers = أعداد
+figure-texts-german = ألمانية
+figure-texts-tokens = { $kind }، الرموز: { $tokens }
+figure-texts-model = النموذج
+figure-texts-kl-mean = KL، المتوسط
+figure-texts-kl-median = الوسيط
+figure-texts-kl-share = ⁨{ $share } %⁩
+figure-texts-kl-max = الأكبر
+figure-texts-same-top = الرمز الأرجح نفسه، %
+figure-texts-delta-p = ⁨Δp⁩، المتوسط، %
+figure-texts-delta-p-rms = ⁨Δp⁩، الجذر التربيعي لمتوسط المربعات، %
+figure-texts-perplexity = الحيرة، النموذج / الكامل
+figure-texts-plan = الخطة
+figure-texts-memory = الذاكرة
+figure-texts-ratio = الحيرة نسبةً إلى الكامل
+figure-texts-summary = { $done } من { $total } نافذة، في كل منها { $window } رمزًا؛ يُقاس النصف الثاني من كل نافذة، وعدد الرموز المقيسة حتى الآن { $tokens }. ⁨KL(dense ‖ model)⁩ بوحدة nat: المتوسط، والقيم التي تقع تحتها تلك النسبة من الرموز؛ ⁨Δp⁩: تغيّر احتمال الرمز الصحيح؛ ±: الخطأ المعياري. كما يعرضها llama-perplexity.
+
 # جدول الخطط التي حُكم عليها. From right to left, so the arrows point to the left.
 figure-judged-plan = الخطة
 figure-judged-matrices = مصفوفات الطبقات، الملف ← الخطة

@@ -119,6 +119,7 @@ status-model = { $name }: { $layers } Schichten, gespeichert als { $stored }. �
 status-other-model = Anstelle des ausgedünnten Modells: { $name }, gespeichert als { $stored }.
 status-default-model = { $model } von Hugging Face, Apache-2.0 ({ $licence }).
 status-licence = Lizenz
+status-attached = Prompts und Ergebnisse gehen zwischen dieser Seite und der Engine unter { $address } hin und her; sie rechnet.
 status-cpu = CPU mit SIMD
 status-device-check = Diese GPU stimmt auf { $tokens } Token mit der CPU überein (größter relativer Fehler { $error }, KL { $kl }). Für ein Token braucht sie etwa { $gpu }, ein Thread der CPU etwa { $cpu }.
 status-threads = { $count } Threads.

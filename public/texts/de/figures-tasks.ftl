@@ -77,6 +77,29 @@ figure-fidelity-summary = Gemessen an { $tokens } Token aus den Passagen des Ret
    *[none] {"."}
  }
 
+# Abstand vom dichten Modell auf Texten mehrerer Arten: die Namen der Texte, die Spalten beider Tabellen und der Satz darüber.
+figure-texts-all = alle Texte
+figure-texts-prose = Prosa
+figure-texts-dialogue = Gespräch
+figure-texts-code = Code
+figure-texts-lists = Listen
+figure-texts-numbers = Zahlen
+figure-texts-german = Deutsch
+figure-texts-tokens = { $kind }, { $tokens } Token
+figure-texts-model = Modell
+figure-texts-kl-mean = KL, Mittel
+figure-texts-kl-median = Median
+figure-texts-kl-share = { $share } %
+figure-texts-kl-max = größte
+figure-texts-same-top = wahrscheinlichstes Token gleich, %
+figure-texts-delta-p = Δp, Mittel, %
+figure-texts-delta-p-rms = Δp, quadratisches Mittel, %
+figure-texts-perplexity = Perplexität, Modell / dicht
+figure-texts-plan = Plan
+figure-texts-memory = Speicher
+figure-texts-ratio = Perplexität gegenüber dem dichten
+figure-texts-summary = { $done } von { $total } Fenstern zu { $window } Token; in jedem zählt die zweite Hälfte, bisher { $tokens } Token. KL(dicht ‖ Modell) in nat: das Mittel und die Werte, unter denen so viel Prozent der Token liegen; Δp: die Änderung der Wahrscheinlichkeit des richtigen Tokens; ±: der Standardfehler. Wie llama-perplexity sie angibt.
+
 # The table of plans that were judged: its columns, its cells, and the sentence below it.
 figure-judged-plan = Plan
 figure-judged-matrices = Matrizen der Blöcke, Datei → Plan

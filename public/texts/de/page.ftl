@@ -36,6 +36,13 @@ engine-no-folder = die Seite gibt nicht an, wo sie liegt
 engine-silent = von der Engine war { $seconds } s lang nichts zu hören: die Netzverbindung prüfen und noch einmal versuchen, oder warten; startet sie doch noch, geht es von selbst weiter
 engine-updated = Prunescope wurde aktualisiert, seit dieser Tab geöffnet wurde, und die Engine dieser Version gibt es auf dem Host nicht mehr: die Seite neu laden, um fortzufahren (die Adresse enthält alle Einstellungen)
 
+# Eine Engine außerhalb des Browsers, die der Link mit engine= nennt (src/attached_engine.rs, src/page/client.rs). Die ersten drei sind Satzteile wie oben.
+attached-unreachable = unter { $address } antwortet keine Engine, oder sie weist diese Seite ab (warum, steht in ihrem Terminal): mit prunescope serve starten und erneut versuchen, oder die Seite ohne engine= öffnen
+attached-lost = die Verbindung zur Engine unter { $address } ist abgerissen: die Engine neu starten und „Erneut versuchen“ drücken
+attached-unreadable = die Engine sagt etwas, das diese Seite nicht lesen kann ({ $why }): eine Engine derselben Version verwenden
+attached-no-address = Die Engine „{ $address }“ im Link ist keine Adresse wie ws://127.0.0.1:8765/engine: Dieser Browser rechnet selbst.
+attached-elsewhere = Der Link nennt eine Engine auf { $host }; das ist weder dieser Rechner noch der Host der Seite, und sie könnte die Prompts mitlesen. Sie wird nicht benutzt; dieser Browser rechnet selbst.
+
 # Die Liste der Hinweise (src/notices.rs).
 notices-rest = { $count ->
     [one] Ein weiterer Hinweis ist nicht zu sehen.

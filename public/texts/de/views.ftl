@@ -196,6 +196,18 @@ sweep-judged-save = Speichern: bisher beurteilte Pläne
 fidelity-start = Auf einem Text vergleichen
 fidelity-hint = Wie weit das ausgedünnte und, falls vorhanden, das reparierte Modell bei jedem Wort eines Textes vom dichten entfernt sind, unabhängig vom Prompt.
 fidelity-table = Abstand vom dichten Modell
+texts-start = Auf sechs Arten von Text vergleichen
+# Dasselbe, wenn eigene Texte gelesen werden.
+texts-start-own = Vergleichen auf { $count ->
+    [one] { $name }
+   *[other] { $count } Texten
+ }
+texts-hint = Was beim Quantisieren angegeben wird, auf Prosa, Gespräch, Code, Listen, Zahlen und Deutsch. Dauert ein bis zwei Minuten; die Tabellen füllen sich beim Lesen.
+texts-own = Eigene Texte (.txt)
+texts-built-in = wieder die eingebauten Texte
+texts-table = Abstand vom dichten Modell nach Art des Textes
+texts-plans = Bisher verglichene Pläne
+texts-plans-hint = ★: Kein anderer Plan hier ist ebenso klein und dem dichten Modell ebenso nah. Ein Druck auf einen Plan stellt ihn ein.
 
 # Search.
 search-lead = Welche Teilschichten können weg? Einmal nach Wichtigkeit geordnet, in einer gemeinsamen Liste geordnet, nach jedem Weglassen neu geordnet, eine zusammenhängende Strecke von Blöcken, oder gierig danach, was jedes Weglassen mit den Wahrscheinlichkeiten auf dem Kalibriertext macht; das Letzte auch mit Blick auf eine Reparatur. Jeder Plan wird dann mit dem dichten Modell auf einem Text verglichen, den weder Suche noch Reparatur gesehen haben. Das dauert Minuten; die Pläne erscheinen nacheinander, und eine angehaltene Suche geht dort weiter, wo sie war.

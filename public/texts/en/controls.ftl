@@ -148,6 +148,7 @@ status-other-model = In place of the pruned model: { $name }, stored as { $store
 status-default-model = { $model } by Hugging Face, Apache-2.0 ({ $licence }).
 status-licence = licence
 # What computes; another sentence says why.
+status-attached = Prompts and results go between this page and the engine at { $address }, which computes.
 status-cpu = CPU with SIMD
 # $error and $kl are numbers, $gpu and $cpu times in milliseconds with their unit.
 status-device-check = This GPU agrees with the CPU on { $tokens } tokens (largest relative error { $error }, KL { $kl }). One token takes it about { $gpu }, one thread of the CPU about { $cpu }.

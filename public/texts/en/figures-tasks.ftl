@@ -77,6 +77,29 @@ figure-fidelity-summary = On { $tokens } tokens of the retrieval set's passages,
    *[none] {"."}
  }
 
+# Distance from the dense model on texts of several kinds: the names of the texts, the columns of both tables, and the sentence above them.
+figure-texts-all = all texts
+figure-texts-prose = prose
+figure-texts-dialogue = dialogue
+figure-texts-code = code
+figure-texts-lists = lists
+figure-texts-numbers = numbers
+figure-texts-german = German
+figure-texts-tokens = { $kind }, { $tokens } tokens
+figure-texts-model = model
+figure-texts-kl-mean = KL, mean
+figure-texts-kl-median = median
+figure-texts-kl-share = { $share } %
+figure-texts-kl-max = largest
+figure-texts-same-top = same top token, %
+figure-texts-delta-p = Δp, mean, %
+figure-texts-delta-p-rms = Δp, RMS, %
+figure-texts-perplexity = perplexity, model / dense
+figure-texts-plan = plan
+figure-texts-memory = memory
+figure-texts-ratio = perplexity over dense
+figure-texts-summary = { $done } of { $total } windows of { $window } tokens; in each the second half is scored, { $tokens } tokens so far. KL(dense ‖ model) in nats: its mean, and the values below which so many percent of the tokens lie; Δp: the change of the right token's probability; ±: the standard error. As llama-perplexity reports them.
+
 # The table of plans that were judged: its columns, its cells, and the sentence below it.
 figure-judged-plan = plan
 figure-judged-matrices = blocks' matrices, file → plan

@@ -50,6 +50,13 @@ engine-no-folder = the page does not say where it lies
 engine-silent = the engine has not been heard of for { $seconds } s: check the network connection and try again, or wait; if it starts after all, the page goes on
 engine-updated = Prunescope has been updated since this tab was opened, and this version's engine is gone from the host: reload the page to go on (the address holds all settings)
 
+# An engine outside the browser, which the link names by engine= (src/attached_engine.rs, src/page/client.rs). Those with “why” and the next two are clauses like those above.
+attached-unreachable = no engine answers at { $address }, or it refuses this page (its terminal says why): start it with prunescope serve and try again, or open this page without engine=
+attached-lost = the connection to the engine at { $address } is lost: start it again, and press Try again
+attached-unreadable = the engine says what this page cannot read ({ $why }): use an engine of the page's version
+attached-no-address = The link's engine “{ $address }” is no address of an engine, such as ws://127.0.0.1:8765/engine: this browser computes.
+attached-elsewhere = The link names an engine on { $host }, which is neither this machine nor the page's host, and could read your prompts: it is not used, this browser computes.
+
 # The list of notices (src/notices.rs).
 notices-rest = { $count ->
     [one] One more notice is not shown.

@@ -193,6 +193,18 @@ sweep-judged-save = Save: plans judged so far
 fidelity-start = Compare on a text
 fidelity-hint = How far the pruned and, if there is one, the repaired model are from the dense one at every word of a text, whatever the prompt.
 fidelity-table = Distance from the dense model
+texts-start = Compare on six kinds of text
+# The same where the visitor's own texts are read.
+texts-start-own = Compare on { $count ->
+    [one] { $name }
+   *[other] { $count } texts
+ }
+texts-hint = What quantizers report, on prose, dialogue, code, lists, numbers and German. Takes a minute or two; the tables fill as it reads.
+texts-own = Your own texts (.txt)
+texts-built-in = the built-in texts again
+texts-table = Distance from the dense model by kind of text
+texts-plans = Plans compared so far
+texts-plans-hint = ★: no other plan here is both as small and as near to the dense model. Press a plan to try it; compare it, too, to see it here.
 
 # Search.
 search-lead = Which sublayers can go? Ranked once by importance, ranked in one list, ranked again after each drop, one contiguous stretch of blocks, or greedily by what each drop does to the probabilities on the calibration text; the last of these also with a repair in mind. Every plan is then compared with the dense model on a text that neither search nor repair has seen. This takes minutes; plans appear one by one, and a stopped search goes on where it was.

@@ -8,6 +8,7 @@ mod retrieval;
 mod search;
 mod steps;
 mod sweep;
+mod text_fidelity;
 mod theorems;
 mod tokens;
 mod weights;

@@ -19,6 +19,7 @@ pub mod repair;
 pub mod search;
 pub mod switches;
 pub mod task_runner;
+pub mod text_fidelity;
 pub mod weights;
 
 use std::cell::Cell;
@@ -81,6 +82,9 @@ pub enum ExperimentError {
         /// Fewest tokens.
         least: usize,
     },
+    /// No text of a comparison is long enough.
+    #[error("the text has too few tokens to compare models on: give one of a few hundred words")]
+    TextTooShort,
     /// The plan names layers that the model does not have.
     #[error(
         "the plan {plan} names layers that this model does not have; it has layers 0 to {last}: remove them from the plan"

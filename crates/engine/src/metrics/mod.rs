@@ -10,5 +10,6 @@ pub mod host;
 pub mod ranking;
 pub mod similarity;
 pub mod subspace;
+pub mod text_distance;
 
 pub use comparison::{Comparison, ModelOutputs, TopToken, read_all};

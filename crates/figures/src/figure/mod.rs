@@ -13,6 +13,7 @@ pub mod search;
 pub mod steps;
 pub mod sweep;
 pub mod text_change;
+pub mod text_fidelity;
 pub mod theorems;
 pub mod tokens;
 pub mod verdict;

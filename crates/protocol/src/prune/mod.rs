@@ -8,6 +8,7 @@ mod part_error;
 pub mod plan;
 pub mod plan_file;
 pub mod quantization;
+pub mod recipe;
 pub mod repair;
 pub mod sparsity;
 

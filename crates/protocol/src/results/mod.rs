@@ -14,6 +14,7 @@ pub mod report;
 pub mod search;
 pub mod sweep;
 pub mod tasks;
+pub mod text_fidelity;
 pub mod theorems;
 pub mod weights;
 
@@ -33,5 +34,6 @@ pub use report::{
 pub use search::{SearchMethod, SearchPoint};
 pub use sweep::{Proportion, SweepLine, SweepPoint};
 pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};
+pub use text_fidelity::{Estimate, KindFidelity, TextDistance, TextFidelity};
 pub use theorems::TokenWeight;
 pub use weights::{MaskPicture, MatrixReport, WeightReport};

@@ -13,7 +13,8 @@ use super::{Settings, Variant};
 use crate::prune::DroppedSublayers;
 
 /// Parameters of the page that are not settings; they are ignored here.
-pub const OTHER_PARAMETERS: [&str; 9] = ["chapter", "embed", "hide", "lang", "lock", "show", "task", "theme", "trace"];
+pub const OTHER_PARAMETERS: [&str; 10] =
+    ["chapter", "embed", "engine", "hide", "lang", "lock", "show", "task", "theme", "trace"];
 
 /// Writes settings as a query string without the question mark. Defaults are left out, except `drop`.
 pub fn to_query(settings: &Settings) -> String {

@@ -6,10 +6,12 @@
 pub mod choice;
 pub mod generative;
 pub mod retrieval;
+pub mod texts;
 
 pub use choice::Question;
 pub use generative::{GenerativeSet, GenerativeTask};
 pub use retrieval::RetrievalSet;
+pub use texts::KindText;
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
