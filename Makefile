@@ -46,7 +46,7 @@ test-scripts: ## Run the tests of the site's own scripts, in node
 
 # The suite that needs the machine for itself: it asks whether the page freezes.
 ALONE := tests/e2e/page.test.mjs
-test-page: build reference ## Run the page's tests in Chromium, and in Firefox and WebKit what concerns every browser
+test-page: build reference build-tests ## Run the page's tests in Chromium, and in Firefox and WebKit what concerns every browser
 	@scripts/setup-browsers.sh
 	node --test --test-reporter=spec --test-concurrency=2 $(filter-out $(ALONE),$(wildcard tests/e2e/*.test.mjs))
 	node --test --test-reporter=spec --test-concurrency=1 $(ALONE)

@@ -10,8 +10,8 @@ use prunescope_protocol::prune::{DroppedSublayers, Importance, OwnAnswer, Prunin
 use prunescope_protocol::results::{
     ChoiceResult, ComparedPosition, FidelityReport, FullRepair, Generation, GenerationStep, GenerativeResult,
     Judgement, LayerTransition, MaskPicture, Metrics, NotFinite, Quality, RepairReport, RepairedResult,
-    RetrievalReport, RunReport, SwitchEffect, TextFidelity, TokenWeight, VariantResult, WeightReport, first_divergence,
-    written_ids,
+    RetrievalReport, RunReport, SpeedReport, SwitchEffect, TextFidelity, TokenWeight, VariantResult, WeightReport,
+    first_divergence, written_ids,
 };
 use prunescope_protocol::settings::RunSettings;
 use prunescope_protocol::tasks::GenerativeSet;
@@ -74,7 +74,9 @@ pub struct RunResults {
     pub own_answers: BTreeMap<usize, OwnAnswer>,
     /// How far the pruned and the repaired model are from the dense one on a text that no fit has seen.
     pub fidelity: Option<FidelityReport>,
-    /// The same on texts of several kinds.
+    /// How fast each model is alone, and what it takes.
+    pub speed: Option<SpeedReport>,
+    /// [`Self::fidelity`] on texts of several kinds.
     pub text_fidelity: Option<TextFidelity>,
     /// The comparisons on the same texts that are complete, one for each plan; they belong to the model.
     pub compared_plans: Vec<TextFidelity>,
@@ -145,7 +147,9 @@ pub enum Changed {
     OwnAnswers,
     /// [`RunResults::fidelity`].
     Fidelity,
-    /// [`RunResults::text_fidelity`].
+    /// [`RunResults::speed`].
+    Speed,
+    /// [`RunResults::text_fidelity`] and [`RunResults::compared_plans`].
     TextFidelity,
     /// [`RunResults::switches`].
     Switches,
@@ -244,6 +248,10 @@ impl RunResults {
             RunEvent::Fidelity { report } => {
                 self.fidelity = Some(*report);
                 Changed::Fidelity
+            }
+            RunEvent::Speed { report } => {
+                self.speed = Some(report);
+                Changed::Speed
             }
             RunEvent::TextFidelity { report } => {
                 if report.done == report.total {
@@ -350,6 +358,7 @@ impl RunResults {
         let answers = self.own_answers.iter();
         answers.for_each(|(at, answer)| tell(Some(RunEvent::OwnAnswer { at: *at, answer: answer.clone() })));
         tell(self.fidelity.clone().map(|report| RunEvent::Fidelity { report: Box::new(report) }));
+        tell(self.speed.clone().map(|report| RunEvent::Speed { report }));
         let unfinished = self.text_fidelity.iter().filter(|report| report.done < report.total);
         let texts = self.compared_plans.iter().chain(unfinished);
         texts.for_each(|report| tell(Some(RunEvent::TextFidelity { report: Box::new(report.clone()) })));
@@ -394,6 +403,7 @@ impl RunResults {
             judged: before.judged,
             picture: before.picture,
             fidelity: before.fidelity,
+            speed: before.speed,
             text_fidelity: before.text_fidelity,
             compared_plans: before.compared_plans,
             full_repair,
@@ -416,6 +426,7 @@ impl RunResults {
         self.judgement = None;
         self.picture = None;
         self.fidelity = None;
+        self.speed = None;
         self.text_fidelity = None;
     }
 

@@ -130,6 +130,17 @@ pub(super) fn absolute(address: &str) -> Result<String, String> {
     absolute_url(address).map(Into::into)
 }
 
+/// Takes the engine outside the browser out of the address bar.
+pub(super) fn forget_engine() {
+    let query = query();
+    let mut rest = url::form_urlencoded::Serializer::new(String::new());
+    rest.extend_pairs(parts(&query).filter(|(key, _)| key != "engine"));
+    if let Ok(history) = window().history() {
+        // As below.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&with_query(&rest.finish())));
+    }
+}
+
 /// Writes settings into the address bar.
 pub(super) fn write(settings: &Settings, presentation: &Presentation, chapter: Option<usize>, entry: HistoryEntry) {
     let Ok(history) = window().history() else { return };

@@ -211,6 +211,13 @@ impl AppState {
         self.load_model();
     }
 
+    /// Computes in this browser from now on, and no longer by an engine outside it.
+    pub(super) fn detach(&self) {
+        self.attached.set_value(None);
+        address::forget_engine();
+        self.load_model();
+    }
+
     /// Runs the settings, replacing the current run.
     pub(super) fn start_run(&self) {
         if self.engine.get_untracked() != EngineStatus::Ready {
@@ -468,6 +475,7 @@ impl AppState {
                 results.repaired_quality().notify();
             }
             Changed::Fidelity => results.fidelity().notify(),
+            Changed::Speed => results.speed().notify(),
             Changed::TextFidelity => {
                 results.text_fidelity().notify();
                 results.compared_plans().notify();

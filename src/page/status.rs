@@ -205,6 +205,9 @@ pub(super) fn LoadingOrFailure() -> impl IntoView {
                         <Show when=move || offers_cpu>
                             <button id="use-cpu" on:click=move |_| state.use_cpu(&tr!(status_chose_cpu))>{tr!(status_use_cpu)}</button>
                         </Show>
+                        <Show when=move || state.attached.with_value(Option::is_some)>
+                            <button id="detach" on:click=move |_| state.detach()>{tr!(attached_detach)}</button>
+                        </Show>
                         <Show when=move || offers_eight_bits>
                             <button id="use-eight-bits" on:click=move |_| state.round_to_eight_bits()>{tr!(status_use_eight_bits)}</button>
                         </Show>

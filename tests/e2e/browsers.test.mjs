@@ -10,6 +10,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import * as chromium from "./drivers/chromium.mjs";
 import * as firefox from "./drivers/firefox.mjs";
 import * as webkit from "./drivers/webkit.mjs";
+import { outside } from "./outside.mjs";
 import { LISTENING } from "./drivers/listen.mjs";
 import { COMMAND, Page } from "./drivers/page.mjs";
 import { expected } from "./hub.mjs";
@@ -293,6 +294,29 @@ function suite(driver) {
     const last = logits.at(-1);
     assert.equal(report.next_token.top.dense[0].id, last.indexOf(Math.max(...last)));
     await clean(page);
+  });
+
+  test("an engine outside the browser answers as the page's own does; its loss is a sentence, and it is found again", async () => {
+    const server = await newSite();
+    let engine = await outside();
+    const at = () => `${server.site}?engine=${encodeURIComponent(engine.address)}&tokens=6&token=1&drop=m2`;
+    const page = await visit(at());
+    await finished(page);
+    holdsToReference(await results(page), reference("tiny", "m2"));
+    assert.deepEqual(server.requests.filter(({ path }) => /worker|\/models\//.test(path)), [], "no engine and no model in the browser");
+    assert.match(await page.text("#device"), /outside the browser/);
+    assert.match(await page.text("footer.status"), /ws:\/\/127\.0\.0\.1/);
+    await clean(page);
+    await engine.end();
+    await page.until(() => /connection to the engine/.test(document.querySelector(".failure p")?.textContent));
+    await page.click("#retry");
+    await page.until(() => /no engine answers/.test(document.querySelector(".failure p")?.textContent));
+    engine = await outside(engine.port);
+    await page.click("#retry");
+    await page.until(() => !document.querySelector(".failure"));
+    holdsToReference(await results(page, { drop: "b0,m3" }), reference("tiny", "b0,m3"));
+    assert.ok(await page.evaluate(() => new URL(location).searchParams.has("engine")), "a reload attaches again");
+    await engine.end();
   });
 
   test("a download that is cut goes on where it was cut", async () => {

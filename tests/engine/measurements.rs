@@ -15,9 +15,11 @@ use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::{Matrix, Sublayer};
 use prunescope_protocol::prune::HeadPart;
 use prunescope_protocol::prune::own_answers::QUESTIONS;
-use prunescope_protocol::results::{Judgement, Purpose, RunReport, SweepLine, SweepPoint};
+use prunescope_protocol::results::{
+    Estimate, Judgement, Purpose, RunReport, SweepLine, SweepPoint, TextDistance, TextFidelity,
+};
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant};
-use prunescope_protocol::tasks::{GenerativeSet, Question, RetrievalSet};
+use prunescope_protocol::tasks::{GenerativeSet, KindText, Question, RetrievalSet};
 
 fn settings(plan: &str) -> Settings {
     Settings {
@@ -58,6 +60,70 @@ fn measure(session: &mut Session<Cpu>, settings: &Settings, what: Measurement) -
 
 fn session() -> Session<Cpu> {
     crate::common::session(&crate::common::tiny_model())
+}
+
+/// The comparison by kind, as it is at the end.
+fn text_fidelity(session: &mut Session<Cpu>, settings: &Settings) -> TextFidelity {
+    let events = measure(session, settings, Measurement::TextFidelity);
+    let reports: Vec<_> = events
+        .into_iter()
+        .filter_map(|event| match event {
+            RunEvent::TextFidelity { report } => Some(*report),
+            _ => None,
+        })
+        .collect();
+    assert!(reports.iter().map(|report| report.done).eq(1..=reports.len()), "one report for each window");
+    let last = reports.last().unwrap().clone();
+    assert_eq!(last.done, last.total);
+    last
+}
+
+#[test]
+fn the_dense_plan_is_at_no_distance_on_any_kind_of_text() {
+    let mut session = session();
+    let text = |kind: &str, words: &str| KindText::new(kind, &words.repeat(40));
+    session.use_texts(vec![text("one", "The river runs past the mill. "), text("two", "1 + 2 = 3; ")]);
+    let found = text_fidelity(&mut session, &settings(""));
+    assert_eq!(found.kinds.iter().map(|kind| kind.kind.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(found.all.tokens, found.kinds.iter().map(|kind| kind.tokens).sum::<usize>());
+    for kind in found.kinds.iter().chain([&found.all]) {
+        let TextDistance { kl_mean, kl_max, same_top, delta_p_rms, perplexity_ratio, .. } = kind.pruned;
+        let none = Estimate::default();
+        assert_eq!((kl_mean, kl_max, delta_p_rms), (none, 0.0, none), "{}", kind.kind);
+        assert_eq!((same_top.value, perplexity_ratio.value), (1.0, 1.0), "{}", kind.kind);
+        assert_eq!(kind.pruned.perplexity, kind.dense_perplexity, "{}", kind.kind);
+    }
+    let pruned = text_fidelity(&mut session, &settings("m2_repair-bias"));
+    assert!(pruned.all.pruned.kl_mean.value > 0.0 && pruned.all.repaired.is_some() && pruned.repair.is_some());
+    assert!(pruned.memory.plan_bytes < found.memory.plan_bytes);
+}
+
+/// The only position that a text of four tokens scores is the one behind its third.
+#[test]
+fn a_scored_position_is_that_of_a_run_on_the_text_before_it() {
+    let mut session = session();
+    let of = |plan: &str, prompt: &str| {
+        let mut settings = settings(plan);
+        settings.run = RunSettings { prompt: prompt.into(), chat: false, tokens: 1, ..settings.run };
+        settings
+    };
+    let words = ["The", " river", " runs", " past", " the", " mill", ".", " It", "a", "b", "1", "2"];
+    let mut compared = 0;
+    for parts in words.windows(4) {
+        let (three, four) = (parts[..3].concat(), parts.concat());
+        let (short, _) = run(&mut session, &of("m2", &three));
+        let (long, _) = run(&mut session, &of("m2", &four));
+        if short.prompt_ids.len() != 3 || long.prompt_ids.len() != 4 || long.prompt_ids[..3] != short.prompt_ids {
+            continue;
+        }
+        session.use_texts(vec![KindText::new("text", &four)]);
+        let found = text_fidelity(&mut session, &of("m2", &four)).all;
+        let expected = short.next_token.metrics.kl_dense_pruned;
+        assert_eq!(found.tokens, 1);
+        assert!((found.pruned.kl_mean.value - expected).abs() < 1e-4 * expected, "{found:?} {expected}");
+        compared += 1;
+    }
+    assert!(compared > 0, "some of these texts are of four tokens");
 }
 
 #[test]

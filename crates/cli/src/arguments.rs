@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prunescope_engine::experiment::repair::MIN_TOKENS;
+use prunescope_engine::shard::Shard;
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::recipe::Program;
 use prunescope_protocol::prune::{
@@ -39,6 +40,7 @@ Examples:
   prunescope save --model model.gguf --drop b13,b14 --out smaller.gguf
   prunescope serve --model model.gguf --site dist
   prunescope recipe mergekit --parts b13,b14 --layers 30 --model HuggingFaceTB/SmolLM2-135M-Instruct
+  prunescope measure sweep --model model.gguf --shard 1/4 --out part1.jsonl
   prunescope measure compare --model model.gguf --compare \"half of the weights*wanda-0.5\"
 
 MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hugging Face repository is.";
@@ -86,6 +88,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", default_value = "model")]
         model: String,
     },
+    /// Put the parts of a sweep together, as if one program had measured it.
+    Merge {
+        /// The files that `measure sweep --shard` wrote.
+        #[arg(required = true, value_name = "FILE")]
+        parts: Vec<PathBuf>,
+    },
     /// Print the JSON Schema of what `record` writes.
     Schema,
 }
@@ -131,6 +139,9 @@ pub(crate) enum Computation {
     Measure {
         /// The measurement to run.
         what: MeasurementName,
+        /// Write the results to this file instead. A sweep that was stopped goes on with the points that the file lacks.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
         /// The model, the plan and the options.
         #[command(flatten)]
         experiment: Experiment,
@@ -139,6 +150,8 @@ pub(crate) enum Computation {
     ///
     /// The numbers are defined as those of `llama-perplexity --kl-divergence`. `measure text-fidelity` prints them as JSON.
     Fidelity(Experiment),
+    /// Measure how fast the dense, the pruned and the repaired model read and write, each alone; print a table in Markdown.
+    Bench(Experiment),
     /// Record a run, and measurements after it, as a trace that the page shows without a model.
     Record {
         /// Measurements to record after the run, joined by commas.
@@ -205,6 +218,8 @@ pub enum MeasurementName {
     Fidelity,
     /// The same on texts of several kinds, with what quantizers report: percentiles of KL, the change of the right token's probability, perplexities.
     TextFidelity,
+    /// Measure how fast the dense, the pruned and the repaired model read and write, each alone, and what cache and matrices take.
+    Speed,
     /// Let the dense model write its own answers to everyday questions, on which larger repairs are fitted.
     OwnAnswers,
     /// Measure whether the full map would repair the plan better than its smaller repair.
@@ -224,6 +239,7 @@ impl From<MeasurementName> for Measurement {
             MeasurementName::Judge => Self::Judge,
             MeasurementName::Fidelity => Self::Fidelity,
             MeasurementName::TextFidelity => Self::TextFidelity,
+            MeasurementName::Speed => Self::Speed,
             MeasurementName::Switches => Self::Switches,
             MeasurementName::OwnAnswers => Self::OwnAnswers,
             MeasurementName::FullRepair => Self::FullRepair,
@@ -248,6 +264,10 @@ pub(crate) struct Experiment {
     /// The model: a .gguf file, a manifest next to its parts, or a folder with the files of a Hugging Face repository.
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
+    /// A second model of the same shape and tokens, such as a quantization of the first: the plan applies to it, and the first is the
+    /// dense model.
+    #[arg(long, value_name = "PATH")]
+    pub other: Option<PathBuf>,
     /// The prompt for both models.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
@@ -325,6 +345,9 @@ pub(crate) struct Experiment {
     /// A plan to compare, as NAME*PLAN, with the plan's parts joined by _ (a7_wanda-0.5_on-mlp); up to four times.
     #[arg(long, value_name = "NAME*PLAN", value_parser = variant)]
     compare: Vec<Variant>,
+    /// Measure a part of the sweep only: I/N, such as 1/4 for the first of four programs; `merge` puts the parts together.
+    #[arg(long, value_name = "I/N", default_value = "1/1")]
+    pub shard: Shard,
     /// What the sweep varies.
     #[arg(long, default_value_t, value_parser = names::<SweepAxis>())]
     sweep: SweepAxis,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use prunescope_engine::experiment::ExperimentError;
 use prunescope_engine::model::file::FileError;
 use prunescope_engine::model::save::SaveModelError;
+use prunescope_engine::session::ModelsDiffer;
 use prunescope_protocol::prune::PlanFileError;
 use prunescope_protocol::prune::recipe::RecipeError;
 use thiserror::Error;
@@ -52,6 +53,9 @@ pub(crate) enum Error {
     /// The model cannot be saved.
     #[error(transparent)]
     Save(#[from] SaveModelError),
+    /// The second model cannot be compared with the first.
+    #[error("{0}.")]
+    Differ(#[from] ModelsDiffer),
     /// The measurement failed.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
@@ -77,6 +81,28 @@ pub(crate) enum Error {
     NoToken {
         /// The system's error.
         why: String,
+    },
+    /// A file is no part of a sweep.
+    #[error("{}, line {line}: it is no point of a sweep, as measure sweep --out writes it", path.display())]
+    NoPart {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// Parts are of several sweeps.
+    #[error("{} is of another sweep than the files before it (point {point} differs): merge parts with the same model and options", path.display())]
+    OtherSweep {
+        /// The file.
+        path: PathBuf,
+        /// The point's number.
+        point: usize,
+    },
+    /// Parts are missing.
+    #[error("the parts lack {missing}: measure the other shards, too, or the same again with their --out")]
+    Incomplete {
+        /// The numbers of the points; empty if there is none at all.
+        missing: String,
     },
     /// The results cannot be written.
     #[error("the results cannot be written as JSON: {0}")]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod error;
+mod parts;
 mod record;
 mod serve;
 
@@ -23,7 +24,7 @@ use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::save::save_pruned;
 use prunescope_engine::session::Session;
-use prunescope_figures::figure::text_fidelity;
+use prunescope_figures::figure::{speed, text_fidelity};
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Backend, Measurement, RunEvent};
 use prunescope_protocol::prune::{DroppedSublayers, PlanFile, PruningPlan, plan_file, recipe};
@@ -34,6 +35,7 @@ use prunescope_protocol::trace::Trace;
 
 use arguments::{Arguments, BackendName, Command, Computation, Experiment, ServeArguments};
 use error::Error;
+use parts::Results;
 use serve::ServeOptions;
 
 fn main() -> ExitCode {
@@ -66,6 +68,11 @@ fn run(command: &Command) -> Result<(), Error> {
             print!("{}", recipe::write(&plan, *program, *layers, model)?);
             Ok(())
         }
+        Command::Merge { parts } => {
+            let read = |path: &PathBuf| Ok((path.clone(), read(path)?));
+            print!("{}", parts::merge(&parts.iter().map(read).collect::<Result<Vec<_>, Error>>()?)?);
+            Ok(())
+        }
         Command::Schema => {
             println!("{}", serde_json::to_string_pretty(&Trace::schema())?);
             Ok(())
@@ -76,6 +83,7 @@ fn run(command: &Command) -> Result<(), Error> {
 fn compute(computation: &Computation) -> Result<(), Error> {
     let (Computation::Report(experiment)
     | Computation::Fidelity(experiment)
+    | Computation::Bench(experiment)
     | Computation::Measure { experiment, .. }
     | Computation::Record { experiment, .. }) = computation;
     match experiment.backend {
@@ -145,15 +153,24 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             found.not_finite.iter().for_each(|place| eprintln!("{place}"));
             println!("{}", serde_json::to_string_pretty(&Report { settings, found })?);
         }
-        Computation::Measure { what, experiment } => {
+        Computation::Measure { what, out, experiment } => {
             let what = Measurement::from(*what);
+            let (mut results, known) = match out {
+                Some(path) => Results::at(path)?,
+                None => (Results::Printed, vec![]),
+            };
             let (mut session, settings) = begin(compute, experiment)?;
-            // Progress goes to standard error, results to standard output as they come.
+            session.use_shard(experiment.shard.clone().without(known));
+            let mut failed = None;
+            // Progress goes to standard error, results to standard output or the file as they come.
             let mut tell = |event: RunEvent| match &event {
                 RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
-                event => println!("{}", serde_json::to_string(event).unwrap_or_default()),
+                event => failed = results.tell(event).err().or(failed.take()),
             };
             block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
+            if let Some(why) = failed {
+                return Err(Error::NotWritten { path: out.clone().unwrap_or_else(|| "standard output".into()), why });
+            }
         }
         Computation::Fidelity(experiment) => {
             let (mut session, settings) = begin(compute, experiment)?;
@@ -167,6 +184,21 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
             eprintln!();
             report.iter().for_each(|report| print!("{}", text_fidelity::table_markdown(report)));
+        }
+        Computation::Bench(experiment) => {
+            let (mut session, settings) = begin(compute, experiment)?;
+            let mut tell = |event: RunEvent| match event {
+                RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
+                RunEvent::Speed { report } => println!("\r{}\n\n{}", processor(), speed::table_markdown(&report)),
+                _ => {}
+            };
+            block_on(session.measure(
+                &settings.run,
+                &settings.measure,
+                Measurement::Speed,
+                &Control::unstoppable(),
+                &mut tell,
+            ))?;
         }
         Computation::Record { measure, neighbours, also, out, link, experiment } => {
             let (mut session, mut settings) = begin(compute, experiment)?;
@@ -199,8 +231,11 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
     let retrieval = experiment.retrieval_set.as_deref();
     let retrieval = retrieval.map(|path| set(path, tasks::retrieval::parse, |set| set.queries.is_empty()));
     let (questions, retrieval) = (questions.transpose()?, retrieval.transpose()?);
-    let model = load(&experiment.model, compute)?;
+    let model = load(&experiment.model, compute.clone())?;
     let mut session = Session::new(model, &experiment.model.to_string_lossy(), milliseconds);
+    if let Some(path) = &experiment.other {
+        session.compare_with(load(path, compute)?, &path.to_string_lossy())?;
+    }
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration.unwrap_or_default());
     session.fit_repairs_on(FitSize { tokens: experiment.fit_tokens, answers: experiment.fit_answers });

@@ -43,6 +43,62 @@ fn a_measurement_prints_an_object_a_line() {
 }
 
 #[test]
+fn parts_of_a_sweep_make_the_sweep() {
+    let folder = std::env::temp_dir().join(format!("prunescope-shards-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let sweep = ["measure", "sweep", "--model", TINY, "--sample", "2", "--sweep", "sparsity"];
+    let whole = prunescope(&sweep).stdout;
+    let part = |index: usize| folder.join(format!("{index}.jsonl")).to_str().unwrap().to_owned();
+    let measure = |index: usize| {
+        let (shard, out) = (format!("{index}/3"), part(index));
+        assert!(prunescope(&[&sweep[..], &["--shard", &shard, "--out", &out]].concat()).status.success());
+    };
+    (1..=3).for_each(measure);
+    let merge = || prunescope(&["merge", &part(2), &part(1), &part(3)]);
+    assert_eq!(merge().stdout, whole);
+    // One was ended in the middle of its second point, and goes on.
+    let text = std::fs::read_to_string(part(2)).unwrap();
+    let first = text.find('\n').unwrap() + 1;
+    std::fs::write(part(2), &text[..first + 30]).unwrap();
+    let said = String::from_utf8_lossy(&merge().stderr).into_owned();
+    assert!(said.contains("the parts lack 5"), "{said}");
+    measure(2);
+    assert_eq!(std::fs::read_to_string(part(2)).unwrap(), text);
+    assert_eq!(merge().stdout, whole);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_plan_is_written_for_other_programs() {
+    let recipe = |arguments: &[&str]| {
+        let output = prunescope(&[&["recipe"], arguments, &["--layers", "4"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        String::from_utf8(output.stdout).map(|text| if output.status.success() { text } else { said }).unwrap()
+    };
+    let found = recipe(&["llama-quantize", "--parts", "b1,b2", "--model", "m.gguf"]);
+    assert_eq!(found, "llama-quantize --prune-layers 1,2 m.gguf pruned-m.gguf F16\n");
+    assert!(recipe(&["mergekit", "--parts", "a1"]).contains("filter: o_proj"));
+    assert!(recipe(&["llm-compressor", "--parts", "wanda-0.5"]).contains("WandaPruningModifier"));
+    assert!(recipe(&["llm-compressor", "--parts", "b1"]).contains("llm-compressor cannot do b1"));
+}
+
+#[test]
+fn the_fidelity_is_a_table_of_every_text() {
+    let text = std::env::temp_dir().join(format!("prunescope-text-{}.txt", std::process::id()));
+    std::fs::write(&text, "The river runs past the mill and the old stone bridge. ".repeat(30)).unwrap();
+    let text = text.to_str().unwrap();
+    let output = prunescope(&["fidelity", "--model", TINY, "--drop", "m2", "--repair", "bias", "--text", text]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let rows = said.lines().filter(|line| line.starts_with('|')).count();
+    assert_eq!(rows, 2 + 2 * 2, "{said} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(text), "{said}");
+    std::fs::write(text, "a").unwrap();
+    let output = prunescope(&["fidelity", "--model", TINY, "--drop", "m2", "--text", text]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("too few tokens"));
+    std::fs::remove_file(text).unwrap();
+}
+
+#[test]
 fn a_plan_is_read_from_a_file_and_written_to_one() {
     let folder = std::env::temp_dir().join(format!("prunescope-plan-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

@@ -59,7 +59,9 @@ impl Engine {
         stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Page { socket }),
-            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer.status().as_u16()),
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
+                Err(answer.status().as_u16())
+            }
             Err(other) => panic!("{other}"),
         }
     }
@@ -137,7 +139,13 @@ fn load(source: &str) -> Request {
 }
 
 fn settings(plan: &str) -> RunSettings {
-    RunSettings { prompt: "The river".into(), chat: false, tokens: 4, plan: plan.parse().unwrap(), ..RunSettings::default() }
+    RunSettings {
+        prompt: "The river".into(),
+        chat: false,
+        tokens: 4,
+        plan: plan.parse().unwrap(),
+        ..RunSettings::default()
+    }
 }
 
 /// Without its times, which differ.

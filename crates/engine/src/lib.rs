@@ -23,4 +23,5 @@ pub mod model;
 pub mod prune;
 mod search;
 pub mod session;
+pub mod shard;
 mod writing;

@@ -6,6 +6,7 @@ use crate::experiment::dense::DenseRun;
 use crate::experiment::fidelity;
 use crate::experiment::generation::{PrunedRun, next_token};
 use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
+use crate::experiment::speed;
 use crate::experiment::switches::switch_effects;
 use crate::experiment::task_runner::TaskRunner;
 use crate::experiment::text_fidelity::{self, windows};
@@ -20,8 +21,8 @@ use prunescope_protocol::prune::{
     Repair, Sparsity, SparsityMethod,
 };
 use prunescope_protocol::results::{
-    Advice, FidelityReport, Judgement, KindFidelity, PairedScores, Proportion, Purpose, RepairReport, SweepLine,
-    SweepPoint, TextFidelity, VariantResult,
+    Advice, FidelityReport, Judgement, KindFidelity, ModelSpeed, PairedScores, Proportion, Purpose, RepairReport,
+    SpeedReport, SweepLine, SweepPoint, TextFidelity, VariantResult,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
 use prunescope_protocol::tasks::{GenerativeSet, KindText, retrieval, texts};
@@ -118,6 +119,7 @@ impl<C: Compute> Session<C> {
             Measurement::Search => self.search(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
             Measurement::TextFidelity => self.measure_text_fidelity(&mut job).await?,
+            Measurement::Speed => self.measure_speed(&mut job).await?,
             Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
             Measurement::OwnAnswers => self.tell_own_answers(job.control, job.tell).await?,
             Measurement::FullRepair => self.measure_full_repair(job.settings, job.control, job.tell).await?,
@@ -273,6 +275,9 @@ impl<C: Compute> Session<C> {
         let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
         for (done, (line, x, plan)) in points.into_iter().enumerate() {
+            if !self.shard.takes(done) {
+                continue;
+            }
             let key = self.key(&plan);
             if self.tasks.scores(&key, count, sets).is_none() {
                 let model = self.pruned_decoder(&plan, job.control, job.tell).await?;
@@ -377,6 +382,49 @@ impl<C: Compute> Session<C> {
             report.all = text_fidelity::summary("", all.iter().map(Vec::as_slice));
             (job.tell)(RunEvent::TextFidelity { report: Box::new(report.clone()) });
         }
+        Ok(())
+    }
+
+    /// Measures how fast each model reads and writes alone.
+    async fn measure_speed(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
+        let context = self.model.decoder.config.context;
+        let mut prompt = self.held_out_ids(speed::PROMPT_TOKENS)?;
+        prompt.truncate(context.saturating_sub(speed::WRITTEN_TOKENS));
+        if prompt.is_empty() {
+            return Err(ExperimentError::EmptyPrompt);
+        }
+        let (_, models) = self.models(job).await?;
+        let mut best = vec![[f64::INFINITY; 2]; models.len()];
+        let total = speed::ROUNDS * models.len();
+        for round in 0..speed::ROUNDS {
+            for (at, model) in models.iter().enumerate() {
+                job.working("Measuring speed".into(), round * models.len() + at, total);
+                let times = speed::times(model, &prompt, self.clock(), job.control).await?;
+                best[at] = [0, 1].map(|what| best[at][what].min(times[what]));
+            }
+        }
+        let speed = |at: usize, plan: &PruningPlan, matrix_bytes: u64| {
+            let [read, write] = best[at];
+            ModelSpeed {
+                prefill: (1000.0 * prompt.len() as f64 / read) as f32,
+                decode: (1000.0 * speed::WRITTEN_TOKENS as f64 / write) as f32,
+                cache_bytes: speed::cache_bytes(plan, &self.model.decoder.config),
+                matrix_bytes,
+            }
+        };
+        let plan = &job.settings.plan;
+        let pruned = self.file_footprint(&plan.unrepaired(), None);
+        let repaired = |model: &PrunedDecoder<C>| self.file_footprint(plan, model.report.repair.as_ref()).plan_bytes;
+        let report = SpeedReport {
+            prompt_tokens: prompt.len(),
+            written_tokens: speed::WRITTEN_TOKENS,
+            cached_tokens: speed::CACHED_TOKENS,
+            threads: prunescope_kernels::threads::POOL.threads(),
+            dense: speed(0, &PruningPlan::default(), pruned.file_bytes),
+            pruned: speed(1, plan, pruned.plan_bytes),
+            repaired: models.get(2).map(|model| speed(2, plan, repaired(model))),
+        };
+        (job.tell)(RunEvent::Speed { report });
         Ok(())
     }
 

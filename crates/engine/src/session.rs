@@ -24,6 +24,7 @@ use crate::experiment::{Control, ExperimentError};
 use crate::model::cross_check::CrossCheck;
 use crate::model::replacement::Replacements;
 use crate::model::{Decoder, LoadedModel};
+use crate::shard::Shard;
 use crate::writing::{Part, write_texts};
 use prunescope_formats::chat::ChatError;
 use prunescope_protocol::messages::RunEvent;
@@ -128,6 +129,8 @@ pub struct Session<C: Compute> {
     pub(crate) tasks: EvaluationCache,
     /// The visitor's texts of the comparison by kind; empty for the built-in ones.
     pub(crate) texts: Vec<KindText>,
+    /// The points of a sweep that this session measures.
+    pub(crate) shard: Shard,
 }
 
 /// The calibration text, the number of its tokens to fit on, and the number of own answers.
@@ -224,6 +227,7 @@ impl<C: Compute> Session<C> {
             importance: None,
             tasks: EvaluationCache::default(),
             texts: vec![],
+            shard: Shard::default(),
         }
     }
 
@@ -792,6 +796,16 @@ impl<C: Compute> Session<C> {
     /// Replaces the retrieval set; an empty one restores the built-in set.
     pub fn use_retrieval_set(&mut self, set: RetrievalSet) {
         self.tasks.use_retrieval_set(set);
+    }
+
+    /// The host's clock, in milliseconds.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Measures only some points of a sweep; its events still count all of them.
+    pub fn use_shard(&mut self, shard: Shard) {
+        self.shard = shard;
     }
 
     /// Replaces the texts of the comparison by kind; an empty list restores the built-in ones.

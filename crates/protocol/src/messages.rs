@@ -10,8 +10,8 @@ use crate::prune::{Importance, OwnAnswer};
 use crate::results::{
     ChoiceResult, ComparedPosition, FidelityReport, FullRepair, GenerationStep, GenerativeResult, Judgement,
     LayerTransition, MaskPicture, Metrics, ModelInfo, NotFinite, Quality, RepairReport, RepairedResult,
-    RetrievalReport, RunReport, SearchPoint, SweepPoint, SwitchEffect, TextFidelity, TokenWeight, VariantResult,
-    WeightReport,
+    RetrievalReport, RunReport, SearchPoint, SpeedReport, SweepPoint, SwitchEffect, TextFidelity, TokenWeight,
+    VariantResult, WeightReport,
 };
 use crate::settings::{MeasureSettings, Precision, RunSettings};
 use crate::tagged::tagged;
@@ -179,6 +179,8 @@ pub enum Measurement {
     Fidelity,
     /// The same on texts of several kinds, with what quantizers report.
     TextFidelity,
+    /// How fast the dense, the pruned and the repaired model are, each alone, and what they take.
+    Speed,
     /// What flipping each switch would do at the prompt.
     Switches,
     /// The dense model's own answers to everyday questions, on which larger repairs are fitted.
@@ -457,6 +459,11 @@ tagged! {
         TextFidelity {
             /// The distances.
             report: Box<TextFidelity>,
+        },
+        /// How fast the dense, the pruned and the repaired model are, each alone, and what they take.
+        Speed {
+            /// The speeds.
+            report: SpeedReport,
         },
         /// What flipping some switches would do.
         Switches {

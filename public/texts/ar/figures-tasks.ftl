@@ -94,6 +94,15 @@ figure-texts-memory = الذاكرة
 figure-texts-ratio = الحيرة نسبةً إلى الكامل
 figure-texts-summary = { $done } من { $total } نافذة، في كل منها { $window } رمزًا؛ يُقاس النصف الثاني من كل نافذة، وعدد الرموز المقيسة حتى الآن { $tokens }. ⁨KL(dense ‖ model)⁩ بوحدة nat: المتوسط، والقيم التي تقع تحتها تلك النسبة من الرموز؛ ⁨Δp⁩: تغيّر احتمال الرمز الصحيح؛ ±: الخطأ المعياري. كما يعرضها llama-perplexity.
 
+# ما توفّره خطة، مقيسًا: الأعمدة، والجملة التي فوق الجدول.
+figure-speed-prefill = الرموز المقروءة في الثانية
+figure-speed-decode = الرموز المكتوبة في الثانية
+figure-speed-cache = ذاكرة ⁨KV⁩
+figure-speed-matrices = المصفوفات
+figure-speed-summary = يقرأ كل نموذج وحده { $prompt } رمزًا دفعةً واحدة ويكتب { $written }، وعدد خيوط هذا الجهاز المستعملة { $threads ->
+   *[other] { $threads }
+ }؛ ويُؤخذ الأسرع من ثلاث مرات. ذاكرة ⁨KV⁩: لعدد { $cached } من الرموز بنصف الدقة. المصفوفات: مصفوفات الكتل كما يخزّنها الملف أو كما تخزّنها الخطة.
+
 # جدول الخطط التي حُكم عليها. From right to left, so the arrows point to the left.
 figure-judged-plan = الخطة
 figure-judged-matrices = مصفوفات الطبقات، الملف ← الخطة

@@ -50,6 +50,7 @@ engine-updated = حُدِّث Prunescope بعد فتح علامة التبويب
 
 # محرّك خارج المتصفح يسمّيه الرابط بـ engine= (src/attached_engine.rs, src/page/client.rs). الثلاث الأولى أجزاء جمل كما سبق.
 attached-unreachable = لا يجيب أي محرّك على { $address }، أو أنه يرفض هذه الصفحة (وسبب ذلك في طرفيّته): شغّله بالأمر ⁨prunescope serve⁩ وحاول مرة أخرى، أو افتح الصفحة من دون ⁨engine=⁩
+attached-detach = احسب في هذا المتصفح
 attached-lost = انقطع الاتصال بالمحرّك على { $address }: شغّله من جديد ثم اضغط «حاول مرة أخرى»
 attached-unreadable = يقول المحرّك ما لا تستطيع هذه الصفحة قراءته ({ $why }): استخدم محرّكًا من إصدار الصفحة نفسه
 attached-no-address = المحرّك «{ $address }» في الرابط ليس عنوان محرّك مثل ⁨ws://127.0.0.1:8765/engine⁩: هذا المتصفح هو الذي يحسب.

@@ -100,6 +100,16 @@ figure-texts-memory = Speicher
 figure-texts-ratio = Perplexität gegenüber dem dichten
 figure-texts-summary = { $done } von { $total } Fenstern zu { $window } Token; in jedem zählt die zweite Hälfte, bisher { $tokens } Token. KL(dicht ‖ Modell) in nat: das Mittel und die Werte, unter denen so viel Prozent der Token liegen; Δp: die Änderung der Wahrscheinlichkeit des richtigen Tokens; ±: der Standardfehler. Wie llama-perplexity sie angibt.
 
+# Was ein Plan spart, gemessen: die Spalten und der Satz über der Tabelle.
+figure-speed-prefill = gelesene Token je Sekunde
+figure-speed-decode = geschriebene Token je Sekunde
+figure-speed-cache = KV-Cache
+figure-speed-matrices = Matrizen
+figure-speed-summary = Jedes Modell für sich liest { $prompt } Token auf einmal und schreibt { $written }, auf { $threads ->
+    [one] einem Thread
+   *[other] { $threads } Threads
+ } dieses Rechners; von drei Malen zählt das schnellste. KV-Cache: von { $cached } Token in halber Genauigkeit. Matrizen: die der Blöcke, wie die Datei oder der Plan sie speichert.
+
 # The table of plans that were judged: its columns, its cells, and the sentence below it.
 figure-judged-plan = Plan
 figure-judged-matrices = Matrizen der Blöcke, Datei → Plan

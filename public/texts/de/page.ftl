@@ -38,6 +38,7 @@ engine-updated = Prunescope wurde aktualisiert, seit dieser Tab geöffnet wurde,
 
 # Eine Engine außerhalb des Browsers, die der Link mit engine= nennt (src/attached_engine.rs, src/page/client.rs). Die ersten drei sind Satzteile wie oben.
 attached-unreachable = unter { $address } antwortet keine Engine, oder sie weist diese Seite ab (warum, steht in ihrem Terminal): mit prunescope serve starten und erneut versuchen, oder die Seite ohne engine= öffnen
+attached-detach = In diesem Browser rechnen
 attached-lost = die Verbindung zur Engine unter { $address } ist abgerissen: die Engine neu starten und „Erneut versuchen“ drücken
 attached-unreadable = die Engine sagt etwas, das diese Seite nicht lesen kann ({ $why }): eine Engine derselben Version verwenden
 attached-no-address = Die Engine „{ $address }“ im Link ist keine Adresse wie ws://127.0.0.1:8765/engine: Dieser Browser rechnet selbst.

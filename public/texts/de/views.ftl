@@ -208,6 +208,9 @@ texts-built-in = wieder die eingebauten Texte
 texts-table = Abstand vom dichten Modell nach Art des Textes
 texts-plans = Bisher verglichene Pläne
 texts-plans-hint = ★: Kein anderer Plan hier ist ebenso klein und dem dichten Modell ebenso nah. Ein Druck auf einen Plan stellt ihn ein.
+speed-start = Messen, was es spart
+speed-hint = Wie schnell das dichte, das ausgedünnte und das reparierte Modell jedes für sich auf diesem Rechner lesen und schreiben, und was sie belegen. Dauert etwa zehn Sekunden.
+speed-table = Geschwindigkeit und Speicher
 
 # Search.
 search-lead = Welche Teilschichten können weg? Einmal nach Wichtigkeit geordnet, in einer gemeinsamen Liste geordnet, nach jedem Weglassen neu geordnet, eine zusammenhängende Strecke von Blöcken, oder gierig danach, was jedes Weglassen mit den Wahrscheinlichkeiten auf dem Kalibriertext macht; das Letzte auch mit Blick auf eine Reparatur. Jeder Plan wird dann mit dem dichten Modell auf einem Text verglichen, den weder Suche noch Reparatur gesehen haben. Das dauert Minuten; die Pläne erscheinen nacheinander, und eine angehaltene Suche geht dort weiter, wo sie war.

@@ -100,6 +100,16 @@ figure-texts-memory = memory
 figure-texts-ratio = perplexity over dense
 figure-texts-summary = { $done } of { $total } windows of { $window } tokens; in each the second half is scored, { $tokens } tokens so far. KL(dense ‖ model) in nats: its mean, and the values below which so many percent of the tokens lie; Δp: the change of the right token's probability; ±: the standard error. As llama-perplexity reports them.
 
+# What a plan saves, measured: the columns, and the sentence above the table.
+figure-speed-prefill = tokens read a second
+figure-speed-decode = tokens written a second
+figure-speed-cache = KV cache
+figure-speed-matrices = matrices
+figure-speed-summary = Each model alone reads { $prompt } tokens at once and writes { $written }, on { $threads ->
+    [one] one thread
+   *[other] { $threads } threads
+ } of this machine; the fastest of three times. KV cache: of { $cached } tokens in half precision. Matrices: of the blocks, as the file stores them or the plan would.
+
 # The table of plans that were judged: its columns, its cells, and the sentence below it.
 figure-judged-plan = plan
 figure-judged-matrices = blocks' matrices, file → plan

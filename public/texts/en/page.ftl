@@ -52,6 +52,7 @@ engine-updated = Prunescope has been updated since this tab was opened, and this
 
 # An engine outside the browser, which the link names by engine= (src/attached_engine.rs, src/page/client.rs). Those with “why” and the next two are clauses like those above.
 attached-unreachable = no engine answers at { $address }, or it refuses this page (its terminal says why): start it with prunescope serve and try again, or open this page without engine=
+attached-detach = Compute in this browser
 attached-lost = the connection to the engine at { $address } is lost: start it again, and press Try again
 attached-unreadable = the engine says what this page cannot read ({ $why }): use an engine of the page's version
 attached-no-address = The link's engine “{ $address }” is no address of an engine, such as ws://127.0.0.1:8765/engine: this browser computes.

@@ -205,6 +205,9 @@ texts-built-in = the built-in texts again
 texts-table = Distance from the dense model by kind of text
 texts-plans = Plans compared so far
 texts-plans-hint = ★: no other plan here is both as small and as near to the dense model. Press a plan to try it; compare it, too, to see it here.
+speed-start = Measure what it saves
+speed-hint = How fast the dense, the pruned and the repaired model read and write, each alone, on this machine, and what they take. Some ten seconds.
+speed-table = Speed and memory
 
 # Search.
 search-lead = Which sublayers can go? Ranked once by importance, ranked in one list, ranked again after each drop, one contiguous stretch of blocks, or greedily by what each drop does to the probabilities on the calibration text; the last of these also with a repair in mind. Every plan is then compared with the dense model on a text that neither search nor repair has seen. This takes minutes; plans appear one by one, and a stopped search goes on where it was.

@@ -6,6 +6,7 @@ mod fidelity;
 mod layers;
 mod retrieval;
 mod search;
+mod speed;
 mod steps;
 mod sweep;
 mod text_fidelity;

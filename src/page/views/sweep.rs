@@ -10,6 +10,7 @@ use super::super::export::save_text;
 use super::super::plan_link::PlanLink;
 use super::super::state::AppState;
 use super::fidelity::Fidelity;
+use super::speed::Speed;
 use super::text_fidelity::TextFidelity;
 use super::{progress_of, start_label};
 use crate::run_results::RunResultsStoreFields;
@@ -76,6 +77,7 @@ pub(super) fn Sweep() -> impl IntoView {
         <JudgedPlans/>
         <Fidelity/>
         <TextFidelity/>
+        <Speed/>
     }
 }
 

@@ -17,6 +17,7 @@ pub mod own_answers;
 pub mod pruned_decoder;
 pub mod repair;
 pub mod search;
+pub mod speed;
 pub mod switches;
 pub mod task_runner;
 pub mod text_fidelity;

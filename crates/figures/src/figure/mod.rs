@@ -10,6 +10,7 @@ pub mod layers;
 pub mod repair;
 pub mod retrieval;
 pub mod search;
+pub mod speed;
 pub mod steps;
 pub mod sweep;
 pub mod text_change;

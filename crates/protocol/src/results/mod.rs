@@ -12,6 +12,7 @@ pub mod quality;
 pub mod repair;
 pub mod report;
 pub mod search;
+pub mod speed;
 pub mod sweep;
 pub mod tasks;
 pub mod text_fidelity;
@@ -32,6 +33,7 @@ pub use report::{
     Written, first_divergence,
 };
 pub use search::{SearchMethod, SearchPoint};
+pub use speed::{ModelSpeed, SpeedReport};
 pub use sweep::{Proportion, SweepLine, SweepPoint};
 pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};
 pub use text_fidelity::{Estimate, KindFidelity, TextDistance, TextFidelity};
