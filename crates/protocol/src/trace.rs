@@ -64,11 +64,21 @@ pub enum TraceError {
     /// It is damaged.
     #[error("the trace is damaged ({0}): download or record it again")]
     Damaged(#[from] serde_json::Error),
-    /// Its model has more layers than any that this program runs.
-    #[error("the trace's model has {found} layers, more than {MAX_LAYERS}: the file is damaged or made up")]
+    /// Its model has no layers, or more than any that this program runs.
+    #[error("the trace's model has {found} layers, not 1 to {MAX_LAYERS}: the file is damaged or made up")]
     Layers {
         /// Their number.
         found: usize,
+    },
+    /// Its results are of layers that its model does not have.
+    #[error(
+        "the trace has results of layer {layer}, but its model has the layers 0 to {last}: the file is damaged or made up"
+    )]
+    NoSuchLayer {
+        /// The layer.
+        layer: usize,
+        /// The model's last layer.
+        last: usize,
     },
     /// It holds nothing to show.
     #[error("the trace holds no run: record it again")]
@@ -97,10 +107,17 @@ impl Trace {
         }
         let trace: Self = serde_json::from_str(text)?;
         // A page draws switches for each layer.
-        match trace.model.config.layers {
-            found if found > MAX_LAYERS => Err(TraceError::Layers { found }),
-            _ if trace.runs.is_empty() => Err(TraceError::Empty),
-            _ => Ok(trace),
+        let layers = trace.model.config.layers;
+        if layers == 0 || layers > MAX_LAYERS {
+            return Err(TraceError::Layers { found: layers });
+        }
+        if trace.runs.is_empty() {
+            return Err(TraceError::Empty);
+        }
+        let last_named = trace.runs.iter().flat_map(|run| &run.events).filter_map(last_layer).max();
+        match last_named.filter(|layer| *layer >= layers) {
+            Some(layer) => Err(TraceError::NoSuchLayer { layer, last: layers - 1 }),
+            None => Ok(trace),
         }
     }
 
@@ -132,6 +149,17 @@ impl Trace {
     }
 }
 
+/// The last layer that an event has results of, if it has results of layers.
+fn last_layer(event: &RunEvent) -> Option<usize> {
+    match event {
+        RunEvent::Layers { layers, .. } => layers.iter().map(|of| of.layer).max(),
+        RunEvent::Switches { effects } => effects.iter().map(|of| of.layer).max(),
+        RunEvent::Weights { weights } => weights.matrices.iter().map(|of| of.layer).max(),
+        RunEvent::Importance { importance } => importance.attention.len().max(importance.mlp.len()).checked_sub(1),
+        _ => None,
+    }
+}
+
 /// Whether two choices are the same models in the same precision. Neither where they compute nor a hub changes a number.
 pub fn same_models(a: &ModelChoice, b: &ModelChoice) -> bool {
     (&a.model, &a.other, a.precision) == (&b.model, &b.other, b.precision)
@@ -140,7 +168,8 @@ pub fn same_models(a: &ModelChoice, b: &ModelChoice) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::ComparedPosition;
+    use crate::model::SublayerKind;
+    use crate::results::{ComparedPosition, SwitchEffect};
 
     fn trace() -> Trace {
         let next = RunEvent::NextToken { compared: Box::new(ComparedPosition::default()) };
@@ -192,6 +221,18 @@ mod tests {
         for cut in [KEY.len() + 4, 30, written.len() / 2, written.len() - 1] {
             assert!(why(&written[..cut]).contains("damaged"), "{cut}: {}", why(&written[..cut]));
         }
+        assert!(why(&written.replace("\"layers\":4", "\"layers\":0")).contains("0 layers"));
+        let mut beyond = trace();
+        beyond.runs[1].events.push(RunEvent::Switches {
+            effects: vec![SwitchEffect {
+                layer: 4,
+                sublayer: SublayerKind::Mlp,
+                drops: true,
+                cos_p: 1.0,
+                kl_dense_pruned: 0.0,
+            }],
+        });
+        assert!(why(&serde_json::to_string(&beyond).unwrap()).contains("layer 4"));
         let none = Trace { runs: vec![], ..trace() };
         assert!(why(&serde_json::to_string(&none).unwrap()).contains("no run"));
     }
