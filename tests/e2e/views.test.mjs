@@ -282,6 +282,40 @@ test("a sweep appears point by point, stops, goes on, and is judged", async () =
   await close(page);
 });
 
+test("plans are compared on texts, their own or the visitor's, and what they save is measured", async () => {
+  const page = await view("drop=m1&view=sweep");
+  const text = (name, words) => ({ name, mimeType: "text/plain", buffer: Buffer.from(words.repeat(60)) });
+  await page.setInputFiles("#texts-file", [text("mill.txt", "The river runs past the old mill. "), text("sums.txt", "1 + 2 = 3; 4 + 5 = 9; ")]);
+  await page.waitForFunction(() => document.querySelectorAll("#texts-table tbody tr").length === 3);
+  await measured(page);
+  assert.match(await page.textContent("#texts"), /^Compare on 2 texts$/);
+  assert.match(await page.textContent("#texts-table tbody"), /^all texts, \d+ tokens.*mill\.txt, \d+ tokens.*sums\.txt, \d+ tokens/s);
+  const cells = await page.locator("#texts-table tbody tr >> nth=0").locator("td").allTextContents();
+  assert.equal(cells.length, 11);
+  assert.match(cells[1], /^\d+\.\d{3} ± \d+\.\d{3}$/);
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.click("[aria-label='Distance from the dense model by kind of text'] button")]);
+  assert.equal(saved.suggestedFilename(), "texts.csv");
+  // Another plan: its numbers in place of these, and both in the table of plans.
+  await page.click('[data-switch="a2"]');
+  await finished(page);
+  assert.equal(await page.locator("#texts-table").count(), 0, "the numbers of another plan are gone");
+  await page.click("#texts");
+  await page.waitForFunction(() => document.querySelectorAll("#texts-plans tbody tr").length === 2);
+  await measured(page);
+  assert.match(await page.textContent("#texts-plans tbody"), /★/);
+  await page.click("#speed");
+  await page.waitForSelector("#speed-table");
+  assert.deepEqual(await page.locator("#speed-table tbody th").allTextContents(), ["dense", "pruned"]);
+  assert.match(await page.textContent("#speed-table"), /\(× 1\.00\)/);
+  await measured(page);
+  // The other texts begin anew: numbers of several texts do not stand in one table.
+  await page.click("text=the built-in texts again");
+  await page.waitForFunction(() => document.querySelector("#texts-summary")?.textContent.includes(" of "));
+  await page.click("#stop");
+  assert.equal(await page.locator("#texts-plans").count(), 0);
+  await close(page);
+});
+
 test("a search finds plans, and each number is a link that sets its plan", async () => {
   const page = await view("drop=&view=search&budget=2");
   await page.click("#search-start");
