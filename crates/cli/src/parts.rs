@@ -26,8 +26,8 @@ impl Results {
             Err(why) if why.kind() == io::ErrorKind::NotFound => String::new(),
             Err(why) => return Err(Error::Unreadable { path: path.into(), why }),
         };
-        let points = points_of(path, &text)?;
-        // A program that was ended may have left a part of a line, and one that was complete has said so.
+        let Part { points, .. } = Part::read(path, &text)?;
+        // A program that was ended may have left a part of a line; what is no point is told again.
         let whole: String = points.values().map(|(_, line)| format!("{line}\n")).collect();
         let next = path.with_extension("next");
         fs::write(&next, whole).and_then(|()| fs::rename(&next, path)).map_err(not_written)?;
@@ -46,35 +46,53 @@ impl Results {
     }
 }
 
-/// The points of a sweep in a file's whole lines: by their number, each with the number of all points and its line.
-fn points_of<'a>(path: &Path, text: &'a str) -> Result<BTreeMap<usize, (usize, &'a str)>, Error> {
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut points = BTreeMap::new();
-    for (at, line) in whole.lines().enumerate() {
-        match serde_json::from_str(line) {
-            Ok(RunEvent::SweepPoint { done, total, .. }) => {
-                points.insert(done, (total, line));
+/// What a file's whole lines hold of a sweep.
+struct Part<'a> {
+    /// The line of the importance by which sublayers were ranked.
+    importance: Option<&'a str>,
+    /// The points: by their number, each with the number of all points and its line.
+    points: BTreeMap<usize, (usize, &'a str)>,
+}
+
+impl<'a> Part<'a> {
+    /// Reads a file's text.
+    fn read(path: &Path, text: &'a str) -> Result<Self, Error> {
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let mut part = Self { importance: None, points: BTreeMap::new() };
+        for (at, line) in whole.lines().enumerate() {
+            match serde_json::from_str(line) {
+                Ok(RunEvent::SweepPoint { done, total, .. }) => {
+                    part.points.insert(done, (total, line));
+                }
+                Ok(RunEvent::Importance { .. }) => part.importance = Some(line),
+                Ok(RunEvent::Measured { .. }) => {}
+                _ => return Err(Error::NoPart { path: path.into(), line: at + 1 }),
             }
-            Ok(RunEvent::Measured { .. }) => {}
-            _ => return Err(Error::NoPart { path: path.into(), line: at + 1 }),
         }
+        Ok(part)
     }
-    Ok(points)
 }
 
 /// Puts the parts of a sweep together: the lines of a sweep that one program measured.
 pub(crate) fn merge(parts: &[(impl AsRef<Path>, String)]) -> Result<String, Error> {
-    let mut points: BTreeMap<usize, (usize, &str)> = BTreeMap::new();
+    let mut all = Part { importance: None, points: BTreeMap::new() };
     for (path, text) in parts {
         let path = path.as_ref();
-        for (done, (total, line)) in points_of(path, text)? {
+        let part = Part::read(path, text)?;
+        let other_sweep = |point| Error::OtherSweep { path: path.into(), point };
+        if all.importance.is_some() && part.importance.is_some() && all.importance != part.importance {
+            return Err(other_sweep(part.points.keys().next().copied().unwrap_or_default()));
+        }
+        all.importance = all.importance.or(part.importance);
+        for (done, (total, line)) in part.points {
             let differs = |(known, other): &(usize, &str)| *known != total || *other != line;
-            if points.get(&done).is_some_and(differs) || points.values().any(|(known, _)| *known != total) {
-                return Err(Error::OtherSweep { path: path.into(), point: done });
+            if all.points.get(&done).is_some_and(differs) || all.points.values().any(|(known, _)| *known != total) {
+                return Err(other_sweep(done));
             }
-            points.insert(done, (total, line));
+            all.points.insert(done, (total, line));
         }
     }
+    let Part { importance, points } = all;
     let total = points.values().next().map_or(0, |(total, _)| *total);
     let missing: Vec<String> =
         (1..=total).filter(|done| !points.contains_key(done)).map(|done| done.to_string()).collect();
@@ -83,7 +101,8 @@ pub(crate) fn merge(parts: &[(impl AsRef<Path>, String)]) -> Result<String, Erro
     }
     let measured = RunEvent::Measured { what: prunescope_protocol::messages::Measurement::Sweep };
     let end = serde_json::to_string(&measured)?;
-    Ok(points.values().map(|(_, line)| *line).chain([end.as_str()]).map(|line| format!("{line}\n")).collect())
+    let lines = importance.into_iter().chain(points.values().map(|(_, line)| *line)).chain([end.as_str()]);
+    Ok(lines.map(|line| format!("{line}\n")).collect())
 }
 
 #[cfg(test)]

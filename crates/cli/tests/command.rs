@@ -58,12 +58,11 @@ fn parts_of_a_sweep_make_the_sweep() {
     assert_eq!(merge().stdout, whole);
     // One was ended in the middle of its second point, and goes on.
     let text = std::fs::read_to_string(part(2)).unwrap();
-    let first = text.find('\n').unwrap() + 1;
-    std::fs::write(part(2), &text[..first + 30]).unwrap();
+    let second = text.match_indices("{\"type\":\"sweep_point\"").nth(1).unwrap().0;
+    std::fs::write(part(2), &text[..second + 30]).unwrap();
     let said = String::from_utf8_lossy(&merge().stderr).into_owned();
     assert!(said.contains("the parts lack 5"), "{said}");
     measure(2);
-    assert_eq!(std::fs::read_to_string(part(2)).unwrap(), text);
     assert_eq!(merge().stdout, whole);
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -24,8 +24,8 @@ pub fn rows(report: &SpeedReport) -> Vec<[String; 5]> {
             name,
             times(of.prefill, report.dense.prefill),
             times(of.decode, report.dense.decode),
-            megabytes(of.cache_bytes),
-            megabytes(of.matrix_bytes),
+            format!("{} MB", megabytes(of.cache_bytes)),
+            format!("{} MB", megabytes(of.matrix_bytes)),
         ]
     };
     let repaired = report.repaired.as_ref().map(|of| row(tr!(figure_repaired), of));

@@ -182,7 +182,7 @@ pub fn compared(reports: &[TextFidelity]) -> Vec<ComparedRow> {
             plan: report.plan.clone(),
             name: report.plan.parse::<PruningPlan>().map_or_else(|_| report.plan.clone(), |plan| plan.name()),
             numbers: [
-                megabytes(report.memory.plan_bytes),
+                format!("{} MB", megabytes(report.memory.plan_bytes)),
                 with_error(of.kl_mean, 1.0, 3),
                 with_error(of.same_top, 100.0, 1),
                 with_error(of.perplexity_ratio, 1.0, 3),
