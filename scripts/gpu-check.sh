@@ -23,7 +23,7 @@ pack() {
 for line in sys.stdin:
     message = json.loads(line)
     if message.get("executable") and message["target"]["name"] in ("prunescope_gpu", "prunescope_engine", "engine"):
-        print(message["target"]["name"], message["executable"])')
+        print(message["target"]["name"], message["executable"])') || programs=
     [ -n "$programs" ] || die "the tests do not compile: make build-tests says why."
     while read -r name program; do
         strip -o "$packed/$name" "$program"

@@ -43,7 +43,16 @@ pub fn after_change(
     pictured: (usize, Matrix),
 ) -> Option<Measurement> {
     let opened = now.view != before.view || now.measure.compare != before.measure.compare;
-    let is_idle = !matches!(wanted, Some(Measurement::Sweep | Measurement::Search | Measurement::Judge));
+    let is_idle = !matches!(
+        wanted,
+        Some(
+            Measurement::Sweep
+                | Measurement::Search
+                | Measurement::Judge
+                | Measurement::TextFidelity
+                | Measurement::Speed
+        )
+    );
     automatic(now, pictured).filter(|_| opened && is_idle)
 }
 
@@ -84,7 +93,7 @@ mod tests {
         let (layers, choice) = (settings(View::Layers, "", false), settings(View::Choice, "", false));
         assert_eq!(after_change(&layers, &choice, None, PICTURED), Some(Measurement::Choice));
         assert_eq!(after_change(&choice, &choice, None, PICTURED), None);
-        for long in [Measurement::Sweep, Measurement::Search] {
+        for long in [Measurement::Sweep, Measurement::Search, Measurement::TextFidelity] {
             assert_eq!(after_change(&layers, &choice, Some(long), PICTURED), None);
         }
         let (none, some) = (settings(View::Compare, "", false), settings(View::Compare, "", true));

@@ -219,6 +219,7 @@ mod tests {
             StartFailure::Broken { why: "LinkError: no memory".into() },
             StartFailure::Silent,
             StartFailure::Updated,
+            StartFailure::Unreachable { address: "ws://127.0.0.1:8765/engine".into() },
         ];
         for failure in failures {
             let sentence = failure.to_string();

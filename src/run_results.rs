@@ -645,6 +645,32 @@ mod tests {
         assert_eq!(results.full_repair, None);
     }
 
+    /// A comparison on texts, of which some windows are read.
+    fn compared(plan: &str, done: usize, total: usize) -> RunEvent {
+        RunEvent::TextFidelity {
+            report: Box::new(TextFidelity { plan: plan.into(), done, total, ..TextFidelity::default() }),
+        }
+    }
+
+    #[test]
+    fn compared_plans_stay_and_the_shown_comparison_is_of_the_shown_plan() {
+        let mut results = RunResults::default();
+        let shown = |results: &RunResults| results.text_fidelity.as_ref().map(|report| report.done);
+        results.apply(1, &plan("m2"), first());
+        results.apply(1, &plan("m2"), compared("m2", 1, 2));
+        assert_eq!((shown(&results), results.compared_plans.len()), (Some(1), 0));
+        results.apply(1, &plan("m2"), compared("m2", 2, 2));
+        results.apply(1, &plan("m2"), compared("m2", 2, 2));
+        assert_eq!((shown(&results), results.compared_plans.len()), (Some(2), 1));
+        // Of another plan, as a trace holds it.
+        results.apply(1, &plan("m2"), compared("m3", 2, 2));
+        assert_eq!((shown(&results), results.compared_plans.len()), (Some(2), 2));
+        results.apply(2, &plan("m3"), first());
+        assert_eq!((shown(&results), results.compared_plans.len()), (None, 2));
+        results.forget_measured();
+        assert!(results.compared_plans.is_empty());
+    }
+
     /// What is shown, saved as events and shown again, is the same.
     #[test]
     fn results_are_what_their_events_give() {
@@ -669,6 +695,9 @@ mod tests {
             RunEvent::OwnAnswer { at: 1, answer: OwnAnswer::default() },
             judged("m2", 5),
             judged("m3", 6),
+            RunEvent::Speed { report: SpeedReport { threads: 2, ..SpeedReport::default() } },
+            compared("m3", 3, 3),
+            compared("m2_repair-scale", 1, 3),
         ] {
             results.apply(1, &settings, event);
         }

@@ -98,10 +98,10 @@ pub(super) fn link_to(settings: &Settings) -> String {
     href(settings, &Presentation::default().spoken(language), None)
 }
 
-/// An address with the recorded run that it shows, if there is one.
-pub(super) fn with_trace(address: &str, trace: Option<&str>) -> String {
-    let Some((mut url, trace)) = Url::parse(address).ok().zip(trace) else { return address.into() };
-    url.query_pairs_mut().append_pair("trace", trace);
+/// An address with one more part in its query, if that has a value: the recorded run that it shows (`trace`), or an engine (`engine`).
+pub(super) fn with_part(address: &str, key: &str, value: Option<&str>) -> String {
+    let Some((mut url, value)) = Url::parse(address).ok().zip(value) else { return address.into() };
+    url.query_pairs_mut().append_pair(key, value);
     url.into()
 }
 
@@ -130,26 +130,18 @@ pub(super) fn absolute(address: &str) -> Result<String, String> {
     absolute_url(address).map(Into::into)
 }
 
-/// Takes the engine outside the browser out of the address bar.
-pub(super) fn forget_engine() {
-    let query = query();
-    let mut rest = url::form_urlencoded::Serializer::new(String::new());
-    rest.extend_pairs(parts(&query).filter(|(key, _)| key != "engine"));
-    if let Ok(history) = window().history() {
-        // As below.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&with_query(&rest.finish())));
-    }
-}
-
 /// Writes settings into the address bar.
-pub(super) fn write(settings: &Settings, presentation: &Presentation, chapter: Option<usize>, entry: HistoryEntry) {
+///
+/// * `engine`: the engine outside the browser that the page is attached to. It stays there for a reload; links to send on do not have it.
+pub(super) fn write(
+    settings: &Settings,
+    presentation: &Presentation,
+    chapter: Option<usize>,
+    engine: Option<&Url>,
+    entry: HistoryEntry,
+) {
     let Ok(history) = window().history() else { return };
-    let mut href = href(settings, presentation, chapter);
-    // An engine that the visitor started stays in the address bar, for a reload; links to send on do not have it.
-    if let Some(engine) = engine(&query()) {
-        let engine: String = url::form_urlencoded::byte_serialize(engine.as_bytes()).collect();
-        href.push_str(&format!("&engine={engine}"));
-    }
+    let href = with_part(&href(settings, presentation, chapter), "engine", engine.map(Url::as_str));
     // Browsers refuse very frequent writes; the next change writes again.
     let _ = match entry {
         HistoryEntry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&href)),

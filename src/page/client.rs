@@ -279,7 +279,9 @@ impl EngineClient {
 
     /// Connects to an engine outside the browser.
     fn attach(&self, address: &url::Url, number: u32, receive: &Receive) -> Result<(), StartFailure> {
-        let socket = WebSocket::new(address.as_str()).map_err(broken)?;
+        // Some browsers let no page of https use an engine without it, even on this machine.
+        let unreachable = |_| StartFailure::Unreachable { address: attached_engine::shown(address) };
+        let socket = WebSocket::new(address.as_str()).map_err(unreachable)?;
         let (client, tell) = (self.clone(), receive.clone());
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             client.hear(number);

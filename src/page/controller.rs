@@ -18,9 +18,12 @@ use crate::notices::Notices;
 use crate::pace::DownloadPace;
 use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
 use prunescope_localization::tr;
-use prunescope_protocol::messages::{Backend, DeviceChoice, Excess, Request, RunEvent, Stage, WorkerEvent};
+use prunescope_protocol::messages::{
+    Backend, DeviceChoice, Excess, ModelFiles, ModelOrder, Request, RunEvent, Stage, WorkerEvent,
+};
+use prunescope_protocol::model::source::PICKED;
 use prunescope_protocol::results::ModelInfo;
-use prunescope_protocol::settings::{BackendChoice, Change, Precision, Settings};
+use prunescope_protocol::settings::{BackendChoice, Change, ModelChoice, Precision, Settings};
 
 /// How long an engine may take to stop, in milliseconds: some steps of pruning methods take seconds.
 const STOPS_WITHIN_MS: u32 = 15_000;
@@ -89,7 +92,9 @@ impl AppState {
     pub(super) fn write_address(&self, entry: HistoryEntry) {
         let chapter = self.chapter.get_untracked();
         self.presentation.with_untracked(|presentation| {
-            self.settings.with_untracked(|settings| address::write(settings, presentation, chapter, entry));
+            let engine = self.attached.get_untracked();
+            self.settings
+                .with_untracked(|settings| address::write(settings, presentation, chapter, engine.as_ref(), entry));
         });
     }
 
@@ -104,7 +109,7 @@ impl AppState {
             self.results.switches().set(BTreeMap::new());
         }
         // An engine outside the browser fetches nothing for a page.
-        if lookup::is_plain(&settings) || self.attached.with_value(Option::is_some) {
+        if lookup::is_plain(&settings) || self.attached.with_untracked(Option::is_some) {
             return self.fetch_model(&[]);
         }
         self.engine.set(EngineStatus::Looking);
@@ -158,6 +163,11 @@ impl AppState {
     fn fetch_model(&self, parts: &[Part]) {
         let settings = self.settings.get_untracked();
         let order = |model: &str| {
+            // An engine outside the browser has its model, and needs no address and no access token.
+            if self.attached.with_untracked(Option::is_some) {
+                let files = ModelFiles::Address { address: String::new() };
+                return Ok(ModelOrder { source: model.into(), files, allowance: None });
+            }
             let agreed = self.claims.with_untracked(|claims| claims.agreed(&settings, model));
             let allowance = agreed.or_else(|| consent::allowance(model, parts, lookup::saves_data()));
             self.models.order(&settings, model, allowance)
@@ -180,7 +190,7 @@ impl AppState {
     /// Starts the worker for the chosen device, unless the visitor has changed the request by the time the device is known.
     async fn start_engine(self, request: impl FnOnce(DeviceChoice) -> Request, settings: Settings) {
         let load = self.newest_run.get_untracked();
-        if let Some(address) = self.attached.get_value() {
+        if let Some(address) = self.attached.get_untracked() {
             let place = EnginePlace::Attached(address);
             let request = request(device::cpu(String::new()));
             return self
@@ -213,9 +223,13 @@ impl AppState {
 
     /// Computes in this browser from now on, and no longer by an engine outside it.
     pub(super) fn detach(&self) {
-        self.attached.set_value(None);
-        address::forget_engine();
-        self.load_model();
+        self.attached.set(None);
+        // The engine's model is not this browser's.
+        let forget = |settings: &mut Settings| settings.models = ModelChoice::default();
+        if self.change_for(Asker::Visitor, HistoryEntry::New, forget) == Change::Nothing {
+            self.write_address(HistoryEntry::New);
+            self.load_model();
+        }
     }
 
     /// Runs the settings, replacing the current run.
@@ -550,6 +564,9 @@ impl AppState {
                     self.results.own_answers().set(Default::default());
                     self.results.update(RunResults::forget_measured);
                 }
+                if self.attached.with_untracked(Option::is_some) {
+                    self.name_attached_model(&model.source);
+                }
                 self.send_sets();
                 self.keep_plan_within(model.config.layers);
                 self.keep_chat_possible(&model);
@@ -574,6 +591,14 @@ impl AppState {
         }
     }
 
+    /// Names the model of an engine outside the browser in the settings, as a file that was picked: links and traces are of that model.
+    fn name_attached_model(&self, source: &str) {
+        self.settings.update(|settings| {
+            settings.models = ModelChoice { model: format!("{PICKED}{source}"), ..ModelChoice::default() };
+        });
+        self.write_address(HistoryEntry::Same);
+    }
+
     /// Shows the notices of a loaded model in place of the previous model's.
     fn tell_of_model(&self, sentences: Vec<String>) {
         let before = self.of_model.try_update_value(|known| std::mem::replace(known, sentences.clone()));
@@ -595,7 +620,7 @@ impl AppState {
         self.client.with_value(EngineClient::stop);
         let on_gpu = self.device.with_untracked(|device| matches!(device, Some((Backend::WebGpu, _))));
         let may_choose = self.settings.with_untracked(|settings| settings.models.backend == BackendChoice::Auto);
-        if on_gpu && may_choose {
+        if on_gpu && may_choose && self.attached.with_untracked(Option::is_none) {
             let notice = format!("{} {}", sentence(&message), tr!(controller_went_on_with_cpu));
             self.notices.update(|notices| notices.push(notice));
             self.use_cpu(&tr!(controller_gpu_failed));
@@ -668,6 +693,10 @@ pub(super) fn follow_history(state: AppState) {
         state.chapter_sets.set_value(false);
         state.chapter.set(address::chapter(&query).filter(|_| !state.embedded));
         state.change_for(Asker::Link, HistoryEntry::None, |current| *current = settings);
+        if address::engine(&query).is_some() != state.attached.with_untracked(Option::is_some) {
+            // An entry from before the page was detached.
+            state.write_address(HistoryEntry::Same);
+        }
     })
     .forget();
 }

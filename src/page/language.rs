@@ -52,7 +52,8 @@ pub(super) fn LanguageChoice() -> impl IntoView {
         let link = move || {
             let presentation = state.presentation.get().spoken(Some(language));
             let link = state.settings.with(|settings| address::href(settings, &presentation, state.chapter.get()));
-            address::with_trace(&link, trace.as_deref())
+            let link = address::with_part(&link, "trace", trace.as_deref());
+            address::with_part(&link, "engine", state.attached.get().as_ref().map(url::Url::as_str))
         };
         let current = (language == now).then_some("true");
         view! { <a href=link lang=language.tag hreflang=language.tag title=language.name aria-current=current>{language.tag}</a> }

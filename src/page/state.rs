@@ -120,7 +120,7 @@ pub(super) struct AppState {
     /// Whether another page embeds this one in a frame.
     pub embedded: bool,
     /// The engine outside the browser that the page is attached to.
-    pub attached: StoredValue<Option<Url>>,
+    pub attached: RwSignal<Option<Url>>,
     /// Whether a frame has no engine until it is touched.
     pub waits_for_touch: RwSignal<bool>,
     /// A frame's turn to have the engine, while it has one.
@@ -193,7 +193,7 @@ impl AppState {
             chapter: RwSignal::new(address::chapter(&query).filter(|_| !embedded)),
             chapter_sets: StoredValue::new(address::says_nothing_else(&query)),
             embedded,
-            attached: StoredValue::new(attached),
+            attached: RwSignal::new(attached),
             waits_for_touch: RwSignal::new(false),
             turn: StoredValue::new_local(None),
             presentation: RwSignal::new(presentation),

@@ -205,7 +205,7 @@ pub(super) fn LoadingOrFailure() -> impl IntoView {
                         <Show when=move || offers_cpu>
                             <button id="use-cpu" on:click=move |_| state.use_cpu(&tr!(status_chose_cpu))>{tr!(status_use_cpu)}</button>
                         </Show>
-                        <Show when=move || state.attached.with_value(Option::is_some)>
+                        <Show when=move || state.attached.with(Option::is_some)>
                             <button id="detach" on:click=move |_| state.detach()>{tr!(attached_detach)}</button>
                         </Show>
                         <Show when=move || offers_eight_bits>
@@ -251,9 +251,8 @@ pub(super) fn Progress(
 #[component]
 pub(super) fn StatusLine() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let attached = state.attached.with_value(|address| address.as_ref().map(attached_engine::shown));
-    let is_attached = attached.is_some();
-    let is_default = move || !is_attached && state.settings.with(|settings| settings.models.model.is_empty());
+    let attached = move || state.attached.with(|address| address.as_ref().map(attached_engine::shown));
+    let is_default = move || attached().is_none() && state.settings.with(|settings| settings.models.model.is_empty());
     let model = move || {
         state.model.get().map(|model| {
             let (name, layers, stored) = (model.shown_name(), model.config.layers, model.stored_as.as_str());
@@ -278,7 +277,7 @@ pub(super) fn StatusLine() -> impl IntoView {
         })
     };
     let leaves = move || {
-        if let Some(address) = &attached {
+        if let Some(address) = attached() {
             return Some(tr!(status_attached, address = address));
         }
         let page = address::base()?;

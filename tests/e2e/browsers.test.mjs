@@ -310,7 +310,7 @@ function suite(driver) {
     await engine.end();
     await page.until(() => /connection to the engine/.test(document.querySelector(".failure p")?.textContent));
     await page.click("#retry");
-    await page.until(() => /no engine answers/.test(document.querySelector(".failure p")?.textContent));
+    await page.until(() => /No engine answers/.test(document.querySelector(".failure p")?.textContent));
     engine = await outside(engine.port);
     await page.click("#retry");
     await page.until(() => !document.querySelector(".failure"));

@@ -72,6 +72,8 @@ pub(crate) enum Command {
     /// Only this machine's pages can attach, and those of --allow-origin. At another address than this machine's own a token is asked for.
     Serve(ServeArguments),
     /// Write a plan as another program's recipe: a command of llama-quantize, or YAML for mergekit or LLM Compressor.
+    ///
+    /// The last two name matrices as Llama and most families after it do (o_proj, down_proj).
     Recipe {
         /// The program: llama-quantize, mergekit or llm-compressor.
         program: Program,
@@ -139,7 +141,8 @@ pub(crate) enum Computation {
     Measure {
         /// The measurement to run.
         what: MeasurementName,
-        /// Write the results to this file instead. A sweep that was stopped goes on with the points that the file lacks.
+        /// Write the results to this file instead. A sweep that was stopped goes on with the points that the file lacks; any other measurement
+        /// begins the file anew.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// The model, the plan and the options.

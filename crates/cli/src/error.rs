@@ -82,6 +82,9 @@ pub(crate) enum Error {
         /// The system's error.
         why: String,
     },
+    /// A measurement that is no sweep is to be divided.
+    #[error("only a sweep is measured in shards: leave --shard out")]
+    NotDivided,
     /// A file is no part of a sweep.
     #[error("{}, line {line}: it is no point of a sweep, as measure sweep --out writes it", path.display())]
     NoPart {

@@ -6,9 +6,11 @@ mod parts;
 mod record;
 mod serve;
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -24,6 +26,7 @@ use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::model::save::save_pruned;
 use prunescope_engine::session::Session;
+use prunescope_engine::shard::Shard;
 use prunescope_figures::figure::{speed, text_fidelity};
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Backend, Measurement, RunEvent};
@@ -105,25 +108,24 @@ fn compute(computation: &Computation) -> Result<(), Error> {
 fn begin_serving(arguments: &ServeArguments) -> Result<(), Error> {
     threads::start_helpers(&POOL, arguments::threads(arguments.threads));
     match arguments.backend {
-        BackendName::Cpu => serve_on(Cpu, Backend::Cpu, arguments),
+        BackendName::Cpu => serve_on(Cpu, arguments),
         #[cfg(any(feature = "vulkan", feature = "webgpu"))]
         BackendName::Gpu => {
             let device = burn::tensor::Device::wgpu_options().init();
             let gpu = Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?);
-            serve_on(gpu, Backend::WebGpu, arguments)
+            serve_on(gpu, arguments)
         }
         #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
         BackendName::Gpu => Err(Error::BuiltWithoutGpu),
     }
 }
 
-fn serve_on<C: Compute>(compute: C, backend: Backend, arguments: &ServeArguments) -> Result<(), Error>
+fn serve_on<C: Compute>(compute: C, arguments: &ServeArguments) -> Result<(), Error>
 where
     LoadedModel<C>: Send + Sync,
 {
-    let model = load(&arguments.model, compute)?;
     let name = arguments.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let device = match backend {
+    let device = match C::BACKEND {
         Backend::Cpu => format!("an engine outside the browser, {} threads of {}", POOL.threads(), processor()),
         Backend::WebGpu => "an engine outside the browser, on its machine's GPU".into(),
     };
@@ -135,7 +137,9 @@ where
         token: arguments.token.clone(),
         visitors: arguments.visitors,
     };
-    serve::serve(model, name, backend, device, &options)
+    let listener = serve::listen(&options)?;
+    let model = load(&arguments.model, compute)?;
+    serve::serve(listener, model, name, device, &options)
 }
 
 /// The processor's name, where the system tells it.
@@ -155,22 +159,35 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
         }
         Computation::Measure { what, out, experiment } => {
             let what = Measurement::from(*what);
+            if what != Measurement::Sweep && experiment.shard != Shard::default() {
+                return Err(Error::NotDivided);
+            }
             let (mut results, known) = match out {
-                Some(path) => Results::at(path)?,
+                Some(path) if what == Measurement::Sweep => Results::at(path)?,
+                Some(path) => (Results::new(path)?, vec![]),
                 None => (Results::Printed, vec![]),
             };
             let (mut session, settings) = begin(compute, experiment)?;
             session.use_shard(experiment.shard.clone().without(known));
             let mut failed = None;
+            // A result that cannot be written stops the measurement.
+            let newest = Rc::new(Cell::new(0));
+            let control = Control::new(newest.clone(), 0, Rc::new(|| Box::pin(async {})));
             // Progress goes to standard error, results to standard output or the file as they come.
             let mut tell = |event: RunEvent| match &event {
                 RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
-                event => failed = results.tell(event).err().or(failed.take()),
+                event => {
+                    if let Err(why) = results.tell(event) {
+                        failed = Some(why);
+                        newest.set(1);
+                    }
+                }
             };
-            block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
+            let done = block_on(session.measure(&settings.run, &settings.measure, what, &control, &mut tell));
             if let Some(why) = failed {
                 return Err(Error::NotWritten { path: out.clone().unwrap_or_else(|| "standard output".into()), why });
             }
+            done?;
         }
         Computation::Fidelity(experiment) => {
             let (mut session, settings) = begin(compute, experiment)?;
@@ -189,7 +206,15 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             let (mut session, settings) = begin(compute, experiment)?;
             let mut tell = |event: RunEvent| match event {
                 RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
-                RunEvent::Speed { report } => println!("\r{}\n\n{}", processor(), speed::table_markdown(&report)),
+                RunEvent::Speed { report } => {
+                    eprintln!();
+                    let on_cpu = report.threads > 0;
+                    print!(
+                        "{}{}",
+                        if on_cpu { format!("{}\n\n", processor()) } else { String::new() },
+                        speed::table_markdown(&report)
+                    );
+                }
                 _ => {}
             };
             block_on(session.measure(

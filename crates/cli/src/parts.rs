@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use prunescope_protocol::messages::RunEvent;
+use prunescope_protocol::results::{SweepLine, SweepPoint};
+use prunescope_protocol::settings::SweepAxis;
 
 use crate::error::Error;
 
@@ -29,10 +31,16 @@ impl Results {
         let Part { points, .. } = Part::read(path, &text)?;
         // A program that was ended may have left a part of a line; what is no point is told again.
         let whole: String = points.values().map(|(_, line)| format!("{line}\n")).collect();
-        let next = path.with_extension("next");
+        let mut next = path.as_os_str().to_owned();
+        next.push(".next");
         fs::write(&next, whole).and_then(|()| fs::rename(&next, path)).map_err(not_written)?;
         let file = OpenOptions::new().append(true).open(path).map_err(not_written)?;
         Ok((Self::Written(file), points.into_keys().map(|done| done - 1).collect()))
+    }
+
+    /// To a file that is begun anew.
+    pub(crate) fn new(path: &Path) -> Result<Self, Error> {
+        File::create(path).map(Self::Written).map_err(|why| Error::NotWritten { path: path.into(), why })
     }
 
     /// Writes an event.
@@ -50,6 +58,8 @@ impl Results {
 struct Part<'a> {
     /// The line of the importance by which sublayers were ranked.
     importance: Option<&'a str>,
+    /// What all points of a sweep have in common: what it varies, and the sizes of its samples.
+    kind: Option<(SweepAxis, [usize; 3])>,
     /// The points: by their number, each with the number of all points and its line.
     points: BTreeMap<usize, (usize, &'a str)>,
 }
@@ -58,10 +68,14 @@ impl<'a> Part<'a> {
     /// Reads a file's text.
     fn read(path: &Path, text: &'a str) -> Result<Self, Error> {
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let mut part = Self { importance: None, points: BTreeMap::new() };
+        let mut part = Self { importance: None, kind: None, points: BTreeMap::new() };
         for (at, line) in whole.lines().enumerate() {
             match serde_json::from_str(line) {
-                Ok(RunEvent::SweepPoint { done, total, .. }) => {
+                Ok(RunEvent::SweepPoint { done, total, point }) if (1..=total).contains(&done) => {
+                    part.kind.get_or_insert_with(|| kind(&point));
+                    if part.kind.as_ref() != Some(&kind(&point)) {
+                        return Err(Error::OtherSweep { path: path.into(), point: done });
+                    }
                     part.points.insert(done, (total, line));
                 }
                 Ok(RunEvent::Importance { .. }) => part.importance = Some(line),
@@ -73,17 +87,35 @@ impl<'a> Part<'a> {
     }
 }
 
+/// What a point has in common with all others of its sweep.
+fn kind(point: &SweepPoint) -> (SweepAxis, [usize; 3]) {
+    let axis = match point.line {
+        SweepLine::Magnitude | SweepLine::Wanda => SweepAxis::Sparsity,
+        SweepLine::RoundToNearest | SweepLine::ActivationAware | SweepLine::Gptq => SweepAxis::Bits,
+        SweepLine::Attention
+        | SweepLine::Mlp
+        | SweepLine::Block
+        | SweepLine::RepairedAttention
+        | SweepLine::RepairedMlp => SweepAxis::Layers,
+    };
+    (axis, [point.choice.of, point.recall_1.of, point.generation.of])
+}
+
 /// Puts the parts of a sweep together: the lines of a sweep that one program measured.
 pub(crate) fn merge(parts: &[(impl AsRef<Path>, String)]) -> Result<String, Error> {
-    let mut all = Part { importance: None, points: BTreeMap::new() };
+    let mut all = Part { importance: None, kind: None, points: BTreeMap::new() };
     for (path, text) in parts {
         let path = path.as_ref();
         let part = Part::read(path, text)?;
         let other_sweep = |point| Error::OtherSweep { path: path.into(), point };
-        if all.importance.is_some() && part.importance.is_some() && all.importance != part.importance {
+        let differs = |a: bool, b: bool, equal: bool| a && b && !equal;
+        if differs(all.importance.is_some(), part.importance.is_some(), all.importance == part.importance)
+            || differs(all.kind.is_some(), part.kind.is_some(), all.kind == part.kind)
+        {
             return Err(other_sweep(part.points.keys().next().copied().unwrap_or_default()));
         }
         all.importance = all.importance.or(part.importance);
+        all.kind = all.kind.or(part.kind);
         for (done, (total, line)) in part.points {
             let differs = |(known, other): &(usize, &str)| *known != total || *other != line;
             if all.points.get(&done).is_some_and(differs) || all.points.values().any(|(known, _)| *known != total) {
@@ -92,7 +124,7 @@ pub(crate) fn merge(parts: &[(impl AsRef<Path>, String)]) -> Result<String, Erro
             all.points.insert(done, (total, line));
         }
     }
-    let Part { importance, points } = all;
+    let Part { importance, points, .. } = all;
     let total = points.values().next().map_or(0, |(total, _)| *total);
     let missing: Vec<String> =
         (1..=total).filter(|done| !points.contains_key(done)).map(|done| done.to_string()).collect();
@@ -107,7 +139,7 @@ pub(crate) fn merge(parts: &[(impl AsRef<Path>, String)]) -> Result<String, Erro
 
 #[cfg(test)]
 mod tests {
-    use prunescope_protocol::results::{Proportion, SweepLine, SweepPoint};
+    use prunescope_protocol::results::Proportion;
 
     use super::*;
 
@@ -135,6 +167,10 @@ mod tests {
         assert!(says(&[("a", line(1, 3, 1)), ("b", line(3, 3, 3))]).contains("lack 2"));
         assert!(says(&[("a", line(1, 3, 1)), ("b", line(1, 3, 9))]).contains("b"));
         assert!(says(&[("a", line(1, 3, 1)), ("b", line(2, 4, 9))]).contains("another sweep"));
+        let other = line(2, 3, 2).replace("\"choice\":{\"right\":0,\"of\":0}", "\"choice\":{\"right\":0,\"of\":5}");
+        assert!(says(&[("a", line(1, 3, 1)), ("b", other.clone())]).contains("another sweep"), "another sample");
+        assert!(says(&[("a", line(1, 3, 1) + &other)]).contains("another sweep"));
+        assert!(says(&[("a", line(0, 3, 1))]).contains("line 1") && says(&[("a", line(4, 3, 1))]).contains("line 1"));
         assert!(says(&[("a", "nonsense\n".into())]).contains("line 1"));
         assert!(merge(&[("a", String::new())]).is_err());
     }

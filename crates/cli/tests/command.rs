@@ -75,7 +75,7 @@ fn a_plan_is_written_for_other_programs() {
         String::from_utf8(output.stdout).map(|text| if output.status.success() { text } else { said }).unwrap()
     };
     let found = recipe(&["llama-quantize", "--parts", "b1,b2", "--model", "m.gguf"]);
-    assert_eq!(found, "llama-quantize --prune-layers 1,2 m.gguf pruned-m.gguf F16\n");
+    assert_eq!(found, "llama-quantize --prune-layers 1,2 m.gguf pruned-m.gguf COPY\n");
     assert!(recipe(&["mergekit", "--parts", "a1"]).contains("filter: o_proj"));
     assert!(recipe(&["llm-compressor", "--parts", "wanda-0.5"]).contains("WandaPruningModifier"));
     assert!(recipe(&["llm-compressor", "--parts", "b1"]).contains("llm-compressor cannot do b1"));

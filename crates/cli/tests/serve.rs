@@ -201,6 +201,29 @@ fn a_newer_request_stops_an_older_one_and_pings_are_answered_meanwhile() {
 }
 
 #[test]
+fn a_page_is_answered_while_another_measures_for_long() {
+    let engine = Engine::start(&[]);
+    let (mut patient, mut other) = (engine.page(), engine.page());
+    patient.load();
+    other.load();
+    patient.run(101, &settings("m2"));
+    let measure = MeasureSettings { sample: 0, ..MeasureSettings::default() };
+    patient.send(&Request::Measure { run: 101, settings: settings("m2"), measure, what: Measurement::Sweep });
+    patient.until(|event| matches!(event, WorkerEvent::Run { event: RunEvent::SweepPoint { .. }, .. }).then_some(()));
+    other.run(201, &settings("a1"));
+    // The answer stands behind all that the sweep has told so far, and the sweep is not over.
+    patient.send(&Request::Ping);
+    let is_over = patient.until(|event| match event {
+        WorkerEvent::Run { event: RunEvent::Measured { .. }, .. } => Some(true),
+        WorkerEvent::Pong => Some(false),
+        _ => None,
+    });
+    assert!(!is_over, "the other page had to wait for the whole sweep");
+    patient.send(&Request::Stop);
+    patient.until(|event| matches!(event, WorkerEvent::Stopped).then_some(()));
+}
+
+#[test]
 fn nothing_is_fetched_for_a_page_and_it_hears_which_model_computes() {
     let engine = Engine::start(&[]);
     let mut page = engine.page();

@@ -14,7 +14,8 @@ use crate::experiment::weights::picture;
 use crate::experiment::{Control, ExperimentError};
 use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
 use crate::writing::write_texts;
-use prunescope_protocol::messages::{Measurement, RunEvent};
+use prunescope_kernels::threads::POOL;
+use prunescope_protocol::messages::{Backend, Measurement, RunEvent};
 use prunescope_protocol::model::Matrix;
 use prunescope_protocol::prune::{
     DropKind, DroppedSublayers, FileFootprint, Importance, Pattern, PruningPlan, Quantization, QuantizationMethod,
@@ -419,7 +420,7 @@ impl<C: Compute> Session<C> {
             prompt_tokens: prompt.len(),
             written_tokens: speed::WRITTEN_TOKENS,
             cached_tokens: speed::CACHED_TOKENS,
-            threads: prunescope_kernels::threads::POOL.threads(),
+            threads: if C::BACKEND == Backend::Cpu { POOL.threads() } else { 0 },
             dense: speed(0, &PruningPlan::default(), pruned.file_bytes),
             pruned: speed(1, plan, pruned.plan_bytes),
             repaired: models.get(2).map(|model| speed(2, plan, repaired(model))),

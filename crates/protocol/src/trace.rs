@@ -138,14 +138,17 @@ impl Trace {
 
     /// Whether an event belongs in a trace: progress and what ends a run do not.
     pub fn records(event: &RunEvent) -> bool {
-        !matches!(
-            event,
-            RunEvent::Working { .. }
-                | RunEvent::Measured { .. }
-                | RunEvent::Stopped
-                | RunEvent::Failed { .. }
-                | RunEvent::Done { .. }
-        )
+        // Of a comparison on texts the last report says all.
+        let is_partial = matches!(event, RunEvent::TextFidelity { report } if report.done < report.total);
+        !is_partial
+            && !matches!(
+                event,
+                RunEvent::Working { .. }
+                    | RunEvent::Measured { .. }
+                    | RunEvent::Stopped
+                    | RunEvent::Failed { .. }
+                    | RunEvent::Done { .. }
+            )
     }
 }
 

@@ -99,8 +99,9 @@ figure-speed-prefill = الرموز المقروءة في الثانية
 figure-speed-decode = الرموز المكتوبة في الثانية
 figure-speed-cache = ذاكرة ⁨KV⁩
 figure-speed-matrices = المصفوفات
-figure-speed-summary = يقرأ كل نموذج وحده { $prompt } رمزًا دفعةً واحدة ويكتب { $written }، وعدد خيوط هذا الجهاز المستعملة { $threads ->
-   *[other] { $threads }
+figure-speed-summary = يقرأ كل نموذج وحده { $prompt } رمزًا دفعةً واحدة ويكتب { $written }، { $threads ->
+    [0] على معالج الرسوم
+   *[other] وعدد خيوط هذا الجهاز المستعملة { $threads }
  }؛ ويُؤخذ الأسرع من ثلاث مرات. ذاكرة ⁨KV⁩: لعدد { $cached } من الرموز بنصف الدقة. المصفوفات: مصفوفات الكتل كما يخزّنها الملف أو كما تخزّنها الخطة.
 
 # جدول الخطط التي حُكم عليها. From right to left, so the arrows point to the left.

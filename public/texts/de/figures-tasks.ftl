@@ -106,6 +106,7 @@ figure-speed-decode = geschriebene Token je Sekunde
 figure-speed-cache = KV-Cache
 figure-speed-matrices = Matrizen
 figure-speed-summary = Jedes Modell für sich liest { $prompt } Token auf einmal und schreibt { $written }, auf { $threads ->
+    [0] der GPU
     [one] einem Thread
    *[other] { $threads } Threads
  } dieses Rechners; von drei Malen zählt das schnellste. KV-Cache: von { $cached } Token in halber Genauigkeit. Matrizen: die der Blöcke, wie die Datei oder der Plan sie speichert.

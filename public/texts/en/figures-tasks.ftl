@@ -106,6 +106,7 @@ figure-speed-decode = tokens written a second
 figure-speed-cache = KV cache
 figure-speed-matrices = matrices
 figure-speed-summary = Each model alone reads { $prompt } tokens at once and writes { $written }, on { $threads ->
+    [0] the GPU
     [one] one thread
    *[other] { $threads } threads
  } of this machine; the fastest of three times. KV cache: of { $cached } tokens in half precision. Matrices: of the blocks, as the file stores them or the plan would.

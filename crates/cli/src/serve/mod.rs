@@ -9,13 +9,15 @@ mod guard;
 mod turns;
 mod visitor;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -24,10 +26,12 @@ use axum::routing::{any, get};
 use futures::{SinkExt, StreamExt};
 use prunescope_engine::compute::Compute;
 use prunescope_engine::model::LoadedModel;
-use prunescope_protocol::messages::{Backend, Stage, WorkerEvent};
+use prunescope_protocol::messages::{Stage, WorkerEvent};
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::{Instant, timeout};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
+use url::form_urlencoded;
 
 use crate::error::Error;
 use guard::Guard;
@@ -36,6 +40,10 @@ use visitor::{Heard, Served};
 
 /// Largest message of a page: its own task sets and texts.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
+/// How often a page is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Longest time without a word from a page, which answers at least the pings, and longest time that it takes to accept an event.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The address of the WebSocket.
 const ENGINE: &str = "/engine";
 
@@ -64,14 +72,26 @@ struct Service<C: Compute> {
     most: usize,
 }
 
+/// Takes the place to listen at, so that what is wrong with it is told before a model is loaded.
+pub(crate) fn listen(options: &ServeOptions) -> Result<TcpListener, Error> {
+    if let Some(site) = options.site.as_ref().filter(|site| !site.join("index.html").is_file()) {
+        return Err(Error::NoSite { path: site.clone() });
+    }
+    let address = SocketAddr::new(options.host, options.port);
+    let not_served = |why| Error::NotServed { address, why };
+    let listener = TcpListener::bind(address).map_err(not_served)?;
+    listener.set_nonblocking(true).map_err(not_served)?;
+    Ok(listener)
+}
+
 /// Serves a model until the program is ended.
 ///
 /// * `name`: the file's name.
 /// * `device`: the processor or GPU, as a sentence.
 pub(crate) fn serve<C: Compute>(
+    listener: TcpListener,
     model: LoadedModel<C>,
     name: String,
-    backend: Backend,
     device: String,
     options: &ServeOptions,
 ) -> Result<(), Error>
@@ -84,12 +104,11 @@ where
         None => Some(random_token()?),
     };
     let guard = Guard { origins: options.origins.clone(), token: token.clone() };
-    let served = Arc::new(Served { model, name, backend, device, turns: Turns::default() });
+    let served = Arc::new(Served { model, name, device, turns: Turns::default() });
     let service = Arc::new(Service { served, guard, visitors: AtomicUsize::new(0), most: options.visitors });
     let mut router = Router::new().route(ENGINE, any(connect::<C>)).with_state(service);
     router = match &options.site {
-        Some(site) if site.join("index.html").is_file() => router.fallback_service(ServeDir::new(site)),
-        Some(site) => return Err(Error::NoSite { path: site.clone() }),
+        Some(site) => router.fallback_service(ServeDir::new(site)),
         None => router.route(
             "/",
             get(|| async { "Prunescope's engine. Attach a page with ?engine=ws://…, as it was printed.\n" }),
@@ -104,10 +123,14 @@ where
     }
     let address = SocketAddr::new(options.host, options.port);
     let not_served = |why: std::io::Error| Error::NotServed { address, why };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_io().build().map_err(not_served)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(not_served)?;
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(not_served)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(not_served)?;
         let at = listener.local_addr().map_err(not_served)?;
         tell_where(at, token.as_deref(), options.site.is_some());
         axum::serve(listener, router).await.map_err(not_served)
@@ -117,13 +140,23 @@ where
 /// Prints the addresses.
 fn tell_where(at: SocketAddr, token: Option<&str>, has_site: bool) {
     let token = token.map_or(String::new(), |token| format!("?token={token}"));
-    let engine = format!("ws://{at}{ENGINE}{token}");
+    // What stands for all addresses is none that a browser can ask for.
+    let host = match at.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) | IpAddr::V6(Ipv6Addr::UNSPECIFIED) => "localhost".to_owned(),
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    let place = format!("{host}:{}", at.port());
+    let engine = format!("ws://{place}{ENGINE}{token}");
     println!("The engine listens at {engine}");
-    let coded = engine.replace('?', "%3F").replace('=', "%3D");
+    let coded: String = form_urlencoded::byte_serialize(engine.as_bytes()).collect();
     if has_site {
-        println!("Open http://{at}/?engine={coded}");
+        println!("Open http://{place}/?engine={coded}");
     } else {
         println!("Open the page with ?engine={coded}");
+    }
+    if at.ip().is_unspecified() {
+        println!("From other machines, put this machine's name or address in place of localhost, both times.");
     }
 }
 
@@ -157,7 +190,10 @@ where
         eprintln!("A connection was refused: {refusal}.");
         return (StatusCode::FORBIDDEN, format!("{refusal}.\n")).into_response();
     }
-    upgrade.max_message_size(MAX_MESSAGE_BYTES).on_upgrade(move |socket| attend(service, socket))
+    upgrade
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| attend(service, socket))
 }
 
 /// Serves a page until its connection ends.
@@ -186,26 +222,39 @@ where
         let _ = to_page.send(text(&WorkerEvent::Failed { stage: Stage::Device, message, fatal: false })).await;
         return;
     }
+    let mut pings = tokio::time::interval(PING_EVERY);
+    let mut heard_at = Instant::now();
     loop {
-        tokio::select! {
+        let message = tokio::select! {
             event = told.recv() => match event {
-                // The connection's own sender is open, so the end is never seen here.
                 Some(event) => {
                     let ends = matches!(event, WorkerEvent::Failed { fatal: true, .. });
-                    if to_page.send(text(&event)).await.is_err() || ends {
+                    let sent = timeout(PATIENCE, to_page.send(text(&event))).await;
+                    if ends || !matches!(sent, Ok(Ok(()))) {
                         break;
                     }
+                    continue;
                 }
+                // The connection's own sender is open, so the end is never seen here.
                 None => break,
             },
-            message = from_page.next() => match message {
-                Some(Ok(Message::Text(message))) => heard.request(&message, &jobs, &|event| {
-                    let _ = answers.send(event);
-                }),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
-                // Pings of the WebSocket are answered by axum; there is no binary message in the protocol.
-                Some(Ok(_)) => {}
-            },
+            _ = pings.tick() => {
+                let asked = timeout(PATIENCE, to_page.send(Message::Ping(Bytes::new()))).await;
+                if heard_at.elapsed() > PATIENCE || !matches!(asked, Ok(Ok(()))) {
+                    break;
+                }
+                continue;
+            }
+            message = from_page.next() => message,
+        };
+        heard_at = Instant::now();
+        match message {
+            Some(Ok(Message::Text(message))) => heard.request(&message, &jobs, &|event| {
+                let _ = answers.send(event);
+            }),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+            // Answers to pings; there is no binary message in the protocol.
+            Some(Ok(_)) => {}
         }
     }
     heard.leave();

@@ -12,9 +12,10 @@ use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::session::Session;
 use prunescope_kernels::threads::POOL;
-use prunescope_protocol::messages::{Backend, ModelOrder, Request, RunEvent, Stage, WorkerEvent};
+use prunescope_protocol::messages::{Measurement, ModelOrder, Request, RunEvent, Stage, WorkerEvent};
 use prunescope_protocol::model::Sublayer;
-use prunescope_protocol::settings::RunSettings;
+use prunescope_protocol::model::source::PICKED;
+use prunescope_protocol::settings::{Precision, RunSettings};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::turns::Turns;
@@ -29,8 +30,6 @@ pub(super) struct Served<C: Compute> {
     pub(super) model: LoadedModel<C>,
     /// Its file's name.
     pub(super) name: String,
-    /// Where it is computed.
-    pub(super) backend: Backend,
     /// The processor or GPU, as a sentence.
     pub(super) device: String,
     /// Whose turn it is.
@@ -118,7 +117,9 @@ impl<C: Compute> Visit<C> {
     }
 
     /// Stops once there is a newer request, measures announced switches first, and lets other visitors compute in between.
-    fn control(&self, number: u64) -> Control {
+    ///
+    /// * `shares`: whether it does the last, without which a measurement of speed would time the others.
+    fn control(&self, number: u64, shares: bool) -> Control {
         let (newest, announced) = (Rc::new(Cell::new(number)), Rc::new(Cell::new(None)));
         let (served, heard) = (self.served.clone(), self.heard.clone());
         let (copy, switch, last) = (newest.clone(), announced.clone(), Cell::new(milliseconds()));
@@ -127,7 +128,7 @@ impl<C: Compute> Visit<C> {
             if let Some(sublayer) = heard.announced.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 switch.set(Some(sublayer));
             }
-            if milliseconds() - last.get() >= SLICE_MS {
+            if shares && milliseconds() - last.get() >= SLICE_MS {
                 if served.turns.is_awaited() {
                     served.turns.give();
                     served.turns.take();
@@ -141,12 +142,13 @@ impl<C: Compute> Visit<C> {
     }
 
     fn answer(&mut self, Job { number, request }: Job) {
-        let control = self.control(number);
+        let shares = !matches!(request, Request::Measure { what: Measurement::Speed, .. });
+        let control = self.control(number, shares);
         match (request, &mut self.session) {
             (Request::Stop, _) => self.tell(WorkerEvent::Stopped),
             // Answered on arrival.
             (Request::Ping | Request::MeasureFirst { .. }, _) => {}
-            (Request::Load { model, other, .. }, _) => self.load(&model, other.is_some()),
+            (Request::Load { model, other, precision, .. }, _) => self.load(&model, other.is_some(), precision),
             (Request::Run { run, .. } | Request::Measure { run, .. }, None) => self.teller(run)(RunEvent::Stopped),
             (Request::Run { run, settings }, Some(_)) => {
                 let mut tell = self.teller(run);
@@ -183,22 +185,30 @@ impl<C: Compute> Visit<C> {
     }
 
     /// Gives the visitor the model that is served, whatever the page asks for: nothing is fetched for a visitor.
-    fn load(&mut self, order: &ModelOrder, with_other: bool) {
-        let Served { model, name, backend, device, .. } = &*self.served;
+    fn load(&mut self, order: &ModelOrder, with_other: bool, precision: Precision) {
+        let Served { model, name, device, .. } = &*self.served;
         if with_other {
             let message =
                 "this engine has one model: a second one to compare with can be loaded in the browser only".into();
             return self.tell(WorkerEvent::Failed { stage: Stage::Load, message, fatal: false });
         }
-        self.tell(WorkerEvent::Device { backend: *backend, reason: device.clone() });
-        if !order.source.is_empty() && order.source != *name {
-            let message = format!(
-                "The link asks for {}, but the engine that it names has {name}: the numbers are those of {name}.",
-                order.source
-            );
+        self.tell(WorkerEvent::Device { backend: C::BACKEND, reason: device.clone() });
+        let asked = order.source.strip_prefix(PICKED).unwrap_or(&order.source);
+        if !asked.is_empty() && asked != name {
+            let message =
+                format!("{asked} was asked for, but this engine has {name}: the numbers are those of {name}.");
             self.tell(WorkerEvent::Notice { message });
         }
-        let session = Session::new(model.clone(), name, milliseconds);
+        if precision != Precision::Stored {
+            let message = "This engine computes with the weights as the file stores them, not with 8 bits.".into();
+            self.tell(WorkerEvent::Notice { message });
+        }
+        let mut session = Session::new(model.clone(), name, milliseconds);
+        if let Err(wrong) = block_on(session.check_device()) {
+            let message =
+                format!("the engine's device must not be used, because {wrong}: start the engine with --backend cpu");
+            return self.tell(WorkerEvent::Failed { stage: Stage::Device, message, fatal: false });
+        }
         self.tell(WorkerEvent::Ready { model: Box::new(session.info().clone()) });
         self.session = Some(session);
     }

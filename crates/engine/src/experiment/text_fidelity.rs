@@ -89,8 +89,10 @@ pub async fn score<C: Compute>(
             found[model].extend(compared.iter().enumerate().map(|(row, compared)| {
                 let likeliest =
                     [&compared.dense_top, &compared.pruned_top].map(|top| top.first().map(|token| token.id));
+                let metrics = &compared.metrics;
                 ScoredPosition {
-                    kl: compared.metrics.kl_dense_pruned,
+                    // A divergence below 0 is taken as 0, even NaN; the cosine of logits is NaN if one of them is not finite.
+                    kl: if metrics.cos_z.is_nan() { f32::NAN } else { metrics.kl_dense_pruned },
                     same_top: likeliest[0] == likeliest[1],
                     dense_loss: losses[0][row],
                     loss: losses[model + 1][row],

@@ -6,6 +6,9 @@
 //! * mergekit's `passthrough` keeps ranges of blocks, and scales matrices by names: a sublayer whose last matrix is 0 adds nothing
 //!   (<https://github.com/arcee-ai/mergekit/blob/main/docs/merge_methods.md>).
 //! * LLM Compressor's modifiers remove and round weights (<https://github.com/vllm-project/llm-compressor>).
+//!
+//! The last two name matrices as transformers' Llama does (`o_proj`, `down_proj`, …), and most families after it; the names of others, such as
+//! GPT-2, must be put in their place.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -78,6 +81,9 @@ pub fn write(plan: &PruningPlan, program: Program, layers: usize, model: &str) -
     if let Some(beyond) = plan.drop.dropped().find(|sublayer| sublayer.layer >= layers) {
         return Err(cannot(format!("layer {}", beyond.layer), "the model has fewer layers"));
     }
+    if let Some(range) = plan.layers.filter(|range| range.first >= layers) {
+        return Err(cannot(format!("layers {} to {}", range.first, range.last), "the model has fewer layers"));
+    }
     let edits = plan.sparse.map(|sparse| sparse.to_string()).or(plan.quant.map(|quant| quant.to_string()));
     let drops = (!plan.drop.is_empty()).then(|| plan.drop.to_string());
     let drops_both =
@@ -100,7 +106,12 @@ pub fn write(plan: &PruningPlan, program: Program, layers: usize, model: &str) -
                 None if whole.is_empty() => Err(cannot("a plan that drops nothing".into(), "drop some blocks")),
                 None => {
                     let list: Vec<String> = whole.iter().map(usize::to_string).collect();
-                    Ok(format!("llama-quantize --prune-layers {} {model} pruned-{model} F16\n", list.join(",")))
+                    let pruned = match model.rsplit_once('/') {
+                        Some((folder, name)) => format!("{folder}/pruned-{name}"),
+                        None => format!("pruned-{model}"),
+                    };
+                    // COPY leaves the other blocks' weights as they are stored.
+                    Ok(format!("llama-quantize --prune-layers {} {model} {pruned} COPY\n", list.join(",")))
                 }
             }
         }
@@ -114,7 +125,7 @@ pub fn write(plan: &PruningPlan, program: Program, layers: usize, model: &str) -
                 let mut recipe = String::new();
                 if let Some(sparse) = sparse {
                     recipe += &sparsity_stage(sparse, &targets).ok_or_else(|| {
-                        cannot(sparse.to_string(), "choose Wanda or SparseGPT, evenly over the layers or by OWL")
+                        cannot(sparse.to_string(), "choose Wanda or SparseGPT with the same ratio in all layers")
                     })?;
                 }
                 if let Some(quant) = quant {
@@ -176,14 +187,15 @@ fn sparsity_stage(sparse: Sparsity, targets: &str) -> Option<String> {
         SparsityMethod::SparseGpt => "SparseGPTModifier",
         SparsityMethod::Magnitude => return None,
     };
-    let (share, mask, profile) = match sparse.pattern {
-        Pattern::Percent(percent) => (percent, "0:0", ""),
-        Pattern::OutlierWeighed(percent) => (percent, "0:0", "      sparsity_profile: owl\n"),
-        Pattern::TwoOfFour => (50, "2:4", ""),
-        Pattern::FourOfEight => (50, "4:8", ""),
+    let (share, mask) = match sparse.pattern {
+        Pattern::Percent(percent) => (percent, "0:0"),
+        // Its OWL gives ratios to whole layers, which these targets are not.
+        Pattern::OutlierWeighed(_) => return None,
+        Pattern::TwoOfFour => (50, "2:4"),
+        Pattern::FourOfEight => (50, "4:8"),
     };
     Some(format!(
-        "sparsity_stage:\n  sparsity_modifiers:\n    {modifier}:\n      sparsity: {}\n      mask_structure: \"{mask}\"\n{profile}      targets: {targets}\n",
+        "sparsity_stage:\n  sparsity_modifiers:\n    {modifier}:\n      sparsity: {}\n      mask_structure: \"{mask}\"\n      targets: {targets}\n",
         f64::from(share) / 100.0
     ))
 }
@@ -214,7 +226,9 @@ mod tests {
     #[test]
     fn whole_blocks_are_a_list_for_llama_quantize() {
         let found = recipe("b3,b1", Program::LlamaQuantize).unwrap();
-        assert_eq!(found, "llama-quantize --prune-layers 1,3 model.gguf pruned-model.gguf F16\n");
+        assert_eq!(found, "llama-quantize --prune-layers 1,3 model.gguf pruned-model.gguf COPY\n");
+        let inside = write(&"b1".parse().unwrap(), Program::LlamaQuantize, 6, "models/x.gguf").unwrap();
+        assert!(inside.contains(" models/x.gguf models/pruned-x.gguf "), "{inside}");
         assert!(recipe("b1,a3", Program::LlamaQuantize).unwrap_err().contains("single sublayer of layer 3"));
     }
 
@@ -269,11 +283,6 @@ quant_stage:
             group_size: 64
 ";
         assert_eq!(recipe("wanda-2:4_gptq4-g64_on-mlp_layers-1-2", Program::LlmCompressor).unwrap(), expected);
-        assert!(
-            recipe("wanda-0.6-owl", Program::LlmCompressor)
-                .unwrap()
-                .contains("sparsity: 0.6\n      mask_structure: \"0:0\"\n      sparsity_profile: owl")
-        );
     }
 
     #[test]
@@ -283,6 +292,8 @@ quant_stage:
             ("b1_rtn4-g64", Program::Mergekit, "rtn4-g64"),
             ("a1_wanda-0.5", Program::LlmCompressor, "a1"),
             ("magnitude-0.5", Program::LlmCompressor, "magnitude-0.5"),
+            ("wanda-0.5-owl", Program::LlmCompressor, "wanda-0.5-owl"),
+            ("wanda-0.5_layers-8-9", Program::LlmCompressor, "layers 8 to 9"),
             ("b1_repair-scale", Program::LlamaQuantize, "repair"),
             ("b9", Program::Mergekit, "9"),
             ("b0,b1,b2,b3,b4,b5", Program::LlamaQuantize, "without blocks"),

@@ -30,7 +30,7 @@ pub struct SpeedReport {
     pub written_tokens: usize,
     /// Tokens for which the cache is counted.
     pub cached_tokens: usize,
-    /// Threads of the CPU that computed.
+    /// Threads of the CPU that computed; 0 if a GPU did.
     pub threads: usize,
     /// The dense model.
     pub dense: ModelSpeed,
