@@ -116,7 +116,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "DIR")]
     pub site: Option<PathBuf>,
     /// Let pages of this origin attach, such as https://you.github.io; several times for several origins.
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub allow_origin: Vec<String>,
     /// The token that pages must give; a random one if the address is not this machine's own.
     #[arg(long, value_name = "TEXT", value_parser = token)]
@@ -430,6 +430,17 @@ impl Experiment {
 /// The number of CPU threads; all cores if none is given.
 pub(crate) fn threads(given: Option<u16>) -> usize {
     given.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// Parses an origin as browsers write it.
+fn origin(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|why| format!("{why}"))?;
+    match url.origin() {
+        origin @ url::Origin::Tuple(..) if url.path() == "/" && url.query().is_none() => {
+            Ok(origin.ascii_serialization())
+        }
+        _ => Err("give scheme, host and port only, such as https://you.github.io".into()),
+    }
 }
 
 /// Parses a token, which stands in addresses.

@@ -94,8 +94,10 @@ impl EvaluationCache {
         self.plans.values_mut().for_each(|answers| answers.choice.clear());
     }
 
-    /// Replaces the retrieval set; one without passages or queries restores the built-in one.
-    pub(crate) fn use_retrieval_set(&mut self, set: RetrievalSet) {
+    /// Replaces the retrieval set; one without passages or queries restores the built-in one. Queries for passages that are not there are left
+    /// out.
+    pub(crate) fn use_retrieval_set(&mut self, mut set: RetrievalSet) {
+        set.queries.retain(|(_, passage)| *passage < set.passages.len());
         let usable = !set.passages.is_empty() && !set.queries.is_empty();
         self.retrieval = if usable { set } else { tasks::retrieval::built_in() };
         self.plans.values_mut().for_each(|answers| answers.embeddings.clear());

@@ -110,6 +110,7 @@ impl<C: Compute> Session<C> {
         control: &Control,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<(), ExperimentError> {
+        self.check_layers(&settings.plan)?;
         let mut job = Job { settings, measure, control, tell };
         match what {
             Measurement::Compare => self.compare_variants(&mut job).await?,

@@ -41,6 +41,10 @@ use prunescope_protocol::tasks::{KindText, Question, RetrievalSet};
 
 /// Largest number of calibration tokens; a longer text is truncated.
 pub const MAX_CALIBRATION_TOKENS: usize = 4096;
+/// Bytes of a long token; all but a few in a vocabulary are shorter.
+const LONG_TOKEN: usize = 32;
+/// Bytes of a text that are compared on at most, some 250,000 tokens: hours of reading.
+const MAX_TEXT: usize = 1 << 20;
 /// Largest number of generation steps at which measurement 1 (layerwise transition) is repeated for the chart's band.
 const BAND_STEPS: usize = 8;
 /// Most fits that are kept; one in full form takes 1.3 MB per dropped sublayer of the default model.
@@ -49,6 +53,11 @@ const MAX_REPAIRS: usize = 8;
 const PLANS_WITH_SWITCHES: usize = 16;
 /// Longest context of one run, in tokens; bounded because the residual streams of all its tokens are kept in memory.
 const MAX_CONTEXT: usize = 1024;
+
+/// The first bytes of a text, at most `most`, that are whole characters.
+fn beginning(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
 
 /// Milliseconds since an arbitrary fixed moment. The host supplies it: browsers and native programs have different
 /// clocks.
@@ -331,7 +340,7 @@ impl<C: Compute> Session<C> {
         if ids.is_empty() {
             return Err(ExperimentError::EmptyPrompt);
         }
-        if ids.len() + settings.tokens > most {
+        if ids.len().saturating_add(settings.tokens) > most {
             return Err(ExperimentError::PromptTooLong { got: ids.len(), tokens: settings.tokens, most });
         }
         Ok(ids)
@@ -455,7 +464,8 @@ impl<C: Compute> Session<C> {
     /// The calibration text as token ids, truncated.
     pub(crate) fn calibration_ids(&self) -> Result<Vec<u32>, ExperimentError> {
         let text = self.calibration_text.as_deref().unwrap_or(DEFAULT_CALIBRATION_TEXT.trim());
-        let mut ids = self.model.tokenizer.encode(text, false)?;
+        // What no token of the first ones can reach is not tokenized, which has no checkpoint.
+        let mut ids = self.model.tokenizer.encode(beginning(text, MAX_CALIBRATION_TOKENS * LONG_TOKEN), false)?;
         ids.truncate(MAX_CALIBRATION_TOKENS);
         Ok(ids)
     }
@@ -808,9 +818,10 @@ impl<C: Compute> Session<C> {
         self.shard = shard;
     }
 
-    /// Replaces the texts of the comparison by kind; an empty list restores the built-in ones.
+    /// Replaces the texts of the comparison by kind; an empty list restores the built-in ones. Of each the first megabyte counts.
     pub fn use_texts(&mut self, texts: Vec<KindText>) {
-        self.texts = texts;
+        let cut = |text: KindText| KindText { text: beginning(&text.text, MAX_TEXT).into(), ..text };
+        self.texts = texts.into_iter().map(cut).collect();
     }
 
     /// The event that reports an error which ended a run.

@@ -25,6 +25,9 @@ pub(super) enum Refusal {
         /// The name.
         host: String,
     },
+    /// A header is there twice, or cannot be read.
+    #[error("the request's Host or Origin cannot be read")]
+    Headers,
     /// The token is missing or wrong.
     #[error("the token is missing or wrong: use the address that the engine printed when it started")]
     Token,
@@ -53,7 +56,8 @@ impl Guard {
             None => return Err(Refusal::Host { host: host.into() }),
         }
         let Some(origin) = origin else { return Ok(()) };
-        let place = origin.split_once("://").map(|(_, place)| place);
+        let place =
+            origin.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme)).map(|(_, place)| place);
         let is_ours = place.is_some_and(|place| place == host || is_this_machine(without_port(place)));
         if is_ours || self.origins.iter().any(|allowed| allowed == origin) {
             Ok(())
@@ -120,6 +124,8 @@ mod tests {
             "https://prunescope.example.evil",
             "http://prunescope.example",
             "http://[::1].evil.example",
+            "x://localhost",
+            "://localhost",
         ] {
             let found = local().check("localhost:8765", Some(origin), None);
             assert_eq!(found, Err(Refusal::Origin { origin: origin.into() }));

@@ -27,16 +27,16 @@ use futures::{SinkExt, StreamExt};
 use prunescope_engine::compute::Compute;
 use prunescope_engine::model::LoadedModel;
 use prunescope_protocol::messages::{Stage, WorkerEvent};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::channel;
 use tokio::time::{Instant, timeout};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use url::form_urlencoded;
 
 use crate::error::Error;
-use guard::Guard;
+use guard::{Guard, Refusal};
 use turns::Turns;
-use visitor::{Heard, Served};
+use visitor::{Events, Heard, Served};
 
 /// Largest message of a page: its own task sets and texts.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
@@ -44,8 +44,32 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Longest time without a word from a page, which answers at least the pings, and longest time that it takes to accept an event.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Most events that wait for a page to read them: many times those of any measurement.
+const MAX_EVENTS: usize = 1 << 14;
+/// Most requests of a page that wait for the engine.
+const MAX_REQUESTS: usize = 256;
 /// The address of the WebSocket.
 const ENGINE: &str = "/engine";
+
+/// Tells the terminal of refusals, on a thread of its own: a terminal that is not read must not stop the engine.
+struct Log(mpsc::SyncSender<String>);
+
+impl Log {
+    /// Begins the thread.
+    fn begin() -> Self {
+        let (sender, lines) = mpsc::sync_channel::<String>(16);
+        // Without it nothing is told.
+        let _ =
+            thread::Builder::new().name("log".into()).spawn(move || lines.iter().for_each(|line| eprintln!("{line}")));
+        Self(sender)
+    }
+
+    /// Tells of a refusal; of very many, some only.
+    fn refused(&self, refusal: &Refusal) {
+        let why: String = refusal.to_string().chars().take(300).collect();
+        let _ = self.0.try_send(format!("A connection was refused: {why}."));
+    }
+}
 
 /// Where and for whom the engine is.
 #[derive(Clone, Debug)]
@@ -68,6 +92,7 @@ pub(crate) struct ServeOptions {
 struct Service<C: Compute> {
     served: Arc<Served<C>>,
     guard: Guard,
+    log: Log,
     visitors: AtomicUsize,
     most: usize,
 }
@@ -105,7 +130,8 @@ where
     };
     let guard = Guard { origins: options.origins.clone(), token: token.clone() };
     let served = Arc::new(Served { model, name, device, turns: Turns::default() });
-    let service = Arc::new(Service { served, guard, visitors: AtomicUsize::new(0), most: options.visitors });
+    let service =
+        Arc::new(Service { served, guard, log: Log::begin(), visitors: AtomicUsize::new(0), most: options.visitors });
     let mut router = Router::new().route(ENGINE, any(connect::<C>)).with_state(service);
     router = match &options.site {
         Some(site) => router.fallback_service(ServeDir::new(site)),
@@ -183,11 +209,16 @@ async fn connect<C: Compute>(
 where
     LoadedModel<C>: Send + Sync,
 {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Err(refusal) =
-        service.guard.check(text(header::HOST).unwrap_or_default(), text(header::ORIGIN), token.as_deref())
-    {
-        eprintln!("A connection was refused: {refusal}.");
+    // A header that is there twice or cannot be read is none that a browser sends.
+    let one = |name: HeaderName| match &headers.get_all(name).iter().collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        [value] => value.to_str().map(Some).map_err(|_| Refusal::Headers),
+        _ => Err(Refusal::Headers),
+    };
+    let checked = one(header::HOST)
+        .and_then(|host| service.guard.check(host.unwrap_or_default(), one(header::ORIGIN)?, token.as_deref()));
+    if let Err(refusal) = checked {
+        service.log.refused(&refusal);
         return (StatusCode::FORBIDDEN, format!("{refusal}.\n")).into_response();
     }
     upgrade
@@ -204,20 +235,25 @@ where
     let (mut to_page, mut from_page) = socket.split();
     let text = |event: &WorkerEvent| Message::Text(serde_json::to_string(event).unwrap_or_default().into());
     let _ = to_page.send(text(&WorkerEvent::Hello)).await;
-    let place = Place::take(&service);
-    let Some(_place) = place else {
+    let Some(place) = Place::take(&service) else {
         let message =
             format!("the engine already serves {} pages: close one, or start it with --visitors", service.most);
         let _ = to_page.send(text(&WorkerEvent::Failed { stage: Stage::Device, message, fatal: false })).await;
+        let _ = timeout(PATIENCE, to_page.close()).await;
         return;
     };
     let heard = Arc::new(Heard::default());
-    let (jobs, waiting) = mpsc::channel();
-    let (events, mut told) = unbounded_channel();
-    let answers = events.clone();
-    let (served, hears) = (service.served.clone(), heard.clone());
+    let (jobs, waiting) = mpsc::sync_channel(MAX_REQUESTS);
+    let (sender, mut told) = channel(MAX_EVENTS);
+    let answers = Events::new(sender, heard.clone());
+    let (served, hears, events) = (service.served.clone(), heard.clone(), answers.clone());
     let session = thread::Builder::new().name("visitor".into()).stack_size(8 << 20);
-    if let Err(why) = session.spawn(move || visitor::serve(&served, &hears, &waiting, &events)) {
+    let begun = session.spawn(move || {
+        // The place is taken until the work of a page that has left is stopped.
+        let _place = place;
+        visitor::serve(&served, &hears, &waiting, &events);
+    });
+    if let Err(why) = begun {
         let message = format!("no thread could be started for this page ({why})");
         let _ = to_page.send(text(&WorkerEvent::Failed { stage: Stage::Device, message, fatal: false })).await;
         return;
@@ -249,15 +285,14 @@ where
         };
         heard_at = Instant::now();
         match message {
-            Some(Ok(Message::Text(message))) => heard.request(&message, &jobs, &|event| {
-                let _ = answers.send(event);
-            }),
+            Some(Ok(Message::Text(message))) => heard.request(&message, &jobs, &answers),
             Some(Ok(Message::Close(_)) | Err(_)) | None => break,
             // Answers to pings; there is no binary message in the protocol.
             Some(Ok(_)) => {}
         }
     }
     heard.leave();
+    let _ = timeout(PATIENCE, to_page.close()).await;
 }
 
 /// A page's place among those that are served.

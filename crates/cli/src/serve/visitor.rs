@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use futures::executor::block_on;
@@ -15,8 +15,8 @@ use prunescope_kernels::threads::POOL;
 use prunescope_protocol::messages::{Measurement, ModelOrder, Request, RunEvent, Stage, WorkerEvent};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::model::source::PICKED;
-use prunescope_protocol::settings::{Precision, RunSettings};
-use tokio::sync::mpsc::UnboundedSender;
+use prunescope_protocol::settings::{MeasureSettings, Precision, RunSettings, Settings};
+use tokio::sync::mpsc::Sender;
 
 use super::turns::Turns;
 use crate::milliseconds;
@@ -46,32 +46,76 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Heard {
     newest: AtomicU64,
+    has_left: AtomicBool,
     announced: Mutex<Option<Sublayer>>,
 }
 
 impl Heard {
     /// Hears a request: answers it at once, or passes it on to the session.
-    pub(super) fn request(&self, text: &str, jobs: &mpsc::Sender<Job>, tell: &dyn Fn(WorkerEvent)) {
+    pub(super) fn request(&self, text: &str, jobs: &mpsc::SyncSender<Job>, events: &Events) {
         match serde_json::from_str(text) {
-            Ok(Request::Ping) => tell(WorkerEvent::Pong),
+            Ok(Request::Ping) => events.tell(WorkerEvent::Pong),
             Ok(Request::MeasureFirst { sublayer }) => {
                 *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(sublayer);
             }
             Ok(request) => {
                 let number = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
                 // A session that has ended ends the connection, too.
-                let _ = jobs.send(Job { number, request });
+                if let Err(mpsc::TrySendError::Full(_)) = jobs.try_send(Job { number, request: limited(request) }) {
+                    let message = "the page sends more requests than the engine can hold".into();
+                    events.tell(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true });
+                }
             }
             Err(error) => {
                 let message = format!("the page sent a message that the engine cannot read: {error}");
-                tell(WorkerEvent::Failed { stage: Stage::Run, message, fatal: false });
+                events.tell(WorkerEvent::Failed { stage: Stage::Run, message, fatal: false });
             }
         }
     }
 
     /// Stops whatever runs: the visitor is gone.
     pub(super) fn leave(&self) {
+        self.has_left.store(true, Ordering::SeqCst);
         self.newest.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A request with the limits that a page keeps to.
+fn limited(request: Request) -> Request {
+    let checked = |run: RunSettings, measure: MeasureSettings| {
+        let (settings, _) = Settings { run, measure, ..Settings::default() }.checked();
+        (settings.run, settings.measure)
+    };
+    match request {
+        Request::Run { run, settings } => {
+            Request::Run { run, settings: checked(settings, MeasureSettings::default()).0 }
+        }
+        Request::Measure { run, settings, measure, what } => {
+            let (settings, measure) = checked(settings, measure);
+            Request::Measure { run, settings, measure, what }
+        }
+        other => other,
+    }
+}
+
+/// The way of events to the page.
+#[derive(Clone)]
+pub(super) struct Events {
+    sender: Sender<WorkerEvent>,
+    heard: Arc<Heard>,
+}
+
+impl Events {
+    /// Events to the page that `heard` hears.
+    pub(super) fn new(sender: Sender<WorkerEvent>, heard: Arc<Heard>) -> Self {
+        Self { sender, heard }
+    }
+
+    /// Tells an event. If the visitor is gone, or reads so slowly that too many events wait, the next checkpoint stops the work.
+    pub(super) fn tell(&self, event: WorkerEvent) {
+        if self.sender.try_send(event).is_err() {
+            self.heard.leave();
+        }
     }
 }
 
@@ -80,17 +124,31 @@ pub(super) fn serve<C: Compute>(
     served: &Arc<Served<C>>,
     heard: &Arc<Heard>,
     jobs: &mpsc::Receiver<Job>,
-    events: &UnboundedSender<WorkerEvent>,
+    events: &Events,
 ) {
     let mut session = Visit { served: served.clone(), heard: heard.clone(), events: events.clone(), session: None };
-    while let Ok(job) = jobs.recv() {
-        served.turns.take();
-        let done = catch_unwind(AssertUnwindSafe(|| session.answer(job)));
-        served.turns.give();
-        if done.is_err() {
-            let message = "the engine crashed, which is an error of Prunescope itself; its terminal says more".into();
-            session.tell(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true });
+    while let Ok(Job { number, request }) = jobs.recv() {
+        if heard.has_left.load(Ordering::SeqCst) {
             return;
+        }
+        // What was superseded while it waited needs no turn.
+        let is_newest = heard.newest.load(Ordering::SeqCst) == number;
+        match request {
+            Request::Stop => session.tell(WorkerEvent::Stopped),
+            Request::Run { run, .. } | Request::Measure { run, .. } if !is_newest => {
+                session.teller(run)(RunEvent::Stopped)
+            }
+            request => {
+                served.turns.take();
+                let done = catch_unwind(AssertUnwindSafe(|| session.answer(number, request)));
+                served.turns.give();
+                if done.is_err() {
+                    let message =
+                        "the engine crashed, which is an error of Prunescope itself; its terminal says more".into();
+                    session.tell(WorkerEvent::Failed { stage: Stage::Run, message, fatal: true });
+                    return;
+                }
+            }
         }
     }
 }
@@ -98,22 +156,19 @@ pub(super) fn serve<C: Compute>(
 struct Visit<C: Compute> {
     served: Arc<Served<C>>,
     heard: Arc<Heard>,
-    events: UnboundedSender<WorkerEvent>,
+    events: Events,
     session: Option<Session<C>>,
 }
 
 impl<C: Compute> Visit<C> {
     fn tell(&self, event: WorkerEvent) {
-        // If the visitor is gone, the next checkpoint stops the work.
-        let _ = self.events.send(event);
+        self.events.tell(event);
     }
 
     /// Tells an event of a run.
     fn teller(&self, run: u64) -> impl FnMut(RunEvent) + use<C> {
         let events = self.events.clone();
-        move |event| {
-            let _ = events.send(WorkerEvent::Run { run, event });
-        }
+        move |event| events.tell(WorkerEvent::Run { run, event })
     }
 
     /// Stops once there is a newer request, measures announced switches first, and lets other visitors compute in between.
@@ -141,13 +196,12 @@ impl<C: Compute> Visit<C> {
         Control::new(newest, number, Rc::new(pause)).with_announced(announced)
     }
 
-    fn answer(&mut self, Job { number, request }: Job) {
+    fn answer(&mut self, number: u64, request: Request) {
         let shares = !matches!(request, Request::Measure { what: Measurement::Speed, .. });
         let control = self.control(number, shares);
         match (request, &mut self.session) {
-            (Request::Stop, _) => self.tell(WorkerEvent::Stopped),
-            // Answered on arrival.
-            (Request::Ping | Request::MeasureFirst { .. }, _) => {}
+            // Answered before.
+            (Request::Stop | Request::Ping | Request::MeasureFirst { .. }, _) => {}
             (Request::Load { model, other, precision, .. }, _) => self.load(&model, other.is_some(), precision),
             (Request::Run { run, .. } | Request::Measure { run, .. }, None) => self.teller(run)(RunEvent::Stopped),
             (Request::Run { run, settings }, Some(_)) => {
