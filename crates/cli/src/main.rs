@@ -126,8 +126,10 @@ where
 {
     let name = arguments.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let device = match C::BACKEND {
-        Backend::Cpu => format!("an engine outside the browser, {} threads of {}", POOL.threads(), processor()),
-        Backend::WebGpu => "an engine outside the browser, on its machine's GPU".into(),
+        Backend::Cpu => {
+            format!("An engine outside the browser, on {} of {}.", threads_in_words(POOL.threads()), processor())
+        }
+        Backend::WebGpu => "An engine outside the browser, on its machine's GPU.".into(),
     };
     let options = ServeOptions {
         host: arguments.host,
@@ -140,6 +142,11 @@ where
     let listener = serve::listen(&options)?;
     let model = load(&arguments.model, compute)?;
     serve::serve(listener, model, name, device, &options)
+}
+
+/// A number of threads.
+fn threads_in_words(threads: usize) -> String {
+    if threads == 1 { "one thread".into() } else { format!("{threads} threads") }
 }
 
 /// The processor's name, where the system tells it.
