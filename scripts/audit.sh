@@ -6,7 +6,7 @@
 DENY=0.20.2
 need cargo "install Rust from https://rustup.rs"
 need npm "install Node.js 20 or newer from https://nodejs.org"
-if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $DENY" ]; then
+if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $DENY" ]; then
     say "Installing cargo-deny $DENY…"
     export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
     (cd / && quietly cargo-deny cargo install --force --locked --root "$TOOLS" --version "=$DENY" cargo-deny) \
