@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test as declare } from "node:test";
 import * as chromium from "./drivers/chromium.mjs";
 import * as firefox from "./drivers/firefox.mjs";
 import * as webkit from "./drivers/webkit.mjs";
@@ -45,7 +45,7 @@ for (const driver of drivers) {
 
 /** Names of those that are installed. */
 const present = drivers.filter(({ find }) => find()).map(({ name }) => name);
-test("all browsers found the same numbers", { skip: present.length < 2 && "there is one browser only" }, () => {
+declare("all browsers found the same numbers", { skip: present.length < 2 && "there is one browser only" }, () => {
   const [first, ...others] = present;
   for (const name of others) {
     holdsToMetrics(answers[name], answers[first], `${name} beside ${first}`);
@@ -61,10 +61,30 @@ function suite(driver) {
     console.log(`${browser.name} ${browser.version}`);
   });
   after(() => browser?.close());
-  afterEach(async () => {
-    for (const one of opened.reverse()) await one.close();
+  /** Closes what a test has opened; what was in a browser that has crashed is closed. */
+  const closeAll = async () => {
+    for (const one of opened.reverse()) {
+      await Promise.resolve(one.close()).catch((error) => {
+        if (!driver.hasCrashed?.(error)) throw error;
+      });
+    }
     opened = [];
-  });
+  };
+  afterEach(closeAll);
+  /** A test. If the browser itself crashes (WebKitGTK does, about once in three hours of these tests), it is begun once more in a new one, and told. */
+  const test = (name, body) =>
+    declare(name, async (context) => {
+      try {
+        await body(context);
+      } catch (error) {
+        if (!driver.hasCrashed?.(error)) throw error;
+        console.log(`${driver.name} crashed in “${name}” (${String(error).split("\n")[0]}): once more`);
+        await closeAll();
+        await browser.close().catch(() => {});
+        browser = await driver.start();
+        await body(context);
+      }
+    });
 
   /** A site on its own origin. */
   async function newSite(options) {
@@ -298,7 +318,12 @@ function suite(driver) {
 
   test("an engine outside the browser answers as the page's own does; its loss is a sentence, and it is found again", async () => {
     const server = await newSite();
-    let engine = await outside();
+    const started = async (port) => {
+      const engine = await outside(port);
+      opened.push({ close: engine.end });
+      return engine;
+    };
+    let engine = await started();
     const at = () => `${server.site}?engine=${encodeURIComponent(engine.address)}&tokens=6&token=1&drop=m2`;
     const page = await visit(at());
     await finished(page);
@@ -311,12 +336,11 @@ function suite(driver) {
     await page.until(() => /connection to the engine/.test(document.querySelector(".failure p")?.textContent));
     await page.click("#retry");
     await page.until(() => /No engine answers/.test(document.querySelector(".failure p")?.textContent));
-    engine = await outside(engine.port);
+    engine = await started(engine.port);
     await page.click("#retry");
     await page.until(() => !document.querySelector(".failure"));
     holdsToReference(await results(page, { drop: "b0,m3" }), reference("tiny", "b0,m3"));
     assert.ok(await page.evaluate(() => new URL(location).searchParams.has("engine")), "a reload attaches again");
-    await engine.end();
   });
 
   test("a download that is cut goes on where it was cut", async () => {

@@ -75,6 +75,9 @@ async function freePort() {
   return port;
 }
 
+/** Whether an error says that the browser is gone. */
+export const hasCrashed = (error) => /invalid session id/.test(String(error));
+
 /** Sends commands to a driver. */
 const client = (address) => async (method, rest, body) => {
   const answer = await fetch(address + rest, { method, body: method === "POST" ? JSON.stringify(body ?? {}) : undefined, headers: { "Content-Type": "application/json" } });
