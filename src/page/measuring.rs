@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
+use prunescope_localization::tr;
 
+use super::address;
+use super::recorded::fetched;
 use super::state::{AppState, EngineStatus};
 use crate::automatic::{after_change, automatic, is_missing};
 use crate::pace::SweepPace;
 use crate::run_results::{RunResults, RunResultsStoreFields};
 use prunescope_protocol::messages::{Measurement, Request};
 use prunescope_protocol::settings::Settings;
+use prunescope_protocol::tasks::texts::KINDS;
 use prunescope_protocol::tasks::{self, KindText, Question, RetrievalSet};
 
 impl AppState {
@@ -135,7 +140,29 @@ impl AppState {
         self.measurements.texts.set(texts);
         self.results.text_fidelity().set(None);
         self.results.compared_plans().set(vec![]);
-        self.start_after_message(Measurement::TextFidelity);
+        self.compare_on_texts();
+    }
+
+    /// Compares the models on the visitor's texts, or on the built-in ones, which are fetched and given to the engine.
+    pub(super) fn compare_on_texts(self) {
+        if self.measurements.texts.with_untracked(|texts| !texts.is_empty()) {
+            return self.start_measurement(Measurement::TextFidelity);
+        }
+        spawn_local(async move {
+            let mut texts = vec![];
+            for kind in KINDS {
+                let text = match address::absolute(&format!("kinds/{kind}.txt")) {
+                    Ok(address) => fetched(&address).await,
+                    Err(why) => Err(why),
+                };
+                match text {
+                    Ok(text) => texts.push(KindText { kind: kind.into(), text }),
+                    Err(why) => return self.notices.update(|notices| notices.push(tr!(texts_not_fetched, why = why))),
+                }
+            }
+            self.send(Request::UseTexts { texts });
+            self.start_after_message(Measurement::TextFidelity);
+        });
     }
 
     /// Starts a measurement after a request that stopped the current one.

@@ -101,7 +101,7 @@ def main() -> None:
         models = [
             llama_cpp.Llama(str(path), n_ctx=WINDOW, n_batch=WINDOW, logits_all=True, verbose=False) for path in (dense, other)
         ]
-        texts = {kind: (ROOT / "public/sets/texts" / f"{kind}.txt").read_text() for kind in KINDS}
+        texts = {kind: (ROOT / "public/kinds" / f"{kind}.txt").read_text() for kind in KINDS}
         rows = {kind: scored_positions(models, text) for kind, text in texts.items()}
     failed = False
     all_kinds = {"": np.concatenate(list(rows.values())), **rows}

@@ -204,6 +204,7 @@ texts-start-own = Vergleichen auf { $count ->
  }
 texts-hint = Was beim Quantisieren angegeben wird, auf Prosa, Gespräch, Code, Listen, Zahlen und Deutsch. Dauert ein bis zwei Minuten; die Tabellen füllen sich beim Lesen.
 texts-own = Eigene Texte (.txt)
+texts-not-fetched = Die Texte konnten nicht geladen werden ({ $why }): Netzwerkverbindung prüfen und erneut versuchen.
 texts-built-in = wieder die eingebauten Texte
 texts-table = Abstand vom dichten Modell nach Art des Textes
 texts-plans = Bisher verglichene Pläne

@@ -201,6 +201,7 @@ texts-start-own = Compare on { $count ->
  }
 texts-hint = What quantizers report, on prose, dialogue, code, lists, numbers and German. Takes a minute or two; the tables fill as it reads.
 texts-own = Your own texts (.txt)
+texts-not-fetched = The texts could not be fetched ({ $why }): check the network connection and try again.
 texts-built-in = the built-in texts again
 texts-table = Distance from the dense model by kind of text
 texts-plans = Plans compared so far

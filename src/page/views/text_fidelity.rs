@@ -49,7 +49,7 @@ pub(super) fn TextFidelity() -> impl IntoView {
     };
     view! {
         <div class="options">
-            <button id="texts" disabled=running on:click=move |_| state.start_measurement(Measurement::TextFidelity)>{begin}</button>
+            <button id="texts" disabled=running on:click=move |_| state.compare_on_texts()>{begin}</button>
             <span class="hint">{tr!(texts_hint)}</span>
         </div>
         <div class="options">

@@ -18,18 +18,24 @@ impl KindText {
     }
 }
 
-/// The built-in texts, written for Prunescope: three windows of 512 tokens each, as the default model counts them.
+/// The names of the built-in texts, in their order. They are files of the site, `kinds/NAME.txt`.
+pub const KINDS: [&str; 6] = ["prose", "dialogue", "code", "lists", "numbers", "german"];
+
+/// The built-in texts, written for Prunescope: three windows of 512 tokens each, as the default model counts them. In the browser there are
+/// none: the page gives them to its engine when they are asked for, since every visit would have to download them.
 pub fn built_in() -> Vec<KindText> {
-    [
-        ("prose", include_str!("../../../../public/sets/texts/prose.txt")),
-        ("dialogue", include_str!("../../../../public/sets/texts/dialogue.txt")),
-        ("code", include_str!("../../../../public/sets/texts/code.txt")),
-        ("lists", include_str!("../../../../public/sets/texts/lists.txt")),
-        ("numbers", include_str!("../../../../public/sets/texts/numbers.txt")),
-        ("german", include_str!("../../../../public/sets/texts/german.txt")),
-    ]
-    .map(|(kind, text)| KindText::new(kind, text))
-    .into()
+    #[cfg(not(target_arch = "wasm32"))]
+    let texts = [
+        include_str!("../../../../public/kinds/prose.txt"),
+        include_str!("../../../../public/kinds/dialogue.txt"),
+        include_str!("../../../../public/kinds/code.txt"),
+        include_str!("../../../../public/kinds/lists.txt"),
+        include_str!("../../../../public/kinds/numbers.txt"),
+        include_str!("../../../../public/kinds/german.txt"),
+    ];
+    #[cfg(target_arch = "wasm32")]
+    let texts: [&str; 0] = [];
+    KINDS.into_iter().zip(texts).map(|(kind, text)| KindText::new(kind, text)).collect()
 }
 
 #[cfg(test)]
