@@ -34,7 +34,7 @@ export const FORBIDDEN = `(async () => {
   await attempt("script", () => importScripts("data:text/javascript,self.ran=1"));
   await attempt("address", () => new Promise((done) => {
     addEventListener("securitypolicyviolation", ({ effectiveDirective: part }) => part === "connect-src" && done(part));
-    new WebSocket("ws://127.0.0.1:9/").onopen = () => done("opened");
+    new WebSocket("ws://203.0.113.1:9/").onopen = () => done("opened");
   }));
   return what;
 })()`;
