@@ -39,7 +39,7 @@ impl SessionFile<'_> {
         let style = style.replace("</", "");
         let title = title.replace('&', "&amp;").replace('<', "&lt;");
         format!(
-            "{BEGIN}{trace}{END}\n<html lang=\"{language}\" dir=\"{direction}\"><head>\n\
+            "{BEGIN}{trace}{END}\n<html lang=\"{language}\" dir=\"{direction}\" data-theme=\"light\"><head>\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title}</title>\n<style>{style}{STILL}</style></head>\n<body>{body}</body></html>\n"

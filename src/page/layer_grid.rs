@@ -9,6 +9,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::address::HistoryEntry;
+use super::after_paint;
 use super::export::save_text;
 use super::state::{AppState, EngineStatus};
 use super::terms::Term;
@@ -175,6 +176,22 @@ pub(super) fn LayerGrid() -> impl IntoView {
             state.send(Request::MeasureFirst { sublayer });
         }
     });
+    // What the switches are called is for assistive technology, and long: it is written once what can be seen is painted.
+    let spoken = RwSignal::new(());
+    let to_write = StoredValue::new(false);
+    Effect::new(move |_| {
+        plan.track();
+        state.results.importance().track();
+        state.results.switches().track();
+        state.is_stale();
+        if !to_write.get_value() {
+            to_write.set_value(true);
+            after_paint(move || {
+                to_write.try_set_value(false);
+                spoken.try_set(());
+            });
+        }
+    });
     let compare = move |event| {
         let input = event_target_value(&event).parse().unwrap_or_default();
         state.change(HistoryEntry::New, |settings| settings.run.importance = input);
@@ -184,7 +201,10 @@ pub(super) fn LayerGrid() -> impl IntoView {
         save_text(&state, "prunescope-plan.json", "application/json", &text);
     };
     let switch_view = move |switch: Switch| {
-        let label = move || describe(state, switch, &plan.get());
+        let label = move || {
+            spoken.track();
+            untrack(|| plan.with(|plan| describe(state, switch, plan)))
+        };
         let shade = move || {
             if by_effect.get() {
                 effect_shade(state, switch)

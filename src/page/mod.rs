@@ -140,11 +140,19 @@ fn App(
             || state.presentation.with(Presentation::names_parts)
             || state.settings.with(|settings| settings.run.plan.edits_weights())
     });
-    let theme = move || state.presentation.with(|presentation| presentation.theme.to_string());
+    Effect::new(move |_| {
+        let theme = state.presentation.with(|presentation| presentation.theme.to_string());
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("data-theme", &theme);
+        }
+    });
+    // Whether a text under the prompt is unfolded, so that the panel beside it does not grow with it.
+    let unfolded = RwSignal::new(false);
+    let toggled = move |_| unfolded.set(document().query_selector(".mores [open]").is_ok_and(|open| open.is_some()));
     let page = NodeRef::<html::Div>::new();
     frame::tell_height(state, page);
     view! {
-        <div class="page" class:embedded=embedded data-theme=theme node_ref=page>
+        <div class="page" class:embedded=embedded class:told=move || state.chapter.with(Option::is_some) node_ref=page>
             <header::Header/>
             <status::Notices/>
             <pipeline::Strip/>
@@ -157,6 +165,7 @@ fn App(
                 <status::Stopped/>
                 <part::Task/>
                 <section class="ask" aria-label=tr!(page_ask) class:alone=move || state.hides(PagePart::Prompt) || state.hides(PagePart::Pipeline)
+                    class:unfolded=move || unfolded.get() on:toggle:capture=toggled
                     hidden=move || state.hides(PagePart::Prompt) && state.hides(PagePart::Pipeline)>
                     <Part part=PagePart::Prompt><controls::PromptPanel/></Part>
                     <Part part=PagePart::Pipeline><pipeline::Pipeline/></Part>

@@ -82,7 +82,7 @@ fn shown(state: AppState, trace: &Trace) -> Option<String> {
         provide_context(state);
         provide_context(InSavedPage);
         view! {
-            <div class="page" data-theme="light">
+            <div class="page">
                 <header class="top"><h1><a href=link.clone() rel="home">"Prunescope"</a></h1><p class="tagline">{saved}</p></header>
                 <main>
                     <section class="panel"><dl class="facts">
