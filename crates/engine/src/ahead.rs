@@ -2,7 +2,7 @@
 //! and the full map in place of a smaller repair.
 
 use crate::compute::Compute;
-use crate::experiment::own_answers::own_chat;
+use crate::experiment::own_answers::own_chats;
 use crate::experiment::pruned_decoder::PrunedDecoder;
 use crate::experiment::repair::held_out_kl;
 use crate::experiment::task_runner::TaskRunner;
@@ -13,6 +13,9 @@ use prunescope_protocol::prune::own_answers::QUESTIONS;
 use prunescope_protocol::prune::{PruningPlan, Repair, Repairs};
 use prunescope_protocol::results::FullRepair;
 use prunescope_protocol::settings::RunSettings;
+
+/// Own answers that are written together: each weight is read once for all, and as many are lost when it is stopped.
+const ANSWERS_AT_ONCE: usize = 8;
 
 impl<C: Compute> Session<C> {
     /// Works ahead after a run or measurement. What is known of the plan is sent again at once; progress is not told.
@@ -68,10 +71,13 @@ impl<C: Compute> Session<C> {
         while let Some(known) = self.own_chats.as_mut().filter(|known| known.len() < count) {
             let at = known.len();
             tell(RunEvent::Working { what: "The dense model's own answers".into(), done: at, total: count });
-            match own_chat(&TaskRunner::new(&dense, &self.model), QUESTIONS[at], control).await? {
-                Some(chat) => {
-                    tell(RunEvent::OwnAnswer { at, answer: chat.answer.clone() });
-                    known.push(chat);
+            let questions = &QUESTIONS[at..count.min(at + ANSWERS_AT_ONCE)];
+            match own_chats(&TaskRunner::new(&dense, &self.model), questions, control).await? {
+                Some(chats) => {
+                    for (place, chat) in (at..).zip(&chats) {
+                        tell(RunEvent::OwnAnswer { at: place, answer: chat.answer.clone() });
+                    }
+                    known.extend(chats);
                 }
                 None => self.own_chats = None,
             }

@@ -1,6 +1,5 @@
 //! The task sets and a cache of each model variant's answers to them.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::compute::Compute;
@@ -139,14 +138,15 @@ impl EvaluationCache {
         progress: Progress<'_>,
     ) -> Result<(), ExperimentError> {
         let answers = self.plans.entry(subject.model.key.clone()).or_default();
-        for (done, place) in places.iter().enumerate() {
-            if answers.choice.get(place).is_none_or(|answered| answered.logits.is_empty()) {
-                progress("Multiple choice", done, places.len());
-                let answered = subject.answer(&self.questions[*place], control).await?;
-                answers.choice.insert(*place, answered);
-            }
-        }
-        Ok(())
+        let is_missing = |place: &usize| answers.choice.get(place).is_none_or(|answered| answered.logits.is_empty());
+        let missing: Vec<usize> = places.iter().copied().filter(is_missing).collect();
+        let questions: Vec<_> = missing.iter().map(|place| &self.questions[*place]).collect();
+        let known = places.len() - missing.len();
+        let mut each = |at: usize, answered| {
+            answers.choice.insert(missing[at], answered);
+            progress("Multiple choice", known + at + 1, places.len());
+        };
+        subject.answer(&questions, control, &mut each).await
     }
 
     /// Whether a variant's answer to a question is cached.
@@ -166,14 +166,16 @@ impl EvaluationCache {
         let offset = self.retrieval.passages.len();
         let passages = sample.passages.iter().map(|at| (*at, &self.retrieval.passages[*at]));
         let queries = sample.queries.iter().map(|at| (offset + at, &self.retrieval.queries[*at].0));
+        let is_missing = |(place, _): &(usize, &String)| !answers.embeddings.contains_key(place);
+        let (places, texts): (Vec<_>, Vec<_>) =
+            passages.chain(queries).filter(is_missing).map(|(place, text)| (place, text.as_str())).unzip();
         let total = sample.passages.len() + sample.queries.len();
-        for (done, (place, text)) in passages.chain(queries).enumerate() {
-            if let Entry::Vacant(missing) = answers.embeddings.entry(place) {
-                progress("Retrieval", done, total);
-                missing.insert(subject.embed(text, control).await?);
-            }
-        }
-        Ok(())
+        let known = total - places.len();
+        let mut each = |at: usize, embedding| {
+            answers.embeddings.insert(places[at], embedding);
+            progress("Retrieval", known + at + 1, total);
+        };
+        subject.embed(&texts, control, &mut each).await
     }
 
     /// Lets a model write answers to a sample of `count` tasks of a generative set, except for cached ones.

@@ -28,6 +28,8 @@ use prunescope_protocol::results::{
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
 use prunescope_protocol::tasks::{GenerativeSet, KindText, retrieval, texts};
 
+/// Questions that each model answers before the next model does, and which are shown then.
+const QUESTIONS_AT_ONCE: usize = 6;
 /// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
 /// Quantization group size of the sweep over bits.
@@ -197,17 +199,20 @@ impl<C: Compute> Session<C> {
         let (compared, models) = self.models(job).await?;
         let temperature = job.settings.analysis_temperature();
         let total = self.tasks.questions();
-        for place in 0..total {
+        let places: Vec<usize> = (0..total).collect();
+        for places in places.chunks(QUESTIONS_AT_ONCE) {
             for model in &models {
                 let runner = TaskRunner::new(model, &self.model);
-                self.tasks.answer(&runner, &[place], job.control, &mut |_, _, _| {}).await?;
+                self.tasks.answer(&runner, places, job.control, &mut |_, _, _| {}).await?;
             }
-            let letters = TaskRunner::new(&models[0], &self.model).letter_ids(self.tasks.options(place))?;
-            let result = self.tasks.choice_result(&compared, place, temperature, &letters, &self.model.tokenizer);
-            if let Some(result) = result {
-                (job.tell)(RunEvent::Choice { result: Box::new(result) });
+            for place in places {
+                let letters = TaskRunner::new(&models[0], &self.model).letter_ids(self.tasks.options(*place))?;
+                let result = self.tasks.choice_result(&compared, *place, temperature, &letters, &self.model.tokenizer);
+                if let Some(result) = result {
+                    (job.tell)(RunEvent::Choice { result: Box::new(result) });
+                }
+                job.working("Multiple choice".into(), place + 1, total);
             }
-            job.working("Multiple choice".into(), place + 1, total);
         }
         Ok(())
     }

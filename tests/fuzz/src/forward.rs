@@ -1,7 +1,7 @@
 //! A forward pass of a tiny model with a hostile configuration: it is refused, or the output has the right shape.
 
-use prunescope_engine::compute::Cpu;
-use prunescope_engine::compute::KeyValueCache;
+use prunescope_engine::compute::attention::Text;
+use prunescope_engine::compute::{Cpu, KeyValueCache};
 use prunescope_engine::model::{Decoder, ModelLoader};
 use prunescope_formats::config;
 use prunescope_formats::gguf::Gguf;
@@ -69,7 +69,7 @@ fn pass(decoder: &Decoder<Cpu>) {
             if decoder.residual_input(at) == index {
                 before = x.clone();
             }
-            x = decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut cache]);
+            x = decoder.sublayer(at, before.clone(), x, &mut [Text::new(&positions, &mut cache)]);
         }
         let logits = decoder.logits(decoder.final_norm(x));
         assert_eq!(logits.dims(), [count, config.vocabulary]);

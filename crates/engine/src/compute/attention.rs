@@ -6,7 +6,7 @@ use prunescope_kernels::attention::AttentionShape;
 use super::kv_cache::KeyValueCache;
 use super::linear::Linear;
 use super::norm::Norm;
-use crate::compute::Compute;
+use crate::compute::{Compute, TextRows};
 
 /// An attention sublayer. Matrices are `[out, in]`; rotary pairs of query and key rows are interleaved (2i, 2i + 1).
 #[derive(Clone, Debug)]
@@ -31,13 +31,31 @@ pub struct Attention<C: Compute> {
     pub windowed: bool,
 }
 
-/// Position data of one forward pass's tokens, shared by all layers.
+/// Position data of one text's tokens in a forward pass, shared by all layers.
 #[derive(Clone, Debug)]
 pub struct Positions<C: Compute> {
+    /// Number of the tokens.
+    pub tokens: usize,
     /// For layers with full attention.
     pub whole: C::Positions,
     /// For layers with sliding-window attention; `None` if there are none.
     pub windowed: Option<C::Positions>,
+}
+
+/// One text of a batch, whose rows go through the layers together.
+#[derive(Debug)]
+pub struct Text<'a, C: Compute> {
+    /// The positions of its rows.
+    pub positions: &'a Positions<C>,
+    /// Its keys and values, to which those of its rows are appended.
+    pub cache: &'a mut KeyValueCache<C>,
+}
+
+impl<'a, C: Compute> Text<'a, C> {
+    /// A text by its parts.
+    pub fn new(positions: &'a Positions<C>, cache: &'a mut KeyValueCache<C>) -> Self {
+        Self { positions, cache }
+    }
 }
 
 impl<C: Compute> Attention<C> {
@@ -45,17 +63,9 @@ impl<C: Compute> Attention<C> {
     ///
     /// * `x`: the sublayer's input before its norm, `[rows, hidden]`.
     /// * `residual`: the residual stream before the sublayer, `[rows, hidden]`.
-    /// * `positions`: of the rows of one text.
-    /// * `caches`: one per text in the batch. `x` has the same number of rows for each text, in order.
-    pub fn forward(
-        &self,
-        x: Tensor<2>,
-        residual: Tensor<2>,
-        layer: usize,
-        positions: &Positions<C>,
-        caches: &mut [&mut KeyValueCache<C>],
-    ) -> Tensor<2> {
-        self.o_proj(self.attend(self.norm.forward(x), layer, positions, caches), residual)
+    /// * `texts`: the texts of the batch. `x` has the rows of each, in order.
+    pub fn forward(&self, x: Tensor<2>, residual: Tensor<2>, layer: usize, texts: &mut [Text<'_, C>]) -> Tensor<2> {
+        self.o_proj(self.attend(self.norm.forward(x), layer, texts), residual)
     }
 
     /// residual + W_o · heads (after the post-norm, if any), `[rows, hidden]`.
@@ -68,17 +78,14 @@ impl<C: Compute> Attention<C> {
     /// Attention output of all heads before the output projection, `[rows, num_heads · head_dim]`.
     ///
     /// * `x`: the normed input, `[rows, hidden]`.
-    /// * `positions`, `caches`: as in [`Self::forward`].
-    pub fn attend(
-        &self,
-        x: Tensor<2>,
-        layer: usize,
-        positions: &Positions<C>,
-        caches: &mut [&mut KeyValueCache<C>],
-    ) -> Tensor<2> {
-        let positions = positions.windowed.as_ref().filter(|_| self.windowed).unwrap_or(&positions.whole);
-        let mut caches: Vec<_> = caches.iter_mut().map(|cache| cache.layer(layer)).collect();
-        C::attend(self, x, positions, &mut caches)
+    /// * `texts`: as in [`Self::forward`].
+    pub fn attend(&self, x: Tensor<2>, layer: usize, texts: &mut [Text<'_, C>]) -> Tensor<2> {
+        let rows = texts.iter_mut().map(|text| {
+            let Positions { tokens, whole, windowed } = text.positions;
+            let positions = windowed.as_ref().filter(|_| self.windowed).unwrap_or(whole);
+            TextRows { tokens: *tokens, positions, cache: text.cache.layer(layer) }
+        });
+        C::attend(self, x, &mut rows.collect::<Vec<_>>())
     }
 
     /// Applies the per-head norms to queries and keys, if the family has them.

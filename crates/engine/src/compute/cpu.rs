@@ -10,7 +10,7 @@ use prunescope_kernels::{Activations, BLOCK, PackedMatrix};
 use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 
-use super::{Compute, LayerCache, bytes_of, on_device, packed};
+use super::{Compute, LayerCache, TextRows, bytes_of, on_device, packed};
 use crate::compute::attention::Attention;
 use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
@@ -161,12 +161,7 @@ impl Compute for Cpu {
         to_tensor(intermediate, rows)
     }
 
-    fn attend(
-        attention: &Attention<Self>,
-        x: Tensor<2>,
-        [cos, sin]: &[Vec<f32>; 2],
-        caches: &mut [&mut CpuLayerCache],
-    ) -> Tensor<2> {
+    fn attend(attention: &Attention<Self>, x: Tensor<2>, texts: &mut [TextRows<'_, Self>]) -> Tensor<2> {
         let [rows, _] = x.dims();
         let inputs = inputs(x);
         let AttentionShape { num_heads: queries, num_kv_heads: keys, head_dim: width, .. } = attention.heads;
@@ -177,18 +172,16 @@ impl Compute for Cpu {
             query = norm_rows(of_query, &query);
             key = norm_rows(of_key, &key);
         }
-        let tokens = rows / caches.len().max(1);
-        let queries_of_texts = query.chunks_exact_mut(tokens * queries * width);
-        let keys_of_texts = key.chunks_exact_mut(tokens * keys * width);
-        let values_of_texts = value.chunks_exact(tokens * keys * width);
         let mut mixed = Vec::with_capacity(rows * queries * width);
-        for (((query, key), value), cache) in
-            queries_of_texts.zip(keys_of_texts).zip(values_of_texts).zip(caches.iter_mut())
-        {
+        let mut first = 0;
+        for TextRows { tokens, positions: [cos, sin], cache } in texts {
+            let of = |heads: usize| first * heads * width..(first + *tokens) * heads * width;
+            let (query, key) = (&mut query[of(queries)], &mut key[of(keys)]);
             rotate(query, queries, width, cos, sin);
             rotate(key, keys, width, cos, sin);
-            let all = cache.append(key, value, keys * width);
+            let all = cache.append(key, &value[of(keys)], keys * width);
             mixed.append(&mut attend(query, &all.keys, &all.values, attention.heads));
+            first += *tokens;
         }
         to_tensor(mixed, rows)
     }

@@ -11,7 +11,7 @@ use prunescope_protocol::messages::Backend;
 use prunescope_protocol::model::family::Activation;
 
 use super::kv_cache::TensorLayerCache;
-use super::{Compute, bytes_of, on_device, packed, read_back, text_by_text};
+use super::{Compute, TextRows, bytes_of, on_device, packed, read_back, text_by_text};
 use crate::compute::attention::Attention;
 use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
@@ -269,19 +269,15 @@ impl Compute for Gpu {
         activate(mlp.activation, gate).mul(up)
     }
 
-    fn attend(
-        layer: &Attention<Self>,
-        x: Tensor<2>,
-        angles: &Tensor<2>,
-        caches: &mut [&mut GpuLayerCache],
-    ) -> Tensor<2> {
+    fn attend(layer: &Attention<Self>, x: Tensor<2>, texts: &mut [TextRows<'_, Self>]) -> Tensor<2> {
         let head_dim = layer.heads.head_dim;
         let query = Self::linear(&layer.query, x.clone());
         let [key, value] = both(&layer.key, &layer.value, x);
         let [query, key] = layer.normed_heads(query, key);
-        text_by_text([query, key, value], caches, |[query, key, value], cache: &mut GpuLayerCache| {
-            let all = attention::rope_and_append_kv(cache.0.take(), [key, value], angles.clone(), head_dim);
-            cache.0 = Some(all.clone());
+        text_by_text([query, key, value], texts, |[query, key, value], text| {
+            let angles = text.positions;
+            let all = attention::rope_and_append_kv(text.cache.0.take(), [key, value], angles.clone(), head_dim);
+            text.cache.0 = Some(all.clone());
             attention::attend(query, all, angles.clone(), layer.heads)
         })
     }

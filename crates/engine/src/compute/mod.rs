@@ -126,14 +126,8 @@ pub trait Compute: Clone + Debug + 'static {
     /// Attention output of all heads before the output projection, `[rows, num_heads · head_dim]`, for the normed `x`;
     /// appends to the KV caches.
     ///
-    /// * `positions`: of the rows of one text.
-    /// * `caches`: one per text in the batch. `x` has the same number of rows for each text, in order.
-    fn attend(
-        attention: &Attention<Self>,
-        x: Tensor<2>,
-        positions: &Self::Positions,
-        caches: &mut [&mut Self::LayerCache],
-    ) -> Tensor<2>;
+    /// * `texts`: the texts of the batch. `x` has the rows of each, in order.
+    fn attend(attention: &Attention<Self>, x: Tensor<2>, texts: &mut [TextRows<'_, Self>]) -> Tensor<2>;
 
     /// x Wᵀ of two f32 tensors `[rows of x, n]` and `[rows of W, n]`. Returns `[rows of x, rows of W]`.
     fn product(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2>;
@@ -157,6 +151,17 @@ pub trait Compute: Clone + Debug + 'static {
             Ok(compared.into_iter().map(|row| divergence(row.metrics)).collect())
         }
     }
+}
+
+/// The rows of one text of a batch in one layer.
+#[derive(Debug)]
+pub struct TextRows<'a, C: Compute> {
+    /// Their number.
+    pub tokens: usize,
+    /// Their positions.
+    pub positions: &'a C::Positions,
+    /// Keys and values of the tokens before them, to which theirs are appended.
+    pub cache: &'a mut C::LayerCache,
 }
 
 /// KV cache of one layer. Clones share memory until one of them is modified.
@@ -207,28 +212,26 @@ fn bytes_of(tensor: &TensorInfo, rounds: bool, bits_a_weight: fn(TensorType, boo
     (tensor.elements() as f64 * bits_a_weight(tensor_type, rounded) / 8.0) as u64
 }
 
-/// Applies `each` to the rows of each text and its cache, and concatenates the results.
+/// Applies `each` to the rows of each text, and concatenates the results.
 ///
-/// * `parts`: tensors with the same number of rows for each text, in order.
+/// * `parts`: tensors with the rows of all texts, in order.
 #[cfg_attr(
     all(target_arch = "wasm32", not(feature = "gpu")),
     expect(dead_code, reason = "the CPU's kernels go text by text themselves")
 )]
-fn text_by_text<const N: usize, Cache>(
+fn text_by_text<const N: usize, C: Compute>(
     parts: [Tensor<2>; N],
-    caches: &mut [&mut Cache],
-    each: impl Fn([Tensor<2>; N], &mut Cache) -> Tensor<2>,
+    texts: &mut [TextRows<'_, C>],
+    each: impl Fn([Tensor<2>; N], &mut TextRows<'_, C>) -> Tensor<2>,
 ) -> Tensor<2> {
-    if let [cache] = caches {
-        return each(parts, cache);
+    if let [text] = texts {
+        return each(parts, text);
     }
-    let texts = caches.len().max(1);
-    let of_text = |(text, cache): (usize, &mut &mut Cache)| {
-        let rows = parts.each_ref().map(|part| {
-            let tokens = part.dims()[0] / texts;
-            part.clone().narrow(0, text * tokens, tokens)
-        });
-        each(rows, cache)
+    let mut first = 0;
+    let of_text = |text: &mut TextRows<'_, C>| {
+        let rows = parts.each_ref().map(|part| part.clone().narrow(0, first, text.tokens));
+        first += text.tokens;
+        each(rows, text)
     };
-    Tensor::cat(caches.iter_mut().enumerate().map(of_text).collect(), 0)
+    Tensor::cat(texts.iter_mut().map(of_text).collect(), 0)
 }

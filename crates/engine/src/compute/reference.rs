@@ -9,7 +9,7 @@ use prunescope_protocol::model::family::Activation;
 use prunescope_quant::dequantize;
 
 use super::kv_cache::TensorLayerCache;
-use super::{Compute, bytes_of, can_be_rounded, on_device, packed, read_back, text_by_text};
+use super::{Compute, TextRows, bytes_of, can_be_rounded, on_device, packed, read_back, text_by_text};
 use crate::compute::attention::Attention;
 use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
@@ -182,16 +182,11 @@ impl Compute for Reference {
         }
     }
 
-    fn attend(
-        attention: &Attention<Self>,
-        x: Tensor<2>,
-        positions: &ReferencePositions,
-        caches: &mut [&mut ReferenceLayerCache],
-    ) -> Tensor<2> {
+    fn attend(attention: &Attention<Self>, x: Tensor<2>, texts: &mut [TextRows<'_, Self>]) -> Tensor<2> {
         let [query, key, value] =
             [&attention.query, &attention.key, &attention.value].map(|of| Self::linear(of, x.clone()));
         let [query, key] = attention.normed_heads(query, key);
-        text_by_text([query, key, value], caches, |rows, cache| attend(attention.heads, rows, positions, cache))
+        text_by_text([query, key, value], texts, |rows, text| attend(attention.heads, rows, text.positions, text.cache))
     }
 
     fn product(x: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {

@@ -6,8 +6,8 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::{Control, ExperimentError};
-use crate::compute::KeyValueCache;
-use crate::compute::{Compute, read_back};
+use crate::compute::attention::Text;
+use crate::compute::{Compute, KeyValueCache, read_back};
 use crate::model::Decoder;
 use prunescope_protocol::model::InputSite;
 
@@ -66,7 +66,7 @@ impl<'a, C: Compute> ActivationCollector<'a, C> {
                 let [count, _] = x.dims();
                 let normed = attention.norm.forward(x.clone());
                 let positions = self.decoder.positions(start, count);
-                let mixed = attention.attend(normed.clone(), self.layer, &positions, &mut [&mut cache]);
+                let mixed = attention.attend(normed.clone(), self.layer, &mut [Text::new(&positions, &mut cache)]);
                 let between = attention.o_proj(mixed.clone(), x.clone());
                 let read = if self.decoder.config.parallel { x } else { between.clone() };
                 let normed_again = mlp.norm.forward(read);

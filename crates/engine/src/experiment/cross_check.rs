@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::forward::Pass;
 use super::{Control, ExperimentError};
+use crate::compute::attention::Text;
 use crate::compute::{Compute, Cpu, to_values};
 use crate::metrics::comparison::PendingComparison;
 use crate::metrics::{ModelOutputs, read_all};
@@ -225,7 +226,12 @@ impl<C: Compute> Probe<'_, C> {
                 let input = on_host(read.at(decoder.residual_input(place)), hidden);
                 let began = clock();
                 let here = Sublayer { layer, kind };
-                let after = check.decoder.sublayer(here, input, on_host(before, hidden), &positions, &mut [host_cache]);
+                let after = check.decoder.sublayer(
+                    here,
+                    input,
+                    on_host(before, hidden),
+                    &mut [Text::new(&positions, host_cache)],
+                );
                 in_layers += clock() - began;
                 let added = |after: &[f32]| -> Vec<f32> { after.iter().zip(before).map(|(y, x)| y - x).collect() };
                 let both = [added(read.at(place.index() + 1)), added(&to_values(after))];

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use super::forward::{Pass, ResidualStream, last_outputs};
 use super::{Control, ExperimentError};
-use crate::compute::Compute;
-use crate::compute::KeyValueCache;
+use crate::compute::attention::Text;
+use crate::compute::{Compute, KeyValueCache};
 use crate::metrics::ModelOutputs;
 use crate::model::Decoder;
 use crate::model::sampling::{Sampler, Sampling};
@@ -96,7 +96,7 @@ impl<C: Compute> DenseRun<C> {
                 let attention = Sublayer::attention(at.layer);
                 let mut cache = KeyValueCache::new(self.decoder.config.layers);
                 let positions = self.decoder.positions(0, self.prompt_ids.len());
-                self.decoder.sublayer(attention, x.clone(), x, &positions, &mut [&mut cache])
+                self.decoder.sublayer(attention, x.clone(), x, &mut [Text::new(&positions, &mut cache)])
             }
         }
     }

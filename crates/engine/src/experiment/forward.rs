@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 
 use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
-use crate::compute::Compute;
-use crate::compute::KeyValueCache;
+use crate::compute::attention::Text;
+use crate::compute::{Compute, KeyValueCache};
 use crate::metrics::ModelOutputs;
 use crate::model::Decoder;
 use prunescope_protocol::model::Sublayer;
@@ -78,25 +78,50 @@ impl<'a, C: Compute> Pass<'a, C> {
     /// [`ExperimentError::Stopped`].
     pub async fn visit(
         &self,
-        mut x: Tensor<2>,
+        x: Tensor<2>,
         cache: &mut KeyValueCache<C>,
+        control: &Control,
+        each: impl FnMut(usize, &Tensor<2>),
+    ) -> Result<Tensor<2>, ExperimentError> {
+        let positions = self.decoder.positions(self.start, x.dims()[0]);
+        self.visit_texts(x, &mut [Text::new(&positions, cache)], control, each).await
+    }
+
+    /// As [`Self::last`], but of several texts, so that each weight is read once for all of them; each text is at its own positions.
+    ///
+    /// * `x`: the residual stream of the texts' rows, in order, `[rows, hidden]`.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`].
+    pub async fn texts(
+        &self,
+        x: Tensor<2>,
+        texts: &mut [Text<'_, C>],
+        control: &Control,
+    ) -> Result<Tensor<2>, ExperimentError> {
+        self.visit_texts(x, texts, control, |_, _| {}).await
+    }
+
+    async fn visit_texts(
+        &self,
+        mut x: Tensor<2>,
+        texts: &mut [Text<'_, C>],
         control: &Control,
         mut each: impl FnMut(usize, &Tensor<2>),
     ) -> Result<Tensor<2>, ExperimentError> {
-        let [tokens, _] = x.dims();
-        let positions = self.decoder.positions(self.start, tokens);
+        let [rows, _] = x.dims();
         // Residual input of the next sublayer; with parallel sublayers both read the stream before the block.
         let mut before = x.clone();
         each(self.sublayers.start, &x);
         for index in self.sublayers.clone() {
-            pause(index, tokens, control).await?;
+            pause(index, rows, control).await?;
             let at = Sublayer::from_index(index);
             if self.decoder.residual_input(at) == index {
                 before = x.clone();
             }
             x = match self.pruned.filter(|model| model.plan().drops(at)) {
                 Some(model) => model.in_place_of(at, before.clone(), x),
-                None => self.decoder.sublayer(at, before.clone(), x, &positions, &mut [&mut *cache]),
+                None => self.decoder.sublayer(at, before.clone(), x, texts),
             };
             each(index + 1, &x);
         }
@@ -146,10 +171,10 @@ pub async fn forward_pair<C: Compute>(
         let x = both[index - first].clone();
         let input = &both[decoder.residual_input(at) - first];
         both.push(if model.plan().drops(at) {
-            let after = decoder.sublayer(at, row(input, 0), row(&x, 0), &positions, &mut [&mut *dense]);
+            let after = decoder.sublayer(at, row(input, 0), row(&x, 0), &mut [Text::new(&positions, dense)]);
             Tensor::cat(vec![after, model.in_place_of(at, row(input, 1), row(&x, 1))], 0)
         } else {
-            decoder.sublayer(at, input.clone(), x, &positions, &mut [&mut *dense, &mut *pruned])
+            decoder.sublayer(at, input.clone(), x, &mut [Text::new(&positions, dense), Text::new(&positions, pruned)])
         });
     }
     stream.extend(both.iter().map(|both| row(both, 0)));

@@ -10,8 +10,8 @@ use super::dense::DenseRun;
 use super::forward::ResidualStream;
 use super::pruned_decoder::PrunedDecoder;
 use super::{Control, ExperimentError};
-use crate::compute::Compute;
-use crate::compute::KeyValueCache;
+use crate::compute::attention::Text;
+use crate::compute::{Compute, KeyValueCache};
 use crate::metrics::comparison::PendingComparison;
 use crate::metrics::{ModelOutputs, read_all};
 use crate::model::Decoder;
@@ -86,7 +86,7 @@ pub async fn edited_outputs<C: Compute>(
         let residual = stream_at(index);
         let read = decoder.residual_input(at);
         let input = if read == index { residual.clone() } else { stream_at(read) };
-        let y = decoder.sublayer(at, input, residual, &positions, &mut [&mut cache]);
+        let y = decoder.sublayer(at, input, residual, &mut [Text::new(&positions, &mut cache)]);
         out.push((at, y.narrow(0, prompt - 1, steps)));
     }
     Ok(out)

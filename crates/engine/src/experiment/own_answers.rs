@@ -17,17 +17,20 @@ pub struct OwnChat {
     pub answer: OwnAnswer,
 }
 
-/// The model's own answer to a question; `None` if it has no working chat template.
+/// The model's own answers to some questions, which are written together; `None` if it has no working chat template.
 ///
 /// # Errors
 /// [`ExperimentError::Stopped`], or a failing device.
-pub async fn own_chat<C: Compute>(
+pub async fn own_chats<C: Compute>(
     dense: &TaskRunner<'_, C>,
-    question: &str,
+    questions: &[&str],
     control: &Control,
-) -> Result<Option<OwnChat>, ExperimentError> {
-    let Some((mut ids, answer)) = dense.chat(question, MAX_ANSWER_TOKENS, control).await? else { return Ok(None) };
-    let text = dense.tokenizer.decode(&answer);
-    ids.extend(answer);
-    Ok(Some(OwnChat { ids, answer: OwnAnswer { question: question.into(), answer: text } }))
+) -> Result<Option<Vec<OwnChat>>, ExperimentError> {
+    let Some(chats) = dense.chat(questions, MAX_ANSWER_TOKENS, control).await? else { return Ok(None) };
+    let own = questions.iter().zip(chats).map(|(question, (mut ids, answer))| {
+        let text = dense.tokenizer.decode(&answer);
+        ids.extend(answer);
+        OwnChat { ids, answer: OwnAnswer { question: (*question).into(), answer: text } }
+    });
+    Ok(Some(own.collect()))
 }

@@ -4,8 +4,7 @@ use burn::tensor::Tensor;
 use prunescope_protocol::model::{DecoderConfig, Matrix, Sublayer, SublayerKind};
 
 use crate::compute::Compute;
-use crate::compute::attention::{Attention, Positions};
-use crate::compute::kv_cache::KeyValueCache;
+use crate::compute::attention::{Attention, Positions, Text};
 use crate::compute::linear::Linear;
 use crate::compute::mlp::Mlp;
 use crate::compute::norm::Norm;
@@ -101,6 +100,7 @@ impl<C: Compute> Decoder<C> {
     pub fn positions(&self, start: usize, tokens: usize) -> Positions<C> {
         let windowed = |window| self.compute.positions(self.window_rope.as_ref(), Some(window), start, tokens);
         Positions {
+            tokens,
             whole: self.compute.positions(self.rope.as_ref(), None, start, tokens),
             windowed: self.config.window.map(windowed),
         }
@@ -116,18 +116,11 @@ impl<C: Compute> Decoder<C> {
     ///
     /// * `x`: the residual stream at [`Self::residual_input`], `[rows, hidden]`.
     /// * `residual`: the residual stream just before the sublayer, `[rows, hidden]`.
-    /// * `positions`, `caches`: as in [`Attention::forward`].
-    pub fn sublayer(
-        &self,
-        at: Sublayer,
-        x: Tensor<2>,
-        residual: Tensor<2>,
-        positions: &Positions<C>,
-        caches: &mut [&mut KeyValueCache<C>],
-    ) -> Tensor<2> {
+    /// * `texts`: as in [`Attention::forward`].
+    pub fn sublayer(&self, at: Sublayer, x: Tensor<2>, residual: Tensor<2>, texts: &mut [Text<'_, C>]) -> Tensor<2> {
         let block = &self.blocks[at.layer];
         match at.kind {
-            SublayerKind::Attention => block.attention.forward(x, residual, at.layer, positions, caches),
+            SublayerKind::Attention => block.attention.forward(x, residual, at.layer, texts),
             SublayerKind::Mlp => block.mlp.forward(x, residual),
         }
     }

@@ -17,7 +17,7 @@ use super::forward::{Pass, outputs_at, without_first};
 use super::pruned_decoder::PrunedDecoder;
 use super::weights::Progress;
 use super::{Control, ExperimentError};
-use crate::compute::attention::Positions;
+use crate::compute::attention::{Positions, Text};
 use crate::compute::{Compute, KeyValueCache};
 use crate::metrics::read_all;
 use crate::model::Decoder;
@@ -127,7 +127,7 @@ impl<'a, C: Compute> Streams<'a, C> {
         for ((x, input), positions) in self.x.iter_mut().zip(&self.input).zip(&self.positions) {
             control.checkpoint().await?;
             let mut cache = KeyValueCache::new(self.decoder.config.layers);
-            *x = self.decoder.sublayer(at, input.clone(), x.clone(), positions, &mut [&mut cache]);
+            *x = self.decoder.sublayer(at, input.clone(), x.clone(), &mut [Text::new(positions, &mut cache)]);
         }
         Ok(())
     }
