@@ -440,7 +440,8 @@ impl AppState {
         };
         self.notify(changed);
         let progress = match changed {
-            Changed::Sweep => Some(self.results.sweep_progress().get_untracked()),
+            // The early picture's points count as none.
+            Changed::Sweep => Some(self.results.sweep_progress().get_untracked()).filter(|(done, _)| *done > 0),
             Changed::Search => Some(self.results.search_progress().get_untracked()),
             _ => None,
         };

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use futures::executor::block_on;
-use prunescope_engine::compute::KeyValueCache;
+use prunescope_engine::compute::attention::Text;
 use prunescope_engine::compute::linear::Linear;
-use prunescope_engine::compute::{Compute, Cpu, Reference};
+use prunescope_engine::compute::{Compute, Cpu, KeyValueCache, Reference};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::cross_check::{CrossCheckError, cross_check};
 use prunescope_engine::experiment::forward::{Pass, forward_pair, last_outputs};
@@ -32,7 +32,7 @@ const TOLERANCE: f64 = 6e-6;
 
 #[derive(Deserialize)]
 struct Expected {
-    texts: Vec<Text>,
+    texts: Vec<TokenizedText>,
     prompt: String,
     ids: Vec<u32>,
     rows: Vec<usize>,
@@ -41,7 +41,7 @@ struct Expected {
 }
 
 #[derive(Deserialize)]
-struct Text {
+struct TokenizedText {
     text: String,
     ids: Vec<u32>,
     with_special: Vec<u32>,
@@ -96,6 +96,44 @@ fn check_logits<C: Compute>(family: &str, compute: &C) {
             &expected.logits[expected.logits.len() - 1],
         );
         errors.check("logits of the last token alone", error, TOLERANCE, &place);
+    }
+}
+
+/// Texts of several lengths in one pass, one of them after what it began with, give the same logits as each alone.
+fn check_batch<C: Compute>(family: &str, compute: &C) {
+    let model = open(&sources(family)[0], compute);
+    let (decoder, ids) = (&model.decoder, expected(family).ids);
+    let plan = PruningPlan::dropping(format!("m{}", decoder.config.layers - 1).parse().unwrap());
+    let pruned = PrunedDecoder::dropping(decoder, &plan);
+    let control = Control::unstoppable();
+    let pass = |start| Pass::pruned(&pruned, 0, start);
+    let begun = 2;
+    let mut beginning = KeyValueCache::new(decoder.config.layers);
+    block_on(pass(0).last(decoder.embed(&ids[..begun], 0), &mut beginning, &control)).unwrap();
+    let reversed: Vec<u32> = ids.iter().rev().copied().collect();
+    let texts: [(&[u32], usize); 3] = [(&ids, 0), (&ids[begun..], begun), (&reversed[..3], 0)];
+    let cache = |start| if start > 0 { beginning.clone() } else { KeyValueCache::new(decoder.config.layers) };
+    let positions = texts.map(|(ids, start)| decoder.positions(start, ids.len()));
+    let mut caches = texts.map(|(_, start)| cache(start));
+    let x = Tensor::cat(texts.iter().map(|(ids, start)| decoder.embed(ids, *start)).collect(), 0);
+    let mut batch: Vec<_> = positions.iter().zip(&mut caches).map(|(at, cache)| Text::new(at, cache)).collect();
+    let together = block_on(pass(0).texts(x, &mut batch, &control)).unwrap();
+    let mut errors = Errors::new(format!("{family}, {compute:?}"));
+    let mut first = 0;
+    for ((ids, start), cache_of_batch) in texts.into_iter().zip(&mut caches) {
+        let mut cache = cache(start);
+        let alone = block_on(pass(start).last(decoder.embed(ids, start), &mut cache, &control)).unwrap();
+        let rows = together.clone().narrow(0, first, ids.len());
+        first += ids.len();
+        // The next token, so that what went into the caches is compared, too.
+        let end = start + ids.len();
+        let next =
+            |cache: &mut KeyValueCache<C>| block_on(pass(end).last(decoder.embed(&[1], end), cache, &control)).unwrap();
+        for (found, wanted) in [(rows, alone), (next(cache_of_batch), next(&mut cache))] {
+            let [found, wanted] = [found, wanted].map(|x| crate::common::values(decoder.logits(decoder.final_norm(x))));
+            let error = crate::common::relative_error(&found, &wanted);
+            errors.check("logits in a batch", error, TOLERANCE, &format!("{family}, from {start}"));
+        }
     }
 }
 
@@ -290,12 +328,15 @@ macro_rules! families {
             fn two_in_one_pass() {
                 check_pair(NAME, &Cpu);
                 check_pair(NAME, &Reference(Device::flex()));
+                check_batch(NAME, &Cpu);
+                check_batch(NAME, &Reference(Device::flex()));
             }
 
             #[cfg(feature = "gpu")]
             #[test]
             fn two_in_one_pass_on_a_gpu() {
                 check_pair(NAME, &crate::common::gpu());
+                check_batch(NAME, &crate::common::gpu());
             }
 
             #[cfg(feature = "gpu")]

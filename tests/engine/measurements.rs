@@ -11,6 +11,7 @@ use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
 use prunescope_engine::session::Session;
+use prunescope_engine::shard::Shard;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::{Matrix, Sublayer};
 use prunescope_protocol::prune::HeadPart;
@@ -331,16 +332,33 @@ fn retrieval_compares_ranks() {
     assert!(pruned.poolings.iter().all(|pooling| pooling.cosine < 0.999));
 }
 
+/// The points of a sweep with how many were done, of how many.
+fn points(events: &[RunEvent]) -> Vec<(SweepPoint, usize, usize)> {
+    let points = events.iter().filter_map(|event| match event {
+        RunEvent::SweepPoint { point, done, total, .. } => Some(((**point).clone(), *done, *total)),
+        _ => None,
+    });
+    points.collect()
+}
+
+#[test]
+fn a_sweep_begins_with_a_few_items_at_all_points() {
+    let settings = sweep(SweepAxis::Layers, 5);
+    let mut session = session();
+    let all = points(&measure(&mut session, &settings, Measurement::Sweep));
+    // Dropping 0 to 4 of attention, MLP and blocks; the repaired ones only afterwards.
+    let (early, whole) = all.split_at(15);
+    assert!(early.iter().all(|(point, done, total)| point.choice.of == 1 && (*done, *total) == (0, 25)), "{early:?}");
+    assert!(whole.iter().zip(1..).all(|((point, done, _), place)| point.choice.of == 5 && *done == place), "{whole:?}");
+    let again = points(&measure(&mut session, &settings, Measurement::Sweep));
+    assert_eq!(again, whole, "what is known needs no early picture");
+    session.use_shard(Shard::default());
+    assert_eq!(points(&measure(&mut session, &settings, Measurement::Sweep)), whole, "nor has a part of a sweep");
+}
+
 #[test]
 fn a_stopped_sweep_goes_on_where_it_was() {
     let settings = sweep(SweepAxis::Layers, 2);
-    let points = |events: &[RunEvent]| {
-        let points = events.iter().filter_map(|event| match event {
-            RunEvent::SweepPoint { point, done, total, .. } => Some(((**point).clone(), *done, *total)),
-            _ => None,
-        });
-        points.collect::<Vec<_>>()
-    };
     let mut session = session();
     let newest = Rc::new(Cell::new(1));
     let control = Control::new(newest.clone(), 1, Rc::new(|| Box::pin(async {})));

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::{Control, ExperimentError};
 use prunescope_engine::session::Session;
+use prunescope_engine::shard::Shard;
 use prunescope_protocol::messages::{Measurement, RunEvent};
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{DropKind, DroppedSublayers, Importance, PruningPlan, Repair};
@@ -78,6 +79,8 @@ async fn recorded_run<C: Compute>(
     measure: &[Measurement],
 ) -> Result<RecordedRun, ExperimentError> {
     let control = Control::unstoppable();
+    // A sweep's early picture is of no use to those who see the whole.
+    session.use_shard(Shard::default());
     let mut events = vec![];
     let mut tell = |event: RunEvent| {
         if Trace::records(&event) {

@@ -30,6 +30,11 @@ use prunescope_protocol::tasks::{GenerativeSet, KindText, retrieval, texts};
 
 /// Questions that each model answers before the next model does, and which are shown then.
 const QUESTIONS_AT_ONCE: usize = 6;
+/// The generative sets of a sweep. The others are asked in verdicts only: they would make every point take longer.
+const SWEEP_SETS: &[GenerativeSet] = &[GenerativeSet::Answers];
+/// The part of a sweep's items that is asked at all points first, so that the whole picture can be read soon; their number if all items are asked.
+const EARLY_PART: usize = 5;
+const EARLY_ITEMS: usize = 4;
 /// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
 /// Quantization group size of the sweep over bits.
@@ -276,40 +281,62 @@ impl<C: Compute> Session<C> {
     }
 
     async fn sweep(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        // The other generative sets are asked in verdicts only: they would make every point take longer.
-        let (count, sets) = (job.measure.sample, &[GenerativeSet::Answers]);
+        let count = job.measure.sample;
         let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
         let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
-        for (done, (line, x, plan)) in points.into_iter().enumerate() {
-            if !self.shard.takes(done) {
+        let few = if count == 0 { EARLY_ITEMS } else { count / EARLY_PART };
+        // Where a plan edits weights or is repaired, making the model a second time would take longer than asking it.
+        let is_early =
+            |plan: &PruningPlan| few > 0 && self.shard.is_none() && !plan.edits_weights() && plan.repairs().is_none();
+        let early: Vec<_> = points.iter().filter(|(.., plan)| is_early(plan)).cloned().collect();
+        for (line, x, plan) in early {
+            if self.tasks.scores(&self.key(&plan), count, SWEEP_SETS).is_some() {
                 continue;
             }
-            let key = self.key(&plan);
-            if self.tasks.scores(&key, count, sets).is_none() {
-                let model = self.pruned_decoder(&plan, job.control, job.tell).await?;
-                self.tasks.evict(&[&key]);
-                let runner = TaskRunner::new(&model, &self.model);
-                let control = job.control;
-                let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
-                self.tasks.evaluate(&runner, count, sets, control, &mut progress).await?;
+            if let Some(point) = self.sweep_point((line, x, &plan), few, job).await? {
+                (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: 0, total });
             }
-            if let Some(scores) = self.tasks.scores(&key, count, sets) {
-                let generation = Proportion::of(scores.of(Purpose::Generation).unwrap_or_default().iter().copied());
-                let point = SweepPoint {
-                    line,
-                    x,
-                    plan: plan.to_string(),
-                    choice: Proportion::of(scores.choice),
-                    letters: Proportion::of(scores.letters),
-                    recall_1: Proportion::of(scores.recall_1),
-                    recall_5: Proportion::of(scores.recall_5),
-                    generation,
-                };
+        }
+        for (done, (line, x, plan)) in points.into_iter().enumerate() {
+            if self.shard.as_ref().is_some_and(|shard| !shard.takes(done)) {
+                continue;
+            }
+            if let Some(point) = self.sweep_point((line, x, &plan), count, job).await? {
                 (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: done + 1, total });
             }
         }
         Ok(())
+    }
+
+    /// One point of a sweep, with `count` items of each set.
+    async fn sweep_point(
+        &mut self,
+        (line, x, plan): (SweepLine, usize, &PruningPlan),
+        count: usize,
+        job: &mut Job<'_>,
+    ) -> Result<Option<SweepPoint>, ExperimentError> {
+        let key = self.key(plan);
+        if self.tasks.scores(&key, count, SWEEP_SETS).is_none() {
+            let model = self.pruned_decoder(plan, job.control, job.tell).await?;
+            self.tasks.evict(&[&key]);
+            let runner = TaskRunner::new(&model, &self.model);
+            let control = job.control;
+            let mut progress = |what: &str, part, of| job.working(format!("{} {x}: {what}", line.name()), part, of);
+            self.tasks.evaluate(&runner, count, SWEEP_SETS, control, &mut progress).await?;
+        }
+        let Some(scores) = self.tasks.scores(&key, count, SWEEP_SETS) else { return Ok(None) };
+        let generation = Proportion::of(scores.of(Purpose::Generation).unwrap_or_default().iter().copied());
+        Ok(Some(SweepPoint {
+            line,
+            x,
+            plan: plan.to_string(),
+            choice: Proportion::of(scores.choice),
+            letters: Proportion::of(scores.letters),
+            recall_1: Proportion::of(scores.recall_1),
+            recall_5: Proportion::of(scores.recall_5),
+            generation,
+        }))
     }
 
     /// The passages of the built-in retrieval set, which no fit and no search has seen, as token ids.

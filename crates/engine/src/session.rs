@@ -139,7 +139,7 @@ pub struct Session<C: Compute> {
     /// The visitor's texts of the comparison by kind; empty for the built-in ones.
     pub(crate) texts: Vec<KindText>,
     /// The points of a sweep that this session measures.
-    pub(crate) shard: Shard,
+    pub(crate) shard: Option<Shard>,
 }
 
 /// The calibration text, the number of its tokens to fit on, and the number of own answers.
@@ -236,7 +236,7 @@ impl<C: Compute> Session<C> {
             importance: None,
             tasks: EvaluationCache::default(),
             texts: vec![],
-            shard: Shard::default(),
+            shard: None,
         }
     }
 
@@ -813,9 +813,9 @@ impl<C: Compute> Session<C> {
         self.clock
     }
 
-    /// Measures only some points of a sweep; its events still count all of them.
+    /// Measures only some points of a sweep, each once, without an early picture of few items; its events still count all points.
     pub fn use_shard(&mut self, shard: Shard) {
-        self.shard = shard;
+        self.shard = Some(shard);
     }
 
     /// Replaces the texts of the comparison by kind; an empty list restores the built-in ones. Of each the first megabyte counts.

@@ -46,6 +46,7 @@ figure-sweep-axis-bits = عدد بتات الوزن (16: بلا تقريب)
 figure-sweep-right = نسبة الصواب
 figure-sweep-line = { $line } من { $from }% إلى { $to }% عند { $at }
 figure-sweep-told = { $score }: { $lines }؛ عدد المهام في كل نقطة { $items }، والأشرطة هي فترات الثقة 95%.
+figure-sweep-refining = { $score }: { $lines }؛ عدد المهام في كل نقطة حتى الآن من { $fewest } إلى { $items }، والأشرطة هي فترات الثقة 95%.
 figure-sweep-items = عدد المهام في كل نقطة { $items }؛ والأشرطة هي فترات الثقة 95%.
 
 # text_change.rs: ما صار إليه نص النموذج المقلَّم.

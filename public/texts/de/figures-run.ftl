@@ -64,6 +64,8 @@ figure-sweep-told = { $items ->
     [one] { $score }: { $lines }; { $items } Aufgabe je Punkt, die Bänder sind 95-%-Intervalle.
    *[other] { $score }: { $lines }; { $items } Aufgaben je Punkt, die Bänder sind 95-%-Intervalle.
 }
+# The same while some points have fewer items than others.
+figure-sweep-refining = { $score }: { $lines }; bisher { $fewest } bis { $items } Aufgaben je Punkt, die Bänder sind 95-%-Intervalle.
 # The same as long as no line has two points.
 figure-sweep-items = { $items ->
     [one] { $items } Aufgabe je Punkt; die Bänder sind 95-%-Intervalle.

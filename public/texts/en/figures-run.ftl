@@ -61,6 +61,8 @@ figure-sweep-right = right
 figure-sweep-line = { $line } from { $from } to { $to } % at { $at }
 # $lines: one or more figure-sweep-line, with commas between them. $items: questions, queries or prompts.
 figure-sweep-told = { $score }: { $lines }; { $items } items a point, the bands are 95 % intervals.
+# The same while some points have fewer items than others.
+figure-sweep-refining = { $score }: { $lines }; from { $fewest } to { $items } items a point so far, the bands are 95 % intervals.
 # The same as long as no line has two points.
 figure-sweep-items = { $items } items a point; the bands are 95 % intervals.
 

@@ -82,9 +82,12 @@ pub fn panel(points: &Points, axis: SweepAxis, score: Score) -> Option<Figure> {
         })
     });
     let told: Vec<String> = told.collect();
-    let items = points.values().map(|point| score.of(point).of).max().unwrap_or(0);
+    let items = || points.values().map(|point| score.of(point).of);
+    let (fewest, items) = (items().min().unwrap_or(0), items().max().unwrap_or(0));
     let sentence = if told.is_empty() {
         tr!(figure_sweep_items, items = items)
+    } else if fewest < items {
+        tr!(figure_sweep_refining, score = score.name(), lines = told.join(", "), fewest = fewest, items = items)
     } else {
         tr!(figure_sweep_told, score = score.name(), lines = told.join(", "), items = items)
     };
