@@ -187,7 +187,7 @@ fn check_texts(family: &str) {
     let expected = expected(family);
     for source in sources(family) {
         let LoadedModel { tokenizer, chat, .. } = open(&source, &Cpu);
-        for Text { text, ids, with_special, decoded } in &expected.texts {
+        for TokenizedText { text, ids, with_special, decoded } in &expected.texts {
             let place = format!("{}: {text:?}", source.display());
             // llama.cpp adds the first token to a conversation even if its template does not.
             let in_chat = if source.is_dir() { ids } else { with_special };
