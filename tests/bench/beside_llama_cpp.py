@@ -2,7 +2,7 @@
 
 Opt-in, since llama-cpp-python compiles for twenty minutes: pip install llama-cpp-python==0.3.36, then
 
-    python tests/bench/llama_cpp.py target/release/prunescope model.gguf
+    python tests/bench/beside_llama_cpp.py target/release/prunescope model.gguf
 
 Each model reads 256 tokens at once and writes 32; the fastest of three times, with one thread and with as many as there are cores, alternating.
 """
