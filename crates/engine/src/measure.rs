@@ -287,9 +287,10 @@ impl<C: Compute> Session<C> {
         let total = points.len();
         let few = if count == 0 { EARLY_ITEMS } else { count / EARLY_PART };
         // Where a plan edits weights or is repaired, making the model a second time would take longer than asking it.
-        let is_early =
-            |plan: &PruningPlan| few > 0 && self.shard.is_none() && !plan.edits_weights() && plan.repairs().is_none();
-        let early: Vec<_> = points.iter().filter(|(.., plan)| is_early(plan)).cloned().collect();
+        let is_early = |(line, _, plan): &&(SweepLine, usize, PruningPlan)| {
+            few > 0 && self.shard.is_none() && line.unrepaired().is_none() && !plan.edits_weights()
+        };
+        let early: Vec<_> = points.iter().filter(is_early).cloned().collect();
         for (line, x, plan) in early {
             if self.tasks.scores(&self.key(&plan), count, SWEEP_SETS).is_some() {
                 continue;
