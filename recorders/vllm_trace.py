@@ -432,7 +432,8 @@ def main() -> int:
     parser.add_argument("--pruned-text", nargs=2, metavar=("DENSE", "PRUNED"), help="two more files of both models: the prompt and the pruned model's text")
     parser.add_argument("--prompt", help="the prompt, with which the files begin (default: all their tokens)")
     parser.add_argument("--chat", action="store_true", help="the prompt was formatted with the model's chat template")
-    parser.add_argument("--drop", help="what the pruned model lacks, such as b3,b7: layers 3 and 7 of the dense one, counted from 0; a7, m12: an attention or MLP of zeros")
+    parser.add_argument("--drop", help="what the pruned model lacks, such as b3,b7: layers 3 and 7 of the dense one, counted from 0; "
+                        "a7, m12: an attention or MLP of zeros")
     parser.add_argument("--plan", help="a JSON file with drop_attn_list and drop_mlp_list; --drop replaces it")
     parser.add_argument("--dense-layers", help="the layer ids in the dense model's files, such as 2,14,28 (default: all, from 0 or 1)")
     parser.add_argument("--pruned-layers", help="the layer ids in the pruned model's files, as that model counts them (default: all, from 0 or 1)")

@@ -304,7 +304,8 @@ def test_what_cannot_be_recorded_is_refused(folder):
         ({"--prompt": "The city"}, "is of another prompt: its token"),
         ({"--prompt": PROMPT + " of"}, "is the end, and that of --prompt"),
         ({"--dense": wrong_text, "--pruned": export(pruned_model, ids + [7, 8, 9], where / "wrong2.safetensors")}, "the dense model's own greedy text"),
-        ({"--dense": export(dense_model, ids, where / "early.safetensors", [0, 1, 2, 3])}, f"no states behind the last layer of the dense model, from which h, z and p follow: their layer id is {LAYERS}"),
+        ({"--dense": export(dense_model, ids, where / "early.safetensors", [0, 1, 2, 3])},
+         f"no states behind the last layer of the dense model, from which h, z and p follow: their layer id is {LAYERS}"),
         ({"--dense": export(dense_model, ids, where / "some.safetensors", [1, 2]), "--dense-layers": "1,2"}, "no states behind the last layer"),
         ({"--dense": export(dense_model, ids, where / "three.safetensors", [2, 3, 4])}, "has 3 layers' states, and the dense model has 4 layers"),
         # As many states as layer ids from 0 of a model with one layer less.
