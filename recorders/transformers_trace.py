@@ -120,6 +120,12 @@ def drop_text(dropped: frozenset[Sublayer]) -> str:
     return ",".join(f"{of_layer(layer)}{layer}" for layer in sorted({layer for layer, _ in dropped}))
 
 
+def check_plan(dropped: frozenset[Sublayer], count: int) -> None:
+    """Refuses a plan for layers that a model does not have."""
+    if beyond := drop_text(frozenset(sublayer for sublayer in dropped if sublayer[0] >= count)):
+        raise Refused(f"the plan drops {beyond}, and the model has {count} layers, 0 to {count - 1}")
+
+
 # ---- The model -----------------------------------------------------------------------------------------------------------------
 
 
@@ -557,6 +563,14 @@ def say(what: str) -> None:
         print(what, file=sys.stderr, flush=True)
 
 
+def named(model: str, link: str | None) -> tuple[str, str | None, str, str]:
+    """Of --model and --link: where the files are, their revision if one is named, the model's name, and what the trace calls it."""
+    is_folder = os.path.isdir(model)
+    source, _, revision = (model, "", "") if is_folder else model.partition("@")
+    name = pathlib.Path(model).resolve().name if is_folder else source.split("/")[-1]
+    return source, revision or None, name, link if link is not None else f"file:{name}" if is_folder else model
+
+
 def load(args: argparse.Namespace, source: str, revision: str | None) -> tuple[nn.Module, Any, torch.dtype]:
     """The model, its tokenizer, and the precision of its files."""
     options: dict[str, Any] = {"dtype": "auto" if args.dtype == "auto" else getattr(torch, args.dtype), "revision": revision}
@@ -582,21 +596,54 @@ def load(args: argparse.Namespace, source: str, revision: str | None) -> tuple[n
     return model, tokenizer, stored or model.dtype
 
 
+def events_of_texts(dense: Run, pruned: Run, fixed: Run, dense_on_pruned: Run, weights: list[int], dropped: frozenset[Sublayer],
+                    tokens: Tokens) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The events of the end of the prompt and of both texts, and those that come last.
+
+    * `fixed`, `dense_on_pruned` - the pruned model reading the dense text, and the dense model reading the pruned one.
+    * `weights` - the number of weights in the matrices of each sublayer, as `describe` counts them.
+    """
+    at_step = lambda step: (dense.hidden[step], dense.logits[step], pruned.hidden[step], pruned.logits[step])
+    both = min(len(dense.ids), len(pruned.ids))
+    events: list[dict[str, Any]] = [{"type": "next_token", "compared": compared(*at_step(0), tokens)}]
+    kept = [n for at, n in enumerate(weights) if (at // 2, KINDS[at % 2]) not in dropped]
+    footprint = {"dense_bytes": 2 * sum(weights), "plan_bytes": 2 * sum(kept)}
+    events.append({"type": "weights", "weights": {"matrices": [], "footprint": footprint, "calibration_tokens": 0}})
+    damages = [{"type": "damage", "step": step, "tokens": damage(dense.logits[step], pruned.logits[step], tokens)} for step in range(both)]
+    events.append(damages[0])
+    for step in range(max(len(dense.ids), len(pruned.ids))):
+        chosen = {of: tokens.text(run.ids[step]) if step < len(run.ids) else None for of, run in (("dense", dense), ("pruned", pruned))}
+        events.append({"type": "step", "step": {"step": step} | chosen | (compared(*at_step(step), tokens) if step < both else {})})
+    of_dense = zip(dense.hidden, dense.logits, fixed.hidden, fixed.logits)
+    events.append({"type": "fixed_trajectory", "steps": [numbers(metrics(*spaces)) for spaces in of_dense]})
+    texts = {"dense": quality(dense.ids, dense.logits), "pruned": quality(pruned.ids, dense_on_pruned.logits)}
+    return [*events, {"type": "quality", "quality": texts}], damages[1:]
+
+
+def trace_of(program: str, info: dict[str, Any], settings: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
+    """A trace of one run, recorded today."""
+    return {"prunescope_trace": VERSION, "program": program, "recorded": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+            "model": info, "runs": [{"settings": settings, "events": events}]}
+
+
+def save(trace: dict[str, Any], path: str) -> None:
+    """Writes a trace to a file."""
+    text = json.dumps(trace, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    pathlib.Path(path).write_text(text, encoding="utf-8")
+    say(f"Wrote {path}: {len(text) / 1e6:.1f} MB. Drop it on the page, or open the page with ?trace= and its address")
+
+
 def record(args: argparse.Namespace) -> dict[str, Any] | None:
     """Records a run. Returns the trace, or nothing in processes but the first."""
-    is_folder = os.path.isdir(args.model)
-    source, _, revision = (args.model, "", "") if is_folder else args.model.partition("@")
-    name = pathlib.Path(args.model).resolve().name if is_folder else source.split("/")[-1]
-    link = args.link if args.link is not None else f"file:{name}" if is_folder else args.model
+    source, revision, name, link = named(args.model, args.link)
     dropped = parse_drop(args.drop) if args.drop is not None else read_plan(args.plan) if args.plan else frozenset()
     if not 1 <= args.tokens <= MAX_TOKENS or len(args.prompt) > MAX_PROMPT:
         raise Refused(f"--tokens must be 1 to {MAX_TOKENS}, and --prompt at most {MAX_PROMPT} characters, which is what the page shows")
     say(f"Loading {args.model}")
-    model, tokenizer, stored = load(args, source, revision or None)
+    model, tokenizer, stored = load(args, source, revision)
     config = model.config.get_text_config()
     decoder, tokens, count = Decoder(model, config), Tokens(tokenizer, model, config), config.num_hidden_layers
-    if beyond := drop_text(frozenset(sublayer for sublayer in dropped if sublayer[0] >= count)):
-        raise Refused(f"the plan drops {beyond}, and the model has {count} layers, 0 to {count - 1}")
+    check_plan(dropped, count)
     prompt = tokens.prompt(args.prompt, args.chat)
     if len(prompt) + args.tokens > context_of(config):
         raise Refused(f"the prompt has {len(prompt)} tokens and --tokens is {args.tokens}, more than the model's context of "
@@ -625,24 +672,10 @@ def record(args: argparse.Namespace) -> dict[str, Any] | None:
     # The events, in the first process alone.
     say("Comparing")
     info, weights = describe(name, link, config, stored, bool(tokenizer.chat_template))
-    at_step = lambda step: (dense.hidden[step], dense.logits[step], pruned.hidden[step], pruned.logits[step])
-    first, both = compared(*at_step(0), tokens), min(len(dense.ids), len(pruned.ids))
-    events: list[dict[str, Any]] = [{"type": "next_token", "compared": first}]
-    if any(isinstance(value, str) for value in first.values()):
+    events, later = events_of_texts(dense, pruned, fixed, dense_on_pruned, weights, dropped, tokens)
+    if any(isinstance(value, str) for value in events[0]["compared"].values()):
         places = ((of, first_not_finite(run)) for of, run in (("dense", dense), ("pruned", pruned)))
-        events += [{"type": "not_finite", "found": {"model": of, "place": place}} for of, place in places if place][:1]
-    kept = [n for at, n in enumerate(weights) if (at // 2, KINDS[at % 2]) not in dropped]
-    footprint = {"dense_bytes": 2 * sum(weights), "plan_bytes": 2 * sum(kept)}
-    events.append({"type": "weights", "weights": {"matrices": [], "footprint": footprint, "calibration_tokens": 0}})
-    damages = [{"type": "damage", "step": step, "tokens": damage(dense.logits[step], pruned.logits[step], tokens)} for step in range(both)]
-    events.append(damages[0])
-    for step in range(max(len(dense.ids), len(pruned.ids))):
-        chosen = {of: tokens.text(run.ids[step]) if step < len(run.ids) else None for of, run in (("dense", dense), ("pruned", pruned))}
-        events.append({"type": "step", "step": {"step": step} | chosen | (compared(*at_step(step), tokens) if step < both else {})})
-    of_dense = zip(dense.hidden, dense.logits, fixed.hidden, fixed.logits)
-    events.append({"type": "fixed_trajectory", "steps": [numbers(metrics(*spaces)) for spaces in of_dense]})
-    texts = {"dense": quality(dense.ids, dense.logits), "pruned": quality(pruned.ids, dense_on_pruned.logits)}
-    events.append({"type": "quality", "quality": texts})
+        events[1:1] = [{"type": "not_finite", "found": {"model": of, "place": place}} for of, place in places if place][:1]
     z = dense.logits[0]
     if (normed_z[-1] - z).norm() > 8 * torch.finfo(model.dtype).eps * z.norm():
         info.setdefault("notices", []).append("The trace has no numbers layer by layer, since the model does something unknown between its final norm and its logits.")
@@ -654,12 +687,10 @@ def record(args: argparse.Namespace) -> dict[str, Any] | None:
         events.append({"type": "layers", "step": 0, "edited": False, "layers": layers})
     by_kind = {name: ranked(values) for name, values in importance.items()}
     events.append({"type": "importance", "importance": {"input": "residual"} | by_kind | {"tokens": len(text) - 1}})
-    events += damages[1:] + ([{"type": "switches", "effects": effects}] if effects else [])
+    events += later + ([{"type": "switches", "effects": effects}] if effects else [])
     settings = {"model": link, "prompt": args.prompt, "chat": args.chat, "drop": drop_text(dropped), "tokens": args.tokens}
     versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in ("transformers", "torch"))
-    return {"prunescope_trace": VERSION, "program": f"transformers_trace.py ({versions}, {str(model.dtype).removeprefix('torch.')})",
-            "recorded": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "model": info,
-            "runs": [{"settings": settings, "events": events}]}
+    return trace_of(f"transformers_trace.py ({versions}, {str(model.dtype).removeprefix('torch.')})", info, settings, events)
 
 
 def main() -> int:
@@ -682,9 +713,7 @@ def main() -> int:
     try:
         trace = record(args)
         if trace:
-            text = json.dumps(trace, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            pathlib.Path(args.out).write_text(text, encoding="utf-8")
-            say(f"Wrote {args.out}: {len(text) / 1e6:.1f} MB. Drop it on the page, or open the page with ?trace= and its address")
+            save(trace, args.out)
     except (Refused, OSError) as why:
         say(f"error: {why}")
         return 2
