@@ -601,7 +601,7 @@ impl AppState {
     }
 
     /// Shows the notices of a loaded model in place of the previous model's.
-    fn tell_of_model(&self, sentences: Vec<String>) {
+    pub(super) fn tell_of_model(&self, sentences: Vec<String>) {
         let before = self.of_model.try_update_value(|known| std::mem::replace(known, sentences.clone()));
         self.notices.update(|notices| {
             before.iter().flatten().for_each(|sentence| notices.dismiss(sentence));

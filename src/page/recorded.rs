@@ -44,6 +44,8 @@ const STORY: &str = "traces/story.json.gz";
 const PATIENCE_MS: u32 = 300;
 /// Most bytes of a trace, as it arrives and uncompressed, so that no address can fill the memory.
 const MAX_BYTES: usize = 64 << 20;
+/// Most sentences of a trace about its model that are shown.
+const MOST_NOTICES: usize = 4;
 
 impl AppState {
     /// Shows the recorded example until an engine answers, if it answers these settings. A frame shows any of the site's recorded runs.
@@ -144,6 +146,8 @@ impl AppState {
                 let (settings, corrected) = settings.checked();
                 self.end_engine("a recorded run took the engine's place");
                 self.notices.set(corrected.into());
+                // What its program said of the model, such as how exact its numbers are.
+                self.tell_of_model(trace.model.notices.iter().take(MOST_NOTICES).cloned().collect());
                 let before = self.settings.get_untracked();
                 self.claims.update(|claims| claims.link_changed(&before, &settings));
                 self.model.set(Some(trace.model.clone()));

@@ -231,10 +231,12 @@ test("a saved trace is opened again as a file, plain or compressed", async () =>
   const shown = async () => [await page.getAttribute("#cos-p", "data-value"), await page.textContent("#pruned-text")];
   const live = await shown();
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-trace")]);
-  const file = await download.path();
-  await page.setInputFiles("#model-file", { name: "trace.json", mimeType: "application/json", buffer: fs.readFileSync(file) });
+  const saved = JSON.parse(fs.readFileSync(await download.path()));
+  saved.model.notices = ["Its logits have eight bits.", ...Array(9).fill("And so on.")];
+  await page.setInputFiles("#model-file", { name: "trace.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(saved)) });
   await page.waitForSelector("#recorded");
   assert.deepEqual(await shown(), live);
+  assert.match(await page.textContent(".notices"), /Its logits have eight bits\./, "what its program said of the model");
   await page.click("#load-live");
   await finished(page);
   assert.deepEqual(await shown(), live);
