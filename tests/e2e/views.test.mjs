@@ -300,7 +300,7 @@ test("plans are compared on texts, their own or the visitor's, and what they sav
   await finished(page);
   assert.equal(await page.locator("#texts-table").count(), 0, "the numbers of another plan are gone");
   await page.click("#texts");
-  await page.waitForFunction(() => document.querySelectorAll("#texts-plans tbody tr").length === 2);
+  await page.waitForFunction(() => document.querySelectorAll("#texts-plans tbody tr").length === 3);
   await measured(page);
   assert.match(await page.textContent("#texts-plans tbody"), /★/);
   await page.click("#speed");
@@ -308,6 +308,32 @@ test("plans are compared on texts, their own or the visitor's, and what they sav
   assert.deepEqual(await page.locator("#speed-table tbody th").allTextContents(), ["dense", "pruned"]);
   assert.match(await page.textContent("#speed-table"), /\(× 1\.00\)/);
   await measured(page);
+  // The picture of both plans and the dense model; the plan whose speed is measured has a place on the other axis, too.
+  const names = () => page.locator("#texts-plans tbody a").evaluateAll((links) => links.map((link) => link.title));
+  assert.deepEqual(await names(), ["a2,m1", "m1", "dense"]);
+  const speeds = await page.locator("#texts-plans tbody tr td:nth-child(6)").allTextContents();
+  assert.deepEqual(speeds.map((speed) => /^\d+\.\d$/.test(speed)), [true, false, true]);
+  assert.match(await drawn(page, "chart-plans"), /^2 plans beside the dense model/);
+  await page.selectOption("#plans-axis", "written");
+  assert.match(await drawn(page, "chart-plans"), /^One plan beside the dense model.*as fast.*Compare another plan/);
+  await page.selectOption("#plans-axis", "memory");
+  // A click on the second point, which the keyboard finds.
+  const canvas = page.locator("#chart-plans canvas");
+  await canvas.focus();
+  for (const key of ["ArrowRight", "ArrowRight"]) await canvas.press(key);
+  assert.match(await page.textContent("#chart-plans .tooltip"), /^planm1/);
+  const at = await page.locator("#chart-plans .tooltip").evaluate((tip) => parseFloat(tip.style.getPropertyValue("--at")));
+  const { x, y, height } = await canvas.boundingBox();
+  let down = 0;
+  while (await page.locator("#chart-plans canvas.leads").count() === 0 || down === 0) {
+    down += 12;
+    assert.ok(down < height, "no point is under the pointer");
+    await page.mouse.move(x + at, y + down);
+  }
+  await page.mouse.click(x + at, y + down);
+  await finished(page);
+  assert.equal(query(page).get("drop"), "m1");
+  assert.equal(await page.textContent("#texts-plans tbody tr:nth-child(2) a"), "Drop-1M", "the picture and its table stay");
   // The other texts begin anew: numbers of several texts do not stand in one table.
   await page.click("text=the built-in texts again");
   await page.waitForFunction(() => document.querySelector("#texts-summary")?.textContent.includes(" of "));

@@ -48,6 +48,13 @@ impl ModelInfo {
     pub fn shown_name(&self) -> &str {
         if self.source.is_empty() { DEFAULT_MODEL_NAME } else { &self.config.name }
     }
+
+    /// Whether both have the same dense model on the same device; the second models may differ.
+    pub fn is_same_dense(&self, with: &Self) -> bool {
+        // Notices and the check of a device are of both models.
+        let alone = |info: &Self| Self { notices: vec![], device_check: None, other: None, ..info.clone() };
+        self.device_check.is_some() == with.device_check.is_some() && alone(self) == alone(with)
+    }
 }
 
 /// A second model, compared with the first.
