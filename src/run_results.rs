@@ -79,10 +79,10 @@ pub struct RunResults {
     pub speed: Option<SpeedReport>,
     /// [`Self::fidelity`] on texts of several kinds.
     pub text_fidelity: Option<TextFidelity>,
-    /// The plans that were compared on the same texts, and their speeds; they belong to the model.
+    /// The plans that were compared on the same texts, and their speeds; they belong to the dense model.
     pub compared_plans: ComparedPlans,
-    /// The same of plans that applied to other second models, with the same dense model.
-    pub compared_before: ComparedPlans,
+    /// Where the second model came from that plans apply to; empty if there is none.
+    pub second_model: String,
     /// What flipping each switch would do at this prompt, by sublayer.
     pub switches: BTreeMap<Sublayer, SwitchEffect>,
     /// Results of compared variants, by their index.
@@ -259,10 +259,12 @@ impl RunResults {
                 if report.plan == self.settings.plan.to_string() {
                     self.speed = Some(report.clone());
                 }
+                self.second_model.clone_from(&report.other);
                 self.compared_plans.add_speed(report);
                 Changed::Speed
             }
             RunEvent::TextFidelity { report } => {
+                self.second_model.clone_from(&report.other);
                 if report.done == report.total {
                     self.compared_plans.add((*report).clone());
                 }
@@ -366,9 +368,12 @@ impl RunResults {
         let answers = self.own_answers.iter();
         answers.for_each(|(at, answer)| tell(Some(RunEvent::OwnAnswer { at: *at, answer: answer.clone() })));
         tell(self.fidelity.clone().map(|report| RunEvent::Fidelity { report: Box::new(report) }));
-        self.compared_plans.speeds.iter().for_each(|of| tell(Some(RunEvent::Speed { report: of.clone() })));
+        // A trace is of one second model.
+        let speeds = self.compared_plans.speeds.iter().filter(|report| report.other == self.second_model);
+        speeds.for_each(|report| tell(Some(RunEvent::Speed { report: report.clone() })));
         let unfinished = self.text_fidelity.iter().filter(|report| report.done < report.total);
-        let texts = self.compared_plans.fidelity.iter().chain(unfinished);
+        let compared = self.compared_plans.fidelity.iter().filter(|report| report.other == self.second_model);
+        let texts = compared.chain(unfinished);
         texts.for_each(|report| tell(Some(RunEvent::TextFidelity { report: Box::new(report.clone()) })));
         tell(Some(RunEvent::Switches { effects: self.switches.values().copied().collect() }));
         let variants = self.variants.iter();
@@ -414,7 +419,7 @@ impl RunResults {
             speed: before.speed,
             text_fidelity: before.text_fidelity,
             compared_plans: before.compared_plans,
-            compared_before: before.compared_before,
+            second_model: before.second_model,
             full_repair,
             own_answers: before.own_answers,
             sweep: before.sweep,
@@ -461,32 +466,24 @@ impl RunResults {
     pub fn forget_compared(&mut self) {
         self.text_fidelity = None;
         self.compared_plans.fidelity.clear();
-        self.compared_before.fidelity.clear();
     }
 
-    /// Discards all measurements, for another model or calibration text.
+    /// Discards all measurements, for another calibration text.
     pub fn forget_measured(&mut self) {
-        self.forget_all_but_compared();
         self.compared_plans = ComparedPlans::default();
-        self.compared_before = ComparedPlans::default();
-    }
-
-    /// Discards what another second model changes; the plans that were compared with the same dense model are kept.
-    ///
-    /// * `other`: where the second model came from; empty if there is none.
-    pub fn change_second_model(&mut self, other: &str) {
         self.forget_all_but_compared();
-        let mut all = std::mem::take(&mut self.compared_before);
-        all.extend(std::mem::take(&mut self.compared_plans));
-        self.compared_before = all.without(other);
-        self.compared_plans = all;
     }
 
-    /// All plans that were compared with this dense model.
-    pub fn all_compared(&self) -> ComparedPlans {
-        let mut all = self.compared_before.clone();
-        all.extend(self.compared_plans.clone());
-        all
+    /// Discards what other models change.
+    ///
+    /// * `same_dense`: only the second model is another: the plans that were compared with the dense one are kept.
+    /// * `other`: where the second model came from; empty if there is none.
+    pub fn change_models(&mut self, same_dense: bool, other: &str) {
+        if !same_dense {
+            self.compared_plans = ComparedPlans::default();
+        }
+        self.forget_all_but_compared();
+        self.second_model = other.into();
     }
 
     fn forget_all_but_compared(&mut self) {
@@ -723,18 +720,26 @@ mod tests {
         // An older trace does not say whose speed it is.
         results.apply(1, &plan("m2"), speed(""));
         assert_eq!(results.compared_plans.speeds.len(), 2);
-        results.change_second_model("b.gguf");
-        assert_eq!((results.compared_plans.clone(), results.speed.clone()), (ComparedPlans::default(), None));
-        let mut of_other = TextFidelity { plan: "m2".into(), other: "b.gguf".into(), ..TextFidelity::default() };
-        of_other.total = 1;
-        of_other.done = 1;
-        results.apply(1, &plan("m2"), RunEvent::TextFidelity { report: Box::new(of_other) });
-        assert_eq!(results.all_compared().fidelity.len(), 2);
-        results.change_second_model("");
-        assert_eq!(results.compared_plans.fidelity.iter().map(|of| of.other.as_str()).collect::<Vec<_>>(), [""]);
-        assert_eq!((results.compared_before.fidelity.len(), results.compared_plans.speeds.len()), (1, 2));
+        results.change_models(true, "b.gguf");
+        assert_eq!((results.text_fidelity.clone(), results.speed.clone()), (None, None));
+        let report = TextFidelity { plan: "m2".into(), other: "b.gguf".into(), ..TextFidelity::default() };
+        results.apply(1, &plan("m2"), RunEvent::TextFidelity { report: Box::new(report) });
+        assert_eq!((results.compared_plans.fidelity.len(), results.compared_plans.speeds.len()), (2, 2));
+        let of_trace = |results: &RunResults| -> Vec<_> {
+            let events = results.events();
+            events
+                .iter()
+                .filter(|event| matches!(event.name(), "text_fidelity" | "speed"))
+                .map(RunEvent::name)
+                .collect()
+        };
+        assert_eq!(of_trace(&results), ["text_fidelity"], "a trace is of one second model");
+        results.change_models(true, "");
+        assert_eq!(of_trace(&results), ["speed", "speed", "text_fidelity"]);
         results.forget_compared();
-        assert_eq!((results.all_compared().fidelity.len(), results.all_compared().speeds.len()), (0, 2));
+        assert_eq!((results.compared_plans.fidelity.len(), results.compared_plans.speeds.len()), (0, 2));
+        results.change_models(false, "");
+        assert_eq!(results.compared_plans, ComparedPlans::default());
     }
 
     /// What is shown, saved as events and shown again, is the same.

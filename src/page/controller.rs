@@ -568,10 +568,7 @@ impl AppState {
                     let same_dense =
                         self.model.with_untracked(|old| old.as_ref().is_some_and(|old| old.is_same_dense(&model)));
                     let other = model.other.as_ref().map_or("", |other| other.source.as_str());
-                    self.results.update(|results| match same_dense {
-                        true => results.change_second_model(other),
-                        false => results.forget_measured(),
-                    });
+                    self.results.update(|results| results.change_models(same_dense, other));
                 }
                 if self.attached.with_untracked(Option::is_some) {
                     self.name_attached_model(&model.source);

@@ -1,7 +1,5 @@
 //! A link that sets a plan, and the second model where it names one, and leaves the other settings as they are.
 
-use std::sync::Arc;
-
 use leptos::prelude::*;
 
 use super::address::{HistoryEntry, here, link_to};
@@ -35,7 +33,7 @@ pub(super) fn PlanLink(
     title: Option<String>,
 ) -> impl IntoView {
     let state = expect_context::<AppState>();
-    let set = Arc::new(move |settings: &mut Settings| set_plan(settings, &plan, other.as_deref()));
+    let set = move |settings: &mut Settings| set_plan(settings, &plan, other.as_deref());
     let linked = set.clone();
     let href = move || {
         let mut settings = state.settings.get();

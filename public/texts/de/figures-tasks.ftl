@@ -115,7 +115,7 @@ figure-speed-summary = Jedes Modell für sich liest { $prompt } Token auf einmal
 # Das Bild der auf Texten verglichenen Pläne: die Achsen, die Arten von Punkten, die Linie und der Satz darunter. $frontier zählt Pläne auf, den dem
 # dichten Modell nächsten zuerst.
 figure-pareto-memory = Speicher der Matrizen der Blöcke, MB
-figure-pareto-kl = KL(dicht ‖ Modell), nat
+figure-pareto-kl = KL vom dichten Modell, nat
 figure-pareto-error = Standardfehler
 figure-pareto-other = zweites Modell
 figure-pareto-frontier = Front

@@ -115,7 +115,7 @@ figure-speed-summary = Each model alone reads { $prompt } tokens at once and wri
 # The picture of the plans compared on texts: its axes, its kinds of points, its line, and the sentence below it. $frontier lists plans, the nearest to
 # the dense model first.
 figure-pareto-memory = memory of the blocks' matrices, MB
-figure-pareto-kl = KL(dense ‖ model), nats
+figure-pareto-kl = KL from the dense model, nats
 figure-pareto-error = standard error
 figure-pareto-other = second model
 figure-pareto-frontier = frontier

@@ -14,7 +14,7 @@ use prunescope_protocol::prune::PruningPlan;
 
 /// The plan of a compared model; the dense one if it cannot be read, as in a trace of a newer version.
 fn plan_of(compared: &ComparedPlan) -> PruningPlan {
-    compared.plan().parse().unwrap_or_default()
+    compared.plan.parse().unwrap_or_default()
 }
 
 /// The picture, the menu of its axis, and the table.
@@ -22,16 +22,12 @@ fn plan_of(compared: &ComparedPlan) -> PruningPlan {
 pub(super) fn ComparedPlans() -> impl IntoView {
     let state = expect_context::<AppState>();
     let axis = RwSignal::new(Axis::default());
-    let compared = Memo::new(move |_| {
-        // Results of other second models change together with these.
-        state.results.compared_plans().track();
-        plans(&state.results.with_untracked(|results| results.all_compared()))
-    });
-    let figure = Signal::derive(move || compared.with(|plans| picture(plans, axis.get())));
+    let compared = move || state.results.compared_plans().with(plans);
+    let figure = Signal::derive(move || picture(&compared(), axis.get()));
     let choose = Callback::new(move |row: usize| {
-        let chosen = compared.with_untracked(|plans| pictured(plans, axis.get_untracked()).get(row).cloned());
-        if let Some(chosen) = chosen {
-            state.change(HistoryEntry::New, |settings| set_plan(settings, &plan_of(&chosen), Some(chosen.other())));
+        let plans = untrack(compared);
+        if let Some(chosen) = pictured(&plans, axis.get_untracked()).get(row).map(|at| &plans[*at]) {
+            state.change(HistoryEntry::New, |settings| set_plan(settings, &plan_of(chosen), Some(&chosen.other)));
         }
     });
     let pick = move |event: leptos::ev::Event| {
@@ -39,19 +35,17 @@ pub(super) fn ComparedPlans() -> impl IntoView {
         axis.set(Axis::ALL.into_iter().find(|(_, known)| *known == key).map(|(axis, _)| axis).unwrap_or_default());
     };
     let table = move || {
-        compared.with(|plans| {
-            let link = |plan: &ComparedPlan, is_on: bool| {
-                let link =
-                    view! { <PlanLink plan=plan_of(plan) other=plan.other() text=plan.name() title=plan.plan()/> };
-                view! { {is_on.then_some("★ ")}{link} }.into_any()
-            };
-            let rows =
-                plans.iter().zip(rows(plans)).map(|(plan, (is_on, numbers))| (link(plan, is_on), numbers.into()));
-            view! { <MeasuredTable id="texts-plans" name=tr!(texts_plans) head=columns().into() rows=rows.collect()/> }
-        })
+        let plans = compared();
+        let row = |(plan, (is_on, numbers)): (&ComparedPlan, (bool, Vec<String>))| {
+            let (set, other, title) = (plan_of(plan), plan.other.clone(), plan.plan.clone());
+            let link = view! { {is_on.then_some("★ ")}<PlanLink plan=set other text=plan.name() title/> };
+            (link.into_any(), numbers)
+        };
+        let rows = plans.iter().zip(rows(&plans)).map(row).collect();
+        view! { <MeasuredTable id="texts-plans" name=tr!(texts_plans) head=columns().into() rows/> }
     };
     view! {
-        <Show when=move || compared.with(|plans| !plans.is_empty())>
+        <Show when=move || state.results.compared_plans().with(|compared| !compared.fidelity.is_empty())>
             <h2>{tr!(texts_plans)}</h2>
             <p class="hint">{tr!(texts_plans_hint)}</p>
             <div class="options">

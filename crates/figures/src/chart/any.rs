@@ -33,12 +33,7 @@ impl Chart {
             Self::Slopes(_) => {
                 vec![(tr!(figure_slope_better), Ink::Dense, false), (tr!(figure_slope_worse), Ink::Pruned, false)]
             }
-            Self::Scatter(chart) => {
-                let is_there = |at: usize| chart.points.iter().any(|point| point.group == at);
-                let groups = chart.groups.iter().enumerate().filter(|(at, _)| is_there(*at));
-                let line = (chart.line.1.len() > 1).then(|| (chart.line.0.clone(), Ink::Hidden, false));
-                groups.map(|(_, (name, ink))| (name.clone(), *ink, false)).chain(line).collect()
-            }
+            Self::Scatter(chart) => chart.legend.clone(),
             Self::Heat(_) => vec![(tr!(figure_heat_kept), Ink::Hidden, false)],
         }
     }

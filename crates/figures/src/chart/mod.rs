@@ -283,7 +283,7 @@ mod tests {
             sides: ["dense".into(), "pruned".into()],
             slopes: vec![slope("a", 1, 1000), slope("b", 4, 2)],
         };
-        let point = |name: &str, x: f64, y: f64| ScatterPoint { name: name.into(), x, y, error: 0.1, group: 0 };
+        let point = |name: &str, x: f64, y: f64| ScatterPoint { name: name.into(), x, y, error: 0.1, ink: Ink::Pruned };
         let scatter = ScatterChart {
             name_label: "plan".into(),
             x_label: "memory of all matrices of the blocks, in megabytes".into(),
@@ -295,8 +295,8 @@ mod tests {
                 point("m3", 106.5, 1.2),
                 point("a1,a2,a3", 190.0, 0.25),
             ],
-            groups: vec![("pruned".into(), Ink::Pruned)],
-            line: ("frontier".into(), vec![2, 3, 0]),
+            legend: vec![],
+            line: vec![2, 3, 0],
         };
         vec![Chart::Lines(lines), Chart::Bars(bars), Chart::Slopes(slopes), Chart::Scatter(scatter)]
     }

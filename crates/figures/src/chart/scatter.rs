@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axes::Axes;
-use super::{ChartError, FONT, Frame, Ink, Theme, shortened, text_width};
+use super::{ChartError, FONT, Frame, Ink, Legend, Theme, shortened, text_width};
 
 /// Radius of a point, in CSS pixels.
 const RADIUS: f64 = 4.5;
@@ -27,8 +27,8 @@ pub struct ScatterPoint {
     pub y: f64,
     /// Half the length of its error bar.
     pub error: f64,
-    /// The index of its group.
-    pub group: usize,
+    /// Its colour, by meaning.
+    pub ink: Ink,
 }
 
 /// Points over one pair of axes.
@@ -44,10 +44,10 @@ pub struct ScatterChart {
     pub error_label: String,
     /// The points, in the table's order.
     pub points: Vec<ScatterPoint>,
-    /// The groups, each with its colour.
-    pub groups: Vec<(String, Ink)>,
-    /// The line's name, and the points that it joins.
-    pub line: (String, Vec<usize>),
+    /// The legend: what each colour is, and what the line is.
+    pub legend: Vec<Legend>,
+    /// The points that the line joins.
+    pub line: Vec<usize>,
 }
 
 /// A rectangle in pixels: left, top, right, bottom.
@@ -88,28 +88,45 @@ impl ScatterChart {
 
     /// The point under a pointer, if it is on one. The frame is in CSS pixels.
     pub fn point_at(&self, frame: &Frame, x: f64, y: f64) -> Option<usize> {
-        let distance = |at: &usize| {
+        let squared = |at: &usize| {
             let (left, top) = self.centre(frame, *at);
-            (left - x).hypot(top - y)
+            (left - x) * (left - x) + (top - y) * (top - y)
         };
-        let nearest = (0..self.points.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        nearest.filter(|at| distance(at) <= REACH)
+        let nearest = (0..self.points.len()).min_by(|a, b| squared(a).total_cmp(&squared(b)));
+        nearest.filter(|at| squared(at) <= REACH * REACH)
     }
 
-    /// Where names stand without covering points, each other or the frame's edge: the left end and the middle of each name that has such a
-    /// place, in CSS pixels.
-    fn names(&self, frame: &Frame) -> Vec<(usize, String, f64, f64)> {
-        let around = |(x, y): (f64, f64)| [x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS];
-        let mut taken: Vec<Place> = (0..self.points.len()).map(|at| around(self.centre(frame, at))).collect();
+    /// Where names stand without covering points, the line, each other or the frame's edge: the left end and the middle of each name that has
+    /// such a place, in CSS pixels. Points on the line come first.
+    fn names(&self, frame: &Frame) -> Vec<(String, f64, f64)> {
+        let around = |(x, y): (f64, f64), radius: f64| [x - radius, y - radius, x + radius, y + radius];
+        let mut taken: Vec<Place> = (0..self.points.len()).map(|at| around(self.centre(frame, at), RADIUS)).collect();
+        for ends in self.line.windows(2) {
+            let ((x, y), (to_x, to_y)) = (self.centre(frame, ends[0]), self.centre(frame, ends[1]));
+            let steps = (to_x - x).abs().max((to_y - y).abs()) / LINE;
+            let along = |step: i32| {
+                let part = f64::from(step) / steps.max(1.0);
+                around((x + part * (to_x - x), y + part * (to_y - y)), 2.0)
+            };
+            taken.extend((0..steps as i32).map(along));
+        }
         let mut placed = vec![];
-        for (at, point) in self.points.iter().enumerate() {
-            let ((x, y), name) = (self.centre(frame, at), shortened(&point.name, WIDEST_NAME));
+        let (joined, others): (Vec<_>, Vec<_>) = (0..self.points.len()).partition(|at| self.line.contains(at));
+        for at in joined.into_iter().chain(others) {
+            let ((x, y), name) = (self.centre(frame, at), shortened(&self.points[at].name, WIDEST_NAME));
             let (width, gap) = (text_width(&name), RADIUS + 4.0);
+            let (left, right, above, below) = (x - gap - width, x + gap, y - LINE, y + LINE);
+            let (over, under) = (y - gap - LINE / 2.0, y + gap + LINE / 2.0);
+            let middle = x - width / 2.0;
             let places = [
-                (x + gap, y),
-                (x - gap - width, y),
-                (x - width / 2.0, y - gap - LINE / 2.0),
-                (x - width / 2.0, y + gap + LINE / 2.0),
+                (right, y),
+                (left, y),
+                (right, above),
+                (left, above),
+                (middle, over),
+                (right, below),
+                (left, below),
+                (middle, under),
             ];
             let free = places.into_iter().find_map(|(left, middle)| {
                 let place = [left, middle - LINE / 2.0, left + width, middle + LINE / 2.0];
@@ -122,7 +139,7 @@ impl ScatterChart {
             });
             if let Some((left, middle, place)) = free {
                 taken.push(place);
-                placed.push((at, name, left, middle));
+                placed.push((name, left, middle));
             }
         }
         placed
@@ -151,13 +168,13 @@ impl ScatterChart {
         let frame = Frame::of(axes.draw(area, theme, scale)?.plotting_area().get_pixel_range());
         let pixel = |x: f64, y: f64| (x.round() as i32, y.round() as i32);
         let px = |css: f64| (css * scale).round().max(1.0) as u32;
-        let joined = self.line.1.iter().map(|at| self.centre(&frame, *at)).map(|(x, y)| pixel(x, y)).collect();
+        let joined = self.line.iter().map(|at| self.centre(&frame, *at)).map(|(x, y)| pixel(x, y)).collect();
         let style = Ink::Hidden.colour(theme).mix(0.7).stroke_width(px(1.5));
         area.draw(&PathElement::new::<Vec<_>, _>(joined, style)).map_err(ChartError::new)?;
         let a_unit = (frame.y.1 - frame.y.0) / (y.1 - y.0);
         for (at, point) in self.points.iter().enumerate() {
             let ((x, y), half) = (self.centre(&frame, at), point.error * a_unit);
-            let colour = self.groups.get(point.group).map_or(Ink::Pruned, |(_, ink)| *ink).colour(theme);
+            let colour = point.ink.colour(theme);
             if half.is_finite() && half > 0.0 {
                 let bar = vec![pixel(x, (y - half).max(frame.y.0)), pixel(x, (y + half).min(frame.y.1))];
                 area.draw(&PathElement::new(bar, colour.stroke_width(px(1.5)))).map_err(ChartError::new)?;
@@ -168,7 +185,7 @@ impl ScatterChart {
         let in_css = |(from, to): (f64, f64)| (from / scale, to / scale);
         let in_css = Frame { x: in_css(frame.x), y: in_css(frame.y) };
         let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
-        for (_, name, left, middle) in self.names(&in_css) {
+        for (name, left, middle) in self.names(&in_css) {
             let style = font.clone().pos(Pos::new(HPos::Left, VPos::Center));
             area.draw(&Text::new(name, pixel(left * scale, middle * scale), style)).map_err(ChartError::new)?;
         }
@@ -181,15 +198,16 @@ mod tests {
     use super::*;
 
     fn chart(points: &[(f64, f64)]) -> ScatterChart {
-        let point = |(x, y): &(f64, f64)| ScatterPoint { name: format!("{x}"), x: *x, y: *y, error: 0.0, group: 0 };
+        let point =
+            |(x, y): &(f64, f64)| ScatterPoint { name: format!("{x}"), x: *x, y: *y, error: 0.0, ink: Ink::Pruned };
         ScatterChart {
             name_label: "plan".into(),
             x_label: "MB".into(),
             y_label: "KL".into(),
             error_label: "±".into(),
             points: points.iter().map(point).collect(),
-            groups: vec![("pruned".into(), Ink::Pruned)],
-            line: ("frontier".into(), vec![]),
+            legend: vec![],
+            line: vec![],
         }
     }
 
@@ -208,9 +226,9 @@ mod tests {
         let frame = Frame { x: (0.0, 300.0), y: (0.0, 100.0) };
         assert_eq!(chart(&[(1.0, 1.0), (9.0, 1.0)]).names(&frame).len(), 2);
         let crowd: Vec<_> = (0..40).map(|at| (f64::from(at % 8), f64::from(at / 8))).collect();
-        let names = chart(&crowd).names(&frame);
+        let names = chart(&crowd).names(&Frame { x: (0.0, 120.0), y: (0.0, 40.0) });
         assert!(names.len() < 40);
-        let inside = |(_, name, left, _): &(usize, String, f64, f64)| *left >= 0.0 && left + text_width(name) <= 324.0;
+        let inside = |(name, left, _): &(String, f64, f64)| *left >= 0.0 && left + text_width(name) <= 144.0;
         assert!(names.iter().all(inside), "{names:?}");
     }
 
