@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prunescope_figures::figure::pareto::ComparedPlans;
 use prunescope_figures::figure::search;
 use prunescope_figures::figure::sweep::Points;
 use prunescope_protocol::messages::RunEvent;
@@ -78,8 +79,10 @@ pub struct RunResults {
     pub speed: Option<SpeedReport>,
     /// [`Self::fidelity`] on texts of several kinds.
     pub text_fidelity: Option<TextFidelity>,
-    /// The comparisons on the same texts that are complete, one for each plan; they belong to the model.
-    pub compared_plans: Vec<TextFidelity>,
+    /// The plans that were compared on the same texts, and their speeds; they belong to the dense model.
+    pub compared_plans: ComparedPlans,
+    /// Where the second model came from that plans apply to; empty if there is none.
+    pub second_model: String,
     /// What flipping each switch would do at this prompt, by sublayer.
     pub switches: BTreeMap<Sublayer, SwitchEffect>,
     /// Results of compared variants, by their index.
@@ -147,7 +150,7 @@ pub enum Changed {
     OwnAnswers,
     /// [`RunResults::fidelity`].
     Fidelity,
-    /// [`RunResults::speed`].
+    /// [`RunResults::speed`] and [`RunResults::compared_plans`].
     Speed,
     /// [`RunResults::text_fidelity`] and [`RunResults::compared_plans`].
     TextFidelity,
@@ -249,14 +252,21 @@ impl RunResults {
                 self.fidelity = Some(*report);
                 Changed::Fidelity
             }
-            RunEvent::Speed { report } => {
-                self.speed = Some(report);
+            RunEvent::Speed { mut report } => {
+                if report.plan.is_empty() {
+                    report.plan = self.settings.plan.to_string();
+                }
+                if report.plan == self.settings.plan.to_string() {
+                    self.speed = Some(report.clone());
+                }
+                self.second_model.clone_from(&report.other);
+                self.compared_plans.add_speed(report);
                 Changed::Speed
             }
             RunEvent::TextFidelity { report } => {
+                self.second_model.clone_from(&report.other);
                 if report.done == report.total {
-                    self.compared_plans.retain(|other| other.plan != report.plan);
-                    self.compared_plans.push((*report).clone());
+                    self.compared_plans.add((*report).clone());
                 }
                 if report.plan == self.settings.plan.to_string() {
                     self.text_fidelity = Some(*report);
@@ -358,9 +368,12 @@ impl RunResults {
         let answers = self.own_answers.iter();
         answers.for_each(|(at, answer)| tell(Some(RunEvent::OwnAnswer { at: *at, answer: answer.clone() })));
         tell(self.fidelity.clone().map(|report| RunEvent::Fidelity { report: Box::new(report) }));
-        tell(self.speed.clone().map(|report| RunEvent::Speed { report }));
+        // A trace is of one second model.
+        let speeds = self.compared_plans.speeds.iter().filter(|report| report.other == self.second_model);
+        speeds.for_each(|report| tell(Some(RunEvent::Speed { report: report.clone() })));
         let unfinished = self.text_fidelity.iter().filter(|report| report.done < report.total);
-        let texts = self.compared_plans.iter().chain(unfinished);
+        let compared = self.compared_plans.fidelity.iter().filter(|report| report.other == self.second_model);
+        let texts = compared.chain(unfinished);
         texts.for_each(|report| tell(Some(RunEvent::TextFidelity { report: Box::new(report.clone()) })));
         tell(Some(RunEvent::Switches { effects: self.switches.values().copied().collect() }));
         let variants = self.variants.iter();
@@ -406,6 +419,7 @@ impl RunResults {
             speed: before.speed,
             text_fidelity: before.text_fidelity,
             compared_plans: before.compared_plans,
+            second_model: before.second_model,
             full_repair,
             own_answers: before.own_answers,
             sweep: before.sweep,
@@ -448,13 +462,35 @@ impl RunResults {
         self.judged.clear();
     }
 
-    /// Discards all measurements, for another model or calibration text.
+    /// Discards the plans that were compared on texts, for other texts.
+    pub fn forget_compared(&mut self) {
+        self.text_fidelity = None;
+        self.compared_plans.fidelity.clear();
+    }
+
+    /// Discards all measurements, for another calibration text.
     pub fn forget_measured(&mut self) {
+        self.compared_plans = ComparedPlans::default();
+        self.forget_all_but_compared();
+    }
+
+    /// Discards what other models change.
+    ///
+    /// * `same_dense`: only the second model is another: the plans that were compared with the dense one are kept.
+    /// * `other`: where the second model came from; empty if there is none.
+    pub fn change_models(&mut self, same_dense: bool, other: &str) {
+        if !same_dense {
+            self.compared_plans = ComparedPlans::default();
+        }
+        self.forget_all_but_compared();
+        self.second_model = other.into();
+    }
+
+    fn forget_all_but_compared(&mut self) {
         self.forget_plan();
         self.forget_sweep();
         self.forget_search();
         self.forget_judged();
-        self.compared_plans.clear();
         self.variants.clear();
         self.full_repair = None;
         self.switches.clear();
@@ -658,17 +694,52 @@ mod tests {
         let shown = |results: &RunResults| results.text_fidelity.as_ref().map(|report| report.done);
         results.apply(1, &plan("m2"), first());
         results.apply(1, &plan("m2"), compared("m2", 1, 2));
-        assert_eq!((shown(&results), results.compared_plans.len()), (Some(1), 0));
+        assert_eq!((shown(&results), results.compared_plans.fidelity.len()), (Some(1), 0));
         results.apply(1, &plan("m2"), compared("m2", 2, 2));
         results.apply(1, &plan("m2"), compared("m2", 2, 2));
-        assert_eq!((shown(&results), results.compared_plans.len()), (Some(2), 1));
+        assert_eq!((shown(&results), results.compared_plans.fidelity.len()), (Some(2), 1));
         // Of another plan, as a trace holds it.
         results.apply(1, &plan("m2"), compared("m3", 2, 2));
-        assert_eq!((shown(&results), results.compared_plans.len()), (Some(2), 2));
+        assert_eq!((shown(&results), results.compared_plans.fidelity.len()), (Some(2), 2));
         results.apply(2, &plan("m3"), first());
-        assert_eq!((shown(&results), results.compared_plans.len()), (None, 2));
+        assert_eq!((shown(&results), results.compared_plans.fidelity.len()), (None, 2));
         results.forget_measured();
-        assert!(results.compared_plans.is_empty());
+        assert_eq!(results.compared_plans, ComparedPlans::default());
+    }
+
+    #[test]
+    fn what_was_compared_stays_with_another_second_model() {
+        let mut results = RunResults::default();
+        let speed =
+            |plan: &str| RunEvent::Speed { report: SpeedReport { plan: plan.into(), ..SpeedReport::default() } };
+        results.apply(1, &plan("m2"), first());
+        results.apply(1, &plan("m2"), compared("m2", 2, 2));
+        results.apply(1, &plan("m2"), speed("m2"));
+        results.apply(1, &plan("m2"), speed("m3"));
+        assert_eq!(results.speed.as_ref().map(|speed| speed.plan.as_str()), Some("m2"));
+        // An older trace does not say whose speed it is.
+        results.apply(1, &plan("m2"), speed(""));
+        assert_eq!(results.compared_plans.speeds.len(), 2);
+        results.change_models(true, "b.gguf");
+        assert_eq!((results.text_fidelity.clone(), results.speed.clone()), (None, None));
+        let report = TextFidelity { plan: "m2".into(), other: "b.gguf".into(), ..TextFidelity::default() };
+        results.apply(1, &plan("m2"), RunEvent::TextFidelity { report: Box::new(report) });
+        assert_eq!((results.compared_plans.fidelity.len(), results.compared_plans.speeds.len()), (2, 2));
+        let of_trace = |results: &RunResults| -> Vec<_> {
+            let events = results.events();
+            events
+                .iter()
+                .filter(|event| matches!(event.name(), "text_fidelity" | "speed"))
+                .map(RunEvent::name)
+                .collect()
+        };
+        assert_eq!(of_trace(&results), ["text_fidelity"], "a trace is of one second model");
+        results.change_models(true, "");
+        assert_eq!(of_trace(&results), ["speed", "speed", "text_fidelity"]);
+        results.forget_compared();
+        assert_eq!((results.compared_plans.fidelity.len(), results.compared_plans.speeds.len()), (0, 2));
+        results.change_models(false, "");
+        assert_eq!(results.compared_plans, ComparedPlans::default());
     }
 
     /// What is shown, saved as events and shown again, is the same.

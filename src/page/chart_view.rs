@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leptos::ev::{KeyboardEvent, PointerEvent};
+use leptos::ev::{KeyboardEvent, MouseEvent, PointerEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_use_element_size::{UseElementSizeReturn, use_element_size};
@@ -96,6 +96,9 @@ pub(super) fn ChartView(
     /// Text shown while there is no figure, if its numbers are not simply being computed.
     #[prop(into, default = Signal::stored(None::<String>))]
     waiting: Signal<Option<String>>,
+    /// Called with a row that is clicked, or chosen by the keyboard, where rows lead somewhere.
+    #[prop(optional)]
+    choose: Option<Callback<usize>>,
 ) -> impl IntoView {
     if use_context::<InSavedPage>().is_some() {
         return saved_chart(id, title, figure.get_untracked(), height, aspect).into_any();
@@ -168,13 +171,23 @@ pub(super) fn ChartView(
             }
         });
     };
-    let point = move |event: PointerEvent| {
+    let row_at = move |event: &MouseEvent| {
         let mut at = None;
         with_chart(&mut |chart| {
             at = chart.row_at(&frame.get_untracked(), f64::from(event.offset_x()), f64::from(event.offset_y()));
         });
+        at
+    };
+    let point = move |event: PointerEvent| {
+        let at = row_at(&event);
         if row.get_untracked() != at {
             row.set(at);
+        }
+    };
+    // Not by the row under the pointer, which a finger has left by then.
+    let click = move |event: MouseEvent| {
+        if let Some((choose, at)) = choose.zip(row_at(&event)) {
+            choose.run(at);
         }
     };
     let key = move |event: KeyboardEvent| {
@@ -185,6 +198,12 @@ pub(super) fn ChartView(
             "ArrowRight" | "ArrowDown" => now.map_or(0, |now| (now + 1).min(rows.saturating_sub(1))),
             "ArrowLeft" | "ArrowUp" => now.map_or(0, |now| now.saturating_sub(1)),
             "Escape" => return row.set(None),
+            "Enter" => {
+                if let Some((choose, at)) = choose.zip(now) {
+                    choose.run(at);
+                }
+                return;
+            }
             _ => return,
         };
         event.prevent_default();
@@ -256,7 +275,8 @@ pub(super) fn ChartView(
             <div class="canvas" node_ref=holder style:height=move || format!("{}px", height.get())>
                 <canvas node_ref=canvas style:height=move || format!("{}px", height.get()) tabindex="0" role="img"
                     aria-label=canvas_name
-                    on:pointermove=point on:pointerleave=move |_| row.set(None) on:keydown=key on:blur=move |_| row.set(None)></canvas>
+                    class:leads=move || choose.is_some() && row.with(Option::is_some)
+                    on:pointermove=point on:click=click on:pointerleave=move |_| row.set(None) on:keydown=key on:blur=move |_| row.set(None)></canvas>
                 {tooltip}
                 <Show when=none><p class="waiting">{waiting}</p></Show>
             </div>

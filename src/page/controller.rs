@@ -490,7 +490,10 @@ impl AppState {
                 results.repaired_quality().notify();
             }
             Changed::Fidelity => results.fidelity().notify(),
-            Changed::Speed => results.speed().notify(),
+            Changed::Speed => {
+                results.speed().notify();
+                results.compared_plans().notify();
+            }
             Changed::TextFidelity => {
                 results.text_fidelity().notify();
                 results.compared_plans().notify();
@@ -563,7 +566,10 @@ impl AppState {
                 if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
                     self.results.importance().set(None);
                     self.results.own_answers().set(Default::default());
-                    self.results.update(RunResults::forget_measured);
+                    let same_dense =
+                        self.model.with_untracked(|old| old.as_ref().is_some_and(|old| old.is_same_dense(&model)));
+                    let other = model.other.as_ref().map_or("", |other| other.source.as_str());
+                    self.results.update(|results| results.change_models(same_dense, other));
                 }
                 if self.attached.with_untracked(Option::is_some) {
                     self.name_attached_model(&model.source);

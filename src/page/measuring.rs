@@ -138,8 +138,7 @@ impl AppState {
     pub(super) fn use_texts(&self, texts: Vec<KindText>) {
         self.send(Request::UseTexts { texts: texts.clone() });
         self.measurements.texts.set(texts);
-        self.results.text_fidelity().set(None);
-        self.results.compared_plans().set(vec![]);
+        self.results.update(RunResults::forget_compared);
         self.compare_on_texts();
     }
 

@@ -300,7 +300,7 @@ test("plans are compared on texts, their own or the visitor's, and what they sav
   await finished(page);
   assert.equal(await page.locator("#texts-table").count(), 0, "the numbers of another plan are gone");
   await page.click("#texts");
-  await page.waitForFunction(() => document.querySelectorAll("#texts-plans tbody tr").length === 2);
+  await page.waitForFunction(() => document.querySelectorAll("#texts-plans tbody tr").length === 3);
   await measured(page);
   assert.match(await page.textContent("#texts-plans tbody"), /★/);
   await page.click("#speed");
@@ -308,6 +308,32 @@ test("plans are compared on texts, their own or the visitor's, and what they sav
   assert.deepEqual(await page.locator("#speed-table tbody th").allTextContents(), ["dense", "pruned"]);
   assert.match(await page.textContent("#speed-table"), /\(× 1\.00\)/);
   await measured(page);
+  // The picture of both plans and the dense model; the plan whose speed is measured has a place on the other axis, too.
+  const names = () => page.locator("#texts-plans tbody a").evaluateAll((links) => links.map((link) => link.title));
+  assert.equal((await names())[0], "dense", "the nearest first");
+  assert.deepEqual((await names()).sort(), ["a2,m1", "dense", "m1"]);
+  const speed = (plan) => page.locator("#texts-plans tbody tr", { has: page.locator(`a[title="${plan}"]`) }).locator("td >> nth=4").textContent();
+  for (const [plan, known] of [["a2,m1", true], ["m1", false], ["dense", true]]) assert.equal(/^\d+\.\d$/.test(await speed(plan)), known, plan);
+  assert.match(await drawn(page, "chart-plans"), /^2 plans beside the dense model/);
+  await page.selectOption("#plans-axis", "written");
+  assert.match(await drawn(page, "chart-plans"), /^One plan beside the dense model.*as fast.*Compare another plan/);
+  await page.selectOption("#plans-axis", "memory");
+  // A click on a point, which the keyboard finds.
+  const canvas = page.locator("#chart-plans canvas");
+  await canvas.focus();
+  for (let tip = ""; !tip.startsWith("planm1"); tip = await page.textContent("#chart-plans .tooltip")) await canvas.press("ArrowRight");
+  const at = await page.locator("#chart-plans .tooltip").evaluate((tip) => parseFloat(tip.style.getPropertyValue("--at")));
+  const { x, y, height } = await canvas.boundingBox();
+  let down = 0;
+  while (await page.locator("#chart-plans canvas.leads").count() === 0 || down === 0) {
+    down += 12;
+    assert.ok(down < height, "no point is under the pointer");
+    await page.mouse.move(x + at, y + down);
+  }
+  await page.mouse.click(x + at, y + down);
+  await finished(page);
+  assert.equal(query(page).get("drop"), "m1");
+  assert.equal((await names()).length, 3, "the picture and its table stay");
   // The other texts begin anew: numbers of several texts do not stand in one table.
   await page.click("text=the built-in texts again");
   await page.waitForFunction(() => document.querySelector("#texts-summary")?.textContent.includes(" of "));

@@ -36,6 +36,7 @@ Examples:
   prunescope report --model model.gguf --plan config.json --repair scale --save-plan plan.json
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
   prunescope fidelity --model model.gguf --drop m17,m16 --repair scale
+  prunescope fidelity --model model.gguf --plans plans.txt --table --tasks
   prunescope record --model model.gguf --drop m17,m16 --chat --measure choice,retrieval --out trace.json
   prunescope save --model model.gguf --drop b13,b14 --out smaller.gguf
   prunescope serve --model model.gguf --site dist
@@ -57,7 +58,7 @@ pub(crate) enum Command {
         /// The model: a .gguf file, or a manifest next to its parts.
         #[arg(long, value_name = "PATH")]
         model: PathBuf,
-        /// A file with the plan: JSON with drop_attn_list and drop_mlp_list.
+        /// A file with the plan, as for `report`: JSON, or a recipe in YAML.
         #[arg(long, value_name = "FILE")]
         plan: Option<PathBuf>,
         /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
@@ -77,7 +78,7 @@ pub(crate) enum Command {
     Recipe {
         /// The program: llama-quantize, mergekit or llm-compressor.
         program: Program,
-        /// A file with the plan: JSON with drop_attn_list and drop_mlp_list.
+        /// A file with the plan, as for `report`: JSON, or a recipe in YAML.
         #[arg(long, value_name = "FILE")]
         plan: Option<PathBuf>,
         /// The plan as a link writes it, its parts joined by _ (b3,b7 or wanda-0.5_gptq4-g64).
@@ -152,7 +153,18 @@ pub(crate) enum Computation {
     /// Compare the pruned and the repaired model with the dense one on texts of six kinds; print a table in Markdown.
     ///
     /// The numbers are defined as those of `llama-perplexity --kl-divergence`. `measure text-fidelity` prints them as JSON.
-    Fidelity(Experiment),
+    Fidelity {
+        /// Compare several plans: a file with one a line, written as a link does (m17,m16_repair-scale or wanda-0.5_awq4-g64), or the link of a
+        /// page, or the path of a plan's file. Prints one JSON object a line and plan.
+        #[arg(long, value_name = "FILE")]
+        plans: Option<PathBuf>,
+        /// How they are compared and printed.
+        #[command(flatten)]
+        several: FidelityOptions,
+        /// The model, the plan and the options.
+        #[command(flatten)]
+        experiment: Experiment,
+    },
     /// Measure how fast the dense, the pruned and the repaired model read and write, each alone; print a table in Markdown.
     Bench(Experiment),
     /// Record a run, and measurements after it, as a trace that the page shows without a model.
@@ -178,6 +190,21 @@ pub(crate) enum Computation {
         #[command(flatten)]
         experiment: Experiment,
     },
+}
+
+/// The options of `fidelity`.
+#[derive(Args, Debug)]
+pub(crate) struct FidelityOptions {
+    /// Ask the multiple-choice questions and the retrieval queries, too, and count flips: answers that change between right and wrong.
+    #[arg(long)]
+    pub tasks: bool,
+    /// Print the plans of --plans as one table in Markdown.
+    #[arg(long, requires = "plans")]
+    pub table: bool,
+    /// How many plans of --plans read the texts together. The dense model reads them once for all of these; each plan that removes or rounds
+    /// weights keeps its own copy of them meanwhile.
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "plans", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub together: u16,
 }
 
 /// A further run that a trace records.
@@ -277,8 +304,8 @@ pub(crate) struct Experiment {
     /// Format the prompt with the model's chat template.
     #[arg(long)]
     chat: bool,
-    /// A file with the plan: JSON with drop_attn_list and drop_mlp_list, such as a model's config.json. The options below
-    /// replace its parts.
+    /// A file with the plan: JSON with drop_attn_list and drop_mlp_list, such as a model's config.json; or a recipe in YAML, of mergekit
+    /// (passthrough) or LLM Compressor. The options below replace its parts.
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// Write the plan to this file, in the same form.
@@ -419,6 +446,12 @@ impl Experiment {
             Some(sentence) => Err(Error::Option(sentence)),
             None => Ok(settings),
         }
+    }
+
+    /// Whether any part of a plan is given.
+    pub(crate) fn names_a_plan(&self) -> bool {
+        let weights = self.sparse.is_some() || self.quant.is_some() || self.on.is_some() || self.layers.is_some();
+        weights || self.plan.is_some() || self.drop.is_some() || self.repair.is_some() || self.head.is_some()
     }
 
     /// Number of CPU threads.

@@ -11,6 +11,8 @@ use prunescope_protocol::prune::PlanFileError;
 use prunescope_protocol::prune::recipe::RecipeError;
 use thiserror::Error;
 
+use crate::recipe_file::RecipeFileError;
+
 /// Why the program failed.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
@@ -41,6 +43,35 @@ pub(crate) enum Error {
         /// What is wrong with it.
         why: PlanFileError,
     },
+    /// A recipe cannot be used.
+    #[error("{}: {why}", path.display())]
+    RecipeFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: RecipeFileError,
+    },
+    /// A line of a list of plans is no plan.
+    #[error("{}, line {line}: {why}", path.display())]
+    PlanLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A list of plans is empty.
+    #[error("{} names no plan: write one a line, such as m17,m16 or wanda-0.5_awq4-g64", path.display())]
+    NoPlans {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Plans are given in two ways.
+    #[error(
+        "--plans names the plans to compare: leave out --plan, --drop, --repair, --head, --sparse, --quant, --on and --layers"
+    )]
+    PlansTwice,
     /// A set of tasks has no usable line.
     #[error("{} has no line that can be used", path.display())]
     EmptySet {

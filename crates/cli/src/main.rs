@@ -2,7 +2,10 @@
 
 mod arguments;
 mod error;
+mod fidelity;
+mod given_plan;
 mod parts;
+mod recipe_file;
 mod record;
 mod serve;
 
@@ -24,13 +27,13 @@ use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::save::save_pruned;
+use prunescope_engine::model::save;
 use prunescope_engine::session::Session;
 use prunescope_engine::shard::Shard;
-use prunescope_figures::figure::{speed, text_fidelity};
+use prunescope_figures::figure::speed;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Backend, Measurement, RunEvent};
-use prunescope_protocol::prune::{DroppedSublayers, PlanFile, PruningPlan, plan_file, recipe};
+use prunescope_protocol::prune::{DroppedSublayers, PruningPlan, plan_file, recipe};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks::{self, KindText};
@@ -38,6 +41,7 @@ use prunescope_protocol::trace::Trace;
 
 use arguments::{Arguments, BackendName, Command, Computation, Experiment, ServeArguments};
 use error::Error;
+use given_plan::GivenPlan;
 use parts::Results;
 use serve::ServeOptions;
 
@@ -55,9 +59,11 @@ fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Compute(computation) => compute(computation),
         Command::Save { model, plan: file, drop, out } => {
-            let mut plan = file.as_deref().map(plan).transpose()?.unwrap_or_default();
+            let file = file.as_deref().map(GivenPlan::read).transpose()?;
+            let plan = file.map(|file| file.plan(save::layers(model)?)).transpose()?;
+            let mut plan = plan.unwrap_or_default();
             plan.drop = drop.clone().unwrap_or(plan.drop);
-            let saved = save_pruned(model, &plan, out)?;
+            let saved = save::save_pruned(model, &plan, out)?;
             let zeroed = DroppedSublayers::of(saved.zeroed);
             eprintln!("{}: blocks left out: {}", out.display(), saved.removed.len());
             if !zeroed.is_empty() {
@@ -67,7 +73,8 @@ fn run(command: &Command) -> Result<(), Error> {
         }
         Command::Serve(arguments) => begin_serving(arguments),
         Command::Recipe { program, plan: file, parts, layers, model } => {
-            let plan = file.as_deref().map(plan).transpose()?.unwrap_or_else(|| parts.clone());
+            let file = file.as_deref().map(GivenPlan::read).transpose()?;
+            let plan = file.map(|file| file.plan(*layers)).transpose()?.unwrap_or_else(|| parts.clone());
             print!("{}", recipe::write(&plan, *program, *layers, model)?);
             Ok(())
         }
@@ -85,7 +92,7 @@ fn run(command: &Command) -> Result<(), Error> {
 
 fn compute(computation: &Computation) -> Result<(), Error> {
     let (Computation::Report(experiment)
-    | Computation::Fidelity(experiment)
+    | Computation::Fidelity { experiment, .. }
     | Computation::Bench(experiment)
     | Computation::Measure { experiment, .. }
     | Computation::Record { experiment, .. }) = computation;
@@ -196,18 +203,16 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             }
             done?;
         }
-        Computation::Fidelity(experiment) => {
+        Computation::Fidelity { plans, several, experiment } => {
+            if plans.is_some() && experiment.names_a_plan() {
+                return Err(Error::PlansTwice);
+            }
+            let plans = plans.as_deref().map(given_plan::read_list).transpose()?;
             let (mut session, settings) = begin(compute, experiment)?;
-            let mut report = None;
-            let mut tell = |event: RunEvent| match event {
-                RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
-                RunEvent::TextFidelity { report: found } => report = Some(found),
-                _ => {}
-            };
-            let what = Measurement::TextFidelity;
-            block_on(session.measure(&settings.run, &settings.measure, what, &Control::unstoppable(), &mut tell))?;
-            eprintln!();
-            report.iter().for_each(|report| print!("{}", text_fidelity::table_markdown(report)));
+            match plans {
+                Some(plans) => fidelity::compare_several(&mut session, &settings, plans, several)?,
+                None => fidelity::compare(&mut session, &settings, several)?,
+            }
         }
         Computation::Bench(experiment) => {
             let (mut session, settings) = begin(compute, experiment)?;
@@ -252,12 +257,9 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
 
 /// Starts a session with the model and the task sets that the arguments name; returns it with the settings.
 fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>, Settings), Error> {
-    let file = experiment.plan.as_deref().map(plan).transpose()?;
-    let settings = experiment.settings(file.unwrap_or_default())?;
-    if let Some(path) = &experiment.save_plan {
-        let text = plan_file::write(&settings.run.plan);
-        fs::write(path, text).map_err(|why| Error::NotWritten { path: path.clone(), why })?;
-    }
+    let given = experiment.plan.as_deref().map(GivenPlan::read).transpose()?;
+    // A wrong option is told before the model is read; which layers a recipe drops, the model tells.
+    experiment.settings(PruningPlan::default())?;
     let calibration = experiment.calibration.as_deref().map(read).transpose()?;
     let questions = experiment.questions.as_deref().map(|path| set(path, tasks::choice::parse, Vec::is_empty));
     let retrieval = experiment.retrieval_set.as_deref();
@@ -267,6 +269,12 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
     let mut session = Session::new(model, &experiment.model.to_string_lossy(), milliseconds);
     if let Some(path) = &experiment.other {
         session.compare_with(load(path, compute)?, &path.to_string_lossy())?;
+    }
+    let plan = given.map(|given| given.plan(session.info().config.layers)).transpose()?;
+    let settings = experiment.settings(plan.unwrap_or_default())?;
+    if let Some(path) = &experiment.save_plan {
+        let text = plan_file::write(&settings.run.plan);
+        fs::write(path, text).map_err(|why| Error::NotWritten { path: path.clone(), why })?;
     }
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     session.calibrate(&calibration.unwrap_or_default());
@@ -281,12 +289,6 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
 
 fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|why| Error::Unreadable { path: path.into(), why })
-}
-
-/// Reads a plan file.
-fn plan(path: &Path) -> Result<PruningPlan, Error> {
-    let read = PlanFile::read(&read(path)?);
-    Ok(read.map_err(|why| Error::Plan { path: path.into(), why })?.plan(&PruningPlan::default()))
 }
 
 /// Reads a set of tasks from a file. Reports lines that cannot be used; a set without usable lines is an error, so that

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use prunescope_protocol::messages::RunEvent;
+use prunescope_protocol::prune::{PlanFile, PruningPlan};
 use prunescope_protocol::settings::{Settings, link};
 use prunescope_protocol::trace::{RecordedRun, Trace};
 use serde_json::Value;
@@ -95,6 +96,81 @@ fn the_fidelity_is_a_table_of_every_text() {
     let output = prunescope(&["fidelity", "--model", TINY, "--drop", "m2", "--text", text]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("too few tokens"));
     std::fs::remove_file(text).unwrap();
+}
+
+#[test]
+fn several_plans_are_compared_by_one_command() {
+    let folder = std::env::temp_dir().join(format!("prunescope-plans-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).unwrap();
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let text = path("text.txt", &"The river runs past the mill and the old stone bridge. ".repeat(30));
+    path(
+        "merge.yaml",
+        &String::from_utf8(prunescope(&["recipe", "mergekit", "--parts", "b3", "--layers", "4"]).stdout).unwrap(),
+    );
+    let plans = path(
+        "plans.txt",
+        "# A plan, a link, a recipe.\nm2_repair-bias\n\nhttps://example.com/?drop=a1&view=sweep\nmerge.yaml\n",
+    );
+    let fidelity = |plans: &str, more: &[&str]| {
+        let output = prunescope(&[&["fidelity", "--model", TINY, "--text", &text, "--plans", plans], more].concat());
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let lines = |text: &str| -> Vec<Value> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    let together = lines(&fidelity(&plans, &["--tasks"]).0);
+    let named: Vec<_> = together.iter().map(|line| line["plan"].as_str().unwrap()).collect();
+    assert_eq!(named, ["m2_repair-bias", "a1", "b3"]);
+    let alone = lines(&fidelity(&plans, &["--together", "1"]).0);
+    for (line, alone) in together.iter().zip(&alone) {
+        assert!(
+            line["memory"]["plan_bytes"].as_u64().unwrap() > 0
+                && line["all"]["pruned"]["kl_mean"]["value"].as_f64().unwrap() > 0.0
+        );
+        assert!(agree(&line["all"], &alone["all"]), "{line} {alone}");
+        let flips = line["flips"].as_array().unwrap();
+        assert_eq!(flips.len(), 4, "two scores of multiple choice, two poolings");
+        assert!(flips.iter().all(|of| of["pruned"]["of"].as_u64().unwrap() > 0));
+        assert_eq!(flips.iter().all(|of| of["repaired"].is_object()), line["plan"] == "m2_repair-bias");
+    }
+    let (table, said) = fidelity(&plans, &["--table"]);
+    assert_eq!(table.lines().count(), 2 + 3 + 1, "the dense model, too: {table} {said}");
+    let (_, said) = fidelity(&path("wrong.txt", "m2\nnothing.yaml\n"), &[]);
+    assert!(said.contains("wrong.txt, line 2: "), "{said}");
+    assert!(fidelity(&plans, &["--drop", "m1"]).1.contains("--plans names the plans"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_plan_is_read_from_another_programs_recipe() {
+    let folder = std::env::temp_dir().join(format!("prunescope-recipe-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (given, saved) = (folder.join("recipe.yaml"), folder.join("plan.json"));
+    let [given, saved] = [&given, &saved].map(|path| path.to_str().unwrap());
+    for (program, plan) in [("mergekit", "b2,a3"), ("llm-compressor", "wanda-0.5_gptq4-g64_on-mlp_layers-1-2")] {
+        let recipe = prunescope(&["recipe", program, "--parts", plan, "--layers", "4"]);
+        std::fs::write(given, recipe.stdout).unwrap();
+        assert!(
+            prunescope(&["report", "--model", TINY, "--tokens", "2", "--plan", given, "--save-plan", saved])
+                .status
+                .success()
+        );
+        let read = PlanFile::read(&std::fs::read_to_string(saved).unwrap()).unwrap();
+        let plan: PruningPlan = plan.parse().unwrap();
+        assert_eq!(read.plan(&PruningPlan::default()), plan);
+    }
+    // The blocks that a merge keeps: the model's file tells which it lacks.
+    let merge = prunescope(&["recipe", "mergekit", "--parts", "b3", "--layers", "4"]);
+    std::fs::write(given, merge.stdout).unwrap();
+    let smaller = folder.join("smaller.gguf");
+    let output = prunescope(&["save", "--model", TINY, "--plan", given, "--out", smaller.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("blocks left out: 1"));
+    std::fs::write(given, "merge_method: slerp\nslices: []\n").unwrap();
+    let refused = prunescope(&["report", "--model", TINY, "--plan", given]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("recipe.yaml: prunescope cannot do merge_method slerp"));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

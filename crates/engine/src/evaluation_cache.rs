@@ -113,9 +113,9 @@ impl EvaluationCache {
         }
     }
 
-    /// Number of multiple-choice questions.
-    pub(crate) fn questions(&self) -> usize {
-        self.questions.len()
+    /// The multiple-choice questions.
+    pub(crate) fn questions(&self) -> &[Question] {
+        &self.questions
     }
 
     /// A sample of the retrieval set: `count` queries, their passages, and up to `2 · count` other passages; all if

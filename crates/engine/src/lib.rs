@@ -14,6 +14,7 @@
 
 mod ahead;
 mod cached;
+mod compared_on_texts;
 pub mod compute;
 mod evaluation_cache;
 pub mod experiment;

@@ -9,7 +9,6 @@ use crate::experiment::pruned_decoder::{PrunedDecoder, VariantKey};
 use crate::experiment::speed;
 use crate::experiment::switches::switch_effects;
 use crate::experiment::task_runner::TaskRunner;
-use crate::experiment::text_fidelity::{self, windows};
 use crate::experiment::weights::picture;
 use crate::experiment::{Control, ExperimentError};
 use crate::session::{AnalysisKey, CachedVariant, DenseKey, Session};
@@ -22,11 +21,11 @@ use prunescope_protocol::prune::{
     Repair, Sparsity, SparsityMethod,
 };
 use prunescope_protocol::results::{
-    Advice, FidelityReport, Judgement, KindFidelity, ModelSpeed, PairedScores, Proportion, Purpose, RepairReport,
-    SpeedReport, SweepLine, SweepPoint, TextFidelity, VariantResult,
+    Advice, FidelityReport, Judgement, ModelSpeed, PairedScores, Proportion, Purpose, RepairReport, SpeedReport,
+    SweepLine, SweepPoint, VariantResult,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, SweepAxis};
-use prunescope_protocol::tasks::{GenerativeSet, KindText, retrieval, texts};
+use prunescope_protocol::tasks::{GenerativeSet, retrieval};
 
 /// Questions that each model answers before the next model does, and which are shown then.
 const QUESTIONS_AT_ONCE: usize = 6;
@@ -127,7 +126,9 @@ impl<C: Compute> Session<C> {
             Measurement::Sweep => self.sweep(&mut job).await?,
             Measurement::Search => self.search(&mut job).await?,
             Measurement::Fidelity => self.measure_fidelity(&mut job).await?,
-            Measurement::TextFidelity => self.measure_text_fidelity(&mut job).await?,
+            Measurement::TextFidelity => {
+                self.compare_on_texts(std::slice::from_ref(&job.settings.plan), job.control, job.tell).await?;
+            }
             Measurement::Speed => self.measure_speed(&mut job).await?,
             Measurement::Switches => self.measure_switches(job.settings, job.control, job.tell).await?,
             Measurement::OwnAnswers => self.tell_own_answers(job.control, job.tell).await?,
@@ -203,7 +204,7 @@ impl<C: Compute> Session<C> {
     async fn choose(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let (compared, models) = self.models(job).await?;
         let temperature = job.settings.analysis_temperature();
-        let total = self.tasks.questions();
+        let total = self.tasks.questions().len();
         let places: Vec<usize> = (0..total).collect();
         for places in places.chunks(QUESTIONS_AT_ONCE) {
             for model in &models {
@@ -272,7 +273,7 @@ impl<C: Compute> Session<C> {
     }
 
     /// Memory of a plan and its repair against what the dense model's files store.
-    fn file_footprint(&self, plan: &PruningPlan, repair: Option<&RepairReport>) -> FileFootprint {
+    pub(crate) fn file_footprint(&self, plan: &PruningPlan, repair: Option<&RepairReport>) -> FileFootprint {
         let info = self.info();
         let base = info.other.as_ref().map_or(&info.stored_bytes, |other| &other.stored_bytes);
         let mut memory = FileFootprint::of(plan, &info.config, &info.stored_bytes, base);
@@ -376,50 +377,6 @@ impl<C: Compute> Session<C> {
         Ok(())
     }
 
-    /// Compares the pruned and the repaired model with the dense one on texts of several kinds; sends what is known after each window.
-    async fn measure_text_fidelity(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
-        let built_in = self.texts.is_empty().then(texts::built_in);
-        let texts = built_in.unwrap_or_else(|| self.texts.clone());
-        let begin = self.model.tokenizer.encode("", false)?;
-        let mut ids = vec![];
-        for text in &texts {
-            ids.push(self.model.tokenizer.encode(&text.text, false)?.split_off(begin.len()));
-        }
-        let windows = windows(&ids, &begin, self.model.decoder.config.context);
-        if windows.is_empty() {
-            return Err(ExperimentError::TextTooShort);
-        }
-        let (_, models) = self.models(job).await?;
-        let repair = models.last().and_then(|model| model.report.repair.clone());
-        let mut report = TextFidelity {
-            plan: job.settings.plan.to_string(),
-            window: windows.iter().map(|window| window.ids.len()).max().unwrap_or(0),
-            total: windows.len(),
-            memory: self.file_footprint(&job.settings.plan, repair.as_ref()),
-            repair,
-            ..TextFidelity::default()
-        };
-        // The positions of each kind and model.
-        let mut scored = vec![vec![vec![]; models.len() - 1]; texts.len()];
-        let models: Vec<_> = models.iter().collect();
-        for (at, window) in windows.iter().enumerate() {
-            job.working("Reading texts".into(), at, windows.len());
-            let found = text_fidelity::score(&models, window, job.control).await?;
-            scored[window.kind].iter_mut().zip(found).for_each(|(all, found)| all.extend(found));
-            report.done = at + 1;
-            let of_kind = |(text, scored): (&KindText, &Vec<Vec<_>>)| -> KindFidelity {
-                text_fidelity::summary(&text.kind, scored.iter().map(Vec::as_slice))
-            };
-            report.kinds = texts.iter().zip(&scored).map(of_kind).filter(|kind| kind.tokens > 0).collect();
-            let all: Vec<Vec<_>> = (0..models.len() - 1)
-                .map(|model| scored.iter().flat_map(|kind| kind[model].clone()).collect())
-                .collect();
-            report.all = text_fidelity::summary("", all.iter().map(Vec::as_slice));
-            (job.tell)(RunEvent::TextFidelity { report: Box::new(report.clone()) });
-        }
-        Ok(())
-    }
-
     /// Measures how fast each model reads and writes alone.
     async fn measure_speed(&mut self, job: &mut Job<'_>) -> Result<(), ExperimentError> {
         let context = self.model.decoder.config.context;
@@ -451,6 +408,8 @@ impl<C: Compute> Session<C> {
         let pruned = self.file_footprint(&plan.unrepaired(), None);
         let repaired = |model: &PrunedDecoder<C>| self.file_footprint(plan, model.report.repair.as_ref()).plan_bytes;
         let report = SpeedReport {
+            plan: plan.to_string(),
+            other: self.other_source(),
             prompt_tokens: prompt.len(),
             written_tokens: speed::WRITTEN_TOKENS,
             cached_tokens: speed::CACHED_TOKENS,

@@ -245,6 +245,11 @@ impl<C: Compute> Session<C> {
         &self.info
     }
 
+    /// Where the second model came from; empty if there is none.
+    pub(crate) fn other_source(&self) -> String {
+        self.info.other.as_ref().map_or(String::new(), |other| other.source.clone())
+    }
+
     /// From now on applies plans to a second model and compares the result with the dense model.
     ///
     /// # Errors
@@ -796,6 +801,11 @@ impl<C: Compute> Session<C> {
             tell(RunEvent::Damage { step, tokens });
         }
         Ok(())
+    }
+
+    /// The multiple-choice questions.
+    pub fn questions(&self) -> &[Question] {
+        self.tasks.questions()
     }
 
     /// Replaces the multiple-choice questions; an empty list restores the built-in ones.

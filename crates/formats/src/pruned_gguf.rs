@@ -109,6 +109,8 @@ pub struct PrunedGguf {
     pub header: Vec<u8>,
     /// The tensors' data, in ascending order of what is copied.
     pub pieces: Vec<Piece>,
+    /// Number of the original model's blocks.
+    pub layers: usize,
     /// Blocks that are left out.
     pub removed: Vec<usize>,
     /// Sublayers that add nothing, but are there.
@@ -209,7 +211,8 @@ pub fn pruned(header: &[u8], file_bytes: u64, plan: &PruningPlan) -> Result<Prun
     }
     out[8..16].copy_from_slice(&count.to_le_bytes());
     out.resize(out.len().next_multiple_of(alignment as usize), 0);
-    Ok(PrunedGguf { header: out, pieces, removed: removed.into_iter().collect(), zeroed })
+    let removed = removed.into_iter().collect();
+    Ok(PrunedGguf { header: out, pieces, layers: layers as usize, removed, zeroed })
 }
 
 /// The names of the matrices and biases with which a sublayer may end.

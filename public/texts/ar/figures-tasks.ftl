@@ -42,6 +42,7 @@ figure-choice-all = الكل
 figure-choice-right = يصيب الكامل في { $dense } من { $dense_of }، والمقلَّم في { $pruned } من { $pruned_of } (فترة الثقة 95%: من { $low }% إلى { $high }%)؛ ويتفق اختيارهما في { $agreement }.
 figure-choice-so-far = حتى الآن { $of } من أصل { $all } من الأسئلة: { $right }
 figure-choice-repaired = ويصيب المُصلَح في { $right } من { $of }.
+figure-choice-flips = انقلاب الأجوبة، { $model }: ينقلب { $flipped } من { $of } (⁨{ $percent } %⁩) بين الصواب والخطأ: إلى الخطأ { $to_wrong } وإلى الصواب { $to_right }؛ ويتحول { $to_other } من جواب خاطئ إلى خاطئ آخر.
 figure-choice-guessing = ومن يخمّن يصيب في { $percent }%.
 
 # عدة خطط جنبًا إلى جنب.
@@ -103,6 +104,18 @@ figure-speed-summary = يقرأ كل نموذج وحده { $prompt } رمزًا 
     [0] على معالج الرسوم
    *[other] وعدد خيوط هذا الجهاز المستعملة { $threads }
  }؛ ويُؤخذ الأسرع من ثلاث مرات. ذاكرة ⁨KV⁩: لعدد { $cached } من الرموز بنصف الدقة. المصفوفات: مصفوفات الكتل كما يخزّنها الملف أو كما تخزّنها الخطة.
+
+# صورة الخطط المقارنة على النصوص: محوراها، وأنواع نقاطها، وخطها، والجملة تحتها. $frontier يعدّد الخطط، وأولها أقربها إلى النموذج الكامل.
+figure-pareto-memory = ذاكرة مصفوفات الكتل، ⁨MB⁩
+figure-pareto-kl = ⁨KL⁩ عن الكامل، ⁨nat⁩
+figure-pareto-error = الخطأ المعياري
+figure-pareto-other = النموذج الثاني
+figure-pareto-frontier = الجبهة
+figure-pareto-told = عدد الخطط إلى جانب النموذج الكامل: { $count }؛ والأعمدة خطأ معياري واحد. على الجبهة، حيث لا شيء آخر هنا بهذا { $axis ->
+    [memory] الصغر
+   *[speed] السرعة
+ } وهذا القرب من النموذج الكامل معًا: { $frontier }.
+figure-pareto-one = قارِن خطة أخرى لترى جبهة.
 
 # جدول الخطط التي حُكم عليها. From right to left, so the arrows point to the left.
 figure-judged-plan = الخطة
@@ -176,6 +189,7 @@ figure-retrieval-ranked = المتجهات من { $pooling ->
    *[last] آخر رمز
  }: يأتي المقطع الصحيح أولًا في { $first } من أصل { $of } من الأسئلة (مع الكامل { $dense_first })، وبين الخمسة الأوائل في { $among_five } (مع الكامل { $dense_among_five }). ومعامل كندال τ بين الترتيبين ⁨{ $tau }⁩؛ وتحتفظ المتجهات بجيب تمام قدره ⁨{ $cosine }⁩.
 figure-retrieval-repaired = بعد الإصلاح: أولًا في { $first }، وبين الخمسة الأوائل في { $among_five }.
+figure-retrieval-flips = انقلاب الأجوبة، { $model }: { $flipped } من { $of } (⁨{ $percent } %⁩)؛ لم يعد المقطع الصحيح أولًا في { $to_wrong }، وصار أولًا في { $to_right }.
 
 # البحث عن الطبقات الفرعية التي تُحذف.
 figure-search-axis = عدد الطبقات الفرعية المحذوفة

@@ -48,6 +48,7 @@ figure-choice-right = Richtig sind dicht { $dense } von { $dense_of }, ausgedün
 # As long as not all questions are answered; $right is the sentence above.
 figure-choice-so-far = Bisher { $of } von { $all } Fragen: { $right }
 figure-choice-repaired = Repariert { $right } von { $of }.
+figure-choice-flips = Umgekippt, { $model }: { $flipped } von { $of } Antworten ({ $percent } %) wechseln zwischen richtig und falsch, { $to_wrong } zu falsch und { $to_right } zu richtig; weitere { $to_other } wechseln von einer falschen Antwort zu einer anderen.
 figure-choice-guessing = Raten ergäbe { $percent } %.
 
 # Several plans side by side: titles of charts, and the sentence below each. $means is a list of names with numbers.
@@ -110,6 +111,22 @@ figure-speed-summary = Jedes Modell für sich liest { $prompt } Token auf einmal
     [one] einem Thread
    *[other] { $threads } Threads
  } dieses Rechners; von drei Malen zählt das schnellste. KV-Cache: von { $cached } Token in halber Genauigkeit. Matrizen: die der Blöcke, wie die Datei oder der Plan sie speichert.
+
+# Das Bild der auf Texten verglichenen Pläne: die Achsen, die Arten von Punkten, die Linie und der Satz darunter. $frontier zählt Pläne auf, den dem
+# dichten Modell nächsten zuerst.
+figure-pareto-memory = Speicher der Matrizen der Blöcke, MB
+figure-pareto-kl = KL vom dichten Modell, nat
+figure-pareto-error = Standardfehler
+figure-pareto-other = zweites Modell
+figure-pareto-frontier = Front
+figure-pareto-told = { $count ->
+    [one] Ein Plan
+   *[other] { $count } Pläne
+ } neben dem dichten Modell; Striche: ein Standardfehler. Auf der Front, wo nichts anderes hier zugleich so { $axis ->
+    [memory] klein
+   *[speed] schnell
+ } und dem dichten Modell so nah ist: { $frontier }.
+figure-pareto-one = Ein weiterer verglichener Plan zeigt eine Front.
 
 # The table of plans that were judged: its columns, its cells, and the sentence below it.
 figure-judged-plan = Plan
@@ -181,6 +198,7 @@ figure-retrieval-ranked = Vektoren aus { $pooling ->
    *[last] dem letzten Token
  }: Die richtige Passage ist bei { $first } von { $of } Anfragen die erste (dicht { $dense_first }), bei { $among_five } unter den ersten fünf (dicht { $dense_among_five }). Kendalls τ beider Reihenfolgen ist { $tau }; die Vektoren behalten einen Kosinus von { $cosine }.
 figure-retrieval-repaired = Repariert: bei { $first } die erste, bei { $among_five } unter den ersten fünf.
+figure-retrieval-flips = Umgekippt, { $model }: { $flipped } von { $of } Anfragen ({ $percent } %); bei { $to_wrong } ist die richtige Passage nicht mehr die erste, bei { $to_right } ist sie es nun.
 
 # Searches for sublayers to drop. $method is a search's name.
 figure-search-axis = weggelassene Teilschichten

@@ -208,7 +208,11 @@ texts-not-fetched = Die Texte konnten nicht geladen werden ({ $why }): Netzwerkv
 texts-built-in = wieder die eingebauten Texte
 texts-table = Abstand vom dichten Modell nach Art des Textes
 texts-plans = Bisher verglichene Pläne
-texts-plans-hint = ★: Kein anderer Plan hier ist ebenso klein und dem dichten Modell ebenso nah. Ein Druck auf einen Plan stellt ihn ein.
+texts-plans-hint = ★: Kein anderer Plan hier ist ebenso klein und dem dichten Modell ebenso nah. Ein Druck auf einen Plan oder seinen Punkt stellt ihn ein. Die Geschwindigkeiten sind die von „Messen, was es spart“.
+# Das Bild über der Tabelle: sein Name, das Menü seiner waagerechten Achse, und was dort steht, bevor eine Geschwindigkeit gemessen ist.
+texts-picture = Abstand vom dichten Modell gegen das, was gespart wird
+texts-axis = Gegen
+texts-no-speed = Von keinem verglichenen Plan ist die Geschwindigkeit gemessen: „Messen, was es spart“ misst sie.
 speed-start = Messen, was es spart
 speed-hint = Wie schnell das dichte, das ausgedünnte und das reparierte Modell jedes für sich auf diesem Rechner lesen und schreiben, und was sie belegen. Dauert etwa zehn Sekunden.
 speed-table = Geschwindigkeit und Speicher

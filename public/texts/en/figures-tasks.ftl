@@ -48,6 +48,7 @@ figure-choice-right = Dense { $dense } of { $dense_of }, pruned { $pruned } of {
 # As long as not all questions are answered; $right is the sentence above.
 figure-choice-so-far = So far, { $of } of { $all } questions: { $right }
 figure-choice-repaired = Repaired { $right } of { $of }.
+figure-choice-flips = Flips, { $model }: { $flipped } of { $of } answers ({ $percent } %) change between right and wrong, { $to_wrong } to wrong and { $to_right } to right; { $to_other } more change from one wrong answer to another.
 figure-choice-guessing = Guessing would give { $percent } %.
 
 # Several plans side by side: titles of charts, and the sentence below each. $means is a list of names with numbers.
@@ -110,6 +111,22 @@ figure-speed-summary = Each model alone reads { $prompt } tokens at once and wri
     [one] one thread
    *[other] { $threads } threads
  } of this machine; the fastest of three times. KV cache: of { $cached } tokens in half precision. Matrices: of the blocks, as the file stores them or the plan would.
+
+# The picture of the plans compared on texts: its axes, its kinds of points, its line, and the sentence below it. $frontier lists plans, the nearest to
+# the dense model first.
+figure-pareto-memory = memory of the blocks' matrices, MB
+figure-pareto-kl = KL from the dense model, nats
+figure-pareto-error = standard error
+figure-pareto-other = second model
+figure-pareto-frontier = frontier
+figure-pareto-told = { $count ->
+    [one] One plan
+   *[other] { $count } plans
+ } beside the dense model; bars: one standard error. On the frontier, where nothing else here is both as { $axis ->
+    [memory] small
+   *[speed] fast
+ } and as near to the dense model: { $frontier }.
+figure-pareto-one = Compare another plan to see a frontier.
 
 # The table of plans that were judged: its columns, its cells, and the sentence below it.
 figure-judged-plan = plan
@@ -179,6 +196,7 @@ figure-retrieval-ranked = Vectors from the { $pooling ->
    *[last] last token
  }: the right passage is first for { $first } of { $of } queries (dense { $dense_first }), among five for { $among_five } (dense { $dense_among_five }). Kendall's τ of both orders is { $tau }; the vectors keep a cosine of { $cosine }.
 figure-retrieval-repaired = Repaired: first for { $first }, among five for { $among_five }.
+figure-retrieval-flips = Flips, { $model }: { $flipped } of { $of } queries ({ $percent } %); for { $to_wrong } the right passage is no longer first, for { $to_right } it now is.
 
 # Searches for sublayers to drop. $method is a search's name.
 figure-search-axis = sublayers dropped

@@ -205,7 +205,11 @@ texts-not-fetched = The texts could not be fetched ({ $why }): check the network
 texts-built-in = the built-in texts again
 texts-table = Distance from the dense model by kind of text
 texts-plans = Plans compared so far
-texts-plans-hint = ★: no other plan here is both as small and as near to the dense model. Press a plan to set it.
+texts-plans-hint = ★: no other plan here is both as small and as near to the dense model. Press a plan, or its point, to set it. Speeds are those of “Measure what it saves”.
+# The picture above the table: its name, the menu of its horizontal axis, and what stands there before a speed is measured.
+texts-picture = Distance from the dense model, against what is saved
+texts-axis = Against
+texts-no-speed = No compared plan has a measured speed yet: press Measure what it saves.
 speed-start = Measure what it saves
 speed-hint = How fast the dense, the pruned and the repaired model read and write, each alone, on this machine, and what they take. Some ten seconds.
 speed-table = Speed and memory

@@ -4,6 +4,8 @@ mod choice;
 mod compare;
 mod fidelity;
 mod layers;
+mod measured_table;
+mod plans;
 mod retrieval;
 mod search;
 mod speed;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::super::state::AppState;
+use super::measured_table::MeasuredTable;
 use crate::run_results::RunResultsStoreFields;
 use prunescope_figures::figure::speed::{columns, rows, summary};
 use prunescope_localization::tr;
@@ -16,17 +17,10 @@ pub(super) fn Speed() -> impl IntoView {
     let table = move || {
         state.results.speed().with(|report| {
             let report = report.as_ref()?;
-            let body = rows(report).into_iter().map(|[model, numbers @ ..]| {
-                view! { <tr><th scope="row">{model}</th>{numbers.map(|number| view! { <td>{number}</td> }).collect_view()}</tr> }
-            });
+            let rows = rows(report).into_iter().map(|[model, numbers @ ..]| (model.into_any(), numbers.into()));
             Some(view! {
                 <p class="sentence" id="speed-summary">{summary(report)}</p>
-                <div class="scroll" tabindex="0" role="region" aria-label=tr!(speed_table)>
-                    <table id="speed-table">
-                        <thead><tr>{columns().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
-                        <tbody>{body.collect_view()}</tbody>
-                    </table>
-                </div>
+                <MeasuredTable id="speed-table" name=tr!(speed_table) head=columns().into() rows=rows.collect()/>
             })
         })
     };

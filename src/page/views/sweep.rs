@@ -10,6 +10,7 @@ use super::super::export::save_text;
 use super::super::plan_link::PlanLink;
 use super::super::state::AppState;
 use super::fidelity::Fidelity;
+use super::measured_table::MeasuredTable;
 use super::speed::Speed;
 use super::text_fidelity::TextFidelity;
 use super::{progress_of, start_label};
@@ -20,7 +21,7 @@ use prunescope_figures::names;
 use prunescope_localization::{PLACE, around, tr};
 use prunescope_protocol::messages::Measurement;
 use prunescope_protocol::prune::PruningPlan;
-use prunescope_protocol::results::{Advice, GenerativeResult};
+use prunescope_protocol::results::{Advice, GenerativeResult, Judgement};
 
 /// The sweep and the verdict.
 #[component]
@@ -167,20 +168,15 @@ fn Written() -> impl IntoView {
 #[component]
 fn JudgedPlans() -> impl IntoView {
     let state = expect_context::<AppState>();
-    let rows = move || {
-        let row = |row: JudgedRow| {
-            let plan = row.plan.parse::<PruningPlan>().unwrap_or_default();
-            view! {
-                <tr>
-                    <th scope="row"><PlanLink plan text=row.name title=row.plan/></th>
-                    <td>{row.memory}</td>
-                    <td>{row.repair}</td>
-                    {row.scores.into_iter().map(|score| view! { <td>{score}</td> }).collect_view()}
-                </tr>
-            }
+    let table = move || {
+        let row = |judged: &Judgement| {
+            let JudgedRow { plan, name, memory, repair, scores } = judged::row(judged);
+            let set = plan.parse::<PruningPlan>().unwrap_or_default();
+            let link = view! { <PlanLink plan=set text=name title=plan/> }.into_any();
+            (link, [memory, repair].into_iter().chain(scores).collect())
         };
-        let rows = state.results.judged().with(|judged| judged.iter().map(judged::row).collect::<Vec<_>>());
-        rows.into_iter().map(row).collect_view()
+        let rows = state.results.judged().with(|judged| judged.iter().map(row).collect());
+        view! { <MeasuredTable id="judged" name=tr!(sweep_judged) head=judged::head() rows/> }
     };
     let save = move |_| {
         let text = state.results.judged().with_untracked(|judged| judged::table_csv(judged));
@@ -190,12 +186,7 @@ fn JudgedPlans() -> impl IntoView {
         <Show when=move || state.results.judged().with(|judged| !judged.is_empty())>
             <h2>{tr!(sweep_judged)}</h2>
             <p class="hint">{tr!(sweep_judged_hint)}</p>
-            <div class="scroll" tabindex="0" role="region" aria-label=tr!(sweep_judged)>
-                <table id="judged">
-                    <thead><tr>{judged::head().into_iter().map(|name| view! { <th scope="col">{name}</th> }).collect_view()}</tr></thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table}
             <p class="sentence" id="judged-bytes">{move || state.results.judged().with(|judged| judged::better_at_equal_bytes(judged))}</p>
             <Show when=move || !state.embedded>
                 <span class="save" role="group" aria-label=tr!(sweep_judged_save)><button data-save="csv" on:click=save>"CSV"</button></span>

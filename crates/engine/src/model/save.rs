@@ -46,10 +46,7 @@ pub enum SaveModelError {
 /// # Errors
 /// [`SaveModelError`].
 pub fn save_pruned(model: &Path, plan: &PruningPlan, out: &Path) -> Result<PrunedGguf, SaveModelError> {
-    if model.is_dir() {
-        return Err(SaveModelError::Folder { path: model.into() });
-    }
-    let file = Pieces::at(model)?;
+    let file = one_file(model)?;
     let planned = plan_file(&file, plan)?;
     let unfinished = out.with_extension("unfinished");
     let failed = |why| SaveModelError::Write { path: out.into(), why };
@@ -61,6 +58,21 @@ pub fn save_pruned(model: &Path, plan: &PruningPlan, out: &Path) -> Result<Prune
         let _ = fs::remove_file(&unfinished);
     }
     written.map(|()| planned)
+}
+
+/// Number of blocks of a model that can be saved.
+///
+/// * `model`: a `.gguf` file, or a manifest (`.json`) with its parts beside it.
+///
+/// # Errors
+/// [`SaveModelError`].
+pub fn layers(model: &Path) -> Result<usize, SaveModelError> {
+    Ok(plan_file(&one_file(model)?, &PruningPlan::default())?.layers)
+}
+
+/// The model's file, whatever its number of parts.
+fn one_file(model: &Path) -> Result<Pieces, SaveModelError> {
+    if model.is_dir() { Err(SaveModelError::Folder { path: model.into() }) } else { Ok(Pieces::at(model)?) }
 }
 
 /// What to write, from as much of the file as its header takes.

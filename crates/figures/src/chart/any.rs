@@ -4,7 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use prunescope_localization::tr;
 
-use super::{BarChart, ChartError, Frame, HeatMap, Ink, LineChart, SlopeChart, Theme, short_number};
+use super::{BarChart, ChartError, Frame, HeatMap, Ink, LineChart, ScatterChart, SlopeChart, Theme, short_number};
 
 /// A legend entry: name, colour, whether dashed.
 pub type Legend = (String, Ink, bool);
@@ -18,6 +18,8 @@ pub enum Chart {
     Bars(BarChart),
     /// Ranks on two sides.
     Slopes(SlopeChart),
+    /// Points over two numeric axes.
+    Scatter(ScatterChart),
     /// A picture of a matrix.
     Heat(HeatMap),
 }
@@ -31,6 +33,7 @@ impl Chart {
             Self::Slopes(_) => {
                 vec![(tr!(figure_slope_better), Ink::Dense, false), (tr!(figure_slope_worse), Ink::Pruned, false)]
             }
+            Self::Scatter(chart) => chart.legend.clone(),
             Self::Heat(_) => vec![(tr!(figure_heat_kept), Ink::Hidden, false)],
         }
     }
@@ -53,6 +56,9 @@ impl Chart {
                 std::iter::once(chart.x_label.clone()).chain(chart.bars.iter().map(|(name, _)| name.clone())).collect()
             }
             Self::Slopes(chart) => vec![tr!(figure_slope_query), chart.sides[0].clone(), chart.sides[1].clone()],
+            Self::Scatter(chart) => {
+                [&chart.name_label, &chart.x_label, &chart.y_label, &chart.error_label].map(Clone::clone).into()
+            }
             Self::Heat(chart) => (0..chart.columns).map(|column| column.to_string()).collect(),
         }
     }
@@ -90,6 +96,10 @@ impl Chart {
                 .slopes
                 .get(row)
                 .map_or(vec![], |slope| vec![slope.name.clone(), slope.left.to_string(), slope.right.to_string()]),
+            Self::Scatter(chart) => chart
+                .points
+                .get(row)
+                .map_or(vec![], |point| vec![point.name.clone(), show(point.x), show(point.y), show(point.error)]),
             Self::Heat(chart) => chart
                 .cells
                 .chunks(chart.columns.max(1))
@@ -107,6 +117,7 @@ impl Chart {
             Self::Lines(chart) => Self::places(chart).len(),
             Self::Bars(chart) => chart.rows.len(),
             Self::Slopes(chart) => chart.slopes.len(),
+            Self::Scatter(chart) => chart.points.len(),
             Self::Heat(chart) => chart.cells.len().div_ceil(chart.columns.max(1)),
         }
     }
@@ -151,6 +162,7 @@ impl Chart {
                 };
                 (0..chart.slopes.len()).min_by(|a, b| off(*a).total_cmp(&off(*b)))
             }
+            Self::Scatter(chart) => chart.point_at(frame, x, y),
             Self::Heat(_) => None,
         }
     }
@@ -162,6 +174,7 @@ impl Chart {
                 let x = Self::places(chart).get(row).copied().unwrap_or(0.0);
                 frame.x_of(x, chart.x.0, chart.x.1.max(chart.x.0 + 1.0))
             }
+            Self::Scatter(chart) => chart.place_of(frame, row),
             Self::Bars(_) | Self::Slopes(_) | Self::Heat(_) => (frame.x.0 + frame.x.1) / 2.0,
         }
     }
@@ -182,6 +195,7 @@ impl Chart {
             Self::Lines(chart) => chart.draw(area, theme, scale),
             Self::Bars(chart) => chart.draw(area, theme, scale),
             Self::Slopes(chart) => chart.draw(area, theme, scale),
+            Self::Scatter(chart) => chart.draw(area, theme, scale),
             Self::Heat(chart) => chart.draw(area, theme),
         }
     }

@@ -4,13 +4,11 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{AxisName, ChartError, FONT, Frame, Ink, Theme, labels_that_fit, text_width};
+use super::axes::{Axes, Plot};
+use super::{ChartError, FONT, Frame, Ink, Theme};
 
 /// Width of a line in CSS pixels.
 pub(super) const STROKE: u32 = 2;
-/// Space to the left and to the right of the plot, in CSS pixels.
-const SIDES: (f64, f64) = (64.0, 32.0);
-
 /// Longest name, in characters, that is written at the end of its line; the legend has all names.
 const SHORT_NAME: usize = 3;
 
@@ -87,41 +85,9 @@ impl LineChart {
         scale: f64,
     ) -> Result<Frame, ChartError> {
         let px = |css: f64| (css * scale).round() as i32;
-        area.fill(&theme.ground()).map_err(ChartError::new)?;
-        let font = ("sans-serif", FONT * scale).into_font().color(&theme.text());
-        let width = f64::from(area.dim_in_pixel().0) / scale;
-        let name = AxisName::new(&self.x_label, width);
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(px(8.0))
-            .margin_right(px(SIDES.1))
-            .margin_bottom(px(2.0))
-            .margin_left(px(2.0))
-            .x_label_area_size(px(name.area()))
-            .y_label_area_size(px(SIDES.0 - 2.0))
-            .build_cartesian_2d(self.x.0..self.x.1.max(self.x.0 + 1.0), self.y.0..self.y.1)
-            .map_err(ChartError::new)?;
-        let digits = if self.y.1 - self.y.0 < 0.05 {
-            3
-        } else if self.y.1 - self.y.0 < 20.0 {
-            2
-        } else {
-            0
-        };
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
-            .axis_style(theme.rule().stroke_width(px(1.0).max(1) as u32))
-            .label_style(font.clone())
-            .axis_desc_style(font.clone())
-            .x_labels(labels_that_fit(width - SIDES.0 - SIDES.1, text_width(&format!("{:.0}", self.x.1)), 8))
-            .y_labels(5)
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| format!("{y:.digits$}"))
-            .y_desc(self.y_label.as_str())
-            .draw()
-            .map_err(ChartError::new)?;
+        let (x_label, y_label) = (self.x_label.as_str(), self.y_label.as_str());
+        let axes = Axes { x_label, y_label, x: (self.x.0, self.x.1.max(self.x.0 + 1.0)), y: self.y, x_digits: 0 };
+        let mut chart = axes.draw(area, theme, scale)?;
         let ground = theme.rule().mix(0.55).filled();
         for (from, to) in &self.shaded {
             let (from, to) = (from.max(self.x.0), to.min(self.x.1.max(self.x.0 + 1.0)));
@@ -150,20 +116,14 @@ impl LineChart {
             }
         }
         self.name_line_ends(area, &chart, theme, scale)?;
-        let frame = Frame::of(chart.plotting_area().get_pixel_range());
-        name.draw(area, &frame, theme, scale)?;
-        Ok(frame)
+        Ok(Frame::of(chart.plotting_area().get_pixel_range()))
     }
 
     /// Writes the names of solid lines at their right ends if they are short ([`Series::end_name`]), moved apart where two would overlap.
     fn name_line_ends<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
-        chart: &ChartContext<
-            '_,
-            B,
-            Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
-        >,
+        chart: &Plot<'_, B>,
         theme: Theme,
         scale: f64,
     ) -> Result<(), ChartError> {

@@ -3,9 +3,11 @@
 //! A [`Chart`] is one of several kinds; drawing it returns the [`Frame`] that maps a pointer's position to data.
 
 mod any;
+mod axes;
 mod bars;
 mod heat;
 mod lines;
+mod scatter;
 mod slope;
 mod theme;
 
@@ -14,6 +16,7 @@ pub use any::{Chart, Legend};
 pub use bars::{BarChart, BarRow};
 pub use heat::HeatMap;
 pub use lines::{Band, LineChart, Series};
+pub use scatter::{ScatterChart, ScatterPoint};
 pub use slope::{Slope, SlopeChart};
 pub use theme::{Ink, Theme};
 
@@ -280,7 +283,22 @@ mod tests {
             sides: ["dense".into(), "pruned".into()],
             slopes: vec![slope("a", 1, 1000), slope("b", 4, 2)],
         };
-        vec![Chart::Lines(lines), Chart::Bars(bars), Chart::Slopes(slopes)]
+        let point = |name: &str, x: f64, y: f64| ScatterPoint { name: name.into(), x, y, error: 0.1, ink: Ink::Pruned };
+        let scatter = ScatterChart {
+            name_label: "plan".into(),
+            x_label: "memory of all matrices of the blocks, in megabytes".into(),
+            y_label: "KL".into(),
+            error_label: "standard error".into(),
+            points: vec![
+                point("dense", 212.0, 0.0),
+                point("m16,m17_repair-scale_wanda-0.5_awq4-g64", 106.0, 1.25),
+                point("m3", 106.5, 1.2),
+                point("a1,a2,a3", 190.0, 0.25),
+            ],
+            legend: vec![],
+            line: vec![2, 3, 0],
+        };
+        vec![Chart::Lines(lines), Chart::Bars(bars), Chart::Slopes(slopes), Chart::Scatter(scatter)]
     }
 
     #[test]

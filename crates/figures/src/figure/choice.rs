@@ -2,7 +2,7 @@
 
 use prunescope_localization::tr;
 use prunescope_protocol::results::tasks::best;
-use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Proportion};
+use prunescope_protocol::results::{ChoiceAnswer, ChoiceResult, Flips, Proportion};
 use prunescope_protocol::tasks::Question;
 use std::collections::BTreeMap;
 
@@ -80,46 +80,70 @@ pub struct TopicScore {
     pub repaired: Proportion,
     /// Questions for which both models choose the same option.
     pub agreement: Proportion,
+    /// The pruned model's flips.
+    pub flips: Flips,
+    /// The repaired model's flips.
+    pub repaired_flips: Flips,
 }
 
-/// What the models did with one question.
+/// What the models chose for one question, and the right choice.
 #[derive(Clone, Copy)]
-struct Marks {
-    dense: bool,
-    pruned: bool,
+struct Choices {
+    dense: usize,
+    pruned: usize,
     /// `None` if the plan does not repair.
-    repaired: Option<bool>,
-    /// Whether the dense and the pruned model choose the same option.
-    agreement: bool,
+    repaired: Option<usize>,
+    right: usize,
 }
 
 /// Scores by topic, and of all questions as the last row.
 pub fn scores(results: &BTreeMap<usize, ChoiceResult>, questions: &[Question], scoring: Scoring) -> Vec<TopicScore> {
-    let mut topics = BTreeMap::<&str, Vec<Marks>>::new();
+    let mut topics = BTreeMap::<&str, Vec<Choices>>::new();
     let mut all = vec![];
     for result in results.values() {
         let Some(question) = questions.get(result.index) else { continue };
-        let (dense, pruned) = (best(scoring.of(&result.dense)).0, best(scoring.of(&result.pruned)).0);
-        let repaired = result.repaired.as_ref().map(|answer| best(scoring.of(answer)).0 == question.answer);
-        let marks = Marks {
-            dense: dense == question.answer,
-            pruned: pruned == question.answer,
-            repaired,
-            agreement: dense == pruned,
+        let choice = |answer: &ChoiceAnswer| best(scoring.of(answer)).0;
+        let choices = Choices {
+            dense: choice(&result.dense),
+            pruned: choice(&result.pruned),
+            repaired: result.repaired.as_ref().map(choice),
+            right: question.answer,
         };
-        topics.entry(&question.topic).or_default().push(marks);
-        all.push(marks);
+        topics.entry(&question.topic).or_default().push(choices);
+        all.push(choices);
     }
-    let row = |topic: &str, marks: &[Marks]| TopicScore {
-        topic: topic.into(),
-        dense: Proportion::of(marks.iter().map(|marks| marks.dense)),
-        pruned: Proportion::of(marks.iter().map(|marks| marks.pruned)),
-        repaired: Proportion::of(marks.iter().filter_map(|marks| marks.repaired)),
-        agreement: Proportion::of(marks.iter().map(|marks| marks.agreement)),
+    let row = |topic: &str, of: &[Choices]| {
+        let repaired = || of.iter().filter_map(|of| Some([of.dense, of.repaired?, of.right]));
+        TopicScore {
+            topic: topic.into(),
+            dense: Proportion::of(of.iter().map(|of| of.dense == of.right)),
+            pruned: Proportion::of(of.iter().map(|of| of.pruned == of.right)),
+            repaired: Proportion::of(repaired().map(|[_, repaired, right]| repaired == right)),
+            agreement: Proportion::of(of.iter().map(|of| of.dense == of.pruned)),
+            flips: Flips::count(of.iter().map(|of| [of.dense, of.pruned, of.right])),
+            repaired_flips: Flips::count(repaired()),
+        }
     };
-    let mut rows: Vec<_> = topics.iter().map(|(topic, flags)| row(topic, flags)).collect();
+    let mut rows: Vec<_> = topics.iter().map(|(topic, choices)| row(topic, choices)).collect();
     rows.push(row(&tr!(figure_choice_all), &all));
     rows
+}
+
+/// A model's flips in words.
+fn told(model: String, flips: Flips) -> Option<String> {
+    let Flips { of, to_wrong, to_right, to_other_wrong } = flips;
+    (of > 0).then(|| {
+        tr!(
+            figure_choice_flips,
+            model = model,
+            flipped = flips.flipped().right,
+            of = of,
+            percent = format!("{:.0}", 100.0 * flips.flipped().share()),
+            to_wrong = to_wrong,
+            to_right = to_right,
+            to_other = to_other_wrong
+        )
+    })
 }
 
 /// The total scores in words, with what guessing would give.
@@ -147,7 +171,9 @@ pub fn summary(scores: &[TopicScore], questions: &[Question]) -> Option<String> 
         (all.repaired.of > 0).then(|| tr!(figure_choice_repaired, right = all.repaired.right, of = all.repaired.of));
     let guessing =
         tr!(figure_choice_guessing, percent = format!("{:.0}", 100.0 * chance / questions.len().max(1) as f64));
-    Some([right].into_iter().chain(repaired).chain([guessing]).collect::<Vec<_>>().join(" "))
+    let flips = [(tr!(figure_pruned), all.flips), (tr!(figure_repaired), all.repaired_flips)];
+    let flips = flips.into_iter().filter_map(|(model, flips)| told(model, flips));
+    Some([right].into_iter().chain(repaired).chain(flips).chain([guessing]).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -189,6 +215,10 @@ mod tests {
         );
         let more = [questions.clone(), questions.clone()].concat();
         assert!(summary(&scores, &more).unwrap().starts_with("So far, 2 of 4 questions: Dense 2 of 2"));
+        assert!(
+            told.contains("Flips, pruned: 1 of 2 answers (50 %)") && told.contains("1 to wrong and 0 to right"),
+            "{told}"
+        );
         assert!(options(&results[&1], &questions[1]).sentence.contains("dense chooses b, pruned a"));
         let cloze = super::scores(&results, &questions, Scoring::Cloze);
         assert_eq!((cloze[2].dense.right, cloze[2].agreement.right), (1, 2));

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod fidelity;
 pub mod judged;
 pub mod layers;
+pub mod pareto;
 pub mod repair;
 pub mod retrieval;
 pub mod search;

@@ -1,7 +1,8 @@
 //! Retrieval: the right passage's rank in both models.
 
 use prunescope_localization::tr;
-use prunescope_protocol::results::tasks::{Pooling, PoolingReport};
+use prunescope_protocol::results::Flips;
+use prunescope_protocol::results::tasks::{Pooling, PoolingReport, Ranking};
 
 use super::Figure;
 use crate::chart::{Chart, Slope, SlopeChart};
@@ -28,11 +29,25 @@ pub fn ranks(report: &PoolingReport, queries: &[String]) -> Figure {
         tau = format!("{:.2}", report.kendall_tau),
         cosine = format!("{:.3}", report.cosine)
     );
+    let flips = |model: String, other: &Ranking| {
+        let flips = Flips::of_ranks(&report.dense.ranks, &other.ranks);
+        tr!(
+            figure_retrieval_flips,
+            model = model,
+            flipped = flips.flipped().right,
+            of = flips.of,
+            percent = format!("{:.0}", 100.0 * flips.flipped().share()),
+            to_wrong = flips.to_wrong,
+            to_right = flips.to_right
+        )
+    };
+    let ranked = format!("{ranked} {}", flips(tr!(figure_pruned), &report.pruned));
     let sentence = match &report.repaired {
         None => ranked,
         Some(ranking) => {
             let (first, among_five) = (ranking.recall_1.right, ranking.recall_5.right);
-            format!("{ranked} {}", tr!(figure_retrieval_repaired, first = first, among_five = among_five))
+            let repaired = tr!(figure_retrieval_repaired, first = first, among_five = among_five);
+            format!("{ranked} {repaired} {}", flips(tr!(figure_repaired), ranking))
         }
     };
     let sides = [tr!(figure_dense), tr!(figure_pruned)];

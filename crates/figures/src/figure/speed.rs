@@ -68,6 +68,7 @@ mod tests {
             dense: of(400.0, 60.0),
             pruned: of(500.0, 75.0),
             repaired: None,
+            ..SpeedReport::default()
         };
         assert_eq!(rows(&report)[1][1..3], ["500.0 (× 1.25)", "75.0 (× 1.25)"]);
         assert!(

@@ -1,13 +1,11 @@
-//! How far the pruned and the repaired model are from the dense one on texts of several kinds, and the plans so compared, as tables.
+//! How far the pruned and the repaired model are from the dense one on texts of several kinds, as a table.
 
 use prunescope_localization::tr;
-use prunescope_protocol::prune::PruningPlan;
 use prunescope_protocol::results::{Estimate, KindFidelity, TextDistance, TextFidelity};
 
-use super::weights::megabytes;
 use crate::chart::csv;
 
-/// Names of the first table's columns, behind that of the text.
+/// Names of the columns, behind that of the text.
 pub fn columns() -> [String; 11] {
     [
         tr!(figure_texts_model),
@@ -45,11 +43,11 @@ fn models(of: &KindFidelity) -> impl Iterator<Item = (String, &TextDistance)> {
 }
 
 /// An estimate with its standard error, to a number of decimals.
-fn with_error(of: Estimate, factor: f32, decimals: usize) -> String {
+pub(super) fn with_error(of: Estimate, factor: f32, decimals: usize) -> String {
     format!("{:.decimals$} ± {:.decimals$}", factor * of.value, factor * of.error)
 }
 
-/// The first table's rows: for each text, all together first, one for each model; the text's name and tokens stand before the cells.
+/// The rows: for each text, all together first, one for each model; the text's name and tokens stand before the cells.
 pub fn rows(report: &TextFidelity) -> Vec<(String, [String; 11])> {
     let cells = |dense: Estimate, model: String, of: &TextDistance| {
         let kl = [of.kl_median, of.kl_90, of.kl_99, of.kl_999, of.kl_max].map(|kl| format!("{kl:.3}"));
@@ -87,7 +85,7 @@ pub fn summary(report: &TextFidelity) -> String {
     )
 }
 
-/// The first table as comma-separated values, one column per number.
+/// The table as comma-separated values, one column per number.
 pub fn table_csv(report: &TextFidelity) -> String {
     let head = [
         "text",
@@ -128,7 +126,7 @@ pub fn table_csv(report: &TextFidelity) -> String {
     csv(&head.map(String::from), body)
 }
 
-/// The first table in Markdown, with the sentence above it.
+/// The table in Markdown, with the sentence above it.
 pub fn table_markdown(report: &TextFidelity) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let head: Vec<String> = std::iter::once(String::new()).chain(columns()).collect();
@@ -138,71 +136,17 @@ pub fn table_markdown(report: &TextFidelity) -> String {
     format!("{}\n\n{table}", summary(report))
 }
 
-/// A compared plan in words.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ComparedRow {
-    /// The plan in text form.
-    pub plan: String,
-    /// The plan's name.
-    pub name: String,
-    /// Memory of the blocks' matrices under the plan, its mean KL, its share of equal top tokens, and its perplexity over the dense model's.
-    pub numbers: [String; 4],
-    /// Whether no other plan that was compared on as many tokens is both as small and as near to the dense model, and better in one of both.
-    pub on_frontier: bool,
-}
-
-/// Names of the second table's columns.
-pub fn compared_columns() -> [String; 5] {
-    [
-        tr!(figure_texts_plan),
-        tr!(figure_texts_memory),
-        tr!(figure_texts_kl_mean),
-        tr!(figure_texts_same_top),
-        tr!(figure_texts_ratio),
-    ]
-}
-
-/// The model that a plan makes: the repaired one, if it repairs.
-fn made(report: &TextFidelity) -> &TextDistance {
-    report.all.repaired.as_ref().unwrap_or(&report.all.pruned)
-}
-
-/// The second table's rows, from the smallest plan to the largest.
-pub fn compared(reports: &[TextFidelity]) -> Vec<ComparedRow> {
-    let cost = |report: &TextFidelity| (report.memory.plan_bytes, made(report).kl_mean.value, report.all.tokens);
-    let beats = |other: &TextFidelity, report: &TextFidelity| {
-        let ((bytes, kl, tokens), (of_bytes, of_kl, of_tokens)) = (cost(other), cost(report));
-        tokens == of_tokens && bytes <= of_bytes && kl <= of_kl && (bytes < of_bytes || kl < of_kl)
-    };
-    let mut sorted: Vec<&TextFidelity> = reports.iter().collect();
-    sorted.sort_by(|a, b| (a.memory.plan_bytes.cmp(&b.memory.plan_bytes)).then(cost(a).1.total_cmp(&cost(b).1)));
-    let row = |report: &&TextFidelity| {
-        let of = made(report);
-        ComparedRow {
-            plan: report.plan.clone(),
-            name: report.plan.parse::<PruningPlan>().map_or_else(|_| report.plan.clone(), |plan| plan.name()),
-            numbers: [
-                format!("{} MB", megabytes(report.memory.plan_bytes)),
-                with_error(of.kl_mean, 1.0, 3),
-                with_error(of.same_top, 100.0, 1),
-                with_error(of.perplexity_ratio, 1.0, 3),
-            ],
-            on_frontier: !reports.iter().any(|other| beats(other, report)),
-        }
-    };
-    sorted.iter().map(row).collect()
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use prunescope_protocol::prune::FileFootprint;
 
-    fn estimate(value: f32, error: f32) -> Estimate {
+    pub(crate) fn estimate(value: f32, error: f32) -> Estimate {
         Estimate { value, error }
     }
 
-    fn report(plan: &str, plan_bytes: u64, kl: f32) -> TextFidelity {
+    /// What is known of a plan.
+    pub(crate) fn report(plan: &str, plan_bytes: u64, kl: f32) -> TextFidelity {
         let pruned = TextDistance {
             kl_mean: estimate(kl, 0.01),
             kl_median: 0.25,
@@ -221,6 +165,7 @@ mod tests {
         };
         TextFidelity {
             plan: plan.into(),
+            other: String::new(),
             window: 512,
             done: 2,
             total: 3,
@@ -251,20 +196,5 @@ mod tests {
         assert_eq!(csv.lines().count(), 5, "{csv}");
         let columns = csv.lines().next().unwrap().split(',').count();
         assert!(csv.lines().all(|line| line.split(',').count() == columns), "{csv}");
-    }
-
-    #[test]
-    fn the_frontier_is_what_nothing_beats() {
-        let reports = [report("", 100, 0.0), report("a7", 90, 0.2), report("m3", 90, 0.1), report("b1", 80, 0.3)];
-        let found = compared(&reports);
-        let plans: Vec<_> = found.iter().map(|row| (row.plan.as_str(), row.on_frontier)).collect();
-        assert_eq!(plans, [("b1", true), ("m3", true), ("a7", false), ("", true)]);
-    }
-
-    #[test]
-    fn plans_compared_on_other_texts_beat_nothing() {
-        let mut other = report("m3", 90, 0.1);
-        other.all.tokens = 255;
-        assert!(compared(&[report("a7", 90, 0.2), other]).iter().all(|row| row.on_frontier));
     }
 }

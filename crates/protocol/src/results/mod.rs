@@ -35,7 +35,7 @@ pub use report::{
 pub use search::{SearchMethod, SearchPoint};
 pub use speed::{ModelSpeed, SpeedReport};
 pub use sweep::{Proportion, SweepLine, SweepPoint};
-pub use tasks::{ChoiceAnswer, ChoiceResult, GenerativeResult, RetrievalReport, SubspaceMetrics};
+pub use tasks::{ChoiceAnswer, ChoiceResult, Flips, GenerativeResult, RetrievalReport, SubspaceMetrics};
 pub use text_fidelity::{Estimate, KindFidelity, TextDistance, TextFidelity};
 pub use theorems::TokenWeight;
 pub use weights::{MaskPicture, MatrixReport, WeightReport};

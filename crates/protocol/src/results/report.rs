@@ -48,6 +48,15 @@ impl ModelInfo {
     pub fn shown_name(&self) -> &str {
         if self.source.is_empty() { DEFAULT_MODEL_NAME } else { &self.config.name }
     }
+
+    /// Whether both have the same dense model on the same device; the second models may differ.
+    pub fn is_same_dense(&self, with: &Self) -> bool {
+        self.source == with.source
+            && self.config == with.config
+            && self.stored_as == with.stored_as
+            && self.stored_bytes == with.stored_bytes
+            && self.device_check.is_some() == with.device_check.is_some()
+    }
 }
 
 /// A second model, compared with the first.

@@ -24,6 +24,12 @@ pub struct ModelSpeed {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SpeedReport {
+    /// The plan, in its text form; empty in older traces, whose report is of the run's plan.
+    #[serde(default)]
+    pub plan: String,
+    /// Where the second model came from, if the plan applies to one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub other: String,
     /// Tokens of the prompt that is read.
     pub prompt_tokens: usize,
     /// Tokens that are written behind it.

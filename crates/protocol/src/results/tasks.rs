@@ -49,6 +49,49 @@ pub fn best(scores: &[f32]) -> (usize, f32) {
     }
 }
 
+/// Which of the dense model's answers another model changes, right or wrong: the flips of Dutta et al. (*Accuracy is Not All You Need*, 2024).
+/// Scores that stay equal hide them, since answers that become wrong and answers that become right cancel out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Flips {
+    /// Items that both models answered.
+    pub of: usize,
+    /// The dense model's answer is right, the other model's wrong.
+    pub to_wrong: usize,
+    /// The dense model's answer is wrong, the other model's right.
+    pub to_right: usize,
+    /// Both answers are wrong, and not the same. No flip.
+    pub to_other_wrong: usize,
+}
+
+impl Flips {
+    /// Counts the flips of items answered with one of several choices.
+    ///
+    /// * `answers`: of each item the dense model's choice, the other model's, and the right one.
+    pub fn count<T: PartialEq>(answers: impl IntoIterator<Item = [T; 3]>) -> Self {
+        let mut flips = Self::default();
+        for [dense, other, right] in answers {
+            flips.of += 1;
+            match (dense == right, other == right) {
+                (true, false) => flips.to_wrong += 1,
+                (false, true) => flips.to_right += 1,
+                (false, false) if dense != other => flips.to_other_wrong += 1,
+                _ => {}
+            }
+        }
+        flips
+    }
+
+    /// Counts the flips of a retrieval: an answer is right if the right passage ranks first. Ranks do not tell which passage is first instead.
+    pub fn of_ranks(dense: &[usize], other: &[usize]) -> Self {
+        Self::count(dense.iter().zip(other).map(|(dense, other)| [*dense == 1, *other == 1, true]))
+    }
+
+    /// Answers that change between right and wrong.
+    pub fn flipped(self) -> Proportion {
+        Proportion { right: self.to_wrong + self.to_right, of: self.of }
+    }
+}
+
 /// One question answered by both models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -162,6 +205,17 @@ mod tests {
         assert_eq!((read.set, read.index), (GenerativeSet::Answers, 3));
         let json = serde_json::to_value(GenerativeResult { set: GenerativeSet::Structure, ..read }).unwrap();
         assert_eq!(json["set"], "structure");
+    }
+
+    #[test]
+    fn flips_are_counted_by_where_they_lead() {
+        // Right stays right, right to wrong, wrong to right, wrong to another wrong, wrong stays wrong.
+        let answers = [[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 2, 0], [1, 1, 0]];
+        let flips = Flips::count(answers);
+        assert_eq!(flips, Flips { of: 5, to_wrong: 1, to_right: 1, to_other_wrong: 1 });
+        assert_eq!(flips.flipped(), Proportion { right: 2, of: 5 });
+        let ranks = Flips::of_ranks(&[1, 1, 3, 7], &[1, 2, 1, 4]);
+        assert_eq!(ranks, Flips { of: 4, to_wrong: 1, to_right: 1, to_other_wrong: 0 });
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub struct KindFidelity {
 pub struct TextFidelity {
     /// The plan, in its text form.
     pub plan: String,
+    /// Where the second model came from, if the plan applies to one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub other: String,
     /// Tokens of a window.
     pub window: usize,
     /// Windows read so far.

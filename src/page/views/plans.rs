@@ -1,0 +1,63 @@
+//! The plans compared on texts: their distance from the dense model against memory and speed, as a picture and as a table of links.
+
+use leptos::prelude::*;
+
+use super::super::address::HistoryEntry;
+use super::super::chart_view::ChartView;
+use super::super::plan_link::{PlanLink, set_plan};
+use super::super::state::AppState;
+use super::measured_table::MeasuredTable;
+use crate::run_results::RunResultsStoreFields;
+use prunescope_figures::figure::pareto::{Axis, ComparedPlan, columns, picture, pictured, plans, rows};
+use prunescope_localization::tr;
+use prunescope_protocol::prune::PruningPlan;
+
+/// The plan of a compared model; the dense one if it cannot be read, as in a trace of a newer version.
+fn plan_of(compared: &ComparedPlan) -> PruningPlan {
+    compared.plan.parse().unwrap_or_default()
+}
+
+/// The picture, the menu of its axis, and the table.
+#[component]
+pub(super) fn ComparedPlans() -> impl IntoView {
+    let state = expect_context::<AppState>();
+    let axis = RwSignal::new(Axis::default());
+    let compared = move || state.results.compared_plans().with(plans);
+    let figure = Signal::derive(move || picture(&compared(), axis.get()));
+    let choose = Callback::new(move |row: usize| {
+        let plans = untrack(compared);
+        if let Some(chosen) = pictured(&plans, axis.get_untracked()).get(row).map(|at| &plans[*at]) {
+            state.change(HistoryEntry::New, |settings| set_plan(settings, &plan_of(chosen), Some(&chosen.other)));
+        }
+    });
+    let pick = move |event: leptos::ev::Event| {
+        let key = event_target_value(&event);
+        axis.set(Axis::ALL.into_iter().find(|(_, known)| *known == key).map(|(axis, _)| axis).unwrap_or_default());
+    };
+    let table = move || {
+        let plans = compared();
+        let row = |(plan, (is_on, numbers)): (&ComparedPlan, (bool, Vec<String>))| {
+            let (set, other, title) = (plan_of(plan), plan.other.clone(), plan.plan.clone());
+            let link = view! { {is_on.then_some("★ ")}<PlanLink plan=set other text=plan.name() title/> };
+            (link.into_any(), numbers)
+        };
+        let rows = plans.iter().zip(rows(&plans)).map(row).collect();
+        view! { <MeasuredTable id="texts-plans" name=tr!(texts_plans) head=columns().into() rows/> }
+    };
+    view! {
+        <Show when=move || state.results.compared_plans().with(|compared| !compared.fidelity.is_empty())>
+            <h2>{tr!(texts_plans)}</h2>
+            <p class="hint">{tr!(texts_plans_hint)}</p>
+            <div class="options">
+                <label>
+                    {tr!(texts_axis)}" "
+                    <select id="plans-axis" on:change=pick>
+                        {Axis::ALL.map(|(axis, key)| view! { <option value=key>{axis.name()}</option> }).collect_view()}
+                    </select>
+                </label>
+            </div>
+            <ChartView id="chart-plans" title=tr!(texts_picture) figure height=300.0 waiting=Signal::stored(Some(tr!(texts_no_speed))) choose/>
+            {table}
+        </Show>
+    }
+}
