@@ -108,9 +108,39 @@ pub fn gguf_name(family: Family, name: &str) -> Option<(String, TensorTransform)
     Some((format!("{target}.{kind}"), change))
 }
 
+/// The name in a safetensors checkpoint of a Llama-like family of a tensor by its name in GGUF; `None` for one that it does not have.
+pub fn hub_name(family: Family, name: &str) -> Option<String> {
+    let (path, kind) = name.rsplit_once('.')?;
+    let inner = match path.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+        Some((layer, part)) => {
+            let (inner, _) = LLAMA_PARTS.iter().find(|(_, of)| *of == part)?;
+            format!("layers.{layer}.{inner}")
+        }
+        None => OUTSIDE.iter().find(|(_, of)| *of == path)?.0.into(),
+    };
+    let out = if path == "output" { family.head_name().into() } else { format!("model.{inner}.{kind}") };
+    // A name that would be read as another tensor is none.
+    gguf_name(family, &out).is_some_and(|(back, _)| back == name).then_some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_gguf_become_names_of_checkpoints() {
+        let cases = [
+            ("blk.3.attn_q.weight", Some("model.layers.3.self_attn.q_proj.weight")),
+            ("blk.3.ffn_down.bias", Some("model.layers.3.mlp.down_proj.bias")),
+            ("token_embd.weight", Some("model.embed_tokens.weight")),
+            ("output_norm.weight", Some("model.norm.weight")),
+            ("output.weight", Some("lm_head.weight")),
+            ("rope_freqs.weight", None),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(hub_name(Family::Llama, name).as_deref(), wanted, "{name}");
+        }
+    }
 
     #[test]
     fn names_of_checkpoints_become_names_of_gguf() {

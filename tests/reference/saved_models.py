@@ -1,0 +1,123 @@
+"""Holds the files of `prunescope save` to llama.cpp and transformers: the default model under some plans.
+
+Opt-in, since it needs two environments: one with llama-cpp-python==0.3.36 and numpy, which runs this script, and one with torch, transformers
+and safetensors, whose Python it is told:
+
+    python tests/reference/saved_models.py target/release/prunescope /path/to/python
+
+Each plan's model is saved as GGUF and as safetensors. Logits of the tokens after a few prompts are compared: of the likeliest tokens, with
+those of the pruned (repaired) model in `prunescope report`; of all tokens, the two programs' with each other. llama.cpp rounds activations to 8 bits where it
+multiplies with quantized weights: what it is off on the dense model shows how much that is.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = ROOT / "public/models/SmolLM2-135M-Instruct.Q4_1.json"
+PROMPTS = ["The capital of France is", "def fibonacci(n):\n    ", "In 1969, the first people landed on"]
+PLANS = {
+    "dense": [],
+    "four blocks and an attention": ["--drop", "b13,b14,b17,b25,a7"],
+    "Wanda 50 %": ["--sparse", "wanda-0.5"],
+    "4 bits": ["--quant", "rtn4-g64"],
+    "bias": ["--drop", "m17,a7", "--repair", "bias"],
+    "scale": ["--drop", "m17,m16,a7", "--repair", "scale"],
+    "rank 32": ["--drop", "b17,a7", "--repair", "rank32"],
+    "full": ["--drop", "b17,a7", "--repair", "full", "--fit-answers", "0"],
+    "temperature": ["--drop", "b17,b14", "--head", "temperature"],
+}
+# Largest difference of a logit; logits of this model have a standard deviation of some 3.
+TRANSFORMERS_TOLERANCE, LLAMA_TOLERANCE = {"f32": 2e-3, "f16": 5e-2}, 0.8
+
+
+def report(program: str, plan: list[str], prompt: str) -> dict[int, float]:
+    """The logits of the likeliest tokens after a prompt."""
+    command = [program, "report", "--model", str(MODEL), *plan, "--prompt", prompt, "--tokens", "1"]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    repaired = found.get("repaired")
+    top = (repaired or found)["next_token"]["top"]["pruned"]
+    return {token["id"]: token["z"] + token["delta_z_parallel"] + token["delta_z_orthogonal"] for token in top}
+
+
+def save(program: str, plan: list[str], weights: str, out: pathlib.Path) -> str:
+    command = [program, "save", "--model", str(MODEL), *plan, "--weights", weights, "--out", str(out)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stderr.split("\n", 1)[-1]
+
+
+def with_llama(path: pathlib.Path) -> tuple[np.ndarray, list[list[int]]]:
+    """llama.cpp's logits after each prompt, and its token ids."""
+    import llama_cpp
+
+    model = llama_cpp.Llama(str(path), n_ctx=64, n_batch=64, logits_all=True, verbose=False)
+    rows, ids = [], []
+    for prompt in PROMPTS:
+        ids.append(model.tokenize(prompt.encode(), add_bos=False, special=True))
+        model.reset()
+        model.eval(ids[-1])
+        rows.append(np.array(model.scores[len(ids[-1]) - 1]))
+    return np.stack(rows), ids
+
+
+def with_transformers(folder: str, out: str) -> None:
+    """Writes transformers' logits after each prompt, and its token ids."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model, loading = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    wrong = {key: sorted(value) for key, value in loading.items() if value}
+    assert not wrong, wrong
+    ids = [tokenizer(prompt)["input_ids"] for prompt in PROMPTS]
+    with torch.no_grad():
+        rows = [model(torch.tensor([of_prompt])).logits[0, -1].numpy() for of_prompt in ids]
+    np.save(out, np.stack(rows))
+    pathlib.Path(out).with_suffix(".json").write_text(json.dumps(ids))
+
+
+def largest(logits: np.ndarray, tops: list[dict[int, float]]) -> float:
+    """Largest difference from the likeliest tokens' logits."""
+    return max(abs(row[token] - z) for row, top in zip(logits, tops) for token, z in top.items())
+
+
+def compare(program: str, python: str, name: str, weights: str, folder: pathlib.Path) -> bool:
+    plan = PLANS[name]
+    gguf, safetensors, out = folder / "saved.gguf", folder / "saved", folder / "logits.npy"
+    said = save(program, plan, weights, gguf)
+    save(program, plan, weights, safetensors)
+    tops = [report(program, plan, prompt) for prompt in PROMPTS]
+    llama, ids = with_llama(gguf)
+    subprocess.run([python, __file__, "--transformers", str(safetensors), str(out)], check=True, capture_output=True)
+    transformers = np.load(out)
+    same_ids = ids == json.loads(out.with_suffix(".json").read_text())
+    errors = largest(transformers, tops), largest(llama, tops)
+    between = np.abs(llama - transformers).max()
+    right = same_ids and errors[0] <= TRANSFORMERS_TOLERANCE[weights] and errors[1] <= LLAMA_TOLERANCE
+    sizes = gguf.stat().st_size / 1e6, (safetensors / "model.safetensors").stat().st_size / 1e6
+    print(
+        f"{name:29} {weights}  transformers off by {errors[0]:.5f}, llama.cpp by {errors[1]:.4f}, of each other {between:.4f};"
+        f" {sizes[0]:.1f} and {sizes[1]:.1f} MB{'' if right else '  !'}"
+    )
+    print("".join(f"    {line}\n" for line in said.replace(str(gguf), "saved").splitlines() if "\r" not in line), end="")
+    return right
+
+
+def main() -> None:
+    if sys.argv[1] == "--transformers":
+        return with_transformers(*sys.argv[2:4])
+    program, python = sys.argv[1:3]
+    right = True
+    for name in PLANS:
+        for weights in ["f32", "f16"]:
+            with tempfile.TemporaryDirectory() as folder:
+                right &= compare(program, python, name, weights, pathlib.Path(folder))
+    sys.exit(0 if right else "saved models differ")
+
+
+if __name__ == "__main__":
+    main()
