@@ -17,6 +17,7 @@ use prunescope_engine::save::{SaveModelError, Saved, Saving};
 use prunescope_formats::saved::SaveError;
 use prunescope_formats::tensor::StoredMatrix;
 use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::prune::importance::DEFAULT_CALIBRATION_TEXT;
 use prunescope_protocol::prune::{PruningPlan, Repair};
 use prunescope_protocol::results::RepairReport;
 use prunescope_quant::TensorType;
@@ -176,9 +177,11 @@ fn what_is_folded_and_edited_as_f16_is_nearly_the_same() {
     }
 }
 
-/// The model as the session prunes and repairs it.
+/// The model as the session prunes and repairs it, on a short text.
 fn pruned(model: &Path, plan: &PruningPlan) -> PrunedDecoder<Cpu> {
-    block_on(session(model).pruned_decoder(plan, &Control::unstoppable(), &mut |_| {})).unwrap()
+    let mut session = session(model);
+    session.calibrate(&DEFAULT_CALIBRATION_TEXT[..800]);
+    block_on(session.pruned_decoder(plan, &Control::unstoppable(), &mut |_| {})).unwrap()
 }
 
 #[test]

@@ -3,11 +3,13 @@
 Opt-in, since it needs two environments: one with llama-cpp-python==0.3.36 and numpy, which runs this script, and one with torch, transformers
 and safetensors, whose Python it is told:
 
-    python tests/reference/saved_models.py target/release/prunescope /path/to/python
+    python tests/reference/saved_models.py target/release/prunescope /path/to/python [NAME…]
+
+NAME is a name of PLANS, all of them by default.
 
 Each plan's model is saved as GGUF and as safetensors. Logits of the tokens after a few prompts are compared: of the likeliest tokens, with
-those of the pruned (repaired) model in `prunescope report`; of all tokens, the two programs' with each other. llama.cpp rounds activations to 8 bits where it
-multiplies with quantized weights: what it is off on the dense model shows how much that is.
+those of the pruned (repaired) model in `prunescope report`; of all tokens, the two programs' with each other. llama.cpp rounds activations to 8
+bits where it multiplies with quantized weights: what it is off on the dense model shows how much that is.
 """
 
 import json
@@ -21,16 +23,18 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "public/models/SmolLM2-135M-Instruct.Q4_1.json"
 PROMPTS = ["The capital of France is", "def fibonacci(n):\n    ", "In 1969, the first people landed on"]
+# Small fits: what is compared is whether they are saved, not whether they are good.
+FIT = ["--fit-tokens", "192", "--fit-answers", "0"]
 PLANS = {
     "dense": [],
-    "four blocks and an attention": ["--drop", "b13,b14,b17,b25,a7"],
-    "Wanda 50 %": ["--sparse", "wanda-0.5"],
+    "drops": ["--drop", "b13,b14,b17,b25,a7"],
+    "wanda": ["--sparse", "wanda-0.5"],
     "4 bits": ["--quant", "rtn4-g64"],
-    "bias": ["--drop", "m17,a7", "--repair", "bias"],
-    "scale": ["--drop", "m17,m16,a7", "--repair", "scale"],
-    "rank 32": ["--drop", "b17,a7", "--repair", "rank32"],
-    "full": ["--drop", "b17,a7", "--repair", "full", "--fit-answers", "0"],
-    "temperature": ["--drop", "b17,b14", "--head", "temperature"],
+    "bias": ["--drop", "m17,a7", "--repair", "bias", *FIT],
+    "scale": ["--drop", "m17,m16,a7", "--repair", "scale", *FIT],
+    "rank": ["--drop", "b17,a7", "--repair", "rank32", *FIT],
+    "full": ["--drop", "b17,a7", "--repair", "full", *FIT],
+    "temperature": ["--drop", "b17,b14", "--head", "temperature", *FIT],
 }
 # Largest difference of a logit; logits of this model have a standard deviation of some 3.
 TRANSFORMERS_TOLERANCE, LLAMA_TOLERANCE = {"f32": 2e-3, "f16": 5e-2}, 0.8
@@ -47,7 +51,7 @@ def report(program: str, plan: list[str], prompt: str) -> dict[int, float]:
 
 def save(program: str, plan: list[str], weights: str, out: pathlib.Path) -> str:
     command = [program, "save", "--model", str(MODEL), *plan, "--weights", weights, "--out", str(out)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stderr.split("\n", 1)[-1]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stderr.replace(f"{out}: ", "")
 
 
 def with_llama(path: pathlib.Path) -> tuple[np.ndarray, list[list[int]]]:
@@ -85,37 +89,39 @@ def largest(logits: np.ndarray, tops: list[dict[int, float]]) -> float:
     return max(abs(row[token] - z) for row, top in zip(logits, tops) for token, z in top.items())
 
 
-def compare(program: str, python: str, name: str, weights: str, folder: pathlib.Path) -> bool:
-    plan = PLANS[name]
-    gguf, safetensors, out = folder / "saved.gguf", folder / "saved", folder / "logits.npy"
-    said = save(program, plan, weights, gguf)
-    save(program, plan, weights, safetensors)
+def compare(program: str, python: str, name: str, folder: pathlib.Path) -> bool:
+    """Compares a plan's files with each other and with the program that saved them; prints what they are off."""
+    plan, out = PLANS[name], folder / "logits.npy"
     tops = [report(program, plan, prompt) for prompt in PROMPTS]
-    llama, ids = with_llama(gguf)
-    subprocess.run([python, __file__, "--transformers", str(safetensors), str(out)], check=True, capture_output=True)
-    transformers = np.load(out)
-    same_ids = ids == json.loads(out.with_suffix(".json").read_text())
-    errors = largest(transformers, tops), largest(llama, tops)
-    between = np.abs(llama - transformers).max()
-    right = same_ids and errors[0] <= TRANSFORMERS_TOLERANCE[weights] and errors[1] <= LLAMA_TOLERANCE
-    sizes = gguf.stat().st_size / 1e6, (safetensors / "model.safetensors").stat().st_size / 1e6
-    print(
-        f"{name:29} {weights}  transformers off by {errors[0]:.5f}, llama.cpp by {errors[1]:.4f}, of each other {between:.4f};"
-        f" {sizes[0]:.1f} and {sizes[1]:.1f} MB{'' if right else '  !'}"
-    )
-    print("".join(f"    {line}\n" for line in said.replace(str(gguf), "saved").splitlines() if "\r" not in line), end="")
+    right = True
+    for weights in ["f32", "f16"]:
+        gguf, safetensors = folder / f"{weights}.gguf", folder / weights
+        said = save(program, plan, weights, gguf)
+        save(program, plan, weights, safetensors)
+        llama, ids = with_llama(gguf)
+        subprocess.run([python, __file__, "--transformers", str(safetensors), str(out)], check=True)
+        transformers = np.load(out)
+        assert ids == json.loads(out.with_suffix(".json").read_text()), "the tokenizers differ"
+        errors = largest(transformers, tops), largest(llama, tops)
+        is_near = errors[0] <= TRANSFORMERS_TOLERANCE[weights] and errors[1] <= LLAMA_TOLERANCE
+        right &= is_near
+        sizes = gguf.stat().st_size / 1e6, (safetensors / "model.safetensors").stat().st_size / 1e6
+        print(
+            f"{name:11} {weights}  transformers off by {errors[0]:.5f}, llama.cpp by {errors[1]:.4f}, of each other by"
+            f" {np.abs(llama - transformers).max():.4f}; {sizes[0]:.1f} and {sizes[1]:.1f} MB{'' if is_near else '  !'}"
+        )
+        print("".join(f"    {line}\n" for line in said.splitlines() if "\r" not in line), end="", flush=True)
     return right
 
 
 def main() -> None:
     if sys.argv[1] == "--transformers":
         return with_transformers(*sys.argv[2:4])
-    program, python = sys.argv[1:3]
+    program, python, *names = sys.argv[1:]
     right = True
-    for name in PLANS:
-        for weights in ["f32", "f16"]:
-            with tempfile.TemporaryDirectory() as folder:
-                right &= compare(program, python, name, weights, pathlib.Path(folder))
+    for name in names or PLANS:
+        with tempfile.TemporaryDirectory() as folder:
+            right &= compare(program, python, name, pathlib.Path(folder))
     sys.exit(0 if right else "saved models differ")
 
 

@@ -46,6 +46,7 @@ fn save_on<C: Compute>(
     }
     let model = load(&arguments.model, compute)?;
     let mut session = Session::new(model, &arguments.model.to_string_lossy(), crate::milliseconds);
+    session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
     crate::prepare(&mut session, &arguments.pruning)?;
     let mut tell = |event: RunEvent| {
         if let RunEvent::Working { what, done, total } = event {

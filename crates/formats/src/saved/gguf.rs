@@ -47,7 +47,7 @@ pub fn is_uniform(architecture: &str) -> bool {
 pub fn layers(file: &Gguf) -> Result<usize, GgufError> {
     let architecture: &str = file.need("general.architecture")?;
     let layers: u64 = file.need(&format!("{architecture}.block_count"))?;
-    // As many as a file can have tensors of.
+    // A block has tensors: a wrong number makes no more blocks than the file can have.
     Ok((layers as usize).min(file.tensors.len()))
 }
 
