@@ -201,3 +201,68 @@ fn rope_parameters(rotary: &Rotary) -> Value {
         _ => json!({ "rope_type": "default", "rope_theta": base }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prunescope_protocol::prune::PruningPlan;
+
+    use super::*;
+    use crate::config::from_hub;
+    use crate::tensor::TensorInfo;
+
+    fn text(family: &str) -> String {
+        let path = format!("{}/../../tests/fixtures/families/{family}/config.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn tensor(name: &str, tensor_type: Option<TensorType>) -> SavedTensor {
+        let content = match tensor_type {
+            Some(tensor_type) => Content::Computed { values: Values::Zero, tensor_type, shape: vec![4] },
+            None => Content::Copied,
+        };
+        SavedTensor { name: name.into(), original: 0, content }
+    }
+
+    /// The configuration of a family's fixture, whose tensors are BF16, under a plan.
+    fn edited(family: &str, plan: &str, tensors: &[SavedTensor]) -> (DecoderConfig, DecoderConfig, Value) {
+        let text = text(family);
+        let before = from_hub(&text, "x").unwrap();
+        let plan: PruningPlan = plan.parse().unwrap();
+        let outline = Outline::of(&plan, before.layers, true).unwrap();
+        let info =
+            TensorInfo { name: "t".into(), shape: vec![4], tensor_type: Ok(TensorType::BF16), offset: 0, bytes: 8 };
+        let originals = [OriginalTensor { info, file: 0 }];
+        let after = edited_config(&text, &before, &outline, &originals, tensors).unwrap();
+        (before, from_hub(&after, "x").unwrap(), serde_json::from_str(&after).unwrap())
+    }
+
+    #[test]
+    fn layers_keep_their_windows_when_blocks_move() {
+        let (before, after, _) = edited("gemma3", "b0,b3", &[]);
+        let kept: Vec<bool> = [1, 2, 4, 5].map(|layer: usize| before.windowed[layer]).into();
+        assert_eq!((after.layers, after.windowed), (4, kept));
+        let (before, after, json) = edited("gpt2", "b0", &[]);
+        assert_eq!((before.layers, after.layers, &json["n_layer"]), (2, 1, &1.into()));
+    }
+
+    #[test]
+    fn the_type_is_one_that_holds_all_numbers() {
+        let dtype = |tensors: &[SavedTensor]| edited("llama", "m0", tensors).2["dtype"].clone();
+        let (own, half) = (tensor("a.weight", None), tensor("b.weight", Some(TensorType::F16)));
+        assert_eq!(dtype(std::slice::from_ref(&own)), "bfloat16");
+        assert_eq!(dtype(&[own, half.clone()]), "float32");
+        assert_eq!(dtype(&[half]), "float16");
+    }
+
+    #[test]
+    fn biases_are_announced() {
+        let bias = |name: &str| tensor(name, Some(TensorType::F32));
+        let flags = |tensors: &[SavedTensor]| {
+            let (_, _, json) = edited("llama", "m0", tensors);
+            [&json["attention_bias"], &json["mlp_bias"]].map(|flag| flag == true)
+        };
+        assert_eq!(flags(&[]), [false, false]);
+        assert_eq!(flags(&[bias("model.layers.0.mlp.down_proj.bias")]), [false, true]);
+        assert_eq!(flags(&[bias("model.layers.0.self_attn.o_proj.bias")]), [true, false]);
+    }
+}

@@ -1,7 +1,6 @@
 //! The tensors of the saved model, and where the numbers of each come from.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use prunescope_protocol::model::{Sublayer, SublayerKind};
 use prunescope_protocol::prune::{DroppedSublayers, PruningPlan};
@@ -11,7 +10,7 @@ use super::{Fill, Outline, SaveError, SavedBlock};
 use crate::config::DecoderConfig;
 use crate::layout::{self, Format, Role, sublayer_of};
 use crate::tensor::TensorInfo;
-use crate::tensor_names::gguf_name;
+use crate::tensor_names::{block_of, gguf_name};
 
 /// The matrices and biases with which an attention sublayer ends, and those of an MLP, by their GGUF names in a block.
 const ENDS: [(SublayerKind, &[&str]); 2] = [
@@ -127,7 +126,7 @@ pub fn tensors(originals: &[OriginalTensor], writing: &Writing<'_>) -> Result<Ve
     let mut blocks: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut out = vec![];
     for (original, tensor) in originals.iter().enumerate() {
-        match layer_of(&tensor.info.name) {
+        match block_of(&tensor.info.name) {
             Some((_, layer)) => blocks.entry(layer).or_default().push(original),
             None => out.push(writing.outside(original, tensor)),
         }
@@ -215,7 +214,7 @@ impl Block<'_> {
 
     /// A tensor's name with this block's number.
     fn renamed(&self, name: &str) -> String {
-        match layer_of(name) {
+        match block_of(name) {
             Some((span, _)) => format!("{}{}{}", &name[..span.start], self.number, &name[span.end..]),
             None => name.into(),
         }
@@ -306,32 +305,5 @@ impl Block<'_> {
             name.ends_with(".bias") && sublayer_of(&name).is_some_and(|at| at.kind == kind)
         };
         self.writing.outline.needs_bias(kind) || self.originals.iter().any(of_original)
-    }
-}
-
-/// Where the number of a tensor's block is in its name, and the number: `blk.7.`, `layers.7.` or `h.7.`.
-fn layer_of(name: &str) -> Option<(Range<usize>, usize)> {
-    let mut begin = 0;
-    let mut before = "";
-    for segment in name.split('.') {
-        let end = begin + segment.len();
-        if ["blk", "layers", "h"].contains(&before) && end < name.len() {
-            return segment.parse().ok().map(|layer| (begin..end, layer));
-        }
-        (before, begin) = (segment, end + 1);
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_number_of_a_block_is_where_it_stands() {
-        assert_eq!(layer_of("blk.12.ffn_up.weight"), Some((4..6, 12)));
-        assert_eq!(layer_of("model.layers.3.mlp.up_proj.weight"), Some((13..14, 3)));
-        assert_eq!(layer_of("transformer.h.0.attn.bias"), Some((14..15, 0)));
-        assert_eq!([layer_of("token_embd.weight"), layer_of("model.norm.weight")], [None, None]);
     }
 }
