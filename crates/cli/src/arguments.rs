@@ -38,7 +38,7 @@ Examples:
   prunescope measure judge --model model.gguf --drop m17,m16 --sample 50
   prunescope fidelity --model model.gguf --drop m17,m16 --repair scale
   prunescope record --model model.gguf --drop m17,m16 --chat --measure choice,retrieval --out trace.json
-  prunescope save --model model.gguf --drop b13,b14 --repair scale --out smaller.gguf
+  prunescope save --model model.gguf --drop b13,b14 --head temperature --out smaller.gguf
   prunescope serve --model model.gguf --site dist
   prunescope recipe mergekit --parts b13,b14 --layers 30 --model HuggingFaceTB/SmolLM2-135M-Instruct
   prunescope measure sweep --model model.gguf --shard 1/4 --out part1.jsonl
@@ -259,7 +259,7 @@ pub(crate) struct SaveArguments {
     /// The plan, and what it is made with.
     #[command(flatten)]
     pub pruning: PruningOptions,
-    /// The type of matrices whose weights change; all others are copied as they are.
+    /// The type of matrices whose weights change, and of all numbers where a GGUF file becomes safetensors; everything else is copied as it is.
     #[arg(long, value_enum, default_value_t = WeightsName::F16)]
     pub weights: WeightsName,
     /// What to write: a file that ends in .gguf, or a new folder for safetensors.
