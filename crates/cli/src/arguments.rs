@@ -14,6 +14,7 @@ use prunescope_protocol::prune::{
     DroppedSublayers, HeadRepair, ImportanceInput, LayerRange, MatrixGroup, PruningPlan, Quantization, Repair, Sparsity,
 };
 use prunescope_protocol::settings::{MeasureSettings, RunSettings, Settings, SweepAxis, Variant, link};
+use prunescope_quant::TensorType;
 use strum::VariantArray;
 
 use crate::error::Error;
@@ -38,7 +39,7 @@ Examples:
   prunescope fidelity --model model.gguf --drop m17,m16 --repair scale
   prunescope fidelity --model model.gguf --plans plans.txt --table --tasks
   prunescope record --model model.gguf --drop m17,m16 --chat --measure choice,retrieval --out trace.json
-  prunescope save --model model.gguf --drop b13,b14 --out smaller.gguf
+  prunescope save --model model.gguf --drop b13,b14 --head temperature --out smaller.gguf
   prunescope serve --model model.gguf --site dist
   prunescope recipe mergekit --parts b13,b14 --layers 30 --model HuggingFaceTB/SmolLM2-135M-Instruct
   prunescope measure sweep --model model.gguf --shard 1/4 --out part1.jsonl
@@ -51,23 +52,11 @@ MODEL is a .gguf file, a manifest with its parts beside it, or a folder as a Hug
 pub(crate) enum Command {
     #[command(flatten)]
     Compute(Box<Computation>),
-    /// Save the model without the sublayers of --drop, as a GGUF file that other programs read.
+    /// Save the pruned and repaired model: as a GGUF file, or as a folder of safetensors that transformers reads.
     ///
-    /// A block that is dropped whole is left out. A single attention or MLP becomes zero: the file is as large as before.
-    Save {
-        /// The model: a .gguf file, or a manifest next to its parts.
-        #[arg(long, value_name = "PATH")]
-        model: PathBuf,
-        /// A file with the plan, as for `report`: JSON, or a recipe in YAML.
-        #[arg(long, value_name = "FILE")]
-        plan: Option<PathBuf>,
-        /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
-        #[arg(long, value_name = "LIST")]
-        drop: Option<DroppedSublayers>,
-        /// The file to write.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    /// A block that is dropped whole is left out. A single attention or MLP becomes zero. Repairs are folded into weights where they fold (in
+    /// models of the architecture llama, and the head's temperature); what does not fold is refused.
+    Save(Box<SaveArguments>),
     /// Compute for pages: they attach by ?engine=ws://…, as printed.
     ///
     /// Only this machine's pages can attach, and those of --allow-origin. At another address than this machine's own a token is asked for.
@@ -288,29 +277,48 @@ pub(crate) enum BackendName {
     Gpu,
 }
 
-/// A model, a plan, and the options of a run.
+/// The options of `save`.
 #[derive(Args, Debug)]
-pub(crate) struct Experiment {
+pub(crate) struct SaveArguments {
     /// The model: a .gguf file, a manifest next to its parts, or a folder with the files of a Hugging Face repository.
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// A second model of the same shape and tokens, such as a quantization of the first: the plan applies to it, and the first is the
-    /// dense model.
+    /// The plan, and what it is made with.
+    #[command(flatten)]
+    pub pruning: PruningOptions,
+    /// The type of matrices whose weights change, and of all numbers where a GGUF file becomes safetensors; everything else is copied as it is.
+    #[arg(long, value_enum, default_value_t = WeightsName::F16)]
+    pub weights: WeightsName,
+    /// What to write: a file that ends in .gguf, or a new folder for safetensors.
     #[arg(long, value_name = "PATH")]
-    pub other: Option<PathBuf>,
-    /// The prompt for both models.
-    #[arg(long, value_name = "TEXT")]
-    prompt: Option<String>,
-    /// Format the prompt with the model's chat template.
-    #[arg(long)]
-    chat: bool,
+    pub out: PathBuf,
+}
+
+/// The type of weights that are written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WeightsName {
+    /// 16-bit floats.
+    F16,
+    /// 32-bit floats.
+    F32,
+}
+
+impl From<WeightsName> for TensorType {
+    fn from(name: WeightsName) -> Self {
+        match name {
+            WeightsName::F16 => Self::F16,
+            WeightsName::F32 => Self::F32,
+        }
+    }
+}
+
+/// A plan, the texts that it is made with, and the device that computes.
+#[derive(Args, Debug)]
+pub(crate) struct PruningOptions {
     /// A file with the plan: JSON with drop_attn_list and drop_mlp_list, such as a model's config.json; or a recipe in YAML, of mergekit
     /// (passthrough) or LLM Compressor. The options below replace its parts.
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// Write the plan to this file, in the same form.
-    #[arg(long, value_name = "FILE")]
-    pub save_plan: Option<PathBuf>,
     /// Sublayers to drop: a7 attention, m17 MLP, b3 a whole block.
     #[arg(long, value_name = "LIST")]
     drop: Option<DroppedSublayers>,
@@ -342,6 +350,64 @@ pub(crate) struct Experiment {
     /// Calibration text for the methods that need one, instead of the built-in text.
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
+    /// The device to compute on.
+    #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
+    pub backend: BackendName,
+    /// Number of CPU threads; all cores by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+impl PruningOptions {
+    /// The plan.
+    ///
+    /// * `file`: the plan of [`Self::plan`]'s file; the dense plan if there is none.
+    pub(crate) fn plan(&self, file: PruningPlan) -> PruningPlan {
+        PruningPlan {
+            drop: self.drop.clone().unwrap_or(file.drop),
+            repair: self.repair.or(file.repair),
+            head: self.head.or(file.head),
+            sparse: self.sparse.or(file.sparse),
+            quant: self.quant.or(file.quant),
+            on: self.on.unwrap_or(file.on),
+            layers: self.layers.or(file.layers),
+        }
+    }
+
+    /// Whether any part of a plan is given.
+    pub(crate) fn names_a_plan(&self) -> bool {
+        let weights = self.sparse.is_some() || self.quant.is_some() || self.on.is_some() || self.layers.is_some();
+        weights || self.plan.is_some() || self.drop.is_some() || self.repair.is_some() || self.head.is_some()
+    }
+
+    /// Number of CPU threads.
+    pub(crate) fn threads(&self) -> usize {
+        threads(self.threads)
+    }
+}
+
+/// A model, a plan, and the options of a run.
+#[derive(Args, Debug)]
+pub(crate) struct Experiment {
+    /// The model: a .gguf file, a manifest next to its parts, or a folder with the files of a Hugging Face repository.
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+    /// A second model of the same shape and tokens, such as a quantization of the first: the plan applies to it, and the first is the
+    /// dense model.
+    #[arg(long, value_name = "PATH")]
+    pub other: Option<PathBuf>,
+    /// The prompt for both models.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// Format the prompt with the model's chat template.
+    #[arg(long)]
+    chat: bool,
+    /// The plan, and what it is made with.
+    #[command(flatten)]
+    pub pruning: PruningOptions,
+    /// Write the plan to this file, in the same form as --plan reads it.
+    #[arg(long, value_name = "FILE")]
+    pub save_plan: Option<PathBuf>,
     /// Multiple-choice questions as JSON lines, instead of the built-in set.
     #[arg(long, value_name = "FILE")]
     pub questions: Option<PathBuf>,
@@ -393,28 +459,14 @@ pub(crate) struct Experiment {
     /// Number of calibration tokens on which a search judges candidates.
     #[arg(long, value_name = "N")]
     pub search_tokens: Option<usize>,
-    /// The device to compute on.
-    #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
-    pub backend: BackendName,
-    /// Number of CPU threads; all cores by default.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    threads: Option<u16>,
 }
 
 impl Experiment {
     /// The settings. A value outside its limits is an error here instead of a notice.
     ///
-    /// * `file`: the plan of [`Self::plan`]'s file; the dense plan if there is none.
+    /// * `file`: the plan of the options' file; the dense plan if there is none.
     pub(crate) fn settings(&self, file: PruningPlan) -> Result<Settings, Error> {
-        let plan = PruningPlan {
-            drop: self.drop.clone().unwrap_or(file.drop),
-            repair: self.repair.or(file.repair),
-            head: self.head.or(file.head),
-            sparse: self.sparse.or(file.sparse),
-            quant: self.quant.or(file.quant),
-            on: self.on.unwrap_or(file.on),
-            layers: self.layers.or(file.layers),
-        };
+        let plan = self.pruning.plan(file);
         let default = Settings::default();
         let (run, measure) = (default.run, default.measure);
         let settings = Settings {
@@ -446,17 +498,6 @@ impl Experiment {
             Some(sentence) => Err(Error::Option(sentence)),
             None => Ok(settings),
         }
-    }
-
-    /// Whether any part of a plan is given.
-    pub(crate) fn names_a_plan(&self) -> bool {
-        let weights = self.sparse.is_some() || self.quant.is_some() || self.on.is_some() || self.layers.is_some();
-        weights || self.plan.is_some() || self.drop.is_some() || self.repair.is_some() || self.head.is_some()
-    }
-
-    /// Number of CPU threads.
-    pub(crate) fn threads(&self) -> usize {
-        threads(self.threads)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use prunescope_engine::experiment::ExperimentError;
 use prunescope_engine::model::file::FileError;
-use prunescope_engine::model::save::SaveModelError;
+use prunescope_engine::save::SaveModelError;
 use prunescope_engine::session::ModelsDiffer;
 use prunescope_protocol::prune::PlanFileError;
 use prunescope_protocol::prune::recipe::RecipeError;

@@ -7,6 +7,7 @@ mod given_plan;
 mod parts;
 mod recipe_file;
 mod record;
+mod save;
 mod serve;
 
 use std::cell::Cell;
@@ -27,19 +28,18 @@ use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
 use prunescope_engine::model::LoadedModel;
 use prunescope_engine::model::file::load;
-use prunescope_engine::model::save;
 use prunescope_engine::session::Session;
 use prunescope_engine::shard::Shard;
 use prunescope_figures::figure::speed;
 use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::{Backend, Measurement, RunEvent};
-use prunescope_protocol::prune::{DroppedSublayers, PruningPlan, plan_file, recipe};
+use prunescope_protocol::prune::{PruningPlan, plan_file, recipe};
 use prunescope_protocol::results::Report;
 use prunescope_protocol::settings::Settings;
 use prunescope_protocol::tasks::{self, KindText};
 use prunescope_protocol::trace::Trace;
 
-use arguments::{Arguments, BackendName, Command, Computation, Experiment, ServeArguments};
+use arguments::{Arguments, BackendName, Command, Computation, Experiment, PruningOptions, ServeArguments};
 use error::Error;
 use given_plan::GivenPlan;
 use parts::Results;
@@ -58,19 +58,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Compute(computation) => compute(computation),
-        Command::Save { model, plan: file, drop, out } => {
-            let file = file.as_deref().map(GivenPlan::read).transpose()?;
-            let plan = file.map(|file| file.plan(save::layers(model)?)).transpose()?;
-            let mut plan = plan.unwrap_or_default();
-            plan.drop = drop.clone().unwrap_or(plan.drop);
-            let saved = save::save_pruned(model, &plan, out)?;
-            let zeroed = DroppedSublayers::of(saved.zeroed);
-            eprintln!("{}: blocks left out: {}", out.display(), saved.removed.len());
-            if !zeroed.is_empty() {
-                eprintln!("sublayers that add nothing, but take their place: {zeroed}");
-            }
-            Ok(())
-        }
+        Command::Save(arguments) => save::save(arguments),
         Command::Serve(arguments) => begin_serving(arguments),
         Command::Recipe { program, plan: file, parts, layers, model } => {
             let file = file.as_deref().map(GivenPlan::read).transpose()?;
@@ -96,19 +84,23 @@ fn compute(computation: &Computation) -> Result<(), Error> {
     | Computation::Bench(experiment)
     | Computation::Measure { experiment, .. }
     | Computation::Record { experiment, .. }) = computation;
-    match experiment.backend {
+    match experiment.pruning.backend {
         BackendName::Cpu => {
-            threads::start_helpers(&POOL, experiment.threads());
+            threads::start_helpers(&POOL, experiment.pruning.threads());
             run_on(Cpu, computation)
         }
         #[cfg(any(feature = "vulkan", feature = "webgpu"))]
-        BackendName::Gpu => {
-            let device = burn::tensor::Device::wgpu_options().init();
-            run_on(Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?), computation)
-        }
+        BackendName::Gpu => run_on(gpu()?, computation),
         #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
         BackendName::Gpu => Err(Error::BuiltWithoutGpu),
     }
+}
+
+/// Opens the machine's GPU.
+#[cfg(any(feature = "vulkan", feature = "webgpu"))]
+fn gpu() -> Result<Gpu, Error> {
+    let device = burn::tensor::Device::wgpu_options().init();
+    Ok(Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?))
 }
 
 /// Loads a model and serves it.
@@ -117,11 +109,7 @@ fn begin_serving(arguments: &ServeArguments) -> Result<(), Error> {
     match arguments.backend {
         BackendName::Cpu => serve_on(Cpu, arguments),
         #[cfg(any(feature = "vulkan", feature = "webgpu"))]
-        BackendName::Gpu => {
-            let device = burn::tensor::Device::wgpu_options().init();
-            let gpu = Gpu::new(device.map_err(|why| Error::NoGpu { why: why.to_string() })?);
-            serve_on(gpu, arguments)
-        }
+        BackendName::Gpu => serve_on(gpu()?, arguments),
         #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
         BackendName::Gpu => Err(Error::BuiltWithoutGpu),
     }
@@ -204,7 +192,7 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             done?;
         }
         Computation::Fidelity { plans, several, experiment } => {
-            if plans.is_some() && experiment.names_a_plan() {
+            if plans.is_some() && experiment.pruning.names_a_plan() {
                 return Err(Error::PlansTwice);
             }
             let plans = plans.as_deref().map(given_plan::read_list).transpose()?;
@@ -257,10 +245,9 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
 
 /// Starts a session with the model and the task sets that the arguments name; returns it with the settings.
 fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>, Settings), Error> {
-    let given = experiment.plan.as_deref().map(GivenPlan::read).transpose()?;
+    let given = experiment.pruning.plan.as_deref().map(GivenPlan::read).transpose()?;
     // A wrong option is told before the model is read; which layers a recipe drops, the model tells.
     experiment.settings(PruningPlan::default())?;
-    let calibration = experiment.calibration.as_deref().map(read).transpose()?;
     let questions = experiment.questions.as_deref().map(|path| set(path, tasks::choice::parse, Vec::is_empty));
     let retrieval = experiment.retrieval_set.as_deref();
     let retrieval = retrieval.map(|path| set(path, tasks::retrieval::parse, |set| set.queries.is_empty()));
@@ -277,14 +264,21 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
         fs::write(path, text).map_err(|why| Error::NotWritten { path: path.clone(), why })?;
     }
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
-    session.calibrate(&calibration.unwrap_or_default());
-    session.fit_repairs_on(FitSize { tokens: experiment.fit_tokens, answers: experiment.fit_answers });
+    prepare(&mut session, &experiment.pruning)?;
     session.search_on(SearchTokens { judged: experiment.search_tokens.unwrap_or_default(), held_out: 0 });
     session.use_questions(questions.unwrap_or_default());
     session.use_retrieval_set(retrieval.unwrap_or_default());
     let text = |path: &PathBuf| Ok(KindText::new(&path.to_string_lossy(), &read(path)?));
     session.use_texts(experiment.text.iter().map(text).collect::<Result<_, Error>>()?);
     Ok((session, settings))
+}
+
+/// Gives a session the calibration text and the size of the fits.
+fn prepare<C: Compute>(session: &mut Session<C>, pruning: &PruningOptions) -> Result<(), Error> {
+    let calibration = pruning.calibration.as_deref().map(read).transpose()?;
+    session.calibrate(&calibration.unwrap_or_default());
+    session.fit_repairs_on(FitSize { tokens: pruning.fit_tokens, answers: pruning.fit_answers });
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, Error> {

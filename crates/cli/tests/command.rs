@@ -236,6 +236,28 @@ fn a_model_is_saved_without_what_is_dropped() {
 }
 
 #[test]
+fn a_repaired_model_is_saved_as_a_folder_that_is_a_model_again() {
+    let out = std::env::temp_dir().join(format!("prunescope-{}-saved", std::process::id()));
+    let path = out.to_str().unwrap();
+    let plan = ["--model", TINY, "--drop", "a1,m2", "--repair", "scale", "--sparse", "wanda-0.3"];
+    let saved = prunescope(&[&["save"], &plan[..], &["--weights", "f32", "--out", path]].concat());
+    let said = String::from_utf8_lossy(&saved.stderr).into_owned();
+    assert!(saved.status.success(), "{said}");
+    assert!(said.contains("repairs folded into weights: a1,m2") && said.contains("attentions of: 1"), "{said}");
+    assert!(said.contains("matrices with changed weights") && said.contains("5 blocks, "), "{said}");
+    let likeliest = |arguments: &[&str], model: &str| -> Vec<Value> {
+        let report: Value = serde_json::from_slice(&prunescope(arguments).stdout).unwrap();
+        let next = if report["repaired"].is_null() { &report["next_token"] } else { &report["repaired"]["next_token"] };
+        next["top"][model].as_array().unwrap().iter().map(|token| token["id"].clone()).collect()
+    };
+    let pruned = likeliest(&[&["report", "--tokens", "2"], &plan[..]].concat(), "pruned");
+    assert_eq!(likeliest(&["report", "--tokens", "2", "--model", path], "dense"), pruned);
+    let again = prunescope(&["save", "--model", TINY, "--drop", "b1", "--out", path]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+    std::fs::remove_dir_all(&out).unwrap();
+}
+
+#[test]
 fn the_help_teaches() {
     let help = String::from_utf8(prunescope(&["report", "--help"]).stdout).unwrap();
     for option in ["--model", "--drop", "--sparse", "--threads", "a7 attention"] {

@@ -9,6 +9,7 @@
 //! * [`metrics`]: metrics of a dense and a pruned model's outputs.
 //! * [`experiment`]: the paper's measurements.
 //! * [`session`]: a loaded model and cached results for the current prompt.
+//! * `save`: a pruned and repaired model as files, in native programs.
 
 #![warn(missing_docs)]
 
@@ -22,6 +23,8 @@ mod measure;
 pub mod metrics;
 pub mod model;
 pub mod prune;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod save;
 mod search;
 pub mod session;
 pub mod shard;

@@ -406,7 +406,10 @@ impl<C: Compute> Session<C> {
 
     /// The decoder pruned and repaired by a plan, for a variant or a point of a sweep. Uses the cached edited weights if
     /// they match, and does not replace them otherwise.
-    pub(crate) async fn pruned_decoder(
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], a calibration text that is too short, or a failing device.
+    pub async fn pruned_decoder(
         &mut self,
         plan: &PruningPlan,
         control: &Control,

@@ -9,7 +9,8 @@ use super::config::{DecoderConfig, Presence};
 use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
 use super::tensor_names::{TensorTransform, gguf_name};
-use prunescope_protocol::model::Sublayer;
+use prunescope_protocol::model::{Matrix, Sublayer};
+use prunescope_quant::{TensorType, dequantize};
 
 /// The format of the file that a tensor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,22 @@ pub fn sublayer_of(name: &str) -> Option<Sublayer> {
     let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
     let layer = layer.parse().ok()?;
     Some(if part.starts_with("attn_") { Sublayer::attention(layer) } else { Sublayer::mlp(layer) })
+}
+
+/// The layer and the matrix that a tensor of a block is, by its name in GGUF; `None` for a norm, a bias, a fused matrix.
+pub fn matrix_of(name: &str) -> Option<(usize, Matrix)> {
+    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+    let matrix = match part.strip_suffix(".weight")? {
+        "attn_q" => Matrix::Query,
+        "attn_k" => Matrix::Key,
+        "attn_v" => Matrix::Value,
+        "attn_output" => Matrix::Output,
+        "ffn_gate" => Matrix::Gate,
+        "ffn_up" => Matrix::Up,
+        "ffn_down" => Matrix::Down,
+        _ => return None,
+    };
+    Some((layer.parse().ok()?, matrix))
 }
 
 /// Rows and columns that a part must have; `None` for an unknown part.
@@ -231,6 +248,39 @@ impl TensorMapping {
     }
 }
 
+impl TensorMapping {
+    /// A tensor's numbers from those of the parts that it holds: the inverse of [`TensorMapping::parts`].
+    ///
+    /// * `parts`: row-major, in the order of [`TensorMapping::names`].
+    ///
+    /// Returns them row-major in the order of the file.
+    pub fn joined(&self, config: &DecoderConfig, parts: &[Vec<f32>]) -> Vec<f32> {
+        let [rows, columns] = shape_of(config, &self.name).unwrap_or([1, 1]);
+        // The elements of a vector move like the rows of a matrix.
+        let [rows, columns] = if rows == 1 { [columns, 1] } else { [rows, columns] };
+        let rows = if self.holds_gate(config) { 2 * rows } else { rows };
+        let numbers = (0..rows).flat_map(|row| (row as f32).to_le_bytes()).collect::<Vec<u8>>();
+        let stored = StoredMatrix { tensor_type: TensorType::F32, bytes: numbers.into(), shape: [rows, 1] };
+        let is_transposed = self.change == TensorTransform::Transpose;
+        let change = if is_transposed { TensorTransform::None } else { self.change };
+        let mut out = vec![0.0; rows * columns];
+        for (part, values) in (Self { change, ..self.clone() }).parts(config, stored).iter().zip(parts) {
+            let places = dequantize(TensorType::F32, &part.stored.bytes);
+            for (place, row) in places.iter().zip(values.chunks_exact(columns)) {
+                let begin = *place as usize * columns;
+                out[begin..begin + columns].copy_from_slice(row);
+            }
+        }
+        if is_transposed { transposed(&out, columns) } else { out }
+    }
+}
+
+/// A row-major matrix with `columns` columns, transposed.
+fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
+    let column = |column: usize| values.iter().skip(column).step_by(columns).copied();
+    (0..columns).flat_map(column).collect()
+}
+
 /// Applies `change` to a matrix by rows; a vector (one row) is treated as a column, so that its elements are rows.
 fn by_element<'a>(
     stored: StoredMatrix<'a>,
@@ -268,7 +318,6 @@ fn interleave_rotary_halves<'a>(config: &DecoderConfig, stored: StoredMatrix<'a>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prunescope_quant::{TensorType, dequantize};
 
     fn place(config: &DecoderConfig, format: Format, name: &str) -> TensorMapping {
         match role(config, format, name) {
@@ -313,6 +362,28 @@ mod tests {
             let text = NEOX.replace("gpt_neox", model_type).replace("\"vocab", "\"num_key_value_heads\": 1, \"vocab");
             let error = crate::config::from_hub(&text, "x").unwrap_err().to_string();
             assert!(error.contains("1 key-value heads for 2 heads"), "{error}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_joined_are_the_tensor() {
+        let gpt2 = NEOX.replace("gpt_neox", "gpt2");
+        let llama = NEOX.replace("gpt_neox", "llama").replace("gelu", "silu");
+        let phi3 = NEOX.replace("gpt_neox", "phi3").replace("gelu", "silu").replace(", \"rotary_pct\": 0.5", "");
+        let cases: [(&str, &str, [usize; 2]); 6] = [
+            (NEOX, "gpt_neox.layers.0.attention.query_key_value.weight", [48, 16]),
+            (NEOX, "gpt_neox.layers.0.attention.query_key_value.bias", [1, 48]),
+            (&gpt2, "h.0.attn.c_attn.weight", [16, 48]),
+            (&llama, "model.layers.0.self_attn.q_proj.weight", [16, 16]),
+            (&llama, "model.layers.0.mlp.down_proj.weight", [16, 8]),
+            (&phi3, "model.layers.0.mlp.gate_up_proj.weight", [16, 16]),
+        ];
+        for (text, name, shape) in cases {
+            let config = config(text);
+            let place = place(&config, Format::Safetensors, name);
+            let count = shape[0] * shape[1];
+            let parts: Vec<_> = place.parts(&config, stored(count, shape)).iter().map(numbers).collect();
+            assert_eq!(place.joined(&config, &parts), (0..count).map(|n| n as f32).collect::<Vec<_>>(), "{name}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! GGUF names of the tensors of safetensors checkpoints, and how the tensors differ.
 
+use std::ops::Range;
+
 use prunescope_protocol::model::family::Family;
 
 /// How a tensor in a safetensors checkpoint differs from the same one in a GGUF file.
@@ -69,10 +71,27 @@ const OUTSIDE: [(&str, &str); 11] = [
     ("language_model.lm_head", "output"),
 ];
 
+/// What the language model's tensors begin with in checkpoints.
+const PREFIXES: [&str; 5] = ["model.language_model.", "language_model.model.", "model.", "transformer.", "gpt_neox."];
+
+/// A tensor's name within the language model.
+fn inner_name(name: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
+/// Where the number of a tensor's block is in its name in a checkpoint or in GGUF, and the number; `None` outside of the language model's
+/// blocks.
+pub fn block_of(name: &str) -> Option<(Range<usize>, usize)> {
+    let inner = inner_name(name);
+    let rest = ["blk.", "layers.", "h."].iter().find_map(|before| inner.strip_prefix(before))?;
+    let (number, _) = rest.split_once('.')?;
+    let begin = name.len() - rest.len();
+    Some((begin..begin + number.len(), number.parse().ok()?))
+}
+
 /// The GGUF name of a safetensors checkpoint's tensor, and how it differs; `None` for a tensor that is not used.
 pub fn gguf_name(family: Family, name: &str) -> Option<(String, TensorTransform)> {
-    let prefixes = ["model.language_model.", "language_model.model.", "model.", "transformer.", "gpt_neox."];
-    let inner = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+    let inner = inner_name(name);
     let (path, kind) = inner.rsplit_once('.')?;
     if !["weight", "bias"].contains(&kind) {
         return None;
@@ -108,9 +127,49 @@ pub fn gguf_name(family: Family, name: &str) -> Option<(String, TensorTransform)
     Some((format!("{target}.{kind}"), change))
 }
 
+/// The name in a safetensors checkpoint of a Llama-like family of a tensor by its name in GGUF; `None` for one that it does not have.
+pub fn hub_name(family: Family, name: &str) -> Option<String> {
+    let (path, kind) = name.rsplit_once('.')?;
+    let inner = match path.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+        Some((layer, part)) => {
+            let (inner, _) = LLAMA_PARTS.iter().find(|(_, of)| *of == part)?;
+            format!("layers.{layer}.{inner}")
+        }
+        None => OUTSIDE.iter().find(|(_, of)| *of == path)?.0.into(),
+    };
+    let out = if path == "output" { family.head_name().into() } else { format!("model.{inner}.{kind}") };
+    // A name that would be read as another tensor is none.
+    gguf_name(family, &out).is_some_and(|(back, _)| back == name).then_some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_a_block_is_where_it_stands() {
+        assert_eq!(block_of("blk.12.ffn_up.weight"), Some((4..6, 12)));
+        assert_eq!(block_of("model.layers.3.mlp.up_proj.weight"), Some((13..14, 3)));
+        assert_eq!(block_of("transformer.h.0.attn.bias"), Some((14..15, 0)));
+        let outside =
+            ["token_embd.weight", "model.norm.weight", "vision_tower.vision_model.encoder.layers.1.mlp.fc1.weight"];
+        assert_eq!(outside.map(block_of), [None, None, None]);
+    }
+
+    #[test]
+    fn names_of_gguf_become_names_of_checkpoints() {
+        let cases = [
+            ("blk.3.attn_q.weight", Some("model.layers.3.self_attn.q_proj.weight")),
+            ("blk.3.ffn_down.bias", Some("model.layers.3.mlp.down_proj.bias")),
+            ("token_embd.weight", Some("model.embed_tokens.weight")),
+            ("output_norm.weight", Some("model.norm.weight")),
+            ("output.weight", Some("lm_head.weight")),
+            ("rope_freqs.weight", None),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(hub_name(Family::Llama, name).as_deref(), wanted, "{name}");
+        }
+    }
 
     #[test]
     fn names_of_checkpoints_become_names_of_gguf() {

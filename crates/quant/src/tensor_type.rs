@@ -96,6 +96,11 @@ impl TensorType {
         })
     }
 
+    /// Its number in GGUF.
+    pub fn number(self) -> u32 {
+        self.entry().0
+    }
+
     /// Names of all supported types, separated by commas.
     pub fn names() -> String {
         Self::TABLE.map(|(_, _, name, ..)| name).join(", ")
@@ -130,7 +135,7 @@ mod tests {
     fn every_type_is_found_by_its_number() {
         for (tensor_type, number, name, ..) in TensorType::TABLE {
             assert_eq!(TensorType::from_number(number), Ok(tensor_type));
-            assert_eq!(tensor_type.name(), name);
+            assert_eq!((tensor_type.name(), tensor_type.number()), (name, number));
         }
         assert_eq!(TensorType::from_number(16), Err("IQ2_XXS".into()));
         assert_eq!(TensorType::from_number(99), Err("number 99".into()));

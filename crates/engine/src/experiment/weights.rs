@@ -64,8 +64,7 @@ impl Calibration {
         }
         let sites = edited_sites(plan, decoder.config.layers);
         let sparse = plan.sparse.filter(|sparse| sparse.removes_any());
-        let only_removes =
-            plan.quant.is_none() && sparse.is_none_or(|sparse| sparse.method != SparsityMethod::SparseGpt);
+        let only_removes = plan.only_removes_weights();
         if needs_activations(sparse, plan.quant) {
             let dampings = Damping::of(sparse, plan.quant);
             let factors: Vec<_> =

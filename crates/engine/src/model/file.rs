@@ -69,17 +69,18 @@ pub enum FileError {
 }
 
 /// One model file, which may be split into parts on disk: each part's path, and its SHA-256 if known.
-pub(super) struct Pieces {
-    name: String,
+pub(crate) struct Pieces {
+    /// The name of the first part, without folders.
+    pub(crate) name: String,
     /// The size of all parts.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// The parts, in order.
-    pub(super) paths: Vec<(PathBuf, Option<String>)>,
+    pub(crate) paths: Vec<(PathBuf, Option<String>)>,
 }
 
 impl Pieces {
     /// The file at a path: a manifest with its parts beside it, or the file itself.
-    pub(super) fn at(path: &Path) -> Result<Self, FileError> {
+    fn at(path: &Path) -> Result<Self, FileError> {
         if path.extension().is_none_or(|extension| extension != "json") {
             return Self::new(vec![(path.into(), None)]);
         }
@@ -113,27 +114,8 @@ pub fn load<C: Compute>(path: &Path, compute: C) -> Result<LoadedModel<C>, FileE
 /// # Errors
 /// As [`load`], or a model that exceeds the limits.
 pub fn load_within<C: Compute>(path: &Path, compute: C, limits: Limits) -> Result<LoadedModel<C>, FileError> {
-    let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
     let in_file = |why| FileError::Load { path: path.into(), why };
-    let mut repository = None;
-    let files = if path.is_dir() {
-        let listed = listing(path)?;
-        let mut selection = select(&listed, None).map_err(|why| FileError::Selection { path: path.into(), why })?;
-        if !selection.texts.is_empty() {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let mut texts = Repository { name, ..Repository::default() };
-            for text in &selection.texts {
-                texts.set(&text.path, read(&path.join(&text.path))?);
-            }
-            let weights = texts.weights(&listed, selection.weights);
-            selection.weights = weights.map_err(|why| FileError::Weights { path: path.into(), why })?;
-            repository = Some(texts);
-        }
-        let file = |file: &RepositoryFile| Pieces::new(vec![(path.join(&file.path), None)]);
-        selection.weights.iter().map(file).collect::<Result<Vec<_>, _>>()?
-    } else {
-        vec![Pieces::at(path)?]
-    };
+    let Opened { files, repository } = open(path)?;
     let mut loader = ModelLoader::new(files.len(), compute).within(limits);
     if let Some(repository) = repository {
         loader.describe(repository).map_err(in_file)?;
@@ -143,6 +125,38 @@ pub fn load_within<C: Compute>(path: &Path, compute: C, limits: Limits) -> Resul
         push(&mut loader, file)?;
     }
     loader.finish().map_err(in_file)
+}
+
+/// A model's files.
+pub(crate) struct Opened {
+    /// The files of weights, in order.
+    pub(crate) files: Vec<Pieces>,
+    /// The texts that describe a model whose weights are in safetensors files.
+    pub(crate) repository: Option<Repository>,
+}
+
+/// Finds a model's files.
+pub(crate) fn open(path: &Path) -> Result<Opened, FileError> {
+    if !path.is_dir() {
+        return Ok(Opened { files: vec![Pieces::at(path)?], repository: None });
+    }
+    let read = |path: &Path| fs::read_to_string(path).map_err(|why| FileError::Read { path: path.into(), why });
+    let mut repository = None;
+    let listed = listing(path)?;
+    let mut selection = select(&listed, None).map_err(|why| FileError::Selection { path: path.into(), why })?;
+    if !selection.texts.is_empty() {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut texts = Repository { name, ..Repository::default() };
+        for text in &selection.texts {
+            texts.set(&text.path, read(&path.join(&text.path))?);
+        }
+        let weights = texts.weights(&listed, selection.weights);
+        selection.weights = weights.map_err(|why| FileError::Weights { path: path.into(), why })?;
+        repository = Some(texts);
+    }
+    let file = |file: &RepositoryFile| Pieces::new(vec![(path.join(&file.path), None)]);
+    let files = selection.weights.iter().map(file).collect::<Result<Vec<_>, _>>()?;
+    Ok(Opened { files, repository })
 }
 
 /// The entries of a folder in the form of a Hugging Face Hub file listing, sorted by name.

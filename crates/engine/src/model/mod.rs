@@ -8,8 +8,6 @@ pub mod loader;
 mod parts;
 pub mod replacement;
 pub mod sampling;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod save;
 
 pub use decoder::Decoder;
 pub use loader::{LoadedModel, ModelLoader};

@@ -30,4 +30,10 @@ pub enum TokenizerError {
         /// The message of the tokenizers crate.
         why: String,
     },
+    /// The tokenizer cannot be written as a `tokenizer.json`.
+    #[error("the model's tokenizer cannot be written as a tokenizer.json ({why}): save the model as .gguf")]
+    Write {
+        /// The message of the tokenizers crate.
+        why: String,
+    },
 }

@@ -8,7 +8,7 @@ mod hub;
 use std::collections::BTreeMap;
 
 use prunescope_protocol::model::repository::{DescriptionError, Repository};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokenizers::Tokenizer;
 
 use crate::gguf::Gguf;
@@ -160,6 +160,39 @@ impl ModelTokenizer {
         Ok(this.complete())
     }
 
+    /// The files of this tokenizer as transformers reads them, by name.
+    ///
+    /// * `template`: the source of the model's chat template, if it has one.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Write`].
+    pub fn hub_files(&self, template: Option<&str>) -> Result<Vec<(&'static str, String)>, TokenizerError> {
+        let wrong = |why: String| TokenizerError::Write { why };
+        let text = self.tokenizer.to_string(false).map_err(|error| wrong(error.to_string()))?;
+        let mut tokenizer: Json = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if let [first] = self.before[..] {
+            tokenizer["post_processor"] = begin_with(first, &self.tokenizer.id_to_token(first).unwrap_or_default());
+        }
+        let mut settings = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "clean_up_tokenization_spaces": false,
+        });
+        for (name, token) in &self.special {
+            settings[name] = token.as_str().into();
+        }
+        if let Some(template) = template {
+            let lacks_first = self.before_chat.is_some() && !template.contains("bos_token");
+            let begin = if lacks_first { "{{ bos_token }}" } else { "" };
+            settings["chat_template"] = format!("{begin}{template}").into();
+        }
+        let generation = json!({ "eos_token_id": self.stop });
+        Ok(vec![
+            ("tokenizer.json", tokenizer.to_string()),
+            ("tokenizer_config.json", format!("{settings:#}")),
+            ("generation_config.json", format!("{generation:#}")),
+        ])
+    }
+
     /// Fills in the pieces, and removes duplicate stop tokens.
     fn complete(mut self) -> Self {
         self.stop.sort_unstable();
@@ -270,6 +303,18 @@ fn listed_tokens(settings: &Json) -> Result<Vec<AddedToken>, LoadError> {
 /// The notice that the token which the model's files add after every text is left out.
 fn ends_with(token: &str) -> String {
     format!("The model's files put {token} after every text; it is left out, since the model is to write on.")
+}
+
+/// A post-processor of `tokenizer.json` that begins every text with a token.
+fn begin_with(id: u32, token: &str) -> Json {
+    let special = json!({ "SpecialToken": { "id": token, "type_id": 0 } });
+    let text = |id: &str| json!({ "Sequence": { "id": id, "type_id": 0 } });
+    json!({
+        "type": "TemplateProcessing",
+        "single": [special, text("A")],
+        "pair": [special, text("A"), text("B")],
+        "special_tokens": { token: { "id": token, "ids": [id], "tokens": [token] } },
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use thiserror::Error;
 
 use super::dropped::MAX_LAYER;
 use super::part_error::PartError;
-use super::{DroppedError, DroppedSublayers, HeadRepair, Pattern, Quantization, Repair, Repairs, Sparsity};
+use super::{
+    DroppedError, DroppedSublayers, HeadRepair, Pattern, Quantization, Repair, Repairs, Sparsity, SparsityMethod,
+};
 use crate::model::{Sublayer, SublayerKind};
 
 /// The matrices that sparsity and quantization apply to.
@@ -135,6 +137,11 @@ impl PruningPlan {
     /// Whether sparsity or quantization changes any weights.
     pub fn edits_weights(&self) -> bool {
         self.sparse.is_some_and(Sparsity::removes_any) || self.quant.is_some()
+    }
+
+    /// Whether all that is done to weights is to set some to 0.
+    pub fn only_removes_weights(&self) -> bool {
+        self.quant.is_none() && self.sparse.is_none_or(|sparse| sparse.method != SparsityMethod::SparseGpt)
     }
 
     /// Whether sparsity or quantization changes the weights of a sublayer.

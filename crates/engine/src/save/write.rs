@@ -1,0 +1,103 @@
+//! Writes a planned model: everything under another name first, so that nothing is at the path until it is whole.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use prunescope_formats::layout::Format;
+use prunescope_formats::saved::{Content, SavedTensor};
+use prunescope_quant::TensorType;
+
+use super::numbers::Numbers;
+use super::{Planned, SaveModelError, Saving};
+use crate::compute::Compute;
+
+/// Writes the files; returns the bytes of the one with the weights.
+pub(super) async fn write<C: Compute>(
+    saving: &Saving,
+    planned: &Planned,
+    numbers: &Numbers<'_, C>,
+) -> Result<u64, SaveModelError> {
+    let out = &saving.out;
+    let mut name = out.clone().into_os_string();
+    name.push(".unfinished");
+    let unfinished = PathBuf::from(name);
+    let written = write_at(saving, planned, numbers, &unfinished).await;
+    let failed = |why| SaveModelError::Write { path: out.clone(), why };
+    let written = written.and_then(|bytes| fs::rename(&unfinished, out).map(|()| bytes).map_err(failed));
+    if written.is_err() {
+        // What is left of it is of no use.
+        let _ = if unfinished.is_dir() { fs::remove_dir_all(&unfinished) } else { fs::remove_file(&unfinished) };
+    }
+    written
+}
+
+async fn write_at<C: Compute>(
+    saving: &Saving,
+    planned: &Planned,
+    numbers: &Numbers<'_, C>,
+    path: &Path,
+) -> Result<u64, SaveModelError> {
+    let failed = |why| SaveModelError::Write { path: saving.out.clone(), why };
+    if saving.format == Format::Gguf {
+        return weights(saving, planned, numbers, path).await;
+    }
+    fs::create_dir_all(path).map_err(failed)?;
+    for (name, text) in &planned.texts {
+        fs::write(path.join(name), text).map_err(failed)?;
+    }
+    weights(saving, planned, numbers, &path.join("model.safetensors")).await
+}
+
+/// Writes the file with the weights; returns its bytes.
+async fn weights<C: Compute>(
+    saving: &Saving,
+    planned: &Planned,
+    numbers: &Numbers<'_, C>,
+    path: &Path,
+) -> Result<u64, SaveModelError> {
+    let failed = |why| SaveModelError::Write { path: saving.out.clone(), why };
+    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+    out.write_all(&planned.file.header).map_err(failed)?;
+    let mut at = 0u64;
+    let originals = &saving.original.tensors;
+    for tensor in &planned.tensors {
+        let bytes = tensor.bytes(originals);
+        match &tensor.content {
+            Content::Copied => saving.original.copy(&originals[tensor.original], &mut out, failed)?,
+            Content::Zeros => zeros(&mut out, bytes).map_err(failed)?,
+            Content::Computed { values, tensor_type, .. } => {
+                let count = bytes / tensor_type.block_bytes();
+                let values = numbers.of(tensor, *values, count as usize).await?;
+                out.write_all(&encoded(tensor, &values, *tensor_type)?).map_err(failed)?;
+            }
+        }
+        at += bytes;
+        let padding = at.next_multiple_of(planned.file.alignment) - at;
+        zeros(&mut out, padding).map_err(failed)?;
+        at += padding;
+    }
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    Ok(planned.file.header.len() as u64 + at)
+}
+
+fn zeros(out: &mut impl Write, bytes: u64) -> io::Result<()> {
+    io::copy(&mut io::Read::take(io::repeat(0), bytes), out).map(drop)
+}
+
+/// Numbers in a float type, rounded to the nearest.
+fn encoded(tensor: &SavedTensor, values: &[f32], tensor_type: TensorType) -> Result<Vec<u8>, SaveModelError> {
+    Ok(match tensor_type {
+        TensorType::F16 => {
+            let is_lost = |value: &&f32| value.is_finite() && f16::from_f32(**value).is_infinite();
+            if let Some(number) = values.iter().find(is_lost) {
+                return Err(SaveModelError::TooLarge { tensor: tensor.name.clone(), number: *number });
+            }
+            values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect()
+        }
+        TensorType::BF16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    })
+}
