@@ -563,11 +563,11 @@ impl AppState {
             }
             WorkerEvent::Ready { model } => {
                 let model = *model;
-                if self.model.with_untracked(|old| old.as_ref().is_none_or(|old| *old != model)) {
+                let compare = |old: &ModelInfo| (*old == model, old.is_same_dense(&model));
+                let (same, same_dense) = self.model.with_untracked(|old| old.as_ref().map_or((false, false), compare));
+                if !same {
                     self.results.importance().set(None);
                     self.results.own_answers().set(Default::default());
-                    let same_dense =
-                        self.model.with_untracked(|old| old.as_ref().is_some_and(|old| old.is_same_dense(&model)));
                     let other = model.other.as_ref().map_or("", |other| other.source.as_str());
                     self.results.update(|results| results.change_models(same_dense, other));
                 }

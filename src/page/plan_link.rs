@@ -40,6 +40,6 @@ pub(super) fn PlanLink(
         linked(&mut settings);
         link_to(&settings)
     };
-    let set = here(move || _ = state.change(HistoryEntry::New, |settings| set(settings)));
+    let set = here(move || state.change(HistoryEntry::New, |settings| set(settings)));
     view! { <a href=href aria-label=label title=title on:click=set>{text}</a> }
 }

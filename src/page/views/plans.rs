@@ -17,15 +17,20 @@ fn plan_of(compared: &ComparedPlan) -> PruningPlan {
     compared.plan.parse().unwrap_or_default()
 }
 
+/// The compared plans in the order of picture and table. One function, so that its code is in the program once.
+#[inline(never)]
+fn compared(state: AppState) -> Vec<ComparedPlan> {
+    state.results.compared_plans().with(plans)
+}
+
 /// The picture, the menu of its axis, and the table.
 #[component]
 pub(super) fn ComparedPlans() -> impl IntoView {
     let state = expect_context::<AppState>();
     let axis = RwSignal::new(Axis::default());
-    let compared = move || state.results.compared_plans().with(plans);
-    let figure = Signal::derive(move || picture(&compared(), axis.get()));
+    let figure = Signal::derive(move || picture(&compared(state), axis.get()));
     let choose = Callback::new(move |row: usize| {
-        let plans = untrack(compared);
+        let plans = untrack(|| compared(state));
         if let Some(chosen) = pictured(&plans, axis.get_untracked()).get(row).map(|at| &plans[*at]) {
             state.change(HistoryEntry::New, |settings| set_plan(settings, &plan_of(chosen), Some(&chosen.other)));
         }
@@ -35,7 +40,7 @@ pub(super) fn ComparedPlans() -> impl IntoView {
         axis.set(Axis::ALL.into_iter().find(|(_, known)| *known == key).map(|(axis, _)| axis).unwrap_or_default());
     };
     let table = move || {
-        let plans = compared();
+        let plans = compared(state);
         let row = |(plan, (is_on, numbers)): (&ComparedPlan, (bool, Vec<String>))| {
             let (set, other, title) = (plan_of(plan), plan.other.clone(), plan.plan.clone());
             let link = view! { {is_on.then_some("★ ")}<PlanLink plan=set other text=plan.name() title/> };
@@ -45,7 +50,7 @@ pub(super) fn ComparedPlans() -> impl IntoView {
         view! { <MeasuredTable id="texts-plans" name=tr!(texts_plans) head=columns().into() rows/> }
     };
     view! {
-        <Show when=move || state.results.compared_plans().with(|compared| !compared.fidelity.is_empty())>
+        <Show when=move || !compared(state).is_empty()>
             <h2>{tr!(texts_plans)}</h2>
             <p class="hint">{tr!(texts_plans_hint)}</p>
             <div class="options">

@@ -137,7 +137,7 @@ impl ComparedPlan {
     /// What it is called, with the second model's name.
     ///
     /// * `name`: names the plan.
-    fn called(&self, name: impl Fn(&PruningPlan) -> String) -> String {
+    fn called(&self, name: fn(&PruningPlan) -> String) -> String {
         let Ok(plan) = self.plan.parse::<PruningPlan>() else { return self.plan.clone() };
         // The name of a file or repository, without what it lies in.
         let other = self.other.rsplit(['/', ':']).next().unwrap_or_default();
