@@ -50,7 +50,6 @@ impl AppState {
             Asker::Visitor | Asker::Agreed => claims.visitor_changed(&before, &settings),
         });
         self.settings.set(settings.clone());
-        self.write_address(entry);
         if settings.run.importance != before.run.importance {
             // The points of the sweep, and of some searches, drop what was least important.
             self.results.update(RunResults::forget_sweep);
@@ -85,6 +84,8 @@ impl AppState {
             }
             Change::Explore => self.measure_after_change(&before, &settings),
         }
+        // Last, since the browser takes milliseconds for it, in which the engine computes already.
+        self.write_address(entry);
         change
     }
 
