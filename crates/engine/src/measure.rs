@@ -31,13 +31,23 @@ use prunescope_protocol::tasks::{GenerativeSet, retrieval};
 const QUESTIONS_AT_ONCE: usize = 6;
 /// The generative sets of a sweep. The others are asked in verdicts only: they would make every point take longer.
 const SWEEP_SETS: &[GenerativeSet] = &[GenerativeSet::Answers];
-/// The part of a sweep's items that is asked at all points first, so that the whole picture can be read soon; their number if all items are asked.
-const EARLY_PART: usize = 5;
-const EARLY_ITEMS: usize = 4;
+/// A sweep asks at most one of so many items at all points first, so that its whole picture can be read soon.
+const EARLY_DIVISOR: usize = 5;
+/// The number of items that are asked first where all items are asked.
+const EARLY_ITEMS_OF_ALL: usize = 4;
 /// x coordinate of unquantized weights in the sweep over bits.
 const UNROUNDED: usize = 16;
 /// Quantization group size of the sweep over bits.
 const SWEEP_GROUP: u16 = 64;
+
+/// The number of items that a sweep asks at all points first: the largest that is in the sample of all `count` items, whose answers count
+/// for it then. 0 if so few are asked that it would not be sooner.
+fn early_count(count: usize) -> usize {
+    match count {
+        0 => EARLY_ITEMS_OF_ALL,
+        _ => (1..=count / EARLY_DIVISOR).rev().find(|early| count % early == 0).unwrap_or(0),
+    }
+}
 
 /// The points of a sweep as (line, x, plan), in the order of measurement: from mild to strong on all lines at once, so
 /// that a usable chart appears early.
@@ -286,17 +296,17 @@ impl<C: Compute> Session<C> {
         let importance = self.importance(job.settings.importance, job.control, job.tell).await?;
         let points = sweep_points(job.measure.sweep, &importance);
         let total = points.len();
-        let few = if count == 0 { EARLY_ITEMS } else { count / EARLY_PART };
+        let early_count = early_count(count);
         // Where a plan edits weights or is repaired, making the model a second time would take longer than asking it.
         let is_early = |(line, _, plan): &&(SweepLine, usize, PruningPlan)| {
-            few > 0 && self.shard.is_none() && line.unrepaired().is_none() && !plan.edits_weights()
+            early_count > 0 && self.shard.is_none() && line.unrepaired().is_none() && !plan.edits_weights()
         };
         let early: Vec<_> = points.iter().filter(is_early).cloned().collect();
         for (line, x, plan) in early {
             if self.tasks.scores(&self.key(&plan), count, SWEEP_SETS).is_some() {
                 continue;
             }
-            if let Some(point) = self.sweep_point((line, x, &plan), few, job).await? {
+            if let Some(point) = self.sweep_point((line, x, &plan), early_count, job).await? {
                 (job.tell)(RunEvent::SweepPoint { point: Box::new(point), done: 0, total });
             }
         }
@@ -464,5 +474,22 @@ impl<C: Compute> Session<C> {
             (job.tell)(RunEvent::Picture { picture: Box::new(picture) });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prunescope_protocol::tasks::sample;
+
+    #[test]
+    fn what_a_sweep_asks_first_is_in_what_it_asks_in_all() {
+        assert_eq!([0, 4, 5, 20, 22, 23, 66].map(early_count), [4, 0, 1, 4, 2, 1, 11]);
+        for (count, all) in (1..40).flat_map(|count| (1..70).map(move |all| (count, all))) {
+            let (early, whole) = (early_count(count), sample(all, count));
+            if early > 0 {
+                assert!(sample(all, early).iter().all(|item| whole.contains(item)), "{early} of {count} of {all}");
+            }
+        }
     }
 }

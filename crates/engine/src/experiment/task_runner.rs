@@ -18,9 +18,10 @@ use prunescope_protocol::tasks::{GenerativeSet, GenerativeTask, Question};
 
 /// Longest text of a task, in tokens; longer ones lose their beginning.
 const MAX_TASK_TOKENS: usize = 512;
-/// Most texts and rows that are read in one pass: enough to read each weight for many, few enough to stop soon, and for
-/// a copy of the cache for each text.
+/// Most texts that are read in one pass, each with its own copy of the cache.
 const MOST_TEXTS: usize = 16;
+/// Most rows (tokens of all texts) that are read in one pass: so many that each weight is read for many of them, and so few that a run stops
+/// soon. A text of more tokens is read alone.
 const MOST_ROWS: usize = 128;
 
 /// A model with its tokenizer and chat template.
