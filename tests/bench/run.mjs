@@ -1,6 +1,6 @@
 // `make bench`: the page and its peer, wllama, on the same file in the same Chromium, taking turns. Prints a table of medians
 // and writes every number to target/bench/report.json. Options: --runs N (default 3), --quick (no 512-token prompts, no slider),
-// --alone (the peer does not run), --threads (also both with all cores), --webgpu (also both on a real WebGPU adapter).
+// --alone (the peer does not run), --long (also the first use of each pruning method, the sweep, and the verdict), --threads (also both with all cores), --webgpu (also both on a real WebGPU adapter).
 import fs from "node:fs";
 import path from "node:path";
 import os from "node:os";
@@ -12,8 +12,16 @@ import { cores, open } from "../e2e/browser.mjs";
 const options = process.argv.slice(2);
 const RUNS = Number(options[options.indexOf("--runs") + 1]) || 3;
 const QUICK = options.includes("--quick");
+const LONG = options.includes("--long");
 const PROMPTS = QUICK ? [32, 128] : [32, 128, 512];
 const DECODE = 64;
+/** Settings of a method for the first time, and with another ratio or width. */
+const METHODS = {
+  Wanda: [{ sparse: "wanda-0.5" }, { sparse: "wanda-0.4" }],
+  "Wanda 2:4": [{ sparse: "wanda-2:4" }, { sparse: "wanda-4:8" }],
+  AWQ: [{ quant: "awq4-g64" }, { quant: "awq3-g64" }],
+  SparseGPT: [{ sparse: "sparsegpt-0.5" }, { sparse: "sparsegpt-0.4" }],
+};
 const TOGGLES = { first: "a0", middle: "m15", last: "m29" };
 /** Words that are about one token each. */
 const WORDS = "the river rises in the hills north of the town and runs for many miles before it meets the sea in spring when the snow melts it floods the low fields and farmers move their animals to higher ground".split(" ");
@@ -106,6 +114,53 @@ async function touch(page, name, { known = false } = {}) {
   return median(times.slice(1));
 }
 
+/** Milliseconds for which the page's main thread was busy from the beginning until `done`, the time from one paint to the next included. */
+async function mainThread(page, done) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const busy = async () => 1000 * (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration").value;
+  const before = await busy();
+  const result = await done();
+  const took = (await busy()) - before;
+  await session.detach();
+  return { took, result };
+}
+
+/** Rows that take minutes: the first use of each method in a fresh page, a sweep of layers until all points are shown and until it is finished,
+ * and the verdict on a plan. */
+async function long(page, address) {
+  const out = {};
+  const fresh = async () => {
+    await page.goto(address);
+    await page.waitForFunction(() => window.prunescope);
+    await results(page, { drop: "", sparse: "", quant: "" });
+  };
+  for (const [name, [first, other]] of Object.entries(METHODS)) {
+    await fresh();
+    out[`${name}, first time, s`] = (await change(page, first)) / 1000;
+    await page.waitForSelector("#export:enabled", { state: "attached" });
+    out[`${name}, another ratio or width, s`] = (await change(page, other)) / 1000;
+  }
+  await fresh();
+  await results(page, { drop: "m16,m17", view: "sweep" });
+  const since = async (start, end) => {
+    const began = performance.now();
+    await page.click(start);
+    await end();
+    return (performance.now() - began) / 1000;
+  };
+  out["verdict, 20 items a set, s"] = await since("#judge", () => page.waitForSelector("#advice li"));
+  await page.waitForSelector("#sweep-start:enabled");
+  const began = performance.now();
+  await page.click("#sweep-start");
+  const shown = (pattern) => page.waitForFunction((pattern) => new RegExp(pattern).test(document.querySelector("#sweep-progress").textContent), pattern, { timeout: 1_800_000 });
+  await shown("\\d of \\d");
+  out["sweep, all points with a few items, s"] = (performance.now() - began) / 1000;
+  await shown("(\\d+) of \\1$");
+  out["sweep, finished, s"] = (performance.now() - began) / 1000;
+  return out;
+}
+
 /** With more than two cores, the page leaves one free. */
 const withThreads = (threads) => cores(threads > 2 ? threads + 1 : threads);
 
@@ -148,7 +203,10 @@ async function ours(server, { threads, webgpu, salt }) {
       const report = await results(page, { chat: false, prompt: text(tokens, salt), tokens: 1, drop: "" });
       out[`prefill ${tokens}, tokens/s`] = (1000 * report.prompt_ids.length) / report.timings_ms.dense_prompt;
     }
-    out["decode, tokens/s"] = (await written(page, { chat: true, prompt: "Tell me a long story about the sea and a ship.", tokens: DECODE, drop: "" })).rate;
+    const told = { chat: true, prompt: "Tell me a long story about the sea and a ship.", tokens: DECODE, drop: "" };
+    const { took, result } = await mainThread(page, () => written(page, told));
+    out["decode, tokens/s"] = result.rate;
+    out["page's main thread for a written token, ms"] = took / result.steps;
     out["memory, MB"] = browser.peakMemory() / 1e6;
     out["pair, tokens/s"] = (await written(page, { prompt: "Tell me a long story about the moon and a cow.", drop: "a12,m17" })).rate;
     await results(page, { chat: false, prompt: text(40, salt), tokens: 1, drop: "m20" });
@@ -164,6 +222,7 @@ async function ours(server, { threads, webgpu, salt }) {
       out["memory with Wanda, MB"] = browser.peakMemory() / 1e6;
       out["decode with Wanda, tokens/s"] = (await written(page, { chat: true, prompt: "Tell me a long story about the sun.", tokens: 16 })).rate;
     }
+    if (LONG) Object.assign(out, await long(page, address));
     if (page.problems.length > 0) throw new Error(page.problems.join("\n"));
   } finally {
     await browser.close();
