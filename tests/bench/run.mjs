@@ -204,9 +204,9 @@ async function ours(server, { threads, webgpu, salt }) {
       out[`prefill ${tokens}, tokens/s`] = (1000 * report.prompt_ids.length) / report.timings_ms.dense_prompt;
     }
     const told = { chat: true, prompt: "Tell me a long story about the sea and a ship.", tokens: DECODE, drop: "" };
-    const { took, result } = await mainThread(page, () => written(page, told));
+    const { took: busy, result } = await mainThread(page, () => written(page, told));
     out["decode, tokens/s"] = result.rate;
-    out["page's main thread for a written token, ms"] = took / result.steps;
+    out["page's main thread for a written token, ms"] = busy / result.steps;
     out["memory, MB"] = browser.peakMemory() / 1e6;
     out["pair, tokens/s"] = (await written(page, { prompt: "Tell me a long story about the moon and a cow.", drop: "a12,m17" })).rate;
     await results(page, { chat: false, prompt: text(40, salt), tokens: 1, drop: "m20" });
