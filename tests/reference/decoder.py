@@ -8,7 +8,15 @@ class Decoder:
         self.layers, self.heads, self.kv_heads = get("block_count"), get("attention.head_count"), get("attention.head_count_kv")
         self.epsilon, self.base = get("attention.layer_norm_rms_epsilon"), metadata.get("llama.rope.freq_base", 10000.0)
         self.w = tensors
-        self.head = tensors.get("output.weight", tensors["token_embd.weight"])
+        self.head = "output.weight" if "output.weight" in tensors else "token_embd.weight"
+        self.wide = {}
+
+    def times(self, x, name):
+        """x Wᵀ in double precision, in which everything is from the first attention on: W is converted once, not for every product."""
+        known = self.wide.get(name)
+        if known is None or known[0] is not self.w[name]:
+            known = self.wide[name] = self.w[name], self.w[name].T.astype(np.float64)
+        return x @ known[1]
 
     def norm(self, x, name):
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + self.epsilon) * self.w[name]
@@ -24,12 +32,12 @@ class Decoder:
         return out
 
     def attention(self, x, layer):
-        return self.mix(self.norm(x, f"blk.{layer}.attn_norm.weight"), layer) @ self.w[f"blk.{layer}.attn_output.weight"].T
+        return self.times(self.mix(self.norm(x, f"blk.{layer}.attn_norm.weight"), layer), f"blk.{layer}.attn_output.weight")
 
     def mix(self, n, layer):
         """What all heads see of the normed stream n."""
         p, x = f"blk.{layer}.", n
-        split = lambda name, heads: (n @ self.w[p + name].T).reshape(len(x), heads, -1)
+        split = lambda name, heads: self.times(n, p + name).reshape(len(x), heads, -1)
         q, k = self.rope(split("attn_q.weight", self.heads)), self.rope(split("attn_k.weight", self.kv_heads))
         v = split("attn_v.weight", self.kv_heads)
         group = self.heads // self.kv_heads
@@ -41,13 +49,13 @@ class Decoder:
         return mixed.reshape(len(x), -1)
 
     def mlp(self, x, layer):
-        return self.inner(self.norm(x, f"blk.{layer}.ffn_norm.weight"), layer) @ self.w[f"blk.{layer}.ffn_down.weight"].T
+        return self.times(self.inner(self.norm(x, f"blk.{layer}.ffn_norm.weight"), layer), f"blk.{layer}.ffn_down.weight")
 
     def inner(self, n, layer):
         """The MLP's inner layer for the normed stream n."""
         p = f"blk.{layer}."
-        gate = n @ self.w[p + "ffn_gate.weight"].T
-        return gate / (1 + np.exp(-gate)) * (n @ self.w[p + "ffn_up.weight"].T)
+        gate = self.times(n, p + "ffn_gate.weight")
+        return gate / (1 + np.exp(-gate)) * self.times(n, p + "ffn_up.weight")
 
     def stream(self, ids, dropped):
         """The residual stream at the last position before, between and after the sublayers: [2 * layers + 1, hidden].
@@ -78,7 +86,7 @@ class Decoder:
         return self.norm(x, "output_norm.weight")
 
     def logits(self, hidden):
-        return hidden @ self.head.T
+        return self.times(hidden, self.head)
 
 
 def cosine(a, b):

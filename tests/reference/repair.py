@@ -104,7 +104,7 @@ def golden(f, low, high, precision=1e-4):
 
 def fit_head(part, decoder, h, pruned_h, head):
     """The head with one more part, and the part's value: the temperature, or the length of the offset relative to the mean h."""
-    most = max(min(HEAD_TOKENS, LOGITS // len(decoder.head)), ROWS)
+    most = max(min(HEAD_TOKENS, LOGITS // len(decoder.w[decoder.head])), ROWS)
     if len(h) > most:
         count = most // ROWS
         rows = np.concatenate([np.arange(at * len(h) // count, at * len(h) // count + ROWS) for at in range(count)])
