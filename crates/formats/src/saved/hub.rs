@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Content, OriginalTensor, Outline, SaveError, SavedTensor, Values};
 use crate::config::{DecoderConfig, RopeScaling, Rotary};
 use crate::load_error::LoadError;
-use crate::tensor_names::hub_name;
+use crate::tensor_names::{block_of, hub_name};
 use prunescope_protocol::model::family::Family;
 use prunescope_protocol::model::repository::DescriptionError;
 use prunescope_quant::TensorType;
@@ -82,7 +82,10 @@ fn set_dtype(section: &mut Value, dtype: Option<&str>) {
 /// Sets what transformers' Llama is told of its biases.
 fn biases(map: &mut Map<String, Value>, tensors: &[SavedTensor]) {
     for (key, within) in [("attention_bias", ".self_attn."), ("mlp_bias", ".mlp.")] {
-        let has = |tensor: &SavedTensor| tensor.name.contains(within) && tensor.name.ends_with(".bias");
+        // Encoders of pictures have tensors of such names, too, and biases of their own.
+        let has = |tensor: &SavedTensor| {
+            block_of(&tensor.name).is_some() && tensor.name.contains(within) && tensor.name.ends_with(".bias")
+        };
         map.insert(key.into(), tensors.iter().any(has).into());
     }
 }
@@ -264,5 +267,10 @@ mod tests {
         assert_eq!(flags(&[]), [false, false]);
         assert_eq!(flags(&[bias("model.layers.0.mlp.down_proj.bias")]), [false, true]);
         assert_eq!(flags(&[bias("model.layers.0.self_attn.o_proj.bias")]), [true, false]);
+        assert_eq!(flags(&[bias("model.language_model.layers.0.mlp.up_proj.bias")]), [false, true]);
+        // LLaVA's encoder of pictures.
+        let of_pictures = ["self_attn.q_proj.bias", "mlp.fc1.bias"]
+            .map(|part| bias(&format!("vision_tower.vision_model.encoder.layers.0.{part}")));
+        assert_eq!(flags(&of_pictures), [false, false]);
     }
 }
