@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Content, OriginalTensor, Outline, SaveError, SavedTensor, Values};
 use crate::config::{DecoderConfig, RopeScaling, Rotary};
+use crate::layout::{self, Format, Role};
 use crate::load_error::LoadError;
 use crate::tensor_names::{block_of, hub_name};
 use prunescope_protocol::model::family::Family;
@@ -107,10 +108,11 @@ fn dtype(originals: &[OriginalTensor], tensors: &[SavedTensor]) -> Option<&'stat
     })
 }
 
-/// Checks that a GGUF file's model can be written as safetensors.
+/// Checks that a GGUF file's model can be written as safetensors, and that its tensors can be read.
 ///
 /// # Errors
-/// [`SaveError::NotAsSafetensors`].
+/// [`SaveError::NotAsSafetensors`], or [`SaveError::Load`] for a tensor of another shape than the configuration implies, of an unsupported
+/// type, or that the model does not have.
 pub fn check(config: &DecoderConfig, architecture: &str, originals: &[OriginalTensor]) -> Result<(), SaveError> {
     let refused = |what: String| Err(SaveError::NotAsSafetensors { what });
     if class_of(config.family).is_none() {
@@ -119,10 +121,18 @@ pub fn check(config: &DecoderConfig, architecture: &str, originals: &[OriginalTe
     if let Some(factors) = originals.iter().find(|tensor| tensor.info.name.starts_with("rope_")) {
         return refused(format!("a GGUF file with its own rotary factors (tensor `{}`)", factors.info.name));
     }
-    match config.rotary.as_ref().map(|rotary| rotary.scaling) {
-        Some(RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Yarn { .. }) => Ok(()),
-        _ => refused("a GGUF file with these rotary positions".into()),
+    match &config.rotary {
+        Some(Rotary { scaling: RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Yarn { .. }, .. }) => {}
+        _ => return refused("a GGUF file with these rotary positions".into()),
     }
+    for OriginalTensor { info, .. } in originals {
+        match layout::role(config, Format::Gguf, &info.name) {
+            Role::Part(mapping) => mapping.check(config, info)?,
+            Role::NotItsOwn => return Err(LoadError::NotItsOwn { tensor: info.name.clone() }.into()),
+            Role::Nothing => {}
+        }
+    }
+    Ok(())
 }
 
 /// The tensors of a GGUF file's saved model as those of a safetensors file.
@@ -210,7 +220,8 @@ mod tests {
     use prunescope_protocol::prune::PruningPlan;
 
     use super::*;
-    use crate::config::from_hub;
+    use crate::config::{from_gguf, from_hub};
+    use crate::gguf::Gguf;
     use crate::tensor::TensorInfo;
 
     fn text(family: &str) -> String {
@@ -272,5 +283,34 @@ mod tests {
         let of_pictures = ["self_attn.q_proj.bias", "mlp.fc1.bias"]
             .map(|part| bias(&format!("vision_tower.vision_model.encoder.layers.0.{part}")));
         assert_eq!(flags(&of_pictures), [false, false]);
+    }
+
+    /// The configuration and the tensors of a GGUF file of the family Llama.
+    fn tiny() -> (DecoderConfig, Vec<OriginalTensor>) {
+        let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tiny.gguf")).unwrap();
+        let file = Gguf::parse(&bytes, bytes.len() as u64).unwrap();
+        let originals = file.tensors.iter().map(|info| OriginalTensor { info: info.clone(), file: 0 }).collect();
+        (from_gguf(&file).unwrap(), originals)
+    }
+
+    /// What [`check`] says of the tiny model with one tensor changed.
+    fn checked(name: &str, change: impl FnOnce(&mut TensorInfo)) -> Result<(), SaveError> {
+        let (config, mut originals) = tiny();
+        change(&mut originals.iter_mut().find(|tensor| tensor.info.name == name).unwrap().info);
+        check(&config, "llama", &originals)
+    }
+
+    #[test]
+    fn tensors_that_cannot_be_converted_are_refused() {
+        let query = "blk.2.attn_q.weight";
+        assert_eq!(checked(query, |_| {}), Ok(()));
+        let unread = checked(query, |info| info.tensor_type = Err("IQ2_XXS".into()));
+        assert_eq!(unread, Err(LoadError::TensorType { tensor: query.into(), found: "IQ2_XXS".into() }.into()));
+        let narrow = checked(query, |info| info.shape[0] /= 2);
+        assert!(matches!(narrow, Err(SaveError::Load(LoadError::Shape { .. }))), "{narrow:?}");
+        let foreign = checked(query, |info| info.name = "blk.2.attn_q_norm.weight".into());
+        assert!(matches!(foreign, Err(SaveError::Load(LoadError::NotItsOwn { .. }))), "{foreign:?}");
+        // What the model does not use is not read.
+        assert_eq!(checked(query, |info| (info.name, info.shape) = ("unused".into(), vec![3])), Ok(()));
     }
 }
