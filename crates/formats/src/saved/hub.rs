@@ -122,6 +122,11 @@ pub fn check(config: &DecoderConfig, architecture: &str, originals: &[OriginalTe
         return refused(format!("a GGUF file with its own rotary factors (tensor `{}`)", factors.info.name));
     }
     match &config.rotary {
+        // transformers rotates whole heads in these families: no key of their configurations says otherwise.
+        Some(Rotary { dimensions, .. }) if *dimensions != config.head_dim => {
+            let width = config.head_dim;
+            return refused(format!("a GGUF file that rotates {dimensions} of the {width} numbers of a head"));
+        }
         Some(Rotary { scaling: RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Yarn { .. }, .. }) => {}
         _ => return refused("a GGUF file with these rotary positions".into()),
     }
@@ -312,5 +317,14 @@ mod tests {
         assert!(matches!(foreign, Err(SaveError::Load(LoadError::NotItsOwn { .. }))), "{foreign:?}");
         // What the model does not use is not read.
         assert_eq!(checked(query, |info| (info.name, info.shape) = ("unused".into(), vec![3])), Ok(()));
+    }
+
+    #[test]
+    fn heads_of_which_only_a_part_is_rotated_are_refused() {
+        let (mut config, originals) = tiny();
+        let dimensions = config.head_dim / 2;
+        config.rotary.as_mut().unwrap().dimensions = dimensions;
+        let refused = check(&config, "llama", &originals).unwrap_err().to_string();
+        assert!(refused.contains(&format!("rotates {dimensions} of the {} numbers", 2 * dimensions)), "{refused}");
     }
 }
