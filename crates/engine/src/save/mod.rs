@@ -199,7 +199,10 @@ impl Saving {
             check_repairs(plan, config, &architecture)?;
         }
         // A folder's configuration says of each layer whether it has a window.
-        let is_uniform = self.original.format() == Format::Safetensors || gguf::is_uniform(&architecture);
+        let is_uniform = match &self.original.source {
+            Source::Gguf { gguf, .. } => gguf::is_uniform(gguf).map_err(SaveError::from)?,
+            Source::Folder { .. } => true,
+        };
         let outline = Outline::of(plan, self.original.layers()?, is_uniform)?;
         let is_llama = config.as_ref().is_some_and(|config| config.family == Family::Llama);
         let writing = Writing {
