@@ -1,6 +1,7 @@
 //! A saved model is its plan's model: read again by this engine, the dense model computes what the pruned and repaired one did.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -47,8 +48,8 @@ impl Out {
 impl Drop for Out {
     fn drop(&mut self) {
         // It may be a file, a folder or nothing.
-        let _ = std::fs::remove_file(&self.0);
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -267,7 +268,7 @@ fn the_default_model_without_four_blocks_and_an_attention() {
     let saving = Saving::new(&default_model(), &plan, TensorType::F16, &out.0).unwrap();
     let saved = block_on(saving.write::<Cpu>(None)).unwrap();
     let [before, after] = saved.bytes;
-    assert_eq!(after, std::fs::metadata(&out.0).unwrap().len());
+    assert_eq!(after, fs::metadata(&out.0).unwrap().len());
     assert!(after < 92_000_000 && before > 98_000_000, "{before} {after}");
     let decoder = opened(&default_model());
     let again = PrunedDecoder::dense(&opened(&out.0));
@@ -303,11 +304,85 @@ fn what_cannot_be_saved_is_said_before_anything_is_computed() {
     assert!(!out.0.exists());
 }
 
+/// Plans to save the tiny model without its last block.
+fn short(out: &Path) -> Saving {
+    Saving::new(&tiny_model(), &"b3".parse().unwrap(), TensorType::F16, out).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The path of a model until it is whole.
+fn unfinished(out: &Out) -> Out {
+    Out(PathBuf::from(format!("{}.unfinished", out.0.display())))
+}
+
 #[test]
 fn a_path_that_cannot_be_written_is_named_and_nothing_is_left() {
     for out in ["/nowhere/at/all.gguf", "/proc/nowhere"] {
-        let saving = Saving::new(&tiny_model(), &PruningPlan::default(), TensorType::F16, Path::new(out)).unwrap();
-        let error = block_on(saving.write::<Cpu>(None)).unwrap_err().to_string();
+        let error = block_on(short(Path::new(out)).write::<Cpu>(None)).unwrap_err().to_string();
         assert!(error.contains(&format!("{out} cannot be written")), "{error}");
+    }
+    // All is written, and then there is a folder that cannot be replaced.
+    for out in [Out::new(".gguf"), Out::new("")] {
+        let saving = short(&out.0);
+        fs::create_dir(&out.0).unwrap();
+        fs::write(out.0.join("other"), "other").unwrap();
+        let error = block_on(saving.write::<Cpu>(None)).unwrap_err().to_string();
+        assert!(error.contains(&format!("{} cannot be written", out.0.display())), "{error}");
+        assert!(!unfinished(&out).0.exists() && out.0.join("other").exists());
+        assert!(matches!(refused(&tiny_model(), "b3", &out.0), SaveModelError::Occupied { .. }));
+    }
+}
+
+#[test]
+fn the_models_own_files_are_not_written() {
+    let folder = Out::new("");
+    fs::create_dir(&folder.0).unwrap();
+    let model = folder.0.join("model.gguf");
+    fs::copy(tiny_model(), &model).unwrap();
+    let is_itself = |given: &Path, out: &Path| {
+        let error = refused(given, "b3", out);
+        assert!(matches!(error, SaveModelError::Itself { .. }), "{}: {error}", out.display());
+    };
+    is_itself(&folder.0, &model);
+    is_itself(&folder.0, &folder.0);
+    is_itself(&model, &folder.0.join("..").join(folder.0.file_name().unwrap()).join("model.gguf"));
+    // A manifest beside its only part.
+    let manifest = folder.0.join("manifest.json");
+    let bytes = fs::metadata(&model).unwrap().len();
+    let part = serde_json::json!({ "file": "model.gguf", "bytes": bytes });
+    fs::write(&manifest, serde_json::json!({ "name": "model", "parts": [part] }).to_string()).unwrap();
+    is_itself(&manifest, &model);
+    // A model that has the name of an unfinished one.
+    let old = folder.0.join("small.gguf.unfinished");
+    fs::copy(&model, &old).unwrap();
+    is_itself(&old, &folder.0.join("small.gguf"));
+    #[cfg(unix)]
+    {
+        let link = folder.0.join("link.gguf");
+        std::os::unix::fs::symlink(&model, &link).unwrap();
+        is_itself(&model, &link);
+        is_itself(&link, &model);
+    }
+    // Another file beside the model may be replaced.
+    Saving::new(&model, &PruningPlan::default(), TensorType::F16, &folder.0.join("other.gguf")).unwrap();
+}
+
+#[test]
+fn a_slash_behind_the_folder_changes_nothing() {
+    let out = Out::new("");
+    let with_slash = PathBuf::from(format!("{}/", out.0.display()));
+    block_on(short(&with_slash).write::<Cpu>(None)).unwrap();
+    assert_eq!(opened(&out.0).config.layers, 3);
+    assert!(!out.0.join(".unfinished").exists());
+}
+
+#[test]
+fn what_a_killed_run_has_left_is_not_part_of_the_model() {
+    for out in [Out::new(""), Out::new(".gguf")] {
+        let left = unfinished(&out);
+        fs::create_dir(&left.0).unwrap();
+        fs::write(left.0.join("model-00002-of-00002.safetensors"), "cut off").unwrap();
+        block_on(short(&out.0).write::<Cpu>(None)).unwrap();
+        assert_eq!(opened(&out.0).config.layers, 3);
+        assert!(!out.0.join("model-00002-of-00002.safetensors").exists() && !left.0.exists());
     }
 }

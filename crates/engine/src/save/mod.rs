@@ -54,13 +54,13 @@ pub enum SaveModelError {
         path: PathBuf,
     },
     /// There is something at the path already.
-    #[error("{path} is there already: name another folder, or remove it")]
+    #[error("{path} is there already: name another path, or remove it")]
     Occupied {
         /// The path.
         path: PathBuf,
     },
-    /// The path to write is the model's own.
-    #[error("{path} is the model itself: name another path")]
+    /// The path to write is the model's own, or that of a folder with the model.
+    #[error("{path} is the model itself, or holds it: name another path")]
     Itself {
         /// The path.
         path: PathBuf,
@@ -137,13 +137,19 @@ impl Saving {
             Some(extension) if extension.eq_ignore_ascii_case("gguf") => Format::Gguf,
             _ => Format::Safetensors,
         };
-        if out.canonicalize().is_ok_and(|out| model.canonicalize().is_ok_and(|model| model == out)) {
-            return Err(SaveModelError::Itself { path: out.into() });
+        // Without a slash at its end, behind which the unfinished model would be in the folder itself.
+        let out: PathBuf = out.components().collect();
+        let original = Original::open(model)?;
+        for written in [out.clone(), write::unfinished(&out)] {
+            if is_of_model(&written, model, &original) {
+                return Err(SaveModelError::Itself { path: written });
+            }
         }
-        if format == Format::Safetensors && out.exists() {
-            return Err(SaveModelError::Occupied { path: out.into() });
+        // A file is replaced; a folder, or a link to nothing where a folder is written, cannot be.
+        if out.is_dir() || format == Format::Safetensors && out.symlink_metadata().is_ok() {
+            return Err(SaveModelError::Occupied { path: out });
         }
-        let saving = Self { original: Original::open(model)?, plan: plan.clone(), weights, out: out.into(), format };
+        let saving = Self { original, plan: plan.clone(), weights, out, format };
         if format == Format::Gguf && saving.original.format() == Format::Safetensors {
             return Err(SaveModelError::NotAsGguf { path: model.into() });
         }
@@ -199,7 +205,10 @@ impl Saving {
             check_repairs(plan, config, &architecture)?;
         }
         // A folder's configuration says of each layer whether it has a window.
-        let is_uniform = self.original.format() == Format::Safetensors || gguf::is_uniform(&architecture);
+        let is_uniform = match &self.original.source {
+            Source::Gguf { gguf, .. } => gguf::is_uniform(gguf).map_err(SaveError::from)?,
+            Source::Folder { .. } => true,
+        };
         let outline = Outline::of(plan, self.original.layers()?, is_uniform)?;
         let is_llama = config.as_ref().is_some_and(|config| config.family == Family::Llama);
         let writing = Writing {
@@ -249,6 +258,13 @@ impl Saving {
 /// [`SaveModelError`], if it cannot be read.
 pub fn layers(model: &Path) -> Result<usize, SaveModelError> {
     Original::open(model)?.layers()
+}
+
+/// Whether a path that is written is that of a model or of one of its files, or holds one; symbolic links are followed.
+fn is_of_model(written: &Path, model: &Path, original: &Original) -> bool {
+    let Ok(written) = written.canonicalize() else { return false };
+    let mut paths = original.paths().chain([model]).filter_map(|path| path.canonicalize().ok());
+    paths.any(|path| path.starts_with(&written))
 }
 
 /// A plan without those of its repairs that a decoder does not have, since they did not help.

@@ -77,7 +77,8 @@ impl<C: Compute> Numbers<'_, C> {
     /// An original's numbers in the order of the saved file.
     fn converted(&self, original: usize) -> Result<Vec<f32>, SaveModelError> {
         let (config, tensor) = (self.config()?, &self.original.tensors[original]);
-        let tensor_type = tensor.info.tensor_type.clone().map_err(SaveModelError::Device)?;
+        // A tensor of an unknown type is refused before: by `hub::check`, or as the model is loaded.
+        let tensor_type = tensor.info.tensor_type.clone().map_err(|_| MISSING)?;
         let shape = tensor.info.matrix_shape().map(|length| length as usize);
         let stored = StoredMatrix { tensor_type, bytes: self.original.read(tensor)?.into(), shape };
         let parts = self.mapping(self.original.format(), &tensor.info.name)?.parts(config, stored);

@@ -133,6 +133,11 @@ impl Original {
         }
     }
 
+    /// The paths of all files of weights, and of their parts.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().flat_map(|file| file.paths.iter().map(|(path, _)| path.as_path()))
+    }
+
     /// A tensor's stored bytes.
     pub(super) fn read(&self, tensor: &OriginalTensor) -> Result<Vec<u8>, SaveModelError> {
         let mut out = vec![];

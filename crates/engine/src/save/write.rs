@@ -20,17 +20,34 @@ pub(super) async fn write<C: Compute>(
     numbers: &Numbers<'_, C>,
 ) -> Result<u64, SaveModelError> {
     let out = &saving.out;
-    let mut name = out.clone().into_os_string();
-    name.push(".unfinished");
-    let unfinished = PathBuf::from(name);
+    let unfinished = unfinished(out);
+    // What a killed run has left would be part of this model.
+    remove(&unfinished).map_err(|why| SaveModelError::Write { path: unfinished.clone(), why })?;
     let written = write_at(saving, planned, numbers, &unfinished).await;
     let failed = |why| SaveModelError::Write { path: out.clone(), why };
     let written = written.and_then(|bytes| fs::rename(&unfinished, out).map(|()| bytes).map_err(failed));
     if written.is_err() {
         // What is left of it is of no use.
-        let _ = if unfinished.is_dir() { fs::remove_dir_all(&unfinished) } else { fs::remove_file(&unfinished) };
+        let _ = remove(&unfinished);
     }
     written
+}
+
+/// The path of a model until it is whole.
+pub(super) fn unfinished(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".unfinished");
+    name.into()
+}
+
+/// Removes a file, a link or a whole folder, if there is one.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(there) if there.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(why) => Err(why),
+    };
+    removed.or_else(|why| if why.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(why) })
 }
 
 async fn write_at<C: Compute>(

@@ -35,9 +35,15 @@ const UNIFORM: [&str; 17] = [
     "bloom",
 ];
 
-/// Whether all blocks of an architecture are alike, so that they may move.
-pub fn is_uniform(architecture: &str) -> bool {
-    UNIFORM.contains(&architecture)
+/// Whether all blocks of a file's model are alike, so that they may move.
+///
+/// # Errors
+/// [`GgufError`] for a missing or wrong value.
+pub fn is_uniform(file: &Gguf) -> Result<bool, GgufError> {
+    let architecture: &str = file.need("general.architecture")?;
+    // OLMo 3 is stored as OLMo 2 with a window in three of four blocks. Source: llama.cpp, `LLM_ARCH_OLMO2`.
+    let window: Option<u64> = if architecture == "olmo2" { file.get("olmo2.attention.sliding_window")? } else { None };
+    Ok(UNIFORM.contains(&architecture) && window.is_none_or(|window| window == 0))
 }
 
 /// The number of blocks that a file states.
@@ -175,4 +181,27 @@ fn entries<'a>(header: &'a [u8], file: &Gguf) -> Result<Entries<'a>, GgufError> 
         tensors.insert(tensor.name, &header[begin + text_end(&header[begin..])..reader.at - 8]);
     }
     Ok((metadata, tensors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file without tensors, of an architecture, with a number.
+    fn file(architecture: &str, key: &str, number: u64) -> Gguf {
+        let architecture = ("general.architecture".into(), Value::Text(architecture.into()));
+        Gguf { metadata: [architecture, (key.into(), Value::Unsigned(number))].into(), tensors: vec![] }
+    }
+
+    #[test]
+    fn blocks_of_which_some_have_a_window_do_not_move() {
+        let is_uniform = |architecture, key, number| is_uniform(&file(architecture, key, number)).unwrap();
+        // OLMo 2, OLMo 3.
+        assert!(is_uniform("olmo2", "olmo2.block_count", 32));
+        assert!(is_uniform("olmo2", "olmo2.attention.sliding_window", 0));
+        assert!(!is_uniform("olmo2", "olmo2.attention.sliding_window", 4096));
+        // All blocks of Phi-3 have the window; Gemma 3's have it by their place.
+        assert!(is_uniform("phi3", "phi3.attention.sliding_window", 2047));
+        assert!(!is_uniform("gemma3", "gemma3.attention.sliding_window", 512));
+    }
 }

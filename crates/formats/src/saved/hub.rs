@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Content, OriginalTensor, Outline, SaveError, SavedTensor, Values};
 use crate::config::{DecoderConfig, RopeScaling, Rotary};
+use crate::layout::{self, Format, Role};
 use crate::load_error::LoadError;
-use crate::tensor_names::hub_name;
+use crate::tensor_names::{block_of, hub_name};
 use prunescope_protocol::model::family::Family;
 use prunescope_protocol::model::repository::DescriptionError;
 use prunescope_quant::TensorType;
@@ -82,7 +83,10 @@ fn set_dtype(section: &mut Value, dtype: Option<&str>) {
 /// Sets what transformers' Llama is told of its biases.
 fn biases(map: &mut Map<String, Value>, tensors: &[SavedTensor]) {
     for (key, within) in [("attention_bias", ".self_attn."), ("mlp_bias", ".mlp.")] {
-        let has = |tensor: &SavedTensor| tensor.name.contains(within) && tensor.name.ends_with(".bias");
+        // Encoders of pictures have tensors of such names, too, and biases of their own.
+        let has = |tensor: &SavedTensor| {
+            block_of(&tensor.name).is_some() && tensor.name.contains(within) && tensor.name.ends_with(".bias")
+        };
         map.insert(key.into(), tensors.iter().any(has).into());
     }
 }
@@ -104,10 +108,11 @@ fn dtype(originals: &[OriginalTensor], tensors: &[SavedTensor]) -> Option<&'stat
     })
 }
 
-/// Checks that a GGUF file's model can be written as safetensors.
+/// Checks that a GGUF file's model can be written as safetensors, and that its tensors can be read.
 ///
 /// # Errors
-/// [`SaveError::NotAsSafetensors`].
+/// [`SaveError::NotAsSafetensors`], or [`SaveError::Load`] for a tensor of another shape than the configuration implies, of an unsupported
+/// type, or that the model does not have.
 pub fn check(config: &DecoderConfig, architecture: &str, originals: &[OriginalTensor]) -> Result<(), SaveError> {
     let refused = |what: String| Err(SaveError::NotAsSafetensors { what });
     if class_of(config.family).is_none() {
@@ -116,10 +121,23 @@ pub fn check(config: &DecoderConfig, architecture: &str, originals: &[OriginalTe
     if let Some(factors) = originals.iter().find(|tensor| tensor.info.name.starts_with("rope_")) {
         return refused(format!("a GGUF file with its own rotary factors (tensor `{}`)", factors.info.name));
     }
-    match config.rotary.as_ref().map(|rotary| rotary.scaling) {
-        Some(RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Yarn { .. }) => Ok(()),
-        _ => refused("a GGUF file with these rotary positions".into()),
+    match &config.rotary {
+        // transformers rotates whole heads in these families: no key of their configurations says otherwise.
+        Some(Rotary { dimensions, .. }) if *dimensions != config.head_dim => {
+            let width = config.head_dim;
+            return refused(format!("a GGUF file that rotates {dimensions} of the {width} numbers of a head"));
+        }
+        Some(Rotary { scaling: RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Yarn { .. }, .. }) => {}
+        _ => return refused("a GGUF file with these rotary positions".into()),
     }
+    for OriginalTensor { info, .. } in originals {
+        match layout::role(config, Format::Gguf, &info.name) {
+            Role::Part(mapping) => mapping.check(config, info)?,
+            Role::NotItsOwn => return Err(LoadError::NotItsOwn { tensor: info.name.clone() }.into()),
+            Role::Nothing => {}
+        }
+    }
+    Ok(())
 }
 
 /// The tensors of a GGUF file's saved model as those of a safetensors file.
@@ -207,7 +225,8 @@ mod tests {
     use prunescope_protocol::prune::PruningPlan;
 
     use super::*;
-    use crate::config::from_hub;
+    use crate::config::{from_gguf, from_hub};
+    use crate::gguf::Gguf;
     use crate::tensor::TensorInfo;
 
     fn text(family: &str) -> String {
@@ -264,5 +283,48 @@ mod tests {
         assert_eq!(flags(&[]), [false, false]);
         assert_eq!(flags(&[bias("model.layers.0.mlp.down_proj.bias")]), [false, true]);
         assert_eq!(flags(&[bias("model.layers.0.self_attn.o_proj.bias")]), [true, false]);
+        assert_eq!(flags(&[bias("model.language_model.layers.0.mlp.up_proj.bias")]), [false, true]);
+        // LLaVA's encoder of pictures.
+        let of_pictures = ["self_attn.q_proj.bias", "mlp.fc1.bias"]
+            .map(|part| bias(&format!("vision_tower.vision_model.encoder.layers.0.{part}")));
+        assert_eq!(flags(&of_pictures), [false, false]);
+    }
+
+    /// The configuration and the tensors of a GGUF file of the family Llama.
+    fn tiny() -> (DecoderConfig, Vec<OriginalTensor>) {
+        let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tiny.gguf")).unwrap();
+        let file = Gguf::parse(&bytes, bytes.len() as u64).unwrap();
+        let originals = file.tensors.iter().map(|info| OriginalTensor { info: info.clone(), file: 0 }).collect();
+        (from_gguf(&file).unwrap(), originals)
+    }
+
+    /// What [`check`] says of the tiny model with one tensor changed.
+    fn checked(name: &str, change: impl FnOnce(&mut TensorInfo)) -> Result<(), SaveError> {
+        let (config, mut originals) = tiny();
+        change(&mut originals.iter_mut().find(|tensor| tensor.info.name == name).unwrap().info);
+        check(&config, "llama", &originals)
+    }
+
+    #[test]
+    fn tensors_that_cannot_be_converted_are_refused() {
+        let query = "blk.2.attn_q.weight";
+        assert_eq!(checked(query, |_| {}), Ok(()));
+        let unread = checked(query, |info| info.tensor_type = Err("IQ2_XXS".into()));
+        assert_eq!(unread, Err(LoadError::TensorType { tensor: query.into(), found: "IQ2_XXS".into() }.into()));
+        let narrow = checked(query, |info| info.shape[0] /= 2);
+        assert!(matches!(narrow, Err(SaveError::Load(LoadError::Shape { .. }))), "{narrow:?}");
+        let foreign = checked(query, |info| info.name = "blk.2.attn_q_norm.weight".into());
+        assert!(matches!(foreign, Err(SaveError::Load(LoadError::NotItsOwn { .. }))), "{foreign:?}");
+        // What the model does not use is not read.
+        assert_eq!(checked(query, |info| (info.name, info.shape) = ("unused".into(), vec![3])), Ok(()));
+    }
+
+    #[test]
+    fn heads_of_which_only_a_part_is_rotated_are_refused() {
+        let (mut config, originals) = tiny();
+        let dimensions = config.head_dim / 2;
+        config.rotary.as_mut().unwrap().dimensions = dimensions;
+        let refused = check(&config, "llama", &originals).unwrap_err().to_string();
+        assert!(refused.contains(&format!("rotates {dimensions} of the {} numbers", 2 * dimensions)), "{refused}");
     }
 }
