@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from vllm import LLM, SamplingParams
 from vllm.distributed.kv_transfer.kv_connector.v1 import example_hidden_states_connector as connector
 
-from transformers_trace import Refused, Tokens
+from transformers_trace import MAX_TOKENS, Refused, Tokens
 
 
 def main() -> int:
@@ -28,13 +28,15 @@ def main() -> int:
     what.add_argument("--prompt", help="the prompt; the model writes a text behind it")
     what.add_argument("--read", help="a file that this program wrote: the model reads its tokens")
     parser.add_argument("--chat", action="store_true", help="format the prompt with the model's chat template")
-    parser.add_argument("--tokens", type=int, default=32, help="tokens to write, 1 to 256 (default: 32)")
+    parser.add_argument("--tokens", type=int, default=32, help=f"tokens to write, 1 to {MAX_TOKENS} (default: 32)")
     parser.add_argument("--tensor-parallel", type=int, default=1, help="the number of GPUs, over which each matrix is spread")
     parser.add_argument("--dtype", default="auto", help="bfloat16, float16 or float32 (default: the files' own); the same for both models")
     parser.add_argument("--out", required=True, help="the safetensors file to write")
     args = parser.parse_args()
     if args.chat and args.read:
         parser.error("--chat belongs to --prompt: with --read the tokens are given")
+    if not 1 <= args.tokens <= MAX_TOKENS:
+        parser.error(f"--tokens must be 1 to {MAX_TOKENS}, which is what the page shows")
     config = transformers.AutoConfig.from_pretrained(args.model).get_text_config()
     if args.read:
         ids = load_file(args.read)["token_ids"].tolist()

@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -64,26 +64,34 @@ class Weights:
 
     def __init__(self, source: str, revision: str | None) -> None:
         self.source, self.revision = source, revision
+        self.unasked: Refused | None = None  # why nobody can say whether a file exists
         if index := self.path_of("model.safetensors.index.json"):
             self.files = json.loads(pathlib.Path(index).read_text(encoding="utf-8"))["weight_map"]
         elif single := self.path_of("model.safetensors"):
             with safe_open(single, "pt") as file:
                 self.files = {key: "model.safetensors" for key in file.keys()}
         else:
-            raise Refused(f"{source} has neither model.safetensors nor model.safetensors.index.json: give the dense model's folder or repository "
-                          "in that format, since the final norm and the head are read from there")
+            raise self.unasked or Refused(
+                f"{source} has neither model.safetensors nor model.safetensors.index.json: give the dense model's folder or repository in that format, "
+                "since the final norm and the head are read from there")
 
     def path_of(self, name: str) -> str | None:
-        """Where one of the files is, if there is such a one."""
+        """Where one of the files is; nothing if there is no such file, or if it is not in the cache and the repository cannot be asked."""
         if pathlib.Path(self.source).is_dir():
             path = pathlib.Path(self.source, name)
             return str(path) if path.is_file() else None
         try:
             return hf_hub_download(self.source, name, revision=self.revision)
+        except LocalEntryNotFoundError as why:  # a kind of EntryNotFoundError, but there is no network and the file is not in the cache
+            self.unasked = self.not_had(name, why)
+            return None
         except EntryNotFoundError:
             return None
         except (HfHubHTTPError, OSError, ValueError) as why:
-            raise Refused(f"{name} of {self.source} cannot be had ({why}): download the model elsewhere, and give its folder as --model") from why
+            raise self.not_had(name, why) from why
+
+    def not_had(self, name: str, why: Exception) -> Refused:
+        return Refused(f"{name} of {self.source} cannot be had ({why}): download the model elsewhere, and give its folder as --model")
 
     def find(self, module: nn.Module, weight: nn.Parameter, base: str, what: str) -> Slices:
         """The stored tensor that is a weight of a model without memory, by its names in transformers' model and in other layouts."""
@@ -96,7 +104,7 @@ class Weights:
                           "dense model that vLLM ran, with all its files")
         path = self.path_of(self.files[key])
         if path is None:
-            raise Refused(f"{self.source} has no {self.files[key]}, which holds {key}: copy or download it")
+            raise self.unasked or Refused(f"{self.source} has no {self.files[key]}, which holds {key}: copy or download it")
         with safe_open(path, "pt") as file:
             shape = tuple(file.get_slice(key).get_shape())
         if shape != tuple(weight.shape):

@@ -335,10 +335,16 @@ test("plans are compared on texts, their own or the visitor's, and what they sav
   assert.equal(query(page).get("drop"), "m1");
   assert.equal((await names()).length, 3, "the picture and its table stay");
   // The other texts begin anew: numbers of several texts do not stand in one table.
+  await page.selectOption("#plans-axis", "written");
   await page.click("text=the built-in texts again");
   await page.waitForFunction(() => document.querySelector("#texts-summary")?.textContent.includes(" of "));
   await page.click("#stop");
   assert.equal(await page.locator("#texts-plans").count(), 0);
+  // The menu comes back with the axis that the picture has; the one plan has no measured speed, and the dense model alone is no picture.
+  await page.setInputFiles("#texts-file", [text("mill.txt", "The river runs past the old mill. ")]);
+  await page.waitForSelector("#plans-axis");
+  assert.equal(await page.inputValue("#plans-axis"), "written");
+  await page.waitForFunction(() => document.querySelector("#chart-plans .waiting")?.textContent.startsWith("No compared plan has a measured speed"));
   await close(page);
 });
 

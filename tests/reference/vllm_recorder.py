@@ -24,6 +24,7 @@ import jsonschema
 import safetensors.torch
 import torch
 import transformers
+from huggingface_hub import errors as hub_errors
 
 from recorder import ENVIRONMENT, FAMILIES, PROMPT, ROOT, SCHEMA, TOKENS, differences, record_with_program
 
@@ -103,6 +104,8 @@ def run(program, *arguments):
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
             code = program.main()
+    except SystemExit as end:  # how argparse refuses
+        code = end.code
     finally:
         sys.argv = before
     return code, said.getvalue().strip().splitlines(), printed.getvalue()
@@ -351,6 +354,28 @@ def test_what_cannot_be_recorded_is_refused(folder):
     assert code == 2 and "the pruned model's own greedy text" in said[-1], said
 
 
+def test_files_that_cannot_be_asked_for_are_not_files_that_do_not_exist(folder):
+    """Without a network the hub's library tells of a file that is not in its cache by a subclass of the error for one that does not exist."""
+    absent, unasked, kept = (hub_errors.EntryNotFoundError("404"), hub_errors.LocalEntryNotFoundError("no network"), str(folder / "model.safetensors"))
+    download = vllm_trace.hf_hub_download
+    try:
+        for index, single, says in [(unasked, unasked, "cannot be had (no network)"), (absent, absent, "has neither model.safetensors nor"),
+                                    (absent, kept, None), (unasked, kept, None)]:
+            def answer(source, name, revision):
+                found = index if name.endswith(".index.json") else single
+                if isinstance(found, Exception):
+                    raise found
+                return found
+
+            vllm_trace.hf_hub_download = answer
+            try:
+                assert "lm_head.weight" in vllm_trace.Weights("owner/name", None).files and says is None, (index, single)
+            except transformers_trace.Refused as why:
+                assert says and says in str(why), (index, single, why)
+    finally:
+        vllm_trace.hf_hub_download = download
+
+
 def test_the_export_asks_vllm_as_documented(folder):
     """The script runs against a stand-in for vLLM, which checks what it is asked for and writes the file of the tiny model."""
     asked, models = [], {}
@@ -391,6 +416,9 @@ def test_the_export_asks_vllm_as_documented(folder):
         ]:
             code, said, _ = run(program, *arguments)
             assert code == 0, said
+        for wrong in (0, -3, 257):
+            code, said, _ = run(program, "--model", folder, "--prompt", PROMPT, "--tokens", wrong, "--out", files["dense"])
+            assert code == 2 and "--tokens must be 1 to 256" in said[-1], (wrong, code, said)
     finally:
         for name in names:
             del sys.modules[name]

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::arguments::FidelityOptions;
 use crate::error::Error;
 use crate::given_plan::GivenPlan;
+use crate::tell_progress;
 
 /// The flips of a plan on a task set.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -99,7 +100,7 @@ fn on_texts<C: Compute>(session: &mut Session<C>, plans: &[PruningPlan]) -> Resu
     // Each window tells of every plan in turn; the last window's reports are complete.
     let mut reports = vec![];
     let mut tell = |event: RunEvent| match event {
-        RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
+        RunEvent::Working { what, done, total } => tell_progress(&what, done, total),
         RunEvent::TextFidelity { report } if report.done == report.total => reports.push(*report),
         _ => {}
     };
@@ -118,7 +119,7 @@ fn flips<C: Compute>(
     run.plan.clone_from(plan);
     let (mut choices, mut retrieval) = (BTreeMap::new(), None);
     let mut tell = |event: RunEvent| match event {
-        RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
+        RunEvent::Working { what, done, total } => tell_progress(&what, done, total),
         RunEvent::Choice { result } => drop(choices.insert(result.index, *result)),
         RunEvent::Retrieval { report } => retrieval = Some(*report),
         _ => {}

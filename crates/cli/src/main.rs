@@ -1,5 +1,24 @@
 //! The command-line program: prints the same JSON as the page's export, or a measurement's results as JSON lines.
 
+/// Evaluates an expression with the chosen backend's `Compute` value; it is compiled for each backend.
+macro_rules! on_backend {
+    ($backend:expr, |$compute:ident| $run:expr) => {
+        match $backend {
+            $crate::arguments::BackendName::Cpu => {
+                let $compute = prunescope_engine::compute::Cpu;
+                $run
+            }
+            #[cfg(any(feature = "vulkan", feature = "webgpu"))]
+            $crate::arguments::BackendName::Gpu => {
+                let $compute = $crate::gpu()?;
+                $run
+            }
+            #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
+            $crate::arguments::BackendName::Gpu => Err($crate::error::Error::BuiltWithoutGpu),
+        }
+    };
+}
+
 mod arguments;
 mod error;
 mod fidelity;
@@ -20,9 +39,9 @@ use std::time::Instant;
 
 use clap::Parser;
 use futures::executor::block_on;
+use prunescope_engine::compute::Compute;
 #[cfg(any(feature = "vulkan", feature = "webgpu"))]
 use prunescope_engine::compute::Gpu;
-use prunescope_engine::compute::{Compute, Cpu};
 use prunescope_engine::experiment::Control;
 use prunescope_engine::experiment::fit_size::FitSize;
 use prunescope_engine::experiment::search::SearchTokens;
@@ -84,15 +103,14 @@ fn compute(computation: &Computation) -> Result<(), Error> {
     | Computation::Bench(experiment)
     | Computation::Measure { experiment, .. }
     | Computation::Record { experiment, .. }) = computation;
-    match experiment.pruning.backend {
-        BackendName::Cpu => {
-            threads::start_helpers(&POOL, experiment.pruning.threads());
-            run_on(Cpu, computation)
-        }
-        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
-        BackendName::Gpu => run_on(gpu()?, computation),
-        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
-        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
+    start_helpers(&experiment.pruning);
+    on_backend!(experiment.pruning.backend, |compute| run_on(compute, computation))
+}
+
+/// Starts the CPU's threads, if it is to compute.
+fn start_helpers(pruning: &PruningOptions) {
+    if pruning.backend == BackendName::Cpu {
+        threads::start_helpers(&POOL, pruning.threads());
     }
 }
 
@@ -106,13 +124,7 @@ fn gpu() -> Result<Gpu, Error> {
 /// Loads a model and serves it.
 fn begin_serving(arguments: &ServeArguments) -> Result<(), Error> {
     threads::start_helpers(&POOL, arguments::threads(arguments.threads));
-    match arguments.backend {
-        BackendName::Cpu => serve_on(Cpu, arguments),
-        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
-        BackendName::Gpu => serve_on(gpu()?, arguments),
-        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
-        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
-    }
+    on_backend!(arguments.backend, |compute| serve_on(compute, arguments))
 }
 
 fn serve_on<C: Compute>(compute: C, arguments: &ServeArguments) -> Result<(), Error>
@@ -177,7 +189,7 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
             let control = Control::new(newest.clone(), 0, Rc::new(|| Box::pin(async {})));
             // Progress goes to standard error, results to standard output or the file as they come.
             let mut tell = |event: RunEvent| match &event {
-                RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
+                RunEvent::Working { what, done, total } => tell_progress(what, *done, *total),
                 event => {
                     if let Err(why) = results.tell(event) {
                         failed = Some(why);
@@ -205,7 +217,7 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
         Computation::Bench(experiment) => {
             let (mut session, settings) = begin(compute, experiment)?;
             let mut tell = |event: RunEvent| match event {
-                RunEvent::Working { what, done, total } => eprint!("\r{what}: {done} of {total}          "),
+                RunEvent::Working { what, done, total } => tell_progress(&what, done, total),
                 RunEvent::Speed { report } => {
                     eprintln!();
                     let on_cpu = report.threads > 0;
@@ -246,12 +258,15 @@ fn run_on<C: Compute>(compute: C, computation: &Computation) -> Result<(), Error
 /// Starts a session with the model and the task sets that the arguments name; returns it with the settings.
 fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>, Settings), Error> {
     let given = experiment.pruning.plan.as_deref().map(GivenPlan::read).transpose()?;
-    // A wrong option is told before the model is read; which layers a recipe drops, the model tells.
+    // A wrong option or file is told before the model is read; which layers a recipe drops, the model tells.
     experiment.settings(PruningPlan::default())?;
     let questions = experiment.questions.as_deref().map(|path| set(path, tasks::choice::parse, Vec::is_empty));
     let retrieval = experiment.retrieval_set.as_deref();
     let retrieval = retrieval.map(|path| set(path, tasks::retrieval::parse, |set| set.queries.is_empty()));
     let (questions, retrieval) = (questions.transpose()?, retrieval.transpose()?);
+    let calibration = calibration(&experiment.pruning)?;
+    let text = |path: &PathBuf| Ok(KindText::new(&path.to_string_lossy(), &read(path)?));
+    let texts = experiment.text.iter().map(text).collect::<Result<_, Error>>()?;
     let model = load(&experiment.model, compute.clone())?;
     let mut session = Session::new(model, &experiment.model.to_string_lossy(), milliseconds);
     if let Some(path) = &experiment.other {
@@ -264,21 +279,28 @@ fn begin<C: Compute>(compute: C, experiment: &Experiment) -> Result<(Session<C>,
         fs::write(path, text).map_err(|why| Error::NotWritten { path: path.clone(), why })?;
     }
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
-    prepare(&mut session, &experiment.pruning)?;
+    prepare(&mut session, &calibration, &experiment.pruning);
     session.search_on(SearchTokens { judged: experiment.search_tokens.unwrap_or_default(), held_out: 0 });
     session.use_questions(questions.unwrap_or_default());
     session.use_retrieval_set(retrieval.unwrap_or_default());
-    let text = |path: &PathBuf| Ok(KindText::new(&path.to_string_lossy(), &read(path)?));
-    session.use_texts(experiment.text.iter().map(text).collect::<Result<_, Error>>()?);
+    session.use_texts(texts);
     Ok((session, settings))
 }
 
+/// Reads the calibration text; empty if none is given, which stands for the built-in one.
+fn calibration(pruning: &PruningOptions) -> Result<String, Error> {
+    Ok(pruning.calibration.as_deref().map(read).transpose()?.unwrap_or_default())
+}
+
 /// Gives a session the calibration text and the size of the fits.
-fn prepare<C: Compute>(session: &mut Session<C>, pruning: &PruningOptions) -> Result<(), Error> {
-    let calibration = pruning.calibration.as_deref().map(read).transpose()?;
-    session.calibrate(&calibration.unwrap_or_default());
+fn prepare<C: Compute>(session: &mut Session<C>, calibration: &str, pruning: &PruningOptions) {
+    session.calibrate(calibration);
     session.fit_repairs_on(FitSize { tokens: pruning.fit_tokens, answers: pruning.fit_answers });
-    Ok(())
+}
+
+/// Tells on standard error how far a computation is, in place of what was told last; results go to standard output.
+fn tell_progress(what: &str, done: usize, total: usize) {
+    eprint!("\r{what}: {done} of {total}          ");
 }
 
 fn read(path: &Path) -> Result<String, Error> {

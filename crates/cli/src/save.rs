@@ -3,17 +3,16 @@
 use std::path::Path;
 
 use futures::executor::block_on;
-use prunescope_engine::compute::{Compute, Cpu};
+use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::model::file::load;
 use prunescope_engine::save::{Saved, Saving, layers};
 use prunescope_engine::session::Session;
-use prunescope_kernels::threads::{self, POOL};
 use prunescope_protocol::messages::RunEvent;
 use prunescope_protocol::model::Sublayer;
 use prunescope_protocol::prune::{DroppedSublayers, PruningPlan};
 
-use crate::arguments::{BackendName, SaveArguments};
+use crate::arguments::SaveArguments;
 use crate::error::Error;
 use crate::given_plan::GivenPlan;
 
@@ -23,16 +22,8 @@ pub(crate) fn save(arguments: &SaveArguments) -> Result<(), Error> {
     let given = given.map(|given| given.plan(layers(&arguments.model)?)).transpose()?;
     let plan = arguments.pruning.plan(given.unwrap_or_default());
     let saving = Saving::new(&arguments.model, &plan, arguments.weights.into(), &arguments.out)?;
-    let saved = match arguments.pruning.backend {
-        BackendName::Cpu => {
-            threads::start_helpers(&POOL, arguments.pruning.threads());
-            save_on(Cpu, arguments, &plan, &saving)
-        }
-        #[cfg(any(feature = "vulkan", feature = "webgpu"))]
-        BackendName::Gpu => save_on(crate::gpu()?, arguments, &plan, &saving),
-        #[cfg(not(any(feature = "vulkan", feature = "webgpu")))]
-        BackendName::Gpu => Err(Error::BuiltWithoutGpu),
-    }?;
+    crate::start_helpers(&arguments.pruning);
+    let saved = on_backend!(arguments.pruning.backend, |compute| save_on(compute, arguments, &plan, &saving))?;
     eprint!("{}", told(&saved, &arguments.out));
     Ok(())
 }
@@ -46,13 +37,14 @@ fn save_on<C: Compute>(
     if !saving.computes() {
         return Ok(block_on(saving.write::<C>(None))?);
     }
+    let calibration = crate::calibration(&arguments.pruning)?;
     let model = load(&arguments.model, compute)?;
     let mut session = Session::new(model, &arguments.model.to_string_lossy(), crate::milliseconds);
     session.info().notices.iter().for_each(|notice| eprintln!("{notice}"));
-    crate::prepare(&mut session, &arguments.pruning)?;
+    crate::prepare(&mut session, &calibration, &arguments.pruning);
     let mut tell = |event: RunEvent| {
         if let RunEvent::Working { what, done, total } = event {
-            eprint!("\r{what}: {done} of {total}          ");
+            crate::tell_progress(&what, done, total);
         }
     };
     let pruned = block_on(session.pruned_decoder(plan, &Control::unstoppable(), &mut tell))?;

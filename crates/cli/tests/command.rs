@@ -203,8 +203,22 @@ fn what_is_wrong_is_a_sentence_and_no_result() {
     let empty = std::env::temp_dir().join(format!("prunescope-empty-set-{}.jsonl", std::process::id()));
     std::fs::write(&empty, "no line of a set\n").unwrap();
     let empty = empty.to_str().unwrap();
+    // A model whose plan can be saved, but which does not load: it names no kind of tokenizer.
+    let nameless = std::env::temp_dir().join(format!("prunescope-nameless-{}.gguf", std::process::id()));
+    let mut bytes = std::fs::read(TINY).unwrap();
+    let key = b"tokenizer.ggml.model";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    bytes[at] = b'T';
+    std::fs::write(&nameless, bytes).unwrap();
+    let nameless = nameless.to_str().unwrap();
+    let saving = ["save", "--model", nameless, "--sparse", "wanda-0.5", "--out", "/nowhere/x.gguf"];
     for (arguments, sentence) in [
         (vec!["report", "--model", "/nowhere.gguf"], "/nowhere.gguf"),
+        // A wrong option is told before the model is read.
+        (vec!["report", "--model", "/nowhere.gguf", "--calibration", "/nothing.txt"], "/nothing.txt"),
+        (vec!["fidelity", "--model", "/nowhere.gguf", "--text", "/nothing.txt"], "/nothing.txt"),
+        (saving.to_vec(), "tokenizer"),
+        ([&saving[..], &["--calibration", "/nothing.txt"]].concat(), "/nothing.txt"),
         (vec!["measure", "choice", "--model", TINY, "--questions", empty], "has no line that can be used"),
         (vec!["measure", "retrieval", "--model", TINY, "--retrieval-set", empty], "has no line that can be used"),
         (vec!["report", "--model", TINY, "--tokens", "100000"], "tokens was 100000"),
@@ -215,6 +229,7 @@ fn what_is_wrong_is_a_sentence_and_no_result() {
         assert!(said.contains(sentence) && said.contains("prunescope: "), "{arguments:?}: {said}");
     }
     std::fs::remove_file(empty).unwrap();
+    std::fs::remove_file(nameless).unwrap();
 }
 
 #[test]

@@ -29,6 +29,10 @@ pub(super) fn ComparedPlans() -> impl IntoView {
     let state = expect_context::<AppState>();
     let axis = RwSignal::new(Axis::default());
     let figure = Signal::derive(move || picture(&compared(state), axis.get()));
+    // Memory is known of every compared plan: without a point there, only the dense model was compared, or no KL is finite.
+    let waiting = Signal::derive(move || {
+        Some(if axis.get() == Axis::Memory { tr!(figure_pareto_one) } else { tr!(texts_no_speed) })
+    });
     let choose = Callback::new(move |row: usize| {
         let plans = untrack(|| compared(state));
         if let Some(chosen) = pictured(&plans, axis.get_untracked()).get(row).map(|at| &plans[*at]) {
@@ -37,7 +41,7 @@ pub(super) fn ComparedPlans() -> impl IntoView {
     });
     let pick = move |event: leptos::ev::Event| {
         let key = event_target_value(&event);
-        axis.set(Axis::ALL.into_iter().find(|(_, known)| *known == key).map(|(axis, _)| axis).unwrap_or_default());
+        axis.set(Axis::ALL.into_iter().find(|axis| axis.key() == key).unwrap_or_default());
     };
     let table = move || {
         let plans = compared(state);
@@ -56,12 +60,12 @@ pub(super) fn ComparedPlans() -> impl IntoView {
             <div class="options">
                 <label>
                     {tr!(texts_axis)}" "
-                    <select id="plans-axis" on:change=pick>
-                        {Axis::ALL.map(|(axis, key)| view! { <option value=key>{axis.name()}</option> }).collect_view()}
+                    <select id="plans-axis" on:change=pick prop:value=move || axis.get().key().to_string()>
+                        {Axis::ALL.map(|axis| view! { <option value=axis.key()>{axis.name()}</option> }).collect_view()}
                     </select>
                 </label>
             </div>
-            <ChartView id="chart-plans" title=tr!(texts_picture) figure height=300.0 waiting=Signal::stored(Some(tr!(texts_no_speed))) choose/>
+            <ChartView id="chart-plans" title=tr!(texts_picture) figure height=300.0 waiting choose/>
             {table}
         </Show>
     }

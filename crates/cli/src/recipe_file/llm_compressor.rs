@@ -19,6 +19,8 @@ const MATRICES: [(MatrixGroup, &[&str]); 2] = [
     (MatrixGroup::Attention, &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]),
     (MatrixGroup::Mlp, &["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]),
 ];
+/// A Llama's head, which LLM Compressor takes with `Linear` unless a recipe ignores it.
+const HEAD: &str = "lm_head";
 /// Said of rounding that a plan does not know.
 const ROUNDING: &str = "weights are rounded in groups with a zero point: write W4A16_ASYM, or config_groups with num_bits, group_size and symmetric: false";
 /// Said of numbers that the methods fix.
@@ -206,7 +208,10 @@ impl Target {
             Some((text, None)) => Ok(Self::Name(text.into())),
             Some((text, Some(pattern))) => match Regex::new(&format!("^(?:{pattern})")) {
                 Ok(pattern) => Ok(Self::Pattern(pattern)),
-                Err(_) => cannot(format!("the target {text}"), "it is no regular expression"),
+                Err(_) => cannot(
+                    format!("the target {text}"),
+                    "it does not read this pattern (no lookaround, no backreferences, no flags): name the matrices",
+                ),
             },
             None => cannot(format!("the target {value}"), "write a text"),
         }
@@ -233,6 +238,9 @@ impl Targets {
         let takes = |name: &str| {
             self.named.iter().any(|target| target.takes(name)) && !self.ignored.iter().any(|target| target.takes(name))
         };
+        if takes(HEAD) {
+            return cannot(format!("{HEAD}, which a plan never touches"), "add ignore: [lm_head]");
+        }
         let mut taken = [vec![], vec![]];
         for layer in 0..layers {
             for (at, (_, matrices)) in MATRICES.iter().enumerate() {

@@ -91,14 +91,20 @@ fn read_slice(slice: Value) -> Result<(String, Slice), RecipeFileError> {
     Ok((model, Slice { layers, silent: silent? }))
 }
 
-/// Which sublayers a source's parameters silence.
+/// Which sublayers a source's parameters silence. mergekit takes the first entry that fits a matrix; one without a filter fits every one.
 fn silent(parameters: Value) -> Result<[bool; 2], RecipeFileError> {
     let mut keys = Keys::of("a source's parameters'", parameters)?;
     let scales = keys.list("scale");
     keys.end()?;
-    let mut silent = [false; 2];
+    let (mut silent, mut fits_all) = ([false; 2], false);
     for scale in scales {
         let said = scale.to_string();
+        if fits_all {
+            return cannot(
+                format!("the scale {said} after one without a filter"),
+                "mergekit takes the first that fits: write the one without a filter last",
+            );
+        }
         let refused = || cannot(format!("the scale {said}"), "scale o_proj or down_proj by 0, and nothing else");
         let Ok(mut keys) = Keys::of("a scale's", scale) else { return refused() };
         let (filter, value) = (keys.take("filter"), keys.take("value").unwrap_or_default());
@@ -106,7 +112,7 @@ fn silent(parameters: Value) -> Result<[bool; 2], RecipeFileError> {
         match filter.as_ref().map(|filter| filter.as_str()) {
             Some(Some("o_proj")) if same(&value, &json!(0)) => silent[0] = true,
             Some(Some("down_proj")) if same(&value, &json!(0)) => silent[1] = true,
-            None if same(&value, &json!(1)) => {}
+            None if same(&value, &json!(1)) => fits_all = true,
             _ => return refused(),
         }
     }

@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(plan(merge).unwrap(), "b8,b11");
         let sparse = "sparsity_stage:\n  run_type: oneshot\n  sparsity_modifiers:\n    SparseGPTModifier:\n      sparsity: 0.5\n      mask_structure: '2:4'\n      sequential_update: false\n      targets: ['re:model.layers.\\d*$.*', Linear]\n      ignore: [lm_head]\n";
         assert_eq!(plan(sparse).unwrap(), "sparsegpt-2:4");
-        let magnitude = "prune_stage:\n  prune_modifiers:\n    MagnitudePruningModifier: {init_sparsity: 0.4, final_sparsity: 0.4, targets: __ALL_PRUNABLE__}\n";
+        let magnitude = "prune_stage:\n  prune_modifiers:\n    MagnitudePruningModifier: {init_sparsity: 0.4, final_sparsity: 0.4, targets: __ALL_PRUNABLE__, ignore: 're:.*lm_head'}\n";
         assert_eq!(plan(magnitude).unwrap(), "magnitude-0.4");
         let scheme = "quant_stage:\n  quant_modifiers:\n    AWQModifier: {scheme: W4A16_ASYM, targets: [Linear], ignore: [lm_head, 're:.*mlp.*']}\n";
         assert_eq!(plan(scheme).unwrap(), "awq4-g128_on-attn");
@@ -238,6 +238,14 @@ mod tests {
                 ),
                 "q_proj",
             ),
+            // The first entry that fits counts: one without a filter fits all, and the next would do nothing.
+            (
+                &merge("").replace(
+                    "    layer_range: [0, 12]\n",
+                    "    layer_range: [0, 12]\n    parameters: {scale: [{value: 1.0}, {filter: o_proj, value: 0.0}]}\n",
+                ),
+                "o_proj",
+            ),
             ("q_stage:\n  q_modifiers:\n    SmoothQuantModifier: {smoothing_strength: 0.8}\n", "SmoothQuantModifier"),
             (&quant("scheme: FP8"), "FP8"),
             (&quant("scheme: W4A16"), "W4A16"),
@@ -251,9 +259,15 @@ mod tests {
             (&sparse("sparsity: [0.5, 0.4]"), "[0.5,0.4]"),
             (&sparse("sparsity: 0.5, mask_structure: '1:4'"), "1:4"),
             (&sparse("sparsity: 0.5, sparsity_profile: owl"), "owl"),
-            (&sparse("sparsity: 0.5, ignore: ['re:.*q_proj']"), "q_proj"),
-            (&sparse("sparsity: 0.5, ignore: ['re:.*layers.3.*']"), "some layers"),
+            (&sparse("sparsity: 0.5, ignore: [lm_head, 're:.*q_proj']"), "q_proj"),
+            (&sparse("sparsity: 0.5, ignore: [lm_head, 're:.*layers.3.*']"), "some layers"),
             (&sparse("sparsity: 0.5, ignore: ['re:(']"), "re:("),
+            // Valid in Python, but not read here.
+            (&sparse("sparsity: 0.5, ignore: ['re:^(?!.*layers).*']"), "no lookaround"),
+            // LLM Compressor would take the head, too.
+            (&sparse("sparsity: 0.5"), "add ignore: [lm_head]"),
+            (&quant("scheme: W4A16_ASYM"), "add ignore: [lm_head]"),
+            (&quant("scheme: W4A16_ASYM").replace("Linear", "['re:.*']"), "add ignore: [lm_head]"),
             (&sparse("sparsity: 0.5, ignore: [Linear]"), "no matrix"),
         ] {
             let said = plan(text).unwrap_err();

@@ -46,9 +46,17 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// All axes, each with its key.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Memory, "memory"), (Self::Written, "written"), (Self::Read, "read")];
+    /// All axes.
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Written, Self::Read];
+
+    /// What the page's menu calls it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Written => "written",
+            Self::Read => "read",
+        }
+    }
 
     /// A plan's place, if it is known.
     fn of(self, plan: &ComparedPlan) -> Option<f64> {
@@ -194,15 +202,18 @@ pub fn pictured(plans: &[ComparedPlan], axis: Axis) -> Vec<usize> {
     (0..plans.len()).filter(has_place).collect()
 }
 
-/// Whether no other plan beats this one.
+/// Whether no other plan beats this one. A plan whose KL is not finite is beaten by none, since NaN compares false, but is on no frontier.
 fn is_on_frontier(plans: &[ComparedPlan], at: usize, axis: Axis) -> bool {
-    !plans.iter().any(|by| plans[at].is_beaten(by, axis))
+    plans[at].made.kl_mean.value.is_finite() && !plans.iter().any(|by| plans[at].is_beaten(by, axis))
 }
 
-/// KL against memory or speed; `None` before there is a plan with a place on the axis.
+/// KL against memory or speed; `None` before there is a compared plan with a place on the axis: the dense model alone is no picture.
 pub fn picture(plans: &[ComparedPlan], axis: Axis) -> Option<Figure> {
     let shown = pictured(plans, axis);
     let compared = shown.iter().filter(|at| !plans[**at].is_dense()).count();
+    if compared == 0 {
+        return None;
+    }
     let point = |at: &usize| {
         let plan = &plans[*at];
         let Estimate { value, error } = plan.made.kl_mean;
@@ -241,7 +252,7 @@ pub fn picture(plans: &[ComparedPlan], axis: Axis) -> Option<Figure> {
         legend,
         line: on,
     };
-    (!shown.is_empty()).then_some(Figure { chart: Chart::Scatter(chart), sentence })
+    Some(Figure { chart: Chart::Scatter(chart), sentence })
 }
 
 /// Names of the table's columns.
@@ -314,10 +325,15 @@ mod tests {
             report("b1", 80_000_000, 0.3),
             // Larger than the dense model.
             report("wanda-0.5", 120_000_000, 0.1),
+            // The smallest, but its distance is unknown: NaN compares false, so nothing beats it.
+            report("rtn2-g64", 10_000_000, f32::NAN),
         ]));
         let on: Vec<_> =
             found.iter().map(|plan| plan.plan.as_str()).zip(rows(&found).into_iter().map(|row| row.0)).collect();
-        assert_eq!(on, [("dense", true), ("m3", true), ("wanda-0.5", false), ("a7", false), ("b1", true)]);
+        assert_eq!(
+            on,
+            [("dense", true), ("m3", true), ("wanda-0.5", false), ("a7", false), ("b1", true), ("rtn2-g64", false)]
+        );
         let chart = chart(&found, Axis::Memory);
         let line: Vec<_> = chart.line.iter().map(|at| chart.points[*at].name.as_str()).collect();
         assert_eq!(line, ["dense", "m3", "b1"]);
@@ -343,7 +359,8 @@ mod tests {
         assert_eq!(picture(&[], Axis::Memory), None);
         // The dense plan itself, compared, is no other point.
         let itself = plans(&compared([report("dense", 100_000_000, 0.0)]));
-        assert_eq!(picture(&itself, Axis::Memory).unwrap().chart.rows(), 1);
+        assert_eq!(itself.len(), 1);
+        assert_eq!(picture(&itself, Axis::Memory), None);
     }
 
     #[test]
@@ -357,6 +374,9 @@ mod tests {
         assert_eq!(line, ["dense", "m3", "a7"]);
         assert_eq!(pictured(&found, Axis::Read).len(), 3);
         assert_eq!(picture(&plans(&compared([report("a7", 90, 0.2)])), Axis::Written), None);
+        // The dense model's speed is known from another plan, which was not compared: its point alone is no picture.
+        of.fidelity = vec![report("b1", 70, 0.4)];
+        assert_eq!(picture(&plans(&of), Axis::Written), None);
     }
 
     #[test]
