@@ -45,7 +45,7 @@ const SWEEP_GROUP: u16 = 64;
 fn early_count(count: usize) -> usize {
     match count {
         0 => EARLY_ITEMS_OF_ALL,
-        _ => (1..=count / EARLY_DIVISOR).rev().find(|early| count % early == 0).unwrap_or(0),
+        _ => (1..=count / EARLY_DIVISOR).rev().find(|early| count.is_multiple_of(*early)).unwrap_or(0),
     }
 }
 
