@@ -1,6 +1,7 @@
 //! The only place that changes the settings, the engine's status and runs, for the visitor, links, scripts and the worker.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
@@ -10,7 +11,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::address::{self, HistoryEntry};
 use super::client::{EngineClient, EnginePlace, Word};
 use super::models::Models;
-use super::state::{AppState, EngineStatus, Failure};
+use super::state::{AppState, EngineStatus, Failure, StepsTold};
 use super::{device, lookup, offline};
 use crate::consent::{self, Asker, Decision, Left, Part, Question, decide};
 use crate::engine_start::StartFailure;
@@ -27,6 +28,9 @@ use prunescope_protocol::settings::{BackendChoice, Change, ModelChoice, Precisio
 
 /// How long an engine may take to stop, in milliseconds: some steps of pruning methods take seconds.
 const STOPS_WITHIN_MS: u32 = 15_000;
+/// The least time between two pictures of a text that is being written: a fast engine writes a hundred tokens a second, nobody sees more
+/// pictures than these, and drawing each token would take what the engine computes with.
+const BETWEEN_STEPS: Duration = Duration::from_millis(40);
 
 impl AppState {
     /// Changes the settings on the visitor's behalf, updates the address bar, and starts what the change requires.
@@ -460,8 +464,49 @@ impl AppState {
         }
     }
 
-    /// Notifies everything that shows a changed part of the results.
+    /// Notifies everything that shows a changed part of the results. Written steps wait for their next picture, or for another change, which
+    /// is never shown without them.
     fn notify(&self, changed: Changed) {
+        let told = self.steps_told.get_value();
+        if matches!(changed, Changed::Steps | Changed::RepairedSteps) {
+            match told {
+                StepsTold::LongAgo => {
+                    self.notify_now(changed);
+                    self.let_steps_wait();
+                }
+                StepsTold::JustNow => self.steps_told.set_value(StepsTold::Waiting(changed)),
+                StepsTold::Waiting(other) if other == changed => {}
+                StepsTold::Waiting(other) => {
+                    self.steps_told.set_value(StepsTold::Waiting(changed));
+                    self.notify_now(other);
+                }
+            }
+            return;
+        }
+        if let StepsTold::Waiting(steps) = told {
+            self.steps_told.set_value(StepsTold::JustNow);
+            self.notify_now(steps);
+        }
+        self.notify_now(changed);
+    }
+
+    /// Further steps wait for a moment; those that wait then are told.
+    fn let_steps_wait(&self) {
+        self.steps_told.set_value(StepsTold::JustNow);
+        let state = *self;
+        let tell = move || match state.steps_told.try_get_value() {
+            Some(StepsTold::Waiting(steps)) => {
+                state.notify_now(steps);
+                state.let_steps_wait();
+            }
+            Some(_) => state.steps_told.set_value(StepsTold::LongAgo),
+            // The page is gone.
+            None => {}
+        };
+        set_timeout(tell, BETWEEN_STEPS);
+    }
+
+    fn notify_now(&self, changed: Changed) {
         let results = self.results;
         match changed {
             Changed::Run => results.notify(),

@@ -16,7 +16,7 @@ use crate::consent::{Claims, Question};
 use crate::notices::Notices;
 use crate::pace::{DownloadPace, Pace};
 use crate::presentation::Presentation;
-use crate::run_results::{RunResults, RunResultsStoreFields};
+use crate::run_results::{Changed, RunResults, RunResultsStoreFields};
 use prunescope_figures::figure::text_change::TextChange;
 use prunescope_protocol::messages::{Backend, Stage};
 use prunescope_protocol::prune::Repair;
@@ -72,6 +72,18 @@ impl Failure {
         let offers_cpu = stage == Stage::Device;
         Self { message, stage, offers_eight_bits: false, offers_cpu, offers_reload: false }
     }
+}
+
+/// When the written steps were last told to what shows them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum StepsTold {
+    /// So long ago that the next one is told at once.
+    #[default]
+    LongAgo,
+    /// So that the next one waits.
+    JustNow,
+    /// There are some that wait, of this kind.
+    Waiting(Changed),
 }
 
 /// The page's state: signals, cheap to copy.
@@ -145,6 +157,8 @@ pub(super) struct AppState {
     pub download_pace: StoredValue<DownloadPace>,
     /// Number of a stop request that the engine has not answered yet.
     pub stopping: StoredValue<Option<u32>>,
+    /// Whether written steps were told a moment ago, so that further ones wait ([`StepsTold`]).
+    pub steps_told: StoredValue<StepsTold>,
     /// Promises of results that scripts wait for.
     pub waiting: StoredValue<Pending, LocalStorage>,
     /// The step of the chosen token, whose numbers are shown ([`RunResults::chosen_step`]).
@@ -205,6 +219,7 @@ impl AppState {
             models: Models::new(embedded),
             download_pace: StoredValue::new(DownloadPace::default()),
             stopping: StoredValue::new(None),
+            steps_told: StoredValue::new(StepsTold::default()),
             waiting: StoredValue::new_local(Pending::default()),
             chosen_step,
         }
