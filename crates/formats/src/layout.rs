@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::config::{DecoderConfig, Presence};
 use super::load_error::LoadError;
 use super::tensor::{StoredMatrix, TensorInfo};
-use super::tensor_names::{TensorTransform, gguf_name};
+use super::tensor_names::{TensorTransform, gguf_name, within_block};
 use prunescope_protocol::model::{Matrix, Sublayer};
 use prunescope_quant::{TensorType, dequantize};
 
@@ -60,9 +60,8 @@ pub fn role(config: &DecoderConfig, format: Format, name: &str) -> Role {
         Format::Safetensors => gguf_name(config.family, name),
     };
     let Some((name, change)) = renamed else { return Role::Nothing };
-    let layer = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
-    let in_no_block =
-        layer.is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers));
+    let in_no_block = within_block(&name)
+        .is_some_and(|(layer, _)| layer.parse::<usize>().map_or(true, |layer| layer >= config.layers));
     let is_weight = [".weight", ".bias"].iter().any(|end| name.ends_with(end));
     if in_no_block || !is_weight || shape_of(config, &name).is_none() {
         return Role::Nothing;
@@ -104,14 +103,14 @@ fn part_of(name: &str) -> &str {
 
 /// The sublayer that a matrix belongs to, by its name in GGUF; `None` outside of blocks.
 pub fn sublayer_of(name: &str) -> Option<Sublayer> {
-    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+    let (layer, part) = within_block(name)?;
     let layer = layer.parse().ok()?;
     Some(if part.starts_with("attn_") { Sublayer::attention(layer) } else { Sublayer::mlp(layer) })
 }
 
 /// The layer and the matrix that a tensor of a block is, by its name in GGUF; `None` for a norm, a bias, a fused matrix.
 pub fn matrix_of(name: &str) -> Option<(usize, Matrix)> {
-    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+    let (layer, part) = within_block(name)?;
     let matrix = match part.strip_suffix(".weight")? {
         "attn_q" => Matrix::Query,
         "attn_k" => Matrix::Key,

@@ -79,6 +79,11 @@ fn inner_name(name: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 
+/// The number of a tensor's block as it is written, and the rest of its name, by its name in GGUF; `None` outside of blocks.
+pub fn within_block(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("blk.")?.split_once('.')
+}
+
 /// Where the number of a tensor's block is in its name in a checkpoint or in GGUF, and the number; `None` outside of the language model's
 /// blocks.
 pub fn block_of(name: &str) -> Option<(Range<usize>, usize)> {
@@ -130,7 +135,7 @@ pub fn gguf_name(family: Family, name: &str) -> Option<(String, TensorTransform)
 /// The name in a safetensors checkpoint of a Llama-like family of a tensor by its name in GGUF; `None` for one that it does not have.
 pub fn hub_name(family: Family, name: &str) -> Option<String> {
     let (path, kind) = name.rsplit_once('.')?;
-    let inner = match path.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+    let inner = match within_block(path) {
         Some((layer, part)) => {
             let (inner, _) = LLAMA_PARTS.iter().find(|(_, of)| *of == part)?;
             format!("layers.{layer}.{inner}")

@@ -8,6 +8,7 @@ use crate::compute::{Compute, Cpu};
 use prunescope_formats::config::DecoderConfig;
 use prunescope_formats::layout::Part;
 use prunescope_formats::load_error::LoadError;
+use prunescope_formats::tensor_names::within_block;
 use prunescope_quant::dequantize;
 
 /// Number of tokens of the probe text.
@@ -74,8 +75,7 @@ impl Collector {
     /// * `row`: the tensor's numbers if it has one row (a norm or a bias).
     pub(super) fn take(&mut self, part: &Part<'_>, row: Option<&[f32]>) {
         let name = part.name.as_str();
-        let in_block = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
-        let name = match in_block {
+        let name = match within_block(name) {
             Some((layer, rest)) => {
                 let Some(at) = self.layers.iter().position(|known| layer.parse() == Ok(*known)) else { return };
                 format!("blk.{at}.{rest}")

@@ -10,7 +10,7 @@ use super::{Fill, Outline, SaveError, SavedBlock};
 use crate::config::DecoderConfig;
 use crate::layout::{self, Format, Role, sublayer_of};
 use crate::tensor::TensorInfo;
-use crate::tensor_names::{block_of, gguf_name};
+use crate::tensor_names::{block_of, gguf_name, within_block};
 
 /// The matrices and biases with which an attention sublayer ends, and those of an MLP, by their GGUF names in a block.
 const ENDS: [(SublayerKind, &[&str]); 2] = [
@@ -209,7 +209,7 @@ impl Block<'_> {
     /// A tensor's name in GGUF without its block, such as `ffn_up.weight`; empty if it has none.
     fn part(&self, original: usize) -> String {
         let name = self.writing.gguf_name(&self.info(original).name);
-        name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')).map_or(String::new(), |(_, part)| part.into())
+        within_block(&name).map_or(String::new(), |(_, part)| part.into())
     }
 
     /// A tensor's name with this block's number.
