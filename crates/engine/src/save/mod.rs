@@ -28,6 +28,7 @@ use prunescope_quant::TensorType;
 
 use numbers::Numbers;
 use original::{Original, Source};
+use write::Writer;
 
 /// The metadata key of a GGUF file's chat template.
 const TEMPLATE: &str = "tokenizer.chat_template";
@@ -172,7 +173,7 @@ impl Saving {
         let plan = pruned.map_or_else(|| self.plan.clone(), |pruned| as_repaired(&self.plan, pruned));
         let planned = self.planned(&plan)?;
         let numbers = Numbers { original: &self.original, pruned, config: self.config()?, target: self.format };
-        let bytes = write::write(self, &planned, &numbers).await?;
+        let bytes = Writer { saving: self, planned: &planned, numbers }.write().await?;
         let mut edited = BTreeMap::new();
         for tensor in &planned.tensors {
             if let Content::Computed { values: Values::Edited, tensor_type, .. } = &tensor.content {

@@ -13,24 +13,11 @@ use super::numbers::Numbers;
 use super::{Planned, SaveModelError, Saving};
 use crate::compute::Compute;
 
-/// Writes the files; returns the bytes of the one with the weights.
-pub(super) async fn write<C: Compute>(
-    saving: &Saving,
-    planned: &Planned,
-    numbers: &Numbers<'_, C>,
-) -> Result<u64, SaveModelError> {
-    let out = &saving.out;
-    let unfinished = unfinished(out);
-    // What a killed run has left would be part of this model.
-    remove(&unfinished).map_err(|why| SaveModelError::Write { path: unfinished.clone(), why })?;
-    let written = write_at(saving, planned, numbers, &unfinished).await;
-    let failed = |why| SaveModelError::Write { path: out.clone(), why };
-    let written = written.and_then(|bytes| fs::rename(&unfinished, out).map(|()| bytes).map_err(failed));
-    if written.is_err() {
-        // What is left of it is of no use.
-        let _ = remove(&unfinished);
-    }
-    written
+/// What is written, and where to.
+pub(super) struct Writer<'a, C: Compute> {
+    pub saving: &'a Saving,
+    pub planned: &'a Planned,
+    pub numbers: Numbers<'a, C>,
 }
 
 /// The path of a model until it is whole.
@@ -50,54 +37,66 @@ fn remove(path: &Path) -> io::Result<()> {
     removed.or_else(|why| if why.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(why) })
 }
 
-async fn write_at<C: Compute>(
-    saving: &Saving,
-    planned: &Planned,
-    numbers: &Numbers<'_, C>,
-    path: &Path,
-) -> Result<u64, SaveModelError> {
-    let failed = |why| SaveModelError::Write { path: saving.out.clone(), why };
-    if saving.format == Format::Gguf {
-        return weights(saving, planned, numbers, path).await;
-    }
-    fs::create_dir_all(path).map_err(failed)?;
-    for (name, text) in &planned.texts {
-        fs::write(path.join(name), text).map_err(failed)?;
-    }
-    weights(saving, planned, numbers, &path.join("model.safetensors")).await
-}
-
-/// Writes the file with the weights; returns its bytes.
-async fn weights<C: Compute>(
-    saving: &Saving,
-    planned: &Planned,
-    numbers: &Numbers<'_, C>,
-    path: &Path,
-) -> Result<u64, SaveModelError> {
-    let failed = |why| SaveModelError::Write { path: saving.out.clone(), why };
-    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
-    out.write_all(&planned.file.header).map_err(failed)?;
-    let mut at = 0u64;
-    let originals = &saving.original.tensors;
-    for tensor in &planned.tensors {
-        let bytes = tensor.bytes(originals);
-        match &tensor.content {
-            Content::Copied => saving.original.copy(&originals[tensor.original], &mut out, failed)?,
-            Content::Zeros => zeros(&mut out, bytes).map_err(failed)?,
-            Content::Computed { values, tensor_type, .. } => {
-                let count = bytes / tensor_type.block_bytes();
-                let values = numbers.of(tensor, *values, count as usize).await?;
-                out.write_all(&encoded(tensor, &values, *tensor_type)?).map_err(failed)?;
-            }
+impl<C: Compute> Writer<'_, C> {
+    /// Writes the files; returns the bytes of the one with the weights.
+    pub(super) async fn write(&self) -> Result<u64, SaveModelError> {
+        let out = &self.saving.out;
+        let unfinished = unfinished(out);
+        // What a killed run has left would be part of this model.
+        remove(&unfinished).map_err(|why| SaveModelError::Write { path: unfinished.clone(), why })?;
+        let written = self.write_at(&unfinished).await;
+        let written =
+            written.and_then(|bytes| fs::rename(&unfinished, out).map(|()| bytes).map_err(|why| self.failed(why)));
+        if written.is_err() {
+            // What is left of it is of no use.
+            let _ = remove(&unfinished);
         }
-        at += bytes;
-        let padding = at.next_multiple_of(planned.file.alignment) - at;
-        zeros(&mut out, padding).map_err(failed)?;
-        at += padding;
+        written
     }
-    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    Ok(planned.file.header.len() as u64 + at)
+
+    /// What could not be written is told by the path that was asked for.
+    fn failed(&self, why: io::Error) -> SaveModelError {
+        SaveModelError::Write { path: self.saving.out.clone(), why }
+    }
+
+    async fn write_at(&self, path: &Path) -> Result<u64, SaveModelError> {
+        if self.saving.format == Format::Gguf {
+            return self.weights(path).await;
+        }
+        fs::create_dir_all(path).map_err(|why| self.failed(why))?;
+        for (name, text) in &self.planned.texts {
+            fs::write(path.join(name), text).map_err(|why| self.failed(why))?;
+        }
+        self.weights(&path.join("model.safetensors")).await
+    }
+
+    /// Writes the file with the weights; returns its bytes.
+    async fn weights(&self, path: &Path) -> Result<u64, SaveModelError> {
+        let failed = |why| self.failed(why);
+        let (original, planned) = (&self.saving.original, self.planned);
+        let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+        out.write_all(&planned.file.header).map_err(failed)?;
+        let mut at = 0u64;
+        for tensor in &planned.tensors {
+            let bytes = tensor.bytes(&original.tensors);
+            match &tensor.content {
+                Content::Copied => original.copy(&original.tensors[tensor.original], &mut out, failed)?,
+                Content::Zeros => zeros(&mut out, bytes).map_err(failed)?,
+                Content::Computed { values, tensor_type, .. } => {
+                    let count = bytes / tensor_type.block_bytes();
+                    let values = self.numbers.of(tensor, *values, count as usize).await?;
+                    out.write_all(&encoded(tensor, &values, *tensor_type)?).map_err(failed)?;
+                }
+            }
+            at += bytes;
+            let padding = at.next_multiple_of(planned.file.alignment) - at;
+            zeros(&mut out, padding).map_err(failed)?;
+            at += padding;
+        }
+        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().map_err(failed)?;
+        Ok(planned.file.header.len() as u64 + at)
+    }
 }
 
 fn zeros(out: &mut impl Write, bytes: u64) -> io::Result<()> {
