@@ -6,6 +6,7 @@ use futures::executor::block_on;
 use prunescope_engine::compute::Compute;
 use prunescope_engine::experiment::Control;
 use prunescope_engine::session::Session;
+use prunescope_figures::chart::markdown;
 use prunescope_figures::figure::choice::{Scoring, scores};
 use prunescope_figures::figure::pareto::{self, ComparedPlans};
 use prunescope_figures::figure::text_fidelity;
@@ -145,20 +146,18 @@ fn flips<C: Compute>(
 
 /// The flips of plans as a table in Markdown.
 fn flips_markdown(plans: &[(String, Vec<TaskFlips>)]) -> String {
-    let mut table =
-        "| plan | task | model | items | flips | to wrong | to right | wrong to another wrong |\n".to_owned();
-    table += "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
+    let head = ["plan", "task", "model", "items", "flips", "to wrong", "to right", "wrong to another wrong"];
+    let mut rows = vec![];
     for (plan, flips) in plans {
         for TaskFlips { task, pruned, repaired } in flips {
             for (model, flips) in [("pruned", Some(*pruned)), ("repaired", *repaired)] {
                 let Some(flips) = flips else { continue };
-                let Flips { of, to_wrong, to_right, to_other_wrong } = flips;
-                let share = 100.0 * flips.flipped().share();
-                table += &format!(
-                    "| {plan} | {task} | {model} | {of} | {share:.1} % | {to_wrong} | {to_right} | {to_other_wrong} |\n"
-                );
+                let share = format!("{:.1} %", 100.0 * flips.flipped().share());
+                let counts = [flips.to_wrong, flips.to_right, flips.to_other_wrong].map(|count| count.to_string());
+                let row = [plan.clone(), (*task).into(), model.into(), flips.of.to_string(), share];
+                rows.push(row.into_iter().chain(counts).collect());
             }
         }
     }
-    table
+    markdown(&head.map(String::from), rows.into_iter())
 }

@@ -215,6 +215,13 @@ impl Chart {
     }
 }
 
+/// A table in Markdown.
+pub fn markdown(head: &[String], body: impl Iterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let rule = vec!["---".to_owned(); head.len()];
+    [line(head), line(&rule)].into_iter().chain(body.map(|cells| line(&cells))).collect()
+}
+
 /// A table as comma-separated values (RFC 4180). Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
 pub(crate) fn csv(head: &[String], body: impl Iterator<Item = Vec<String>>) -> String {
     let field = |text: &String| {

@@ -12,6 +12,7 @@ mod slope;
 mod theme;
 
 pub(crate) use any::csv;
+pub use any::markdown;
 pub use any::{Chart, Legend};
 pub use bars::{BarChart, BarRow};
 pub use heat::HeatMap;

@@ -8,7 +8,7 @@ use prunescope_protocol::results::{Estimate, KindFidelity, ModelSpeed, SpeedRepo
 use super::Figure;
 use super::text_fidelity::with_error;
 use super::weights::megabytes;
-use crate::chart::{Chart, Ink, ScatterChart, ScatterPoint};
+use crate::chart::{Chart, Ink, ScatterChart, ScatterPoint, markdown};
 
 /// What was measured of plans on the same dense model and texts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -290,12 +290,11 @@ pub fn rows(plans: &[ComparedPlan]) -> Vec<(bool, Vec<String>)> {
 pub fn table_markdown(of: &ComparedPlans) -> String {
     let plans = plans(of);
     let shown = if of.speeds.is_empty() { 5 } else { 7 };
-    let line = |cells: &[String]| format!("| {} |\n", cells[..shown].join(" | "));
     let body = plans.iter().zip(rows(&plans)).map(|(plan, (on, numbers))| {
         let star = if on { "★ " } else { "" };
-        line(&[&[format!("{star}{}", plan.short_name())], &numbers[..]].concat())
+        [&[format!("{star}{}", plan.short_name())], &numbers[..shown - 1]].concat()
     });
-    [line(&columns()), line(&["---"; 7].map(String::from))].into_iter().chain(body).collect()
+    markdown(&columns()[..shown], body)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use prunescope_localization::tr;
 use prunescope_protocol::results::{ModelSpeed, SpeedReport};
 
 use super::weights::megabytes;
+use crate::chart::markdown;
 
 /// Names of the table's columns.
 pub fn columns() -> [String; 5] {
@@ -47,9 +48,7 @@ pub fn summary(report: &SpeedReport) -> String {
 
 /// The table in Markdown, with the sentence above it.
 pub fn table_markdown(report: &SpeedReport) -> String {
-    let line = |cells: [String; 5]| format!("| {} |\n", cells.join(" | "));
-    let table: String =
-        [columns(), [const { "---" }; 5].map(String::from)].into_iter().chain(rows(report)).map(line).collect();
+    let table = markdown(&columns(), rows(report).into_iter().map(Vec::from));
     format!("{}\n\n{table}", summary(report))
 }
 

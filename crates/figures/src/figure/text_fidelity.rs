@@ -3,7 +3,7 @@
 use prunescope_localization::tr;
 use prunescope_protocol::results::{Estimate, KindFidelity, TextDistance, TextFidelity};
 
-use crate::chart::csv;
+use crate::chart::{csv, markdown};
 
 /// Names of the columns, behind that of the text.
 pub fn columns() -> [String; 11] {
@@ -128,12 +128,9 @@ pub fn table_csv(report: &TextFidelity) -> String {
 
 /// The table in Markdown, with the sentence above it.
 pub fn table_markdown(report: &TextFidelity) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let head: Vec<String> = std::iter::once(String::new()).chain(columns()).collect();
-    let rule = vec!["---".to_owned(); head.len()];
     let body = rows(report).into_iter().map(|(text, cells)| std::iter::once(text).chain(cells).collect());
-    let table: String = [head, rule].into_iter().chain(body).map(|cells: Vec<String>| line(&cells)).collect();
-    format!("{}\n\n{table}", summary(report))
+    format!("{}\n\n{}", summary(report), markdown(&head, body))
 }
 
 #[cfg(test)]
