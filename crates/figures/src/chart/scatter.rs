@@ -73,36 +73,34 @@ impl ScatterChart {
         ((low - margin, high + margin), (0.0, 1.08 * top.max(0.01)))
     }
 
-    /// The point's centre within a frame.
-    fn centre(&self, frame: &Frame, at: usize) -> (f64, f64) {
+    /// The points' centres within a frame.
+    fn centres(&self, frame: &Frame) -> Vec<(f64, f64)> {
         let ((left, right), (low, high)) = self.ranges();
-        let point = &self.points[at];
         let up = |y: f64| frame.y.1 - (y - low) / (high - low) * (frame.y.1 - frame.y.0);
-        (frame.x_of(point.x, left, right), up(point.y))
+        self.points.iter().map(|point| (frame.x_of(point.x, left, right), up(point.y))).collect()
     }
 
     /// Horizontal position of a point within a frame.
     pub fn place_of(&self, frame: &Frame, at: usize) -> f64 {
-        if at < self.points.len() { self.centre(frame, at).0 } else { frame.x.0 }
+        self.centres(frame).get(at).map_or(frame.x.0, |centre| centre.0)
     }
 
     /// The point under a pointer, if it is on one. The frame is in CSS pixels.
     pub fn point_at(&self, frame: &Frame, x: f64, y: f64) -> Option<usize> {
-        let squared = |at: &usize| {
-            let (left, top) = self.centre(frame, *at);
-            (left - x) * (left - x) + (top - y) * (top - y)
-        };
-        let nearest = (0..self.points.len()).min_by(|a, b| squared(a).total_cmp(&squared(b)));
-        nearest.filter(|at| squared(at) <= REACH * REACH)
+        let squared = |(left, top): (f64, f64)| (left - x) * (left - x) + (top - y) * (top - y);
+        let distances = self.centres(frame).into_iter().map(squared).enumerate();
+        let nearest = distances.min_by(|a, b| a.1.total_cmp(&b.1));
+        nearest.filter(|(_, squared)| *squared <= REACH * REACH).map(|(at, _)| at)
     }
 
     /// Where names stand without covering points, the line, each other or the frame's edge: the left end and the middle of each name that has
     /// such a place, in CSS pixels. Points on the line come first.
     fn names(&self, frame: &Frame) -> Vec<(String, f64, f64)> {
         let around = |(x, y): (f64, f64), radius: f64| [x - radius, y - radius, x + radius, y + radius];
-        let mut taken: Vec<Place> = (0..self.points.len()).map(|at| around(self.centre(frame, at), RADIUS)).collect();
+        let centres = self.centres(frame);
+        let mut taken: Vec<Place> = centres.iter().map(|centre| around(*centre, RADIUS)).collect();
         for ends in self.line.windows(2) {
-            let ((x, y), (to_x, to_y)) = (self.centre(frame, ends[0]), self.centre(frame, ends[1]));
+            let ((x, y), (to_x, to_y)) = (centres[ends[0]], centres[ends[1]]);
             let steps = (to_x - x).abs().max((to_y - y).abs()) / LINE;
             let along = |step: i32| {
                 let part = f64::from(step) / steps.max(1.0);
@@ -113,7 +111,7 @@ impl ScatterChart {
         let mut placed = vec![];
         let (joined, others): (Vec<_>, Vec<_>) = (0..self.points.len()).partition(|at| self.line.contains(at));
         for at in joined.into_iter().chain(others) {
-            let ((x, y), name) = (self.centre(frame, at), shortened(&self.points[at].name, WIDEST_NAME));
+            let ((x, y), name) = (centres[at], shortened(&self.points[at].name, WIDEST_NAME));
             let (width, gap) = (text_width(&name), RADIUS + 4.0);
             let (left, right, above, below) = (x - gap - width, x + gap, y - LINE, y + LINE);
             let (over, under) = (y - gap - LINE / 2.0, y + gap + LINE / 2.0);
@@ -168,12 +166,13 @@ impl ScatterChart {
         let frame = Frame::of(axes.draw(area, theme, scale)?.plotting_area().get_pixel_range());
         let pixel = |x: f64, y: f64| (x.round() as i32, y.round() as i32);
         let px = |css: f64| (css * scale).round().max(1.0) as u32;
-        let joined = self.line.iter().map(|at| self.centre(&frame, *at)).map(|(x, y)| pixel(x, y)).collect();
+        let centres = self.centres(&frame);
+        let joined = self.line.iter().map(|at| centres[*at]).map(|(x, y)| pixel(x, y)).collect();
         let style = Ink::Hidden.colour(theme).mix(0.7).stroke_width(px(1.5));
         area.draw(&PathElement::new::<Vec<_>, _>(joined, style)).map_err(ChartError::new)?;
         let a_unit = (frame.y.1 - frame.y.0) / (y.1 - y.0);
-        for (at, point) in self.points.iter().enumerate() {
-            let ((x, y), half) = (self.centre(&frame, at), point.error * a_unit);
+        for (point, (x, y)) in self.points.iter().zip(centres) {
+            let half = point.error * a_unit;
             let colour = point.ink.colour(theme);
             if half.is_finite() && half > 0.0 {
                 let bar = vec![pixel(x, (y - half).max(frame.y.0)), pixel(x, (y + half).min(frame.y.1))];
@@ -215,7 +214,7 @@ mod tests {
     fn a_pointer_finds_the_point_that_it_is_on() {
         let (chart, frame) = (chart(&[(10.0, 0.0), (20.0, 1.0)]), Frame { x: (60.0, 460.0), y: (10.0, 210.0) });
         for at in 0..2 {
-            let (x, y) = chart.centre(&frame, at);
+            let (x, y) = chart.centres(&frame)[at];
             assert_eq!(chart.point_at(&frame, x + 5.0, y - 5.0), Some(at));
         }
         assert_eq!(chart.point_at(&frame, 260.0, 60.0), None, "between the points there is none");
