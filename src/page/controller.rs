@@ -468,26 +468,20 @@ impl AppState {
     /// is never shown without them.
     fn notify(&self, changed: Changed) {
         let told = self.steps_told.get_value();
-        if matches!(changed, Changed::Steps | Changed::RepairedSteps) {
-            match told {
-                StepsTold::LongAgo => {
-                    self.notify_now(changed);
-                    self.let_steps_wait();
-                }
-                StepsTold::JustNow => self.steps_told.set_value(StepsTold::Waiting(changed)),
-                StepsTold::Waiting(other) if other == changed => {}
-                StepsTold::Waiting(other) => {
-                    self.steps_told.set_value(StepsTold::Waiting(changed));
-                    self.notify_now(other);
-                }
-            }
-            return;
-        }
-        if let StepsTold::Waiting(steps) = told {
+        if let StepsTold::Waiting(steps) = told
+            && steps != changed
+        {
             self.steps_told.set_value(StepsTold::JustNow);
             self.notify_now(steps);
         }
-        self.notify_now(changed);
+        if !matches!(changed, Changed::Steps | Changed::RepairedSteps) {
+            self.notify_now(changed);
+        } else if told == StepsTold::LongAgo {
+            self.notify_now(changed);
+            self.let_steps_wait();
+        } else {
+            self.steps_told.set_value(StepsTold::Waiting(changed));
+        }
     }
 
     /// Further steps wait for a moment; those that wait then are told.
