@@ -134,7 +134,14 @@ fn llamas() -> [PathBuf; 3] {
     [tiny_model(), family("tinyllama").join("model.gguf"), family("llama")]
 }
 
-/// As what a model is saved: a GGUF file as both, a folder as a folder.
+/// A model of every family, as a folder of safetensors and as a GGUF file where there is one.
+fn every_family() -> Vec<PathBuf> {
+    let names = ["gemma3", "gpt2", "gpt_neox", "llama", "mistral", "phi", "phi3", "qwen2", "qwen3", "tinyllama"];
+    let paths = names.into_iter().flat_map(|name| [family(name), family(name).join("model.gguf")]);
+    paths.filter(|model| model.is_file() || model.join("model.safetensors").exists()).collect()
+}
+
+/// As what a model is saved, the model's own form first: a GGUF file as both, a folder as a folder.
 fn targets(model: &Path) -> Vec<Out> {
     if model.is_dir() { vec![Out::new("")] } else { vec![Out::new(".gguf"), Out::new("")] }
 }
@@ -188,19 +195,14 @@ fn pruned(model: &Path, plan: &PruningPlan) -> PrunedDecoder<Cpu> {
 #[test]
 fn edited_weights_of_every_family_are_in_the_order_of_its_files() {
     let mut errors = Errors::new("edited weights");
-    for name in ["gemma3", "gpt2", "gpt_neox", "llama", "mistral", "phi", "phi3", "qwen2", "qwen3", "tinyllama"] {
-        let file = family(name).join("model.gguf");
-        let folder = Some(family(name)).filter(|folder| folder.join("model.safetensors").exists());
-        for model in folder.into_iter().chain(Some(file).filter(|file| file.exists())) {
-            // Both kinds of sublayers, and edits that set weights to 0 and others.
-            for plan in ["wanda-0.5", "m0_rtn4-g32", "wanda-0.3_rtn4-g32_on-attn"] {
-                let plan: PruningPlan = plan.parse().unwrap();
-                let pruned = pruned(&model, &plan);
-                let out = Out::new(if model.is_dir() { "" } else { ".gguf" });
-                let (off, saved) = saved(&model, &pruned, TensorType::F32, &out);
-                errors.check("logits", off, TOLERANCE, &format!("{}, {plan}", model.display()));
-                assert!(saved.edited.values().sum::<usize>() > 2, "{:?}", saved.edited);
-            }
+    for model in every_family() {
+        // Both kinds of sublayers, and edits that set weights to 0 and others.
+        for plan in ["wanda-0.5", "m0_rtn4-g32", "wanda-0.3_rtn4-g32_on-attn"] {
+            let plan: PruningPlan = plan.parse().unwrap();
+            let pruned = pruned(&model, &plan);
+            let (off, saved) = saved(&model, &pruned, TensorType::F32, &targets(&model)[0]);
+            errors.check("logits", off, TOLERANCE, &format!("{}, {plan}", model.display()));
+            assert!(saved.edited.values().sum::<usize>() > 2, "{:?}", saved.edited);
         }
     }
 }
@@ -208,19 +210,13 @@ fn edited_weights_of_every_family_are_in_the_order_of_its_files() {
 #[test]
 fn drops_of_every_family_leave_what_the_plan_leaves() {
     let mut errors = Errors::new("drops");
-    for name in ["gemma3", "gpt2", "gpt_neox", "llama", "mistral", "phi", "phi3", "qwen2", "qwen3", "tinyllama"] {
-        for model in [family(name), family(name).join("model.gguf")] {
-            if !model.join("model.safetensors").exists() && !model.is_file() {
-                continue;
-            }
-            let decoder = opened(&model);
-            for plan in ["b1", "a0", "m1", "b0,a1"] {
-                let plan: PruningPlan = plan.parse().unwrap();
-                let dropped = PrunedDecoder::dropping(&decoder, &plan);
-                let out = Out::new(if model.is_dir() { "" } else { ".gguf" });
-                let (off, _) = saved(&model, &dropped, TensorType::F32, &out);
-                errors.check("logits", off, 1e-5, &format!("{}, {plan}", model.display()));
-            }
+    for model in every_family() {
+        let decoder = opened(&model);
+        for plan in ["b1", "a0", "m1", "b0,a1"] {
+            let plan: PruningPlan = plan.parse().unwrap();
+            let dropped = PrunedDecoder::dropping(&decoder, &plan);
+            let (off, _) = saved(&model, &dropped, TensorType::F32, &targets(&model)[0]);
+            errors.check("logits", off, 1e-5, &format!("{}, {plan}", model.display()));
         }
     }
 }
