@@ -1,6 +1,7 @@
 // `make bench`: the page and its peer, wllama, on the same file in the same Chromium, taking turns. Prints a table of medians
 // and writes every number to target/bench/report.json. Options: --runs N (default 3), --quick (no 512-token prompts, no slider),
-// --alone (the peer does not run), --long (also the first use of each pruning method, the sweep, and the verdict), --threads (also both with all cores), --webgpu (also both on a real WebGPU adapter).
+// --alone (the peer does not run), --long (also the first use of each pruning method, the sweep, and the verdict), --threads (also both with
+// all cores), --webgpu (also both on a real WebGPU adapter).
 import fs from "node:fs";
 import path from "node:path";
 import os from "node:os";
@@ -143,15 +144,12 @@ async function long(page, address) {
   }
   await fresh();
   await results(page, { drop: "m16,m17", view: "sweep" });
-  const since = async (start, end) => {
-    const began = performance.now();
-    await page.click(start);
-    await end();
-    return (performance.now() - began) / 1000;
-  };
-  out["verdict, 20 items a set, s"] = await since("#judge", () => page.waitForSelector("#advice li"));
+  let began = performance.now();
+  await page.click("#judge");
+  await page.waitForSelector("#advice li");
+  out["verdict, 20 items a set, s"] = (performance.now() - began) / 1000;
   await page.waitForSelector("#sweep-start:enabled");
-  const began = performance.now();
+  began = performance.now();
   await page.click("#sweep-start");
   const shown = (pattern) => page.waitForFunction((pattern) => new RegExp(pattern).test(document.querySelector("#sweep-progress").textContent), pattern, { timeout: 1_800_000 });
   await shown("[1-9]\\d* of \\d");
